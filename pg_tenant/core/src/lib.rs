@@ -1,0 +1,14 @@
+//! What the extension and the client agree on, with no PostgreSQL in it, so that it is tested without a server.
+//!
+//! - [`TenantId`]: the grammar of a tenant id and its one canonical form.
+//! - [`Refusal`]: every SQLSTATE of class `TN`, listed once.
+//! - [`TenantStatus`]: the states of a tenant and which of them may be entered.
+#![forbid(unsafe_code)]
+
+mod refusal;
+mod status;
+mod tenant_id;
+
+pub use refusal::Refusal;
+pub use status::TenantStatus;
+pub use tenant_id::{MalformedTenantId, TenantId};

@@ -1,0 +1,132 @@
+//! Every SQLSTATE of class `TN`, once: the extension raises them, the client matches them, the reference lists them.
+
+macro_rules! refusals {
+    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal, $condition:literal;)+) => {
+        /// Why pg_tenant refused, as the SQLSTATE of the error says it.
+        ///
+        /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
+        /// `TN05x` the registry.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Refusal {
+            /// Every refusal, in the order of its code.
+            pub const ALL: &'static [Refusal] = &[$(Refusal::$name,)+];
+
+            /// The SQLSTATE: five characters, class `TN`.
+            pub const fn code(self) -> &'static str {
+                match self { $(Refusal::$name => $code,)+ }
+            }
+
+            /// The condition's name, in the manner of PostgreSQL's own (`no_tenant`).
+            pub const fn condition(self) -> &'static str {
+                match self { $(Refusal::$name => $condition,)+ }
+            }
+
+            /// What the reference says of it: one sentence, no full stop.
+            pub const fn summary(self) -> &'static str {
+                match self { $(Refusal::$name => concat!($($doc),+).trim_ascii(),)+ }
+            }
+
+            /// The refusal with this SQLSTATE, if it is one of ours.
+            pub fn from_code(code: &str) -> Option<Refusal> {
+                match code { $($code => Some(Refusal::$name),)+ _ => None }
+            }
+        }
+    };
+}
+
+refusals! {
+    /// A statement touched a protected table while the transaction has no tenant
+    NoTenant = "TN001", "no_tenant";
+    /// The tenant is not in the registry
+    UnknownTenant = "TN002", "unknown_tenant";
+    /// The tenant is registered but not active
+    TenantNotActive = "TN003", "tenant_not_active";
+    /// The text is not a tenant id
+    MalformedTenantId = "TN004", "malformed_tenant_id";
+    /// The transaction has entered another tenant already
+    AlreadyEntered = "TN005", "already_entered";
+    /// The session's role is bound to another tenant
+    BoundToAnotherTenant = "TN006", "bound_to_another_tenant";
+    /// The table is keyed by a type that the current tenant id has no value of
+    TenantTypeMismatch = "TN007", "tenant_type_mismatch";
+    /// The session carries state from earlier transactions, so a pool must not lend it
+    SessionNotPristine = "TN008", "session_not_pristine";
+    /// A setting stands above what the tenant was given
+    LimitExceeded = "TN009", "limit_exceeded";
+    /// The server did not preload the library
+    NotPreloaded = "TN010", "not_preloaded";
+    /// The statement would run as a role that bypasses row-level security
+    PolicyBypassed = "TN011", "policy_bypassed";
+    /// The table belongs to a protected one, or was protected, and its protection is incomplete
+    ProtectionIncomplete = "TN012", "protection_incomplete";
+    /// A relation of this kind cannot be protected
+    UnprotectableRelation = "TN020", "unprotectable_relation";
+    /// The table has no such column
+    TenantColumnMissing = "TN021", "tenant_column_missing";
+    /// The column's type or definition cannot hold a tenant id
+    UnsupportedTenantColumn = "TN022", "unsupported_tenant_column";
+    /// The column's collation is nondeterministic, so equal is not identical
+    NondeterministicCollation = "TN023", "nondeterministic_collation";
+    /// The tenant column holds nulls
+    TenantColumnHasNulls = "TN024", "tenant_column_has_nulls";
+    /// The table is protected already, by another column
+    AlreadyProtected = "TN025", "already_protected";
+    /// A policy that is not ours has the name of ours
+    PolicyNameTaken = "TN026", "policy_name_taken";
+    /// A materialized view would hold, or holds, rows of a protected table
+    MaterializedRows = "TN027", "materialized_rows";
+    /// The table is not protected, or not shared
+    NotProtected = "TN028", "not_protected";
+    /// The call needs a reason
+    ReasonRequired = "TN029", "reason_required";
+    /// The command would weaken the protection of a table
+    ProtectionGuarded = "TN030", "protection_guarded";
+    /// TRUNCATE would remove the rows of every tenant
+    TruncateRefused = "TN031", "truncate_refused";
+    /// Data definition on a protected table inside a tenant's transaction
+    DdlInTenant = "TN032", "ddl_in_tenant";
+    /// LOCK on a protected table inside a tenant's transaction
+    LockRefused = "TN033", "lock_refused";
+    /// A new table would hold a copy of protected rows without protection
+    UnprotectedCopy = "TN034", "unprotected_copy";
+    /// A partition or child of a protected table would be left without protection
+    UnprotectedChild = "TN035", "unprotected_child";
+    /// A grant or a setting would let sessions choose their own tenant
+    SettingRefused = "TN036", "setting_refused";
+    /// A session object made in a tenant's transaction would outlive it
+    SessionObjectRefused = "TN037", "session_object_refused";
+    /// The role cannot be bound to a tenant
+    RoleNotBindable = "TN040", "role_not_bindable";
+    /// The tenant's state does not allow the change
+    InvalidTenantState = "TN050", "invalid_tenant_state";
+    /// The registry has a tenant with this id or slug already
+    DuplicateTenant = "TN051", "duplicate_tenant";
+    /// A limit's value is out of range
+    InvalidLimit = "TN052", "invalid_limit";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Refusal;
+
+    #[test]
+    fn codes_are_unique_ordered_and_of_class_tn() {
+        let codes: Vec<&str> = Refusal::ALL.iter().map(|r| r.code()).collect();
+        assert!(codes.windows(2).all(|w| w[0] < w[1]), "{codes:?}");
+        for code in codes {
+            assert!(code.len() == 5 && code.starts_with("TN") && code[2..].bytes().all(|b| b.is_ascii_digit()));
+        }
+    }
+
+    #[test]
+    fn a_code_leads_back_to_its_refusal() {
+        for &refusal in Refusal::ALL {
+            assert_eq!(Refusal::from_code(refusal.code()), Some(refusal));
+            assert!(!refusal.summary().ends_with('.'));
+        }
+        assert_eq!(Refusal::from_code("42501"), None);
+    }
+}
