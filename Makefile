@@ -1,0 +1,38 @@
+# The one entry. Each target is one line of meaning; the work lives in tests/setup/ and the crates.
+# PG=18 names a major to fetch (PG=all, PG="15 18"); PG_CONFIG=… uses a PostgreSQL of your own instead.
+ifeq ($(PG),all)
+override PG := 18 17 16 15
+endif
+TESTED = $(or $(PG),18 15)
+ONE    = $(or $(firstword $(PG)),18)
+# With an installed PostgreSQL to build for: `make install` takes the pg_config that is in PATH.
+PG_CONFIG_INSTALL = $(or $(PG_CONFIG),$(if $(PG),$(shell tests/setup/postgres $(ONE)),pg_config))
+ON_SERVER = set -e; PG_CONFIG=$$(tests/setup/postgres $(ONE)); export PG_CONFIG; tests/setup/install "$$PG_CONFIG";
+export PG_CONFIG DESTDIR KEEP
+ifeq ($(PG_CONFIG),)
+unexport PG_CONFIG
+endif
+
+.PHONY: help demo demo-stop test lint goldens schema bench install installcheck clean-clusters
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
+demo: ## see it work on a private server: tenants at once, attacks, throughput (KEEP=1 leaves the server up)
+	@$(ON_SERVER) cargo run --release --locked -p pg-tenant-tests --bin demo
+demo-stop: ## end the server that `make demo KEEP=1` left up
+	@tests/setup/stop demo
+test: ## lint, unit tests, then extension and client on real servers: PG=18, PG=all; default 18 and 15
+	@tests/run $(TESTED)
+lint: ## fmt, clippy, unsafe only where it belongs, cargo-deny, the generated schema is current
+	@tests/lint
+goldens: ## write the SQL goldens anew; what is reviewed is the diff
+	@$(ON_SERVER) GOLDENS=write cargo test --locked -p pg-tenant-tests --test goldens
+schema: ## generate sql/install/ from sql/schema/
+	@tests/setup/schema
+bench: ## what isolation costs, as ratios to peers in one run
+	@$(ON_SERVER) cargo bench --locked -p pg-tenant-benches
+install: ## build for PG_CONFIG (default: pg_config in PATH) and copy three files there; DESTDIR is honoured
+	@tests/setup/install "$(PG_CONFIG_INSTALL)"
+installcheck: ## the SQL goldens against a running server (PGHOST, PGPORT, PGUSER: a superuser) with pg_tenant preloaded
+	@PG_CONFIG="$(PG_CONFIG_INSTALL)" GOLDENS=installcheck cargo test --locked -p pg-tenant-tests --test goldens
+clean-clusters: ## stop and delete every server that tests and demo left
+	@tests/setup/stop
