@@ -1,1 +1,71 @@
-//! The client.
+//! Every pooled checkout runs inside exactly one tenant: the Rust client of [pg_tenant].
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use pg_tenant_client::{Error, TenantPool};
+//!
+//! let pool = TenantPool::builder("host=localhost user=app dbname=shop".parse()?).max_size(16).build()?;
+//!
+//! // One statement, one round trip: begin, enter, the statement and commit travel together.
+//! let open = pool.tenant("acme").query("select id, total from orders where open", &[]).await?;
+//!
+//! // A transaction. Enter rides with the first statement; dropping it rolls back.
+//! let mut tx = pool.tenant("acme").begin().await?;
+//! tx.execute("update orders set open = false where id = $1", &[&7i64]).await?;
+//! tx.commit().await?;
+//!
+//! // Commits on Ok, rolls back on Err.
+//! let total: i64 = pool
+//!     .tenant("acme")
+//!     .run(async |tx| Ok::<_, Error>(tx.query_one("select count(*) from orders", &[]).await?.get(0)))
+//!     .await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # What holds
+//!
+//! - **The server is the boundary.** Nothing here can give a transaction another tenant's rows; this crate makes the safe
+//!   way the short one, cleans up, and notices what went wrong.
+//! - **Dropping is safe everywhere.** At every await of every call, a dropped future leaves no open transaction, no
+//!   tenant and no lost slot in the pool. A statement that was running is cancelled on the server.
+//! - **The next borrower gets it clean, or gets another connection.** The server refuses to enter on a session that
+//!   carries state from before (`TN008`); the client then closes it and takes another, unseen.
+//! - **Commit is honest.** A commit that PostgreSQL turned into a rollback is an error here.
+//!
+//! With the feature `sqlx`, the module `sqlx` offers the same over `sqlx::PgPool`.
+//!
+//! [pg_tenant]: https://github.com/pg-tenant/pg_tenant
+#![forbid(unsafe_code)]
+
+mod begin;
+mod cancel;
+mod config;
+mod error;
+mod error_from;
+mod id;
+mod lease;
+mod pool;
+mod query;
+mod recycle;
+mod statements;
+mod stream;
+mod tx;
+mod tx_builder;
+mod tx_end;
+mod tx_send;
+mod version;
+
+pub mod danger;
+#[cfg(feature = "sqlx")]
+pub mod sqlx;
+
+pub use begin::IsolationLevel;
+pub use config::TenantPoolBuilder;
+pub use error::Error;
+pub use id::IntoTenantId;
+pub use pg_tenant_core::{MalformedTenantId, Refusal, TenantId, TenantStatus};
+pub use pool::{Status, TenantPool};
+pub use stream::RowStream;
+pub use tokio_postgres;
+pub use tx::TenantTx;
+pub use tx_builder::TxBuilder;

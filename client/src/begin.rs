@@ -1,0 +1,89 @@
+//! How a transaction begins: the text that is sent, for both drivers.
+
+use pg_tenant_core::TenantId;
+
+/// The isolation level of a transaction. PostgreSQL treats `READ UNCOMMITTED` as `READ COMMITTED`, so it is not here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IsolationLevel {
+    /// Each statement sees what was committed before it began.
+    ReadCommitted,
+    /// Every statement sees what was committed before the first one began.
+    RepeatableRead,
+    /// As if transactions ran one after the other; expect `40001` and run again
+    /// (see [`Error::is_retryable`](crate::Error::is_retryable)).
+    Serializable,
+}
+
+/// What the builders collect. What is not set is the server's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BeginOptions {
+    pub isolation_level: Option<IsolationLevel>,
+    pub read_only: Option<bool>,
+    pub deferrable: Option<bool>,
+}
+
+impl BeginOptions {
+    fn begin(&self) -> String {
+        let mut sql = String::from("begin");
+        match self.isolation_level {
+            Some(IsolationLevel::ReadCommitted) => sql.push_str(" isolation level read committed"),
+            Some(IsolationLevel::RepeatableRead) => sql.push_str(" isolation level repeatable read"),
+            Some(IsolationLevel::Serializable) => sql.push_str(" isolation level serializable"),
+            None => {}
+        }
+        match self.read_only {
+            Some(true) => sql.push_str(" read only"),
+            Some(false) => sql.push_str(" read write"),
+            None => {}
+        }
+        match self.deferrable {
+            Some(true) => sql.push_str(" deferrable"),
+            Some(false) => sql.push_str(" not deferrable"),
+            None => {}
+        }
+        sql
+    }
+
+    /// `BEGIN` and `enter` as one message. `and` adds columns to what enter returns.
+    pub(crate) fn enter(&self, id: &TenantId, and: &str) -> String {
+        format!("{}; select tenant.enter_pristine({}){and}", self.begin(), quote(id.as_str()))
+    }
+}
+
+/// A literal that reads the same with and without `standard_conforming_strings`. The grammar of an id has neither
+/// quotes nor backslashes; this does not rely on it.
+fn quote(text: &str) -> String {
+    if text.contains('\\') {
+        format!(" E'{}'", text.replace('\\', r"\\").replace('\'', "''"))
+    } else {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_chosen_is_not_said() {
+        let id = "acme".parse().unwrap();
+        let all = BeginOptions {
+            isolation_level: Some(IsolationLevel::Serializable),
+            read_only: Some(true),
+            deferrable: Some(true),
+        };
+        assert_eq!(BeginOptions::default().enter(&id, ""), "begin; select tenant.enter_pristine('acme')");
+        assert_eq!(
+            all.enter(&id, ", 1"),
+            "begin isolation level serializable read only deferrable; select tenant.enter_pristine('acme'), 1"
+        );
+    }
+
+    #[test]
+    fn a_quoted_text_stays_one_literal() {
+        assert_eq!(quote("a"), "'a'");
+        assert_eq!(quote("a'b"), "'a''b'");
+        assert_eq!(quote(r"a\'b"), r" E'a\\''b'");
+    }
+}

@@ -1,0 +1,62 @@
+//! Asking the server to stop what a dropped call left running.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_postgres::{CancelToken, Socket, tls::MakeTlsConnect, tls::TlsConnect};
+
+use crate::recycle::Connection;
+
+/// Sends a CancelRequest with the pool's TLS connector, whose type ends here.
+pub(crate) type Canceller = Arc<dyn Fn(CancelToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+pub(crate) fn canceller<T>(tls: T) -> Canceller
+where
+    T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+    T::Stream: Send + Sync,
+    T::TlsConnect: Send + Sync,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
+    Arc::new(move |token| {
+        let tls = tls.clone();
+        Box::pin(async move {
+            // Nobody is left to tell. The connection is closed afterwards in any case.
+            let _ = token.cancel_query(tls).await;
+        })
+    })
+}
+
+/// Ends a connection that has left the pool with a call in flight.
+///
+/// Closing the socket is not enough: a backend notices only when its statement ends, and holds the transaction until
+/// then. So a ROLLBACK is queued behind whatever was sent, and cancel requests go out until it answers: one alone may
+/// arrive between two statements and hit none. The connection stays open meanwhile, so the process id in the request
+/// cannot have become somebody else's. Without a runtime the connection is only closed.
+pub(crate) fn quell(connection: Connection, canceller: Canceller) {
+    if connection.client.is_closed() {
+        return;
+    }
+    let Ok(runtime) = Handle::try_current() else { return };
+    runtime.spawn(async move {
+        let token = connection.client.cancel_token();
+        let mut rolled_back = pin!(connection.client.batch_execute("rollback"));
+        for patience in [10, 50, 100, 250, 500, 1000, 2000, 4000, 8000] {
+            let _ = timeout(Duration::from_secs(2), canceller(token.clone())).await;
+            if timeout(Duration::from_millis(patience), &mut rolled_back).await.is_ok() {
+                return;
+            }
+        }
+    });
+}
+
+/// Queues a ROLLBACK without waiting for it. Whatever is sent on this connection next is behind it.
+///
+/// tokio-postgres hands a simple query to its connection task on the first poll and only then waits.
+pub(crate) fn queue_rollback(connection: &Connection) {
+    let _ = pin!(connection.client.batch_execute("rollback")).poll(&mut Context::from_waker(Waker::noop()));
+}

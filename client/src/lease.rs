@@ -1,0 +1,108 @@
+//! A connection on loan from the pool: the one mechanism that makes every call cancel-safe.
+//!
+//! A call marks the lease before it awaits the connection and unmarks it after. Dropping the call's future runs neither
+//! line, so the mark stays, and whoever drops the lease sees it: the connection leaves the pool (its slot is free at
+//! once) and is quelled. A lease dropped unmarked with an open transaction queues a ROLLBACK and goes back.
+
+use deadpool::managed::Object;
+use tokio_postgres::Statement;
+
+use crate::cancel::{Canceller, queue_rollback, quell};
+use crate::recycle::{Connection, Manager};
+
+/// What may still be coming on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// Everything that was sent was answered.
+    Quiet,
+    /// A call awaits its answer, or was dropped awaiting it.
+    Awaiting,
+    /// A row stream is open, or was dropped before its end. The driver reads past the rest.
+    Streaming,
+}
+
+pub(crate) struct Lease {
+    /// `None` only while dropping.
+    object: Option<Object<Manager>>,
+    canceller: Canceller,
+    wire: Wire,
+    /// A BEGIN was sent and its end was not confirmed.
+    open: bool,
+    /// Never lend it again.
+    discard: bool,
+}
+
+impl Lease {
+    pub(crate) fn new(object: Object<Manager>, canceller: Canceller) -> Lease {
+        Lease { object: Some(object), canceller, wire: Wire::Quiet, open: false, discard: false }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        self.object.as_ref().expect("taken only by drop")
+    }
+
+    fn connection_mut(&mut self) -> &mut Connection {
+        self.object.as_mut().expect("taken only by drop")
+    }
+
+    /// Marks the lease and lends the connection to one call.
+    pub(crate) fn depart(&mut self) -> &Connection {
+        self.wire = Wire::Awaiting;
+        self.connection()
+    }
+
+    /// The call was answered. `open` says whether a transaction may be open now.
+    pub(crate) fn arrive(&mut self, open: bool) {
+        self.wire = Wire::Quiet;
+        self.open = open;
+    }
+
+    /// Rows are still coming.
+    pub(crate) fn stream(&mut self) {
+        self.wire = Wire::Streaming;
+        self.open = true;
+    }
+
+    pub(crate) fn wire(&self) -> Wire {
+        self.wire
+    }
+
+    /// Nobody had it before.
+    pub(crate) fn is_new(&self) -> bool {
+        self.object.as_ref().is_some_and(|object| Object::metrics(object).recycle_count == 0)
+    }
+
+    pub(crate) fn may_be_open(&self) -> bool {
+        self.open
+    }
+
+    pub(crate) fn discard(&mut self) {
+        self.discard = true;
+    }
+
+    pub(crate) fn statement(&mut self, sql: &str) -> Option<Statement> {
+        self.connection_mut().statements.find(sql)
+    }
+
+    pub(crate) fn keep_statement(&mut self, sql: &str, statement: Statement) {
+        self.connection_mut().statements.insert(sql, statement);
+    }
+
+    pub(crate) fn evict_statement(&mut self, sql: &str) {
+        self.connection_mut().statements.evict(sql);
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(object) = self.object.take() else { return };
+        if self.discard || self.wire != Wire::Quiet {
+            let connection = Object::take(object);
+            if self.open || self.wire != Wire::Quiet {
+                quell(connection, self.canceller.clone());
+            }
+        } else if self.open {
+            queue_rollback(&object);
+        }
+    }
+}

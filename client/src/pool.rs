@@ -1,0 +1,99 @@
+//! The pool: every way to a connection goes through a tenant.
+
+use std::fmt;
+
+use deadpool::managed;
+use tokio_postgres::Config;
+
+use crate::cancel::Canceller;
+use crate::config::TenantPoolBuilder;
+use crate::error::Error;
+use crate::id::IntoTenantId;
+use crate::lease::Lease;
+use crate::recycle::Manager;
+use crate::tx_builder::TxBuilder;
+
+/// A pool of connections that are lent only inside a tenant.
+///
+/// Cloning shares the pool.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use pg_tenant_client::TenantPool;
+///
+/// let pool = TenantPool::builder("host=localhost user=app dbname=shop".parse()?).max_size(16).build()?;
+/// let rows = pool.tenant("acme").query("select id from orders where total > $1", &[&100i64]).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct TenantPool {
+    pool: managed::Pool<Manager>,
+    canceller: Canceller,
+}
+
+/// How full a pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// How many connections it may hold.
+    pub max_size: usize,
+    /// How many it holds, lent or idle.
+    pub size: usize,
+    /// How many are idle.
+    pub available: usize,
+    /// How many calls wait for one.
+    pub waiting: usize,
+}
+
+impl TenantPool {
+    /// Begins to describe a pool.
+    pub fn builder(config: Config) -> TenantPoolBuilder {
+        TenantPoolBuilder::new(config)
+    }
+
+    pub(crate) fn new(pool: managed::Pool<Manager>, canceller: Canceller) -> TenantPool {
+        TenantPool { pool, canceller }
+    }
+
+    /// Says on whose behalf the next statements run. Nothing is sent.
+    ///
+    /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
+    pub fn tenant(&self, id: impl IntoTenantId) -> TxBuilder {
+        TxBuilder::new(self.clone(), id.into_tenant_id())
+    }
+
+    /// Connects, unless an idle connection is there, and so tells at start-up rather than at the first request whether
+    /// the server is reachable and has the right extension.
+    ///
+    /// # Errors
+    /// The driver's where it cannot connect; [`Error::is_extension_missing`] (`3F000`, `42883`);
+    /// [`Error::is_version_mismatch`]; `42501` where the role was not granted `tenant_user`; [`Error::is_timeout`].
+    pub async fn check(&self) -> Result<(), Error> {
+        self.lease().await.map(drop)
+    }
+
+    /// How full the pool is.
+    pub fn status(&self) -> Status {
+        let managed::Status { max_size, size, available, waiting, .. } = self.pool.status();
+        Status { max_size, size, available, waiting }
+    }
+
+    /// Closes the idle connections and refuses further calls; lent ones close when they come back.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+
+    pub(crate) async fn lease(&self) -> Result<Lease, Error> {
+        Ok(Lease::new(self.pool.get().await?, self.canceller.clone()))
+    }
+
+    pub(crate) async fn take(&self) -> Result<crate::recycle::Connection, Error> {
+        Ok(managed::Object::take(self.pool.get().await?))
+    }
+}
+
+impl fmt::Debug for TenantPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TenantPool").field("status", &self.status()).finish()
+    }
+}

@@ -1,0 +1,59 @@
+//! What a connection must be before it is lent: new and checked, or alive.
+//!
+//! Whether it is pristine is the server's question (`tenant.enter_pristine`), asked in the first flight of each
+//! transaction, so returning a connection costs no round trip.
+
+use deadpool::managed::{self, Metrics, RecycleResult};
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::SimpleQueryMessage;
+
+use crate::error::{Error, Kind};
+use crate::statements::Statements;
+use crate::version;
+
+/// One connection and what the client knows of it.
+pub(crate) struct Connection {
+    pub(crate) client: ClientWrapper,
+    pub(crate) statements: Statements,
+}
+
+/// deadpool-postgres makes and recycles; this adds the check of the extension and the bound on prepared statements.
+pub(crate) struct Manager {
+    pub(crate) driver: deadpool_postgres::Manager,
+    pub(crate) statement_cache: usize,
+}
+
+impl managed::Manager for Manager {
+    type Type = Connection;
+    type Error = Error;
+
+    async fn create(&self) -> Result<Connection, Error> {
+        let client = managed::Manager::create(&self.driver).await?;
+        check_extension(&client).await?;
+        Ok(Connection { client, statements: Statements::new(self.statement_cache) })
+    }
+
+    /// A connection that the server has closed meanwhile is replaced here, before anything is sent on it.
+    async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Error> {
+        managed::Manager::recycle(&self.driver, &mut connection.client, metrics)
+            .await
+            .map_err(|error| managed::RecycleError::message(error.to_string()))
+    }
+
+    fn detach(&self, connection: &mut Connection) {
+        managed::Manager::detach(&self.driver, &mut connection.client);
+    }
+}
+
+/// One flight per connection, when it is new.
+async fn check_extension(client: &ClientWrapper) -> Result<(), Error> {
+    let answer = client.simple_query("select tenant.version()").await.map_err(|e| Error::from(e).at_entry())?;
+    let version = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    match version {
+        Some(version) => version::check(version),
+        None => Err(Error::new(Kind::VersionMismatch, "tenant.version() returned nothing")),
+    }
+}

@@ -1,0 +1,124 @@
+//! On whose behalf, and how: between the pool and the transaction.
+
+use pg_tenant_core::{MalformedTenantId, TenantId};
+use tokio_postgres::{Row, types::ToSql};
+
+use crate::begin::{BeginOptions, IsolationLevel};
+use crate::error::Error;
+use crate::pool::TenantPool;
+use crate::query;
+use crate::tx::TenantTx;
+
+/// One tenant on one pool: runs single statements, or begins transactions. Made by [`TenantPool::tenant`].
+///
+/// Cheap to make and to keep; it holds no connection. A single statement costs **one round trip** once it is prepared:
+/// begin, enter, the statement and commit are sent together. The first use on a connection adds one for preparing.
+///
+/// Every call fails with `TN002` for an unknown tenant, `TN003` for a suspended one, `TN004` for a malformed id,
+/// `TN006` where the role is bound to another tenant, and with the server's SQLSTATE for whatever else it refuses.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until a query, begin() or run()"]
+pub struct TxBuilder {
+    pool: TenantPool,
+    id: Result<TenantId, MalformedTenantId>,
+    options: BeginOptions,
+}
+
+impl TxBuilder {
+    pub(crate) fn new(pool: TenantPool, id: Result<TenantId, MalformedTenantId>) -> TxBuilder {
+        TxBuilder { pool, id, options: BeginOptions::default() }
+    }
+
+    /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
+    pub fn isolation_level(mut self, level: IsolationLevel) -> Self {
+        self.options.isolation_level = Some(level);
+        self
+    }
+
+    /// Sets whether the transaction may write; a write in a read-only one is refused with `25006`.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.options.read_only = Some(read_only);
+        self
+    }
+
+    /// Lets a serializable read-only transaction wait at its beginning so that it cannot fail with `40001` later.
+    pub fn deferrable(mut self, deferrable: bool) -> Self {
+        self.options.deferrable = Some(deferrable);
+        self
+    }
+
+    /// Runs one statement in a transaction of its own and returns its rows.
+    ///
+    /// # Errors
+    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`]: a connection that broke
+    /// while the answer was under way leaves the outcome unknown.
+    pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        Ok(self.once(sql, params).await?.rows)
+    }
+
+    /// Runs one statement that returns exactly one row.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), and where it returns another number of rows. **It is committed then**: the rows were
+    /// counted after the one flight had ended. Use [`run`](Self::run) where a wrong count must undo a write.
+    pub async fn query_one(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
+        query::one(self.once(sql, params).await?.rows)
+    }
+
+    /// Runs one statement that returns one row or none.
+    ///
+    /// # Errors
+    /// As [`query_one`](Self::query_one), where it returns more than one row.
+    pub async fn query_opt(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
+        query::opt(self.once(sql, params).await?.rows)
+    }
+
+    /// Runs one statement and returns how many rows it affected.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        Ok(self.once(sql, params).await?.affected)
+    }
+
+    /// Takes a connection and begins a transaction on it. Nothing is sent yet: begin and enter travel with the first
+    /// statement, whose errors therefore include those of entering.
+    ///
+    /// # Errors
+    /// `TN004` for a malformed id; those of getting a connection (see [`TenantPool::check`]).
+    pub async fn begin(&self) -> Result<TenantTx, Error> {
+        let id = self.id.map_err(Error::malformed)?;
+        let lease = self.pool.lease().await?;
+        Ok(TenantTx::new(self.pool.clone(), lease, id, self.options.enter(&id, "")))
+    }
+
+    /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
+    ///
+    /// Dropping the future, or a panic in the closure, rolls back too.
+    ///
+    /// # Errors
+    /// The closure's, or those of [`begin`](Self::begin) and [`TenantTx::commit`].
+    pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
+        E: From<Error>,
+    {
+        let mut tx = self.begin().await?;
+        match work(&mut tx).await {
+            Ok(value) => {
+                tx.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                // The caller hears what went wrong first; a rollback that fails closes the connection, which rolls back.
+                let _ = tx.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn once(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<query::Answer, Error> {
+        let mut tx = self.begin().await?;
+        tx.send(sql, params, query::Then::Commit).await
+    }
+}
