@@ -1,1 +1,38 @@
-//! x
+//! The harness: a private PostgreSQL for every test binary, a fresh database with its own roles for every test.
+//!
+//! ```no_run
+//! # async fn test() {
+//! let db = pg_tenant_tests::database("orders_stay_apart").await;   // the extension is created in it
+//! db.owner().await.run("create table orders (tenant_id uuid, total int)").await;
+//! db.admin().await.run("select tenant.protect('orders')").await;
+//! db.app().await.expect_error("TN001", "select * from orders").await;
+//! # }
+//! ```
+//!
+//! Nothing here connects as a superuser unless the call is named [`Database::superuser`].
+#![forbid(unsafe_code)]
+
+mod cluster; // a server: start, stop, crash, restart, stand by
+mod database; // a database per test
+pub mod golden;
+mod install; // which PostgreSQL, and whether the extension is in it
+mod layout; // a directory, a port and a socket that are free
+mod options; // what is asked of a server
+mod place; // where clusters live, and as whom their servers run
+mod psql; // programs beside the server: psql, pg_dump, pgbench
+mod roles; // the five roles of a database
+mod sql; // a session, and what it expects
+mod watchdog; // no server outlives its test process // psql scripts and the output they must have
+
+pub use cluster::Cluster;
+pub use database::Database;
+pub use install::Install;
+pub use options::Options;
+pub use psql::{Output, run};
+pub use roles::Roles;
+pub use sql::{Session, describe};
+
+/// A fresh database with the extension, on the server that the tests of this binary share.
+pub async fn database(name: &str) -> Database<'static> {
+    Cluster::shared().database(name).await
+}

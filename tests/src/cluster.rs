@@ -1,0 +1,148 @@
+//! A server of our own: an ordinary user's `initdb`, a free port, a socket, a watchdog.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tokio::sync::OnceCell;
+
+use crate::install::Install;
+use crate::layout::Layout;
+use crate::options::Options;
+use crate::place::Place;
+use crate::watchdog::Watchdog;
+
+/// A running server. Dropping it, or the end of the process, stops the server and deletes its directory
+/// (`KEEP_CLUSTERS=1` keeps the directory, with the log in it).
+pub struct Cluster {
+    layout: Layout,
+    install: &'static Install,
+    /// The database that others are copied from, once it has the extension.
+    pub(crate) template: OnceCell<()>,
+    watchdog: Option<Watchdog>,
+}
+
+impl Cluster {
+    /// The server that the tests of this binary share, with `pg_tenant` preloaded.
+    pub fn shared() -> &'static Cluster {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(|| Cluster::start(Options::default()))
+    }
+
+    /// A server for the caller alone, who may stop and crash it.
+    pub fn start(options: Options) -> Cluster {
+        let cluster = Cluster::prepare(&options);
+        let mut initdb = cluster.install.program("initdb");
+        initdb.args(["--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D"]);
+        cluster.must(initdb.arg(cluster.layout.data()));
+        cluster.layout.configure(&options.conf());
+        cluster.run()
+    }
+
+    /// A hot standby of this server, following it by streaming.
+    pub fn standby(&self) -> Cluster {
+        let standby = Cluster::prepare(&Options::default());
+        let mut copy = self.program("pg_basebackup");
+        copy.args(["-R", "-X", "stream", "-c", "fast", "--no-sync", "-D"]);
+        standby.must(copy.arg(standby.layout.data()));
+        standby.layout.configure("hot_standby = on\n");
+        standby.run()
+    }
+
+    /// Stop as an administrator would: sessions end, a checkpoint is written.
+    pub fn stop(&self) {
+        self.must(self.pg_ctl("stop").args(["-m", "fast"]));
+    }
+
+    /// Stop as a power cut would: the next start recovers.
+    pub fn crash(&self) {
+        self.must(self.pg_ctl("stop").args(["-m", "immediate"]));
+    }
+
+    /// Start again after [`stop`](Self::stop) or [`crash`](Self::crash).
+    pub fn start_again(&self) {
+        if let Err(why) = self.try_start() {
+            panic!("the server does not start\n{why}");
+        }
+    }
+
+    /// Turn a standby into a server that writes.
+    pub fn promote(&self) {
+        self.must(&mut self.pg_ctl("promote"));
+    }
+
+    /// Let the server live on after this process, for a person to look around; returns its directory.
+    pub fn leave_running(mut self) -> PathBuf {
+        if let Some(watchdog) = self.watchdog.take() {
+            watchdog.dismiss();
+        }
+        self.layout.dir.clone()
+    }
+
+    /// The port on 127.0.0.1, and in the name of the socket.
+    pub fn port(&self) -> u16 {
+        self.layout.port
+    }
+
+    /// The directory of the Unix socket.
+    pub fn socket_dir(&self) -> &Path {
+        &self.layout.socket_dir
+    }
+
+    /// The installation that this server runs from.
+    pub fn install(&self) -> &'static Install {
+        self.install
+    }
+
+    /// What the server logged so far.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(self.layout.dir.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn prepare(options: &Options) -> Cluster {
+        let install = Install::current();
+        Place::here().require_reachable(&install.bindir);
+        if options.preload {
+            install.require_extension();
+        }
+        Cluster { layout: Layout::new(install, options), install, template: OnceCell::new(), watchdog: None }
+    }
+
+    /// Another process may take the port between our look and the server's: then take another one.
+    fn run(mut self) -> Cluster {
+        self.watchdog = Some(Watchdog::start(self.install.program("pg_ctl"), &self.layout));
+        for _ in 0..5 {
+            match self.try_start() {
+                Ok(()) => return self,
+                Err(why) if why.contains("Address already in use") => {
+                    self.layout.take_another_port();
+                    self.layout.configure("");
+                    let _ = fs::remove_file(self.layout.dir.join("log"));
+                }
+                Err(why) => panic!("the server does not start\n{why}"),
+            }
+        }
+        panic!("five free ports were taken before the server could listen");
+    }
+
+    fn try_start(&self) -> Result<(), String> {
+        let out = self.pg_ctl("start").arg("-l").arg(self.layout.dir.join("log")).output().expect("run pg_ctl");
+        if out.status.success() { Ok(()) } else { Err(self.log()) }
+    }
+
+    fn pg_ctl(&self, verb: &str) -> Command {
+        let mut command = self.install.program("pg_ctl");
+        Place::here().run_as_server(command.args([verb, "-w", "-t", "60", "-D"]).arg(self.layout.data()));
+        command
+    }
+
+    /// Run a program as the server's user; panic with what it said where it fails.
+    fn must(&self, command: &mut Command) {
+        Place::here().run_as_server(command);
+        let out = command.output().unwrap_or_else(|e| panic!("run {command:?}: {e}"));
+        let (said, log) = (String::from_utf8_lossy(&out.stderr), self.log());
+        assert!(out.status.success(), "{command:?}: {}\n{said}\n{log}", out.status);
+    }
+}
