@@ -51,6 +51,15 @@ impl BeginOptions {
     }
 }
 
+/// Asks which tenant the transaction has, by the setting rather than `tenant.current_id()`: a transaction may have gone
+/// on in a role (`SET LOCAL ROLE`) that has no rights on the schema `tenant`.
+pub(crate) const PROBE: &str = "select pg_catalog.current_setting('pg_tenant.id', true)";
+
+/// Whether the probe's answer is this tenant. No tenant is NULL or empty.
+pub(crate) fn is_tenant(probed: Option<&str>, id: &TenantId) -> bool {
+    probed.and_then(|text| text.parse().ok()) == Some(*id)
+}
+
 /// A literal that reads the same with and without `standard_conforming_strings`. The grammar of an id has neither
 /// quotes nor backslashes; this does not rely on it.
 fn quote(text: &str) -> String {

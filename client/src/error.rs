@@ -199,7 +199,7 @@ impl Error {
     }
 
     pub(crate) fn tenant_lost(entered: &TenantId, found: Option<&str>) -> Error {
-        let found = found.map_or("no tenant".to_owned(), |id| format!("tenant {id}"));
+        let found = found.filter(|id| !id.is_empty()).map_or("no tenant".to_owned(), |id| format!("tenant {id}"));
         Error::new(Kind::TenantLost, "the transaction lost its tenant before it was committed")
             .with_detail(format!("it entered tenant {entered} and ended with {found}; statements after that ran outside it"))
             .with_hint("do not run commit, rollback or begin as statements: use commit(), rollback() and savepoint()")

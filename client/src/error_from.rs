@@ -58,10 +58,21 @@ pub(crate) fn did_not_run(error: &tokio_postgres::Error) -> bool {
     }
 }
 
-/// The server no longer has the prepared statement as it was prepared: it was deallocated, or its columns changed.
-pub(crate) fn is_stale_statement(error: &tokio_postgres::Error) -> bool {
-    error.as_db_error().is_some_and(|db| {
-        *db.code() == SqlState::INVALID_SQL_STATEMENT_NAME
-            || (*db.code() == SqlState::FEATURE_NOT_SUPPORTED && db.routine() == Some("RevalidateCachedQuery"))
-    })
+/// Why the server no longer has a prepared statement as it was prepared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stale {
+    /// Somebody deallocated it, and perhaps all others.
+    Gone,
+    /// A table changed, and with it the columns.
+    Changed,
+}
+
+/// An error before the statement ran, that preparing it again may mend.
+pub(crate) fn stale_statement(error: &tokio_postgres::Error) -> Option<Stale> {
+    let db = error.as_db_error()?;
+    if *db.code() == SqlState::INVALID_SQL_STATEMENT_NAME {
+        return Some(Stale::Gone);
+    }
+    let changed = *db.code() == SqlState::FEATURE_NOT_SUPPORTED && db.routine() == Some("RevalidateCachedQuery");
+    changed.then_some(Stale::Changed)
 }

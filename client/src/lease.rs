@@ -22,7 +22,7 @@ pub(crate) enum Wire {
 }
 
 pub(crate) struct Lease {
-    /// `None` only while dropping.
+    /// `None` once the loan has ended.
     object: Option<Object<Manager>>,
     canceller: Canceller,
     wire: Wire,
@@ -38,11 +38,11 @@ impl Lease {
     }
 
     pub(crate) fn connection(&self) -> &Connection {
-        self.object.as_ref().expect("taken only by drop")
+        self.object.as_ref().expect("the loan has not ended")
     }
 
     fn connection_mut(&mut self) -> &mut Connection {
-        self.object.as_mut().expect("taken only by drop")
+        self.object.as_mut().expect("the loan has not ended")
     }
 
     /// Marks the lease and lends the connection to one call.
@@ -93,8 +93,10 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
-    fn drop(&mut self) {
+impl Lease {
+    /// Ends the loan: the connection goes back, or is closed outside the pool. Its slot is free afterwards. No call may
+    /// follow but dropping.
+    pub(crate) fn end(&mut self) {
         let Some(object) = self.object.take() else { return };
         if self.discard || self.wire != Wire::Quiet {
             let connection = Object::take(object);
@@ -104,5 +106,12 @@ impl Drop for Lease {
         } else if self.open {
             queue_rollback(&object);
         }
+        (self.wire, self.open) = (Wire::Quiet, false);
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.end();
     }
 }

@@ -3,6 +3,7 @@
 use futures_util::future::join;
 use tokio_postgres::SimpleQueryMessage;
 
+use crate::begin::{PROBE, is_tenant};
 use crate::error::Error;
 use crate::tx::{Refuses, TenantTx};
 use crate::tx_send::ended;
@@ -24,7 +25,7 @@ impl TenantTx {
         }
         let client = &self.lease.depart().client;
         let (probe, committed) =
-            join(client.simple_query("select tenant.current_id()"), client.batch_execute("commit")).await;
+            join(client.simple_query(PROBE), client.batch_execute("commit")).await;
         self.lease.arrive(!ended(&committed));
         let messages = match probe {
             Ok(messages) => messages,
@@ -40,7 +41,7 @@ impl TenantTx {
             SimpleQueryMessage::Row(row) => row.get(0),
             _ => None,
         });
-        if found != Some(self.id.as_str()) {
+        if !is_tenant(found, &self.id) {
             self.lease.discard();
             return Err(Error::tenant_lost(&self.id, found));
         }

@@ -4,7 +4,7 @@ use pg_tenant_core::Refusal;
 use tokio_postgres::{Error as PgError, Statement, types::ToSql};
 
 use crate::error::{Error, Kind};
-use crate::error_from::{did_not_run, is_stale_statement};
+use crate::error_from::{Stale, did_not_run, stale_statement};
 use crate::query::{self, Answer, Flight, Then};
 use crate::tx::{Refuses, TenantTx};
 
@@ -121,25 +121,30 @@ impl TenantTx {
         if let Err(error) = entered {
             return self.judge_entry(error, answer.as_ref().err().is_some_and(did_not_run));
         }
-        let (first, lead) = (!self.begun, std::mem::take(&mut self.lead));
-        self.begun = true;
-        self.flights += u64::from(!lead.is_empty());
-        match answer {
-            Err(error) => {
-                if is_stale_statement(&error) {
-                    self.lease.evict_statement(sql);
-                    if first && then == Then::Commit && ended(&committed) {
-                        // It failed before it ran, alone in a transaction that is over.
-                        (self.begun, self.lead) = (false, lead);
-                        return Next::Afresh;
-                    }
-                }
-                Next::Done(Err(self.note(error.into())))
+        if let Some(stale) = answer.as_ref().err().and_then(stale_statement) {
+            self.lease.evict_statement(sql);
+            if stale == Stale::Gone {
+                self.lease.discard();
             }
-            Ok(answer) => match committed {
-                Err(error) => Next::Done(Err(self.note(error.into()))),
-                Ok(()) => Next::Done(Ok(answer)),
-            },
+            if !self.begun && self.spare > 0 {
+                // It failed before it ran, and nothing ran before it.
+                if stale == Stale::Gone {
+                    return Next::Elsewhere;
+                }
+                if then == Then::Stay && !self.lead.starts_with("rollback") {
+                    self.lead.insert_str(0, "rollback; ");
+                }
+                return Next::Afresh;
+            }
+        }
+        self.begun = true;
+        self.flights += u64::from(!std::mem::take(&mut self.lead).is_empty());
+        if resets_statements(sql) {
+            self.lease.discard();
+        }
+        match answer.and_then(|answer| committed.map(|()| answer)) {
+            Ok(answer) => Next::Done(Ok(answer)),
+            Err(error) => Next::Done(Err(self.note(error.into()))),
         }
     }
 
@@ -168,11 +173,16 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Gives this connection up and takes another for the first flight.
+    /// Gives this connection up and takes another for the first flight. The old one goes first: it may hold the pool's
+    /// only slot. Without a connection no call may follow.
     async fn replace(&mut self) -> Result<(), Error> {
         self.spare -= 1;
         self.lease.discard();
-        self.lease = self.pool.lease().await?;
+        self.lease.end();
+        self.refuses = Some(Refuses::Interrupted);
+        let lease = self.pool.lease().await;
+        self.refuses = lease.is_err().then_some(Refuses::Failed);
+        self.lease = lease?;
         Ok(())
     }
 
@@ -201,4 +211,10 @@ pub(crate) fn ended(committed: &Result<(), PgError>) -> bool {
 fn is_the_connections_fault(error: &PgError, new: bool) -> bool {
     let Some(db) = error.as_db_error() else { return false };
     !new && matches!(Refusal::from_code(db.code().code()), None | Some(Refusal::SessionNotPristine))
+}
+
+/// The statement takes the connection's prepared statements away, and the server will not call the session dirty for it.
+fn resets_statements(sql: &str) -> bool {
+    let contains = |word: &str| sql.as_bytes().windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes()));
+    contains("deallocate") || contains("discard")
 }

@@ -1,1 +1,44 @@
-//! The same over sqlx.
+//! The same shapes over [`sqlx::PgPool`](::sqlx::PgPool), with the feature `sqlx`.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use pg_tenant_client::{Error, sqlx::TenantPool};
+//! use sqlx::postgres::PgPoolOptions;
+//!
+//! let pool = TenantPool::new(PgPoolOptions::new().max_connections(16), "postgres://app@localhost/shop".parse()?);
+//!
+//! let rows = pool.tenant("acme").query(sqlx::query("select id from orders where total > $1").bind(100i64)).await?;
+//!
+//! let mut tx = pool.tenant("acme").begin().await?;
+//! let open: Vec<(i64,)> = sqlx::query_as("select id from orders where open").fetch_all(&mut tx).await?;
+//! tx.commit().await?;
+//!
+//! pool.tenant("acme")
+//!     .run(async |tx| {
+//!         sqlx::query("update orders set open = false").execute(&mut *tx).await?;
+//!         Ok::<_, Error>(())
+//!     })
+//!     .await?;
+//! # Ok(()) }
+//! ```
+//!
+//! What differs from the pool over tokio-postgres is what sqlx cannot do:
+//!
+//! - It cannot pipeline. Beginning and entering are one round trip, each statement is one (two when it is first
+//!   prepared), commit with its probe is one.
+//! - It cannot send a CancelRequest. A statement whose future was dropped is cancelled with `pg_cancel_backend` from a
+//!   second connection, and only while it still belongs to the transaction that was dropped.
+//! - Its statements report [`sqlx::Error`](::sqlx::Error), which converts into [`Error`](crate::Error) with `?`.
+//! - A dropped statement does not make the transaction refuse: as always in sqlx, the next call reads past what it left.
+
+mod error;
+mod executor;
+mod lease;
+mod pool;
+mod quell;
+mod tx;
+mod tx_builder;
+
+pub use pool::TenantPool;
+pub use tx::TenantTx;
+pub use tx_builder::TxBuilder;

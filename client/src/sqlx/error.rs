@@ -1,0 +1,61 @@
+//! What sqlx's errors become, and back.
+
+use ::sqlx::postgres::PgDatabaseError;
+
+use crate::error::{Error, Kind};
+use crate::error_from::ends_the_session;
+
+impl From<::sqlx::Error> for Error {
+    fn from(error: ::sqlx::Error) -> Error {
+        let kind = match &error {
+            ::sqlx::Error::Database(db) => {
+                let code = db.code().unwrap_or_default().into_owned();
+                let kind = if ends_the_session(&code) { Kind::Closed } else { Kind::Server };
+                let mut mapped = Error::new(kind, db.message()).with_code(code);
+                if let Some(db) = db.try_downcast_ref::<PgDatabaseError>() {
+                    if let Some(detail) = db.detail() {
+                        mapped = mapped.with_detail(detail);
+                    }
+                    if let Some(hint) = db.hint() {
+                        mapped = mapped.with_hint(hint);
+                    }
+                }
+                return mapped.with_source(error);
+            }
+            ::sqlx::Error::PoolTimedOut => Kind::Timeout,
+            ::sqlx::Error::PoolClosed | ::sqlx::Error::Io(_) | ::sqlx::Error::WorkerCrashed => Kind::Closed,
+            ::sqlx::Error::Configuration(_) => Kind::Config,
+            _ => Kind::Driver,
+        };
+        match error {
+            // One of ours that went through `Executor`.
+            ::sqlx::Error::AnyDriverError(ours) => match ours.downcast::<Error>() {
+                Ok(ours) => *ours,
+                Err(other) => Error::new(Kind::Driver, other.to_string()).with_source(other),
+            },
+            error => Error::new(kind, error.to_string()).with_source(error),
+        }
+    }
+}
+
+/// `Executor` knows only sqlx's error.
+pub(crate) fn into_sqlx(error: Error) -> ::sqlx::Error {
+    ::sqlx::Error::AnyDriverError(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_ours_survives_the_way_through_the_executor() {
+        assert!(Error::from(into_sqlx(Error::interrupted())).is_interrupted());
+    }
+
+    #[test]
+    fn a_full_pool_is_a_timeout_and_a_closed_one_closed() {
+        assert!(Error::from(::sqlx::Error::PoolTimedOut).is_timeout());
+        assert!(Error::from(::sqlx::Error::PoolClosed).is_closed());
+        assert!(!Error::from(::sqlx::Error::RowNotFound).is_closed());
+    }
+}

@@ -1,0 +1,117 @@
+//! `&mut TenantTx` as an sqlx executor: the connection's own, with the lease marked while it runs.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use ::sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use ::sqlx::{Describe, Either, Error, Execute, Executor, PgConnection, Postgres, SqlStr};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt};
+
+use super::error::into_sqlx;
+use super::lease::Marks;
+use super::tx::TenantTx;
+use crate::lease::Wire;
+
+type Step = Result<Either<PgQueryResult, PgRow>, Error>;
+
+impl TenantTx {
+    fn executor(&mut self) -> Result<(&mut PgConnection, &mut Marks), Error> {
+        self.usable().map_err(into_sqlx)?;
+        Ok(self.lease.parts())
+    }
+}
+
+impl<'c> Executor<'c> for &'c mut TenantTx {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Step>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        match self.executor() {
+            Ok((connection, marks)) => Marked { steps: connection.fetch_many(query), marks }.boxed(),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        Box::pin(async move {
+            let (connection, marks) = self.executor()?;
+            marks.watch(connection.fetch_optional(query)).await
+        })
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, Error>>
+    where
+        'c: 'e,
+    {
+        Box::pin(async move {
+            let (connection, marks) = self.executor()?;
+            marks.watch(connection.prepare_with(sql, parameters)).await
+        })
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
+    where
+        'c: 'e,
+    {
+        Box::pin(async move {
+            let (connection, marks) = self.executor()?;
+            marks.watch(connection.describe(sql)).await
+        })
+    }
+}
+
+impl Marks {
+    /// Marks while a call runs. Its answer may be read past by the next call, so the mark is not one that refuses.
+    async fn watch<T>(&mut self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.wire = Wire::Streaming;
+        let answer = call.await;
+        self.wire = Wire::Quiet;
+        if let Err(error) = &answer {
+            self.learn(error);
+        }
+        answer
+    }
+
+    /// A connection whose prepared statements were taken away fails the next borrower as well.
+    fn learn(&mut self, error: &Error) {
+        if error.as_database_error().is_some_and(|db| db.code().as_deref() == Some("26000")) {
+            self.discard = true;
+        }
+    }
+}
+
+/// Marks from the first poll until the end of the stream.
+struct Marked<'e> {
+    steps: BoxStream<'e, Step>,
+    marks: &'e mut Marks,
+}
+
+impl Stream for Marked<'_> {
+    type Item = Step;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Step>> {
+        self.marks.wire = Wire::Streaming;
+        let step = ready!(self.steps.poll_next_unpin(cx));
+        match &step {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                self.marks.wire = Wire::Quiet;
+                self.marks.learn(error);
+            }
+            None => self.marks.wire = Wire::Quiet,
+        }
+        Poll::Ready(step)
+    }
+}

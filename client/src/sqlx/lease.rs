@@ -1,0 +1,77 @@
+//! A connection on loan from `sqlx::PgPool`, cancel-safe by the same marks as in `crate::lease`.
+//!
+//! sqlx 0.9 counts a transaction only once BEGIN was answered, so a `begin` dropped before that returns a connection with
+//! an open transaction to the pool. Here BEGIN is a call like any other: dropped half-way, its connection leaves the pool.
+
+use std::sync::Arc;
+
+use ::sqlx::pool::PoolConnection;
+use ::sqlx::postgres::{PgConnectOptions, PgRow};
+use ::sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
+use tokio::runtime::Handle;
+
+use super::quell::{Transaction, quell, roll_back};
+use crate::lease::Wire;
+
+pub(crate) struct Lease {
+    /// `None` once the loan has ended.
+    pub(super) connection: Option<PoolConnection<Postgres>>,
+    options: Arc<PgConnectOptions>,
+    pub(super) marks: Marks,
+    /// What the server calls the transaction, once it is known.
+    pub(super) transaction: Option<Transaction>,
+}
+
+/// Apart from the connection, so that a stream can borrow both.
+pub(crate) struct Marks {
+    pub(super) wire: Wire,
+    /// A BEGIN was sent and its end was not confirmed.
+    pub(super) open: bool,
+    /// Never lend it again.
+    pub(super) discard: bool,
+}
+
+impl Lease {
+    pub(crate) async fn new(pool: &PgPool) -> Result<Lease, ::sqlx::Error> {
+        let connection = Some(pool.acquire().await?);
+        let marks = Marks { wire: Wire::Quiet, open: false, discard: false };
+        Ok(Lease { connection, options: pool.connect_options(), marks, transaction: None })
+    }
+
+    /// The connection and its marks, for one call.
+    pub(crate) fn parts(&mut self) -> (&mut PgConnection, &mut Marks) {
+        let connection = self.connection.as_mut().expect("the loan has not ended");
+        (connection, &mut self.marks)
+    }
+
+    /// Runs a text of our own and returns its rows. `sql` holds nothing that is not ours or quoted.
+    pub(crate) async fn run(&mut self, sql: String) -> Result<Vec<PgRow>, ::sqlx::Error> {
+        let (connection, marks) = self.parts();
+        marks.wire = Wire::Awaiting;
+        let rows = ::sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await;
+        marks.wire = Wire::Quiet;
+        rows
+    }
+
+    /// Ends the loan: the connection goes back, or is closed outside the pool.
+    fn end(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        let Marks { wire, open, discard } = self.marks;
+        let Ok(runtime) = Handle::try_current() else {
+            // sqlx needs a runtime to take it back, and closing it rolls back.
+            drop(connection.detach());
+            return;
+        };
+        if discard || wire != Wire::Quiet {
+            runtime.spawn(quell(connection.detach(), self.options.clone(), self.transaction.take()));
+        } else if open {
+            runtime.spawn(roll_back(connection));
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
