@@ -1,1 +1,44 @@
-//! pg_tenant.
+//! pg_tenant: PostgreSQL itself keeps tenants apart. There is no statement without a tenant: a transaction has none
+//! (and is refused), one tenant, or an explicit, audited system context.
+//!
+//! ```text
+//!  select tenant.enter('acme') ──► api ──► registry (known? active?) ──► context (seal, slot, limits)
+//!                    statement ──► guard::hook ──► guard::strict · utility  ◄── context::slot
+//!                                       │ allowed             └── policy::protection (fenced? gaps?)
+//!                                       ▼
+//!                    policy: tenant_id = tenant.current_uuid()   (row-level security, in the plan)
+//!                                       ▼
+//!           end of transaction ──► context::slot: no tenant
+//! ```
+//!
+//! SQL lives in `sql/schema/`, rules without PostgreSQL in `core/`. `unsafe` lives in `pg/`, `guard/hook.rs`, `gucs.rs`
+//! and `context/slot.rs`, and in the init function below.
+
+mod api;
+mod context;
+mod error;
+mod gucs;
+mod guard;
+mod pg;
+mod policy;
+mod registry;
+
+pgrx::pg_module_magic!();
+
+/// Called when the library is loaded: all of it at preload, nothing of it otherwise.
+///
+/// Outside preload it must not raise, since pg_upgrade LOADs every library. Functions called then refuse with `TN010`.
+#[allow(non_snake_case)]
+#[pgrx::pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    if !pg::preload::in_progress() {
+        return;
+    }
+    gucs::init();
+    context::slot::init();
+    gucs::reserve_prefix();
+    registry::init();
+    policy::protection::init();
+    guard::hook::init();
+    pg::preload::done();
+}

@@ -92,20 +92,16 @@ refusals! {
     LockRefused = "TN033", "lock_refused";
     /// A new table would hold a copy of protected rows without protection
     UnprotectedCopy = "TN034", "unprotected_copy";
-    /// A partition or child of a protected table would be left without protection
-    UnprotectedChild = "TN035", "unprotected_child";
     /// A grant or a setting would let sessions choose their own tenant
-    SettingRefused = "TN036", "setting_refused";
+    SettingRefused = "TN035", "setting_refused";
     /// A session object made in a tenant's transaction would outlive it
-    SessionObjectRefused = "TN037", "session_object_refused";
+    SessionObjectRefused = "TN036", "session_object_refused";
     /// The role cannot be bound to a tenant
     RoleNotBindable = "TN040", "role_not_bindable";
-    /// The tenant's state does not allow the change
-    InvalidTenantState = "TN050", "invalid_tenant_state";
     /// The registry has a tenant with this id or slug already
-    DuplicateTenant = "TN051", "duplicate_tenant";
+    DuplicateTenant = "TN050", "duplicate_tenant";
     /// A limit's value is out of range
-    InvalidLimit = "TN052", "invalid_limit";
+    InvalidLimit = "TN051", "invalid_limit";
 }
 
 #[cfg(test)]

@@ -1,0 +1,20 @@
+//! `tenant.protect` and `tenant.unprotect` turn the guards off for the commands of their SQL bodies, and on again
+//! whatever happens; `tenant.fence_policy` and `tenant.fence_column` recognise a fence.
+
+use crate::error::Outcome;
+use crate::pg::function::{Args, Returned};
+use crate::pg::policy;
+use crate::{sql_function, sql_function_without_guards};
+
+sql_function_without_guards!(pg_tenant_protect, pg_finfo_pg_tenant_protect, "apply_protection");
+sql_function_without_guards!(pg_tenant_unprotect, pg_finfo_pg_tenant_unprotect, "remove_protection");
+sql_function!(pg_tenant_fence_policy, pg_finfo_pg_tenant_fence_policy, fence_policy);
+sql_function!(pg_tenant_fence_column, pg_finfo_pg_tenant_fence_column, fence_column);
+
+fn fence_policy(args: Args) -> Outcome<Returned> {
+    Ok(policy::fence(args.oid(0)).map_or(Returned::Null, |fence| Returned::oid(fence.policy)))
+}
+
+fn fence_column(args: Args) -> Outcome<Returned> {
+    Ok(policy::fence(args.oid(0)).map_or(Returned::Null, |fence| Returned::smallint(fence.column)))
+}

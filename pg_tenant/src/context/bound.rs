@@ -1,0 +1,37 @@
+//! Sessions whose role is bound to a tenant: they never call `enter`, so each transaction's first statement is where
+//! the registry is asked and the limits are applied.
+
+use crate::context::{limits, limits::Limits, slot};
+use crate::error::Outcome;
+use crate::pg::setting;
+use crate::registry;
+use std::cell::Cell;
+
+thread_local! {
+    /// The limits of this transaction, once the registry has admitted the tenant.
+    static ADMITTED: Cell<Option<Limits>> = const { Cell::new(None) };
+}
+
+/// Asks the registry once per transaction. Where it refuses, the refusal is for statements that touch a protected
+/// table; the session may still run others.
+pub fn admit() -> Outcome<()> {
+    let Some(tenant) = slot::session_tenant() else { return Ok(()) };
+    if ADMITTED.get().is_some() {
+        return Ok(());
+    }
+    let admitted = registry::admit(&tenant)?;
+    limits::apply(admitted.limits);
+    setting::arm_statement_timeout(admitted.limits.statement_timeout);
+    ADMITTED.set(Some(admitted.limits));
+    Ok(())
+}
+
+/// The limits in force: those of the tenant entered, or of the tenant bound.
+pub fn limits_in_force() -> Limits {
+    ADMITTED.get().unwrap_or_else(slot::limits)
+}
+
+/// The transaction, or a savepoint of it, has ended.
+pub fn forget() {
+    ADMITTED.set(None);
+}

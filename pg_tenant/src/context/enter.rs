@@ -1,0 +1,62 @@
+//! The way into a tenant.
+
+use crate::context::{limits, seal, slot};
+use crate::error::{Outcome, Report};
+use crate::pg::{role, session};
+use crate::registry;
+use pg_tenant_core::{Refusal, TenantId};
+
+/// Enters the tenant for the rest of the transaction and gives its id in canonical form.
+///
+/// Refuses an id that is malformed (`TN004`), unknown (`TN002`) or not active (`TN003`), a second tenant in the same
+/// transaction (`TN005`), and another tenant than the session's role is bound to (`TN006`).
+pub fn enter(id: &str) -> Outcome<TenantId> {
+    let id = parse(id)?;
+    if let Some(bound) = slot::session_tenant() {
+        return if bound == id { Ok(id) } else { Err(bound_elsewhere(id, bound)) };
+    }
+    match seal::sealed() {
+        Some(sealed) if sealed != id => return Err(already_entered(id, sealed)),
+        Some(_) if slot::current() == Some(id) => return Ok(id),
+        _ => {}
+    }
+    let tenant = registry::admit(&id)?;
+    seal::seal(id);
+    slot::set(id, tenant.limits);
+    limits::apply(tenant.limits);
+    Ok(id)
+}
+
+/// Enters the tenant if the session carries nothing from earlier transactions (else `TN008`): the entry for pools.
+pub fn enter_pristine(id: &str) -> Outcome<TenantId> {
+    if seal::sealed().is_none() {
+        if let Some(residue) = crate::guard::residue::find() {
+            return Err(Report::new(Refusal::SessionNotPristine, "this session carries state from earlier transactions")
+                .detail(format!("It has {residue}."))
+                .hint("Close the connection and use another; set what a transaction needs with SET LOCAL."));
+        }
+        session::release_locks_and_sequences();
+    }
+    enter(id)
+}
+
+/// Reads a tenant id.
+pub fn parse(id: &str) -> Outcome<TenantId> {
+    id.parse::<TenantId>().map_err(|reason| {
+        Report::new(Refusal::MalformedTenantId, "malformed tenant id")
+            .detail(format!("\"{}\" is not a tenant id: {reason}.", id.chars().take(80).collect::<String>()))
+            .hint("A tenant id has 1 to 63 characters A-Z a-z 0-9 . _ : @ ~ + - and begins with a letter or a digit.")
+    })
+}
+
+fn already_entered(id: TenantId, sealed: TenantId) -> Report {
+    Report::new(Refusal::AlreadyEntered, format!("cannot enter tenant \"{id}\": this transaction belongs to another"))
+        .detail(format!("The transaction has entered tenant \"{sealed}\"."))
+        .hint("Commit or roll back, then enter the other tenant in a transaction of its own.")
+}
+
+fn bound_elsewhere(id: TenantId, bound: TenantId) -> Report {
+    Report::new(Refusal::BoundToAnotherTenant, format!("cannot enter tenant \"{id}\": this session is bound to another"))
+        .detail(format!("Role \"{}\" logged in bound to tenant \"{bound}\".", role::name(role::session_user())))
+        .hint("Log in as a role that is not bound, or as the one bound to that tenant.")
+}

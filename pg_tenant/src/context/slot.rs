@@ -1,0 +1,259 @@
+//! Where the current tenant stands, and the callbacks that write it.
+//!
+//! The truth is the setting `pg_tenant.id`, so that PostgreSQL's own stack of settings restores it at the end of a
+//! transaction, of a savepoint and of an exception block. The slot is its parsed copy, which policies read once per
+//! statement or row through a pointer.
+//!
+//! Invariants, all in one thread:
+//! - Only the assign hook and the end-of-transaction callback write [`SLOT`]. Neither can fail or allocate: an error in
+//!   an assign hook would leave the tenant set in the next transaction.
+//! - The check hook refuses every value but those that [`set`] asks for and those that ALTER ROLE … SET has stored:
+//!   what a superuser writes with SET has passed no registry.
+//! - A pointer that a reader has handed out stays valid: the slot is static. Its bytes change only when another tenant
+//!   is entered, which cannot happen in the same transaction.
+
+use crate::context::{bound, limits::Limits, seal};
+use crate::gucs;
+use crate::pg::policy::Reader;
+use crate::pg::setting;
+use pg_tenant_core::TenantId;
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo, GucSource};
+use std::ffi::{c_char, c_void};
+
+/// A text datum with room for the longest tenant id: PostgreSQL's four-byte header, then the bytes.
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+struct TextDatum {
+    header: u32,
+    bytes: [u8; TenantId::MAX_LEN],
+}
+
+/// The current tenant in every form that a policy may ask for.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Slot {
+    id: Option<TenantId>,
+    has_id: bool,
+    bound: bool,
+    has_uuid: bool,
+    has_bigint: bool,
+    bigint: i64,
+    uuid: [u8; 16],
+    text: TextDatum,
+    limits: Limits,
+}
+
+const NO_TENANT: Slot = Slot {
+    id: None,
+    has_id: false,
+    bound: false,
+    has_uuid: false,
+    has_bigint: false,
+    bigint: 0,
+    uuid: [0; 16],
+    text: TextDatum { header: 0, bytes: [0; TenantId::MAX_LEN] },
+    limits: Limits::NONE,
+};
+
+static mut SLOT: Slot = NO_TENANT;
+/// What the session began with: the tenant of a bound role, else none. Every transaction ends in it.
+static mut SESSION: Slot = NO_TENANT;
+/// What [`set`] is writing at this moment: the check hook accepts no other value.
+static mut WRITING: Option<(TenantId, Limits)> = None;
+
+/// The current tenant.
+pub fn current() -> Option<TenantId> {
+    // SAFETY: one thread; a copy.
+    unsafe { SLOT.id }
+}
+
+/// The tenant that the session's role is bound to.
+pub fn session_tenant() -> Option<TenantId> {
+    // SAFETY: one thread; a copy.
+    unsafe { SESSION.id }
+}
+
+/// The limits that came with the current tenant.
+pub fn limits() -> Limits {
+    // SAFETY: one thread; a copy.
+    unsafe { SLOT.limits }
+}
+
+/// Whether the current tenant id has a value of the type that this reader returns.
+pub fn has_value(reader: Reader) -> bool {
+    // SAFETY: one thread; plain reads.
+    unsafe {
+        match reader {
+            Reader::Uuid => SLOT.has_uuid,
+            Reader::Bigint => SLOT.has_bigint,
+            Reader::Text => SLOT.has_id,
+        }
+    }
+}
+
+/// Makes this the tenant of the transaction, until it or the savepoint it stands in ends.
+pub fn set(id: TenantId, limits: Limits) {
+    // SAFETY: one thread. Should set_local raise, WRITING stays set; nothing but this function reaches the check hook
+    // with a value of a session, except a superuser's SET to the very tenant that was being entered.
+    unsafe {
+        WRITING = Some((id, limits));
+        setting::set_local("pg_tenant.id", id.as_str());
+        WRITING = None;
+    }
+}
+
+impl Slot {
+    fn new(id: TenantId, bound: bool, limits: Limits) -> Self {
+        let mut slot = Slot { id: Some(id), has_id: true, bound, limits, ..NO_TENANT };
+        let text = id.as_str().as_bytes();
+        slot.text.header = ((text.len() as u32) + 4) << 2;
+        slot.text.bytes[..text.len()].copy_from_slice(text);
+        if let Some(uuid) = id.uuid() {
+            (slot.uuid, slot.has_uuid) = (uuid, true);
+        }
+        if let Some(bigint) = id.bigint() {
+            (slot.bigint, slot.has_bigint) = (bigint, true);
+        }
+        slot
+    }
+}
+
+/// Parses a value of `pg_tenant.id` into the `extra` that the assign hook copies; refuses what nobody may write.
+pub unsafe extern "C-unwind" fn check_hook(
+    value: *mut *mut c_char,
+    extra: *mut *mut c_void,
+    source: GucSource::Type,
+) -> bool {
+    // SAFETY: PostgreSQL passes a valid value and a place for extra. Nothing here raises or needs dropping.
+    unsafe {
+        let text = if (*value).is_null() { c"" } else { std::ffi::CStr::from_ptr(*value) };
+        if text.is_empty() {
+            return true;
+        }
+        let Some(id) = text.to_str().ok().and_then(|text| text.parse::<TenantId>().ok()) else { return false };
+        let from_role = matches!(source, GucSource::PGC_S_USER | GucSource::PGC_S_DATABASE_USER);
+        let limits = match WRITING {
+            Some((writing, limits)) if writing == id && source == GucSource::PGC_S_SESSION => limits,
+            _ if from_role || source == GucSource::PGC_S_TEST || pg_sys::InitializingParallelWorker => Limits::NONE,
+            _ => return false,
+        };
+        let place = allocate(size_of::<Slot>()).cast::<Slot>();
+        if place.is_null() {
+            return false;
+        }
+        place.write(Slot::new(id, from_role, limits));
+        *extra = place.cast();
+        true
+    }
+}
+
+/// `extra` is freed by PostgreSQL with `free` on 15 and with `guc_free` from 16.
+#[cfg(feature = "pg15")]
+unsafe fn allocate(size: usize) -> *mut c_void {
+    unsafe extern "C" {
+        fn malloc(size: usize) -> *mut c_void;
+    }
+    // SAFETY: plain malloc.
+    unsafe { malloc(size) }
+}
+
+#[cfg(not(feature = "pg15"))]
+unsafe fn allocate(size: usize) -> *mut c_void {
+    // SAFETY: at LOG level guc_malloc returns null where there is no memory.
+    unsafe { pg_sys::guc_malloc(pg_sys::LOG as i32, size) }
+}
+
+/// Copies the parsed value; nothing else.
+pub unsafe extern "C-unwind" fn assign_hook(_: *const c_char, extra: *mut c_void) {
+    // SAFETY: extra is null or a Slot that the check hook wrote; one thread.
+    unsafe {
+        SLOT = if extra.is_null() { NO_TENANT } else { *extra.cast::<Slot>() };
+        if SLOT.bound {
+            SESSION = SLOT;
+        }
+    }
+}
+
+/// Ends the tenant with the transaction, whatever the stack of settings does after this.
+unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _: *mut c_void) {
+    use pg_sys::XactEvent::*;
+    if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
+        // SAFETY: one thread.
+        unsafe {
+            SLOT = SESSION;
+            WRITING = None;
+        }
+        seal::clear();
+        bound::forget();
+    }
+}
+
+/// A savepoint that is undone takes the limits of a bound session with it: they are applied again.
+unsafe extern "C-unwind" fn end_of_savepoint(
+    event: pg_sys::SubXactEvent::Type,
+    _: pg_sys::SubTransactionId,
+    _: pg_sys::SubTransactionId,
+    _: *mut c_void,
+) {
+    if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
+        bound::forget();
+    }
+}
+
+/// Declares the setting and registers the callbacks.
+pub fn init() {
+    gucs::define_id(check_hook, assign_hook);
+    // SAFETY: called once, from _PG_init.
+    unsafe {
+        pg_sys::RegisterXactCallback(Some(end_of_transaction), std::ptr::null_mut());
+        pg_sys::RegisterSubXactCallback(Some(end_of_savepoint), std::ptr::null_mut());
+    }
+}
+
+/// The readers: their C symbol, what they return, their code. Policies are recognised by these.
+pub static READERS: [(&str, Reader, unsafe extern "C-unwind" fn(FunctionCallInfo) -> Datum); 3] = [
+    ("pg_tenant_current_uuid", Reader::Uuid, pg_tenant_current_uuid),
+    ("pg_tenant_current_bigint", Reader::Bigint, pg_tenant_current_bigint),
+    ("pg_tenant_current_id", Reader::Text, pg_tenant_current_id),
+];
+
+macro_rules! reader {
+    ($symbol:ident, $finfo:ident, $has:expr, $datum:expr) => {
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $finfo() -> &'static pg_sys::Pg_finfo_record {
+            &crate::pg::function::VERSION_1
+        }
+
+        /// Returns the current tenant, or null: no allocation, so a scan filtered by it costs what a literal costs.
+        ///
+        /// # Safety
+        /// Called by PostgreSQL's function manager.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $symbol(fcinfo: FunctionCallInfo) -> Datum {
+            // SAFETY: one thread; fcinfo is valid during the call.
+            unsafe {
+                if $has {
+                    $datum
+                } else {
+                    (*fcinfo).isnull = true;
+                    Datum::null()
+                }
+            }
+        }
+    };
+}
+
+reader!(
+    pg_tenant_current_uuid,
+    pg_finfo_pg_tenant_current_uuid,
+    SLOT.has_uuid,
+    Datum::from((&raw const SLOT.uuid).cast::<c_void>())
+);
+reader!(pg_tenant_current_bigint, pg_finfo_pg_tenant_current_bigint, SLOT.has_bigint, Datum::from(SLOT.bigint));
+reader!(
+    pg_tenant_current_id,
+    pg_finfo_pg_tenant_current_id,
+    SLOT.has_id,
+    Datum::from((&raw const SLOT.text).cast::<c_void>())
+);

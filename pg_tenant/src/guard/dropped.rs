@@ -1,0 +1,45 @@
+//! Fences that go by cascade: DROP TYPE … CASCADE takes a column, and the policy with it, without naming either.
+//!
+//! PostgreSQL calls the object-access hook before each drop, and at that moment it cannot be told whether the table
+//! goes too. So the tables are noted, and when the command is through it is refused if one of them is still there
+//! without its fence; the error undoes the command. A note that outlives an error is harmless: it is only a table to
+//! look at.
+
+use crate::error::{Outcome, Report};
+use crate::gucs;
+use crate::pg::{extension, policy, relation};
+use pg_tenant_core::Refusal;
+use pgrx::pg_sys::Oid;
+use std::cell::RefCell;
+
+thread_local! {
+    static TABLES: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A policy is about to go.
+pub fn note(policy: Oid) {
+    if !gucs::guards() {
+        return;
+    }
+    if let Some(table) = policy::table_of(policy).filter(|&table| policy::fence(table).is_some()) {
+        TABLES.with_borrow_mut(|tables| tables.push(table));
+    }
+}
+
+/// The command is through: refuses it if a table has lost its fence. Removing the extension takes every fence along,
+/// and leaves tables whose remaining policy shows nothing.
+pub fn check() -> Outcome<()> {
+    let noted = TABLES.take();
+    if noted.is_empty() || !extension::is_installed() {
+        return Ok(());
+    }
+    match noted.into_iter().find(|&table| relation::class(table).is_some() && policy::fence(table).is_none()) {
+        Some(table) => {
+            let name = relation::name(table);
+            Err(Report::new(Refusal::ProtectionGuarded, format!("the command would take the tenant policy of table {name}"))
+                .detail("The policy depends on what was dropped with CASCADE.")
+                .hint(format!("First: select tenant.unprotect('{name}', '<reason>');")))
+        }
+        None => Ok(()),
+    }
+}

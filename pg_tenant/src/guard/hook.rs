@@ -1,0 +1,198 @@
+//! All hook chaining. A hook decides, calls the previous hook (or PostgreSQL's own function) exactly once, and checks.
+//!
+//! The previous hook is a bare call outside any guard: users' errors pass through these frames by longjmp with their
+//! SQLSTATE, CONTEXT and constraint names intact. So a hook's frame never holds anything to drop across that call.
+
+use crate::context::{bound, limits};
+use crate::guard::{dropped, strict, truncate, utility};
+use crate::pg::boundary::{decide_or_raise, warn};
+use crate::pg::command;
+use crate::pg::policy::POLICY;
+use crate::pg::{list, raw, transaction};
+use pgrx::pg_sys::{self, List, NodeTag, ObjectAccessType, Oid, QueryDesc, ScanDirection};
+use std::ffi::{c_char, c_int, c_void};
+use strict::{Touched, Verdict};
+
+static mut PREVIOUS_UTILITY: pg_sys::ProcessUtility_hook_type = None;
+static mut PREVIOUS_CHECK_PERMS: pg_sys::ExecutorCheckPerms_hook_type = None;
+static mut PREVIOUS_RUN: pg_sys::ExecutorRun_hook_type = None;
+static mut PREVIOUS_OBJECT_ACCESS: pg_sys::object_access_hook_type = None;
+
+/// Puts our hooks in front of those that are there.
+pub fn init() {
+    // SAFETY: called once, from _PG_init, in the postmaster's one thread.
+    unsafe {
+        PREVIOUS_UTILITY = pg_sys::ProcessUtility_hook;
+        pg_sys::ProcessUtility_hook = Some(process_utility);
+        PREVIOUS_CHECK_PERMS = pg_sys::ExecutorCheckPerms_hook;
+        pg_sys::ExecutorCheckPerms_hook = Some(check_perms);
+        PREVIOUS_RUN = pg_sys::ExecutorRun_hook;
+        pg_sys::ExecutorRun_hook = Some(executor_run);
+        PREVIOUS_OBJECT_ACCESS = pg_sys::object_access_hook;
+        pg_sys::object_access_hook = Some(object_access);
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+unsafe extern "C-unwind" fn process_utility(
+    statement: *mut pg_sys::PlannedStmt,
+    query: *const c_char,
+    read_only_tree: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    params: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    destination: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
+    unsafe {
+        let node = (*statement).utilityStmt;
+        let of_transaction = (*node).type_ == NodeTag::T_TransactionStmt;
+        decide_or_raise(|| utility::judge(command::read(node)));
+        match PREVIOUS_UTILITY {
+            Some(previous) => {
+                previous(statement, query, read_only_tree, context, params, environment, destination, completion)
+            }
+            None => raw::standard_ProcessUtility(
+                statement,
+                query,
+                read_only_tree,
+                context,
+                params,
+                environment,
+                destination,
+                completion,
+            ),
+        }
+        // After COMMIT and ROLLBACK there may be no transaction to read catalogs in; nor did they change any.
+        if !of_transaction && transaction::is_live() {
+            decide_or_raise(|| {
+                dropped::check()?;
+                limits::check(bound::limits_in_force())
+            });
+        }
+    }
+}
+
+/// The signature is `(range table, raise)` on 15 and `(range table, permission infos, raise)` from 16.
+#[cfg(feature = "pg15")]
+unsafe extern "C-unwind" fn check_perms(range_table: *mut List, may_raise: bool) -> bool {
+    // SAFETY: PostgreSQL's own arguments. Nothing to drop in this frame.
+    unsafe {
+        judge(range_table, may_raise)
+            && match PREVIOUS_CHECK_PERMS {
+                Some(previous) => previous(range_table, may_raise),
+                None => true,
+            }
+    }
+}
+
+#[cfg(not(feature = "pg15"))]
+unsafe extern "C-unwind" fn check_perms(range_table: *mut List, infos: *mut List, may_raise: bool) -> bool {
+    // SAFETY: PostgreSQL's own arguments. Nothing to drop in this frame.
+    unsafe {
+        judge(infos, may_raise)
+            && match PREVIOUS_CHECK_PERMS {
+                Some(previous) => previous(range_table, infos, may_raise),
+                None => true,
+            }
+    }
+}
+
+unsafe fn judge(entries: *mut List, may_raise: bool) -> bool {
+    // SAFETY: the entries are a list of the major's kind, valid during the call; a verdict is Copy.
+    unsafe {
+        let count = list::length(entries);
+        match decide_or_raise(|| strict::judge((0..count).filter_map(|at| touched(entries, at)), may_raise)) {
+            Verdict::Pass => true,
+            Verdict::No => false,
+            Verdict::Warn(report) => {
+                warn(report);
+                true
+            }
+        }
+    }
+}
+
+/// The relation of an entry, where the statement needs a right on it.
+unsafe fn touched(entries: *mut List, at: usize) -> Option<Touched> {
+    // SAFETY: `at` is within the list; on 15 the entries are range table entries, from 16 permission infos.
+    unsafe {
+        let entry = (*(*entries).elements.add(at)).ptr_value;
+        #[cfg(feature = "pg15")]
+        {
+            let entry = &*entry.cast::<pg_sys::RangeTblEntry>();
+            let relation = entry.rtekind == pg_sys::RTEKind::RTE_RELATION && entry.requiredPerms != 0;
+            relation.then_some(Touched { relation: entry.relid, as_user: entry.checkAsUser })
+        }
+        #[cfg(not(feature = "pg15"))]
+        {
+            let entry = &*entry.cast::<pg_sys::RTEPermissionInfo>();
+            (entry.requiredPerms != 0).then_some(Touched { relation: entry.relid, as_user: entry.checkAsUser })
+        }
+    }
+}
+
+/// After each run: `set_config` in an expression is no command, and raises a limit all the same.
+#[cfg(not(feature = "pg18"))]
+unsafe extern "C-unwind" fn executor_run(
+    query: *mut QueryDesc,
+    direction: ScanDirection::Type,
+    count: u64,
+    execute_once: bool,
+) {
+    // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
+    unsafe {
+        match PREVIOUS_RUN {
+            Some(previous) => previous(query, direction, count, execute_once),
+            None => raw::standard_ExecutorRun(query, direction, count, execute_once),
+        }
+        after_run();
+    }
+}
+
+#[cfg(feature = "pg18")]
+unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanDirection::Type, count: u64) {
+    // SAFETY: as above.
+    unsafe {
+        match PREVIOUS_RUN {
+            Some(previous) => previous(query, direction, count),
+            None => raw::standard_ExecutorRun(query, direction, count),
+        }
+        after_run();
+    }
+}
+
+unsafe fn after_run() {
+    let limits = bound::limits_in_force();
+    if limits != limits::Limits::NONE && !transaction::is_parallel_worker() {
+        // SAFETY: the caller's frame holds nothing to drop.
+        unsafe { decide_or_raise(|| limits::check(limits)) }
+    }
+}
+
+unsafe extern "C-unwind" fn object_access(
+    access: ObjectAccessType::Type,
+    class: Oid,
+    object: Oid,
+    column: c_int,
+    argument: *mut c_void,
+) {
+    // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
+    unsafe {
+        match (access, class) {
+            (ObjectAccessType::OAT_TRUNCATE, pg_sys::RelationRelationId) => decide_or_raise(|| truncate::judge(object)),
+            (ObjectAccessType::OAT_DROP, pg_sys::RelationRelationId) if column == 0 => {
+                decide_or_raise(|| utility::drop_table(object))
+            }
+            (ObjectAccessType::OAT_DROP, POLICY) => decide_or_raise(|| {
+                dropped::note(object);
+                Ok(())
+            }),
+            _ => {}
+        }
+        if let Some(previous) = PREVIOUS_OBJECT_ACCESS {
+            previous(access, class, object, column, argument);
+        }
+    }
+}

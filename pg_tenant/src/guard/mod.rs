@@ -1,0 +1,14 @@
+//! What must not happen: one hook, one table of arms, one small function per kind of statement.
+//!
+//! - [`hook`]: all hook chaining, and the order of decide, previous hook, check.
+//! - [`strict`]: statements that touch a protected table.
+//! - [`utility`]: commands that would weaken protection or outlive the transaction.
+//! - [`truncate`], [`dropped`]: what only the object-access hook sees.
+//! - [`residue`]: what a session carries from one transaction to the next.
+
+pub mod dropped;
+pub mod hook;
+pub mod residue;
+pub mod strict;
+pub mod truncate;
+pub mod utility;

@@ -1,0 +1,46 @@
+//! What a session carries from one transaction to the next: what a pool must not lend to another tenant.
+//!
+//! Settings and temporary objects are read from PostgreSQL itself. LISTEN, PREPARE and cursors WITH HOLD leave nothing
+//! that can be asked for cheaply, so the utility hook notes them; the note stays until DISCARD ALL.
+
+use crate::pg::session;
+use std::cell::Cell;
+
+/// What the utility hook notes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    None,
+    HeldCursor,
+    PreparedStatement,
+    Listen,
+}
+
+thread_local! {
+    static NOTED: Cell<Kind> = const { Cell::new(Kind::None) };
+}
+
+/// The session made one of these.
+pub fn note(kind: Kind) {
+    if kind != Kind::None {
+        NOTED.set(kind);
+    }
+}
+
+/// DISCARD ALL has removed what was noted.
+pub fn forget() {
+    NOTED.set(Kind::None);
+}
+
+/// Something that the session carries, in words for a DETAIL, or nothing.
+pub fn find() -> Option<String> {
+    match NOTED.get() {
+        Kind::HeldCursor => return Some("a cursor WITH HOLD".into()),
+        Kind::PreparedStatement => return Some("a statement prepared with PREPARE".into()),
+        Kind::Listen => return Some("a LISTEN".into()),
+        Kind::None => {}
+    }
+    if let Some(name) = session::session_setting() {
+        return Some(format!("setting \"{name}\" set for the session"));
+    }
+    session::has_temporary_objects().then(|| "temporary objects".into())
+}

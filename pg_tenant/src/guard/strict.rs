@@ -1,0 +1,140 @@
+//! Statements that touch a protected table: with no tenant they are refused, before the first row.
+//!
+//! Decided in the executor's permission check, which sees every path: SELECT, DML, MERGE, COPY, cursors, statements
+//! planned before, bodies of functions, tables under views.
+
+use crate::context::{bound, limits, slot};
+use crate::error::{Outcome, Report};
+use crate::gucs::{self, Strict};
+use crate::pg::policy::{Fence, Reader};
+use crate::pg::{raw, relation, role, transaction};
+use crate::policy::protection::{self, Gap, Protection};
+use pg_tenant_core::Refusal;
+use pgrx::pg_sys::Oid;
+
+/// What the permission check answers.
+#[derive(Clone, Copy)]
+pub enum Verdict {
+    /// Nothing to say.
+    Pass,
+    /// Nothing but a warning.
+    Warn(Report),
+    /// "No", without an error: PostgreSQL asked whether it may validate a foreign key in one query.
+    No,
+}
+
+/// A relation that a statement needs rights on, and the user whose rights they are.
+#[derive(Clone, Copy)]
+pub struct Touched {
+    pub relation: Oid,
+    /// InvalidOid for the current user.
+    pub as_user: Oid,
+}
+
+/// Judges a statement by the relations it touches.
+pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome<Verdict> {
+    // The leader has judged for its workers. Referential checks and cascades run outside row-level security.
+    if transaction::is_parallel_worker() || raw::InNoForceRLSOperation() {
+        return Ok(Verdict::Pass);
+    }
+    // A bound session never calls enter: this is where its transaction begins. Only a protected table is refused.
+    let admitted = if may_raise { bound::admit() } else { Ok(()) };
+    if may_raise {
+        limits::check(bound::limits_in_force())?;
+    }
+    let mut verdict = Verdict::Pass;
+    for Touched { relation, as_user } in touched {
+        let user = if as_user == Oid::INVALID { role::current_user() } else { as_user };
+        match protection::of(relation) {
+            Protection::None => {}
+            // In one query PostgreSQL would see what the policies show: let it validate row by row, outside them.
+            _ if !may_raise && !is_exempt(user) => return Ok(Verdict::No),
+            _ if !may_raise => {}
+            Protection::Fenced(fence) => {
+                admitted?;
+                if let Some(warning) = fenced(relation, fence, user)? {
+                    verdict = Verdict::Warn(warning);
+                }
+            }
+            Protection::Broken(gap) if slot::current().is_none() && is_exempt(user) => {
+                let _ = gap;
+            }
+            Protection::Broken(gap) => return Err(broken(relation, gap)),
+        }
+    }
+    Ok(verdict)
+}
+
+fn fenced(table: Oid, fence: Fence, user: Oid) -> Outcome<Option<Report>> {
+    if slot::current().is_some() {
+        if role::bypasses_row_security(user) {
+            return Err(bypassed(table, user));
+        }
+        if !slot::has_value(fence.reader) {
+            return Err(no_such_value(table, fence));
+        }
+        return Ok(None);
+    }
+    if is_exempt(user) {
+        return Ok(None);
+    }
+    match gucs::strict() {
+        Strict::on => Err(no_tenant(table)),
+        Strict::log => Ok(Some(no_tenant(table))),
+        Strict::off => Ok(None),
+    }
+}
+
+/// Who works on all tenants with no tenant entered: a superuser at work, and a backup: BYPASSRLS with
+/// `row_security = off`, which is what pg_dump sets. Not a function, a view or a SET ROLE that borrows their rights.
+pub fn is_exempt(user: Oid) -> bool {
+    let own_rights = user == role::current_user() && user == role::outer_user();
+    own_rights
+        && role::bypasses_row_security(user)
+        && role::bypasses_row_security(role::session_user())
+        && (role::is_superuser_session() || role::row_security_is_off())
+}
+
+fn no_tenant(table: Oid) -> Report {
+    let name = relation::name(table);
+    Report::new(Refusal::NoTenant, format!("no tenant: table {name} is protected and this transaction has entered none"))
+        .detail(format!("Role \"{}\" ran the statement.", role::name(role::current_user())))
+        .hint("In the same transaction, first: select tenant.enter('<tenant id>');")
+}
+
+fn bypassed(table: Oid, user: Oid) -> Report {
+    let (name, user) = (relation::name(table), role::name(user));
+    Report::new(Refusal::PolicyBypassed, format!("row-level security of table {name} would be bypassed"))
+        .detail(format!("The statement reaches it with the rights of role \"{user}\", to whom policies do not apply."))
+        .hint("Use a role without SUPERUSER and BYPASSRLS: for a view, security_invoker = true; for a function, another owner.")
+}
+
+fn no_such_value(table: Oid, fence: Fence) -> Report {
+    let kind = match fence.reader {
+        Reader::Uuid => "a uuid",
+        Reader::Bigint => "a bigint",
+        Reader::Text => "a text",
+    };
+    let tenant = slot::current().map(|id| id.to_string()).unwrap_or_default();
+    let (name, column) = (relation::name(table), relation::column_name(table, fence.column));
+    Report::new(Refusal::TenantTypeMismatch, format!("tenant \"{tenant}\" has no value in table {name}"))
+        .detail(format!("Its tenant column \"{column}\" is read as {kind}, which this tenant id is not."))
+        .hint("Key the table by text, or register the tenant under the id that the application's tables use.")
+}
+
+fn broken(table: Oid, gap: Gap) -> Report {
+    let name = relation::name(table);
+    let (why, root) = match gap {
+        Gap::NotEnabled => ("It has a tenant policy, but row-level security is not enabled.".into(), table),
+        Gap::NotForced => ("It has a tenant policy, but row-level security is not forced.".into(), table),
+        Gap::UnderProtected(parent) => {
+            (format!("It belongs to protected table {} and has no tenant policy.", relation::name(parent)), parent)
+        }
+        Gap::OverProtected(child) => {
+            (format!("Protected table {} belongs to it, and it has no tenant policy.", relation::name(child)), table)
+        }
+    };
+    Report::new(Refusal::ProtectionIncomplete, format!("the protection of table {name} is incomplete"))
+        .detail(why)
+        .hint(format!("The owner completes it: select tenant.protect('{}');", relation::name(root)))
+}

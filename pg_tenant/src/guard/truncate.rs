@@ -1,0 +1,22 @@
+//! TRUNCATE, which row-level security does not know. The object-access hook sees the tables reached by CASCADE as well.
+
+use crate::context::slot;
+use crate::error::{Outcome, Report};
+use crate::gucs::{self, Strict};
+use crate::guard::strict;
+use crate::pg::{relation, role};
+use crate::policy::protection::{self, Protection};
+use pg_tenant_core::Refusal;
+use pgrx::pg_sys::Oid;
+
+/// Judges the truncation of one table.
+pub fn judge(table: Oid) -> Outcome<()> {
+    let free = slot::current().is_none() && (strict::is_exempt(role::current_user()) || gucs::strict() != Strict::on);
+    if free || matches!(protection::of(table), Protection::None) {
+        return Ok(());
+    }
+    let name = relation::name(table);
+    Err(Report::new(Refusal::TruncateRefused, format!("cannot truncate protected table {name}"))
+        .detail("TRUNCATE removes the rows of every tenant; policies do not apply to it.")
+        .hint("Delete the tenant's own rows with DELETE. A superuser with no tenant entered may truncate."))
+}

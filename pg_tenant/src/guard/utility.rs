@@ -1,0 +1,171 @@
+//! Commands: what would weaken the protection of a table, and what would outlive a tenant's transaction.
+
+use crate::context::slot;
+use crate::error::{Outcome, Report};
+use crate::gucs;
+use crate::guard::residue;
+use crate::pg::command::{Change, Command};
+use crate::pg::policy;
+use crate::pg::relation;
+use crate::policy::protection::{self, Protection};
+use pg_tenant_core::Refusal;
+use pgrx::pg_sys::Oid;
+
+/// Judges a command before it runs.
+pub fn judge(command: Command) -> Outcome<()> {
+    match command {
+        Command::AlterTable { table, changes } => alter_table(table, &changes),
+        Command::ChangePolicy { table, policy } => change_policy(table, &policy),
+        Command::DefineOn { table, what } => define_on(table, what),
+        Command::CreateTableAs { materialized_view, temporary, reads } => {
+            create_table_as(materialized_view, temporary, &reads)
+        }
+        Command::Lock { tables } => lock(&tables),
+        Command::HoldCursor => outlives("a cursor WITH HOLD", residue::Kind::HeldCursor),
+        Command::PrepareTransaction => outlives("a prepared transaction", residue::Kind::None),
+        Command::PrepareStatement => note(residue::Kind::PreparedStatement),
+        Command::Listen => note(residue::Kind::Listen),
+        Command::DiscardAll => {
+            residue::forget();
+            Ok(())
+        }
+        Command::GrantOnParameter { parameters } => grant_on_parameter(&parameters),
+        Command::StoreSetting { parameter, of } => store_setting(&parameter, of),
+        Command::Transaction | Command::Other => Ok(()),
+    }
+}
+
+fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
+    let Some(fence) = fence(table) else { return Ok(()) };
+    if slot::current().is_some() {
+        return Err(ddl_in_tenant(table, "ALTER TABLE"));
+    }
+    if !gucs::guards() {
+        return Ok(());
+    }
+    let is_tenant_column = |name: &str| relation::column(table, name) == Some(fence.column);
+    for change in changes {
+        let what = match change {
+            Change::DisableRowSecurity => "disable its row-level security",
+            Change::NoForceRowSecurity => "exempt its owner from row-level security",
+            Change::DropColumn(column) if is_tenant_column(column) => "drop its tenant column",
+            Change::AlterColumnType(column) if is_tenant_column(column) => "change the type of its tenant column",
+            Change::DropNotNull(column) if is_tenant_column(column) => "let its tenant column be null",
+            _ => continue,
+        };
+        return Err(weakens(table, what));
+    }
+    Ok(())
+}
+
+fn change_policy(table: Oid, name: &str) -> Outcome<()> {
+    if fence(table).is_none() {
+        return Ok(());
+    }
+    if slot::current().is_some() {
+        return Err(ddl_in_tenant(table, "changing a policy"));
+    }
+    if gucs::guards() && policy::is_fence(table, name) {
+        return Err(weakens(table, &format!("change its tenant policy \"{name}\"")));
+    }
+    Ok(())
+}
+
+fn define_on(table: Oid, what: &str) -> Outcome<()> {
+    if slot::current().is_some() && fence(table).is_some() {
+        return Err(ddl_in_tenant(table, &format!("giving it {what}")));
+    }
+    Ok(())
+}
+
+fn create_table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> Outcome<()> {
+    if materialized_view {
+        if let Some(&table) = reads.iter().find(|&&table| fence(table).is_some()).filter(|_| gucs::guards()) {
+            let name = relation::name(table);
+            return Err(Report::new(
+                Refusal::MaterializedRows,
+                format!("a materialized view would hold rows of protected table {name}"),
+            )
+            .detail("A materialized view has no policies: whoever may read it reads every tenant's rows.")
+            .hint("Use a view with security_invoker = true, or a table that tenant.protect() protects."));
+        }
+    }
+    if slot::current().is_some() && !temporary {
+        return Err(Report::new(Refusal::UnprotectedCopy, "a new table cannot be filled in a tenant's transaction")
+            .detail("It would hold this tenant's rows, and have no policy to keep other tenants from them.")
+            .hint("Use a temporary table with on commit drop, or create and protect the table first and insert into it."));
+    }
+    Ok(())
+}
+
+fn lock(tables: &[Oid]) -> Outcome<()> {
+    let Some(&table) = tables.iter().find(|&&table| slot::current().is_some() && fence(table).is_some()) else {
+        return Ok(());
+    };
+    let name = relation::name(table);
+    Err(Report::new(Refusal::LockRefused, format!("cannot lock table {name} in a tenant's transaction"))
+        .detail("A table lock holds up every other tenant.")
+        .hint("Lock rows with select … for update."))
+}
+
+fn outlives(what: &str, kind: residue::Kind) -> Outcome<()> {
+    if slot::current().is_none() {
+        return note(kind);
+    }
+    Err(Report::new(Refusal::SessionObjectRefused, format!("{what} would outlive this tenant's transaction"))
+        .detail("The next tenant on this connection could reach it.")
+        .hint("Keep it within the transaction."))
+}
+
+fn note(kind: residue::Kind) -> Outcome<()> {
+    residue::note(kind);
+    Ok(())
+}
+
+fn grant_on_parameter(parameters: &[String]) -> Outcome<()> {
+    let ours = |name: &&String| name.to_ascii_lowercase().starts_with("pg_tenant.");
+    match parameters.iter().find(ours).filter(|_| gucs::guards()) {
+        Some(parameter) => Err(Report::new(Refusal::SettingRefused, format!("cannot grant a right on {parameter}"))
+            .detail("Whoever may set it chooses a tenant, or turns the guards off.")
+            .hint("Bind a role to a tenant with tenant.bind_role(); enter one with tenant.enter().")),
+        None => Ok(()),
+    }
+}
+
+fn store_setting(parameter: &str, of: &str) -> Outcome<()> {
+    if !gucs::guards() || !parameter.eq_ignore_ascii_case("pg_tenant.id") {
+        return Ok(());
+    }
+    Err(Report::new(Refusal::SettingRefused, format!("cannot store pg_tenant.id for {of}"))
+        .detail("A session would begin in a tenant without the checks of tenant.bind_role().")
+        .hint("select tenant.bind_role('<role>', '<tenant id>');"))
+}
+
+fn fence(table: Oid) -> Option<policy::Fence> {
+    match protection::of(table) {
+        Protection::None => None,
+        _ => protection::fence(table),
+    }
+}
+
+fn weakens(table: Oid, what: &str) -> Report {
+    let name = relation::name(table);
+    Report::new(Refusal::ProtectionGuarded, format!("the command would weaken the protection of table {name}"))
+        .detail(format!("It would {what}."))
+        .hint(format!("select tenant.unprotect('{name}', '<reason>'); removes the protection and records who did."))
+}
+
+fn ddl_in_tenant(table: Oid, what: &str) -> Report {
+    let name = relation::name(table);
+    Report::new(Refusal::DdlInTenant, format!("table {name} cannot be redefined in a tenant's transaction"))
+        .detail(format!("The command was {what}; it would reach every tenant's rows."))
+        .hint("Run migrations as the table's owner in a transaction that has entered no tenant.")
+}
+
+/// Refuses DROP TABLE and the like inside a tenant's transaction; called for each table that goes.
+pub fn drop_table(table: Oid) -> Outcome<()> {
+    if slot::current().is_some() && fence(table).is_some() {
+        return Err(ddl_in_tenant(table, "a DROP"));
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! The one way from Rust into PostgreSQL's error machinery.
+//!
+//! Rust code that decides runs inside [`decide`]; it returns plain `Copy` data. Only when it has returned, and nothing
+//! of it is left on the stack, is a refusal raised: PostgreSQL's longjmp then crosses frames with nothing to drop.
+
+use crate::error::{Outcome, Report};
+use crate::pg::raw;
+use pgrx::pg_sys;
+use std::ffi::c_int;
+
+/// Runs `f` so that neither a panic nor a PostgreSQL error leaves it as an unwinding Rust frame.
+///
+/// # Safety
+/// Called where PostgreSQL may raise an error, with nothing to drop in the caller's frame.
+pub unsafe fn decide<T: Copy>(f: impl FnOnce() -> T) -> T {
+    // SAFETY: the caller's promise; T is Copy, so nothing is left to drop when the guard re-raises.
+    unsafe { pg_sys::submodules::panic::pgrx_extern_c_guard(f) }
+}
+
+/// Runs `f` and raises its refusal.
+///
+/// # Safety
+/// As [`decide`].
+pub unsafe fn decide_or_raise<T: Copy>(f: impl FnOnce() -> Outcome<T>) -> T {
+    // SAFETY: the caller's promise; Outcome<T> is Copy because both sides are.
+    match unsafe { decide(f) } {
+        Ok(value) => value,
+        // SAFETY: f has returned, nothing of ours is left to drop.
+        Err(report) => unsafe { raise(report) },
+    }
+}
+
+/// Raises a refusal as an ERROR; never returns.
+///
+/// # Safety
+/// As [`decide`].
+pub unsafe fn raise(report: Report) -> ! {
+    // SAFETY: the caller's promise.
+    unsafe { emit(raw::ERROR, report) };
+    unreachable!("errfinish returned from an ERROR")
+}
+
+/// Sends a refusal as a WARNING, for `pg_tenant.strict = log`.
+///
+/// # Safety
+/// As [`decide`]: errfinish checks for interrupts, so even a warning may not return.
+pub unsafe fn warn(report: Report) {
+    // SAFETY: the caller's promise.
+    unsafe { emit(raw::WARNING, report) }
+}
+
+unsafe fn emit(level: c_int, report: Report) {
+    let Report { refusal, message, detail, hint } = report;
+    let plain = c"%s".as_ptr();
+    // SAFETY: the texts are NUL-terminated and live in a memory context that outlives the report; every format is "%s".
+    unsafe {
+        if raw::errstart(level, std::ptr::null()) {
+            raw::errcode(raw::sqlstate(refusal.code()));
+            raw::errmsg_internal(plain, message.as_ptr());
+            if let Some(detail) = detail {
+                raw::errdetail_internal(plain, detail.as_ptr());
+            }
+            if let Some(hint) = hint {
+                raw::errhint(plain, hint.as_ptr());
+            }
+            raw::errfinish(c"pg_tenant".as_ptr(), 0, c"pg_tenant".as_ptr());
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Scans of the catalog by an index on oid columns.
+
+use pgrx::pg_sys::{self, AttrNumber, Datum, Oid};
+
+/// A row of a catalog, valid while the scan stands on it.
+#[derive(Clone, Copy)]
+pub struct Row {
+    tuple: pg_sys::HeapTuple,
+    desc: pg_sys::TupleDesc,
+}
+
+impl Row {
+    /// The column's value, or none where it is null.
+    pub fn get(self, column: AttrNumber) -> Option<Datum> {
+        let mut isnull = false;
+        // SAFETY: tuple and descriptor belong together; the column is one of the catalog's.
+        let datum = unsafe { pg_sys::heap_getattr(self.tuple, column.into(), self.desc, &mut isnull) };
+        (!isnull).then_some(datum)
+    }
+
+    /// An oid column that is never null.
+    pub fn oid(self, column: AttrNumber) -> Oid {
+        self.get(column).map_or(Oid::INVALID, |datum| Oid::from(datum.value() as u32))
+    }
+}
+
+/// Scans a catalog by an index on oid columns, calling `each` with every row whose columns have these values.
+pub fn scan(catalog: Oid, index: Oid, keys: &[(AttrNumber, Oid)], mut each: impl FnMut(Row)) {
+    // SAFETY: table_open/close and begin/endscan are paired; an error in between is PostgreSQL's and its resource
+    // owner releases both. Tuples are valid until the next systable_getnext, and `each` keeps none.
+    unsafe {
+        let relation = pg_sys::table_open(catalog, pg_sys::AccessShareLock as i32);
+        let mut scan_keys = [pg_sys::ScanKeyData::default(); 2];
+        for (scan_key, &(column, value)) in scan_keys.iter_mut().zip(keys) {
+            let equal = pg_sys::BTEqualStrategyNumber as u16;
+            pg_sys::ScanKeyInit(scan_key, column, equal, Oid::from(pg_sys::F_OIDEQ), value.into());
+        }
+        let (count, first) = (keys.len() as i32, scan_keys.as_mut_ptr());
+        let scan = pg_sys::systable_beginscan(relation, index, true, std::ptr::null_mut(), count, first);
+        loop {
+            let tuple = pg_sys::systable_getnext(scan);
+            if tuple.is_null() {
+                break;
+            }
+            each(Row { tuple, desc: (*relation).rd_att });
+        }
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
+    }
+}

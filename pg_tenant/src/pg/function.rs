@@ -1,0 +1,179 @@
+//! SQL functions by hand: no pgrx wrapper stands between a user's statement and our SQLSTATEs.
+
+use crate::error::{Outcome, Report};
+use crate::pg::{boundary, preload, raw};
+use pg_tenant_core::Refusal;
+use pgrx::pg_sys;
+
+/// The arguments of a call, read by position. A strict function has no null argument.
+#[derive(Clone, Copy)]
+pub struct Args(pg_sys::FunctionCallInfo);
+
+/// What a function returns.
+#[derive(Clone, Copy)]
+pub enum Returned {
+    Null,
+    Void,
+    Datum(pg_sys::Datum),
+}
+
+impl Args {
+    fn datum(self, at: usize) -> pg_sys::Datum {
+        // SAFETY: PostgreSQL passes as many arguments as the SQL declaration names; each caller asks only for those.
+        unsafe { (*self.0).args.as_slice((*self.0).nargs as usize)[at].value }
+    }
+
+    /// A `text` argument.
+    pub fn text(self, at: usize) -> String {
+        // SAFETY: the SQL declaration says text, so the datum is a varlena; text_to_cstring detoasts and copies.
+        unsafe {
+            let copy = pg_sys::text_to_cstring(self.datum(at).cast_mut_ptr());
+            let text = super::text::owned(copy);
+            pg_sys::pfree(copy.cast());
+            text
+        }
+    }
+
+    /// The table whose trigger is being called, if this is a trigger's call.
+    pub fn trigger_table(self) -> Option<pg_sys::Oid> {
+        // SAFETY: the cast follows the check of the context's tag.
+        unsafe {
+            let context = (*self.0).context;
+            if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
+                return None;
+            }
+            Some((*(*context.cast::<pg_sys::TriggerData>()).tg_relation).rd_id)
+        }
+    }
+
+    /// An `oid` or `regclass` argument.
+    pub fn oid(self, at: usize) -> pg_sys::Oid {
+        pg_sys::Oid::from(self.datum(at).value() as u32)
+    }
+}
+
+impl Returned {
+    /// A `text` value.
+    pub fn text(text: &str) -> Returned {
+        let (bytes, len) = (text.as_bytes(), i32::try_from(text.len()).unwrap_or(0));
+        // SAFETY: the bytes live during the call, which copies them into the current memory context.
+        Returned::Datum(unsafe { pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), len) }.into())
+    }
+
+    /// An `oid`.
+    pub fn oid(value: pg_sys::Oid) -> Returned {
+        Returned::Datum(value.into())
+    }
+
+    /// A `smallint`.
+    pub fn smallint(value: i16) -> Returned {
+        Returned::Datum(pg_sys::Datum::from(value))
+    }
+}
+
+/// Runs the body of a SQL function.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager with its own `fcinfo`.
+pub unsafe fn call(fcinfo: pg_sys::FunctionCallInfo, body: fn(Args) -> Outcome<Returned>) -> pg_sys::Datum {
+    // SAFETY: the frame holds only Copy data; fcinfo is valid for the call.
+    unsafe {
+        match boundary::decide_or_raise(|| preloaded().and_then(|()| body(Args(fcinfo)))) {
+            Returned::Datum(datum) => datum,
+            Returned::Void => pg_sys::Datum::null(),
+            Returned::Null => {
+                (*fcinfo).isnull = true;
+                pg_sys::Datum::null()
+            }
+        }
+    }
+}
+
+fn preloaded() -> Outcome<()> {
+    if preload::is_done() {
+        return Ok(());
+    }
+    Err(Report::new(Refusal::NotPreloaded, "pg_tenant is not preloaded")
+        .detail("Its hooks are not in place, so nothing of it can be relied on.")
+        .hint("Add pg_tenant to shared_preload_libraries in postgresql.conf and restart the server."))
+}
+
+/// Calls the SQL function `tenant.<name>`, which takes the same two arguments, with the guards off until it returns or
+/// fails. Nobody may execute that function but through here.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager with its own `fcinfo`, of two arguments.
+pub unsafe fn call_without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'static str) -> pg_sys::Datum {
+    // SAFETY: the frame holds only Copy data. The call is bare: users' errors pass through it as they are, and then the
+    // abort of the transaction or savepoint ends the nest level as it does for a function's SET clause.
+    unsafe {
+        let function = boundary::decide_or_raise(|| preloaded().map(|()| function_in_tenant(name)));
+        let args = (*fcinfo).args.as_slice(2);
+        let (first, second) = (args[0].value, args[1].value);
+        let level = raw::NewGUCNestLevel();
+        boundary::decide(|| super::setting::set_until_function_ends("pg_tenant.guards", "off"));
+        let result = raw::OidFunctionCall2Coll(function, pg_sys::Oid::INVALID, first, second);
+        raw::AtEOXact_GUC(true, level);
+        result
+    }
+}
+
+/// The function of this name in schema `tenant`; an error of PostgreSQL's own where there is none.
+fn function_in_tenant(name: &str) -> pg_sys::Oid {
+    let string = |text: &str| {
+        // SAFETY: makeString keeps the palloc'ed copy.
+        unsafe { pg_sys::makeString(super::text::ctext(text).as_ptr().cast_mut()) }
+    };
+    // SAFETY: a list of two String nodes; -1 takes the function whatever its arguments are.
+    unsafe {
+        let names = pg_sys::lappend(std::ptr::null_mut(), string("tenant").cast());
+        let names = pg_sys::lappend(names, string(name).cast());
+        pg_sys::LookupFuncName(names, -1, std::ptr::null(), false)
+    }
+}
+
+/// The record with which PostgreSQL recognises a version-1 function.
+pub static VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+
+/// Exports `$symbol` as a SQL function whose body is the safe function `$body`, declared in `sql/schema/` as
+/// `language c as 'MODULE_PATHNAME', '$symbol'`.
+#[macro_export]
+macro_rules! sql_function {
+    ($symbol:ident, $finfo:ident, $body:path) => {
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $finfo() -> &'static pgrx::pg_sys::Pg_finfo_record {
+            &$crate::pg::function::VERSION_1
+        }
+
+        /// # Safety
+        /// Called by PostgreSQL's function manager.
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $symbol(fcinfo: pgrx::pg_sys::FunctionCallInfo) -> pgrx::pg_sys::Datum {
+            // SAFETY: fcinfo comes from the function manager.
+            unsafe { $crate::pg::function::call(fcinfo, $body) }
+        }
+    };
+}
+
+/// Exports `$symbol` as a SQL function of two arguments that calls `tenant.$name` with the guards off.
+#[macro_export]
+macro_rules! sql_function_without_guards {
+    ($symbol:ident, $finfo:ident, $name:literal) => {
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $finfo() -> &'static pgrx::pg_sys::Pg_finfo_record {
+            &$crate::pg::function::VERSION_1
+        }
+
+        /// # Safety
+        /// Called by PostgreSQL's function manager.
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $symbol(fcinfo: pgrx::pg_sys::FunctionCallInfo) -> pgrx::pg_sys::Datum {
+            // SAFETY: fcinfo comes from the function manager.
+            unsafe { $crate::pg::function::call_without_guards(fcinfo, $name) }
+        }
+    };
+}

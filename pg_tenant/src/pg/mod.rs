@@ -1,0 +1,20 @@
+//! Thin safe wrappers over PostgreSQL: the home of `unsafe`. Nothing here decides; it reads, converts and calls.
+
+pub mod boundary;
+pub mod catalog;
+pub mod command;
+pub mod extension;
+pub mod function;
+pub mod hierarchy;
+pub mod invalidation;
+pub mod list;
+pub mod policy;
+pub mod preload;
+pub mod raw;
+pub mod registry_row;
+pub mod relation;
+pub mod role;
+pub mod session;
+pub mod setting;
+pub mod text;
+pub mod transaction;

@@ -1,0 +1,171 @@
+//! Reading policies from the catalog and recognising the tenant fence among them.
+//!
+//! The fence is a restrictive policy FOR ALL TO PUBLIC whose USING, and WITH CHECK where it has one, is just
+//! `column = tenant.current_…()`. The reader is recognised by the address of its code: neither names nor schemas count.
+
+use crate::context::slot;
+use crate::pg::catalog::{self, Row};
+use crate::pg::{list, text};
+use pgrx::pg_sys::{self, Node, NodeTag, Oid};
+
+/// The catalog `pg_policy`.
+pub const POLICY: Oid = Oid::from_u32(3256);
+const POLICY_BY_OID: Oid = Oid::from_u32(3257);
+const POLICY_BY_RELATION: Oid = Oid::from_u32(3258);
+const C_LANGUAGE: Oid = Oid::from_u32(13);
+const POLOID: i16 = 1;
+const POLNAME: i16 = 2;
+const POLRELID: i16 = 3;
+const POLCMD: i16 = 4;
+const POLPERMISSIVE: i16 = 5;
+const POLROLES: i16 = 6;
+const POLQUAL: i16 = 7;
+const POLWITHCHECK: i16 = 8;
+
+/// Which of our functions reads the current tenant, and so in which type the table is keyed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    Uuid,
+    Bigint,
+    Text,
+}
+
+/// The tenant fence of a table.
+#[derive(Clone, Copy)]
+pub struct Fence {
+    pub policy: Oid,
+    pub column: i16,
+    pub reader: Reader,
+}
+
+/// The fence of this table, if it has one.
+pub fn fence(relation: Oid) -> Option<Fence> {
+    let mut found = None;
+    catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| found = found.or_else(|| read(row)));
+    found
+}
+
+/// The table that this policy is on.
+pub fn table_of(policy: Oid) -> Option<Oid> {
+    let mut found = None;
+    catalog::scan(POLICY, POLICY_BY_OID, &[(POLOID, policy)], |row| found = Some(row.oid(POLRELID)));
+    found
+}
+
+/// Whether the table's policy of this name is its fence.
+pub fn is_fence(relation: Oid, policy: &str) -> bool {
+    let mut found = false;
+    catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| {
+        // SAFETY: polname is a Name: NUL-terminated, and valid while the scan stands on the row.
+        let name = row.get(POLNAME).map(|name| unsafe { text::owned(name.cast_mut_ptr()) });
+        found |= name.as_deref() == Some(policy) && read(row).is_some();
+    });
+    found
+}
+
+fn read(row: Row) -> Option<Fence> {
+    let permissive = row.get(POLPERMISSIVE)?.value() != 0;
+    let for_all = row.get(POLCMD)?.value() as u8 == b'*';
+    if permissive || !for_all || !is_to_public(row) {
+        return None;
+    }
+    let using = expression(row, POLQUAL)?;
+    // SAFETY: expression() gives a whole node tree.
+    let (column, reader) = unsafe { tenant_equality(using) }?;
+    if let Some(check) = expression(row, POLWITHCHECK) {
+        // SAFETY: both are whole node trees.
+        if !unsafe { pg_sys::equal(using.cast(), check.cast()) } {
+            return None;
+        }
+    }
+    Some(Fence { policy: row.oid(POLOID), column, reader })
+}
+
+fn is_to_public(row: Row) -> bool {
+    let Some(datum) = row.get(POLROLES) else { return false };
+    // SAFETY: polroles is an oid[]; one dimension and no nulls are checked, so its data begins where the header ends.
+    unsafe {
+        let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+        if (*array).ndim != 1 || (*array).dataoffset != 0 {
+            return false;
+        }
+        let dims = array.add(1).cast::<i32>();
+        let roles = std::slice::from_raw_parts(dims.add(2).cast::<Oid>(), *dims as usize);
+        roles.contains(&Oid::INVALID)
+    }
+}
+
+fn expression(row: Row, column: i16) -> Option<*mut Node> {
+    let datum = row.get(column)?;
+    // SAFETY: pg_node_tree is a text; stringToNode parses what PostgreSQL itself has written.
+    Some(unsafe { pg_sys::stringToNode(pg_sys::text_to_cstring(datum.cast_mut_ptr())) }.cast())
+}
+
+/// Matches `column = reader()`.
+unsafe fn tenant_equality(node: *mut Node) -> Option<(i16, Reader)> {
+    // SAFETY: each cast follows a check of the node's tag.
+    unsafe {
+        if (*node).type_ != NodeTag::T_OpExpr {
+            return None;
+        }
+        let op = &*node.cast::<pg_sys::OpExpr>();
+        let function = u32::from(pg_sys::get_opcode(op.opno));
+        let equalities =
+            [pg_sys::F_UUID_EQ, pg_sys::F_TEXTEQ, pg_sys::F_INT8EQ, pg_sys::F_INT48EQ, pg_sys::F_INT28EQ];
+        let mut args = list::nodes(op.args);
+        let (Some(left), Some(right), None) = (args.next(), args.next(), args.next()) else { return None };
+        if !equalities.contains(&function) {
+            return None;
+        }
+        Some((own_column(left)?, reader(right)?))
+    }
+}
+
+/// A column of the policy's own table, perhaps relabelled from varchar to text.
+unsafe fn own_column(mut node: *mut Node) -> Option<i16> {
+    // SAFETY: each cast follows a check of the node's tag.
+    unsafe {
+        if (*node).type_ == NodeTag::T_RelabelType {
+            node = (*node.cast::<pg_sys::RelabelType>()).arg.cast();
+        }
+        if (*node).type_ != NodeTag::T_Var {
+            return None;
+        }
+        let var = &*node.cast::<pg_sys::Var>();
+        (var.varlevelsup == 0 && var.varattno > 0).then_some(var.varattno)
+    }
+}
+
+unsafe fn reader(node: *mut Node) -> Option<Reader> {
+    // SAFETY: the cast follows a check of the tag. fmgr_info loads a C function's library, so it is called only for a
+    // function whose symbol is one of ours.
+    unsafe {
+        if (*node).type_ != NodeTag::T_FuncExpr {
+            return None;
+        }
+        let function = (*node.cast::<pg_sys::FuncExpr>()).funcid;
+        let (_, reader, address) = *slot::READERS.iter().find(|r| symbol(function).as_deref() == Some(r.0))?;
+        let mut info = pg_sys::FmgrInfo::default();
+        pg_sys::fmgr_info(function, &mut info);
+        info.fn_addr.is_some_and(|found| std::ptr::fn_addr_eq(found, address)).then_some(reader)
+    }
+}
+
+/// The C symbol of a function, if it is written in C.
+unsafe fn symbol(function: Oid) -> Option<String> {
+    // SAFETY: the tuple is valid until released; prosrc is a text.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
+        let tuple = pg_sys::SearchSysCache1(cache, function.into());
+        if tuple.is_null() {
+            return None;
+        }
+        let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
+        let mut isnull = false;
+        let source = pg_sys::SysCacheGetAttr(cache, tuple, pg_sys::Anum_pg_proc_prosrc as i16, &mut isnull);
+        let symbol = (form.prolang == C_LANGUAGE && !isnull)
+            .then(|| text::owned(pg_sys::text_to_cstring(source.cast_mut_ptr())));
+        pg_sys::ReleaseSysCache(tuple);
+        symbol
+    }
+}

@@ -1,0 +1,73 @@
+//! PostgreSQL functions that we declare ourselves.
+//!
+//! pgrx wraps every call in a boundary that rebuilds errors: a SQLSTATE that its enum does not know becomes XX000, and
+//! CONTEXT, constraint and table names are lost. What can raise a user's error must therefore be called bare, outside
+//! any guard, with nothing to drop in the frame. The functions that cannot raise are here too where they are hot.
+
+use pgrx::pg_sys;
+use std::ffi::{c_char, c_int};
+
+unsafe extern "C-unwind" {
+    pub fn errstart(elevel: c_int, domain: *const c_char) -> bool;
+    pub fn errcode(sqlerrcode: c_int) -> c_int;
+    pub fn errmsg_internal(fmt: *const c_char, ...) -> c_int;
+    pub fn errdetail_internal(fmt: *const c_char, ...) -> c_int;
+    pub fn errhint(fmt: *const c_char, ...) -> c_int;
+    pub fn errfinish(filename: *const c_char, lineno: c_int, funcname: *const c_char);
+
+    pub fn standard_ProcessUtility(
+        pstmt: *mut pg_sys::PlannedStmt,
+        query_string: *const c_char,
+        read_only_tree: bool,
+        context: pg_sys::ProcessUtilityContext::Type,
+        params: pg_sys::ParamListInfo,
+        query_env: *mut pg_sys::QueryEnvironment,
+        dest: *mut pg_sys::DestReceiver,
+        qc: *mut pg_sys::QueryCompletion,
+    );
+    #[cfg(not(feature = "pg18"))]
+    pub fn standard_ExecutorRun(
+        query: *mut pg_sys::QueryDesc,
+        direction: pg_sys::ScanDirection::Type,
+        count: u64,
+        execute_once: bool,
+    );
+    #[cfg(feature = "pg18")]
+    pub fn standard_ExecutorRun(query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64);
+
+    pub fn OidFunctionCall2Coll(
+        function: pg_sys::Oid,
+        collation: pg_sys::Oid,
+        arg1: pg_sys::Datum,
+        arg2: pg_sys::Datum,
+    ) -> pg_sys::Datum;
+
+    // None of these raises or allocates.
+    pub safe fn GetUserId() -> pg_sys::Oid;
+    pub safe fn GetSessionUserId() -> pg_sys::Oid;
+    pub safe fn InNoForceRLSOperation() -> bool;
+    pub safe fn NewGUCNestLevel() -> c_int;
+    pub fn AtEOXact_GUC(is_commit: bool, nest_level: c_int);
+    // utils/timeout.h, which the bindings do not carry. The id is that of 15 to 18.
+    pub fn get_timeout_active(id: c_int) -> bool;
+    pub fn enable_timeout_after(id: c_int, milliseconds: c_int);
+    // commands/sequence.h, which the bindings do not carry.
+    pub safe fn ResetSequenceCaches();
+}
+
+/// utils/elog.h, from 14.
+pub const WARNING: c_int = 19;
+pub const ERROR: c_int = 21;
+/// utils/timeout.h.
+pub const STATEMENT_TIMEOUT: c_int = 3;
+
+/// PostgreSQL's `MAKE_SQLSTATE`: six bits a character.
+pub const fn sqlstate(code: &str) -> c_int {
+    let bytes = code.as_bytes();
+    let (mut packed, mut i) = (0, 0);
+    while i < 5 {
+        packed |= (((bytes[i] - b'0') as c_int) & 0x3F) << (6 * i);
+        i += 1;
+    }
+    packed
+}

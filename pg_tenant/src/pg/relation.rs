@@ -1,0 +1,62 @@
+//! Relations by oid and by name.
+
+use crate::pg::text;
+use pgrx::pg_sys::{self, Oid};
+
+/// What `pg_class` says of a relation, as far as we ask.
+#[derive(Clone, Copy)]
+pub struct Class {
+    pub kind: u8,
+    pub row_security: bool,
+    pub forced: bool,
+    pub has_children: bool,
+}
+
+/// The relation's row of `pg_class`, or none where it does not exist (any more).
+pub fn class(relation: Oid) -> Option<Class> {
+    // SAFETY: the tuple is valid until it is released; GETSTRUCT of a pg_class tuple is FormData_pg_class.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, relation.into());
+        if tuple.is_null() {
+            return None;
+        }
+        let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>();
+        let class = Class {
+            kind: form.relkind as u8,
+            row_security: form.relrowsecurity,
+            forced: form.relforcerowsecurity,
+            has_children: form.relhassubclass,
+        };
+        pg_sys::ReleaseSysCache(tuple);
+        Some(class)
+    }
+}
+
+impl Class {
+    /// An ordinary or a partitioned table: what can carry a policy.
+    pub fn is_table(self) -> bool {
+        matches!(self.kind, pg_sys::RELKIND_RELATION | pg_sys::RELKIND_PARTITIONED_TABLE)
+    }
+}
+
+/// The relation's name qualified by its schema, for messages.
+pub fn name(relation: Oid) -> String {
+    // SAFETY: both lookups return null or a palloc'ed string.
+    unsafe {
+        let schema = text::owned(pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation)));
+        format!("{schema}.{}", text::owned(pg_sys::get_rel_name(relation)))
+    }
+}
+
+/// The column's name, for messages.
+pub fn column_name(relation: Oid, attnum: i16) -> String {
+    // SAFETY: with missing_ok the function returns null where there is no such column.
+    unsafe { text::owned(pg_sys::get_attname(relation, attnum, true)) }
+}
+
+/// The column with this name, if the relation has one.
+pub fn column(relation: Oid, name: &str) -> Option<i16> {
+    // SAFETY: ctext gives a NUL-terminated copy; the lookup returns 0 where there is no such column.
+    let attnum = unsafe { pg_sys::get_attnum(relation, text::ctext(name).as_ptr()) };
+    (attnum > 0).then_some(attnum)
+}

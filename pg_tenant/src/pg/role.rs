@@ -1,0 +1,49 @@
+//! Roles: who runs a statement, and whether row-level security applies to them.
+
+use crate::pg::{raw, text};
+use pgrx::pg_sys::{self, Oid};
+
+/// The user whose rights the current statement has.
+pub fn current_user() -> Oid {
+    raw::GetUserId()
+}
+
+/// The user who logged in (or what SET SESSION AUTHORIZATION made of them).
+pub fn session_user() -> Oid {
+    raw::GetSessionUserId()
+}
+
+/// The user outside any function: the one who logged in, or whom SET ROLE has put in their place.
+pub fn outer_user() -> Oid {
+    // SAFETY: a plain read of a variable of this backend.
+    unsafe { pg_sys::GetOuterUserId() }
+}
+
+/// Whether session user and current user are both superusers: a superuser at work, not a function borrowing one.
+pub fn is_superuser_session() -> bool {
+    is_superuser(raw::GetUserId()) && is_superuser(raw::GetSessionUserId())
+}
+
+/// Whether the role is a superuser.
+pub fn is_superuser(role: Oid) -> bool {
+    // SAFETY: a syscache lookup.
+    unsafe { pg_sys::superuser_arg(role) }
+}
+
+/// Whether row-level security does not apply to the role: superusers and BYPASSRLS.
+pub fn bypasses_row_security(role: Oid) -> bool {
+    // SAFETY: a syscache lookup.
+    unsafe { pg_sys::has_bypassrls_privilege(role) }
+}
+
+/// Whether the session has `row_security = off`, as pg_dump sets it.
+pub fn row_security_is_off() -> bool {
+    // SAFETY: a plain read of a setting's variable in this backend.
+    unsafe { !pg_sys::row_security }
+}
+
+/// The role's name, for messages.
+pub fn name(role: Oid) -> String {
+    // SAFETY: with noerr the function returns null where there is no such role.
+    unsafe { text::owned(pg_sys::GetUserNameFromId(role, true)) }
+}

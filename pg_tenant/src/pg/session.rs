@@ -1,0 +1,67 @@
+//! What a session carries from earlier transactions.
+
+use crate::pg::{catalog, raw, text};
+use pgrx::pg_sys::{self, AttrNumber, Oid};
+
+const NAMESPACE: Oid = Oid::from_u32(2615);
+const DEPEND: Oid = Oid::from_u32(2608);
+const DEPEND_BY_REFERENCED: Oid = Oid::from_u32(2674);
+const REFCLASSID: AttrNumber = 4;
+const REFOBJID: AttrNumber = 5;
+
+/// The first setting that was set for the session, if any was: by SET, by `set_config`, or by SET ROLE.
+///
+/// A value set earlier in this transaction counts by what stands below it, which is what the transaction began with.
+pub fn session_setting() -> Option<String> {
+    // SAFETY: PostgreSQL's own array of settings; each record's stack is a list that ends in null.
+    unsafe {
+        for &setting in variables() {
+            let mut source = (*setting).source;
+            let mut level = (*setting).stack;
+            while !level.is_null() {
+                source = (*level).source;
+                level = (*level).prev;
+            }
+            if source == pg_sys::GucSource::PGC_S_SESSION {
+                return Some(text::owned((*setting).name));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(feature = "pg15")]
+unsafe fn variables<'a>() -> &'a [*mut pg_sys::config_generic] {
+    // SAFETY: the array has as many entries as PostgreSQL says.
+    unsafe { std::slice::from_raw_parts(pg_sys::get_guc_variables(), pg_sys::GetNumConfigOptions() as usize) }
+}
+
+#[cfg(not(feature = "pg15"))]
+unsafe fn variables<'a>() -> &'a [*mut pg_sys::config_generic] {
+    let mut count = 0;
+    // SAFETY: the array has as many entries as PostgreSQL says; it is a fresh palloc'ed one.
+    unsafe {
+        let variables = pg_sys::get_guc_variables(&mut count);
+        std::slice::from_raw_parts(variables, count as usize)
+    }
+}
+
+/// Whether the session has temporary objects.
+pub fn has_temporary_objects() -> bool {
+    let (mut schema, mut toast) = (Oid::INVALID, Oid::INVALID);
+    // SAFETY: writes the two oids.
+    unsafe { pg_sys::GetTempNamespaceState(&mut schema, &mut toast) };
+    let mut found = false;
+    if schema != Oid::INVALID {
+        let keys = [(REFCLASSID, NAMESPACE), (REFOBJID, schema)];
+        catalog::scan(DEPEND, DEPEND_BY_REFERENCED, &keys, |_| found = true);
+    }
+    found
+}
+
+/// Lets go of what can be let go of: session advisory locks, and what `lastval` and `currval` remember.
+pub fn release_locks_and_sequences() {
+    // SAFETY: what pg_advisory_unlock_all() calls; it walks this backend's own table of locks.
+    unsafe { pg_sys::LockReleaseSession(pg_sys::USER_LOCKMETHOD as u16) };
+    raw::ResetSequenceCaches();
+}

@@ -1,0 +1,56 @@
+//! Settings: written for the transaction, read as numbers.
+
+use crate::pg::raw;
+use crate::pg::text::ctext;
+use pgrx::pg_sys;
+
+/// Sets a setting until the transaction, or the savepoint it stands in, ends. For settings of superusers as well.
+pub fn set_local(name: &str, value: &str) {
+    set(name, value, pg_sys::GucAction::GUC_ACTION_LOCAL);
+}
+
+/// Sets a setting as a function's SET clause does: until the caller's nest level of settings ends.
+pub fn set_until_function_ends(name: &str, value: &str) {
+    set(name, value, pg_sys::GucAction::GUC_ACTION_SAVE);
+}
+
+fn set(name: &str, value: &str, action: pg_sys::GucAction::Type) {
+    let (name, value) = (ctext(name).as_ptr(), ctext(value).as_ptr());
+    let (context, source) = (pg_sys::GucContext::PGC_SUSET, pg_sys::GucSource::PGC_S_SESSION);
+    // SAFETY: both are NUL-terminated copies. An error, such as a value out of range, is PostgreSQL's own.
+    unsafe { pg_sys::set_config_option(name, value, context, source, action, true, 0, false) };
+}
+
+/// The settings that a tenant's limits rule, as they stand now. Milliseconds and kilobytes; 0 is no timeout.
+#[derive(Clone, Copy)]
+pub struct Ruled {
+    pub statement_timeout: i32,
+    pub lock_timeout: i32,
+    pub idle_in_transaction_session_timeout: i32,
+    pub work_mem: i32,
+    pub read_only: bool,
+}
+
+/// Reads them.
+pub fn ruled() -> Ruled {
+    // SAFETY: plain reads of settings' variables in this backend.
+    unsafe {
+        Ruled {
+            statement_timeout: pg_sys::StatementTimeout,
+            lock_timeout: pg_sys::LockTimeout,
+            idle_in_transaction_session_timeout: pg_sys::IdleInTransactionSessionTimeout,
+            work_mem: pg_sys::work_mem,
+            read_only: pg_sys::XactReadOnly,
+        }
+    }
+}
+
+/// Arms the statement timeout for the statement that is running, where none is armed yet.
+pub fn arm_statement_timeout(milliseconds: i32) {
+    // SAFETY: the timeout's handler was registered by PostgreSQL at the start of the session.
+    unsafe {
+        if milliseconds > 0 && !raw::get_timeout_active(raw::STATEMENT_TIMEOUT) {
+            raw::enable_timeout_after(raw::STATEMENT_TIMEOUT, milliseconds);
+        }
+    }
+}

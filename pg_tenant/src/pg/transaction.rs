@@ -1,0 +1,15 @@
+//! The state of the transaction and of the backend.
+
+use pgrx::pg_sys;
+
+/// Whether this backend is a parallel worker: its leader has decided for it.
+pub fn is_parallel_worker() -> bool {
+    // SAFETY: plain reads of variables of this backend.
+    unsafe { pg_sys::ParallelWorkerNumber >= 0 || pg_sys::InitializingParallelWorker }
+}
+
+/// Whether catalogs can be read: inside a transaction that has not failed.
+pub fn is_live() -> bool {
+    // SAFETY: reads the state of the current transaction.
+    unsafe { pg_sys::IsTransactionState() }
+}

@@ -1,0 +1,143 @@
+//! What the catalog says of a table: protected, not, or protected with a gap.
+//!
+//! The mark of protection is the fence in `pg_policy` itself ([`crate::pg::policy`]), so a dump carries it and a rename
+//! does not lose it. The verdict is remembered by oid until relcache invalidation says that the table has changed; a
+//! verdict that rests on other tables of its hierarchy is forgotten when any table changes.
+
+use crate::pg::policy::{self, Fence};
+use crate::pg::{hierarchy, invalidation, relation};
+use pgrx::pg_sys::Oid;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+/// At most this many verdicts are remembered.
+const CAPACITY: usize = 65_536;
+/// Oids below this belong to PostgreSQL itself.
+const FIRST_NORMAL_OID: u32 = 16_384;
+
+/// How a table is protected.
+#[derive(Clone, Copy)]
+pub enum Protection {
+    /// Not protected.
+    None,
+    /// By this fence.
+    Fenced(Fence),
+    /// Meant to be, but a policy does not reach every row: no statement may touch it.
+    Broken(Gap),
+}
+
+/// Why the policies of a table do not reach every row.
+#[derive(Clone, Copy)]
+pub enum Gap {
+    /// Row-level security is not enabled: policies are ignored.
+    NotEnabled,
+    /// It is not forced: the owner is exempt.
+    NotForced,
+    /// The table has no fence, a table above it has one: this partition or child can be read around it.
+    UnderProtected(Oid),
+    /// The table has no fence, a table below it has one: reading this one reads around it.
+    OverProtected(Oid),
+}
+
+/// What invalidations did since a verdict was begun: one number for each table would be too much to keep.
+type Epoch = u64;
+
+thread_local! {
+    static EPOCH: Cell<Epoch> = const { Cell::new(0) };
+    static VERDICTS: RefCell<HashMap<Oid, Protection>> = RefCell::new(HashMap::new());
+    /// Verdicts that rest on the hierarchy as well, each with the epoch it was made in.
+    static IN_HIERARCHY: RefCell<HashMap<Oid, (Epoch, Protection)>> = RefCell::new(HashMap::new());
+    /// Tables that changed while [`VERDICTS`] was borrowed; none in practice, since no borrow spans a call.
+    static FORGET_ALL: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Listens for changes of tables.
+pub fn init() {
+    invalidation::on_relation_change(|changed| {
+        EPOCH.set(EPOCH.get() + 1);
+        VERDICTS.with(|verdicts| match (verdicts.try_borrow_mut(), changed) {
+            (Ok(mut verdicts), Some(table)) => drop(verdicts.remove(&table)),
+            (Ok(mut verdicts), None) => verdicts.clear(),
+            (Err(_), _) => FORGET_ALL.set(true),
+        });
+    });
+}
+
+/// How this relation is protected.
+pub fn of(table: Oid) -> Protection {
+    if u32::from(table) < FIRST_NORMAL_OID {
+        return Protection::None;
+    }
+    remembered(table).unwrap_or_else(|| find(table))
+}
+
+/// The table's fence, whether or not it has a gap.
+pub fn fence(table: Oid) -> Option<Fence> {
+    match of(table) {
+        Protection::Fenced(fence) => Some(fence),
+        Protection::None => None,
+        Protection::Broken(_) => policy::fence(table),
+    }
+}
+
+fn remembered(table: Oid) -> Option<Protection> {
+    VERDICTS.with_borrow_mut(|verdicts| {
+        if FORGET_ALL.replace(false) {
+            verdicts.clear();
+        }
+        verdicts.get(&table).copied()
+    })
+    .or_else(|| {
+        IN_HIERARCHY.with_borrow(|verdicts| {
+            verdicts.get(&table).and_then(|&(epoch, verdict)| (epoch == EPOCH.get()).then_some(verdict))
+        })
+    })
+}
+
+fn find(table: Oid) -> Protection {
+    // No borrow is held here: catalog reads deliver invalidations.
+    let before = EPOCH.get();
+    let Some(class) = relation::class(table) else { return Protection::None };
+    let (verdict, in_hierarchy) = if !class.is_table() {
+        (Protection::None, false)
+    } else if let Some(fence) = policy::fence(table) {
+        let verdict = match (class.row_security, class.forced) {
+            (false, _) => Protection::Broken(Gap::NotEnabled),
+            (true, false) => Protection::Broken(Gap::NotForced),
+            (true, true) => Protection::Fenced(fence),
+        };
+        (verdict, false)
+    } else {
+        let above = hierarchy::ancestors(table);
+        let below = if class.has_children { hierarchy::descendants(table) } else { Vec::new() };
+        let fenced = |tables: &[Oid]| tables.iter().copied().find(|&table| policy::fence(table).is_some());
+        let verdict = match (fenced(&above), fenced(&below)) {
+            (Some(parent), _) => Protection::Broken(Gap::UnderProtected(parent)),
+            (_, Some(child)) => Protection::Broken(Gap::OverProtected(child)),
+            _ => Protection::None,
+        };
+        (verdict, !above.is_empty() || !below.is_empty())
+    };
+    if EPOCH.get() == before {
+        remember(table, verdict, in_hierarchy);
+    }
+    verdict
+}
+
+fn remember(table: Oid, verdict: Protection, in_hierarchy: bool) {
+    if in_hierarchy {
+        IN_HIERARCHY.with_borrow_mut(|verdicts| {
+            if verdicts.len() >= CAPACITY {
+                verdicts.clear();
+            }
+            verdicts.insert(table, (EPOCH.get(), verdict));
+        });
+    } else {
+        VERDICTS.with_borrow_mut(|verdicts| {
+            if verdicts.len() >= CAPACITY {
+                verdicts.clear();
+            }
+            verdicts.insert(table, verdict);
+        });
+    }
+}

@@ -1,0 +1,35 @@
+//! Which tenants exist, in which state.
+//!
+//! - [`cache`]: what this backend remembers of the registry, flushed by relcache invalidation of `tenant.tenants`.
+
+mod cache;
+
+pub use cache::{Admitted, init};
+
+use crate::error::{Outcome, Report};
+use crate::gucs;
+use cache::Entry;
+use pg_tenant_core::{Refusal, TenantId, TenantStatus};
+
+/// Admits the tenant, or says why not: unknown (`TN002`), not active (`TN003`).
+pub fn admit(id: &TenantId) -> Outcome<Admitted> {
+    match cache::entry(id) {
+        Entry::Known { status: TenantStatus::Active, limits } => Ok(Admitted { limits }),
+        Entry::Known { status, .. } => Err(not_active(id, status.as_str())),
+        Entry::UnknownStatus => Err(not_active(id, "in a state this version does not know")),
+        Entry::Absent if gucs::require_registered() => Err(unknown(id)),
+        Entry::Absent => Ok(Admitted { limits: crate::context::limits::Limits::NONE }),
+    }
+}
+
+fn unknown(id: &TenantId) -> Report {
+    Report::new(Refusal::UnknownTenant, format!("unknown tenant \"{id}\""))
+        .detail("The registry tenant.tenants has no tenant with this id.")
+        .hint(format!("An administrator registers it with select tenant.create('{id}')."))
+}
+
+fn not_active(id: &TenantId, status: &str) -> Report {
+    Report::new(Refusal::TenantNotActive, format!("tenant \"{id}\" is not active"))
+        .detail(format!("The tenant is {status}."))
+        .hint(format!("An administrator resumes it with select tenant.resume('{id}')."))
+}

@@ -1,0 +1,53 @@
+-- The registry: which tenants exist, in which state, with which limits.
+
+create function tenant.canonical_id(id text) returns text
+    language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_canonical_id';
+comment on function tenant.canonical_id(text) is 'The id in its one canonical form; TN004 where the text is not a tenant id.';
+revoke all on function tenant.canonical_id(text) from public;
+grant execute on function tenant.canonical_id(text) to tenant_user, tenant_admin;
+
+-- The order of the first seven columns is known to pg_tenant/src/pg/registry_row.rs.
+create table tenant.tenants (
+    id text collate "C" primary key check (id = tenant.canonical_id(id)),
+    status text collate "C" not null default 'active' check (status in ('active', 'suspended')),
+    statement_timeout_ms integer check (statement_timeout_ms > 0),
+    lock_timeout_ms integer check (lock_timeout_ms > 0),
+    idle_in_transaction_session_timeout_ms integer check (idle_in_transaction_session_timeout_ms > 0),
+    work_mem_kb integer check (work_mem_kb >= 64),
+    read_only boolean not null default false,
+    slug text collate "C" unique check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    name text,
+    plan text,
+    settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object'),
+    created_at timestamptz not null default now(),
+    changed_at timestamptz not null default now(),
+    -- For foreign keys from tables whose tenant column is a uuid or a bigint.
+    uuid_id uuid unique generated always as (
+        case when id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then id::uuid end) stored,
+    bigint_id bigint unique generated always as (
+        case when id ~ '^(0|[1-9][0-9]{0,17})$' then id::bigint end) stored
+);
+comment on table tenant.tenants is 'The registry of tenants.';
+grant select, references on tenant.tenants to tenant_admin;
+grant insert (id, slug, name, plan, settings) on tenant.tenants to tenant_admin;
+grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms, work_mem_kb,
+    read_only, slug, name, plan, settings) on tenant.tenants to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
+
+-- Tells every backend, and every hot standby, at commit: what it remembers of the registry is void. Row level and
+-- ENABLE ALWAYS, since session_replication_role = replica skips other triggers. TRUNCATE does it by itself.
+create function tenant.registry_changed() returns trigger
+    language c as 'MODULE_PATHNAME', 'pg_tenant_registry_changed';
+revoke all on function tenant.registry_changed() from public;
+create trigger registry_changed after insert or update or delete on tenant.tenants
+    for each row execute function tenant.registry_changed();
+alter table tenant.tenants enable always trigger registry_changed;
+
+create function tenant.stamp_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    new.changed_at := now();
+    return new;
+end
+$$;
+revoke all on function tenant.stamp_change() from public;
+create trigger stamp_change before update on tenant.tenants for each row execute function tenant.stamp_change();

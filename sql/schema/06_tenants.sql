@@ -1,0 +1,123 @@
+-- Managing tenants.
+
+create function tenant.create(id text, name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}') returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    insert into tenant.tenants (id, name, slug, plan, settings)
+        values (canonical, name, slug, plan, coalesce(settings, '{}'));
+    insert into tenant.journal (action, object) values ('create', canonical);
+    return canonical;
+exception when unique_violation then
+    raise exception using
+        errcode = 'TN050',
+        message = format('tenant "%s" exists already', canonical),
+        detail = format('The registry has a tenant with id "%s"%s.', canonical, ' or slug "' || slug || '"'),
+        hint = 'Choose another, or change the tenant that is there in tenant.tenants.';
+end
+$$;
+comment on function tenant.create is 'Registers a tenant and gives its canonical id. TN004 malformed, TN050 exists already.';
+revoke all on function tenant.create(text, text, text, text, jsonb) from public;
+grant execute on function tenant.create(text, text, text, text, jsonb) to tenant_admin;
+
+create function tenant.create(id uuid, name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}') returns text language sql
+    begin atomic select tenant.create(id::text, name, slug, plan, settings); end;
+revoke all on function tenant.create(uuid, text, text, text, jsonb) from public;
+grant execute on function tenant.create(uuid, text, text, text, jsonb) to tenant_admin;
+
+create function tenant.create(id bigint, name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}') returns text language sql
+    begin atomic select tenant.create(id::text, name, slug, plan, settings); end;
+revoke all on function tenant.create(bigint, text, text, text, jsonb) from public;
+grant execute on function tenant.create(bigint, text, text, text, jsonb) to tenant_admin;
+
+-- The one place that says a tenant is unknown; the library says it in the same words.
+create function tenant.require_known(id text) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if not exists (select from tenant.tenants t where t.id = require_known.id) then
+        raise exception using
+            errcode = 'TN002',
+            message = format('unknown tenant "%s"', id),
+            detail = 'The registry tenant.tenants has no tenant with this id.',
+            hint = format('An administrator registers it with select tenant.create(%L).', id);
+    end if;
+end
+$$;
+revoke all on function tenant.require_known(text) from public;
+grant execute on function tenant.require_known(text) to tenant_admin;
+
+create function tenant.suspend(id text, reason text default null) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant.require_known(canonical);
+    update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
+    if found then
+        insert into tenant.journal (action, object, reason) values ('suspend', canonical, suspend.reason);
+    end if;
+end
+$$;
+comment on function tenant.suspend is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will.';
+revoke all on function tenant.suspend(text, text) from public;
+grant execute on function tenant.suspend(text, text) to tenant_admin;
+
+create function tenant.resume(id text, reason text default null) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant.require_known(canonical);
+    update tenant.tenants t set status = 'active' where t.id = canonical and t.status <> 'active';
+    if found then
+        insert into tenant.journal (action, object, reason) values ('resume', canonical, resume.reason);
+    end if;
+end
+$$;
+comment on function tenant.resume is 'The tenant can be entered again.';
+revoke all on function tenant.resume(text, text) from public;
+grant execute on function tenant.resume(text, text) to tenant_admin;
+
+create function tenant.set_limits(id text, statement_timeout interval default null, lock_timeout interval default null,
+    idle_in_transaction_session_timeout interval default null, work_mem text default null,
+    read_only boolean default false) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical text := tenant.canonical_id(id);
+    too_much constant text := 'TN051';
+    given interval;
+begin
+    perform tenant.require_known(canonical);
+    foreach given in array array[statement_timeout, lock_timeout, idle_in_transaction_session_timeout] loop
+        if given < interval '1 ms' or given > interval '24 days' then
+            raise exception using
+                errcode = too_much,
+                message = format('timeout %s is out of range', given),
+                detail = 'A timeout stands between 1 ms and 24 days.',
+                hint = 'Pass null for no limit.';
+        end if;
+    end loop;
+    if pg_size_bytes(work_mem) not between 64 * 1024 and 2147483647 * 1024::bigint then
+        raise exception using
+            errcode = too_much,
+            message = format('work_mem %s is out of range', work_mem),
+            detail = 'It stands between 64kB and 2TB.',
+            hint = 'Pass null for no limit.';
+    end if;
+    update tenant.tenants t set
+        statement_timeout_ms = extract(epoch from set_limits.statement_timeout) * 1000,
+        lock_timeout_ms = extract(epoch from set_limits.lock_timeout) * 1000,
+        idle_in_transaction_session_timeout_ms = extract(epoch from set_limits.idle_in_transaction_session_timeout) * 1000,
+        work_mem_kb = pg_size_bytes(set_limits.work_mem) / 1024,
+        read_only = coalesce(set_limits.read_only, false)
+    where t.id = canonical;
+    insert into tenant.journal (action, object, detail) values ('set_limits', canonical, jsonb_strip_nulls(jsonb_build_object(
+        'statement_timeout', statement_timeout, 'lock_timeout', lock_timeout,
+        'idle_in_transaction_session_timeout', idle_in_transaction_session_timeout,
+        'work_mem', work_mem, 'read_only', read_only)));
+end
+$$;
+comment on function tenant.set_limits is 'What the tenant''s transactions are given: applied by enter, and nothing in them may raise it (TN009). Null is no limit; a call sets all of them.';
+revoke all on function tenant.set_limits(text, interval, interval, interval, text, boolean) from public;
+grant execute on function tenant.set_limits(text, interval, interval, interval, text, boolean) to tenant_admin;

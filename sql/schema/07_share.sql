@@ -1,0 +1,41 @@
+-- Tables that are the same for every tenant: a deliberate decision, with a reason.
+
+create table tenant.shared (
+    relation regclass primary key,
+    reason text not null,
+    shared_at timestamptz not null default now(),
+    shared_by name not null default current_user
+);
+comment on table tenant.shared is 'Tables that are the same for every tenant, and why.';
+grant select, delete on tenant.shared to tenant_admin;
+grant insert (relation, reason), update (reason) on tenant.shared to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.shared', '');
+
+create function tenant.require_reason(reason text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    if coalesce(btrim(reason), '') = '' then
+        raise exception using
+            errcode = 'TN029',
+            message = 'a reason is required',
+            detail = 'The journal keeps it.',
+            hint = 'Say in a few words why, for whoever reads the journal.';
+    end if;
+end
+$$;
+revoke all on function tenant.require_reason(text) from public;
+grant execute on function tenant.require_reason(text) to tenant_admin;
+
+create function tenant.require_owner(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if not pg_has_role((select relowner from pg_class where oid = rel), 'usage') then
+        raise exception using
+            errcode = '42501',
+            message = format('must be owner of table %s', rel),
+            hint = 'Only its owner decides how a table is protected.';
+    end if;
+end
+$$;
+revoke all on function tenant.require_owner(regclass) from public;
+grant execute on function tenant.require_owner(regclass) to tenant_admin;

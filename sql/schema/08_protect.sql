@@ -1,0 +1,266 @@
+-- Protecting a table.
+--
+-- tenant.protect and tenant.unprotect are C functions that run the functions apply_protection and remove_protection
+-- below with the guards off (setting pg_tenant.guards) until they return or fail. All run with the caller's rights: who
+-- protects a table must own it.
+
+create function tenant.fence_policy(rel regclass) returns oid
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_policy';
+comment on function tenant.fence_policy(regclass) is 'The table''s tenant policy, recognised by what it does; null where it has none.';
+revoke all on function tenant.fence_policy(regclass) from public;
+grant execute on function tenant.fence_policy(regclass) to tenant_admin;
+
+create function tenant.fence_column(rel regclass) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_column';
+comment on function tenant.fence_column(regclass) is 'The number of the table''s tenant column; null where it is not protected.';
+revoke all on function tenant.fence_column(regclass) from public;
+grant execute on function tenant.fence_column(regclass) to tenant_admin;
+
+-- The table and every partition and child below it, the table first.
+create function tenant.hierarchy(rel regclass) returns setof regclass
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    with recursive tree (relation, depth) as (
+        select rel::oid, 0
+        union all
+        select i.inhrelid, depth + 1 from pg_inherits i join tree on i.inhparent = tree.relation
+    )
+    select relation::regclass from tree group by relation order by min(depth), relation
+$$;
+revoke all on function tenant.hierarchy(regclass) from public;
+grant execute on function tenant.hierarchy(regclass) to tenant_admin;
+
+-- The call that reads the current tenant in the type of the column; an error for each thing that cannot be protected.
+create function tenant.reader_for(rel regclass, tenant_column name) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    class pg_class;
+    col pg_attribute;
+    policy record;
+begin
+    select * into class from pg_class where oid = rel;
+    if class.relkind not in ('r', 'p') then
+        raise exception using
+            errcode = 'TN020',
+            message = format('cannot protect %s: it is not a table', rel),
+            detail = format('It is %s, which cannot have policies.', case class.relkind
+                when 'v' then 'a view' when 'm' then 'a materialized view' when 'f' then 'a foreign table'
+                when 'S' then 'a sequence' when 'i' then 'an index' else 'no table' end),
+            hint = case class.relkind
+                when 'v' then 'Protect the tables under it, and give the view security_invoker = true.'
+                when 'm' then 'Protect the tables under it and use a view with security_invoker = true instead.'
+                when 'f' then 'Protect the table on the foreign server, and let each tenant connect as a role of its own.'
+                else 'Name a table.' end;
+    end if;
+    if class.relpersistence = 't' then
+        raise exception using
+            errcode = 'TN020',
+            message = format('cannot protect %s: it is a temporary table', rel),
+            detail = 'It ends with the session.',
+            hint = 'Create it with on commit drop: then it never meets another tenant.';
+    end if;
+    if class.relnamespace = 'pg_catalog'::regnamespace or class.relnamespace = 'information_schema'::regnamespace
+        or exists (select from pg_depend where classid = 'pg_class'::regclass and objid = rel and deptype = 'e') then
+        raise exception using
+            errcode = 'TN020',
+            message = format('cannot protect %s: it belongs to PostgreSQL or to an extension', rel),
+            detail = 'Its owner replaces it on upgrade, and the protection with it.',
+            hint = 'Keep tenants'' rows in tables of the application.';
+    end if;
+
+    select * into col from pg_attribute where attrelid = rel and attname = tenant_column and attnum > 0 and not attisdropped;
+    if not found then
+        raise exception using
+            errcode = 'TN021',
+            message = format('table %s has no column "%s"', rel, tenant_column),
+            detail = 'Every protected table says in a column of its own which tenant a row belongs to.',
+            hint = format('Name the column that does: tenant.protect(%L, tenant_column => ''…''), or add one. '
+                'Where the table is the same for every tenant: tenant.share(%1$L, reason => ''…'').', rel);
+    end if;
+    if col.attgenerated <> '' or col.attidentity <> '' then
+        raise exception using
+            errcode = 'TN022',
+            message = format('column "%s" of table %s cannot hold the tenant', tenant_column, rel),
+            detail = 'It is generated: it cannot take the current tenant as its default.',
+            hint = 'Use an ordinary column.';
+    end if;
+    if col.attcollation <> 0
+        and not (select collisdeterministic from pg_collation where oid = col.attcollation) then
+        raise exception using
+            errcode = 'TN023',
+            message = format('column "%s" of table %s has a nondeterministic collation', tenant_column, rel),
+            detail = 'Under it, texts that differ can be equal: one tenant would see another''s rows.',
+            hint = format('alter table %s alter column %I type text collate "C";', rel, tenant_column);
+    end if;
+    if tenant.fence_column(rel) <> col.attnum then
+        raise exception using
+            errcode = 'TN025',
+            message = format('table %s is protected already, by column "%s"', rel,
+                (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel))),
+            detail = format('It cannot be protected by column "%s" as well.', tenant_column),
+            hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
+    end if;
+    select polname into policy from pg_policy
+        where polrelid = rel and polname = 'tenant_isolation' and oid is distinct from tenant.fence_policy(rel);
+    if found and tenant.fence_policy(rel) is null then
+        raise exception using
+            errcode = 'TN026',
+            message = format('table %s has a policy named "tenant_isolation" that is not a tenant policy', rel),
+            detail = 'A tenant policy is restrictive, for all commands, to public, and compares the tenant column with the current tenant.',
+            hint = format('alter policy tenant_isolation on %s rename to …; or drop policy tenant_isolation on %1$s;', rel);
+    end if;
+
+    case
+        when col.atttypid = 'uuid'::regtype then return 'tenant.current_uuid()';
+        when col.atttypid in ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype) then
+            return 'tenant.current_bigint()';
+        when col.atttypid in ('text'::regtype, 'varchar'::regtype) then return 'tenant.current_id()';
+        else
+            raise exception using
+                errcode = 'TN022',
+                message = format('column "%s" of table %s cannot hold the tenant', tenant_column, rel),
+                detail = format('It is of type %s.', format_type(col.atttypid, col.atttypmod)),
+                hint = 'Use uuid, bigint, integer, smallint, text or varchar.';
+    end case;
+end
+$$;
+revoke all on function tenant.reader_for(regclass, name) from public;
+grant execute on function tenant.reader_for(regclass, name) to tenant_admin;
+
+-- A materialized view is filled with its owner's rights, has no policies, and breaks the restore of a dump.
+create function tenant.refuse_materialized_views(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    found_view regclass;
+begin
+    with recursive dependents (relation) as (
+        select tenant.hierarchy(rel)::oid
+        union
+        select r.ev_class from dependents
+            join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = dependents.relation
+                and d.classid = 'pg_rewrite'::regclass
+            join pg_rewrite r on r.oid = d.objid
+    )
+    select c.oid into found_view from dependents join pg_class c on c.oid = dependents.relation
+        where c.relkind = 'm' and c.oid not in (select relation::oid from tenant.shared) limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN027',
+            message = format('cannot protect %s: materialized view %s holds its rows', rel, found_view),
+            detail = 'A materialized view has no policies: whoever may read it reads every tenant''s rows.',
+            hint = format('Drop it, or make it a view with security_invoker = true. Where every tenant may see what is in it: '
+                'select tenant.share(%L, ''<reason>'');', found_view);
+    end if;
+end
+$$;
+revoke all on function tenant.refuse_materialized_views(regclass) from public;
+grant execute on function tenant.refuse_materialized_views(regclass) to tenant_admin;
+
+-- Fences one table of a hierarchy.
+create function tenant.fence(rel regclass, tenant_column name, reader text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    begin
+        execute format('alter table %s alter column %I set not null', rel, tenant_column);
+    exception when not_null_violation then
+        raise exception using
+            errcode = 'TN024',
+            message = format('column "%s" of table %s holds nulls', tenant_column, rel),
+            detail = 'A row without a tenant would be nobody''s.',
+            hint = format('Give each row its tenant first: update %s set %I = … where %2$I is null;', rel, tenant_column);
+    end;
+    execute format('alter table %s alter column %I set default %s', rel, tenant_column, reader);
+    execute format('alter table %s enable row level security, force row level security', rel);
+    if tenant.fence_policy(rel) is null then
+        execute format('create policy tenant_isolation on %s as restrictive for all to public using (%I = %s) with check (%2$I = %3$s)',
+            rel, tenant_column, reader);
+    end if;
+    -- The same equality, never true: whichever of the two policies is lost, the other denies.
+    if not exists (select from pg_policy where polrelid = rel and polpermissive) then
+        execute format('create policy tenant_access on %s as permissive for all to public using (%I = %s) with check (%2$I = %3$s)',
+            rel, tenant_column, reader);
+    end if;
+    if not exists (
+        select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am on pg_am.oid = c.relam
+        where i.indrelid = rel and i.indisvalid and i.indpred is null and amname = 'btree'
+            and i.indkey[0] = (select attnum from pg_attribute where attrelid = rel and attname = tenant_column)
+    ) then
+        execute format('create index on %s (%I)', rel, tenant_column);
+    end if;
+end
+$$;
+revoke all on function tenant.fence(regclass, name, text) from public;
+grant execute on function tenant.fence(regclass, name, text) to tenant_admin;
+
+create function tenant.apply_protection(rel regclass, tenant_column name) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    part regclass;
+    parent regclass;
+    reader text;
+    before jsonb := '{}';
+begin
+    perform tenant.require_owner(rel);
+    select inhparent into parent from pg_inherits
+        where inhrelid = rel and tenant.fence_policy(inhparent::regclass) is null limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN020',
+            message = format('cannot protect %s alone: it belongs to %s', rel, parent),
+            detail = 'Reading the parent would read around the protection.',
+            hint = format('Protect the whole: select tenant.protect(%L);', parent);
+    end if;
+    perform tenant.refuse_materialized_views(rel);
+    for part in select tenant.hierarchy(rel) loop
+        reader := tenant.reader_for(part, tenant_column);
+    end loop;
+    for part in select tenant.hierarchy(rel) loop
+        before := before || jsonb_build_object(part::text, (
+            select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity, 'default', (
+                select pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
+                where adrelid = part and attname = tenant_column))
+            from pg_class where oid = part and tenant.fence_policy(part) is null));
+        perform tenant.fence(part, tenant_column, reader);
+    end loop;
+    delete from tenant.shared where relation = rel;
+    insert into tenant.journal (action, object, detail)
+        values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column, 'before', jsonb_strip_nulls(before)));
+end
+$$;
+revoke all on function tenant.apply_protection(regclass, name) from public;
+
+create function tenant.protect(rel regclass, tenant_column name default 'tenant_id') returns void
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_protect';
+comment on function tenant.protect is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. Can be repeated. TN020 to TN027 say what is in the way.';
+revoke all on function tenant.protect(regclass, name) from public;
+grant execute on function tenant.protect(regclass, name) to tenant_admin;
+
+create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id')
+    returns table (relation regclass, result text) language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    was_protected boolean;
+begin
+    for relation in
+        select c.oid::regclass from pg_class c
+        where c.relnamespace = schema and c.relkind in ('r', 'p') and c.relpersistence <> 't'
+            and not exists (select from pg_inherits where inhrelid = c.oid)
+            and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+        order by c.relname
+    loop
+        was_protected := tenant.fence_policy(relation) is not null;
+        case
+            when exists (select from tenant.shared s where s.relation = protect_schema.relation) then
+                result := 'shared';
+            when not exists (select from pg_attribute where attrelid = protect_schema.relation
+                    and attname = tenant_column and not attisdropped) then
+                result := format('not protected: no column "%s"', tenant_column);
+            else
+                perform tenant.protect(relation, tenant_column);
+                result := case when was_protected then 'protected already' else 'protected' end;
+        end case;
+        return next;
+    end loop;
+end
+$$;
+comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each.';
+revoke all on function tenant.protect_schema(regnamespace, name) from public;
+grant execute on function tenant.protect_schema(regnamespace, name) to tenant_admin;

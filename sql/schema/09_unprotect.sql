@@ -1,0 +1,137 @@
+-- Taking protection away again: deliberate, with a reason, and recorded.
+
+-- Takes the fence of one table of a hierarchy, and gives back what protect found.
+create function tenant.unfence(rel regclass, before jsonb) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    col name;
+    fence name;
+begin
+    select polname into fence from pg_policy where oid = tenant.fence_policy(rel);
+    if not found then
+        return;
+    end if;
+    select attname into col from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel);
+    execute format('drop policy %I on %s', fence, rel);
+    if exists (select from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive) then
+        execute format('drop policy tenant_access on %s', rel);
+    end if;
+    if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
+        join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
+        execute format('alter table %s alter column %I ' || coalesce('set default ' || (before ->> 'default'), 'drop default'), rel, col);
+    end if;
+    if not coalesce((before ->> 'forced')::boolean, false) then
+        execute format('alter table %s no force row level security', rel);
+    end if;
+    -- With policies of others left, row-level security stays on: without it nothing would hold them.
+    if not coalesce((before ->> 'enabled')::boolean, false) and not exists (select from pg_policy where polrelid = rel) then
+        execute format('alter table %s disable row level security', rel);
+    end if;
+end
+$$;
+revoke all on function tenant.unfence(regclass, jsonb) from public;
+grant execute on function tenant.unfence(regclass, jsonb) to tenant_admin;
+
+create function tenant.remove_protection(rel regclass, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    part regclass;
+    before jsonb;
+begin
+    perform tenant.require_reason(reason);
+    perform tenant.require_owner(rel);
+    if tenant.fence_policy(rel) is null then
+        raise exception using
+            errcode = 'TN028',
+            message = format('table %s is not protected', rel),
+            detail = 'It has no tenant policy.',
+            hint = 'select * from tenant.protected_tables; lists those that are.';
+    end if;
+    if exists (select from pg_inherits where inhrelid = rel and tenant.fence_policy(inhparent::regclass) is not null) then
+        raise exception using
+            errcode = 'TN030',
+            message = format('cannot unprotect %s alone: it belongs to a protected table', rel),
+            detail = 'It could be read around the protection of its parent.',
+            hint = format('select tenant.unprotect(%L, ''<reason>'');',
+                (select inhparent::regclass from pg_inherits where inhrelid = rel limit 1));
+    end if;
+    select detail -> 'before' into before from tenant.journal
+        where action = 'protect' and object = rel::text and detail -> 'before' <> '{}' order by id desc limit 1;
+    for part in select tenant.hierarchy(rel) loop
+        perform tenant.unfence(part, before -> part::text);
+    end loop;
+    insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
+end
+$$;
+revoke all on function tenant.remove_protection(regclass, text) from public;
+
+create function tenant.unprotect(rel regclass, reason text) returns void
+    language c volatile as 'MODULE_PATHNAME', 'pg_tenant_unprotect';
+comment on function tenant.unprotect is 'Takes the protection away and records why. The index and the not-null constraint stay.';
+revoke all on function tenant.unprotect(regclass, text) from public;
+grant execute on function tenant.unprotect(regclass, text) to tenant_admin;
+
+create function tenant.share(rel regclass, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant.require_reason(reason);
+    perform tenant.require_owner(rel);
+    if tenant.fence_policy(rel) is not null then
+        raise exception using
+            errcode = 'TN025',
+            message = format('cannot share %s: it is protected', rel),
+            detail = 'A table is one tenant''s row by row, or the same for all.',
+            hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
+    end if;
+    insert into tenant.shared as s (relation, reason) values (rel, share.reason)
+        on conflict (relation) do update set reason = excluded.reason;
+    insert into tenant.journal (action, object, reason) values ('share', rel::text, share.reason);
+end
+$$;
+comment on function tenant.share is 'Declares that the table is the same for every tenant, and why. It grants nothing.';
+revoke all on function tenant.share(regclass, text) from public;
+grant execute on function tenant.share(regclass, text) to tenant_admin;
+
+create function tenant.unshare(rel regclass, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant.require_reason(reason);
+    perform tenant.require_owner(rel);
+    delete from tenant.shared where relation = rel;
+    if not found then
+        raise exception using
+            errcode = 'TN028',
+            message = format('table %s is not shared', rel),
+            detail = 'tenant.shared has no such table.',
+            hint = 'select * from tenant.shared; lists those that are.';
+    end if;
+    insert into tenant.journal (action, object, reason) values ('unshare', rel::text, unshare.reason);
+end
+$$;
+revoke all on function tenant.unshare(regclass, text) from public;
+grant execute on function tenant.unshare(regclass, text) to tenant_admin;
+
+create view tenant.protected_tables as
+    select
+        c.oid::regclass as relation,
+        case when c.relkind = 'p' then 'partitioned table' when c.relispartition then 'partition'
+            when p.inhparent is not null then 'child table' else 'table' end as kind,
+        p.inhparent::regclass as parent,
+        a.attname as tenant_column,
+        format_type(a.atttypid, a.atttypmod) as tenant_type,
+        pol.polname as policy,
+        c.relrowsecurity and c.relforcerowsecurity as enforced,
+        (select i.indexrelid::regclass from pg_catalog.pg_index i
+            where i.indrelid = c.oid and i.indisvalid and i.indpred is null and i.indkey[0] = a.attnum
+            order by i.indnkeyatts desc, i.indexrelid limit 1) as index,
+        j.at as protected_at,
+        j.role as protected_by
+    from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) fenced
+    join pg_catalog.pg_class c on c.oid = fenced.polrelid
+    join pg_catalog.pg_policy pol on pol.oid = tenant.fence_policy(c.oid::regclass)
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
+    left join lateral (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid order by inhseqno limit 1) p on true
+    left join lateral (select at, role from tenant.journal
+        where action = 'protect' and object = format('%I.%I', c.relnamespace::regnamespace::text, c.relname) order by id desc limit 1) j on true;
+comment on view tenant.protected_tables is 'What is protected, how, by which column, with which index, since when and by whom.';
+grant select on tenant.protected_tables to tenant_admin;
