@@ -118,9 +118,8 @@ impl Connect for Boxed {
         config: &Config,
     ) -> std::pin::Pin<
         Box<
-            dyn Future<
-                    Output = Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>), tokio_postgres::Error>,
-                > + Send
+            dyn Future<Output = Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>), tokio_postgres::Error>>
+                + Send
                 + '_,
         >,
     > {

@@ -177,8 +177,11 @@ impl Error {
     }
 
     pub(crate) fn interrupted() -> Error {
-        Error::new(Kind::Interrupted, "a call on this transaction was dropped before it finished, so its state is unknown")
-            .with_hint("drop the transaction, it is rolled back, and run it again")
+        Error::new(
+            Kind::Interrupted,
+            "a call on this transaction was dropped before it finished, so its state is unknown",
+        )
+        .with_hint("drop the transaction, it is rolled back, and run it again")
     }
 
     /// `first` is what failed earlier, where this transaction saw it.
@@ -201,7 +204,9 @@ impl Error {
     pub(crate) fn tenant_lost(entered: &TenantId, found: Option<&str>) -> Error {
         let found = found.filter(|id| !id.is_empty()).map_or("no tenant".to_owned(), |id| format!("tenant {id}"));
         Error::new(Kind::TenantLost, "the transaction lost its tenant before it was committed")
-            .with_detail(format!("it entered tenant {entered} and ended with {found}; statements after that ran outside it"))
+            .with_detail(format!(
+                "it entered tenant {entered} and ended with {found}; statements after that ran outside it"
+            ))
             .with_hint("do not run commit, rollback or begin as statements: use commit(), rollback() and savepoint()")
     }
 

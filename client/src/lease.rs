@@ -7,7 +7,7 @@
 use deadpool::managed::Object;
 use tokio_postgres::Statement;
 
-use crate::cancel::{Canceller, queue_rollback, quell};
+use crate::cancel::{Canceller, quell, queue_rollback};
 use crate::recycle::{Connection, Manager};
 
 /// What may still be coming on the wire.

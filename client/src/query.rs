@@ -75,11 +75,7 @@ async fn simple(client: &Client, sql: Option<&str>) -> Result<(), PgError> {
     }
 }
 
-async fn collect(
-    client: &Client,
-    statement: &Statement,
-    params: &[&(dyn ToSql + Sync)],
-) -> Result<Answer, PgError> {
+async fn collect(client: &Client, statement: &Statement, params: &[&(dyn ToSql + Sync)]) -> Result<Answer, PgError> {
     let mut stream = std::pin::pin!(client.query_raw(statement, params.iter().copied()).await?);
     let mut rows = Vec::new();
     while let Some(row) = stream.try_next().await? {

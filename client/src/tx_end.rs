@@ -24,8 +24,7 @@ impl TenantTx {
             return Ok(());
         }
         let client = &self.lease.depart().client;
-        let (probe, committed) =
-            join(client.simple_query(PROBE), client.batch_execute("commit")).await;
+        let (probe, committed) = join(client.simple_query(PROBE), client.batch_execute("commit")).await;
         self.lease.arrive(!ended(&committed));
         let messages = match probe {
             Ok(messages) => messages,

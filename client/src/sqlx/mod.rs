@@ -1,4 +1,4 @@
-//! The same shapes over [`sqlx::PgPool`](::sqlx::PgPool), with the feature `sqlx`.
+//! The same shapes over [`sqlx::PgPool`], with the feature `sqlx`.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,7 +28,7 @@
 //!   prepared), commit with its probe is one.
 //! - It cannot send a CancelRequest. A statement whose future was dropped is cancelled with `pg_cancel_backend` from a
 //!   second connection, and only while it still belongs to the transaction that was dropped.
-//! - Its statements report [`sqlx::Error`](::sqlx::Error), which converts into [`Error`](crate::Error) with `?`.
+//! - Its statements report [`sqlx::Error`], which converts into [`Error`](crate::Error) with `?`.
 //! - A dropped statement does not make the transaction refuse: as always in sqlx, the next call reads past what it left.
 
 mod error;
