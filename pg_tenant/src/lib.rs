@@ -17,8 +17,8 @@
 mod api;
 mod context;
 mod error;
-mod gucs;
 mod guard;
+mod gucs;
 mod pg;
 mod policy;
 mod registry;

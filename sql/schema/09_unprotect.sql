@@ -132,6 +132,6 @@ create view tenant.protected_tables as
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
     left join lateral (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid order by inhseqno limit 1) p on true
     left join lateral (select at, role from tenant.journal
-        where action = 'protect' and object = format('%I.%I', c.relnamespace::regnamespace::text, c.relname) order by id desc limit 1) j on true;
+        where action = 'protect' and object = format('%s.%I', c.relnamespace::regnamespace, c.relname) order by id desc limit 1) j on true;
 comment on view tenant.protected_tables is 'What is protected, how, by which column, with which index, since when and by whom.';
 grant select on tenant.protected_tables to tenant_admin;

@@ -1,5 +1,5 @@
 //! The SQL surface: argument conversion only; decides nothing. Each function is declared in `sql/schema/`.
 
+mod protect;
 mod registry;
 mod tenant;
-mod protect;

@@ -31,9 +31,12 @@ pub fn enter(id: &str) -> Outcome<TenantId> {
 pub fn enter_pristine(id: &str) -> Outcome<TenantId> {
     if seal::sealed().is_none() {
         if let Some(residue) = crate::guard::residue::find() {
-            return Err(Report::new(Refusal::SessionNotPristine, "this session carries state from earlier transactions")
-                .detail(format!("It has {residue}."))
-                .hint("Close the connection and use another; set what a transaction needs with SET LOCAL."));
+            return Err(Report::new(
+                Refusal::SessionNotPristine,
+                "this session carries state from earlier transactions",
+            )
+            .detail(format!("It has {residue}."))
+            .hint("Close the connection and use another; set what a transaction needs with SET LOCAL."));
         }
         session::release_locks_and_sequences();
     }
@@ -56,7 +59,10 @@ fn already_entered(id: TenantId, sealed: TenantId) -> Report {
 }
 
 fn bound_elsewhere(id: TenantId, bound: TenantId) -> Report {
-    Report::new(Refusal::BoundToAnotherTenant, format!("cannot enter tenant \"{id}\": this session is bound to another"))
-        .detail(format!("Role \"{}\" logged in bound to tenant \"{bound}\".", role::name(role::session_user())))
-        .hint("Log in as a role that is not bound, or as the one bound to that tenant.")
+    Report::new(
+        Refusal::BoundToAnotherTenant,
+        format!("cannot enter tenant \"{id}\": this session is bound to another"),
+    )
+    .detail(format!("Role \"{}\" logged in bound to tenant \"{bound}\".", role::name(role::session_user())))
+    .hint("Log in as a role that is not bound, or as the one bound to that tenant.")
 }

@@ -135,7 +135,13 @@ pub unsafe extern "C-unwind" fn check_hook(
         let limits = match WRITING {
             Some((writing, limits)) if writing == id && source == GucSource::PGC_S_SESSION => limits,
             _ if from_role || source == GucSource::PGC_S_TEST || pg_sys::InitializingParallelWorker => Limits::NONE,
-            _ => return false,
+            _ => {
+                pg_sys::GUC_check_errhint_string = c"Enter a tenant with tenant.enter(), bind a role to one with \
+                    tenant.bind_role()."
+                    .as_ptr()
+                    .cast_mut();
+                return false;
+            }
         };
         let place = allocate(size_of::<Slot>()).cast::<Slot>();
         if place.is_null() {

@@ -36,9 +36,12 @@ pub fn check() -> Outcome<()> {
     match noted.into_iter().find(|&table| relation::class(table).is_some() && policy::fence(table).is_none()) {
         Some(table) => {
             let name = relation::name(table);
-            Err(Report::new(Refusal::ProtectionGuarded, format!("the command would take the tenant policy of table {name}"))
-                .detail("The policy depends on what was dropped with CASCADE.")
-                .hint(format!("First: select tenant.unprotect('{name}', '<reason>');")))
+            Err(Report::new(
+                Refusal::ProtectionGuarded,
+                format!("the command would take the tenant policy of table {name}"),
+            )
+            .detail("The policy depends on what was dropped with CASCADE.")
+            .hint(format!("First: select tenant.unprotect('{name}', '<reason>');")))
         }
         None => Ok(()),
     }

@@ -9,9 +9,10 @@ use crate::pg::boundary::{decide_or_raise, warn};
 use crate::pg::command;
 use crate::pg::policy::POLICY;
 use crate::pg::{list, raw, transaction};
-use pgrx::pg_sys::{self, List, NodeTag, ObjectAccessType, Oid, QueryDesc, ScanDirection};
+use pgrx::pg_sys::{self, List, ObjectAccessType, Oid, QueryDesc, ScanDirection};
 use std::ffi::{c_char, c_int, c_void};
 use strict::{Touched, Verdict};
+use utility::Then;
 
 static mut PREVIOUS_UTILITY: pg_sys::ProcessUtility_hook_type = None;
 static mut PREVIOUS_CHECK_PERMS: pg_sys::ExecutorCheckPerms_hook_type = None;
@@ -47,8 +48,7 @@ unsafe extern "C-unwind" fn process_utility(
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
         let node = (*statement).utilityStmt;
-        let of_transaction = (*node).type_ == NodeTag::T_TransactionStmt;
-        decide_or_raise(|| utility::judge(command::read(node)));
+        let then = decide_or_raise(|| utility::judge(command::read(node)));
         match PREVIOUS_UTILITY {
             Some(previous) => {
                 previous(statement, query, read_only_tree, context, params, environment, destination, completion)
@@ -64,12 +64,9 @@ unsafe extern "C-unwind" fn process_utility(
                 completion,
             ),
         }
-        // After COMMIT and ROLLBACK there may be no transaction to read catalogs in; nor did they change any.
-        if !of_transaction && transaction::is_live() {
-            decide_or_raise(|| {
-                dropped::check()?;
-                limits::check(bound::limits_in_force())
-            });
+        // A procedure that ends its transaction with an error leaves none to read catalogs in.
+        if then != Then::Nothing && transaction::is_live() {
+            decide_or_raise(|| utility::check(then));
         }
     }
 }

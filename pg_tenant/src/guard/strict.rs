@@ -97,9 +97,12 @@ pub fn is_exempt(user: Oid) -> bool {
 
 fn no_tenant(table: Oid) -> Report {
     let name = relation::name(table);
-    Report::new(Refusal::NoTenant, format!("no tenant: table {name} is protected and this transaction has entered none"))
-        .detail(format!("Role \"{}\" ran the statement.", role::name(role::current_user())))
-        .hint("In the same transaction, first: select tenant.enter('<tenant id>');")
+    Report::new(
+        Refusal::NoTenant,
+        format!("no tenant: table {name} is protected and this transaction has entered none"),
+    )
+    .detail(format!("Role \"{}\" ran the statement.", role::name(role::current_user())))
+    .hint("In the same transaction, first: select tenant.enter('<tenant id>');")
 }
 
 fn bypassed(table: Oid, user: Oid) -> Report {

@@ -2,8 +2,8 @@
 
 use crate::context::slot;
 use crate::error::{Outcome, Report};
-use crate::gucs::{self, Strict};
 use crate::guard::strict;
+use crate::gucs::{self, Strict};
 use crate::pg::{relation, role};
 use crate::policy::protection::{self, Protection};
 use pg_tenant_core::Refusal;

@@ -1,9 +1,9 @@
 //! Commands: what would weaken the protection of a table, and what would outlive a tenant's transaction.
 
-use crate::context::slot;
+use crate::context::{bound, limits, slot};
 use crate::error::{Outcome, Report};
+use crate::guard::{dropped, residue};
 use crate::gucs;
-use crate::guard::residue;
 use crate::pg::command::{Change, Command};
 use crate::pg::policy;
 use crate::pg::relation;
@@ -11,9 +11,22 @@ use crate::policy::protection::{self, Protection};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 
+/// What is to do when the command has run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// See whether it took a fence or raised a limit.
+    Check,
+    /// As well, the session has let go of everything.
+    Forget,
+    /// Nothing: there may be no transaction to look at.
+    Nothing,
+}
+
 /// Judges a command before it runs.
-pub fn judge(command: Command) -> Outcome<()> {
+pub fn judge(command: Command) -> Outcome<Then> {
     match command {
+        Command::DiscardAll => return Ok(Then::Forget),
+        Command::Transaction => return Ok(Then::Nothing),
         Command::AlterTable { table, changes } => alter_table(table, &changes),
         Command::ChangePolicy { table, policy } => change_policy(table, &policy),
         Command::DefineOn { table, what } => define_on(table, what),
@@ -25,14 +38,20 @@ pub fn judge(command: Command) -> Outcome<()> {
         Command::PrepareTransaction => outlives("a prepared transaction", residue::Kind::None),
         Command::PrepareStatement => note(residue::Kind::PreparedStatement),
         Command::Listen => note(residue::Kind::Listen),
-        Command::DiscardAll => {
-            residue::forget();
-            Ok(())
-        }
         Command::GrantOnParameter { parameters } => grant_on_parameter(&parameters),
         Command::StoreSetting { parameter, of } => store_setting(&parameter, of),
-        Command::Transaction | Command::Other => Ok(()),
+        Command::Other => Ok(()),
+    }?;
+    Ok(Then::Check)
+}
+
+/// What the command did: refuses it where it took a fence or raised a limit.
+pub fn check(then: Then) -> Outcome<()> {
+    if then == Then::Forget {
+        residue::forget();
     }
+    dropped::check()?;
+    limits::check(bound::limits_in_force())
 }
 
 fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
@@ -79,21 +98,20 @@ fn define_on(table: Oid, what: &str) -> Outcome<()> {
 }
 
 fn create_table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> Outcome<()> {
-    if materialized_view {
-        if let Some(&table) = reads.iter().find(|&&table| fence(table).is_some()).filter(|_| gucs::guards()) {
-            let name = relation::name(table);
-            return Err(Report::new(
-                Refusal::MaterializedRows,
-                format!("a materialized view would hold rows of protected table {name}"),
-            )
+    let held = || reads.iter().copied().find(|&table| fence(table).is_some());
+    if let Some(table) = held().filter(|_| materialized_view && gucs::guards()) {
+        let name = relation::name(table);
+        let message = format!("a materialized view would hold rows of protected table {name}");
+        return Err(Report::new(Refusal::MaterializedRows, message)
             .detail("A materialized view has no policies: whoever may read it reads every tenant's rows.")
             .hint("Use a view with security_invoker = true, or a table that tenant.protect() protects."));
-        }
     }
     if slot::current().is_some() && !temporary {
         return Err(Report::new(Refusal::UnprotectedCopy, "a new table cannot be filled in a tenant's transaction")
             .detail("It would hold this tenant's rows, and have no policy to keep other tenants from them.")
-            .hint("Use a temporary table with on commit drop, or create and protect the table first and insert into it."));
+            .hint(
+                "Use a temporary table with on commit drop, or create and protect the table first and insert into it.",
+            ));
     }
     Ok(())
 }

@@ -172,8 +172,9 @@ macro_rules! sql_function_without_guards {
         #[doc(hidden)]
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $symbol(fcinfo: pgrx::pg_sys::FunctionCallInfo) -> pgrx::pg_sys::Datum {
+            let name = $name;
             // SAFETY: fcinfo comes from the function manager.
-            unsafe { $crate::pg::function::call_without_guards(fcinfo, $name) }
+            unsafe { $crate::pg::function::call_without_guards(fcinfo, name) }
         }
     };
 }

@@ -1,27 +1,28 @@
 //! PostgreSQL's cache invalidation: how a change in one session reaches the caches of every other.
 
 use pgrx::pg_sys::{self, Oid};
+use std::cell::Cell;
 
 /// Called with the relation that changed, or none where everything may have.
 pub type Listener = fn(Option<Oid>);
 
-static mut LISTENERS: [Option<Listener>; 4] = [None; 4];
+thread_local! {
+    static LISTENERS: Cell<[Option<Listener>; 2]> = const { Cell::new([None; 2]) };
+}
 
 /// Registers a listener for relation changes. Called from `_PG_init` only.
 ///
 /// A listener runs at arbitrary places of PostgreSQL, inside lock acquisition for one: it must not fail, allocate from
 /// PostgreSQL, or read a catalog.
 pub fn on_relation_change(listener: Listener) {
-    // SAFETY: _PG_init runs once, in one thread.
-    unsafe {
-        let listeners = &mut *(&raw mut LISTENERS);
-        if let Some(free) = listeners.iter_mut().find(|slot| slot.is_none()) {
-            *free = Some(listener);
-        }
-        if listeners.iter().flatten().count() == 1 {
-            pg_sys::CacheRegisterRelcacheCallback(Some(callback), pg_sys::Datum::null());
-        }
+    let mut listeners = LISTENERS.get();
+    if listeners[0].is_none() {
+        // SAFETY: _PG_init runs once, in the postmaster; backends inherit the registration.
+        unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(callback), pg_sys::Datum::null()) };
     }
+    let free = listeners.iter_mut().find(|slot| slot.is_none());
+    *free.expect("a place for every module that listens") = Some(listener);
+    LISTENERS.set(listeners);
 }
 
 /// Tells every backend, when this transaction commits, that the relation changed.
@@ -31,10 +32,8 @@ pub fn announce(relation: Oid) {
 }
 
 unsafe extern "C-unwind" fn callback(_: pg_sys::Datum, relation: Oid) {
-    // SAFETY: LISTENERS is written in _PG_init only.
-    let listeners = unsafe { &*(&raw const LISTENERS) };
     let changed = (relation != Oid::INVALID).then_some(relation);
-    for listener in listeners.iter().flatten() {
+    for listener in LISTENERS.get().into_iter().flatten() {
         listener(changed);
     }
 }

@@ -110,8 +110,7 @@ unsafe fn tenant_equality(node: *mut Node) -> Option<(i16, Reader)> {
         }
         let op = &*node.cast::<pg_sys::OpExpr>();
         let function = u32::from(pg_sys::get_opcode(op.opno));
-        let equalities =
-            [pg_sys::F_UUID_EQ, pg_sys::F_TEXTEQ, pg_sys::F_INT8EQ, pg_sys::F_INT48EQ, pg_sys::F_INT28EQ];
+        let equalities = [pg_sys::F_UUID_EQ, pg_sys::F_TEXTEQ, pg_sys::F_INT8EQ, pg_sys::F_INT48EQ, pg_sys::F_INT28EQ];
         let mut args = list::nodes(op.args);
         let (Some(left), Some(right), None) = (args.next(), args.next(), args.next()) else { return None };
         if !equalities.contains(&function) {

@@ -4,8 +4,8 @@
 //! start. The columns' numbers are those of `sql/schema/03_registry.sql`.
 
 use crate::pg::text;
-use pgrx::pg_sys::{self, AttrNumber, Oid};
 use pg_tenant_core::TenantId;
+use pgrx::pg_sys::{self, AttrNumber, Oid};
 
 const ID: AttrNumber = 1;
 const STATUS: AttrNumber = 2;

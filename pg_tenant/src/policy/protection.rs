@@ -81,17 +81,18 @@ pub fn fence(table: Oid) -> Option<Fence> {
 }
 
 fn remembered(table: Oid) -> Option<Protection> {
-    VERDICTS.with_borrow_mut(|verdicts| {
-        if FORGET_ALL.replace(false) {
-            verdicts.clear();
-        }
-        verdicts.get(&table).copied()
-    })
-    .or_else(|| {
-        IN_HIERARCHY.with_borrow(|verdicts| {
-            verdicts.get(&table).and_then(|&(epoch, verdict)| (epoch == EPOCH.get()).then_some(verdict))
+    VERDICTS
+        .with_borrow_mut(|verdicts| {
+            if FORGET_ALL.replace(false) {
+                verdicts.clear();
+            }
+            verdicts.get(&table).copied()
         })
-    })
+        .or_else(|| {
+            IN_HIERARCHY.with_borrow(|verdicts| {
+                verdicts.get(&table).and_then(|&(epoch, verdict)| (epoch == EPOCH.get()).then_some(verdict))
+            })
+        })
 }
 
 fn find(table: Oid) -> Protection {
