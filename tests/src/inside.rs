@@ -1,0 +1,43 @@
+//! Statements inside a tenant's transaction, as an application runs them: enter, work, commit.
+
+use std::future::Future;
+use std::panic::Location;
+
+use tokio_postgres::error::DbError;
+
+use crate::database::Database;
+use crate::sql::{Session, describe};
+
+impl Session {
+    /// Run statements in a transaction of `tenant`; they must succeed. The rows of all of them but `enter`, as text.
+    #[track_caller]
+    pub fn inside(&self, tenant: &str, sql: &str) -> impl Future<Output = Vec<Vec<Option<String>>>> {
+        let rows = self.rows(&format!("begin; select tenant.enter('{tenant}'); {sql}; commit"));
+        async move { rows.await.split_off(1) }
+    }
+
+    /// Run statements in a transaction of `tenant`; the last of them must be refused with `sqlstate`.
+    #[track_caller]
+    pub fn refused_inside(&self, sqlstate: &str, tenant: &str, sql: &str) -> impl Future<Output = DbError> {
+        let at = Location::caller();
+        async move {
+            let answer = self.batch_execute(&format!("begin; select tenant.enter('{tenant}'); {sql}")).await;
+            self.batch_execute("rollback").await.unwrap_or_else(|e| panic!("{at}: rollback\n{}", describe(&e)));
+            let Err(error) = answer else {
+                panic!("{at}: {sql}\nwas not refused inside tenant {tenant}; expected SQLSTATE {sqlstate}")
+            };
+            match error.as_db_error() {
+                Some(e) if e.code().code() == sqlstate => e.clone(),
+                _ => panic!("{at}: {sql}\nexpected SQLSTATE {sqlstate}\n{}", describe(&error)),
+            }
+        }
+    }
+}
+
+impl Database<'_> {
+    /// A session of the tables' owner, who from now on may protect them: the DBA of a small application.
+    pub async fn protector(&self) -> Session {
+        self.superuser().await.run(&format!("grant tenant_admin to {}", self.roles.owner)).await;
+        self.owner().await
+    }
+}
