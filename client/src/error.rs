@@ -2,24 +2,24 @@
 
 use std::fmt;
 
-use pg_tenant_core::{MalformedTenantId, Refusal, TenantId};
+use pg_tenant_core::Refusal;
 
-type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
+pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 
 /// Why a call failed.
 ///
 /// Opaque: ask [`code`](Error::code) for the SQLSTATE, [`refusal`](Error::refusal) for pg_tenant's own, and the `is_…`
 /// predicates for what to do next. [`source`](std::error::Error::source) is the driver's error where there is one.
 /// `Display` prints the message with its SQLSTATE, then the server's DETAIL and HINT on lines of their own.
-pub struct Error(Box<Inner>);
+pub struct Error(pub(crate) Box<Inner>);
 
-struct Inner {
-    kind: Kind,
-    code: Option<String>,
-    message: String,
-    detail: Option<String>,
-    hint: Option<String>,
-    source: Option<Source>,
+pub(crate) struct Inner {
+    pub(crate) kind: Kind,
+    pub(crate) code: Option<String>,
+    pub(crate) message: String,
+    pub(crate) detail: Option<String>,
+    pub(crate) hint: Option<String>,
+    pub(crate) source: Option<Source>,
 }
 
 /// In the order in which a call meets them.
@@ -138,109 +138,6 @@ impl Error {
     /// The commit found the transaction without the tenant it had entered: a statement ended it.
     pub fn is_tenant_lost(&self) -> bool {
         self.0.kind == Kind::TenantLost
-    }
-
-    pub(crate) fn kind(&self) -> Kind {
-        self.0.kind
-    }
-
-    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Error {
-        let message = message.into();
-        Error(Box::new(Inner { kind, code: None, message, detail: None, hint: None, source: None }))
-    }
-
-    pub(crate) fn with_code(mut self, code: impl Into<String>) -> Error {
-        self.0.code = Some(code.into());
-        self
-    }
-
-    pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Error {
-        self.0.detail = Some(detail.into());
-        self
-    }
-
-    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Error {
-        self.0.hint = Some(hint.into());
-        self
-    }
-
-    pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Error {
-        self.0.source = Some(source.into());
-        self
-    }
-
-    pub(crate) fn malformed(why: MalformedTenantId) -> Error {
-        Error::new(Kind::Malformed, "malformed tenant id")
-            .with_code(Refusal::MalformedTenantId.code())
-            .with_detail(why.to_string())
-            .with_source(why)
-    }
-
-    pub(crate) fn interrupted() -> Error {
-        Error::new(
-            Kind::Interrupted,
-            "a call on this transaction was dropped before it finished, so its state is unknown",
-        )
-        .with_hint("drop the transaction, it is rolled back, and run it again")
-    }
-
-    /// `first` is what failed earlier, where this transaction saw it.
-    pub(crate) fn failed(first: Option<&str>) -> Error {
-        let error = Error::new(Kind::Failed, "the transaction had failed, so it was rolled back and not committed")
-            .with_code("25P02");
-        match first {
-            Some(first) => error.with_detail(format!("its first error was: {first}")),
-            None => error,
-        }
-    }
-
-    /// A savepoint whose closure passed over an error.
-    pub(crate) fn undone(first: Option<&str>) -> Error {
-        let mut error = Error::failed(first);
-        error.0.message = "a statement in the savepoint had failed, so the savepoint was undone".to_owned();
-        error
-    }
-
-    pub(crate) fn tenant_lost(entered: &TenantId, found: Option<&str>) -> Error {
-        let found = found.filter(|id| !id.is_empty()).map_or("no tenant".to_owned(), |id| format!("tenant {id}"));
-        Error::new(Kind::TenantLost, "the transaction lost its tenant before it was committed")
-            .with_detail(format!(
-                "it entered tenant {entered} and ended with {found}; statements after that ran outside it"
-            ))
-            .with_hint("do not run commit, rollback or begin as statements: use commit(), rollback() and savepoint()")
-    }
-
-    pub(crate) fn count(expected: &str, found: usize) -> Error {
-        Error::new(Kind::Driver, format!("the query returned {found} rows where {expected} was expected"))
-    }
-
-    /// What an error of entering means on a connection that was never lent before: something is set up wrongly.
-    pub(crate) fn at_entry(mut self) -> Error {
-        let (kind, message, hint) = match self.code() {
-            Some("3F000" | "42883" | "42P01") => (
-                Kind::ExtensionMissing,
-                "this database has no pg_tenant, or one too old for this client",
-                "run create extension pg_tenant in this database",
-            ),
-            Some("42501") => (
-                Kind::NotGranted,
-                "the role may not enter tenants",
-                "grant tenant_user to the role this pool connects as",
-            ),
-            Some("TN008") => (
-                Kind::NotPristine,
-                "a new connection is not pristine, so the pool cannot lend it",
-                "remove what changes the session on connect (a hook, a set command); give settings in the connection options",
-            ),
-            _ => return self,
-        };
-        let said = std::mem::replace(&mut self.0.message, message.to_owned());
-        self.0.detail = Some(match self.0.detail.take() {
-            Some(detail) => format!("{said}: {detail}"),
-            None => said,
-        });
-        self.0.kind = kind;
-        self.with_hint(hint)
     }
 }
 

@@ -1,3 +1,5 @@
+use pg_tenant_core::MalformedTenantId;
+
 use super::*;
 
 fn server(code: &str) -> Error {

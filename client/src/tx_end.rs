@@ -5,8 +5,8 @@ use tokio_postgres::SimpleQueryMessage;
 
 use crate::begin::{PROBE, is_tenant};
 use crate::error::Error;
+use crate::judge::ended;
 use crate::tx::{Refuses, TenantTx};
-use crate::tx_send::ended;
 
 impl TenantTx {
     /// Commits. A transaction in which nothing was sent costs nothing.

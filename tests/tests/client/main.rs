@@ -1,0 +1,15 @@
+//! The Rust client against real servers: what a dropped call, a dirty session or a broken server may leave.
+
+mod fixture; // tenants, a table, pools
+mod proxy; // a wire that is slow and counts
+mod sweep; // poll a call i times, drop it, look
+
+mod broken_server;
+mod cancelled_call;
+mod commit_lies;
+mod dirty_session;
+mod examples_rot;
+mod refusals;
+mod round_trips;
+mod sqlx_cancelled_call;
+mod sqlx_shapes;
