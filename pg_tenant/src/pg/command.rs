@@ -29,7 +29,7 @@ pub enum Command {
     DiscardAll,
     /// GRANT SET or ALTER SYSTEM ON PARAMETER.
     GrantOnParameter { parameters: Vec<String> },
-    /// ALTER ROLE … SET, ALTER DATABASE … SET.
+    /// ALTER ROLE ALL SET, ALTER DATABASE … SET.
     StoreSetting { parameter: String, of: &'static str },
     /// COMMIT, ROLLBACK and the like: runs in failed transactions too, so nothing may be looked up.
     Transaction,
@@ -101,8 +101,12 @@ pub unsafe fn read(node: *mut Node) -> Command {
                 Command::GrantOnParameter { parameters: nodes(statement.objects).map(|node| string(node)).collect() }
             }
             NodeTag::T_AlterRoleSetStmt => {
+                // For one role it is what bind_role does, and what pg_dumpall writes; only a superuser can.
                 let statement = &*node.cast::<pg_sys::AlterRoleSetStmt>();
-                store_setting(statement.setstmt, if statement.role.is_null() { "every role" } else { "a role" })
+                if !statement.role.is_null() {
+                    return Command::Other;
+                }
+                store_setting(statement.setstmt, "every role")
             }
             NodeTag::T_AlterDatabaseSetStmt => {
                 store_setting((*node.cast::<pg_sys::AlterDatabaseSetStmt>()).setstmt, "a database")
