@@ -15,12 +15,14 @@
 mod cluster; // a server: start, stop, crash, restart, stand by
 mod database; // a database per test
 pub mod golden;
+mod inside; // statements inside a tenant
 mod install; // which PostgreSQL, and whether the extension is in it
 mod layout; // a directory, a port and a socket that are free
 mod options; // what is asked of a server
 mod place; // where clusters live, and as whom their servers run
 mod psql; // programs beside the server: psql, pg_dump, pgbench
 mod roles; // the five roles of a database
+pub mod shop;
 mod sql; // a session, and what it expects
 mod watchdog; // no server outlives its test process // psql scripts and the output they must have
 
