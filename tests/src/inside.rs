@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::panic::Location;
 
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::DbError;
 
 use crate::database::Database;
@@ -12,8 +13,29 @@ impl Session {
     /// Run statements in a transaction of `tenant`; they must succeed. The rows of all of them but `enter`, as text.
     #[track_caller]
     pub fn inside(&self, tenant: &str, sql: &str) -> impl Future<Output = Vec<Vec<Option<String>>>> {
-        let rows = self.rows(&format!("begin; select tenant.enter('{tenant}'); {sql}; commit"));
-        async move { rows.await.split_off(1) }
+        let at = Location::caller();
+        async move {
+            let script = format!("begin; select tenant.enter('{tenant}'); {sql}; commit");
+            let answer = self.simple_query(&script).await;
+            let messages = answer.unwrap_or_else(|e| panic!("{at}: inside {tenant}: {sql}\n{}", describe(&e)));
+            let row = |message| match message {
+                SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()),
+                _ => None,
+            };
+            messages.into_iter().filter_map(row).skip(1).collect()
+        }
+    }
+
+    /// As [`inside`](Self::inside), for the first column of the only row.
+    #[track_caller]
+    pub fn inside_value(&self, tenant: &str, sql: &str) -> impl Future<Output = Option<String>> {
+        let at = Location::caller();
+        let rows = self.inside(tenant, sql);
+        async move {
+            let mut rows = rows.await;
+            assert_eq!(rows.len(), 1, "{at}: {sql}\nexpected one row, not {rows:?}");
+            rows.swap_remove(0).swap_remove(0)
+        }
     }
 
     /// Run statements in a transaction of `tenant`; the last of them must be refused with `sqlstate`.
