@@ -34,9 +34,9 @@ where
 /// Ends a connection that has left the pool with a call in flight.
 ///
 /// Closing the socket is not enough: a backend notices only when its statement ends, and holds the transaction until
-/// then. So a ROLLBACK is queued behind whatever was sent, and cancel requests go out until it answers: one alone may
-/// arrive between two statements and hit none. The connection stays open meanwhile, so the process id in the request
-/// cannot have become somebody else's. Without a runtime the connection is only closed.
+/// then. So a ROLLBACK is queued behind whatever was sent, and where it is not answered soon, cancel requests go out until
+/// it is: one alone may arrive between two statements and hit none. The connection stays open meanwhile, so the process
+/// id in the request cannot have become somebody else's. Without a runtime the connection is only closed.
 pub(crate) fn quell(connection: Connection, canceller: Canceller) {
     if connection.client.is_closed() {
         return;
@@ -45,11 +45,13 @@ pub(crate) fn quell(connection: Connection, canceller: Canceller) {
     runtime.spawn(async move {
         let token = connection.client.cancel_token();
         let mut rolled_back = pin!(connection.client.batch_execute("rollback"));
-        for patience in [10, 50, 100, 250, 500, 1000, 2000, 4000, 8000] {
-            let _ = timeout(Duration::from_secs(2), canceller(token.clone())).await;
-            if timeout(Duration::from_millis(patience), &mut rolled_back).await.is_ok() {
-                return;
+        let mut ended = timeout(Duration::from_millis(10), &mut rolled_back).await.is_ok();
+        for patience in [50, 100, 250, 500, 1000, 2000, 4000, 8000] {
+            if ended {
+                break;
             }
+            let _ = timeout(Duration::from_secs(2), canceller(token.clone())).await;
+            ended = timeout(Duration::from_millis(patience), &mut rolled_back).await.is_ok();
         }
     });
 }

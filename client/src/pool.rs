@@ -29,6 +29,8 @@ use crate::tx_builder::TxBuilder;
 pub struct TenantPool {
     pool: managed::Pool<Manager>,
     canceller: Canceller,
+    /// How many connections may turn out to be of no use before one must be new.
+    pub(crate) max_size: usize,
 }
 
 /// How full a pool is.
@@ -52,7 +54,8 @@ impl TenantPool {
     }
 
     pub(crate) fn new(pool: managed::Pool<Manager>, canceller: Canceller) -> TenantPool {
-        TenantPool { pool, canceller }
+        let max_size = pool.status().max_size;
+        TenantPool { pool, canceller, max_size }
     }
 
     /// Says on whose behalf the next statements run. Nothing is sent.

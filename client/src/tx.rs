@@ -51,7 +51,7 @@ pub(crate) enum Refuses {
 
 impl TenantTx {
     pub(crate) fn new(pool: TenantPool, lease: Lease, id: TenantId, lead: String) -> TenantTx {
-        let spare = pool.status().max_size;
+        let spare = pool.max_size;
         let (refuses, first_error) = (None, None);
         TenantTx { pool, lease, id, lead, begun: false, flights: 0, refuses, first_error, savepoints: 0, spare }
     }

@@ -120,6 +120,22 @@ async fn danger_and_check() {
     .await;
 }
 
+/// The first flight is flown again on another connection: dropped in between, neither slot is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replacing_a_dirty_connection() {
+    sweep("c_dirty", |pool| {
+        Box::pin(async {
+            pool.tenant("globex").execute("set work_mem = '65kB'", &[]).await.unwrap();
+            pool.tenant("globex").query("select * from orders", &[]).await.unwrap();
+            pool.tenant("globex").execute("set work_mem = '65kB'", &[]).await.unwrap();
+            let mut tx = pool.tenant("globex").begin().await.unwrap();
+            tx.query("select 1", &[]).await.unwrap();
+            tx.commit().await.unwrap();
+        })
+    })
+    .await;
+}
+
 /// A dropped call does not wait for its statement: the server is told to stop.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_statement_runs_on() {

@@ -142,7 +142,17 @@ async fn run_does_not_travel() {
     async fn add(pool: TenantPool) -> Result<u64, Error> {
         pool.tenant("acme").run(async |tx| tx.savepoint(async |tx| tx.execute(INSERT, &[]).await).await).await
     }
+    /// What a handler does: its closure borrows what the task owns.
+    async fn handler(pool: TenantPool, id: String, sql: String) -> Result<i64, Error> {
+        let task = tokio::spawn(async move {
+            let tenant = pool.tenant(&id);
+            tenant.run(async |tx| Ok::<_, Error>(tx.query_one(&sql, &[&1i64]).await?.get(0))).await
+        });
+        task.await.unwrap()
+    }
     let fixture = Fixture::new("l_spawn").await;
+    let sql = "select total from orders where id = $1".to_owned();
+    assert_eq!(handler(fixture.pool(1), "acme".to_owned(), sql).await.unwrap(), 1);
     assert_eq!(tokio::spawn(add(fixture.pool(1))).await.unwrap().unwrap(), 1);
     let acme = fixture.pool(1).tenant("acme");
     let failed = acme.run(async |tx| {

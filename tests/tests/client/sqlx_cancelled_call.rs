@@ -20,9 +20,13 @@ async fn bare_sqlx_leaks_a_cancelled_begin() {
     let fixture = Fixture::new("s_bare").await;
     let wire = Proxy::start(fixture.db.cluster().port(), Duration::from_millis(1)).await;
     let url = format!("postgres://{}@127.0.0.1:{}/{}", fixture.db.roles.app, wire.port, fixture.db.name);
-    let pool = PgPoolOptions::new().max_connections(1).connect(&url).await.unwrap();
+    let options = PgPoolOptions::new().max_connections(1).test_before_acquire(false);
+    let pool = options.connect(&url).await.unwrap();
     let mut leaks = 0;
-    for times in 0..8 {
+    for times in 1..4 {
+        // The connection is there and idle, so the first await of begin() is that for BEGIN.
+        drop(pool.acquire().await.unwrap());
+        tokio::time::sleep(Duration::from_millis(50)).await;
         poll_times(pool.begin(), times).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         let sql = format!(
@@ -119,6 +123,18 @@ async fn run_and_savepoint() {
                 Ok::<_, Error>(())
             });
             work.await.unwrap();
+        })
+    })
+    .await;
+}
+
+/// Beginning takes another connection: dropped in between, neither slot is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replacing_a_dirty_connection() {
+    sweep_sqlx("s_dirty", |pool| {
+        Box::pin(async {
+            pool.tenant("globex").execute("set work_mem = '65kB'").await.unwrap();
+            pool.tenant("globex").query("select * from orders").await.unwrap();
         })
     })
     .await;
