@@ -108,13 +108,27 @@ pub unsafe fn call_without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'stat
     // abort of the transaction or savepoint ends the nest level as it does for a function's SET clause.
     unsafe {
         let function = boundary::decide_or_raise(|| preloaded().map(|()| function_in_tenant(name)));
-        let args = (*fcinfo).args.as_slice(2);
-        let (first, second) = (args[0].value, args[1].value);
+        let call = same_call_of(function, fcinfo);
         let level = raw::NewGUCNestLevel();
         boundary::decide(|| super::setting::set_until_function_ends("pg_tenant.guards", "off"));
-        let result = raw::OidFunctionCall2Coll(function, pg_sys::Oid::INVALID, first, second);
+        let result = (*(*call).flinfo).fn_addr.map_or(pg_sys::Datum::null(), |body| body(call));
         raw::AtEOXact_GUC(true, level);
         result
+    }
+}
+
+/// A call of another function with the same two arguments, null or not.
+unsafe fn same_call_of(function: pg_sys::Oid, fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::FunctionCallInfo {
+    // SAFETY: a call ends in its arguments, so its size is that of the record and of two of them; palloc'ed memory
+    // outlives the call, and fmgr_info fills the record of the function or raises.
+    unsafe {
+        let size = size_of::<pg_sys::FunctionCallInfoBaseData>() + 2 * size_of::<pg_sys::NullableDatum>();
+        let call = pg_sys::palloc0(size).cast::<pg_sys::FunctionCallInfoBaseData>();
+        let flinfo = pg_sys::palloc0(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
+        pg_sys::fmgr_info(function, flinfo);
+        ((*call).flinfo, (*call).nargs) = (flinfo, 2);
+        (*call).args.as_mut_slice(2).copy_from_slice((*fcinfo).args.as_slice(2));
+        call
     }
 }
 

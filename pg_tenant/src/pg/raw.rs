@@ -35,13 +35,6 @@ unsafe extern "C-unwind" {
     #[cfg(feature = "pg18")]
     pub fn standard_ExecutorRun(query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64);
 
-    pub fn OidFunctionCall2Coll(
-        function: pg_sys::Oid,
-        collation: pg_sys::Oid,
-        arg1: pg_sys::Datum,
-        arg2: pg_sys::Datum,
-    ) -> pg_sys::Datum;
-
     // None of these raises or allocates.
     pub safe fn GetUserId() -> pg_sys::Oid;
     pub safe fn GetSessionUserId() -> pg_sys::Oid;
