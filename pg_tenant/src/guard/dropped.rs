@@ -41,7 +41,7 @@ pub fn check() -> Outcome<()> {
                 format!("the command would take the tenant policy of table {name}"),
             )
             .detail("The policy depends on what was dropped with CASCADE.")
-            .hint(format!("First: select tenant.unprotect('{name}', '<reason>');")))
+            .hint(format!("First: select tenant.unprotect({}, '<reason>');", relation::literal(table))))
         }
         None => Ok(()),
     }

@@ -139,5 +139,5 @@ fn broken(table: Oid, gap: Gap) -> Report {
     };
     Report::new(Refusal::ProtectionIncomplete, format!("the protection of table {name} is incomplete"))
         .detail(why)
-        .hint(format!("The owner completes it: select tenant.protect('{}');", relation::name(root)))
+        .hint(format!("The owner completes it: select tenant.protect({});", relation::literal(root)))
 }

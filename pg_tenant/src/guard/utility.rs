@@ -170,7 +170,10 @@ fn weakens(table: Oid, what: &str) -> Report {
     let name = relation::name(table);
     Report::new(Refusal::ProtectionGuarded, format!("the command would weaken the protection of table {name}"))
         .detail(format!("It would {what}."))
-        .hint(format!("select tenant.unprotect('{name}', '<reason>'); removes the protection and records who did."))
+        .hint(format!(
+            "select tenant.unprotect({}, '<reason>'); removes the protection and records who did.",
+            relation::literal(table)
+        ))
 }
 
 fn ddl_in_tenant(table: Oid, what: &str) -> Report {

@@ -39,13 +39,24 @@ impl Class {
     }
 }
 
-/// The relation's name qualified by its schema, for messages.
+/// The relation's name as SQL writes it, qualified by its schema, for messages; empty where it does not exist.
 pub fn name(relation: Oid) -> String {
-    // SAFETY: both lookups return null or a palloc'ed string.
+    // SAFETY: both lookups return null or a palloc'ed string; the quoted name is palloc'ed too.
     unsafe {
-        let schema = text::owned(pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation)));
-        format!("{schema}.{}", text::owned(pg_sys::get_rel_name(relation)))
+        let schema = pg_sys::get_namespace_name(pg_sys::get_rel_namespace(relation));
+        let name = pg_sys::get_rel_name(relation);
+        if schema.is_null() || name.is_null() {
+            return String::new();
+        }
+        text::owned(pg_sys::quote_qualified_identifier(schema, name))
     }
+}
+
+/// The relation's name as a SQL literal, for a HINT that calls a function with it.
+pub fn literal(relation: Oid) -> String {
+    let name = text::ctext(name(relation));
+    // SAFETY: ctext gives a NUL-terminated copy; the quoted one is palloc'ed.
+    unsafe { text::owned(pg_sys::quote_literal_cstr(name.as_ptr())) }
 }
 
 /// The column's name, for messages.
