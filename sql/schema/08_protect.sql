@@ -141,7 +141,7 @@ begin
             join pg_rewrite r on r.oid = d.objid
     )
     select c.oid into found_view from dependents join pg_class c on c.oid = dependents.relation
-        where c.relkind = 'm' and c.oid not in (select relation::oid from tenant.shared) limit 1;
+        where c.relkind = 'm' and c.oid <> rel and c.oid not in (select relation::oid from tenant.shared) limit 1;
     if found then
         raise exception using
             errcode = 'TN027',
