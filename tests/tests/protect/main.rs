@@ -1,0 +1,14 @@
+//! `tenant.protect` and what belongs to it: what it makes, what it refuses, what takes it away again.
+
+mod fixture; // two tenants, tables with rows of both, what the catalog says
+
+mod foreign_key_lies;
+mod hint_leads_nowhere;
+mod made_too_little;
+mod not_the_same_twice;
+mod partition_left_open;
+mod policy_widens;
+mod schema_table_forgotten;
+mod stranger_decides;
+mod unprotect_forgets;
+mod unprotectable_passes;
