@@ -12,6 +12,7 @@
 //! Nothing here connects as a superuser unless the call is named [`Database::superuser`].
 #![forbid(unsafe_code)]
 
+pub mod attack; // isolation, attacked: a stock policy beside pg_tenant
 mod cluster; // a server: start, stop, crash, restart, stand by
 mod database; // a database per test
 pub mod golden;

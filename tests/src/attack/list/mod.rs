@@ -1,0 +1,15 @@
+//! The attacks, in the order in which they are told: the tenant is overwritten, it outlives its request, the policy is
+//! weakened, the rows are reached on another path, and what stock PostgreSQL stops by itself.
+
+mod context;
+mod held;
+mod path;
+mod policy;
+mod session;
+
+use super::Attack;
+
+/// Every attack.
+pub fn all() -> impl Iterator<Item = &'static Attack> {
+    [context::ATTACKS, session::ATTACKS, policy::ATTACKS, path::ATTACKS, held::ATTACKS].into_iter().flatten()
+}

@@ -1,0 +1,134 @@
+//! Two databases with the same rows, and a fresh copy of one for every run.
+
+use std::fmt::Write as _;
+use std::io::Cursor;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures_util::SinkExt;
+use futures_util::future::join;
+use tokio_postgres::Client;
+
+use super::measure::Outcome;
+use super::perform::Run;
+use super::script::{Names, Side, protect};
+use super::{Attack, measure};
+use crate::{Cluster, Session};
+
+/// Both databases, ready to be attacked.
+pub struct Stage<'c> {
+    stock: Half<'c>,
+    protected: Half<'c>,
+}
+
+/// One database that is copied for every attack, and the roles of its side: what an attack does to a role stays there.
+struct Half<'c> {
+    cluster: &'c Cluster,
+    names: Names,
+    side: Side,
+    template: String,
+}
+
+impl<'c> Stage<'c> {
+    /// Builds both databases. `rows` are lines for `COPY orders (id, tenant_id, total, note)`; `a` attacks, `b` is one of
+    /// the others.
+    pub async fn new(cluster: &'c Cluster, rows: &str, a: &str, b: &str) -> Stage<'c> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let prefix = format!("regress_attack{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let half = |side, name: &str| {
+            let role = |role: &str| format!("{prefix}_{name}_{role}");
+            let names =
+                Names { a: a.into(), b: b.into(), app: role("app"), owner: role("owner"), backup: role("backup") };
+            Half { cluster, names, side, template: format!("{prefix}_{name}") }
+        };
+        let stage = Stage { stock: half(Side::Stock, "stock"), protected: half(Side::Protected, "protected") };
+        stage.stock.build(rows).await;
+        stage.protected.build(rows).await;
+        stage
+    }
+
+    /// Runs one attack on a fresh copy of each: what came out on the stock policy, and on pg_tenant.
+    pub async fn run(&self, attack: &Attack) -> (Outcome, Outcome) {
+        join(self.stock.run(attack), self.protected.run(attack)).await
+    }
+}
+
+impl Half<'_> {
+    async fn run(&self, attack: &Attack) -> Outcome {
+        let (admin, copy) = (self.cluster.superuser().await, format!("{}_copy", self.template));
+        admin.run(&format!("create database {copy} template {}", self.template)).await;
+        let mut run = Run::new(self.cluster, &self.names, self.side, copy.clone());
+        for step in attack.steps {
+            run.step(step).await;
+        }
+        let mut outcome = run.finish();
+        let changed = self.connect(&copy, "postgres").await.query_one(&measure::changed_sql(&self.names.a), &[]).await;
+        outcome.changed = changed.expect("count what was changed").get::<_, i64>(0) as u64;
+        let Names { app, owner, backup, .. } = &self.names;
+        admin.run(&format!("drop database {copy} with (force)")).await;
+        admin.run(&format!("alter role {app} reset all; revoke {owner}, {backup} from {app}")).await;
+        admin.run(&format!("revoke set on parameter app.tenant from {app}")).await;
+        outcome
+    }
+
+    async fn build(&self, rows: &str) {
+        let Names { app, owner, backup, .. } = &self.names;
+        let (admin, database) = (self.cluster.superuser().await, &self.template);
+        admin.run(&format!("create role {app} login; create role {owner} login; create role {backup} bypassrls")).await;
+        admin.run(&format!("create database {database}")).await;
+        let dba = self.connect(database, "postgres").await;
+        dba.run("create table orders (id bigint, tenant_id uuid not null, total numeric, note text, primary key (tenant_id, id))")
+            .await;
+        copy_in(&dba, "copy orders (id, tenant_id, total, note) from stdin", rows).await;
+        dba.run(&format!(
+            "create schema hidden; create table hidden.pristine as table orders; analyze;
+             alter table orders owner to {owner}; grant select, insert, update, delete on orders to {app};
+             grant select on orders to {backup}; grant create on schema public to {owner};
+             create schema scratch; grant usage, create on schema scratch to {app}"
+        ))
+        .await;
+        if self.side == Side::Protected {
+            dba.run(&format!(
+                "create extension pg_tenant; grant tenant_user to {app}; grant tenant_admin, tenant_user to {owner};
+                 select tenant.create(id) from (select distinct tenant_id from hidden.pristine) t (id)"
+            ))
+            .await;
+        }
+        self.connect(database, owner).await.run(&protect(self.side, "orders")).await;
+        drop(dba);
+        admin.run(&wait_until_left(database)).await;
+    }
+
+    async fn connect(&self, database: &str, role: &str) -> Session {
+        Session::connect(&self.cluster.config(database, role)).await
+    }
+}
+
+/// A database can be copied when nobody is in it.
+fn wait_until_left(database: &str) -> String {
+    format!(
+        "do $$ begin
+            for i in 1..500 loop
+                exit when not exists (select from pg_stat_activity where datname = '{database}');
+                perform pg_sleep(0.01), pg_stat_clear_snapshot();
+            end loop;
+         end $$"
+    )
+}
+
+/// Loads lines with COPY.
+pub(crate) async fn copy_in(client: &Client, copy: &str, rows: &str) {
+    let sink = client.copy_in(copy).await.expect("start COPY");
+    let mut sink = std::pin::pin!(sink);
+    sink.send(Cursor::new(rows.as_bytes().to_vec())).await.expect("send rows");
+    sink.finish().await.expect("end COPY");
+}
+
+/// Two tenants and a few rows of each: the tenants' ids, and lines for [`Stage::new`].
+pub fn rows_for_test() -> (String, String, String) {
+    let id = |n: u32| format!("00000000-0000-4000-8000-{n:012}");
+    let mut rows = String::new();
+    for n in 0..60 {
+        let _ = writeln!(rows, "{n}\t{}\t{n}.50\tnote {n}", id(1 + n % 3));
+    }
+    (rows, id(1), id(2))
+}
