@@ -76,22 +76,13 @@ pub fn init() {
 /// Declares `pg_tenant.id`.
 ///
 /// `PGC_SUSET`, so that nobody but a superuser can name it in SET, `set_config`, a function's SET clause, a startup
-/// option or ALTER ROLE; without RESET and RESET ALL, without a place in a file.
+/// option or ALTER ROLE; nor RESET it. RESET ALL leaves it, and no file sets it. Not `GUC_NO_RESET` (from 16): that
+/// refuses ALTER ROLE … RESET as well, so no role could be unbound.
 pub fn define_id(
     check: unsafe extern "C-unwind" fn(*mut *mut c_char, *mut *mut std::ffi::c_void, pg_sys::GucSource::Type) -> bool,
     assign: unsafe extern "C-unwind" fn(*const c_char, *mut std::ffi::c_void),
 ) {
-    let no_reset = {
-        #[cfg(feature = "pg15")]
-        {
-            pg_sys::GUC_NO_RESET_ALL
-        }
-        #[cfg(not(feature = "pg15"))]
-        {
-            pg_sys::GUC_NO_RESET_ALL | pg_sys::GUC_NO_RESET
-        }
-    };
-    let flags = no_reset | pg_sys::GUC_DISALLOW_IN_FILE | pg_sys::GUC_DISALLOW_IN_AUTO_FILE;
+    let flags = pg_sys::GUC_NO_RESET_ALL | pg_sys::GUC_DISALLOW_IN_FILE | pg_sys::GUC_DISALLOW_IN_AUTO_FILE;
     let text: fn(&'static CStr) -> *const c_char = CStr::as_ptr;
     // SAFETY: called once, from _PG_init; the texts and the variable are static, the hooks follow PostgreSQL's rules
     // for hooks (see slot.rs).
