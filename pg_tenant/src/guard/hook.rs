@@ -16,6 +16,7 @@ use utility::Then;
 
 static mut PREVIOUS_UTILITY: pg_sys::ProcessUtility_hook_type = None;
 static mut PREVIOUS_CHECK_PERMS: pg_sys::ExecutorCheckPerms_hook_type = None;
+static mut PREVIOUS_START: pg_sys::ExecutorStart_hook_type = None;
 static mut PREVIOUS_RUN: pg_sys::ExecutorRun_hook_type = None;
 static mut PREVIOUS_OBJECT_ACCESS: pg_sys::object_access_hook_type = None;
 
@@ -27,6 +28,8 @@ pub fn init() {
         pg_sys::ProcessUtility_hook = Some(process_utility);
         PREVIOUS_CHECK_PERMS = pg_sys::ExecutorCheckPerms_hook;
         pg_sys::ExecutorCheckPerms_hook = Some(check_perms);
+        PREVIOUS_START = pg_sys::ExecutorStart_hook;
+        pg_sys::ExecutorStart_hook = Some(executor_start);
         PREVIOUS_RUN = pg_sys::ExecutorRun_hook;
         pg_sys::ExecutorRun_hook = Some(executor_run);
         PREVIOUS_OBJECT_ACCESS = pg_sys::object_access_hook;
@@ -48,6 +51,9 @@ unsafe extern "C-unwind" fn process_utility(
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
         let node = (*statement).utilityStmt;
+        if pg_sys::PlannedStmtRequiresSnapshot(statement) {
+            begin_bound();
+        }
         let then = decide_or_raise(|| utility::judge(command::read(node)));
         match PREVIOUS_UTILITY {
             Some(previous) => {
@@ -130,6 +136,26 @@ unsafe fn touched(entries: *mut List, at: usize) -> Option<Touched> {
     }
 }
 
+/// Before PostgreSQL asks whether a statement may write: a bound role's first one finds its limits in force.
+unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) {
+    // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
+    unsafe {
+        begin_bound();
+        match PREVIOUS_START {
+            Some(previous) => previous(query, flags),
+            None => raw::standard_ExecutorStart(query, flags),
+        }
+    }
+}
+
+/// Where the registry refuses, the permission check says so, for protected tables only.
+unsafe fn begin_bound() {
+    if !transaction::is_parallel_worker() {
+        // SAFETY: the caller's frame holds nothing to drop.
+        unsafe { decide_or_raise(|| bound::admit().or(Ok(()))) }
+    }
+}
+
 /// After each run: `set_config` in an expression is no command, and raises a limit all the same.
 #[cfg(not(feature = "pg18"))]
 unsafe extern "C-unwind" fn executor_run(
@@ -179,13 +205,7 @@ unsafe extern "C-unwind" fn object_access(
     unsafe {
         match (access, class) {
             (ObjectAccessType::OAT_TRUNCATE, pg_sys::RelationRelationId) => decide_or_raise(|| truncate::judge(object)),
-            (ObjectAccessType::OAT_DROP, pg_sys::RelationRelationId) if column == 0 => {
-                decide_or_raise(|| utility::drop_table(object))
-            }
-            (ObjectAccessType::OAT_DROP, POLICY) => decide_or_raise(|| {
-                dropped::note(object);
-                Ok(())
-            }),
+            (ObjectAccessType::OAT_DROP, POLICY) => decide_or_raise(|| dropped::judge(object)),
             _ => {}
         }
         if let Some(previous) = PREVIOUS_OBJECT_ACCESS {

@@ -25,6 +25,7 @@ unsafe extern "C-unwind" {
         dest: *mut pg_sys::DestReceiver,
         qc: *mut pg_sys::QueryCompletion,
     );
+    pub fn standard_ExecutorStart(query: *mut pg_sys::QueryDesc, flags: c_int);
     #[cfg(not(feature = "pg18"))]
     pub fn standard_ExecutorRun(
         query: *mut pg_sys::QueryDesc,
