@@ -1,0 +1,111 @@
+//! A tenant gets more than it was given; or another one gets its limits, after its transaction or instead.
+
+use pg_tenant_tests::Session;
+use pg_tenant_tests::shop::{A, B, shop};
+
+/// The argument of set_limits, the setting, its value inside the tenant, and without.
+const LIMITS: &[(&str, &str, &str, &str)] = &[
+    ("statement_timeout => '1500 ms'", "statement_timeout", "1500ms", "0"),
+    ("lock_timeout => '2 s'", "lock_timeout", "2s", "0"),
+    ("idle_in_transaction_session_timeout => '1 hour'", "idle_in_transaction_session_timeout", "1h", "0"),
+    ("work_mem => '1MB'", "work_mem", "1MB", "4MB"),
+    ("read_only => true", "transaction_read_only", "on", "off"),
+];
+
+async fn show(session: &Session, setting: &str) -> String {
+    session.value(&format!("show {setting}")).await.expect("a value")
+}
+
+#[tokio::test]
+async fn each_one() {
+    let db = shop("each").await;
+    let (app, admin) = (db.app().await, db.admin().await);
+    for (argument, setting, limited, free) in LIMITS {
+        admin.run(&format!("select tenant.set_limits('{A}', {argument})")).await;
+        for enter in ["enter", "enter_pristine"] {
+            app.run(&format!("begin; select tenant.{enter}('{A}')")).await;
+            assert_eq!(show(&app, setting).await, *limited);
+            app.run("commit").await;
+            assert_eq!(show(&app, setting).await, *free, "after {argument}");
+        }
+        app.run(&format!("begin; savepoint s; select tenant.enter('{A}'); rollback to s")).await;
+        assert_eq!(show(&app, setting).await, *free, "undone by a savepoint");
+        app.run(&format!("select tenant.enter('{A}')")).await;
+        assert_eq!(show(&app, setting).await, *limited, "and entered again");
+        app.run("rollback").await;
+        app.run(&format!("begin; select tenant.enter('{B}')")).await;
+        assert_eq!(show(&app, setting).await, *free, "another tenant");
+        app.run("rollback").await;
+    }
+    admin.run(&format!("select tenant.set_limits('{A}')")).await;
+    app.run(&format!("begin; select tenant.enter('{A}')")).await;
+    assert_eq!(show(&app, "transaction_read_only").await, "off", "null is no limit");
+    app.run("rollback").await;
+}
+
+#[tokio::test]
+async fn by_a_statement_that_runs_too_long() {
+    let db = shop("long").await;
+    let app = db.app().await;
+    db.admin().await.run(&format!("select tenant.set_limits('{A}', statement_timeout => '50 ms')")).await;
+    app.refused_inside("57014", A, "select pg_sleep(60)").await;
+    app.run(&format!("begin; select tenant.enter('{A}')")).await;
+    app.expect_error("57014", "select pg_sleep(60)").await;
+    app.run("rollback").await;
+    app.run(&format!("begin; select tenant.enter('{A}'); savepoint s; select 1")).await;
+    app.expect_error("57014", "select pg_sleep(60)").await;
+    app.run("rollback to s").await;
+    app.expect_error("57014", "select pg_sleep(60)").await;
+    app.run("rollback").await;
+}
+
+#[tokio::test]
+async fn by_waiting_for_a_lock() {
+    let db = shop("waits").await;
+    let (app, owner) = (db.app().await, db.owner().await);
+    db.admin().await.run(&format!("select tenant.set_limits('{A}', lock_timeout => '20 ms')")).await;
+    owner.run("begin; lock table orders").await;
+    app.refused_inside("55P03", A, "table orders").await;
+    owner.run("rollback").await;
+}
+
+#[tokio::test]
+async fn by_writing() {
+    let db = shop("writes").await;
+    let app = db.app().await;
+    db.admin().await.run(&format!("select tenant.set_limits('{A}', read_only => true)")).await;
+    for write in
+        ["insert into orders (id) values (9)", "delete from orders", "update orders set note = ''", "create table t ()"]
+    {
+        app.refused_inside("25006", A, write).await;
+    }
+    app.inside(A, "table orders").await;
+    app.inside(B, "update orders set note = ''").await;
+}
+
+#[tokio::test]
+async fn with_a_value_out_of_range() {
+    let db = shop("range").await;
+    let admin = db.admin().await;
+    for argument in [
+        "statement_timeout => '0'",
+        "statement_timeout => '-1 s'",
+        "statement_timeout => '999 microseconds'",
+        "lock_timeout => '25 days'",
+        "idle_in_transaction_session_timeout => '1 year'",
+        "work_mem => '63kB'",
+        "work_mem => '4TB'",
+        "work_mem => '-1'",
+    ] {
+        let error = admin.expect_error("TN051", &format!("select tenant.set_limits('{A}', {argument})")).await;
+        assert_eq!(error.hint(), Some("Pass null for no limit."), "{argument}");
+    }
+    admin.expect_error("22023", &format!("select tenant.set_limits('{A}', work_mem => 'much')")).await;
+    admin.expect_error("22007", &format!("select tenant.set_limits('{A}', lock_timeout => 'soon')")).await;
+    admin.expect_error("23514", "update tenant.tenants set work_mem_kb = 1").await;
+    // A change reaches sessions that have entered before.
+    let app = db.app().await;
+    app.inside(A, "table orders").await;
+    admin.run(&format!("select tenant.set_limits('{A}', '24 days', '1 ms', '1 ms', '64kB')")).await;
+    assert_eq!(app.inside_value(A, "show lock_timeout").await.as_deref(), Some("1ms"));
+}

@@ -1,0 +1,80 @@
+//! The journal says something else than what was done, when, and by whom.
+
+use pg_tenant_tests::shop::{A, shop};
+
+#[tokio::test]
+async fn by_an_administrator() {
+    let db = shop("forged").await;
+    let admin = db.admin().await;
+    for forgery in [
+        "insert into tenant.journal (action, object, role) values ('suspend', 'x', 'postgres')",
+        "insert into tenant.journal (action, object, session_role) values ('suspend', 'x', 'postgres')",
+        "insert into tenant.journal (action, object, at) values ('suspend', 'x', '2000-01-01')",
+        "insert into tenant.journal (id, action, object) overriding system value values (1, 'suspend', 'x')",
+        "update tenant.journal set reason = 'another'",
+        "delete from tenant.journal",
+        "truncate tenant.journal",
+        "select setval('tenant.journal_id_seq', 1)",
+        "insert into tenant.shared (relation, reason, shared_by) values ('public.orders', 'x', 'postgres')",
+        "insert into tenant.shared (relation, reason, shared_at) values ('public.orders', 'x', '2000-01-01')",
+        "update tenant.shared set shared_by = 'postgres'",
+    ] {
+        admin.expect_error("42501", forgery).await;
+    }
+    // A line of one's own can be added: under one's own name and time.
+    admin.run("insert into tenant.journal (action, object, reason) values ('note', 'x', 'seen')").await;
+    let by = "select role = current_user and session_role = session_user and at = now() from tenant.journal where action = 'note'";
+    assert_eq!(
+        admin
+            .value(&format!(
+                "begin; insert into tenant.journal (action, object) values ('note', 'y'); {by} and object = 'y'; commit"
+            ))
+            .await
+            .as_deref(),
+        Some("t")
+    );
+}
+
+#[tokio::test]
+async fn by_saying_nothing() {
+    let db = shop("silent").await;
+    let (admin, superuser) = (db.admin().await, db.superuser().await);
+    admin.run(&format!("select tenant.suspend('{A}', 'unpaid'), tenant.suspend('{A}', 'again')")).await;
+    admin.run(&format!("select tenant.resume('{A}', 'paid'), tenant.resume('{A}', 'again')")).await;
+    admin.run(&format!("select tenant.set_limits('{A}', statement_timeout => '1 s', read_only => true)")).await;
+    superuser.run("create table countries (code text); select tenant.share('countries', 'the same for all')").await;
+    superuser
+        .run("select tenant.unshare('countries', 'not the same'); select tenant.unprotect('orders', 'moved')")
+        .await;
+    admin.run(&format!("select tenant.bind_role('{}', '{A}'); select tenant.unbind_role('{0}')", db.roles.app)).await;
+    let journal = admin
+        .rows(
+            "select action, object, coalesce(reason, ''), role, session_role from tenant.journal
+             where action <> 'create' order by id",
+        )
+        .await;
+    let (admin, postgres, app) = (&db.roles.admin, "postgres", &db.roles.app);
+    let expected = [
+        ["protect", "public.orders", "", postgres, postgres],
+        ["suspend", A, "unpaid", admin, admin],
+        ["resume", A, "paid", admin, admin],
+        ["set_limits", A, "", admin, admin],
+        ["share", "public.countries", "the same for all", postgres, postgres],
+        ["unshare", "public.countries", "not the same", postgres, postgres],
+        ["unprotect", "public.orders", "moved", postgres, postgres],
+        ["bind_role", app, "", admin, admin],
+        ["unbind_role", app, "", admin, admin],
+    ];
+    let journal: Vec<Vec<_>> = journal.into_iter().map(|row| row.into_iter().flatten().collect()).collect();
+    assert_eq!(journal, expected);
+}
+
+#[tokio::test]
+async fn under_another_role() {
+    let db = shop("asanother").await;
+    db.superuser().await.run(&format!("grant {} to {}", db.roles.admin, db.roles.bystander)).await;
+    let session = db.bystander().await;
+    session.run(&format!("set role {}; select tenant.suspend('{A}')", db.roles.admin)).await;
+    let who = session.rows("select role, session_role from tenant.journal where action = 'suspend'").await;
+    assert_eq!(who, [[Some(db.roles.admin.clone()), Some(db.roles.bystander.clone())]]);
+}

@@ -1,0 +1,8 @@
+//! The registry: which tenants exist, in which state, with which limits, and who says so.
+
+mod a_limit_is_exceeded;
+mod a_limit_is_raised;
+mod a_record_is_forged;
+mod a_suspended_tenant_is_entered;
+mod anybody_manages_tenants;
+mod entering_costs_a_query;
