@@ -5,7 +5,9 @@
 //! without its fence; the error undoes the command. A note that outlives an error is harmless: it is only a table to
 //! look at.
 
+use crate::context::slot;
 use crate::error::{Outcome, Report};
+use crate::guard::utility;
 use crate::gucs;
 use crate::pg::{extension, policy, relation};
 use pg_tenant_core::Refusal;
@@ -16,14 +18,17 @@ thread_local! {
     static TABLES: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A policy is about to go.
-pub fn note(policy: Oid) {
-    if !gucs::guards() {
-        return;
+/// A policy is about to go, alone or with its table: the table's own turn comes after that of its policies. Refused
+/// inside a tenant's transaction.
+pub fn judge(policy: Oid) -> Outcome<()> {
+    let Some(table) = policy::table_of(policy).filter(|&table| policy::fence(table).is_some()) else { return Ok(()) };
+    if slot::current().is_some() {
+        return Err(utility::ddl_in_tenant(table, "a DROP"));
     }
-    if let Some(table) = policy::table_of(policy).filter(|&table| policy::fence(table).is_some()) {
+    if gucs::guards() {
         TABLES.with_borrow_mut(|tables| tables.push(table));
     }
+    Ok(())
 }
 
 /// The command is through: refuses it if a table has lost its fence. Removing the extension takes every fence along,

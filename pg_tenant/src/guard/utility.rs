@@ -117,7 +117,9 @@ fn create_table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> O
 }
 
 fn lock(tables: &[Oid]) -> Outcome<()> {
-    let Some(&table) = tables.iter().find(|&&table| slot::current().is_some() && fence(table).is_some()) else {
+    // The lock of a view reaches the tables under it.
+    let reaches_others = |table| fence(table).is_some() || relation::class(table).is_some_and(|class| class.is_view());
+    let Some(&table) = tables.iter().find(|&&table| slot::current().is_some() && reaches_others(table)) else {
         return Ok(());
     };
     let name = relation::name(table);
@@ -176,17 +178,10 @@ fn weakens(table: Oid, what: &str) -> Report {
         ))
 }
 
-fn ddl_in_tenant(table: Oid, what: &str) -> Report {
+/// The refusal of data definition inside a tenant's transaction.
+pub fn ddl_in_tenant(table: Oid, what: &str) -> Report {
     let name = relation::name(table);
     Report::new(Refusal::DdlInTenant, format!("table {name} cannot be redefined in a tenant's transaction"))
         .detail(format!("The command was {what}; it would reach every tenant's rows."))
         .hint("Run migrations as the table's owner in a transaction that has entered no tenant.")
-}
-
-/// Refuses DROP TABLE and the like inside a tenant's transaction; called for each table that goes.
-pub fn drop_table(table: Oid) -> Outcome<()> {
-    if slot::current().is_some() && fence(table).is_some() {
-        return Err(ddl_in_tenant(table, "a DROP"));
-    }
-    Ok(())
 }

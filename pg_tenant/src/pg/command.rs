@@ -79,6 +79,10 @@ pub unsafe fn read(node: *mut Node) -> Command {
             NodeTag::T_RuleStmt => define((*node.cast::<pg_sys::RuleStmt>()).relation, "a rule"),
             NodeTag::T_IndexStmt => define((*node.cast::<pg_sys::IndexStmt>()).relation, "an index"),
             NodeTag::T_CreateTableAsStmt => create_table_as(&*node.cast::<pg_sys::CreateTableAsStmt>()),
+            NodeTag::T_ExplainStmt => {
+                let query = (*node.cast::<pg_sys::ExplainStmt>()).query;
+                explained(if (*query).type_ == NodeTag::T_Query { query.cast() } else { std::ptr::null_mut() })
+            }
             NodeTag::T_LockStmt => {
                 let relations = (*node.cast::<pg_sys::LockStmt>()).relations;
                 Command::Lock { tables: nodes(relations).map(|node| oid(node.cast())).collect() }
@@ -172,6 +176,20 @@ unsafe fn create_table_as(statement: &pg_sys::CreateTableAsStmt) -> Command {
         let analyzed = (*statement.query).type_ == NodeTag::T_Query;
         let reads = if materialized_view && analyzed { tables_read(statement.query) } else { Vec::new() };
         Command::CreateTableAs { materialized_view, temporary, reads }
+    }
+}
+
+/// EXPLAIN ANALYZE of a CREATE TABLE AS makes the table.
+unsafe fn explained(query: *mut pg_sys::Query) -> Command {
+    // SAFETY: the caller's query is null or a Query; what is explained was analyzed, as read() asks for.
+    unsafe {
+        if query.is_null() || (*query).utilityStmt.is_null() {
+            return Command::Other;
+        }
+        match read((*query).utilityStmt) {
+            command @ Command::CreateTableAs { .. } => command,
+            _ => Command::Other,
+        }
     }
 }
 

@@ -33,6 +33,10 @@ pub fn class(relation: Oid) -> Option<Class> {
 }
 
 impl Class {
+    pub fn is_view(self) -> bool {
+        self.kind == pg_sys::RELKIND_VIEW
+    }
+
     /// An ordinary or a partitioned table: what can carry a policy.
     pub fn is_table(self) -> bool {
         matches!(self.kind, pg_sys::RELKIND_RELATION | pg_sys::RELKIND_PARTITIONED_TABLE)
