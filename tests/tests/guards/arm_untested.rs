@@ -1,0 +1,56 @@
+//! An arm of the guards that no test here names: whoever adds one adds its row, and its test.
+
+const UTILITY: &str = include_str!("../../../pg_tenant/src/guard/utility.rs");
+const COMMANDS: &str = include_str!("../../../pg_tenant/src/pg/command.rs");
+
+/// Each arm, and the file beside this one that shows what it refuses; `-` where it only takes note (the client's tests
+/// show what for).
+const ARMS: [(&str, &str); 14] = [
+    ("DiscardAll", "-"),
+    ("Transaction", "-"),
+    ("AlterTable", "fence_removed ddl_in_tenant"),
+    ("ChangePolicy", "fence_removed ddl_in_tenant"),
+    ("DefineOn", "ddl_in_tenant"),
+    ("CreateTableAs", "copy_unprotected"),
+    ("Lock", "outlives_the_transaction"),
+    ("HoldCursor", "outlives_the_transaction"),
+    ("PrepareTransaction", "outlives_the_transaction"),
+    ("PrepareStatement", "-"),
+    ("Listen", "-"),
+    ("GrantOnParameter", "setting_given_away"),
+    ("StoreSetting", "setting_given_away"),
+    ("Other", "-"),
+];
+
+/// Each change of an ALTER TABLE that a guard asks for, in SQL that a test runs.
+const CHANGES: [(&str, &str); 6] = [
+    ("DisableRowSecurity", "disable row level security"),
+    ("NoForceRowSecurity", "no force row level security"),
+    ("DropColumn", "drop column tenant_id"),
+    ("AlterColumnType", "alter tenant_id type"),
+    ("DropNotNull", "drop not null"),
+    ("Other", "add more int"),
+];
+
+#[test]
+fn a_command_has_no_test() {
+    for arm in
+        words_after(UTILITY, "Command::").chain(words_after(UTILITY, "pub fn drop_").map(|w| format!("drop_{w}")))
+    {
+        assert!(ARMS.iter().any(|(name, _)| *name == arm), "utility.rs judges {arm}: add its row here, and its test");
+    }
+}
+
+#[test]
+fn a_change_of_a_table_has_no_test() {
+    let tests = include_str!("fence_removed.rs");
+    for arm in words_after(COMMANDS, "Change::") {
+        let sql = CHANGES.iter().find(|(name, _)| *name == arm).map(|(_, sql)| *sql);
+        assert!(sql.is_some_and(|sql| tests.contains(sql)), "command.rs reads {arm}: add its SQL here, and its test");
+    }
+}
+
+fn words_after<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = String> + 'a {
+    let word = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    text.split(prefix).skip(1).map(word).filter(|word| !word.is_empty())
+}

@@ -1,0 +1,92 @@
+//! Inside a tenant's transaction nothing is redefined that other tenants use: a default, a trigger or a dropped table
+//! reaches all of them.
+
+use pg_tenant_tests::shop::{A, B, shop};
+
+const COMMANDS: [&str; 17] = [
+    "alter table TABLE add stamp uuid default tenant.current_uuid()",
+    "alter table TABLE alter note set default 'x'",
+    "alter table TABLE add constraint c check (id < 9)",
+    "alter table TABLE owner to current_user",
+    "alter table TABLE rename to other",
+    "alter table TABLE rename note to remark",
+    "alter table TABLE disable trigger all",
+    "create index on TABLE (note)",
+    "create policy extra on TABLE using (true)",
+    "create rule r as on delete to TABLE do instead nothing",
+    "create trigger t before insert on TABLE for each row execute function suppress_redundant_updates_trigger()",
+    "drop policy if exists extra on TABLE",
+    "drop table TABLE",
+    "drop table TABLE cascade",
+    "do $$ begin drop table TABLE; end $$",
+    "do $$ begin execute 'alter table TABLE add more int'; end $$",
+    "drop schema public cascade",
+];
+
+#[tokio::test]
+async fn a_tenant_redefines_a_table_of_all() {
+    let db = shop("redefines").await;
+    let boss = db.superuser().await;
+    boss.run(&format!("grant tenant_user to {}; alter schema public owner to {0}", db.roles.owner)).await;
+    let owner = db.owner().await;
+    for command in COMMANDS {
+        // The hole: on the stock table the command runs, and reaches the rows and the sessions of every tenant.
+        let stock = command.replace("TABLE", "stock_orders");
+        if !stock.starts_with("drop schema") {
+            owner.run(&format!("begin; set local app.tenant = '{A}'; {stock}; rollback")).await;
+        }
+        let refused = owner.refused_inside("TN032", A, &command.replace("TABLE", "orders")).await; // TN032
+        assert!(refused.hint().is_some_and(|hint| hint.contains("entered no tenant")), "{refused:?}");
+    }
+    assert_eq!(boss.value("select count(*) from orders").await.as_deref(), Some("5"));
+    // Nor with the guards off: what would be done to every tenant's rows is not a matter of maintenance.
+    boss.refused_inside("TN032", A, "set local pg_tenant.guards = off; alter table orders add more int").await;
+}
+
+#[tokio::test]
+async fn every_tenants_rows_are_stamped_as_ones_own() {
+    let db = shop("stamped").await;
+    db.superuser().await.run(&format!("grant tenant_user to {}", db.roles.owner)).await;
+    let owner = db.owner().await;
+    // The story of the rule: the default of a new column is evaluated once, for the rows of every tenant.
+    let add = "alter table TABLE add stamp uuid default tenant.current_uuid()";
+    let count = format!("select count(*) from stock_orders where stamp = '{A}' and tenant_id = '{B}'");
+    owner.inside(A, &add.replace("TABLE", "stock_orders")).await;
+    assert_eq!(db.superuser().await.value(&count).await.as_deref(), Some("2"));
+    owner.refused_inside("TN032", A, &add.replace("TABLE", "orders")).await;
+}
+
+#[tokio::test]
+async fn a_tenant_cannot_work_with_tables_of_its_own() {
+    let db = shop("own_tables").await;
+    db.superuser().await.run(&format!("grant tenant_user to {}", db.roles.owner)).await;
+    let owner = db.owner().await;
+    owner
+        .inside(
+            A,
+            "create temp table work (id int) on commit drop;
+             alter table work add note text;
+             create index on work (id);
+             insert into work select id, note from orders;
+             drop table work;
+             alter table stock_orders add more int;
+             create table notes (n int);
+             drop table notes",
+        )
+        .await;
+    // Without a tenant all of it is the owner's business.
+    for command in COMMANDS.iter().filter(|c| !c.contains("current_uuid") && !c.contains("drop schema")) {
+        owner.run(&format!("begin; {}; rollback", command.replace("TABLE", "orders"))).await;
+    }
+}
+
+#[tokio::test]
+async fn a_protection_changes_inside_a_tenant() {
+    let db = shop("protects_inside").await;
+    db.superuser().await.run(&format!("grant tenant_user, tenant_admin to {}", db.roles.owner)).await;
+    let owner = db.owner().await;
+    owner.refused_inside("TN032", A, "select tenant.unprotect('orders', 'from inside')").await;
+    owner.refused_inside("TN032", A, "select tenant.protect('orders')").await;
+    owner.run("create table fresh (tenant_id uuid)").await;
+    owner.refused_inside("TN032", A, "select tenant.protect('fresh')").await;
+}
