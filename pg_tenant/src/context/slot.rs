@@ -20,6 +20,9 @@ use pg_tenant_core::TenantId;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, GucSource};
 use std::ffi::{c_char, c_void};
 
+#[cfg(target_endian = "big")]
+compile_error!("the header of TextDatum is that of little-endian machines");
+
 /// A text datum with room for the longest tenant id: PostgreSQL's four-byte header, then the bytes.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
