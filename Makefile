@@ -5,7 +5,7 @@ override PG := 18 17 16 15
 endif
 TESTED = $(or $(PG),18 15)
 ONE    = $(or $(firstword $(PG)),18)
-# With an installed PostgreSQL to build for: `make install` takes the pg_config that is in PATH.
+# Who installs on a server of their own has its pg_config in PATH, or says which.
 PG_CONFIG_INSTALL = $(or $(PG_CONFIG),$(if $(PG),$(shell tests/setup/postgres $(ONE)),pg_config))
 ON_SERVER = set -e; PG_CONFIG=$$(tests/setup/postgres $(ONE)); export PG_CONFIG; tests/setup/install "$$PG_CONFIG";
 export PG_CONFIG DESTDIR KEEP
