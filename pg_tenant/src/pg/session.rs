@@ -22,12 +22,19 @@ pub fn session_setting() -> Option<String> {
                 source = (*level).source;
                 level = (*level).prev;
             }
-            if source == pg_sys::GucSource::PGC_S_SESSION {
+            if source == pg_sys::GucSource::PGC_S_SESSION && !begins_anew((*setting).name) {
                 return Some(text::owned((*setting).name));
             }
         }
     }
     None
+}
+
+/// SET TRANSACTION is noted as a setting of the session, yet each transaction begins with the defaults.
+unsafe fn begins_anew(name: *const std::ffi::c_char) -> bool {
+    // SAFETY: a setting's name is a NUL-terminated text.
+    let name = unsafe { std::ffi::CStr::from_ptr(name) };
+    [c"transaction_isolation", c"transaction_read_only", c"transaction_deferrable"].contains(&name)
 }
 
 #[cfg(feature = "pg15")]
