@@ -1,0 +1,139 @@
+//! A connection goes back to the pool with something of its transaction on it, and the next tenant gets it.
+//! `tenant.enter_pristine` is what a pool enters with: it refuses such a session (TN008), or cleans it.
+
+use pg_tenant_tests::Session;
+use pg_tenant_tests::shop::{A, B, shop};
+
+/// What a transaction of A leaves, and what DETAIL calls it.
+const RESIDUE: &[(&str, &str)] = &[
+    ("set search_path = pg_temp", "\"search_path\""),
+    ("set statement_timeout = 1000", "\"statement_timeout\""),
+    ("set session work_mem = '1MB'", "\"work_mem\""),
+    ("set app.tenant = 'x'", "\"app.tenant\""),
+    ("select set_config('app.tenant', 'x', false)", "\"app.tenant\""),
+    ("do $$ begin perform set_config('work_mem', '1MB', false); end $$", "\"work_mem\""),
+    ("set role {app}", "\"role\""),
+    ("set session authorization {app}", "set for the session"),
+    ("set row_security = off", "\"row_security\""),
+    ("set session characteristics as transaction read only", "\"default_transaction_read_only\""),
+    ("set time zone 'Asia/Tokyo'", "\"TimeZone\""),
+    ("set datestyle = german", "\"DateStyle\""),
+    ("create temp table t (n int)", "temporary objects"),
+    ("create temp sequence s", "temporary objects"),
+    ("create temp view v as select 1", "temporary objects"),
+    ("create function pg_temp.f() returns int language sql as 'select 1'", "temporary objects"),
+    ("create type pg_temp.y as enum ('a')", "temporary objects"),
+    ("prepare p as select 1", "PREPARE"),
+    ("listen c", "LISTEN"),
+];
+
+/// What may stand there, or ends with its transaction.
+const CLEAN: &[&str] = &[
+    "select 1",
+    "set local work_mem = '1MB'",
+    "select set_config('app.tenant', 'x', true)",
+    "set transaction isolation level serializable",
+    "set transaction read only",
+    "create temp table t on commit drop as select 1",
+    "select pg_advisory_xact_lock(1)",
+    "declare c cursor for select 1",
+    "savepoint s; set work_mem = '1MB'; rollback to s",
+    "set work_mem = '1MB'; reset work_mem",
+    "insert into orders (id) values (200); delete from orders where id = 200",
+    "discard plans",
+    "notify c",
+];
+
+async fn lend(session: &Session, tenant: &str) -> Result<Option<String>, String> {
+    let answer = session.simple_query(&format!("begin; select tenant.enter_pristine('{tenant}'); commit")).await;
+    session.batch_execute("rollback").await.expect("rollback");
+    match answer {
+        Ok(_) => Ok(None),
+        Err(e) => match e.as_db_error() {
+            Some(e) if e.code().code() == "TN008" => Ok(Some(e.detail().unwrap_or_default().to_owned())),
+            other => Err(format!("{e}: {other:?}")),
+        },
+    }
+}
+
+#[tokio::test]
+async fn to_the_next_tenant() {
+    let db = shop("residue").await;
+    for (leave, name) in RESIDUE {
+        let app = db.app().await;
+        let sql = leave.replace("{app}", &db.roles.app);
+        // As A left it, B gets it: enter says nothing.
+        let left = app.batch_execute(&format!("begin; select tenant.enter('{A}'); {sql}; commit")).await;
+        if left.is_err() {
+            app.run("rollback").await; // refused inside a tenant already: then it was left before
+            app.run(&sql).await;
+        }
+        app.run(&format!("select tenant.enter('{B}')")).await;
+        let said = lend(&app, B).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        assert!(said.as_ref().is_some_and(|detail| detail.contains(name)), "{sql}: {said:?}");
+        app.run("discard all").await;
+        assert_eq!(lend(&app, B).await, Ok(None), "{sql}, then discard all");
+    }
+}
+
+#[tokio::test]
+async fn though_there_is_none() {
+    let db = shop("clean").await;
+    let app = db.app().await;
+    assert_eq!(lend(&app, A).await, Ok(None), "a fresh session");
+    for clean in CLEAN {
+        app.run(&format!(
+            "begin; {}select tenant.enter_pristine('{A}'); {clean}; commit",
+            if clean.contains("serializable") { "set transaction isolation level serializable; " } else { "" }
+        ))
+        .await;
+        assert_eq!(lend(&app, B).await, Ok(None), "after {clean}");
+    }
+    // What the login brought along is no residue: the pool's own startup options, ALTER ROLE SET.
+    db.superuser().await.run(&format!("alter role {} set work_mem = '1MB'", db.roles.app)).await;
+    let configured =
+        Session::connect(db.config(&db.roles.app).options("-c statement_timeout=5s").application_name("pool")).await;
+    assert_eq!(lend(&configured, A).await, Ok(None));
+    // In the middle of the tenant's own transaction nothing is asked.
+    app.run(&format!(
+        "begin; select tenant.enter('{A}'); set work_mem = '1MB'; select tenant.enter_pristine('{A}'); rollback"
+    ))
+    .await;
+    assert_eq!(lend(&app, A).await, Ok(None));
+}
+
+#[tokio::test]
+async fn as_a_lock_or_a_sequence() {
+    let db = shop("locks").await;
+    db.owner().await.run("create sequence numbers").await;
+    let (app, other) = (db.app().await, db.app().await);
+    let held = "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()";
+    app.inside(A, "select pg_advisory_lock(7), pg_advisory_lock(7), nextval('numbers')").await;
+    app.run(&format!("begin; select tenant.enter('{B}')")).await;
+    assert_eq!(app.value(held).await.as_deref(), Some("1"), "enter leaves it");
+    assert_eq!(app.value("select lastval()").await.as_deref(), Some("1"), "B learns A's number");
+    app.run("commit").await;
+    assert_eq!(other.value("select pg_try_advisory_lock(7)").await.as_deref(), Some("f"));
+
+    app.run(&format!("begin; select tenant.enter_pristine('{B}')")).await;
+    assert_eq!(app.value(held).await.as_deref(), Some("0"));
+    app.expect_error("55000", "select lastval()").await;
+    app.run("rollback").await;
+    app.expect_error("55000", "select currval('numbers')").await;
+    assert_eq!(other.value("select pg_try_advisory_lock(7)").await.as_deref(), Some("t"));
+}
+
+#[tokio::test]
+async fn before_the_tenant_is_known() {
+    let db = shop("order").await;
+    let app = db.app().await;
+    app.run("set work_mem = '1MB'").await;
+    let error = app.expect_error("TN008", "select tenant.enter_pristine('nobody')").await;
+    assert_eq!(error.hint().map(|h| h.contains("SET LOCAL")), Some(true), "{error:?}");
+    app.run("reset work_mem").await;
+    app.expect_error("TN002", "select tenant.enter_pristine('nobody')").await;
+    app.expect_error("TN004", "select tenant.enter_pristine('a b')").await;
+    app.refused_inside("TN005", A, &format!("select tenant.enter_pristine('{B}')")).await;
+    let session = format!("begin; select tenant.enter_pristine('{A}'); select count(*) from orders; commit");
+    assert_eq!(app.rows(&session).await[1], [Some("3".to_owned())]);
+}

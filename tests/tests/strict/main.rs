@@ -1,0 +1,6 @@
+//! A statement without a tenant: which paths refuse it, which rights do not get around it, what goes on working.
+
+mod a_path_around_it;
+mod an_error_is_changed;
+mod borrowed_rights_bypass_it;
+mod maintenance_breaks;
