@@ -540,6 +540,9 @@ begin
                 select pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
                 where adrelid = part and attname = tenant_column))
             from pg_class where oid = part and tenant.fence_policy(part) is null));
+    end loop;
+    -- Only now: what is done to a table reaches those below it.
+    for part in select tenant.hierarchy(rel) loop
         perform tenant.fence(part, tenant_column, reader);
     end loop;
     delete from tenant.shared where relation = rel;
@@ -612,7 +615,7 @@ begin
     end if;
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
-        execute format('alter table %s alter column %I ' || coalesce('set default ' || (before ->> 'default'), 'drop default'), rel, col);
+        execute format('alter table only %s alter column %I ' || coalesce('set default ' || (before ->> 'default'), 'drop default'), rel, col);
     end if;
     if not coalesce((before ->> 'forced')::boolean, false) then
         execute format('alter table %s no force row level security', rel);

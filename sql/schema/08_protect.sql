@@ -219,6 +219,9 @@ begin
                 select pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
                 where adrelid = part and attname = tenant_column))
             from pg_class where oid = part and tenant.fence_policy(part) is null));
+    end loop;
+    -- Only now: what is done to a table reaches those below it.
+    for part in select tenant.hierarchy(rel) loop
         perform tenant.fence(part, tenant_column, reader);
     end loop;
     delete from tenant.shared where relation = rel;

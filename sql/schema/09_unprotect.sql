@@ -23,7 +23,7 @@ begin
     end if;
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
-        execute format('alter table %s alter column %I ' || coalesce('set default ' || (before ->> 'default'), 'drop default'), rel, col);
+        execute format('alter table only %s alter column %I ' || coalesce('set default ' || (before ->> 'default'), 'drop default'), rel, col);
     end if;
     if not coalesce((before ->> 'forced')::boolean, false) then
         execute format('alter table %s no force row level security', rel);
