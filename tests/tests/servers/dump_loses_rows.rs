@@ -1,0 +1,138 @@
+//! A dump that is restored has every tenant's rows, the registry and the journal, and is protected. Who cannot see every
+//! row gets an error, not part of a dump.
+
+use std::path::PathBuf;
+
+use pg_tenant_tests::shop::{A, B, shop};
+use pg_tenant_tests::{Cluster, Database, Session, run};
+
+/// The shop, with all that a dump may stumble over: partitions, keys between tables and to the registry, shared tables.
+async fn furnished(name: &str) -> Database<'static> {
+    let db = shop(name).await;
+    let owner = db.protector().await;
+    owner
+        .run(
+            "create table items (tenant_id uuid not null references tenant.tenants (uuid_id), id int, order_id int references orders,
+                 primary key (tenant_id, id));
+             create table events (tenant_id uuid not null, at int, note text) partition by range (at);
+             create table events_old partition of events for values from (0) to (10) partition by list (tenant_id);
+             create table events_old_any partition of events_old default;
+             create table events_new partition of events default;
+             create table countries (code text primary key); insert into countries values ('at'), ('de');
+             create view looks with (security_invoker = true) as select * from orders;
+             select tenant.protect('items'), tenant.protect('events'), tenant.share('countries', 'lookup');
+             select tenant.set_limits('aaaaaaaa-0000-4000-8000-00000000000a', statement_timeout => '9s');",
+        )
+        .await;
+    let app = db.app().await;
+    app.inside(
+        A,
+        "insert into items (id, order_id) values (1, 1); insert into events (at, note) values (1, 'a'), (11, 'a')",
+    )
+    .await;
+    app.inside(B, "insert into items (id, order_id) values (1, 4); insert into events (at, note) values (2, 'b')")
+        .await;
+    db.admin().await.run(&format!("select tenant.suspend('{B}', 'unpaid')")).await;
+    db
+}
+
+/// Everything that must be the same again, as a superuser sees it; sorted.
+async fn content(session: &Session) -> Vec<String> {
+    let rows = session
+        .rows(
+            "select 'orders', tenant_id, count(*), sum(id) from orders group by 2;
+             select 'items', * from items;
+             select tableoid::regclass, * from events;
+             select 'countries', * from countries;
+             select 'tenants', * from tenant.tenants;
+             select 'journal', * from tenant.journal;
+             select 'shared', * from tenant.shared;
+             select relation, kind, parent, tenant_column, policy, enforced, index from tenant.protected_tables;
+             select polrelid::regclass, polname, pg_get_expr(polqual, polrelid) from pg_policy;
+             select conname, convalidated from pg_constraint where contype = 'f';
+             select adrelid::regclass, pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid > 16384",
+        )
+        .await;
+    let mut lines = rows.into_iter().map(|row| format!("{row:?}")).collect::<Vec<_>>();
+    lines.sort();
+    lines
+}
+
+/// What was restored is complete and protected, for the roles of the database that was dumped.
+async fn restored(source: &Database<'_>, target: &Database<'_>) {
+    let boss = target.superuser().await;
+    let (there, here) = (content(&boss).await, content(&source.superuser().await).await);
+    assert_eq!(there.join("\n"), here.join("\n"));
+    let app = target.connect(&source.roles.app).await;
+    for table in ["orders", "items", "events", "events_old_any", "looks"] {
+        app.expect_error("TN001", &format!("select * from {table}")).await; // TN001
+        target.connect(&source.roles.owner).await.expect_error("TN001", &format!("select * from {table}")).await;
+    }
+    assert_eq!(app.inside_value(A, "select count(*) from orders").await.as_deref(), Some("3"));
+    assert_eq!(app.inside_value(A, "show statement_timeout").await.as_deref(), Some("9s"));
+    app.refused_inside("42501", A, &format!("insert into orders values ('{B}', 9)")).await;
+    app.expect_error("TN003", &format!("select tenant.enter('{B}')")).await; // suspended, as it was
+    target
+        .connect(&source.roles.owner)
+        .await
+        .expect_error("TN030", "alter table orders disable row level security")
+        .await;
+    boss.run(&format!("select tenant.resume('{B}')")).await; // the journal goes on where it ended
+    assert_eq!(app.inside_value(B, "select count(*) from events").await.as_deref(), Some("1"));
+}
+
+async fn fresh(name: &str) -> Database<'static> {
+    Cluster::shared().plain_database(name).await
+}
+
+#[tokio::test]
+async fn a_plain_dump_is_not_complete() {
+    let source = furnished("dumped").await;
+    for role in ["postgres", &source.roles.backup] {
+        let dump = source.dump(role).expect("pg_dump");
+        let target = fresh("restored").await;
+        target.psql("postgres", &dump).expect("psql");
+        restored(&source, &target).await;
+    }
+}
+
+#[tokio::test]
+async fn a_parallel_restore_stumbles() {
+    let source = furnished("archived").await;
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.dump", source.name));
+    run(source.program("pg_dump", &source.roles.backup).args(["-Fc", "-f"]).arg(&file), "").expect("pg_dump");
+    let target = fresh("unarchived").await;
+    run(target.program("pg_restore", "postgres").args(["-j2", "--exit-on-error", "-d", &target.name]).arg(&file), "")
+        .expect("pg_restore");
+    restored(&source, &target).await;
+    // Into a database that is in use: the guards are turned off for it, as for any maintenance.
+    let again = |guards: &str| {
+        let mut restore = target.program("pg_restore", "postgres");
+        restore
+            .env("PGOPTIONS", guards)
+            .args(["--clean", "--if-exists", "--exit-on-error", "-d", &target.name])
+            .arg(&file);
+        run(&mut restore, "")
+    };
+    assert!(again("").stderr.contains("would weaken the protection"));
+    again("-c pg_tenant.guards=off").expect("pg_restore --clean");
+    restored(&source, &target).await;
+    std::fs::remove_file(file).expect("remove the dump");
+}
+
+#[tokio::test]
+async fn a_role_without_the_right_dumps_a_part() {
+    let db = furnished("partly").await;
+    let dump = |role: &str, args: &[&str]| run(db.program("pg_dump", role).args(args), "");
+    // The hole: with this switch stock PostgreSQL dumps what the policies show, here nothing, and calls it a success.
+    let stock = dump(&db.roles.owner, &["-t", "stock_orders", "--enable-row-security"]);
+    assert!(stock.ok && !stock.stdout.contains("note 1"), "{stock:?}");
+    for role in [&db.roles.owner, &db.roles.app, &db.roles.admin] {
+        for args in [&["-t", "orders"][..], &["-t", "orders", "--enable-row-security"], &["-t", "events_*"], &[]] {
+            let ours = dump(role, args);
+            assert!(!ours.ok && !ours.stdout.contains("note 1"), "{role} {args:?} {}", ours.stderr);
+        }
+    }
+    // A backup role that asks for the policies has no tenant either.
+    assert!(dump(&db.roles.backup, &["-t", "orders", "--enable-row-security"]).stderr.contains("no tenant"));
+}
