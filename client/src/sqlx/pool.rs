@@ -43,7 +43,7 @@ impl TenantPool {
 
     /// How many are idle.
     pub fn idle(&self) -> usize {
-        self.pool.num_idle()
+        self.pool.num_idle().min(self.pool.size() as usize) // sqlx's count wraps around for a moment
     }
 
     /// Closes the pool and waits until every connection is back.

@@ -104,8 +104,9 @@ impl TxBuilder {
     pub async fn begin(&self) -> Result<TenantTx, Error> {
         let id = self.id.map_err(Error::malformed)?;
         let sql = self.options.enter(&id, AND);
-        // Every idle connection may be of no use, and one more may be returned meanwhile.
-        let mut spare = self.pool.num_idle() + 1;
+        // Every connection that is there may be of no use, and one more may be made meanwhile. (sqlx's count of idle ones
+        // is below zero, which is usize::MAX, while one is taken as another is returned.)
+        let mut spare = self.pool.size() as usize + 1;
         loop {
             let mut lease = Lease::new(&self.pool).await?;
             lease.marks.open = true;
