@@ -14,12 +14,14 @@
 
 pub mod attack; // isolation, attacked: a stock policy beside pg_tenant
 mod cluster; // a server: start, stop, crash, restart, stand by
+mod copy; // rows into a table
 mod database; // a database per test
 pub mod golden;
 mod inside; // statements inside a tenant
 mod install; // which PostgreSQL, and whether the extension is in it
 mod layout; // a directory, a port and a socket that are free
 mod options; // what is asked of a server
+pub mod pace; // calls per second, beside the usual way
 mod place; // where clusters live, and as whom their servers run
 mod psql; // programs beside the server: psql, pg_dump, pgbench
 mod roles; // the five roles of a database
@@ -28,6 +30,7 @@ mod sql; // a session, and what it expects
 mod watchdog; // no server outlives its test process // psql scripts and the output they must have
 
 pub use cluster::Cluster;
+pub use copy::copy_in;
 pub use database::Database;
 pub use install::Install;
 pub use options::Options;

@@ -1,18 +1,15 @@
 //! Two databases with the same rows, and a fresh copy of one for every run.
 
 use std::fmt::Write as _;
-use std::io::Cursor;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use futures_util::SinkExt;
 use futures_util::future::join;
-use tokio_postgres::Client;
 
 use super::measure::Outcome;
 use super::perform::Run;
 use super::script::{Names, Side, protect};
 use super::{Attack, measure};
-use crate::{Cluster, Session};
+use crate::{Cluster, Session, copy_in};
 
 /// Both databases, ready to be attacked.
 pub struct Stage<'c> {
@@ -78,7 +75,9 @@ impl Half<'_> {
         let dba = self.connect(database, "postgres").await;
         dba.run("create table orders (id bigint, tenant_id uuid not null, total numeric, note text, primary key (tenant_id, id))")
             .await;
-        copy_in(&dba, "copy orders (id, tenant_id, total, note) from stdin", rows).await;
+        let copied =
+            copy_in(&dba, "copy orders (id, tenant_id, total, note) from stdin", [rows.to_owned()].into_iter());
+        copied.await.expect("load the rows");
         dba.run(&format!(
             "create schema hidden; create table hidden.pristine as table orders; analyze;
              alter table orders owner to {owner}; grant select, insert, update, delete on orders to {app};
@@ -113,14 +112,6 @@ fn wait_until_left(database: &str) -> String {
             end loop;
          end $$"
     )
-}
-
-/// Loads lines with COPY.
-pub(crate) async fn copy_in(client: &Client, copy: &str, rows: &str) {
-    let sink = client.copy_in(copy).await.expect("start COPY");
-    let mut sink = std::pin::pin!(sink);
-    sink.send(Cursor::new(rows.as_bytes().to_vec())).await.expect("send rows");
-    sink.finish().await.expect("end COPY");
 }
 
 /// Two tenants and a few rows of each: the tenants' ids, and lines for [`Stage::new`].
