@@ -82,7 +82,7 @@ async fn other_constraints_and_definitions() {
         "create index on orders (note)",
         "comment on table orders is 'x'",
         "alter table orders set (fillfactor = 90)",
-        "create statistics on tenant_id, note from orders",
+        "create statistics together on tenant_id, note from orders",
     ] {
         owner.run(sql).await;
     }
