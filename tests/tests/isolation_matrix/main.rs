@@ -1,0 +1,160 @@
+//! A role, on some kind of table, with some verb, in some context, sees or changes a row that is another tenant's.
+//!
+//! Every combination is run. What came out is compared with `expected/isolation_matrix.out` (`GOLDENS=write` writes it),
+//! and, whatever that file says: with a tenant entered nobody sees or changes a row that is not that tenant's.
+
+mod world;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::pin::pin;
+
+use futures_util::TryStreamExt;
+use pg_tenant_tests::golden::Goldens;
+use pg_tenant_tests::{Install, Session};
+use tokio_postgres::{Error, SimpleQueryMessage};
+use world::{KINDS, Kind, Role};
+
+/// `{t}` is the table, `{a}` the tenant a.
+const VERBS: [(&str, &str); 8] = [
+    ("select", "select tenant_id::text from {t}"),
+    ("insert", "insert into {t} (tenant_id, id) values ('{a}', 100)"),
+    ("update", "update {t} set note = 'x'"),
+    ("delete", "delete from {t}"),
+    ("merge", "merge into {t} t using (values (1), (4)) v (id) on t.id = v.id when matched then delete"),
+    ("copy to", "copy (select tenant_id from {t}) to stdout"),
+    ("truncate", "truncate {t}"),
+    ("lock", "lock table {t}"),
+];
+
+/// What a cell saw or changed: the tenants of the rows; or the SQLSTATE that it ended with.
+type Cell = Result<Vec<String>, String>;
+
+fn sqlstate(error: &Error) -> String {
+    error.as_db_error().map_or_else(|| format!("{error}"), |e| e.code().code().to_owned())
+}
+
+async fn column(session: &Session, sql: &str) -> Result<Vec<String>, Error> {
+    let value = |message| match message {
+        SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("null").to_owned()),
+        _ => None,
+    };
+    Ok(session.simple_query(sql).await?.into_iter().filter_map(value).collect())
+}
+
+async fn act(session: &Session, verb: &str, sql: &str) -> Result<Vec<String>, Error> {
+    if verb == "copy to" {
+        let (mut stream, mut text) = (pin!(session.copy_out(sql).await?), String::new());
+        while let Some(chunk) = stream.try_next().await? {
+            text += &String::from_utf8_lossy(&chunk);
+        }
+        return Ok(text.lines().map(str::to_owned).collect());
+    }
+    let seen = column(session, sql).await?;
+    Ok(if verb == "select" { seen } else { column(session, "select tenant_id from changes").await? })
+}
+
+async fn cell(session: &Session, enter: Option<&str>, verb: &str, sql: &str) -> Cell {
+    session.run("begin").await;
+    let entered = match enter {
+        Some(tenant) => session.batch_execute(&format!("select tenant.enter('{tenant}')")).await,
+        None => Ok(()),
+    };
+    let done = match entered {
+        Ok(()) => act(session, verb, sql).await.map_err(|e| sqlstate(&e)),
+        Err(e) => Err(format!("~{}", sqlstate(&e))),
+    };
+    session.run("rollback").await;
+    done
+}
+
+/// `3a 2b`, `0`, or the SQLSTATE.
+fn print(cell: &Cell, kind: &Kind) -> String {
+    let rows = match cell {
+        Err(sqlstate) => return sqlstate.clone(),
+        Ok(rows) if rows.is_empty() => return "0".into(),
+        Ok(rows) if rows.iter().any(|row| row == "all") => return "all".into(),
+        Ok(rows) => rows,
+    };
+    let count = |tenant: &str| rows.iter().filter(|row| *row == tenant).count();
+    let [a, b] = kind.tenants.map(count);
+    assert_eq!(a + b, rows.len(), "rows of neither tenant: {rows:?}");
+    [(a, 'a'), (b, 'b')].iter().filter(|(n, _)| *n > 0).map(|(n, t)| format!("{n}{t}")).collect::<Vec<_>>().join(" ")
+}
+
+/// What no golden can allow.
+fn require_isolation(role: &Role, kind: &Kind, verb: &str, tenant: Option<&str>, cell: &Cell) {
+    let Ok(rows) = cell else { return };
+    let tenant = if role.bound { Some(kind.tenants[0]) } else { tenant };
+    let foreign = match tenant {
+        _ if !kind.protected => false,
+        Some(tenant) => verb == "truncate" || verb == "lock" || rows.iter().any(|row| row != tenant),
+        None => !role.exempt && !rows.is_empty(),
+    };
+    assert!(!foreign, "{} {} {verb} with {tenant:?}: {rows:?}", role.name, kind.name);
+}
+
+#[tokio::test]
+async fn a_row_is_seen_by_another_tenant() {
+    let db = pg_tenant_tests::database("matrix").await;
+    let roles = world::build(&db).await;
+    let mut lines = String::from(
+        "-- Rows seen or changed, by tenant (3a 2b), or the SQLSTATE; ~ where entering was refused already.
+-- own: tenant a entered. other: tenant b. none: no tenant. insert writes a row of a; the bound role lives in a.\n",
+    );
+    let mut cells = 0;
+    for role in &roles {
+        for kind in &KINDS {
+            for (verb, sql) in VERBS {
+                if verb == "merge" && kind.relation.starts_with('v') {
+                    continue; // from 17 only
+                }
+                let sql = sql.replace("{t}", kind.relation).replace("{a}", kind.tenants[0]);
+                let mut line = format!("{:9} {:17} {verb:8}", role.name, kind.name);
+                for (context, tenant) in
+                    [("own", Some(kind.tenants[0])), ("other", Some(kind.tenants[1])), ("none", None)]
+                {
+                    let cell = cell(role.session(kind), tenant, verb, &sql).await;
+                    require_isolation(role, kind, verb, tenant, &cell);
+                    line += &format!("  {context} {:6}", print(&cell, kind));
+                    cells += 1;
+                }
+                lines += &format!("{}\n", line.trim_end());
+            }
+        }
+    }
+    print!("{lines}{cells} cells\n");
+    compare(&lines);
+}
+
+fn compare(lines: &str) {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/isolation_matrix");
+    let goldens = Goldens::new(dir, Install::current().major);
+    let result =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("isolation_matrix.{}.out", Install::current().major));
+    std::fs::write(&result, lines).expect("write the result");
+    if std::env::var("GOLDENS").is_ok_and(|mode| mode == "write") {
+        goldens.accept("isolation_matrix", &result);
+    }
+    if let Err(diff) = goldens.compare("isolation_matrix", &result) {
+        panic!("{diff}");
+    }
+}
+
+/// The golden itself: it has every role, kind and verb, and the cells without which it would say nothing.
+#[test]
+fn the_matrix_has_a_hole() {
+    let golden = include_str!("expected/isolation_matrix.out");
+    let words = |from: usize, to: usize| golden.lines().skip(2).map(|l| l[from..to].trim()).collect::<BTreeSet<_>>();
+    assert_eq!(words(0, 9).len(), 7);
+    assert_eq!(words(10, 27), KINDS.iter().map(|kind| kind.name).collect());
+    assert_eq!(words(28, 36), VERBS.iter().map(|(verb, _)| *verb).collect());
+    for telling in [
+        "app       uuid table        select    own 3a      other 2b      none TN001",
+        "app       uuid table        truncate  own TN031   other TN031   none TN031",
+        "superuser uuid table        select    own TN011   other TN011   none 3a 2b",
+        "app       unprotected table select    own 3a 2b   other 3a 2b   none 3a 2b",
+    ] {
+        assert!(golden.contains(telling), "{telling}");
+    }
+}
