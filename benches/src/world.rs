@@ -1,0 +1,76 @@
+//! The server: a table for point reads with many tenants, one for scans in which one tenant has most rows.
+
+use pg_tenant_tests::{Cluster, Options, Session};
+use uuid::Uuid;
+
+pub(crate) struct World {
+    cluster: Cluster,
+}
+
+/// Member of `tenant_user`.
+pub(crate) const APP: &str = "bench_app";
+/// The same, bound to [`tenant`].
+pub(crate) const BOUND: &str = "bench_bound";
+/// BYPASSRLS.
+pub(crate) const BYPASS: &str = "bench_bypass";
+
+/// How many tenants, and rows of each, the table of points has.
+const TENANTS: i64 = 100;
+pub(crate) const ROWS: i64 = 3000;
+
+/// Which of them is measured. It has seven tenths of the table of rows.
+const TENANT: i64 = 42;
+
+/// Its id.
+pub(crate) fn tenant() -> Uuid {
+    Uuid::from_u128(0x4000_8000_0000_0000_0000 + TENANT as u128)
+}
+
+/// The n-th key of that tenant, in an order that jumps about.
+pub(crate) fn key(n: i64) -> i64 {
+    (n * 1009) % ROWS * TENANTS + TENANT
+}
+
+impl World {
+    pub(crate) async fn build() -> anyhow::Result<World> {
+        let options = Options::default().set("shared_buffers", "512MB").set("autovacuum", "off");
+        let world = World { cluster: Cluster::start(options.named("bench")) };
+        let dba = world.session("postgres").await;
+        dba.run(&format!(
+            "create role {APP} login; create role {BOUND} login; create role {BYPASS} login bypassrls;
+             create extension pg_tenant; grant tenant_user to {APP}, {BOUND};
+             create function id(n bigint) returns uuid language sql immutable
+                as $$ select ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid $$;
+             select count(tenant.create(id(n))) from generate_series(0, {TENANTS} - 1) n;
+             create table points (tenant_id uuid not null, id bigint, amount bigint, note text,
+                primary key (tenant_id, id));
+             insert into points select id(n % {TENANTS}), n, n % 1000, 'note ' || n
+                from generate_series(0, {TENANTS} * {ROWS} - 1) n;
+             create table rows (tenant_id uuid not null, id bigint, amount bigint, note text);
+             insert into rows select case when n % 10 < 7 then id({TENANT}) else id(n % {TENANTS}) end,
+                n, n % 1000, 'note ' || n from generate_series(1, 1000000) n;
+             create schema stock; create table stock.points as table points;
+             alter table stock.points add primary key (tenant_id, id), enable row level security, force row level security;
+             create policy by_setting on stock.points
+                using (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+             grant usage on schema stock to {APP}; grant select on all tables in schema public, stock to {APP};
+             grant select on points, rows to {BOUND}, {BYPASS};
+             select tenant.protect_schema('public'); select tenant.bind_role('{BOUND}', id({TENANT})::text);"
+        ))
+        .await;
+        dba.run("vacuum analyze").await;
+        Ok(world)
+    }
+
+    pub(crate) fn config(&self, role: &str) -> tokio_postgres::Config {
+        self.cluster.config("postgres", role)
+    }
+
+    pub(crate) fn url(&self, role: &str) -> String {
+        format!("postgres://{role}@127.0.0.1:{}/postgres", self.cluster.port())
+    }
+
+    pub(crate) async fn session(&self, role: &str) -> Session {
+        Session::connect(&self.config(role)).await
+    }
+}
