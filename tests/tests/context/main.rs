@@ -1,6 +1,7 @@
 //! The tenant of a transaction: who sets it, how long it lasts, what carries it, which ids it takes.
 
 mod a_model_disagrees;
+mod a_reader_lies;
 mod a_second_tenant_is_entered;
 mod a_wrong_id_is_entered;
 mod it_is_lost_on_the_way;

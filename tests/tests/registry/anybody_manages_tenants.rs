@@ -13,6 +13,8 @@ const MANAGING: &[&str] = &[
     "select tenant.require_known('{a}')",
     "select tenant.bind_role('postgres', '{a}')",
     "select tenant.unbind_role('postgres')",
+    "select tenant.fence_policy('orders')",
+    "select tenant.fence_column('orders')",
     "select * from tenant.tenants",
     "select * from tenant.journal",
     "select * from tenant.bound_roles",
@@ -107,6 +109,21 @@ async fn and_an_administrator_cannot() {
     let canonical = format!("select tenant.canonical_id('{upper}')");
     assert_eq!(db.app().await.value(&canonical).await, Some(upper.to_lowercase()));
     assert_eq!(db.app().await.value("select tenant.version()").await.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+}
+
+/// An administrator sees what is protected without a right on the tables.
+#[tokio::test]
+async fn or_sees_what_is_protected() {
+    let db = shop("fences").await;
+    let admin = db.admin().await;
+    let fence = "select polname from pg_policy where oid = tenant.fence_policy('orders')";
+    assert_eq!(admin.value(fence).await.as_deref(), Some("tenant_isolation"));
+    assert_eq!(admin.value("select tenant.fence_column('orders')").await.as_deref(), Some("1"));
+    for none in
+        ["fence_policy('stock_orders')", "fence_column('stock_orders')", "fence_policy(null)", "fence_column(0)"]
+    {
+        assert_eq!(admin.value(&format!("select tenant.{none}")).await, None, "{none}");
+    }
 }
 
 /// Tables of the application refer to the registry by the type that their tenant column has.

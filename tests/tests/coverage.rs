@@ -1,0 +1,74 @@
+//! Something was added that no test names: a function, table or view of the schema `tenant`, a setting, a refusal.
+//! Each is in the text of a test, or below with a reason. (Arms of the guards: `guards/arm_untested.rs`; kinds of tables
+//! and verbs: `isolation_matrix`.)
+
+use std::fs;
+use std::path::Path;
+
+use pg_tenant_core::Refusal;
+
+/// What no test names, and why.
+const EXEMPT: &[(&str, &str)] = &[
+    ("tenant.apply_protection", "the body of tenant.protect, which every test of protection calls"),
+    ("tenant.remove_protection", "the body of tenant.unprotect"),
+    ("tenant.fence", "a step of tenant.protect"),
+    ("tenant.unfence", "a step of tenant.unprotect"),
+    ("tenant.hierarchy", "a step of tenant.protect: partitions and children are in the matrix"),
+    ("tenant.reader_for", "a step of tenant.protect: TN020 to TN026 are its refusals"),
+    ("tenant.refuse_materialized_views", "a step of tenant.protect: TN027 is its refusal"),
+    ("tenant.require_reason", "a step of unprotect and share: TN029 is its refusal"),
+    ("tenant.require_owner", "a step of protect and share"),
+];
+
+/// All tests, but for this file.
+fn tests() -> String {
+    let mut text = String::new();
+    read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")), &mut text);
+    text
+}
+
+fn read(path: &Path, text: &mut String) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).expect("read a directory") {
+            read(&entry.expect("an entry").path(), text);
+        }
+    } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("coverage.rs") {
+        *text += &fs::read_to_string(path).expect("read a test");
+    }
+}
+
+/// Whether the text has the word, and not as part of a longer one.
+fn names(text: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| !text[at + word.len()..].starts_with(part))
+}
+
+#[tokio::test]
+async fn an_object_has_no_test() {
+    let db = pg_tenant_tests::database("covered").await;
+    let objects = db
+        .superuser()
+        .await
+        .rows(
+            "select distinct 'tenant.' || proname from pg_proc where pronamespace = 'tenant'::regnamespace
+             union all select 'tenant.' || relname from pg_class
+                where relnamespace = 'tenant'::regnamespace and relkind in ('r', 'v', 'm', 'p', 'f')
+             union all select name from pg_settings where name like 'pg\\_tenant.%'",
+        )
+        .await;
+    let objects: Vec<String> = objects.into_iter().flatten().flatten().collect();
+    assert!(objects.len() > 30, "{objects:?}");
+    let tests = tests();
+    let untested = |object: &&String| !names(&tests, object) && !EXEMPT.iter().any(|(name, _)| name == *object);
+    let untested: Vec<_> = objects.iter().filter(untested).collect();
+    assert!(untested.is_empty(), "no test names {untested:?}: write one, or give a reason in EXEMPT");
+    let gone: Vec<_> = EXEMPT.iter().filter(|(name, _)| !objects.iter().any(|o| o == name)).collect();
+    assert!(gone.is_empty(), "exempt, but not there: {gone:?}");
+}
+
+#[test]
+fn a_refusal_has_no_test() {
+    let tests = tests();
+    let untested: Vec<_> = Refusal::ALL.iter().filter(|r| !tests.contains(&format!("\"{}\"", r.code()))).collect();
+    assert!(untested.is_empty(), "no test expects {untested:?}");
+}
