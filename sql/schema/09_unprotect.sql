@@ -16,10 +16,11 @@ begin
     if exists (select from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive) then
         execute format('drop policy tenant_access on %s', rel);
     end if;
-    -- A second statement could hide behind a semicolon: the journal holds what its writers put there.
-    if before ->> 'default' like '%;%' then
-        raise warning 'column "%" of table % does not get its default back: %', col, rel, before ->> 'default';
-        before := before - 'default';
+    if before ? 'default_of_another' then
+        raise warning using
+            message = format('column "%s" of table %s does not get its default back', col, rel),
+            detail = format('It was recorded by a role that may not act as you: %s', before ->> 'default_of_another'),
+            hint = 'Set it again if you trust it.';
     end if;
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
@@ -61,8 +62,11 @@ begin
                 (select inhparent::regclass from pg_inherits where inhrelid = rel limit 1));
     end if;
     -- What each part was before it was first protected, as those say whom the table belongs to: others may write in
-    -- the journal as well, and this runs what stands there.
-    select jsonb_object_agg(was.key, was.value order by j.id desc) into before
+    -- the journal as well. A default is run as SQL, with the caller's rights: only where who wrote it has them anyway.
+    select jsonb_object_agg(was.key, case
+            when pg_has_role(writer.oid, current_user, 'usage') or was.value ->> 'default' is null then was.value
+            else was.value - 'default' || jsonb_build_object('default_of_another', was.value -> 'default')
+        end order by j.id desc) into before
         from tenant.journal j
         join pg_roles writer on writer.rolname = j.role
         cross join jsonb_each(case jsonb_typeof(detail -> 'before') when 'object' then detail -> 'before' end) was
