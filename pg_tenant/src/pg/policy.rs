@@ -45,6 +45,13 @@ pub fn fence(relation: Oid) -> Option<Fence> {
     found
 }
 
+/// Whether the table has any policy.
+pub fn has_any(relation: Oid) -> bool {
+    let mut found = false;
+    catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |_| found = true);
+    found
+}
+
 /// The table that this policy is on.
 pub fn table_of(policy: Oid) -> Option<Oid> {
     let mut found = None;
