@@ -17,7 +17,7 @@ endif
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
 demo: ## see it work on a private server: tenants at once, attacks, throughput (KEEP=1 leaves the server up)
-	@$(ON_SERVER) cargo run --profile lean --locked -p pg-tenant-tests --bin demo
+	@$(ON_SERVER) cargo run --release --locked -p pg-tenant-tests --bin demo
 demo-stop: ## end the server that `make demo KEEP=1` left up
 	@tests/setup/stop demo
 test: ## lint, unit tests, then extension and client on real servers: PG=18, PG=all; default 18 and 15
@@ -29,7 +29,7 @@ goldens: ## write the SQL goldens and the isolation matrix anew; what is reviewe
 schema: ## generate sql/install/ from sql/schema/
 	@tests/setup/schema
 bench: ## what isolation costs, as ratios to peers in one run
-	@$(ON_SERVER) cargo bench --profile lean --locked -p pg-tenant-benches
+	@$(ON_SERVER) cargo bench --locked -p pg-tenant-benches
 install: ## build for PG_CONFIG (default: pg_config in PATH) and copy three files there; DESTDIR is honoured
 	@tests/setup/install "$(PG_CONFIG_INSTALL)"
 installcheck: ## the SQL goldens against a running server (PGHOST, PGPORT, PGUSER: a superuser) with pg_tenant preloaded
