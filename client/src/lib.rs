@@ -1,4 +1,4 @@
-//! Every pooled checkout runs inside exactly one tenant: the Rust client of [pg_tenant].
+//! Every pooled checkout runs inside exactly one tenant: the Rust client of pg_tenant.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,8 +33,6 @@
 //! - **Commit is honest.** A commit that PostgreSQL turned into a rollback is an error here.
 //!
 //! With the feature `sqlx`, the module `sqlx` offers the same over `sqlx::PgPool`.
-//!
-//! [pg_tenant]: https://github.com/pg-tenant/pg_tenant
 #![forbid(unsafe_code)]
 
 mod begin;

@@ -25,7 +25,11 @@ declare
 begin
     foreach role_name in array array['tenant_user', 'tenant_admin']::name[] loop
         if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
-            execute pg_catalog.format('create role %I nologin', role_name);
+            -- Another database of the cluster may be getting the extension at this moment.
+            begin
+                execute pg_catalog.format('create role %I nologin', role_name);
+            exception when duplicate_object or unique_violation then null;
+            end;
         end if;
     end loop;
 end

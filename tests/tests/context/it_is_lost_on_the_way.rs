@@ -21,7 +21,9 @@ async fn between_joined_calls() {
             app.batch_execute("commit"),
         );
         let (begun, entered, counted, committed) = flight.await;
-        (begun.expect("begin"), entered.expect("enter"), committed.expect("commit"));
+        begun.expect("begin");
+        entered.expect("enter");
+        committed.expect("commit");
         let row = counted.expect("count");
         assert_eq!((row.get::<_, i64>(0), row.get::<_, &str>(1)), (orders, tenant));
     }

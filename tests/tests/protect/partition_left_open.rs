@@ -51,7 +51,6 @@ async fn an_inheritance_child_is_forgotten() {
     for child in ["orders", "child", "grandchild"] {
         app.expect_error("TN001", &format!("select * from {child}")).await;
         let seen = app.inside_value(A, &format!("select distinct note from {child}")).await;
-        let seen = app.inside_value(A, &format!("select distinct note from {child}")).await;
         assert_eq!(seen.as_deref(), Some("of a"), "{child}");
     }
     assert_eq!(app.inside_value(A, "select count(*) from orders").await.as_deref(), Some("2"));

@@ -2,7 +2,7 @@
 //! the same name is only a policy.
 
 use pg_tenant_tests::shop::{A, shop};
-use pg_tenant_tests::{Cluster, Database};
+use pg_tenant_tests::{Cluster, Database, Options};
 
 async fn plain(name: &str) -> Database<'static> {
     Cluster::shared().plain_database(name).await
@@ -69,4 +69,28 @@ async fn two_databases_share_a_registry() {
     two.app().await.expect_error("TN002", "select tenant.enter('only-here')").await;
     one.admin().await.run(&format!("select tenant.suspend('{A}')")).await;
     two.app().await.inside(A, "select * from orders").await;
+}
+
+#[tokio::test]
+async fn two_databases_install_at_once() {
+    let cluster = Cluster::start(Options::default());
+    let (one, two) = (cluster.plain_database("first").await, cluster.plain_database("second").await);
+    let (first, second) = (one.superuser().await, two.superuser().await);
+    first.run("begin; create extension pg_tenant").await;
+    // The roles are the cluster's: the second waits for the first one's, and takes them.
+    let waiting = tokio::spawn(async move {
+        second.run("create extension pg_tenant").await;
+        second
+    });
+    let blocked = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like 'create extension%'";
+    let boss = cluster.superuser().await;
+    while boss.value(blocked).await.as_deref() != Some("1") {
+        assert!(!waiting.is_finished(), "the second did not wait");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    first.run("commit").await;
+    let second = waiting.await.expect("the second is installed");
+    for session in [&first, &second] {
+        assert_eq!(session.value("select tenant.create('acme')::text").await.as_deref(), Some("acme"));
+    }
 }
