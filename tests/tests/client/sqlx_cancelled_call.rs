@@ -55,8 +55,7 @@ async fn one_shots() {
         Box::pin(async { drop(pool.tenant("globex").query_opt("select 1 where false").await.unwrap()) })
     })
     .await;
-    sweep_sqlx("s_execute", |pool| Box::pin(async { drop(pool.tenant("globex").execute(INSERT).await.unwrap()) }))
-        .await;
+    sweep_sqlx("s_execute", |pool| Box::pin(async { _ = pool.tenant("globex").execute(INSERT).await.unwrap() })).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -123,7 +123,7 @@ async fn a_row_is_seen_by_another_tenant() {
             }
         }
     }
-    print!("{lines}{cells} cells\n");
+    println!("{lines}{cells} cells");
     compare(&lines);
 }
 

@@ -82,7 +82,8 @@ async fn two_databases_install_at_once() {
         second.run("create extension pg_tenant").await;
         second
     });
-    let blocked = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like 'create extension%'";
+    let blocked =
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like 'create extension%'";
     let boss = cluster.superuser().await;
     while boss.value(blocked).await.as_deref() != Some("1") {
         assert!(!waiting.is_finished(), "the second did not wait");

@@ -87,7 +87,7 @@ async fn other_constraints_and_definitions() {
         owner.run(sql).await;
     }
     owner.expect_error("23514", "alter table orders add check (id < 5)").await; // B's order 5
-    owner.run(&format!("create unique index late on orders (note); create table rows_of_b (n int)")).await;
+    owner.run("create unique index late on orders (note); create table rows_of_b (n int)").await;
 }
 
 #[tokio::test]
