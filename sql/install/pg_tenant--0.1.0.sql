@@ -15,6 +15,29 @@ begin
 end
 $$;
 
+-- What is in the schema would stand before PostgreSQL's own in the code below, and who owns it could exchange the code.
+do $$
+begin
+    if exists (select from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid = n.nspowner
+            where n.nspname = 'tenant' and not r.rolsuper) then
+        raise exception using
+            errcode = 'TN038',
+            message = 'schema "tenant" belongs to a role that is not a superuser',
+            detail = 'Its owner could exchange what the extension puts there.',
+            hint = 'alter schema tenant owner to current_user; or drop it.';
+    end if;
+    if exists (select from pg_catalog.pg_depend where refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+            and refobjid = 'tenant'::pg_catalog.regnamespace
+            and not (classid = 'pg_catalog.pg_extension'::pg_catalog.regclass)) then
+        raise exception using
+            errcode = 'TN038',
+            message = 'schema "tenant" is not empty',
+            detail = 'What is there would stand before PostgreSQL''s own functions.',
+            hint = 'drop schema tenant cascade; create extension pg_tenant;';
+    end if;
+end
+$$;
+
 -- sql/schema/02_roles.sql
 -- The roles belong to the cluster: they are made once, and stay when the extension goes.
 --   tenant_user   may enter tenants: grant it to the roles of applications and tools.
@@ -31,6 +54,25 @@ begin
             exception when duplicate_object or unique_violation then null;
             end;
         end if;
+    end loop;
+end
+$$;
+
+-- From 16 whoever may create roles could have made these beforehand, and may then grant them to anybody.
+do $$
+declare
+    maker record;
+begin
+    for maker in
+        select m.roleid::pg_catalog.regrole as role, m.member::pg_catalog.regrole as member
+        from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.member
+        where m.admin_option and not r.rolsuper
+            and m.roleid in (select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_admin'))
+    loop
+        raise warning using
+            message = pg_catalog.format('role %s may grant role %s to anybody', maker.member, maker.role),
+            detail = 'It has ADMIN OPTION on a role that decides about tenants.',
+            hint = pg_catalog.format('revoke admin option for %s from %s;', maker.role, maker.member);
     end loop;
 end
 $$;
@@ -65,7 +107,7 @@ create table tenant.tenants (
     uuid_id uuid unique generated always as (
         case when id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then id::uuid end) stored,
     bigint_id bigint unique generated always as (
-        case when id ~ '^(0|[1-9][0-9]{0,17})$' then id::bigint end) stored
+        case when id ~ '^(0|[1-9][0-9]{0,18})$' and lpad(id, 19, '0') <= '9223372036854775807' then id::bigint end) stored
 );
 comment on table tenant.tenants is 'The registry of tenants.';
 grant select, references on tenant.tenants to tenant_admin;
@@ -293,6 +335,14 @@ grant select, delete on tenant.shared to tenant_admin;
 grant insert (relation, reason), update (reason) on tenant.shared to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.shared', '');
 
+-- Rows of tables that are gone: their oids could be those of other tables one day.
+create function tenant.forget_dropped() returns void
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    delete from tenant.shared where not exists (select from pg_class where oid = relation)
+$$;
+revoke all on function tenant.forget_dropped() from public;
+grant execute on function tenant.forget_dropped() to tenant_admin;
+
 create function tenant.require_reason(reason text) returns void
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -398,8 +448,8 @@ begin
             errcode = 'TN021',
             message = format('table %s has no column "%s"', rel, tenant_column),
             detail = 'Every protected table says in a column of its own which tenant a row belongs to.',
-            hint = format('Name the column that does: tenant.protect(%L, tenant_column => ''…''), or add one. '
-                'Where the table is the same for every tenant: tenant.share(%1$L, reason => ''…'').', rel);
+            hint = format('Name the column that does: tenant.protect(%L, tenant_column => ''...''), or add one. '
+                'Where the table is the same for every tenant: tenant.share(%1$L, reason => ''...'').', rel);
     end if;
     if col.attgenerated <> '' or col.attidentity <> '' then
         raise exception using
@@ -431,7 +481,7 @@ begin
             errcode = 'TN026',
             message = format('table %s has a policy named "tenant_isolation" that is not a tenant policy', rel),
             detail = 'A tenant policy is restrictive, for all commands, to public, and compares the tenant column with the current tenant.',
-            hint = format('alter policy tenant_isolation on %s rename to …; or drop policy tenant_isolation on %1$s;', rel);
+            hint = format('alter policy tenant_isolation on %s rename to ...; or drop policy tenant_isolation on %1$s;', rel);
     end if;
 
     case
@@ -491,7 +541,7 @@ begin
             errcode = 'TN024',
             message = format('column "%s" of table %s holds nulls', tenant_column, rel),
             detail = 'A row without a tenant would be nobody''s.',
-            hint = format('Give each row its tenant first: update %s set %I = … where %2$I is null;', rel, tenant_column);
+            hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
     end;
     execute format('alter table %s alter column %I set default %s', rel, tenant_column, reader);
     execute format('alter table %s enable row level security, force row level security', rel);
@@ -545,13 +595,18 @@ begin
                 where adrelid = part and attname = tenant_column))
             from pg_class where oid = part and tenant.fence_policy(part) is null));
     end loop;
-    -- Only now: what is done to a table reaches those below it.
+    -- Only now: what is done to a table reaches those below it. The policy's comment keeps what unprotect gives back: it
+    -- is the owner's, and goes where the table goes.
     for part in select tenant.hierarchy(rel) loop
         perform tenant.fence(part, tenant_column, reader);
+        if jsonb_typeof(before -> part::text) = 'object' then
+            execute format('comment on policy tenant_isolation on %s is %L', part,
+                format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text)));
+        end if;
     end loop;
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
-        values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column, 'before', jsonb_strip_nulls(before)));
+        values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column));
 end
 $$;
 revoke all on function tenant.apply_protection(regclass, name) from public;
@@ -567,6 +622,7 @@ create function tenant.protect_schema(schema regnamespace, tenant_column name de
 declare
     was_protected boolean;
 begin
+    perform tenant.forget_dropped();
     for relation in
         select c.oid::regclass from pg_class c
         where c.relnamespace = schema and c.relkind in ('r', 'p') and c.relpersistence <> 't'
@@ -596,31 +652,54 @@ grant execute on function tenant.protect_schema(regnamespace, name) to tenant_ad
 -- sql/schema/09_unprotect.sql
 -- Taking protection away again: deliberate, with a reason, and recorded.
 
+-- What the table was before it was first protected, as the comment of its tenant policy has it.
+create function tenant.before_protection(fence oid) returns jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    return coalesce(substring(obj_description(fence, 'pg_policy') from 'Before: ({.*})$')::jsonb, '{}');
+exception when invalid_text_representation then
+    return '{}';
+end
+$$;
+revoke all on function tenant.before_protection(oid) from public;
+grant execute on function tenant.before_protection(oid) to tenant_admin;
+
 -- Takes the fence of one table of a hierarchy, and gives back what protect found.
-create function tenant.unfence(rel regclass, before jsonb) returns void
+create function tenant.unfence(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    col name;
-    fence name;
+    col name := (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel));
+    owner name := (select relowner::regrole from pg_class where oid = rel);
+    fence pg_policy;
+    access pg_policy;
+    before jsonb;
+    set_default text;
 begin
-    select polname into fence from pg_policy where oid = tenant.fence_policy(rel);
+    select * into fence from pg_policy where oid = tenant.fence_policy(rel);
     if not found then
         return;
     end if;
-    select attname into col from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel);
-    execute format('drop policy %I on %s', fence, rel);
-    if exists (select from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive) then
-        execute format('drop policy tenant_access on %s', rel);
-    end if;
-    if before ? 'default_of_another' then
-        raise warning using
-            message = format('column "%s" of table %s does not get its default back', col, rel),
-            detail = format('It was recorded by a role that may not act as you: %s', before ->> 'default_of_another'),
-            hint = 'Set it again if you trust it.';
+    before := tenant.before_protection(fence.oid);
+    -- The other one that protect made, not one of the same name.
+    select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
+        and pg_get_expr(polqual, polrelid) = pg_get_expr(fence.polqual, fence.polrelid);
+    execute format('drop policy %I on %s', fence.polname, rel);
+    if access.oid is not null then
+        execute format('drop policy %I on %s', access.polname, rel);
     end if;
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
-        execute format('alter table only %s alter column %I ' || coalesce('set default ' || (before ->> 'default'), 'drop default'), rel, col);
+        execute format('alter table only %s alter column %I drop default', rel, col);
+        set_default := format('alter table only %s alter column %I set default %s', rel, col, before ->> 'default');
+        -- The owner wrote it, or could have: nobody else runs it.
+        if before ? 'default' and owner = quote_ident(current_user) then
+            execute set_default;
+        elsif before ? 'default' then
+            raise warning using
+                message = format('column "%s" of table %s does not get its default back', col, rel),
+                detail = format('Only %s itself, who owns the table, runs it.', owner),
+                hint = set_default;
+        end if;
     end if;
     if not coalesce((before ->> 'forced')::boolean, false) then
         execute format('alter table %s no force row level security', rel);
@@ -631,14 +710,13 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.unfence(regclass, jsonb) from public;
-grant execute on function tenant.unfence(regclass, jsonb) to tenant_admin;
+revoke all on function tenant.unfence(regclass) from public;
+grant execute on function tenant.unfence(regclass) to tenant_admin;
 
 create function tenant.remove_protection(rel regclass, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     part regclass;
-    before jsonb;
 begin
     perform tenant.require_reason(reason);
     perform tenant.require_owner(rel);
@@ -657,20 +735,8 @@ begin
             hint = format('select tenant.unprotect(%L, ''<reason>'');',
                 (select inhparent::regclass from pg_inherits where inhrelid = rel limit 1));
     end if;
-    -- What each part was before it was first protected, as those say whom the table belongs to: others may write in
-    -- the journal as well. A default is run as SQL, with the caller's rights: only where who wrote it has them anyway.
-    select jsonb_object_agg(was.key, case
-            when pg_has_role(writer.oid, current_user, 'usage') or was.value ->> 'default' is null then was.value
-            else was.value - 'default' || jsonb_build_object('default_of_another', was.value -> 'default')
-        end order by j.id desc) into before
-        from tenant.journal j
-        join pg_roles writer on writer.rolname = j.role
-        cross join jsonb_each(case jsonb_typeof(detail -> 'before') when 'object' then detail -> 'before' end) was
-        where j.action = 'protect' and j.object = rel::text
-            and pg_has_role(writer.oid, (select relowner from pg_class where oid = rel), 'usage')
-            and j.id > coalesce((select max(id) from tenant.journal where action = 'unprotect' and object = rel::text), 0);
     for part in select tenant.hierarchy(rel) loop
-        perform tenant.unfence(part, before -> part::text);
+        perform tenant.unfence(part);
     end loop;
     insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
 end
@@ -695,6 +761,7 @@ begin
             detail = 'A table is one tenant''s row by row, or the same for all.',
             hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
     end if;
+    perform tenant.forget_dropped();
     insert into tenant.shared as s (relation, reason) values (rel, share.reason)
         on conflict (relation) do update set reason = excluded.reason;
     insert into tenant.journal (action, object, reason) values ('share', rel::text, share.reason);
@@ -730,7 +797,7 @@ create view tenant.protected_tables as
             when p.inhparent is not null then 'child table' else 'table' end as kind,
         p.inhparent::regclass as parent,
         a.attname as tenant_column,
-        format_type(a.atttypid, a.atttypmod) as tenant_type,
+        pg_catalog.format_type(a.atttypid, a.atttypmod) as tenant_type,
         pol.polname as policy,
         c.relrowsecurity and c.relforcerowsecurity as enforced,
         (select i.indexrelid::regclass from pg_catalog.pg_index i
@@ -744,7 +811,7 @@ create view tenant.protected_tables as
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
     left join lateral (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid order by inhseqno limit 1) p on true
     left join lateral (select at, role from tenant.journal
-        where action = 'protect' and object = format('%s.%I', c.relnamespace::regnamespace, c.relname) order by id desc limit 1) j on true;
+        where action = 'protect' and object = pg_catalog.format('%s.%I', c.relnamespace::regnamespace, c.relname) order by id desc limit 1) j on true;
 comment on view tenant.protected_tables is 'What is protected, how, by which column, with which index, since when and by whom.';
 grant select on tenant.protected_tables to tenant_admin;
 
@@ -759,7 +826,7 @@ declare
     canonical text := tenant.canonical_id(id);
     target pg_roles;
     why text;
-    way_out text := 'Bind a login of its own, made for this: create role … login; grant tenant_user to …;';
+    way_out text := 'Bind a login of its own, made for this: create role ... login; grant tenant_user to ...;';
 begin
     select * into target from pg_roles where rolname = bind_role.role;
     why := case
@@ -833,10 +900,10 @@ revoke all on function tenant.unbind_role(name) from public;
 grant execute on function tenant.unbind_role(name) to tenant_admin;
 
 create view tenant.bound_roles as
-    select r.rolname as role, split_part(setting, '=', 2) as tenant_id
+    select r.rolname as role, pg_catalog.split_part(setting, '=', 2) as tenant_id
     from pg_catalog.pg_db_role_setting s
     join pg_catalog.pg_roles r on r.oid = s.setrole
-    cross join lateral unnest(s.setconfig) setting
+    cross join lateral pg_catalog.unnest(s.setconfig) setting
     where setting like 'pg_tenant.id=%';
 comment on view tenant.bound_roles is 'The roles that live inside one tenant.';
 grant select on tenant.bound_roles to tenant_admin;

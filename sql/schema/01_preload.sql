@@ -11,3 +11,26 @@ begin
     end if;
 end
 $$;
+
+-- What is in the schema would stand before PostgreSQL's own in the code below, and who owns it could exchange the code.
+do $$
+begin
+    if exists (select from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid = n.nspowner
+            where n.nspname = 'tenant' and not r.rolsuper) then
+        raise exception using
+            errcode = 'TN038',
+            message = 'schema "tenant" belongs to a role that is not a superuser',
+            detail = 'Its owner could exchange what the extension puts there.',
+            hint = 'alter schema tenant owner to current_user; or drop it.';
+    end if;
+    if exists (select from pg_catalog.pg_depend where refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+            and refobjid = 'tenant'::pg_catalog.regnamespace
+            and not (classid = 'pg_catalog.pg_extension'::pg_catalog.regclass)) then
+        raise exception using
+            errcode = 'TN038',
+            message = 'schema "tenant" is not empty',
+            detail = 'What is there would stand before PostgreSQL''s own functions.',
+            hint = 'drop schema tenant cascade; create extension pg_tenant;';
+    end if;
+end
+$$;

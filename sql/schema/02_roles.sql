@@ -17,4 +17,23 @@ begin
 end
 $$;
 
+-- From 16 whoever may create roles could have made these beforehand, and may then grant them to anybody.
+do $$
+declare
+    maker record;
+begin
+    for maker in
+        select m.roleid::pg_catalog.regrole as role, m.member::pg_catalog.regrole as member
+        from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.member
+        where m.admin_option and not r.rolsuper
+            and m.roleid in (select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_admin'))
+    loop
+        raise warning using
+            message = pg_catalog.format('role %s may grant role %s to anybody', maker.member, maker.role),
+            detail = 'It has ADMIN OPTION on a role that decides about tenants.',
+            hint = pg_catalog.format('revoke admin option for %s from %s;', maker.role, maker.member);
+    end loop;
+end
+$$;
+
 grant usage on schema tenant to tenant_user, tenant_admin;

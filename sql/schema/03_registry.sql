@@ -25,7 +25,7 @@ create table tenant.tenants (
     uuid_id uuid unique generated always as (
         case when id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then id::uuid end) stored,
     bigint_id bigint unique generated always as (
-        case when id ~ '^(0|[1-9][0-9]{0,17})$' then id::bigint end) stored
+        case when id ~ '^(0|[1-9][0-9]{0,18})$' and lpad(id, 19, '0') <= '9223372036854775807' then id::bigint end) stored
 );
 comment on table tenant.tenants is 'The registry of tenants.';
 grant select, references on tenant.tenants to tenant_admin;

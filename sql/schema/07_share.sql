@@ -11,6 +11,14 @@ grant select, delete on tenant.shared to tenant_admin;
 grant insert (relation, reason), update (reason) on tenant.shared to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.shared', '');
 
+-- Rows of tables that are gone: their oids could be those of other tables one day.
+create function tenant.forget_dropped() returns void
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    delete from tenant.shared where not exists (select from pg_class where oid = relation)
+$$;
+revoke all on function tenant.forget_dropped() from public;
+grant execute on function tenant.forget_dropped() to tenant_admin;
+
 create function tenant.require_reason(reason text) returns void
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin

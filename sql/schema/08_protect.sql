@@ -73,8 +73,8 @@ begin
             errcode = 'TN021',
             message = format('table %s has no column "%s"', rel, tenant_column),
             detail = 'Every protected table says in a column of its own which tenant a row belongs to.',
-            hint = format('Name the column that does: tenant.protect(%L, tenant_column => ''…''), or add one. '
-                'Where the table is the same for every tenant: tenant.share(%1$L, reason => ''…'').', rel);
+            hint = format('Name the column that does: tenant.protect(%L, tenant_column => ''...''), or add one. '
+                'Where the table is the same for every tenant: tenant.share(%1$L, reason => ''...'').', rel);
     end if;
     if col.attgenerated <> '' or col.attidentity <> '' then
         raise exception using
@@ -106,7 +106,7 @@ begin
             errcode = 'TN026',
             message = format('table %s has a policy named "tenant_isolation" that is not a tenant policy', rel),
             detail = 'A tenant policy is restrictive, for all commands, to public, and compares the tenant column with the current tenant.',
-            hint = format('alter policy tenant_isolation on %s rename to …; or drop policy tenant_isolation on %1$s;', rel);
+            hint = format('alter policy tenant_isolation on %s rename to ...; or drop policy tenant_isolation on %1$s;', rel);
     end if;
 
     case
@@ -166,7 +166,7 @@ begin
             errcode = 'TN024',
             message = format('column "%s" of table %s holds nulls', tenant_column, rel),
             detail = 'A row without a tenant would be nobody''s.',
-            hint = format('Give each row its tenant first: update %s set %I = … where %2$I is null;', rel, tenant_column);
+            hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
     end;
     execute format('alter table %s alter column %I set default %s', rel, tenant_column, reader);
     execute format('alter table %s enable row level security, force row level security', rel);
@@ -220,13 +220,18 @@ begin
                 where adrelid = part and attname = tenant_column))
             from pg_class where oid = part and tenant.fence_policy(part) is null));
     end loop;
-    -- Only now: what is done to a table reaches those below it.
+    -- Only now: what is done to a table reaches those below it. The policy's comment keeps what unprotect gives back: it
+    -- is the owner's, and goes where the table goes.
     for part in select tenant.hierarchy(rel) loop
         perform tenant.fence(part, tenant_column, reader);
+        if jsonb_typeof(before -> part::text) = 'object' then
+            execute format('comment on policy tenant_isolation on %s is %L', part,
+                format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text)));
+        end if;
     end loop;
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
-        values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column, 'before', jsonb_strip_nulls(before)));
+        values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column));
 end
 $$;
 revoke all on function tenant.apply_protection(regclass, name) from public;
@@ -242,6 +247,7 @@ create function tenant.protect_schema(schema regnamespace, tenant_column name de
 declare
     was_protected boolean;
 begin
+    perform tenant.forget_dropped();
     for relation in
         select c.oid::regclass from pg_class c
         where c.relnamespace = schema and c.relkind in ('r', 'p') and c.relpersistence <> 't'

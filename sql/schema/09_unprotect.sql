@@ -1,30 +1,53 @@
 -- Taking protection away again: deliberate, with a reason, and recorded.
 
+-- What the table was before it was first protected, as the comment of its tenant policy has it.
+create function tenant.before_protection(fence oid) returns jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    return coalesce(substring(obj_description(fence, 'pg_policy') from 'Before: ({.*})$')::jsonb, '{}');
+exception when invalid_text_representation then
+    return '{}';
+end
+$$;
+revoke all on function tenant.before_protection(oid) from public;
+grant execute on function tenant.before_protection(oid) to tenant_admin;
+
 -- Takes the fence of one table of a hierarchy, and gives back what protect found.
-create function tenant.unfence(rel regclass, before jsonb) returns void
+create function tenant.unfence(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    col name;
-    fence name;
+    col name := (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel));
+    owner name := (select relowner::regrole from pg_class where oid = rel);
+    fence pg_policy;
+    access pg_policy;
+    before jsonb;
+    set_default text;
 begin
-    select polname into fence from pg_policy where oid = tenant.fence_policy(rel);
+    select * into fence from pg_policy where oid = tenant.fence_policy(rel);
     if not found then
         return;
     end if;
-    select attname into col from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel);
-    execute format('drop policy %I on %s', fence, rel);
-    if exists (select from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive) then
-        execute format('drop policy tenant_access on %s', rel);
-    end if;
-    if before ? 'default_of_another' then
-        raise warning using
-            message = format('column "%s" of table %s does not get its default back', col, rel),
-            detail = format('It was recorded by a role that may not act as you: %s', before ->> 'default_of_another'),
-            hint = 'Set it again if you trust it.';
+    before := tenant.before_protection(fence.oid);
+    -- The other one that protect made, not one of the same name.
+    select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
+        and pg_get_expr(polqual, polrelid) = pg_get_expr(fence.polqual, fence.polrelid);
+    execute format('drop policy %I on %s', fence.polname, rel);
+    if access.oid is not null then
+        execute format('drop policy %I on %s', access.polname, rel);
     end if;
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
-        execute format('alter table only %s alter column %I ' || coalesce('set default ' || (before ->> 'default'), 'drop default'), rel, col);
+        execute format('alter table only %s alter column %I drop default', rel, col);
+        set_default := format('alter table only %s alter column %I set default %s', rel, col, before ->> 'default');
+        -- The owner wrote it, or could have: nobody else runs it.
+        if before ? 'default' and owner = quote_ident(current_user) then
+            execute set_default;
+        elsif before ? 'default' then
+            raise warning using
+                message = format('column "%s" of table %s does not get its default back', col, rel),
+                detail = format('Only %s itself, who owns the table, runs it.', owner),
+                hint = set_default;
+        end if;
     end if;
     if not coalesce((before ->> 'forced')::boolean, false) then
         execute format('alter table %s no force row level security', rel);
@@ -35,14 +58,13 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.unfence(regclass, jsonb) from public;
-grant execute on function tenant.unfence(regclass, jsonb) to tenant_admin;
+revoke all on function tenant.unfence(regclass) from public;
+grant execute on function tenant.unfence(regclass) to tenant_admin;
 
 create function tenant.remove_protection(rel regclass, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     part regclass;
-    before jsonb;
 begin
     perform tenant.require_reason(reason);
     perform tenant.require_owner(rel);
@@ -61,20 +83,8 @@ begin
             hint = format('select tenant.unprotect(%L, ''<reason>'');',
                 (select inhparent::regclass from pg_inherits where inhrelid = rel limit 1));
     end if;
-    -- What each part was before it was first protected, as those say whom the table belongs to: others may write in
-    -- the journal as well. A default is run as SQL, with the caller's rights: only where who wrote it has them anyway.
-    select jsonb_object_agg(was.key, case
-            when pg_has_role(writer.oid, current_user, 'usage') or was.value ->> 'default' is null then was.value
-            else was.value - 'default' || jsonb_build_object('default_of_another', was.value -> 'default')
-        end order by j.id desc) into before
-        from tenant.journal j
-        join pg_roles writer on writer.rolname = j.role
-        cross join jsonb_each(case jsonb_typeof(detail -> 'before') when 'object' then detail -> 'before' end) was
-        where j.action = 'protect' and j.object = rel::text
-            and pg_has_role(writer.oid, (select relowner from pg_class where oid = rel), 'usage')
-            and j.id > coalesce((select max(id) from tenant.journal where action = 'unprotect' and object = rel::text), 0);
     for part in select tenant.hierarchy(rel) loop
-        perform tenant.unfence(part, before -> part::text);
+        perform tenant.unfence(part);
     end loop;
     insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
 end
@@ -99,6 +109,7 @@ begin
             detail = 'A table is one tenant''s row by row, or the same for all.',
             hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
     end if;
+    perform tenant.forget_dropped();
     insert into tenant.shared as s (relation, reason) values (rel, share.reason)
         on conflict (relation) do update set reason = excluded.reason;
     insert into tenant.journal (action, object, reason) values ('share', rel::text, share.reason);
@@ -134,7 +145,7 @@ create view tenant.protected_tables as
             when p.inhparent is not null then 'child table' else 'table' end as kind,
         p.inhparent::regclass as parent,
         a.attname as tenant_column,
-        format_type(a.atttypid, a.atttypmod) as tenant_type,
+        pg_catalog.format_type(a.atttypid, a.atttypmod) as tenant_type,
         pol.polname as policy,
         c.relrowsecurity and c.relforcerowsecurity as enforced,
         (select i.indexrelid::regclass from pg_catalog.pg_index i
@@ -148,6 +159,6 @@ create view tenant.protected_tables as
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
     left join lateral (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid order by inhseqno limit 1) p on true
     left join lateral (select at, role from tenant.journal
-        where action = 'protect' and object = format('%s.%I', c.relnamespace::regnamespace, c.relname) order by id desc limit 1) j on true;
+        where action = 'protect' and object = pg_catalog.format('%s.%I', c.relnamespace::regnamespace, c.relname) order by id desc limit 1) j on true;
 comment on view tenant.protected_tables is 'What is protected, how, by which column, with which index, since when and by whom.';
 grant select on tenant.protected_tables to tenant_admin;

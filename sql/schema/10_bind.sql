@@ -8,7 +8,7 @@ declare
     canonical text := tenant.canonical_id(id);
     target pg_roles;
     why text;
-    way_out text := 'Bind a login of its own, made for this: create role … login; grant tenant_user to …;';
+    way_out text := 'Bind a login of its own, made for this: create role ... login; grant tenant_user to ...;';
 begin
     select * into target from pg_roles where rolname = bind_role.role;
     why := case
@@ -82,10 +82,10 @@ revoke all on function tenant.unbind_role(name) from public;
 grant execute on function tenant.unbind_role(name) to tenant_admin;
 
 create view tenant.bound_roles as
-    select r.rolname as role, split_part(setting, '=', 2) as tenant_id
+    select r.rolname as role, pg_catalog.split_part(setting, '=', 2) as tenant_id
     from pg_catalog.pg_db_role_setting s
     join pg_catalog.pg_roles r on r.oid = s.setrole
-    cross join lateral unnest(s.setconfig) setting
+    cross join lateral pg_catalog.unnest(s.setconfig) setting
     where setting like 'pg_tenant.id=%';
 comment on view tenant.bound_roles is 'The roles that live inside one tenant.';
 grant select on tenant.bound_roles to tenant_admin;

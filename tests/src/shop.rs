@@ -13,22 +13,26 @@ pub const B: &str = "bbbbbbbb-0000-4000-8000-00000000000b";
 pub async fn shop(name: &str) -> Database<'static> {
     let db = crate::database(name).await;
     db.admin().await.run(&format!("select tenant.create('{A}', slug => 'a'), tenant.create('{B}', slug => 'b')")).await;
-    let orders = |table: &str| {
-        format!(
-            "create table {table} (tenant_id uuid not null, id int primary key, note text);
-             insert into {table} select case when n < 4 then '{A}' else '{B}' end::uuid, n, 'note ' || n
-                from generate_series(1, 5) n;"
-        )
-    };
-    let owner = db.owner().await;
-    owner.run(&(orders("orders") + &orders("stock_orders"))).await;
-    owner
-        .run(
-            "alter table stock_orders enable row level security, force row level security;
-             create policy by_setting on stock_orders
-                using (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);",
-        )
-        .await;
+    db.owner().await.run(&(orders("orders") + &orders("stock_orders") + STOCK_POLICY)).await;
     db.superuser().await.run("select tenant.protect('orders')").await;
     db
 }
+
+/// A database without the extension, where PostgreSQL does what it always does: `stock_orders` alone.
+pub async fn stock_shop(name: &str) -> Database<'static> {
+    let db = crate::Cluster::shared().plain_database(name).await;
+    db.owner().await.run(&(orders("stock_orders") + STOCK_POLICY)).await;
+    db
+}
+
+fn orders(table: &str) -> String {
+    format!(
+        "create table {table} (tenant_id uuid not null, id int primary key, note text);
+         insert into {table} select case when n < 4 then '{A}' else '{B}' end::uuid, n, 'note ' || n
+            from generate_series(1, 5) n;"
+    )
+}
+
+const STOCK_POLICY: &str = "alter table stock_orders enable row level security, force row level security;
+    create policy by_setting on stock_orders
+        using (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);";

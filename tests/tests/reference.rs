@@ -10,11 +10,13 @@ use pg_tenant_tests::{Cluster, Install, Session, database, describe};
 const README: &str = include_str!("../../pg_tenant/README.md");
 
 /// Parts of what the reference describes, which nobody calls by themselves.
-const INTERNAL: [&str; 14] = [
+const INTERNAL: [&str; 16] = [
     "apply_protection",          // protect, with the guards off
+    "before_protection",         // unprotect
     "fence",                     // protect, one table of a hierarchy
     "fence_column",              // protected_tables, protect
     "fence_policy",              // protected_tables, protect
+    "forget_dropped",            // share, protect_schema
     "hierarchy",                 // protect, unprotect
     "reader_for",                // protect
     "refuse_materialized_views", // protect

@@ -96,6 +96,10 @@ refusals! {
     SettingRefused = "TN035", "setting_refused";
     /// A session object made in a tenant's transaction would outlive it
     SessionObjectRefused = "TN036", "session_object_refused";
+    /// A foreign key to a protected table or to the registry would run its maker's code with other rights
+    ForeignKeyRefused = "TN037", "foreign_key_refused";
+    /// A schema `tenant` was there before the extension, with another owner or with something in it
+    UnsafeSchema = "TN038", "unsafe_schema";
     /// The role cannot be bound to a tenant
     RoleNotBindable = "TN040", "role_not_bindable";
     /// The registry has a tenant with this id or slug already

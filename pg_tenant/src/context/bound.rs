@@ -3,7 +3,6 @@
 
 use crate::context::{limits, limits::Limits, slot};
 use crate::error::Outcome;
-use crate::pg::setting;
 use crate::registry;
 use std::cell::Cell;
 
@@ -21,7 +20,6 @@ pub fn admit() -> Outcome<()> {
     }
     let admitted = registry::admit(&tenant)?;
     limits::apply(admitted.limits);
-    setting::arm_statement_timeout(admitted.limits.statement_timeout);
     ADMITTED.set(Some(admitted.limits));
     Ok(())
 }

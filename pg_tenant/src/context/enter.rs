@@ -1,7 +1,8 @@
 //! The way into a tenant.
 
-use crate::context::{limits, seal, slot};
+use crate::context::{bound, limits, seal, slot};
 use crate::error::{Outcome, Report};
+use crate::guard::residue;
 use crate::pg::{role, session};
 use crate::registry;
 use pg_tenant_core::{Refusal, TenantId};
@@ -13,12 +14,21 @@ use pg_tenant_core::{Refusal, TenantId};
 pub fn enter(id: &str) -> Outcome<TenantId> {
     let id = parse(id)?;
     if let Some(bound) = slot::session_tenant() {
-        return if bound == id { Ok(id) } else { Err(bound_elsewhere(id, bound)) };
+        return if bound == id { bound::admit().map(|()| id) } else { Err(bound_elsewhere(id, bound)) };
     }
     match seal::sealed() {
         Some(sealed) if sealed != id => return Err(already_entered(id, sealed)),
         Some(_) if slot::current() == Some(id) => return Ok(id),
         _ => {}
+    }
+    // It is filled at COMMIT, under this tenant, and read after it.
+    if residue::holds_cursor() {
+        return Err(Report::new(
+            Refusal::SessionObjectRefused,
+            format!("cannot enter tenant \"{id}\": a cursor WITH HOLD was declared in this transaction"),
+        )
+        .detail("It would be filled with this tenant's rows at COMMIT and stay open for the next tenant.")
+        .hint("Declare it in a transaction of its own, or without WITH HOLD."));
     }
     let tenant = registry::admit(&id)?;
     seal::seal(id);
@@ -30,7 +40,7 @@ pub fn enter(id: &str) -> Outcome<TenantId> {
 /// Enters the tenant if the session carries nothing from earlier transactions (else `TN008`): the entry for pools.
 pub fn enter_pristine(id: &str) -> Outcome<TenantId> {
     if seal::sealed().is_none() {
-        if let Some(residue) = crate::guard::residue::find() {
+        if let Some(residue) = residue::find() {
             return Err(Report::new(
                 Refusal::SessionNotPristine,
                 "this session carries state from earlier transactions",

@@ -36,6 +36,8 @@ pub fn apply(limits: Limits) {
             setting::set_local(name, &value.to_string());
         }
     }
+    // PostgreSQL arms it when a statement begins: the one that is running would go without.
+    setting::arm_statement_timeout(limits.statement_timeout);
     if limits.read_only {
         setting::set_local("transaction_read_only", "on");
     }

@@ -9,13 +9,13 @@
 //!   an assign hook would leave the tenant set in the next transaction.
 //! - The check hook refuses every value but those that [`set`] asks for and those that ALTER ROLE … SET has stored:
 //!   what a superuser writes with SET has passed no registry.
-//! - A pointer that a reader has handed out stays valid: the slot is static. Its bytes change only when another tenant
-//!   is entered, which cannot happen in the same transaction.
+//! - No pointer into the slot leaves it: an argument of CALL outlives the transaction in which it was evaluated. A reader
+//!   hands out a copy that lives as long as the calling expression, made once for each tenant.
 
 use crate::context::{bound, limits::Limits, seal};
 use crate::gucs;
 use crate::pg::policy::Reader;
-use crate::pg::setting;
+use crate::pg::{raw, setting, transaction};
 use pg_tenant_core::TenantId;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, GucSource};
 use std::ffi::{c_char, c_void};
@@ -59,6 +59,8 @@ const NO_TENANT: Slot = Slot {
 };
 
 static mut SLOT: Slot = NO_TENANT;
+/// How often the slot was written: tells whether a copy of it is still true.
+static mut WRITTEN: u64 = 0;
 /// What the session began with: the tenant of a bound role, else none. Every transaction ends in it.
 static mut SESSION: Slot = NO_TENANT;
 /// What [`set`] is writing at this moment: the check hook accepts no other value.
@@ -177,6 +179,7 @@ pub unsafe extern "C-unwind" fn assign_hook(_: *const c_char, extra: *mut c_void
     // SAFETY: extra is null or a Slot that the check hook wrote; one thread.
     unsafe {
         SLOT = if extra.is_null() { NO_TENANT } else { *extra.cast::<Slot>() };
+        WRITTEN += 1;
         if SLOT.bound {
             SESSION = SLOT;
         }
@@ -186,10 +189,15 @@ pub unsafe extern "C-unwind" fn assign_hook(_: *const c_char, extra: *mut c_void
 /// Ends the tenant with the transaction, whatever the stack of settings does after this.
 unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _: *mut c_void) {
     use pg_sys::XactEvent::*;
+    // A worker gets its leader's settings in a transaction of its own, which ends before the leader's query begins.
+    if transaction::is_parallel_worker() {
+        return;
+    }
     if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
         // SAFETY: one thread.
         unsafe {
             SLOT = SESSION;
+            WRITTEN += 1;
             WRITING = None;
         }
         seal::clear();
@@ -226,6 +234,31 @@ pub static READERS: [(&str, Reader, unsafe extern "C-unwind" fn(FunctionCallInfo
     ("pg_tenant_current_id", Reader::Text, pg_tenant_current_id),
 ];
 
+/// A value of the slot, copied for one expression.
+struct Copied<T> {
+    written: u64,
+    value: T,
+}
+
+/// The copy of the slot's value that this expression has, made anew where the slot has been written since.
+unsafe fn copied<T: Copy>(fcinfo: FunctionCallInfo, value: *const T) -> Datum {
+    // SAFETY: flinfo, where there is one, is valid during the call, and its fn_extra is ours. The allocation may raise:
+    // nothing is to drop. An older copy stays where it is, for whoever holds a pointer to it.
+    unsafe {
+        let info = (*fcinfo).flinfo;
+        let mut copy = if info.is_null() { std::ptr::null_mut() } else { (*info).fn_extra.cast::<Copied<T>>() };
+        if copy.is_null() || (*copy).written != WRITTEN {
+            let context = if info.is_null() { pg_sys::CurrentMemoryContext } else { (*info).fn_mcxt };
+            copy = raw::MemoryContextAlloc(context, size_of::<Copied<T>>()).cast();
+            copy.write(Copied { written: WRITTEN, value: *value });
+            if !info.is_null() {
+                (*info).fn_extra = copy.cast();
+            }
+        }
+        Datum::from((&raw const (*copy).value).cast::<c_void>())
+    }
+}
+
 macro_rules! reader {
     ($symbol:ident, $finfo:ident, $has:expr, $datum:expr) => {
         #[doc(hidden)]
@@ -234,7 +267,8 @@ macro_rules! reader {
             &crate::pg::function::VERSION_1
         }
 
-        /// Returns the current tenant, or null: no allocation, so a scan filtered by it costs what a literal costs.
+        /// Returns the current tenant, or null: nothing is allocated per row, so a scan filtered by it costs what a
+        /// literal costs.
         ///
         /// # Safety
         /// Called by PostgreSQL's function manager.
@@ -243,7 +277,7 @@ macro_rules! reader {
             // SAFETY: one thread; fcinfo is valid during the call.
             unsafe {
                 if $has {
-                    $datum
+                    $datum(fcinfo)
                 } else {
                     (*fcinfo).isnull = true;
                     Datum::null()
@@ -253,16 +287,12 @@ macro_rules! reader {
     };
 }
 
-reader!(
-    pg_tenant_current_uuid,
-    pg_finfo_pg_tenant_current_uuid,
-    SLOT.has_uuid,
-    Datum::from((&raw const SLOT.uuid).cast::<c_void>())
-);
-reader!(pg_tenant_current_bigint, pg_finfo_pg_tenant_current_bigint, SLOT.has_bigint, Datum::from(SLOT.bigint));
-reader!(
-    pg_tenant_current_id,
-    pg_finfo_pg_tenant_current_id,
-    SLOT.has_id,
-    Datum::from((&raw const SLOT.text).cast::<c_void>())
-);
+reader!(pg_tenant_current_uuid, pg_finfo_pg_tenant_current_uuid, SLOT.has_uuid, |fcinfo| copied(
+    fcinfo,
+    &raw const SLOT.uuid
+));
+reader!(pg_tenant_current_bigint, pg_finfo_pg_tenant_current_bigint, SLOT.has_bigint, |_| Datum::from(SLOT.bigint));
+reader!(pg_tenant_current_id, pg_finfo_pg_tenant_current_id, SLOT.has_id, |fcinfo| copied(
+    fcinfo,
+    &raw const SLOT.text
+));

@@ -1,4 +1,5 @@
-//! Fences that go by cascade: DROP TYPE … CASCADE takes a column, and the policy with it, without naming either.
+//! Fences that go by cascade: DROP TYPE … CASCADE takes a column, and the policy with it, without naming either. And
+//! those that ALTER POLICY changes under a name that changed hands while the command waited for its lock.
 //!
 //! PostgreSQL calls the object-access hook before each drop, and at that moment it cannot be told whether the table
 //! goes too. So the tables are noted, and when the command is through it is refused if one of them is still there
@@ -18,10 +19,10 @@ thread_local! {
     static TABLES: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A policy is about to go, alone or with its table: the table's own turn comes after that of its policies. Refused
-/// inside a tenant's transaction.
+/// A policy is about to go, alone or with its table, whose own turn comes later; or was changed a moment ago. Refused
+/// inside a tenant's transaction. Not that of a temporary table, which goes when the session or the transaction ends.
 pub fn judge(policy: Oid) -> Outcome<()> {
-    let Some(table) = policy::table_of(policy).filter(|&table| policy::fence(table).is_some()) else { return Ok(()) };
+    let Some(table) = policy::table_of(policy).filter(|&table| guarded(table)) else { return Ok(()) };
     if slot::current().is_some() {
         return Err(utility::ddl_in_tenant(table, "a DROP"));
     }
@@ -29,6 +30,10 @@ pub fn judge(policy: Oid) -> Outcome<()> {
         TABLES.with_borrow_mut(|tables| tables.push(table));
     }
     Ok(())
+}
+
+fn guarded(table: Oid) -> bool {
+    relation::class(table).is_some_and(|class| !class.temporary) && policy::fence(table).is_some()
 }
 
 /// The command is through: refuses it if a table has lost its fence. Removing the extension takes every fence along:

@@ -4,11 +4,12 @@
 //! SQLSTATE, CONTEXT and constraint names intact. So a hook's frame never holds anything to drop across that call.
 
 use crate::context::{bound, limits};
-use crate::guard::{dropped, strict, truncate, utility};
+use crate::guard::{dropped, foreign_key, referential, residue, strict, truncate, utility};
 use crate::pg::boundary::{decide_or_raise, warn};
 use crate::pg::command;
+use crate::pg::foreign_key::CONSTRAINT;
 use crate::pg::policy::POLICY;
-use crate::pg::{list, raw, transaction};
+use crate::pg::{list, plans, raw, transaction};
 use pgrx::pg_sys::{self, List, ObjectAccessType, Oid, QueryDesc, ScanDirection};
 use std::ffi::{c_char, c_int, c_void};
 use strict::{Touched, Verdict};
@@ -19,6 +20,7 @@ static mut PREVIOUS_CHECK_PERMS: pg_sys::ExecutorCheckPerms_hook_type = None;
 static mut PREVIOUS_START: pg_sys::ExecutorStart_hook_type = None;
 static mut PREVIOUS_RUN: pg_sys::ExecutorRun_hook_type = None;
 static mut PREVIOUS_OBJECT_ACCESS: pg_sys::object_access_hook_type = None;
+static mut PREVIOUS_PLANNER: pg_sys::planner_hook_type = None;
 
 /// Puts our hooks in front of those that are there.
 pub fn init() {
@@ -34,6 +36,9 @@ pub fn init() {
         pg_sys::ExecutorRun_hook = Some(executor_run);
         PREVIOUS_OBJECT_ACCESS = pg_sys::object_access_hook;
         pg_sys::object_access_hook = Some(object_access);
+        PREVIOUS_PLANNER = pg_sys::planner_hook;
+        pg_sys::planner_hook = Some(planner);
+        pg_sys::RegisterXactCallback(Some(end_of_transaction), std::ptr::null_mut());
     }
 }
 
@@ -54,6 +59,7 @@ unsafe extern "C-unwind" fn process_utility(
         if pg_sys::PlannedStmtRequiresSnapshot(statement) {
             begin_bound();
         }
+        referential::starting(false);
         let then = decide_or_raise(|| utility::judge(command::read(node)));
         match PREVIOUS_UTILITY {
             Some(previous) => {
@@ -126,14 +132,27 @@ unsafe fn touched(entries: *mut List, at: usize) -> Option<Touched> {
         {
             let entry = &*entry.cast::<pg_sys::RangeTblEntry>();
             let relation = entry.rtekind == pg_sys::RTEKind::RTE_RELATION && entry.requiredPerms != 0;
-            relation.then_some(Touched { relation: entry.relid, as_user: entry.checkAsUser })
+            relation.then_some(Touched {
+                relation: entry.relid,
+                as_user: entry.checkAsUser,
+                blind: is_blind(entry.requiredPerms.into()),
+            })
         }
         #[cfg(not(feature = "pg15"))]
         {
             let entry = &*entry.cast::<pg_sys::RTEPermissionInfo>();
-            (entry.requiredPerms != 0).then_some(Touched { relation: entry.relid, as_user: entry.checkAsUser })
+            (entry.requiredPerms != 0).then_some(Touched {
+                relation: entry.relid,
+                as_user: entry.checkAsUser,
+                blind: is_blind(entry.requiredPerms.into()),
+            })
         }
     }
+}
+
+/// Whether rows are changed and no column is read.
+fn is_blind(rights: u64) -> bool {
+    rights & u64::from(pg_sys::ACL_UPDATE | pg_sys::ACL_DELETE) != 0 && rights & u64::from(pg_sys::ACL_SELECT) == 0
 }
 
 /// Before PostgreSQL asks whether a statement may write: a bound role's first one finds its limits in force.
@@ -141,6 +160,8 @@ unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) 
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
         begin_bound();
+        referential::starting(flags & pg_sys::EXEC_FLAG_SKIP_TRIGGERS as c_int != 0);
+        strict::starting(plans::merges(query));
         match PREVIOUS_START {
             Some(previous) => previous(query, flags),
             None => raw::standard_ExecutorStart(query, flags),
@@ -166,10 +187,12 @@ unsafe extern "C-unwind" fn executor_run(
 ) {
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
+        let saved = referential::enter();
         match PREVIOUS_RUN {
             Some(previous) => previous(query, direction, count, execute_once),
             None => raw::standard_ExecutorRun(query, direction, count, execute_once),
         }
+        referential::leave(saved);
         after_run();
     }
 }
@@ -178,10 +201,12 @@ unsafe extern "C-unwind" fn executor_run(
 unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanDirection::Type, count: u64) {
     // SAFETY: as above.
     unsafe {
+        let saved = referential::enter();
         match PREVIOUS_RUN {
             Some(previous) => previous(query, direction, count),
             None => raw::standard_ExecutorRun(query, direction, count),
         }
+        referential::leave(saved);
         after_run();
     }
 }
@@ -191,6 +216,32 @@ unsafe fn after_run() {
     if limits != limits::Limits::NONE && !transaction::is_parallel_worker() {
         // SAFETY: the caller's frame holds nothing to drop.
         unsafe { decide_or_raise(|| limits::check(limits)) }
+    }
+}
+
+/// Within a foreign key's query, immutable functions run while it is planned.
+unsafe extern "C-unwind" fn planner(
+    query: *mut pg_sys::Query,
+    text: *const c_char,
+    cursor_options: c_int,
+    params: pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt {
+    let saved = referential::enter();
+    // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
+    let plan = unsafe {
+        match PREVIOUS_PLANNER {
+            Some(previous) => previous(query, text, cursor_options, params),
+            None => raw::standard_planner(query, text, cursor_options, params),
+        }
+    };
+    referential::leave(saved);
+    plan
+}
+
+unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _: *mut c_void) {
+    use pg_sys::XactEvent::*;
+    if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
+        residue::transaction_ended();
     }
 }
 
@@ -204,7 +255,14 @@ unsafe extern "C-unwind" fn object_access(
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
         match (access, class) {
-            (ObjectAccessType::OAT_TRUNCATE, pg_sys::RelationRelationId) => decide_or_raise(|| truncate::judge(object)),
+            (ObjectAccessType::OAT_TRUNCATE, pg_sys::RelationRelationId) => {
+                if let Verdict::Warn(report) = decide_or_raise(|| truncate::judge(object)) {
+                    warn(report);
+                }
+            }
+            (ObjectAccessType::OAT_POST_CREATE, CONSTRAINT) => decide_or_raise(|| foreign_key::judge(object)),
+            // The row that it was is still the one that catalog scans see.
+            (ObjectAccessType::OAT_POST_ALTER, POLICY) => decide_or_raise(|| dropped::judge(object)),
             (ObjectAccessType::OAT_DROP, POLICY) => decide_or_raise(|| dropped::judge(object)),
             _ => {}
         }

@@ -2,12 +2,15 @@
 //!
 //! - [`hook`]: all hook chaining, and the order of decide, previous hook, check.
 //! - [`strict`]: statements that touch a protected table.
+//! - [`referential`]: foreign keys, which PostgreSQL checks outside row-level security.
 //! - [`utility`]: commands that would weaken protection or outlive the transaction.
-//! - [`truncate`], [`dropped`]: what only the object-access hook sees.
+//! - [`truncate`], [`dropped`], [`foreign_key`]: what only the object-access hook sees.
 //! - [`residue`]: what a session carries from one transaction to the next.
 
 pub mod dropped;
+pub mod foreign_key;
 pub mod hook;
+pub mod referential;
 pub mod residue;
 pub mod strict;
 pub mod truncate;

@@ -17,6 +17,8 @@ pub enum Kind {
 
 thread_local! {
     static NOTED: Cell<Kind> = const { Cell::new(Kind::None) };
+    /// A cursor WITH HOLD was declared in this transaction: its rows are not fetched yet.
+    static HOLDS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The session made one of these.
@@ -24,6 +26,19 @@ pub fn note(kind: Kind) {
     if kind != Kind::None {
         NOTED.set(kind);
     }
+    if kind == Kind::HeldCursor {
+        HOLDS.set(true);
+    }
+}
+
+/// Whether a cursor WITH HOLD was declared in this transaction.
+pub fn holds_cursor() -> bool {
+    HOLDS.get()
+}
+
+/// The transaction has ended.
+pub fn transaction_ended() {
+    HOLDS.set(false);
 }
 
 /// DISCARD ALL has removed what was noted.

@@ -5,12 +5,19 @@
 
 use crate::context::{bound, limits, slot};
 use crate::error::{Outcome, Report};
+use crate::guard::referential;
 use crate::gucs::{self, Strict};
 use crate::pg::policy::{Fence, Reader};
-use crate::pg::{raw, relation, role, transaction};
+use crate::pg::{relation, role, transaction};
 use crate::policy::protection::{self, Gap, Protection};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
+use std::cell::Cell;
+
+thread_local! {
+    /// The statement whose permission check comes next has a MERGE.
+    static MERGES: Cell<bool> = const { Cell::new(false) };
+}
 
 /// What the permission check answers.
 #[derive(Clone, Copy)]
@@ -29,21 +36,30 @@ pub struct Touched {
     pub relation: Oid,
     /// InvalidOid for the current user.
     pub as_user: Oid,
+    /// Rows are changed and no column is read.
+    pub blind: bool,
+}
+
+/// A statement starts; its permission check comes next.
+pub fn starting(merges: bool) {
+    MERGES.set(merges);
 }
 
 /// Judges a statement by the relations it touches.
 pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome<Verdict> {
-    // The leader has judged for its workers. Referential checks and cascades run outside row-level security.
-    if transaction::is_parallel_worker() || raw::InNoForceRLSOperation() {
+    let merges = MERGES.replace(false);
+    if referential::is_own_query() {
         return Ok(Verdict::Pass);
     }
-    // A bound session never calls enter: this is where its transaction begins. Only a protected table is refused.
-    let admitted = if may_raise { bound::admit() } else { Ok(()) };
-    if may_raise {
+    // A bound session never calls enter: this is where its transaction begins. Only a protected table is refused. In a
+    // worker the leader has seen to that; what the worker's functions start is judged there, and so the query is again.
+    let in_leader = may_raise && !transaction::is_parallel_worker();
+    let admitted = if in_leader { bound::admit() } else { Ok(()) };
+    if in_leader {
         limits::check(bound::limits_in_force())?;
     }
     let mut verdict = Verdict::Pass;
-    for Touched { relation, as_user } in touched {
+    for Touched { relation, as_user, blind } in touched {
         let user = if as_user == Oid::INVALID { role::current_user() } else { as_user };
         match protection::of(relation) {
             Protection::None => {}
@@ -52,6 +68,15 @@ pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome
             _ if !may_raise => {}
             Protection::Fenced(fence) => {
                 admitted?;
+                if referential::is_running() && role::owns(user, relation) {
+                    if referential::reaches_all() {
+                        continue;
+                    }
+                    return Err(within_referential(relation, user));
+                }
+                if blind && merges && slot::current().is_some() {
+                    return Err(blind_merge(relation));
+                }
                 if let Some(warning) = fenced(relation, fence, user)? {
                     verdict = Verdict::Warn(warning);
                 }
@@ -80,7 +105,7 @@ fn fenced(table: Oid, fence: Fence, user: Oid) -> Outcome<Option<Report>> {
     }
     match gucs::strict() {
         Strict::on => Err(no_tenant(table)),
-        Strict::log => Ok(Some(no_tenant(table))),
+        Strict::log => Ok((!transaction::is_parallel_worker()).then(|| no_tenant(table))),
         Strict::off => Ok(None),
     }
 }
@@ -110,6 +135,22 @@ fn bypassed(table: Oid, user: Oid) -> Report {
     Report::new(Refusal::PolicyBypassed, format!("row-level security of table {name} would be bypassed"))
         .detail(format!("The statement reaches it with the rights of role \"{user}\", to whom policies do not apply."))
         .hint("Use a role without SUPERUSER and BYPASSRLS: for a view, security_invoker = true; for a function, another owner.")
+}
+
+fn within_referential(table: Oid, user: Oid) -> Report {
+    let (name, user) = (relation::name(table), role::name(user));
+    Report::new(Refusal::PolicyBypassed, format!("row-level security of table {name} would be bypassed"))
+        .detail(format!(
+            "The statement runs within a foreign key's action, where policies do not apply to \"{user}\", who owns it."
+        ))
+        .hint("Make the trigger an AFTER trigger: it fires when the action is through, and policies apply.")
+}
+
+fn blind_merge(table: Oid) -> Report {
+    let name = relation::name(table);
+    Report::new(Refusal::PolicyBypassed, format!("row-level security of table {name} would be bypassed"))
+        .detail("A MERGE that reads no column of its target visits every tenant's rows: its conditions run for each.")
+        .hint("Join on a column of the table: merge into ... t using ... s on t.id = s.id ...")
 }
 
 fn no_such_value(table: Oid, fence: Fence) -> Report {

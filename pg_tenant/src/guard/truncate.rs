@@ -2,7 +2,7 @@
 
 use crate::context::slot;
 use crate::error::{Outcome, Report};
-use crate::guard::strict;
+use crate::guard::strict::{self, Verdict};
 use crate::gucs::{self, Strict};
 use crate::pg::{relation, role};
 use crate::policy::protection::{self, Protection};
@@ -10,13 +10,19 @@ use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 
 /// Judges the truncation of one table.
-pub fn judge(table: Oid) -> Outcome<()> {
-    let free = slot::current().is_none() && (strict::is_exempt(role::current_user()) || gucs::strict() != Strict::on);
-    if free || matches!(protection::of(table), Protection::None) {
-        return Ok(());
+pub fn judge(table: Oid) -> Outcome<Verdict> {
+    let none = slot::current().is_none();
+    let exempt = none && strict::is_exempt(role::current_user());
+    if exempt || matches!(protection::of(table), Protection::None) {
+        return Ok(Verdict::Pass);
     }
     let name = relation::name(table);
-    Err(Report::new(Refusal::TruncateRefused, format!("cannot truncate protected table {name}"))
+    let refusal = Report::new(Refusal::TruncateRefused, format!("cannot truncate protected table {name}"))
         .detail("TRUNCATE removes the rows of every tenant; policies do not apply to it.")
-        .hint("Delete the tenant's own rows with DELETE. A superuser with no tenant entered may truncate."))
+        .hint("Delete the tenant's own rows with DELETE. A superuser with no tenant entered may truncate.");
+    match gucs::strict() {
+        Strict::log if none => Ok(Verdict::Warn(refusal)),
+        Strict::off if none => Ok(Verdict::Pass),
+        _ => Err(refusal),
+    }
 }

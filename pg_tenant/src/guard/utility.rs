@@ -5,6 +5,7 @@ use crate::error::{Outcome, Report};
 use crate::guard::{dropped, residue};
 use crate::gucs;
 use crate::pg::command::{Change, Command};
+use crate::pg::extension;
 use crate::pg::policy;
 use crate::pg::relation;
 use crate::policy::protection::{self, Protection};
@@ -22,8 +23,16 @@ pub enum Then {
     Nothing,
 }
 
-/// Judges a command before it runs.
+/// Judges a command before it runs. In a database without the extension only the settings, which are the cluster's, are
+/// guarded.
 pub fn judge(command: Command) -> Outcome<Then> {
+    match decide(command) {
+        Err(report) if report.refusal != Refusal::SettingRefused && !extension::is_installed() => Ok(Then::Check),
+        judged => judged,
+    }
+}
+
+fn decide(command: Command) -> Outcome<Then> {
     match command {
         Command::DiscardAll => return Ok(Then::Forget),
         Command::Transaction => return Ok(Then::Nothing),
@@ -125,7 +134,7 @@ fn lock(tables: &[Oid]) -> Outcome<()> {
     let name = relation::name(table);
     Err(Report::new(Refusal::LockRefused, format!("cannot lock table {name} in a tenant's transaction"))
         .detail("A table lock holds up every other tenant.")
-        .hint("Lock rows with select … for update."))
+        .hint("Lock rows with select ... for update."))
 }
 
 fn outlives(what: &str, kind: residue::Kind) -> Outcome<()> {

@@ -25,7 +25,22 @@ impl Row {
 }
 
 /// Scans a catalog by an index on oid columns, calling `each` with every row whose columns have these values.
-pub fn scan(catalog: Oid, index: Oid, keys: &[(AttrNumber, Oid)], mut each: impl FnMut(Row)) {
+pub fn scan(catalog: Oid, index: Oid, keys: &[(AttrNumber, Oid)], each: impl FnMut(Row)) {
+    scan_under(std::ptr::null_mut(), catalog, index, keys, each);
+}
+
+/// As [`scan`]; sees what the command that is running has written, too.
+pub fn scan_now(catalog: Oid, index: Oid, keys: &[(AttrNumber, Oid)], each: impl FnMut(Row)) {
+    scan_under(&raw mut pg_sys::SnapshotSelfData, catalog, index, keys, each);
+}
+
+fn scan_under(
+    snapshot: pg_sys::Snapshot,
+    catalog: Oid,
+    index: Oid,
+    keys: &[(AttrNumber, Oid)],
+    mut each: impl FnMut(Row),
+) {
     // SAFETY: table_open/close and begin/endscan are paired; an error in between is PostgreSQL's and its resource
     // owner releases both. Tuples are valid until the next systable_getnext, and `each` keeps none.
     unsafe {
@@ -36,7 +51,7 @@ pub fn scan(catalog: Oid, index: Oid, keys: &[(AttrNumber, Oid)], mut each: impl
             pg_sys::ScanKeyInit(scan_key, column, equal, Oid::from(pg_sys::F_OIDEQ), value.into());
         }
         let (count, first) = (keys.len() as i32, scan_keys.as_mut_ptr());
-        let scan = pg_sys::systable_beginscan(relation, index, true, std::ptr::null_mut(), count, first);
+        let scan = pg_sys::systable_beginscan(relation, index, true, snapshot, count, first);
         loop {
             let tuple = pg_sys::systable_getnext(scan);
             if tuple.is_null() {

@@ -15,7 +15,7 @@ pub enum Command {
     DefineOn { table: Oid, what: &'static str },
     /// CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW. The tables that it reads are known for the last only.
     CreateTableAs { materialized_view: bool, temporary: bool, reads: Vec<Oid> },
-    /// LOCK TABLE.
+    /// LOCK TABLE in a mode that holds up who only reads or writes rows.
     Lock { tables: Vec<Oid> },
     /// DECLARE … WITH HOLD.
     HoldCursor,
@@ -84,7 +84,11 @@ pub unsafe fn read(node: *mut Node) -> Command {
                 explained(if (*query).type_ == NodeTag::T_Query { query.cast() } else { std::ptr::null_mut() })
             }
             NodeTag::T_LockStmt => {
-                let relations = (*node.cast::<pg_sys::LockStmt>()).relations;
+                let statement = &*node.cast::<pg_sys::LockStmt>();
+                if statement.mode <= pg_sys::RowExclusiveLock as i32 {
+                    return Command::Other;
+                }
+                let relations = statement.relations;
                 Command::Lock { tables: nodes(relations).map(|node| oid(node.cast())).collect() }
             }
             NodeTag::T_DeclareCursorStmt => {
@@ -172,7 +176,9 @@ unsafe fn create_table_as(statement: &pg_sys::CreateTableAsStmt) -> Command {
     // SAFETY: parse analysis has made query a Query, or left an ExecuteStmt.
     unsafe {
         let materialized_view = statement.objtype == ObjectType::OBJECT_MATVIEW;
-        let temporary = (*(*statement.into).rel).relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP;
+        let target = &*(*statement.into).rel;
+        let temporary =
+            target.relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP || owned(target.schemaname) == "pg_temp";
         let analyzed = (*statement.query).type_ == NodeTag::T_Query;
         let reads = if materialized_view && analyzed { tables_read(statement.query) } else { Vec::new() };
         Command::CreateTableAs { materialized_view, temporary, reads }

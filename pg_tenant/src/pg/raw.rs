@@ -25,6 +25,14 @@ unsafe extern "C-unwind" {
         dest: *mut pg_sys::DestReceiver,
         qc: *mut pg_sys::QueryCompletion,
     );
+    // Bare, since readers call it where an expression is evaluated.
+    pub fn MemoryContextAlloc(context: pg_sys::MemoryContext, size: usize) -> *mut std::ffi::c_void;
+    pub fn standard_planner(
+        query: *mut pg_sys::Query,
+        text: *const c_char,
+        cursor_options: c_int,
+        params: pg_sys::ParamListInfo,
+    ) -> *mut pg_sys::PlannedStmt;
     pub fn standard_ExecutorStart(query: *mut pg_sys::QueryDesc, flags: c_int);
     #[cfg(not(feature = "pg18"))]
     pub fn standard_ExecutorRun(
@@ -40,10 +48,13 @@ unsafe extern "C-unwind" {
     pub safe fn GetUserId() -> pg_sys::Oid;
     pub safe fn GetSessionUserId() -> pg_sys::Oid;
     pub safe fn InNoForceRLSOperation() -> bool;
+    pub fn GetUserIdAndSecContext(user: *mut pg_sys::Oid, context: *mut c_int);
+    pub fn SetUserIdAndSecContext(user: pg_sys::Oid, context: c_int);
     pub safe fn NewGUCNestLevel() -> c_int;
     pub fn AtEOXact_GUC(is_commit: bool, nest_level: c_int);
     // utils/timeout.h, which the bindings do not carry. The id is that of 15 to 18.
     pub fn get_timeout_active(id: c_int) -> bool;
+    pub fn get_timeout_finish_time(id: c_int) -> pg_sys::TimestampTz;
     pub fn enable_timeout_after(id: c_int, milliseconds: c_int);
     // commands/sequence.h, which the bindings do not carry.
     pub safe fn ResetSequenceCaches();

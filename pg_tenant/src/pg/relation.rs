@@ -10,6 +10,7 @@ pub struct Class {
     pub row_security: bool,
     pub forced: bool,
     pub has_children: bool,
+    pub temporary: bool,
 }
 
 /// The relation's row of `pg_class`, or none where it does not exist (any more).
@@ -26,6 +27,7 @@ pub fn class(relation: Oid) -> Option<Class> {
             row_security: form.relrowsecurity,
             forced: form.relforcerowsecurity,
             has_children: form.relhassubclass,
+            temporary: form.relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP,
         };
         pg_sys::ReleaseSysCache(tuple);
         Some(class)
@@ -35,6 +37,11 @@ pub fn class(relation: Oid) -> Option<Class> {
 impl Class {
     pub fn is_view(self) -> bool {
         self.kind == pg_sys::RELKIND_VIEW
+    }
+
+    /// What can stand in a hierarchy of tables: with a foreign table, which cannot carry a policy.
+    pub fn has_rows_of_tables(self) -> bool {
+        self.is_table() || self.kind == pg_sys::RELKIND_FOREIGN_TABLE
     }
 
     /// An ordinary or a partitioned table: what can carry a policy.

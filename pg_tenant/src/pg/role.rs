@@ -42,6 +42,20 @@ pub fn row_security_is_off() -> bool {
     unsafe { !pg_sys::row_security }
 }
 
+/// Whether the role owns the relation, or is a member of the role that does.
+pub fn owns(role: Oid, relation: Oid) -> bool {
+    // SAFETY: syscache lookups.
+    #[cfg(feature = "pg15")]
+    unsafe {
+        pg_sys::pg_class_ownercheck(relation, role)
+    }
+    // SAFETY: as above.
+    #[cfg(not(feature = "pg15"))]
+    unsafe {
+        pg_sys::object_ownercheck(pg_sys::RelationRelationId, relation, role)
+    }
+}
+
 /// The role's name, for messages.
 pub fn name(role: Oid) -> String {
     // SAFETY: with noerr the function returns null where there is no such role.

@@ -45,11 +45,16 @@ pub fn ruled() -> Ruled {
     }
 }
 
-/// Arms the statement timeout for the statement that is running, where none is armed yet.
+/// Arms the statement timeout for the statement that is running, where none is armed that ends it earlier.
 pub fn arm_statement_timeout(milliseconds: i32) {
-    // SAFETY: the timeout's handler was registered by PostgreSQL at the start of the session.
+    if milliseconds <= 0 {
+        return;
+    }
+    // SAFETY: the timeout's handler was registered by PostgreSQL at the start of the session; the rest reads clocks.
     unsafe {
-        if milliseconds > 0 && !raw::get_timeout_active(raw::STATEMENT_TIMEOUT) {
+        let latest = pg_sys::GetCurrentTimestamp() + i64::from(milliseconds) * 1000;
+        let armed = raw::get_timeout_active(raw::STATEMENT_TIMEOUT);
+        if !armed || raw::get_timeout_finish_time(raw::STATEMENT_TIMEOUT) > latest {
             raw::enable_timeout_after(raw::STATEMENT_TIMEOUT, milliseconds);
         }
     }

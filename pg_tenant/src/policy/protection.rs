@@ -99,7 +99,7 @@ fn find(table: Oid) -> Protection {
     // No borrow is held here: catalog reads deliver invalidations.
     let before = EPOCH.get();
     let Some(class) = relation::class(table) else { return Protection::None };
-    let (verdict, in_hierarchy) = if !class.is_table() {
+    let (verdict, in_hierarchy) = if !class.has_rows_of_tables() {
         (Protection::None, false)
     } else if let Some(fence) = policy::fence(table) {
         let verdict = match (class.row_security, class.forced) {

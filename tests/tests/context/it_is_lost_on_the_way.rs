@@ -59,7 +59,8 @@ fn force_workers() -> String {
     let force = if Install::current().major == 15 { "force_parallel_mode" } else { "debug_parallel_query" };
     format!(
         "set {force} = on; set parallel_setup_cost = 0; set parallel_tuple_cost = 0;
-         set min_parallel_table_scan_size = 0; set max_parallel_workers_per_gather = 2"
+         set min_parallel_table_scan_size = 0; set max_parallel_workers_per_gather = 2;
+         set parallel_leader_participation = off"
     )
 }
 

@@ -134,3 +134,28 @@ async fn when_the_backend_is_reused_after_an_error_in_commit() {
     .await;
     nothing_is_left(&app, "an error at commit").await;
 }
+
+/// PostgreSQL hands the arguments of CALL on as they are, and the procedure may end the transaction they are from.
+#[tokio::test]
+async fn in_the_argument_of_a_procedure() {
+    let db = shop("argument").await;
+    db.owner()
+        .await
+        .run(
+            "create table kept (at text, id text, key uuid);
+             create procedure keep(entered text, id text, key uuid) language plpgsql as $$
+             begin
+                insert into kept values ('before', id, key);
+                commit;
+                insert into kept values (hashtext(id), id, key);
+                perform tenant.enter((select slug from (values ('argument-b')) v (slug)));
+                insert into kept values ('after', id, key);
+             end $$",
+        )
+        .await;
+    db.admin().await.run("select tenant.create('argument-b')").await;
+    let app = db.app().await;
+    app.run(&format!("call keep(tenant.enter('{A}'), tenant.current_id(), tenant.current_uuid())")).await;
+    let same = "select count(*) from kept where id = $$A$$ and key = $$A$$ and (at in ('before', 'after') or at = hashtext(id)::text)";
+    assert_eq!(app.value(&same.replace("$$A$$", &format!("'{A}'"))).await.as_deref(), Some("3"));
+}

@@ -180,3 +180,30 @@ async fn maintenance_is_impossible() {
             .await;
     }
 }
+
+/// ALTER POLICY waits for its lock, and the name of its table changes hands meanwhile.
+#[tokio::test]
+async fn under_a_name_that_changed_hands() {
+    let db = shop("renamed_race").await;
+    let (owner, other) = (db.owner().await, db.owner().await);
+    owner
+        .run(
+            "create table dummy (tenant_id uuid); alter table dummy enable row level security;
+             create policy tenant_isolation on dummy as restrictive using (true)",
+        )
+        .await;
+    owner.run("begin; alter table dummy rename to dummy_; alter table orders rename to dummy").await;
+    let altering = tokio::spawn(async move {
+        other.expect_error("TN030", "alter policy tenant_isolation on dummy using (true) with check (true)").await
+    });
+    let boss = db.superuser().await;
+    let waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like 'alter policy%'
+        and datname = current_database()";
+    while boss.value(waits).await.as_deref() != Some("1") {
+        assert!(!altering.is_finished(), "ALTER POLICY did not wait");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    owner.run("commit").await;
+    altering.await.expect("refused");
+    db.app().await.expect_error("TN001", "select * from dummy").await;
+}

@@ -6,6 +6,7 @@ mod behind_our_back;
 mod copy_unprotected;
 mod ddl_in_tenant;
 mod fence_removed;
+mod foreign_key_runs_code;
 mod outlives_the_transaction;
 mod setting_given_away;
 mod truncate_takes_all;

@@ -45,6 +45,33 @@ async fn a_prepared_transaction_waits_for_another_session() {
 }
 
 #[tokio::test]
+async fn a_held_cursor_is_filled_with_the_rows_of_who_is_entered_after_it() {
+    let db = shop("held_before").await;
+    let app = db.app().await;
+    db.owner()
+        .await
+        .run(
+            "create function late() returns setof text language plpgsql as $$ begin return query select note from orders; end $$;
+             create function late_stock() returns setof text language plpgsql as $$
+                begin return query select note from stock_orders; end $$",
+        )
+        .await;
+    // The hole: what the cursor calls runs at COMMIT.
+    app.run(&format!(
+        "begin; declare c cursor with hold for select late_stock(); set local app.tenant = '{A}'; commit"
+    ))
+    .await;
+    assert_eq!(app.rows(&format!("begin; set local app.tenant = '{B}'; fetch all from c; commit")).await.len(), 3);
+    app.run("close all").await;
+
+    app.run("begin; declare c cursor with hold for select late()").await;
+    let refused = app.expect_error("TN036", &format!("select tenant.enter('{A}')")).await; // TN036
+    assert!(refused.hint().is_some_and(|hint| hint.contains("WITH HOLD")), "{refused:?}");
+    app.run("rollback; begin; declare c cursor with hold for select 1; commit").await;
+    app.inside(A, "select * from orders").await; // one that is filled has nobody's rows
+}
+
+#[tokio::test]
 async fn a_lock_holds_up_every_tenant() {
     let db = shop("lock").await;
     let app = db.app().await;
@@ -61,6 +88,7 @@ async fn a_lock_holds_up_every_tenant() {
     app.refused_inside("TN033", A, "do $$ begin lock table orders; end $$").await;
     // The neighbours.
     app.inside(A, "lock table stock_orders; select * from orders for update").await;
+    app.inside(A, "lock table orders in access share mode; lock orders in row exclusive mode").await; // pg_dump does
     db.owner().await.run("begin; lock table orders; rollback").await;
 }
 
@@ -70,4 +98,30 @@ async fn a_lock_goes_through_a_view() {
     let owner = db.owner().await;
     owner.run("create view v as select * from orders").await;
     db.app().await.refused_inside("TN033", A, "lock table v").await;
+}
+
+#[tokio::test]
+async fn a_temporary_table_with_a_tenant_policy_stays_for_the_next_session() {
+    let db = shop("temp_fence").await;
+    db.admin().await.run(&format!("select tenant.bind_role('{}', '{A}')", db.roles.app)).await;
+    let bound = db.app().await;
+    let table = "create temp table t (tenant_id text); create policy p on t as restrictive using (tenant_id = tenant.current_id())";
+    bound.run(table).await;
+    bound.run("discard all").await;
+    bound
+        .run(
+            &format!("begin; {} on commit drop; commit", table.replace("; create policy", ""))
+                .replace(" p on t as restrictive using (tenant_id = tenant.current_id())", ""),
+        )
+        .await;
+    bound.run(table).await;
+    let temporary = "select count(*) from pg_class where relname = 't' and relpersistence = 't'";
+    let boss = db.superuser().await;
+    assert_eq!(boss.value(temporary).await.as_deref(), Some("1"));
+    drop(bound);
+    let sessions = format!("select count(*) from pg_stat_activity where usename = '{}'", db.roles.app);
+    while boss.value(&sessions).await.as_deref() != Some("0") {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(boss.value(temporary).await.as_deref(), Some("0"), "it goes with its session");
 }

@@ -59,3 +59,15 @@ async fn a_partition_is_truncated_alone() {
         owner.expect_error("TN031", &format!("truncate {table}")).await;
     }
 }
+
+#[tokio::test]
+async fn nobody_hears_of_it_while_rolling_out() {
+    let db = shop("truncate_log").await;
+    let boss = db.superuser().await;
+    boss.run(&format!("grant truncate on orders to {0}; alter role {0} set pg_tenant.strict = log", db.roles.app))
+        .await;
+    let app = db.app().await;
+    app.run("begin; truncate orders; rollback").await;
+    assert!(app.notices().iter().any(|notice| notice.code().code() == "TN031"), "{:?}", app.notices());
+    app.refused_inside("TN031", A, "truncate orders").await;
+}

@@ -28,7 +28,7 @@ async fn a_hint_of_protect_does_not_help() {
     let (protect, share) =
         (&said[said.find("tenant.protect").expect("protect")..], &said[said.find("tenant.share").expect("share")..]);
     let filled =
-        |call: &str, word: &str| format!("select {};", call[..=call.find(')').expect("a call")].replace('…', word));
+        |call: &str, word: &str| format!("select {};", call[..=call.find(')').expect("a call")].replace("...", word));
     owner.run(&filled(share, "the same for everyone")).await;
     owner.run(&filled(protect, "firm")).await;
     // TN025: unprotect first.
@@ -38,13 +38,13 @@ async fn a_hint_of_protect_does_not_help() {
     owner.run("drop table orders").await;
     // TN024: give each row its tenant.
     owner.run(&(table("orders") + "update orders set tenant_id = null where id = 1")).await;
-    owner.run(&command(&hint(&owner, "TN024", PROTECT).await).replace('…', &format!("'{A}'"))).await;
+    owner.run(&command(&hint(&owner, "TN024", PROTECT).await).replace("...", &format!("'{A}'"))).await;
     owner.run(&(PROTECT.to_owned() + "; drop table orders")).await;
     // TN026: rename or drop the policy.
     for take in [0, 1] {
         owner.run(&(table("orders") + "create policy tenant_isolation on orders using (true)")).await;
         let said = hint(&owner, "TN026", PROTECT).await;
-        let remedy = said.split("; or ").nth(take).expect("two remedies").replace('…', "theirs");
+        let remedy = said.split("; or ").nth(take).expect("two remedies").replace("...", "theirs");
         owner.run(&(remedy + ";" + PROTECT + "; drop table orders")).await;
     }
     // TN027: share the materialized view.
@@ -78,7 +78,7 @@ async fn a_hint_breaks_on_a_name_that_needs_quotes() {
     owner.run(&table(odd)).await;
     owner.run(&format!("update {odd} set tenant_id = null where id = 1")).await;
     let protect = "select tenant.protect('\"Or''ders; --\"')";
-    owner.run(&command(&hint(&owner, "TN024", protect).await).replace('…', &format!("'{A}'"))).await;
+    owner.run(&command(&hint(&owner, "TN024", protect).await).replace("...", &format!("'{A}'"))).await;
     owner.run(protect).await;
     owner
         .run(

@@ -110,3 +110,34 @@ async fn one_partition_is_protected_alone() {
     owner.run("select tenant.protect('orders_low')").await; // part of a protected whole: nothing to do
     owner.expect_error("TN030", "select tenant.unprotect('orders_low', 'alone')").await;
 }
+
+#[tokio::test]
+async fn a_foreign_partition_is_open() {
+    let (db, owner) = stage("foreign_part").await;
+    owner.run("create table orders (tenant_id uuid, id int, note text) partition by range (id)").await;
+    let boss = db.superuser().await;
+    boss.run(&format!(
+        "create extension postgres_fdw;
+         create server here foreign data wrapper postgres_fdw options (host '{}', port '{}', dbname '{}');
+         create user mapping for public server here options (user 'postgres', password_required 'false');
+         create table far (tenant_id uuid, id int, note text);
+         insert into far values ('{A}', 101, 'of a'), ('{B}', 102, 'of b');
+         grant usage on foreign server here to {}",
+        db.cluster().socket_dir().display(),
+        db.cluster().port(),
+        db.name,
+        db.roles.owner
+    ))
+    .await;
+    let attach = "create foreign table orders_far partition of orders for values from (100) to (200)
+        server here options (schema_name 'public', table_name 'far')";
+    owner.run(attach).await;
+    let app = db.app().await;
+    assert_eq!(app.value("select count(*) from orders_far").await.as_deref(), Some("2"), "the hole");
+    owner.expect_error("TN020", "select tenant.protect('orders')").await; // TN020
+    owner.run("drop foreign table orders_far; select tenant.protect('orders')").await;
+    owner.run(attach).await;
+    app.refused_inside("TN012", A, "select * from orders_far").await;
+    app.expect_error("TN012", "select * from orders_far").await;
+    assert_eq!(app.inside_value(A, "select string_agg(note, ' ') from orders").await.as_deref(), Some("of a"));
+}

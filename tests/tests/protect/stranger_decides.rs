@@ -46,42 +46,32 @@ async fn the_parts_are_called_one_by_one() {
     // These run with the caller's rights and with the guards on: they do what the caller could do anyway.
     owner.expect_error("42501", "select tenant.remove_protection('orders', 'x')").await;
     owner.expect_error("42501", "select tenant.apply_protection('orders', 'id')").await;
-    owner.expect_error("TN030", "select tenant.unfence('orders', '{}')").await;
+    owner.expect_error("TN030", "select tenant.unfence('orders')").await;
     db.admin().await.expect_error("42501", "select tenant.fence('orders', 'id', 'true')").await;
     owner.expect_error("42501", "set pg_tenant.guards = off").await;
     owner.expect_error("42501", "select set_config('pg_tenant.guards', 'off', false)").await;
 }
 
+/// The comment of the tenant policy keeps the default that unprotect gives back, and the owner may write any.
 #[tokio::test]
-async fn the_journal_runs_what_an_administrator_wrote_in_it() {
-    let (db, owner) = stage("journal").await;
+async fn a_superuser_runs_what_the_owner_wrote() {
+    let (db, owner) = stage("comment").await;
     owner.run(&table("orders")).await;
-    let plant = |default: &str| {
-        format!(
-            "insert into tenant.journal (action, object, detail) values ('protect', 'public.orders',
-                jsonb_build_object('before', jsonb_build_object('public.orders', jsonb_build_object('default', $${default}$$))))"
-        )
-    };
-    let admin = db.admin().await;
     let boss = db.superuser().await;
-    let is_superuser = format!("select rolsuper::text from pg_roles where rolname = '{}'", db.roles.admin);
-    for default in [
-        format!("null; alter role {} superuser", db.roles.admin),
-        format!("null) ; alter role {} superuser; select (1", db.roles.admin),
-        format!("null, owner to {}", db.roles.admin),
-    ] {
-        // Written by an administrator, or by the owner: neither makes a superuser do it.
-        for writer in [&admin, &owner] {
-            writer.run(&plant(&default)).await; // before protect writes what it finds: the first one counts
-            owner.run("select tenant.protect('orders')").await;
-            boss.run("select tenant.unprotect('orders', 'a superuser tidies up')").await;
-            assert_eq!(boss.value(&is_superuser).await.as_deref(), Some("false"), "{default}");
-            let theirs = format!(
-                "select pg_has_role('{}', relowner, 'usage')::text from pg_class where oid = 'orders'::regclass",
-                db.roles.admin
-            );
-            assert_eq!(boss.value(&theirs).await.as_deref(), Some("false"), "{default}");
-        }
+    let is_superuser = format!("select rolsuper::text from pg_roles where rolname = '{}'", db.roles.owner);
+    for default in
+        [format!("null; alter role {} superuser", db.roles.owner), format!("null, owner to {}", db.roles.admin)]
+    {
+        owner.run("select tenant.protect('orders')").await;
+        let before = format!(r#"Before: {{"default": "{default}"}}"#);
+        owner.run(&format!("comment on policy tenant_isolation on orders is '{before}'")).await;
+        boss.run("select tenant.unprotect('orders', 'a superuser tidies up')").await;
+        assert_eq!(boss.value(&is_superuser).await.as_deref(), Some("false"), "{default}");
+        let theirs = "select relowner::regrole::text from pg_class where oid = 'orders'::regclass";
+        assert_eq!(boss.value(theirs).await, Some(db.roles.owner.clone()), "{default}");
     }
     assert!(boss.notices().iter().any(|notice| notice.message().contains("does not get its default back")));
+    // What is no JSON is nothing.
+    owner.run("select tenant.protect('orders'); comment on policy tenant_isolation on orders is 'Before: {x}'").await;
+    owner.run("select tenant.unprotect('orders', 'leaving')").await;
 }

@@ -15,11 +15,15 @@ async fn what_the_table_had_is_lost() {
              create index on guarded (tenant_id);
              alter table guarded enable row level security;
              create policy own on guarded to {0} using (id > 0);
-             create policy narrow on guarded as restrictive using (id < 10);",
+             create policy narrow on guarded as restrictive using (id < 10);
+             create table named (tenant_id int not null default (17 % 5), id int);
+             create index on named (tenant_id);
+             alter table named enable row level security, force row level security;
+             create policy tenant_access on named using (id > 0);",
             db.roles.app
         ))
         .await;
-    for table in ["plain", "defaulted", "guarded"] {
+    for table in ["plain", "defaulted", "guarded", "named"] {
         let before = catalog(&owner, table).await;
         owner.run(&format!("select tenant.protect('{table}')")).await;
         assert_ne!(catalog(&owner, table).await, before, "{table}");
@@ -117,4 +121,32 @@ async fn a_shared_table_is_an_accident() {
         .await,
         "share share share unshare"
     );
+}
+
+#[tokio::test]
+async fn a_table_gets_what_another_of_its_name_had() {
+    let (_db, owner) = stage("same_name").await;
+    let had = format!(
+        "create table orders (tenant_id uuid not null default '{A}', id int); create index on orders (tenant_id);
+         alter table orders force row level security;"
+    );
+    owner.run(&(had + "select tenant.protect('orders'); drop table orders")).await;
+    owner.run("create table orders (tenant_id uuid not null, id int); create index on orders (tenant_id)").await;
+    let before = catalog(&owner, "orders").await;
+    owner.run("select tenant.protect('orders'); select tenant.unprotect('orders', 'leaving')").await;
+    assert_eq!(catalog(&owner, "orders").await, before);
+    // And one that was renamed gets its own.
+    owner.run("alter table orders force row level security, alter tenant_id set default gen_random_uuid()").await;
+    let before = catalog(&owner, "orders").await;
+    owner.run("select tenant.protect('orders'); alter table orders rename to renamed").await;
+    owner.run("select tenant.unprotect('renamed', 'leaving'); alter table renamed rename to orders").await;
+    assert_eq!(catalog(&owner, "orders").await, before);
+}
+
+#[tokio::test]
+async fn a_dropped_table_stays_shared() {
+    let (_db, owner) = stage("shared_gone").await;
+    owner.run(&(table("countries") + "select tenant.share('countries', 'lookup'); drop table countries")).await;
+    owner.run("select tenant.protect_schema('public')").await;
+    assert_eq!(text(&owner, "select count(*) from tenant.shared").await, "0");
 }

@@ -57,6 +57,23 @@ async fn by_a_statement_that_runs_too_long() {
     app.run("rollback to s").await;
     app.expect_error("57014", "select pg_sleep(60)").await;
     app.run("rollback").await;
+    // The statement that enters is one of the tenant's as well; a limit of the session does not push it out.
+    let sleeps = format!("do $$ begin perform tenant.enter('{A}'); perform pg_sleep(60); end $$");
+    app.expect_error("57014", &sleeps).await;
+    app.run("set statement_timeout = '1h'").await;
+    app.expect_error("57014", &sleeps).await;
+}
+
+#[tokio::test]
+async fn by_a_bound_role_that_runs_too_long() {
+    let db = shop("long_bound").await;
+    let admin = db.admin().await;
+    admin.run(&format!("select tenant.set_limits('{A}', statement_timeout => '50 ms')")).await;
+    admin.run(&format!("select tenant.bind_role('{}', '{A}')", db.roles.app)).await;
+    let bound = db.app().await;
+    bound.expect_error("57014", "select pg_sleep(60)").await;
+    bound.run("set statement_timeout = '1h'").await;
+    bound.expect_error("57014", "select pg_sleep(60)").await;
 }
 
 #[tokio::test]

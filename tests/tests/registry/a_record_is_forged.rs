@@ -78,3 +78,20 @@ async fn under_another_role() {
     let who = session.rows("select role, session_role from tenant.journal where action = 'suspend'").await;
     assert_eq!(who, [[Some(db.roles.admin.clone()), Some(db.roles.bystander.clone())]]);
 }
+
+#[tokio::test]
+async fn by_a_number_that_has_no_key() {
+    let db = pg_tenant_tests::database("snowflakes").await;
+    let admin = db.admin().await;
+    for (id, key) in [
+        ("9223372036854775807", Some("9223372036854775807")),
+        ("1234567890123456789", Some("1234567890123456789")),
+        ("9223372036854775808", None),
+        ("0", Some("0")),
+    ] {
+        admin.run(&format!("select tenant.create('{id}')")).await;
+        let stored = admin.value(&format!("select bigint_id from tenant.tenants where id = '{id}'")).await;
+        assert_eq!(stored.as_deref(), key);
+        assert_eq!(db.app().await.inside_value(id, "select tenant.current_bigint()").await.as_deref(), key);
+    }
+}

@@ -58,7 +58,15 @@ async fn a_bound_role_cannot_work_elsewhere() {
     db.superuser().await.run(&format!("create role {bound} login in role tenant_user")).await;
     db.admin().await.run(&format!("select tenant.bind_role('{bound}', '{A}')")).await;
     other.owner().await.run(&format!("create table t (n int); grant select on t to {bound}")).await;
-    other.connect(&bound).await.run("select * from t").await;
+    other.superuser().await.run(&format!("grant create on schema public to {bound}; grant all on t to {bound}")).await;
+    other
+        .connect(&bound)
+        .await
+        .run(
+            "select * from t; create table copy as select * from t; create view v as select * from t;
+             begin; lock table v; declare c cursor with hold for select * from t; commit; fetch c",
+        )
+        .await;
 }
 
 #[tokio::test]

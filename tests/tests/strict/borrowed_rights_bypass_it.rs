@@ -2,7 +2,7 @@
 //! tenant was entered.
 
 use pg_tenant_tests::Database;
-use pg_tenant_tests::shop::{A, shop};
+use pg_tenant_tests::shop::{A, B, shop};
 
 /// Views and functions in the schema public, made by this session for everybody; named with a suffix.
 fn objects(suffix: &str) -> String {
@@ -131,4 +131,42 @@ async fn by_turning_strict_off() {
         }
         session.expect_error("42602", "set pg_tenant.misspelt = on").await;
     }
+}
+
+/// PostgreSQL evaluates the conditions of a MERGE before the policies, where the statement reads no column of its target.
+#[tokio::test]
+async fn in_the_condition_of_a_merge() {
+    let db = shop("merge").await;
+    db.owner()
+        .await
+        .run("create sequence visits; grant all on visits to public; grant all on stock_orders to public")
+        .await;
+    let app = db.app().await;
+    let blind = |table: &str, action: &str| {
+        format!("merge into {table} using (values (1)) v on true when matched and nextval('visits') < 0 then {action}")
+    };
+    app.run(&format!("begin; set local app.tenant = '{A}'; {}; commit", blind("stock_orders", "delete"))).await;
+    assert_eq!(app.value("select last_value from visits").await.as_deref(), Some("5"), "the hole: every tenant's rows");
+
+    for action in ["delete", "update set note = 'x'"] {
+        let refused = app.refused_inside("TN011", A, &blind("orders", action)).await; // TN011
+        assert!(refused.hint().is_some_and(|hint| hint.contains("Join on a column")), "{refused:?}");
+    }
+    if pg_tenant_tests::Install::current().major >= 17 {
+        let within = format!("with m as ({} returning 1) select * from m", blind("orders", "delete"));
+        app.refused_inside("TN011", A, &within).await;
+    }
+    assert_eq!(app.value("select last_value from visits").await.as_deref(), Some("5"));
+    // The neighbours.
+    let joined = "merge into orders o using (values (1), (4)) v (id) on o.id = v.id
+        when matched and nextval('visits') > 0 then update set note = 'x'";
+    app.inside(A, joined).await;
+    assert_eq!(app.value("select last_value from visits").await.as_deref(), Some("6"), "its own row only");
+    app.inside(
+        A,
+        "merge into orders using (values (50)) v (id) on false when not matched then insert (id) values (v.id)",
+    )
+    .await;
+    app.inside(A, "update orders set note = 'blind'").await;
+    assert_eq!(app.inside_value(B, "select count(*) from orders where note = 'blind'").await.as_deref(), Some("0"));
 }

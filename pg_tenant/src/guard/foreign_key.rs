@@ -1,0 +1,38 @@
+//! Foreign keys that would run their maker's code with the rights, or in the transactions, of others: PostgreSQL checks a
+//! key as the owner of the table that it refers to, casts and operators included, and fires the triggers of the table
+//! that has it in whoever's transaction changes the other.
+
+use crate::error::{Outcome, Report};
+use crate::gucs;
+use crate::pg::foreign_key::{self, ForeignKey};
+use crate::pg::{registry_row, relation, role};
+use crate::policy::protection;
+use pg_tenant_core::Refusal;
+use pgrx::pg_sys::Oid;
+
+/// Oids from here on are users'.
+const FIRST_NORMAL_OID: u32 = 16_384;
+
+/// Judges a constraint that was made a moment ago and has not been checked yet.
+pub fn judge(constraint: Oid) -> Outcome<()> {
+    let Some(key) = foreign_key::read(constraint) else { return Ok(()) };
+    if !gucs::guards() {
+        return Ok(());
+    }
+    if registry_row::table() == Some(key.to) && key.types.iter().any(|&of| u32::from(of) >= FIRST_NORMAL_OID) {
+        return Err(refused(&key)
+            .detail("A cast of one of its columns' types would run as the owner of the registry.")
+            .hint("Give the column a type of PostgreSQL's own: text, uuid or bigint."));
+    }
+    if protection::fence(key.to).is_some() && !role::owns(role::current_user(), key.to) {
+        return Err(refused(&key)
+            .detail("Its casts would run as that table's owner, and its triggers in every tenant's transactions.")
+            .hint("The owner of the table referred to makes it."));
+    }
+    Ok(())
+}
+
+fn refused(key: &ForeignKey) -> Report {
+    let (from, to) = (relation::name(key.from), relation::name(key.to));
+    Report::new(Refusal::ForeignKeyRefused, format!("cannot make a foreign key from table {from} to table {to}"))
+}

@@ -1,0 +1,49 @@
+//! Foreign keys, from `pg_constraint`.
+
+use crate::pg::catalog::{self, Row};
+use pgrx::pg_sys::{self, AttrNumber, Oid};
+
+/// The catalog `pg_constraint`.
+pub const CONSTRAINT: Oid = Oid::from_u32(2606);
+const CONSTRAINT_BY_OID: Oid = Oid::from_u32(2667);
+const OID: AttrNumber = 1;
+const CONTYPE: AttrNumber = 4;
+// 18 has put conenforced and conperiod before them.
+#[cfg(not(feature = "pg18"))]
+const CONRELID_CONFRELID_CONKEY: [AttrNumber; 3] = [8, 12, 19];
+#[cfg(feature = "pg18")]
+const CONRELID_CONFRELID_CONKEY: [AttrNumber; 3] = [9, 13, 21];
+
+/// A foreign key.
+pub struct ForeignKey {
+    /// The table that has it.
+    pub from: Oid,
+    /// The table that it refers to.
+    pub to: Oid,
+    /// The types of its columns.
+    pub types: Vec<Oid>,
+}
+
+/// The constraint, if it is a foreign key; also when it was made a moment ago.
+pub fn read(constraint: Oid) -> Option<ForeignKey> {
+    let mut found = None;
+    catalog::scan_now(CONSTRAINT, CONSTRAINT_BY_OID, &[(OID, constraint)], |row| found = foreign_key(row));
+    found
+}
+
+fn foreign_key(row: Row) -> Option<ForeignKey> {
+    let [conrelid, confrelid, conkey] = CONRELID_CONFRELID_CONKEY;
+    if row.get(CONTYPE)?.value() as u8 != b'f' {
+        return None;
+    }
+    let from = row.oid(conrelid);
+    let key = row.get(conkey)?;
+    // SAFETY: conkey is an int2[] of one dimension without nulls, so its data begins where the header ends.
+    let types = unsafe {
+        let array = pg_sys::pg_detoast_datum(key.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+        let dims = array.add(1).cast::<i32>();
+        let columns = std::slice::from_raw_parts(dims.add(2).cast::<i16>(), *dims as usize);
+        columns.iter().map(|&column| pg_sys::get_atttype(from, column)).collect()
+    };
+    Some(ForeignKey { from, to: row.oid(confrelid), types })
+}

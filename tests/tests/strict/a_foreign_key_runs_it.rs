@@ -1,0 +1,118 @@
+//! A statement that starts within a foreign key's action, where PostgreSQL applies no policies to the table's owner: any
+//! tenant can make such an action, on temporary tables of its own.
+
+use pg_tenant_tests::Session;
+use pg_tenant_tests::shop::{A, B, shop, stock_shop};
+
+/// A view and a function of the table's owner, for everybody.
+fn objects(table: &str) -> String {
+    format!(
+        "create view v_{table} as table {table}; grant select on v_{table} to public;
+         create function f_{table}() returns bigint language plpgsql security definer as $$
+            begin return (select count(*) from public.{table}); end $$"
+    )
+}
+
+/// Counts rows in a BEFORE trigger that a cascade between temporary tables fires.
+async fn count_within_a_cascade(session: &Session, count: &str) -> Option<String> {
+    session
+        .run(&format!(
+            "create temp table parent (id int primary key); create temp table seen (n bigint);
+             create temp table child (id int references parent on delete cascade);
+             create function pg_temp.look() returns trigger language plpgsql as $$
+                begin insert into seen {count}; return old; end $$;
+             create trigger look before delete on child for each row execute function pg_temp.look();
+             insert into parent values (1); insert into child values (1)"
+        ))
+        .await;
+    // Alone: the new temporary schema would void every plan at commit.
+    session.run("delete from parent").await;
+    session.value("select n from seen").await
+}
+
+#[tokio::test]
+async fn of_temporary_tables() {
+    let (db, stock_db) = (shop("cascade").await, stock_shop("cascade_stock").await);
+    db.owner().await.run(&objects("orders")).await;
+    stock_db.owner().await.run(&objects("stock_orders")).await;
+    for way in ["select count(*) from v_{t}", "select f_{t}()"] {
+        let stock = stock_db.app().await;
+        stock.run(&format!("set app.tenant = '{A}'")).await;
+        let way_stock = way.replace("{t}", "stock_orders");
+        assert_eq!(stock.value(&way_stock).await.as_deref(), Some("3"), "{way}");
+        assert_eq!(count_within_a_cascade(&stock, &way_stock).await.as_deref(), Some("5"), "the hole: {way}");
+
+        let (app, way) = (db.app().await, way.replace("{t}", "orders"));
+        app.run(&format!("begin; select tenant.enter('{A}')")).await;
+        assert_eq!(count_within_a_cascade(&app, &way).await.as_deref(), Some("3"), "{way}");
+        app.run("rollback").await;
+        // With no tenant nothing passes either.
+        app.run(
+            "create temp table parent (id int primary key);
+             create temp table child (id int references parent on delete cascade);",
+        )
+        .await;
+        app.run(&format!(
+            "create function pg_temp.look() returns trigger language plpgsql as $$
+                begin perform n from ({way}) as q (n); return old; end $$;
+             create trigger look before delete on child for each row execute function pg_temp.look();
+             insert into parent values (1); insert into child values (1)"
+        ))
+        .await;
+        app.expect_error("TN001", "delete from parent").await;
+    }
+}
+
+#[tokio::test]
+async fn and_leaves_a_plan_without_policies() {
+    let (db, stock_db) = (shop("poisoned").await, stock_shop("poisoned_stock").await);
+    db.owner().await.run(&objects("orders")).await;
+    stock_db.owner().await.run(&objects("stock_orders")).await;
+    let stock = stock_db.app().await;
+    stock.run(&format!("set app.tenant = '{A}'")).await;
+    count_within_a_cascade(&stock, "select f_stock_orders()").await;
+    assert_eq!(stock.value("select f_stock_orders()").await.as_deref(), Some("5"), "the hole: the plan is kept");
+
+    let app = db.app().await;
+    app.run(&format!("begin; select tenant.enter('{A}')")).await;
+    count_within_a_cascade(&app, "select f_orders()").await;
+    assert_eq!(app.value("select f_orders()").await.as_deref(), Some("3"));
+    app.run("rollback").await;
+    assert_eq!(app.inside_value(B, "select f_orders()").await.as_deref(), Some("2"));
+}
+
+#[tokio::test]
+async fn of_the_application() {
+    let db = shop("cascade_real").await;
+    let owner = db.protector().await;
+    owner
+        .run(&format!(
+            "create table lines (tenant_id uuid not null, order_id int references orders on delete cascade on update cascade);
+             insert into lines select case when n < 4 then '{A}' else '{B}' end::uuid, n from generate_series(1, 5) n;
+             create table deleted (tenant_id uuid not null, lines_left bigint);
+             create function note() returns trigger language plpgsql as $$
+                begin insert into deleted (lines_left) select count(*) from lines; return old; end $$;
+             create trigger note before delete on lines for each row execute function note();
+             select tenant.protect('lines'); select tenant.protect('deleted'); grant select on deleted to {}",
+            db.roles.app
+        ))
+        .await;
+    let app = db.app().await;
+    app.inside(A, "update orders set id = 30 where id = 3; delete from orders where id = 30").await;
+    assert_eq!(
+        app.inside_value(A, "select string_agg(order_id::text, ' ' order by 1) from lines").await.as_deref(),
+        Some("1 2")
+    );
+    assert_eq!(app.inside_value(A, "select lines_left from deleted").await.as_deref(), Some("3"), "its own lines only");
+    assert_eq!(app.inside(B, "select * from deleted").await.len(), 0);
+    // A superuser at work on all tenants goes on: the trigger sees them all, and must say whose the row is.
+    db.superuser()
+        .await
+        .run(
+            "create or replace function note() returns trigger language plpgsql as $$
+        begin insert into deleted select old.tenant_id, count(*) from lines; return old; end $$;
+        delete from orders where id = 4",
+        )
+        .await;
+    assert_eq!(app.inside_value(B, "select lines_left from deleted").await.as_deref(), Some("4"));
+}
