@@ -144,7 +144,7 @@ unsafe fn touched(entries: *mut List, at: usize) -> Option<Touched> {
             (entry.requiredPerms != 0).then_some(Touched {
                 relation: entry.relid,
                 as_user: entry.checkAsUser,
-                blind: is_blind(entry.requiredPerms.into()),
+                blind: is_blind(entry.requiredPerms),
             })
         }
     }
