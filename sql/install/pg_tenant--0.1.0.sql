@@ -907,3 +907,1059 @@ create view tenant.bound_roles as
     where setting like 'pg_tenant.id=%';
 comment on view tenant.bound_roles is 'The roles that live inside one tenant.';
 grant select on tenant.bound_roles to tenant_admin;
+
+-- sql/schema/20_doctor.sql
+-- The doctor: what it looks at, and what is waived. Each finding is a view of its own, in 21_ to 28_; 29_ joins them.
+--
+-- The views read catalogs only and run nothing that they find there. tenant.doctor() gives them its owner's rights, so
+-- that tenant_admin sees what PostgreSQL shows to superusers only.
+
+create table tenant.waivers (
+    code text collate "C" not null,
+    object text not null,
+    reason text not null,
+    until timestamptz not null check (until < 'infinity'),
+    waived_at timestamptz not null default now(),
+    waived_by name not null default current_user,
+    primary key (code, object)
+);
+comment on table tenant.waivers is 'Findings that are accepted for a time, and why.';
+grant select, delete on tenant.waivers to tenant_admin;
+grant insert (code, object, reason, until), update (reason, until, waived_at, waived_by) on tenant.waivers to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.waivers', '');
+
+-- Weaknesses of PostgreSQL's row-level security, and the minor version that mends each.
+create table tenant.row_security_cves (
+    cve text collate "C",
+    major integer,
+    fixed_in integer not null,
+    what text not null,
+    primary key (cve, major)
+);
+comment on table tenant.row_security_cves is 'Known weaknesses of row-level security, and the minor version of each major that mends it.';
+insert into tenant.row_security_cves (cve, major, fixed_in, what) values
+    ('CVE-2023-2455', 15, 3, 'a policy of another role applies where a function is inlined'),
+    ('CVE-2023-39418', 15, 4, 'MERGE passes over UPDATE and SELECT policies'),
+    ('CVE-2024-4317', 15, 7, 'statistics of expressions are shown to who may not read the table'),
+    ('CVE-2024-4317', 16, 3, 'statistics of expressions are shown to who may not read the table'),
+    ('CVE-2024-10976', 15, 9, 'a policy of another role applies below a subquery'),
+    ('CVE-2024-10976', 16, 5, 'a policy of another role applies below a subquery'),
+    ('CVE-2024-10976', 17, 1, 'a policy of another role applies below a subquery'),
+    ('CVE-2025-8713', 15, 14, 'operators see sampled values of rows that a policy hides'),
+    ('CVE-2025-8713', 16, 10, 'operators see sampled values of rows that a policy hides'),
+    ('CVE-2025-8713', 17, 6, 'operators see sampled values of rows that a policy hides'),
+    ('CVE-2026-6469', 15, 19, 'rebuilt statistics belong to who altered the table'),
+    ('CVE-2026-6469', 16, 15, 'rebuilt statistics belong to who altered the table'),
+    ('CVE-2026-6469', 17, 11, 'rebuilt statistics belong to who altered the table'),
+    ('CVE-2026-6469', 18, 6, 'rebuilt statistics belong to who altered the table'),
+    ('CVE-2026-14666', 15, 19, 'cached plans keep policies of a membership that has been revoked'),
+    ('CVE-2026-14666', 16, 15, 'cached plans keep policies of a membership that has been revoked'),
+    ('CVE-2026-14666', 17, 11, 'cached plans keep policies of a membership that has been revoked'),
+    ('CVE-2026-14666', 18, 6, 'cached plans keep policies of a membership that has been revoked');
+grant select on tenant.row_security_cves to tenant_admin;
+
+-- Memberships that are of use: from 16, one without INHERIT, SET and ADMIN gives nothing. With ADMIN alone a role can
+-- grant itself the rest.
+create view tenant.doctor_memberships as
+    select m.member, m.roleid as role, coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
+            or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true) as at_once,
+        format('revoke %s from %s%s;', m.roleid::regrole, m.member::regrole,
+            case when current_setting('server_version_num')::int >= 160000
+                then format(' granted by %s', m.grantor::regrole) end) as revoke
+    from pg_catalog.pg_auth_members m
+    where m.admin_option
+        or coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
+        or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true);
+
+-- The application's roles: tenant_user and whoever can become it or use its rights.
+create view tenant.doctor_applications as
+    with recursive application (role) as (
+        select oid from pg_catalog.pg_roles where rolname = 'tenant_user'
+        union
+        select m.member from application a join tenant.doctor_memberships m on m.role = a.role and m.at_once
+    )
+    select role from application;
+
+-- What the application's roles reach through memberships, themselves included, and one that does.
+create view tenant.doctor_reached as
+    with recursive reach (role, application) as (
+        select role, role from tenant.doctor_applications
+        union
+        select m.role, r.application from reach r join tenant.doctor_memberships m on m.member = r.role
+    )
+    select role, min(application::regrole::text) as application from reach group by role;
+
+-- Rights on relations that the application has by a grant: to it, to a role it reaches, or to everybody.
+create view tenant.doctor_grants as
+    select c.oid as relation, c.relkind, g.privilege_type as privilege, g.grantee,
+        case g.grantee when 0 then 'public' else g.grantee::regrole::text end as grantee_name
+    from pg_catalog.pg_class c
+    cross join lateral aclexplode(c.relacl) g
+    where c.oid >= 16384 and g.grantee <> c.relowner
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached));
+
+-- Protected tables, gaps or not, and their tenant column.
+create view tenant.doctor_tables as
+    select c.oid as relation, c.oid::regclass::text as name, c.relkind, c.relowner as owner, c.relispartition as is_partition,
+        c.relrowsecurity as enabled, c.relforcerowsecurity as forced, c.relhastriggers, a.attnum as tenant_column,
+        a.attname as tenant_column_name, a.attnotnull as tenant_not_null, a.attcollation as tenant_collation
+    from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) p
+    join pg_catalog.pg_class c on c.oid = p.polrelid
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass);
+
+-- Tables of users: not of PostgreSQL, not of extensions, not temporary.
+create view tenant.doctor_user_tables as
+    select c.oid as relation, c.oid::regclass::text as name, c.relkind, c.relowner as owner
+    from pg_catalog.pg_class c
+    where c.relkind in ('r', 'p') and c.relpersistence <> 't' and c.oid >= 16384
+        and not exists (select from pg_catalog.pg_depend d
+            where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e');
+
+-- Views and materialized views that read a protected table, directly or through others.
+create view tenant.doctor_readers as
+    with recursive reader (relation, reads) as (
+        select relation, relation from tenant.doctor_tables
+        union
+        select r.ev_class, reader.reads from reader
+            join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = reader.relation
+                and d.classid = 'pg_catalog.pg_rewrite'::regclass and d.deptype = 'n'
+            join pg_catalog.pg_rewrite r on r.oid = d.objid and r.rulename = '_RETURN'
+    )
+    select c.oid as relation, c.oid::regclass::text as name, c.relkind, c.relowner as owner, c.reloptions,
+        min(reader.reads::regclass::text) as reads
+    from reader join pg_catalog.pg_class c on c.oid = reader.relation
+    where c.relkind in ('v', 'm') group by c.oid;
+
+-- Roles to which policies do not apply.
+create view tenant.doctor_exempt as
+    select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
+    from pg_catalog.pg_roles where (rolsuper or rolbypassrls) and rolname <> 'tenant_system';
+
+-- Policies of users' tables, as text, and whether the table is protected.
+create view tenant.doctor_policies as
+    select p.oid as policy, p.polname, p.polrelid as relation, p.polrelid::regclass::text as name, p.polcmd, p.polpermissive,
+        p.polroles, pg_catalog.pg_get_expr(p.polqual, p.polrelid) as using_text,
+        pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) as check_text,
+        concat_ws(' ', pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)) as both_texts,
+        tenant.fence_policy(p.polrelid::regclass) is not null as protected,
+        p.oid = tenant.fence_policy(p.polrelid::regclass) as is_fence,
+        format('drop policy %I on %s;', p.polname, p.polrelid::regclass) as drop_it,
+        exists (select from pg_catalog.pg_depend d join pg_catalog.pg_proc f on f.oid = d.refobjid
+            where d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.oid
+                and d.refclassid = 'pg_catalog.pg_proc'::regclass and f.pronamespace = 'tenant'::regnamespace
+                and f.proname in ('current_id', 'current_uuid', 'current_bigint')) as reads_tenant,
+        k.attname is not null as has_tenant_column,
+        coalesce(k.attname, (select a.attname from pg_catalog.pg_depend d
+            join pg_catalog.pg_attribute a on a.attrelid = p.polrelid and a.attnum = d.refobjsubid
+            where d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.oid
+                and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = p.polrelid and d.refobjsubid > 0
+            order by a.attnum limit 1), 'tenant_id') as column_name
+    from pg_catalog.pg_policy p
+    left join lateral (
+        select attname from pg_catalog.pg_attribute
+        where attrelid = p.polrelid and attnum > 0 and not attisdropped
+            and (attname = 'tenant_id' or attname in (select tenant_column_name from tenant.doctor_tables))
+        order by attname <> 'tenant_id', attnum limit 1
+    ) k on true;
+
+-- Settings as sessions begin with them: of the server, and of roles and databases.
+create view tenant.doctor_settings as
+    select s.name, s.reset_val as value, s.name as object,
+        format(E'alter system reset %s;\nselect pg_reload_conf();', s.name) as reset
+    from pg_catalog.pg_settings s
+    union all
+    select lower(split_part(c.setting, '=', 1)), substr(c.setting, strpos(c.setting, '=') + 1),
+        format('%s of %s', lower(split_part(c.setting, '=', 1)), w.whose),
+        format('alter %s reset %s;', w.whose, split_part(c.setting, '=', 1))
+    from pg_catalog.pg_db_role_setting s
+    left join pg_catalog.pg_database d on d.oid = s.setdatabase
+    cross join lateral (select case
+        when s.setrole = 0 and s.setdatabase = 0 then 'role all'
+        when s.setrole = 0 then format('database %I', d.datname)
+        when s.setdatabase = 0 then format('role %s', s.setrole::regrole)
+        else format('role %s in database %I', s.setrole::regrole, d.datname) end as whose) w
+    cross join lateral unnest(s.setconfig) c (setting)
+    where s.setdatabase = 0 or d.datname = current_database();
+
+-- sql/schema/21_findings_roles.sql
+-- Findings on roles: who escapes the policies, and how the application could become one who does.
+
+create view tenant.finding_t001 as
+    select 'T001' as code,
+        case when r.oid in (select role from tenant.doctor_applications) then 'error' when r.oid = 10 then 'info' else 'warn' end as level,
+        r.rolname::text as object,
+        format('login %I is a superuser', r.rolname) as problem,
+        'Policies do not apply to superusers, and they can turn every guard off.' as why,
+        case when r.oid <> 10 then format('alter role %I nosuperuser;', r.rolname) end as fix
+    from pg_catalog.pg_roles r where r.rolsuper and r.rolcanlogin;
+comment on view tenant.finding_t001 is 'A login is a superuser';
+
+create view tenant.finding_t002 as
+    select 'T002' as code,
+        case when r.oid in (select role from tenant.doctor_applications) then 'error' else 'warn' end as level,
+        r.rolname::text as object,
+        format('login %I has BYPASSRLS', r.rolname) as problem,
+        'Policies do not apply to it. With row_security = off it reads and writes every tenant''s rows with no tenant entered.' as why,
+        format('alter role %I nobypassrls;', r.rolname) as fix
+    from pg_catalog.pg_roles r
+    where r.rolbypassrls and not r.rolsuper and r.rolcanlogin and r.rolname <> 'tenant_system';
+comment on view tenant.finding_t002 is 'A login has BYPASSRLS';
+
+create view tenant.finding_t003 as
+    select 'T003' as code, 'error' as level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches %s, which is %s', r.application, m.role::regrole, x.how) as problem,
+        'SET ROLE takes the attributes of a role: policies then no longer apply.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    join tenant.doctor_exempt x on x.role = m.role;
+comment on view tenant.finding_t003 is 'An application role can become one that bypasses policies';
+
+create view tenant.finding_t004 as
+    with owner as (select owner as role, min(name) as example from tenant.doctor_tables group by owner)
+    select 'T004' as code, 'error' as level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches %s, the owner of protected table %s', r.application, m.role::regrole, o.example) as problem,
+        'Whoever has the rights of an owner alters the table, its policies, its triggers and its grants.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    join owner o on o.role = m.role
+    union all
+    select 'T004', 'error', a.role::regrole::text,
+        format('application role %s owns protected table %s', a.role::regrole, o.example),
+        'Whoever has the rights of an owner alters the table, its policies, its triggers and its grants.',
+        null
+    from tenant.doctor_applications a join owner o on o.role = a.role;
+comment on view tenant.finding_t004 is 'An application role has the rights of a protected table''s owner';
+
+create view tenant.finding_t005 as
+    select 'T005' as code, 'error' as level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches tenant_admin', r.application) as problem,
+        'It could register and suspend tenants, set their limits, bind roles and write the journal.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_admin');
+comment on view tenant.finding_t005 is 'An application role manages tenants';
+
+create view tenant.finding_t006 as
+    select 'T006' as code, k.level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches %s, which %s', r.application, k.role, k.what) as problem,
+        'Predefined roles reach past tables and policies: to files, programs, other sessions and every relation.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    join (values
+        ('pg_execute_server_program', 'error', 'runs programs on the server'),
+        ('pg_read_server_files', 'error', 'reads the files of the server, those of tables included'),
+        ('pg_write_server_files', 'error', 'writes the files of the server'),
+        ('pg_write_all_data', 'warn', 'writes every table that nobody protected'),
+        ('pg_read_all_data', 'warn', 'reads every table that nobody protected'),
+        ('pg_monitor', 'warn', 'reads other sessions'' statements'),
+        ('pg_read_all_stats', 'warn', 'reads other sessions'' statements'),
+        ('pg_read_all_settings', 'warn', 'reads every setting'),
+        ('pg_stat_scan_tables', 'warn', 'counts the rows of every table'),
+        ('pg_maintain', 'warn', 'locks, rewrites and analyses every table'),
+        ('pg_create_subscription', 'warn', 'lets the server connect to others'),
+        ('pg_signal_backend', 'warn', 'ends other sessions'),
+        ('pg_database_owner', 'warn', 'owns the schema public')) k (role, level, what)
+        on k.role = m.role::regrole::text
+    where m.member::regrole::text !~ '^pg_';
+comment on view tenant.finding_t006 is 'An application role is a member of a predefined role that reaches further';
+
+create view tenant.finding_t007 as
+    select 'T007' as code, k.level,
+        r.rolname || ' ' || k.attribute as object,
+        format('role %I has %s and application role %s reaches it', r.rolname, k.attribute, a.application) as problem,
+        'CREATEROLE grants itself roles, REPLICATION reads every tenant''s changes, CREATEDB makes databases without policies.' as why,
+        format('alter role %I no%s;', r.rolname, lower(k.attribute)) as fix
+    from tenant.doctor_reached a
+    join pg_catalog.pg_roles r on r.oid = a.role and not r.rolsuper
+    cross join lateral (values ('CREATEROLE', r.rolcreaterole, 'error'), ('REPLICATION', r.rolreplication, 'error'),
+        ('CREATEDB', r.rolcreatedb, 'info')) k (attribute, has, level)
+    where k.has;
+comment on view tenant.finding_t007 is 'An application role makes roles, replicates or creates databases';
+
+create view tenant.finding_t008 as
+    select 'T008' as code,
+        case when bool_or(g.privilege = 'TRIGGER') then 'error' else 'warn' end as level,
+        format('%s to %s', t.name, g.grantee_name) as object,
+        format('%s on protected table %s is granted to %s', string_agg(distinct g.privilege, ', '), t.name, g.grantee_name) as problem,
+        'TRIGGER puts code into other tenants'' sessions; TRUNCATE and REFERENCES pass over policies; MAINTAIN locks and rewrites the table.' as why,
+        format('revoke %s on %s from %s;', lower(string_agg(distinct g.privilege, ', ')), t.name, g.grantee_name) as fix
+    from tenant.doctor_tables t
+    join tenant.doctor_grants g on g.relation = t.relation
+    where g.privilege in ('TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN')
+    group by t.name, g.grantee_name;
+comment on view tenant.finding_t008 is 'A right on a protected table passes over its policies';
+
+create view tenant.finding_t009 as
+    select 'T009' as code, 'warn' as level,
+        format('%I to %s', n.nspname, w.name) as object,
+        format('%s may create objects in schema %I', w.name, n.nspname) as problem,
+        'Functions, operators and tables that the application makes can stand in for those that others mean, and new tables have no policy.' as why,
+        format('revoke create on schema %I from %s;', n.nspname, w.name) as fix
+    from pg_catalog.pg_namespace n
+    cross join lateral aclexplode(n.nspacl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where g.privilege_type = 'CREATE' and g.grantee <> n.nspowner and n.nspname !~ '^pg_'
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by n.nspname, w.name;
+comment on view tenant.finding_t009 is 'The application may create objects in a schema';
+
+create view tenant.finding_t010 as
+    select 'T010' as code, 'warn' as level,
+        w.name as object,
+        format('%s may create schemas in this database', w.name) as problem,
+        'Who creates schemas also creates trusted extensions, procedural languages among them, and tables without a policy.' as why,
+        format('revoke create on database %I from %s;', d.datname, w.name) as fix
+    from pg_catalog.pg_database d
+    cross join lateral aclexplode(d.datacl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where d.datname = current_database() and g.privilege_type = 'CREATE' and g.grantee <> d.datdba
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by d.datname, w.name;
+comment on view tenant.finding_t010 is 'The application may create schemas and trusted extensions';
+
+create view tenant.finding_t011 as
+    select 'T011' as code, 'info' as level,
+        w.name as object,
+        format('%s may create temporary objects in this database', w.name) as problem,
+        'Temporary tables outlive the transaction on a pooled connection, and stand in for tables in functions without a fixed search_path.' as why,
+        format('revoke temporary on database %I from %s;', d.datname, w.name) as fix
+    from pg_catalog.pg_database d
+    cross join lateral aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where d.datname = current_database() and g.privilege_type = 'TEMPORARY' and g.grantee <> d.datdba
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by d.datname, w.name;
+comment on view tenant.finding_t011 is 'The application may create temporary objects';
+
+create view tenant.finding_t012 as
+    select 'T012' as code,
+        case when bool_or(g.privilege = 'UPDATE') then 'warn' else 'info' end as level,
+        format('%s to %s', s.name, g.grantee_name) as object,
+        format('%s on sequence %s of a protected table is granted to %s', string_agg(distinct g.privilege, ', '), s.name, g.grantee_name) as problem,
+        'A sequence is shared by all tenants: UPDATE lets one of them set it back, SELECT shows how much the others write. USAGE is enough for nextval.' as why,
+        format('revoke %s on sequence %s from %s;', lower(string_agg(distinct g.privilege, ', ')), s.name, g.grantee_name) as fix
+    from (
+        select c.oid as relation, c.oid::regclass::text as name from tenant.doctor_tables t
+        join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = t.relation
+            and d.classid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i')
+        join pg_catalog.pg_class c on c.oid = d.objid and c.relkind = 'S'
+        union
+        select c.oid, c.oid::regclass::text from tenant.doctor_tables t
+        join pg_catalog.pg_attrdef a on a.adrelid = t.relation
+        join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_attrdef'::regclass and d.objid = a.oid
+            and d.refclassid = 'pg_catalog.pg_class'::regclass
+        join pg_catalog.pg_class c on c.oid = d.refobjid and c.relkind = 'S'
+    ) s
+    join tenant.doctor_grants g on g.relation = s.relation
+    where g.privilege in ('UPDATE', 'SELECT')
+    group by s.name, g.grantee_name;
+comment on view tenant.finding_t012 is 'A protected table''s sequence can be read or set by the application';
+
+create view tenant.finding_t013 as
+    select 'T013' as code,
+        case when bool_or(g.privilege_type in ('TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN')) then 'warn' else 'info' end as level,
+        format('%s%s to %s', d.defaclrole::regrole, ' in ' || n.nspname, w.name) as object,
+        format('default privileges of %s give %s on new tables to %s', d.defaclrole::regrole,
+            string_agg(distinct g.privilege_type, ', '), w.name) as problem,
+        'A new table is open to the application before it is protected.' as why,
+        format('alter default privileges for role %s%s revoke %s on tables from %s;', d.defaclrole::regrole,
+            case when n.nspname is not null then format(' in schema %I', n.nspname) end,
+            lower(string_agg(distinct g.privilege_type, ', ')), w.name) as fix
+    from pg_catalog.pg_default_acl d
+    left join pg_catalog.pg_namespace n on n.oid = d.defaclnamespace
+    cross join lateral aclexplode(d.defaclacl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where d.defaclobjtype = 'r' and g.grantee <> d.defaclrole
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by d.defaclrole, n.nspname, w.name;
+comment on view tenant.finding_t013 is 'Default privileges open new tables to the application';
+
+create view tenant.finding_t014 as
+    select 'T014' as code, 'warn' as level,
+        e.extname::text as object,
+        format('the application may call functions of extension %I', e.extname) as problem,
+        'They open connections of their own, in which this transaction''s tenant, its rights and its rollback do not count.' as why,
+        string_agg(format('revoke execute on function %s from %s;', p.oid::regprocedure,
+            case g.grantee when 0 then 'public' else g.grantee::regrole::text end), E'\n' order by p.oid::regprocedure::text) as fix
+    from pg_catalog.pg_extension e
+    join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_extension'::regclass and d.refobjid = e.oid
+        and d.classid = 'pg_catalog.pg_proc'::regclass and d.deptype = 'e'
+    join pg_catalog.pg_proc p on p.oid = d.objid
+    cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
+    where e.extname in ('dblink', 'pg_background', 'pg_cron', 'pg_net', 'http', 'plproxy', 'adminpack', 'file_fdw')
+        and g.grantee <> p.proowner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by e.extname;
+comment on view tenant.finding_t014 is 'The application may open connections from within the database';
+
+create view tenant.finding_t015 as
+    select 'T015' as code, 'warn' as level,
+        format('%s to %s', o.object, w.name) as object,
+        format('%s may use %s', w.name, o.object) as problem,
+        'Who uses a foreign server makes user mappings and foreign tables, which have no policies.' as why,
+        format('revoke usage on %s from %s;', o.object, w.name) as fix
+    from (
+        select 'foreign server ' || quote_ident(srvname) as object, srvowner as owner, srvacl as acl from pg_catalog.pg_foreign_server
+        union all
+        select 'foreign data wrapper ' || quote_ident(fdwname), fdwowner, fdwacl from pg_catalog.pg_foreign_data_wrapper
+    ) o
+    cross join lateral aclexplode(o.acl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where g.grantee <> o.owner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by o.object, w.name;
+comment on view tenant.finding_t015 is 'The application may use a foreign server';
+
+create view tenant.finding_t016 as
+    select 'T016' as code, 'info' as level,
+        format('%I to %s', l.lanname, w.name) as object,
+        format('%s may write functions in language %I', w.name, l.lanname) as problem,
+        'A procedural language keeps values from call to call in the session, which the next tenant on the connection finds.' as why,
+        format('revoke usage on language %I from %s;', l.lanname, w.name) as fix
+    from pg_catalog.pg_language l
+    cross join lateral aclexplode(coalesce(l.lanacl, acldefault('l', l.lanowner))) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where l.lanpltrusted and l.lanname not in ('sql', 'plpgsql') and g.grantee <> l.lanowner
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by l.lanname, w.name;
+comment on view tenant.finding_t016 is 'The application may write functions in a language that keeps state';
+
+create view tenant.finding_t017 as
+    select 'T017' as code,
+        case when p.parname ~ '^(pg_tenant\.|session_replication_role$|session_preload_libraries$|dynamic_library_path$)' then 'error' else 'warn' end as level,
+        format('%s to %s', p.parname, w.name) as object,
+        format('%s may set %s', w.name, p.parname) as problem,
+        'With it a session chooses its own tenant, turns a guard off, loads a library, or skips triggers and foreign keys.' as why,
+        format('revoke %s on parameter %s from %s;', lower(string_agg(distinct g.privilege_type, ', ')), p.parname, w.name) as fix
+    from pg_catalog.pg_parameter_acl p
+    cross join lateral aclexplode(p.paracl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where g.grantee <> 10
+        and (p.parname ~ '^pg_tenant\.' or g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by p.parname, w.name;
+comment on view tenant.finding_t017 is 'A role may set what only superusers should';
+
+create view tenant.finding_t018 as
+    select 'T018' as code, 'error' as level,
+        s.object,
+        format('%s begins every session of it in a tenant', s.object) as problem,
+        'Whoever connects is in that tenant without having been bound to it; only roles that tenant.bind_role has checked should be.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name = 'pg_tenant.id' and s.value <> '' and s.object ~ '^pg_tenant\.id of (database|role all|role .* in database)';
+comment on view tenant.finding_t018 is 'A tenant is stored for a database or for all roles';
+
+create view tenant.finding_t019 as
+    with recursive bound as (
+        select s.setrole as role from pg_catalog.pg_db_role_setting s cross join lateral unnest(s.setconfig) c (setting)
+        where s.setrole <> 0 and c.setting like 'pg\_tenant.id=%'
+    ), reach (bound, role) as (
+        select role, role from bound
+        union
+        select reach.bound, m.role from reach join tenant.doctor_memberships m on m.member = reach.role
+    )
+    select 'T019' as code, 'error' as level,
+        x.bound::regrole::text as object,
+        format('bound role %s %s', x.bound::regrole, min(x.way_out)) as problem,
+        'A bound role is given to whoever runs SQL of their own: it must have no way out of its tenant.' as why,
+        format('select tenant.unbind_role(%L);', r.rolname) as fix
+    from (
+        select reach.bound, case
+            when r.rolsuper or r.rolbypassrls then format('has the rights of %I, to which policies do not apply', r.rolname)
+            when r.rolcreaterole then format('has the rights of %I, which makes roles', r.rolname)
+            when r.rolreplication then format('has the rights of %I, which replicates', r.rolname)
+            else format('is a member of %I', r.rolname) end as way_out
+        from reach join pg_catalog.pg_roles r on r.oid = reach.role
+        where r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolreplication or r.rolname in ('tenant_admin',
+            'tenant_system', 'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
+        union all
+        select b.role, format('has the member %s, who may become it without its binding', m.member::regrole)
+        from bound b join tenant.doctor_memberships m on m.role = b.role and m.at_once
+    ) x join pg_catalog.pg_roles r on r.oid = x.bound
+    group by x.bound, r.rolname;
+comment on view tenant.finding_t019 is 'A bound role has a way out of its tenant';
+
+create view tenant.finding_t020 as
+    select 'T020' as code, 'warn' as level,
+        format('%s in tenant_system', m.member::regrole) as object,
+        format('application role %s reaches tenant_system', r.application) as problem,
+        'It may enter the system context, and so read across all tenants.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_system')
+    union all
+    select 'T020', 'info', format('%s in tenant_system', m.member::regrole),
+        format('role %s may enter the system context', m.member::regrole),
+        'It may enter the system context, and so read across all tenants.', null
+    from tenant.doctor_memberships m
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_system')
+        and m.member not in (select role from tenant.doctor_reached);
+comment on view tenant.finding_t020 is 'A role may work across tenants';
+
+create view tenant.finding_t021 as
+    select 'T021' as code, 'warn' as level,
+        format('%s to %s', c.oid::regclass, w.name) as object,
+        format('%s may write %s', w.name, c.oid::regclass) as problem,
+        'The registry, the journal and the waivers are what isolation is judged by: the application must not change them.' as why,
+        format('revoke insert, update, delete, truncate, references, trigger on %s from %s;', c.oid::regclass, w.name) as fix
+    from pg_catalog.pg_class c
+    cross join lateral (
+        select (aclexplode(c.relacl)).*
+        union all
+        select (aclexplode(a.attacl)).* from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attacl is not null
+    ) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where c.relnamespace = 'tenant'::regnamespace and c.relkind = 'r' and g.grantee <> c.relowner
+        and g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
+        and w.name <> 'tenant_admin'
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by c.oid, w.name;
+comment on view tenant.finding_t021 is 'The application may write the extension''s own tables';
+
+create view tenant.finding_t022 as
+    select 'T022' as code, 'warn' as level,
+        o.kind || ' ' || o.name as object,
+        format('application role %s owns %s %s', o.owner::regrole, o.kind, o.name) as problem,
+        'An owner replaces what others rely on, without any grant: a function that a policy calls, a view, a lookup table.' as why,
+        null::text as fix
+    from (
+        select case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
+            when 'S' then 'sequence' else 'table' end as kind, c.oid::regclass::text as name, c.relowner as owner
+        from pg_catalog.pg_class c where c.oid >= 16384 and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't'
+            and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass
+                and d.objid = c.oid and d.refclassid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i'))
+        union all
+        select 'function', p.oid::regprocedure::text, p.proowner from pg_catalog.pg_proc p where p.oid >= 16384
+        union all
+        select 'schema', quote_ident(n.nspname), n.nspowner from pg_catalog.pg_namespace n where n.oid >= 16384 and n.nspname !~ '^pg_'
+    ) o
+    where o.owner in (select role from tenant.doctor_applications)
+        and o.owner not in (select oid from pg_catalog.pg_roles where rolsuper);
+comment on view tenant.finding_t022 is 'An application role owns objects';
+
+-- sql/schema/22_findings_policies.sql
+-- Findings on policies: missing, weakened, wider than they look, resting on what the application can change.
+
+create view tenant.finding_t030 as
+    select 'T030' as code, 'error' as level,
+        j.object,
+        format('table %s was protected and no longer is', j.object) as problem,
+        'The last entry of the journal says that every tenant''s rows in it are kept apart. They are not.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', j.object, coalesce(j.detail ->> 'tenant_column', 'tenant_id')) as fix
+    from (
+        select distinct on (object) object, action, detail from tenant.journal
+        where action in ('protect', 'unprotect') order by object, id desc
+    ) j
+    join pg_catalog.pg_class c on format('%I.%I', c.relnamespace::regnamespace::name, c.relname) = j.object
+        and c.relkind in ('r', 'p')
+    where j.action = 'protect' and tenant.fence_policy(c.oid::regclass) is null;
+comment on view tenant.finding_t030 is 'A table was protected and no longer is';
+
+create view tenant.finding_t031 as
+    select 'T031' as code,
+        case when exists (select from tenant.doctor_grants g where g.relation = t.relation) then 'error' else 'warn' end as level,
+        t.name as object,
+        format('table %s has the tenant column %I and is not protected', t.name, a.attname) as problem,
+        'Every tenant reads and writes all of its rows.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', t.name, a.attname) as fix
+    from tenant.doctor_user_tables t
+    join lateral (
+        select attname from pg_catalog.pg_attribute
+        where attrelid = t.relation and attnum > 0 and not attisdropped
+            and (attname = 'tenant_id' or attname in (select tenant_column_name from tenant.doctor_tables))
+        order by attname <> 'tenant_id', attnum limit 1
+    ) a on true
+    where tenant.fence_policy(t.relation::regclass) is null
+        and t.relation not in (select relation from tenant.shared)
+        and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = t.relation)
+        and not exists (select from tenant.doctor_policies p where p.relation = t.relation and p.reads_tenant);
+comment on view tenant.finding_t031 is 'A table with a tenant column is not protected';
+
+create view tenant.finding_t032 as
+    select 'T032' as code, 'error' as level,
+        t.name as object,
+        format('row-level security of protected table %s is not %s', t.name,
+            case when not t.enabled then 'enabled' else 'forced' end) as problem,
+        'Without ENABLE PostgreSQL ignores the policies; without FORCE they do not apply to the table''s owner.' as why,
+        format('alter table %s enable row level security, force row level security;', t.name) as fix
+    from tenant.doctor_tables t where not (t.enabled and t.forced);
+comment on view tenant.finding_t032 is 'A protected table has row-level security not enabled or not forced';
+
+create view tenant.finding_t033 as
+    with recursive family (member, root) as (
+        select relation, relation from tenant.doctor_tables
+        union
+        select case when i.inhparent = f.member then i.inhrelid else i.inhparent end, f.root
+        from family f join pg_catalog.pg_inherits i on f.member in (i.inhparent, i.inhrelid)
+    ), uncovered as (
+        select f.member, min(f.root) as kin from family f join pg_catalog.pg_class c on c.oid = f.member
+        where c.relkind in ('r', 'p', 'f') and tenant.fence_policy(f.member::regclass) is null group by f.member
+    )
+    select 'T033' as code, 'error' as level,
+        u.member::regclass::text as object,
+        format('%s has no tenant policy, and %s of the same hierarchy has', u.member::regclass, u.kin::regclass) as problem,
+        'PostgreSQL applies the policies of the table that a query names: rows are read around the others through this one.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', top.relation::regclass, k.tenant_column_name) as fix
+    from uncovered u
+    join tenant.doctor_tables k on k.relation = u.kin
+    cross join lateral (
+        with recursive up (relation, depth) as (
+            select u.member, 0
+            union all
+            select i.inhparent, depth + 1 from up join pg_catalog.pg_inherits i on i.inhrelid = up.relation
+        )
+        select relation from up order by depth desc limit 1
+    ) top;
+comment on view tenant.finding_t033 is 'A partition, child or parent of a protected table has no tenant policy';
+
+create view tenant.finding_t034 as
+    select 'T034' as code, 'error' as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s reads the tenant but is no tenant policy: it is for %s only', p.polname, p.name,
+            case p.polcmd when 'r' then 'SELECT' when 'a' then 'INSERT' when 'w' then 'UPDATE' else 'DELETE' end) as problem,
+        'A policy for one command leaves the others open: an UPDATE that reads no column passes a SELECT policy by.' as why,
+        format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) as fix
+    from tenant.doctor_policies p
+    where p.reads_tenant and not p.protected and not p.polpermissive and p.polcmd <> '*';
+comment on view tenant.finding_t034 is 'A tenant policy is not FOR ALL commands';
+
+create view tenant.finding_t035 as
+    select 'T035' as code, 'error' as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s reads the tenant but is no tenant policy: it is not TO PUBLIC', p.polname, p.name) as problem,
+        'To every other role the policy does not apply, and a role can be changed within a session.' as why,
+        format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) as fix
+    from tenant.doctor_policies p
+    where p.reads_tenant and not p.protected and not p.polpermissive and not 0 = any (p.polroles);
+comment on view tenant.finding_t035 is 'A tenant policy is not TO PUBLIC';
+
+create view tenant.finding_t036 as
+    select 'T036' as code, 'error' as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s lets in what it does not show: USING %s, WITH CHECK %s', p.polname, p.name, p.using_text, p.check_text) as problem,
+        'A tenant puts rows into other tenants'' data, by INSERT or by an UPDATE that moves them.' as why,
+        format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) as fix
+    from tenant.doctor_policies p
+    where not p.protected and p.using_text <> p.check_text
+        and (p.reads_tenant or p.using_text ~ 'current_setting\(' or p.check_text = 'true');
+comment on view tenant.finding_t036 is 'A policy''s WITH CHECK is not its USING';
+
+create view tenant.finding_t037 as
+    select 'T037' as code, 'error' as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s reads the tenant but is no tenant policy: it is %s', p.polname, p.name,
+            case when p.polpermissive then 'permissive' else 'more than an equality of the tenant column' end) as problem,
+        'Permissive policies are joined by OR, so any other opens the table; an OR within one is a way around it. Strict mode does not know the table as protected.' as why,
+        format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) as fix
+    from tenant.doctor_policies p
+    where p.reads_tenant and not p.protected
+        and (p.polpermissive or p.polcmd = '*' and 0 = any (p.polroles) and p.using_text is not distinct from coalesce(p.check_text, p.using_text))
+        and not (p.polpermissive and p.using_text is distinct from coalesce(p.check_text, p.using_text));
+comment on view tenant.finding_t037 is 'A policy reads the tenant and does not fence it';
+
+create view tenant.finding_t038 as
+    select 'T038' as code,
+        case when 'true' in (p.using_text, p.check_text) then 'warn' else 'info' end as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('permissive policy %I on protected table %s is wider than the tenant: %s', p.polname, p.name, coalesce(p.using_text, p.check_text)) as problem,
+        'Only the restrictive tenant policy still stands between tenants. Were it lost, this one would show all rows.' as why,
+        format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, t.tenant_column_name) as fix
+    from tenant.doctor_policies p
+    join tenant.doctor_tables t on t.relation = p.relation
+    where p.polpermissive and not exists (
+        select from pg_catalog.pg_depend d
+        where d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
+            and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = p.relation and d.refobjsubid = t.tenant_column);
+comment on view tenant.finding_t038 is 'A permissive policy is wider than the tenant policy';
+
+create view tenant.finding_t039 as
+    select 'T039' as code, case when p.protected then 'info' when p.has_tenant_column then 'error' else 'warn' end as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s reads a setting: %s', p.polname, p.name, substring(p.both_texts from 'current_setting\([^)]*\)')) as problem,
+        'Every session writes custom settings, in the middle of a SELECT too, and a pooled connection keeps them: an attacker chooses the tenant, or the flag that opens all.' as why,
+        case when not p.protected and p.has_tenant_column then format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) end as fix
+    from tenant.doctor_policies p where p.both_texts ~ '\mcurrent_setting\(';
+comment on view tenant.finding_t039 is 'A policy reads a setting that the session writes';
+
+create view tenant.finding_t040 as
+    select 'T040' as code, case when p.protected then 'info' when p.has_tenant_column then 'error' else 'warn' end as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s passes where nothing is set: %s', p.polname, p.name, p.both_texts) as problem,
+        'With no tenant it shows every row, or those without a tenant: it fails open.' as why,
+        case when not p.protected and p.has_tenant_column then format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) end as fix
+    from tenant.doctor_policies p
+    where (p.both_texts ~ '(current_setting|current_id|current_uuid|current_bigint)\(' and p.both_texts ~* '(is null\)? or|or \(?[^()]*(\([^()]*\))?[^()]* is null|coalesce\(|not \(.* is distinct from)')
+        or p.both_texts ~* 'or \(?\w*(is_admin|is_superadmin|bypass)';
+comment on view tenant.finding_t040 is 'A policy fails open';
+
+create view tenant.finding_t041 as
+    select 'T041' as code, case when p.protected then 'info' when p.has_tenant_column then 'error' else 'warn' end as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s goes by who connected: %s', p.polname, p.name, k.word) as problem,
+        'Process ids are used again, application_name is whatever the client says, and poolers share both: none of them is a tenant.' as why,
+        case when not p.protected and p.has_tenant_column then format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) end as fix
+    from tenant.doctor_policies p
+    cross join lateral (select substring(p.both_texts from '(pg_backend_pid|application_name|inet_client_addr|inet_client_port|pg_current_xact_id|txid_current|pg_stat_activity)') as word) k
+    where k.word is not null;
+comment on view tenant.finding_t041 is 'A policy goes by process, address or application name';
+
+create view tenant.finding_t042 as
+    select 'T042' as code,
+        case when tenant.fence_policy(d.refobjid::regclass) is null then 'error' else 'info' end as level,
+        format('%s.%I reads %s', p.name, p.polname, d.refobjid::regclass) as object,
+        format('policy %I on %s reads %s, which %s may write', p.polname, p.name, d.refobjid::regclass, string_agg(distinct g.grantee_name, ', ')) as problem,
+        'Who can write the table grants itself what the policy looks up there.' as why,
+        string_agg(distinct format('revoke insert, update, delete on %s from %s;', d.refobjid::regclass, g.grantee_name), E'\n') as fix
+    from tenant.doctor_policies p
+    join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
+        and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid <> p.relation
+    join tenant.doctor_grants g on g.relation = d.refobjid and g.privilege in ('INSERT', 'UPDATE', 'DELETE')
+    group by p.name, p.polname, d.refobjid;
+comment on view tenant.finding_t042 is 'A policy reads a table that the application writes';
+
+-- Functions that policies call, themselves or as operators; not PostgreSQL's, not of extensions.
+create view tenant.doctor_policy_functions as
+    select distinct on (f.oid) f.oid as function, f.oid::regprocedure::text as name, f.proowner as owner, f.provolatile,
+        f.proconfig, f.prosqlbody is not null or l.lanname in ('c', 'internal') as bound, p.name as table_name, p.polname
+    from tenant.doctor_policies p
+    join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
+        and d.refclassid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass)
+    left join pg_catalog.pg_operator o on d.refclassid = 'pg_catalog.pg_operator'::regclass and o.oid = d.refobjid
+    join pg_catalog.pg_proc f on f.oid = coalesce(o.oprcode, d.refobjid)
+    join pg_catalog.pg_language l on l.oid = f.prolang
+    where f.oid >= 16384 and not exists (select from pg_catalog.pg_depend e
+        where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = f.oid and e.deptype = 'e')
+    order by f.oid, p.name, p.polname;
+
+create view tenant.finding_t043 as
+    select 'T043' as code, 'error' as level,
+        f.name as object,
+        format('policy %I on %s calls %s, which application role %s owns', f.polname, f.table_name, f.name, r.application) as problem,
+        'Its owner replaces the function with CREATE OR REPLACE, and the policy calls what it has become.' as why,
+        format('alter function %s owner to %s;', f.name, (select c.relowner::regrole from pg_catalog.pg_class c
+            where c.oid::regclass::text = f.table_name)) as fix
+    from tenant.doctor_policy_functions f join tenant.doctor_reached r on r.role = f.owner;
+comment on view tenant.finding_t043 is 'A policy calls a function that the application can replace';
+
+create view tenant.finding_t044 as
+    select 'T044' as code, 'warn' as level,
+        f.name as object,
+        format('policy %I on %s calls %s, which has no search_path of its own', f.polname, f.table_name, f.name) as problem,
+        'Names in its body are looked up at each call, in the caller''s schemas and first among the caller''s temporary tables.' as why,
+        format('alter function %s set search_path = pg_catalog, pg_temp;', f.name) as fix
+    from tenant.doctor_policy_functions f
+    where not f.bound and not exists (select from unnest(f.proconfig) c (setting) where c.setting like 'search\_path=%');
+comment on view tenant.finding_t044 is 'A policy calls a function without a fixed search_path';
+
+create view tenant.finding_t045 as
+    select 'T045' as code, 'error' as level,
+        p.oid::regprocedure::text as object,
+        format('function %s is IMMUTABLE and reads the session''s context', p.oid::regprocedure) as problem,
+        'PostgreSQL computes it once and keeps the result in the plan: the next tenant on the connection gets the last one''s value.' as why,
+        format('alter function %s stable;', p.oid::regprocedure) as fix
+    from pg_catalog.pg_proc p
+    where p.oid >= 16384 and p.provolatile = 'i' and p.pronamespace <> 'tenant'::regnamespace
+        and coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)
+            ~* '\m(current_setting\s*\(|current_id\s*\(|current_uuid\s*\(|current_bigint\s*\(|current_user\M|session_user\M|current_role\M)'
+        and not exists (select from pg_catalog.pg_depend e
+            where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e');
+comment on view tenant.finding_t045 is 'A function that reads the context is IMMUTABLE';
+
+-- sql/schema/27_findings_server.sql
+-- Findings on the server: what its log keeps, what it loads, which version it is.
+
+create view tenant.finding_t080 as
+    select 'T080' as code, case when s.value = 'all' then 'warn' else 'info' end as level,
+        s.object,
+        format('%s: the server logs statements (%s)', s.object, s.value) as problem,
+        'Statements hold tenants'' values as literals; whoever reads the log reads them, without any policy.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s where s.name = 'log_statement' and s.value <> 'none';
+comment on view tenant.finding_t080 is 'The server logs statements';
+
+create view tenant.finding_t081 as
+    select 'T081' as code, 'warn' as level,
+        s.object,
+        format('%s: statements are logged with their parameters', s.object) as problem,
+        'Parameters are where values belong, and tokens: logging them hands every tenant''s to whoever reads the log.' as why,
+        E'alter system set log_parameter_max_length = 0;\nselect pg_reload_conf();' as fix
+    from tenant.doctor_settings s
+    where (s.name = 'log_statement' and s.value = 'all'
+            or s.name in ('log_min_duration_statement', 'log_min_duration_sample') and s.value <> '-1'
+            or s.name = 'log_transaction_sample_rate' and s.value::float8 > 0)
+        and current_setting('log_parameter_max_length') <> '0';
+comment on view tenant.finding_t081 is 'The server logs parameters';
+
+create view tenant.finding_t082 as
+    select 'T082' as code, 'warn' as level,
+        s.object,
+        format('%s: errors are logged with parameters', s.object) as problem,
+        'A refused entry or a violated constraint puts the token or the values into the log.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s where s.name = 'log_parameter_max_length_on_error' and s.value <> '0';
+comment on view tenant.finding_t082 is 'The server logs the parameters of failed statements';
+
+create view tenant.finding_t083 as
+    select 'T083' as code, 'warn' as level,
+        s.object,
+        format('%s: auto_explain writes plans into the log', s.object) as problem,
+        'Plans hold literals and, with them, parameters of every tenant; with log_level they reach the client as well.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s where s.name = 'auto_explain.log_min_duration' and s.value <> '-1';
+comment on view tenant.finding_t083 is 'auto_explain logs statements';
+
+create view tenant.finding_t084 as
+    select 'T084' as code, 'warn' as level,
+        format('%s to %s', o.object, w.name) as object,
+        format('%s may read %s', w.name, o.object) as problem,
+        'All tenants of an application share its role, and a role sees the texts of all its own statements.' as why,
+        format('revoke all on %s from %s;', o.object, w.name) as fix
+    from pg_catalog.pg_extension e
+    join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_extension'::regclass and d.refobjid = e.oid and d.deptype = 'e'
+    cross join lateral (
+        select c.oid::regclass::text as object, c.relacl as acl, c.relowner as owner from pg_catalog.pg_class c
+        where d.classid = 'pg_catalog.pg_class'::regclass and c.oid = d.objid
+        union all
+        select 'function ' || p.oid::regprocedure, coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner
+        from pg_catalog.pg_proc p where d.classid = 'pg_catalog.pg_proc'::regclass and p.oid = d.objid
+    ) o
+    cross join lateral aclexplode(o.acl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where e.extname in ('pg_stat_statements', 'pg_stat_monitor', 'pg_qualstats', 'pg_buffercache', 'pageinspect', 'pg_walinspect')
+        and o.object !~ '_info' and g.grantee <> o.owner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by o.object, w.name;
+comment on view tenant.finding_t084 is 'The application reads other sessions'' statements';
+
+create view tenant.finding_t085 as
+    select 'T085' as code, 'warn' as level,
+        'shared_preload_libraries' as object,
+        format('pg_tenant is not the last of shared_preload_libraries (%s)', s.reset_val) as problem,
+        'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
+        format('alter system set shared_preload_libraries = %s; -- and restart the server', (
+            select string_agg(quote_literal(l.library), ', ' order by l.library ~ '(^|/)pg_tenant(\.so)?$', l.nth)
+            from unnest(p.libraries) with ordinality l (library, nth))) as fix
+    from pg_catalog.pg_settings s
+    cross join lateral (select array_agg(btrim(library, ' "') order by nth) as libraries
+        from regexp_split_to_table(s.reset_val, ',') with ordinality x (library, nth)) p
+    where s.name = 'shared_preload_libraries' and p.libraries[cardinality(p.libraries)] !~ '(^|/)pg_tenant(\.so)?$';
+comment on view tenant.finding_t085 is 'Another library is loaded after pg_tenant';
+
+create view tenant.finding_t086 as
+    select 'T086' as code, 'info' as level,
+        s.object,
+        format('%s: %s is loaded into sessions, after pg_tenant', s.object, s.value) as problem,
+        'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name in ('session_preload_libraries', 'local_preload_libraries') and s.value <> '';
+comment on view tenant.finding_t086 is 'Libraries are loaded into each session';
+
+create view tenant.finding_t087 as
+    select 'T087' as code, 'warn' as level,
+        c.cve as object,
+        format('PostgreSQL %s has %s: %s', current_setting('server_version'), c.cve, c.what) as problem,
+        'Policies rest on PostgreSQL applying them. The release notes of the version named describe how here it does not.' as why,
+        null::text as fix
+    from tenant.row_security_cves c
+    where c.major = current_setting('server_version_num')::int / 10000
+        and c.fixed_in > current_setting('server_version_num')::int % 10000;
+comment on view tenant.finding_t087 is 'The minor version has a known weakness of row-level security';
+
+create view tenant.finding_t088 as
+    select 'T088' as code, 'error' as level,
+        v.oid::regclass::text as object,
+        format('view %s still has CVE-2024-4317', v.oid::regclass) as problem,
+        'Anybody reads sampled values of expressions of every table. The minor version mends new clusters only.' as why,
+        null::text as fix
+    from pg_catalog.pg_class v
+    where v.oid = 'pg_catalog.pg_stats_ext_exprs'::regclass and pg_catalog.pg_get_viewdef(v.oid) !~ 'pg_has_role';
+comment on view tenant.finding_t088 is 'Statistics views are those of before CVE-2024-4317';
+
+create view tenant.finding_t089 as
+    select 'T089' as code, 'error' as level,
+        s.object,
+        format('%s is %s', s.object, s.value) as problem,
+        'Triggers and foreign keys are skipped, catalogs can be written, or large objects lose their permissions, in every session that begins so.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name = 'session_replication_role' and s.value <> 'origin'
+        or s.name in ('allow_system_table_mods', 'lo_compat_privileges') and lower(s.value) in ('on', 'true', 'yes', '1');
+comment on view tenant.finding_t089 is 'Sessions begin with a setting that takes guarantees away';
+
+create view tenant.finding_t090 as
+    select 'T090' as code,
+        case when s.name = 'pg_tenant.require_registered' or lower(s.value) = 'log' then 'warn' else 'error' end as level,
+        s.object,
+        format('%s is %s', s.object, s.value) as problem,
+        'Off, strict lets statements run with no tenant, guards let protection be weakened, and require_registered lets unknown tenants be entered.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name in ('pg_tenant.strict', 'pg_tenant.guards', 'pg_tenant.require_registered')
+        and lower(s.value) not in ('on', 'true', 'yes', '1');
+comment on view tenant.finding_t090 is 'A setting of pg_tenant is not on';
+
+create view tenant.finding_t091 as
+    select 'T091' as code, 'warn' as level,
+        'pg_tenant' as object,
+        format('the library is of version %s, the schema of version %s', tenant.version(), e.extversion) as problem,
+        'Functions and catalogs of one version meet guards of another.' as why,
+        null::text as fix
+    from pg_catalog.pg_extension e where e.extname = 'pg_tenant' and e.extversion <> tenant.version();
+comment on view tenant.finding_t091 is 'Library and schema are of different versions';
+
+-- sql/schema/29_doctor.sql
+-- The doctor's door: every finding, what is waived, and the gate.
+
+create view tenant.doctor_findings as
+    select * from tenant.finding_t001
+    union all select * from tenant.finding_t002
+    union all select * from tenant.finding_t003
+    union all select * from tenant.finding_t004
+    union all select * from tenant.finding_t005
+    union all select * from tenant.finding_t006
+    union all select * from tenant.finding_t007
+    union all select * from tenant.finding_t008
+    union all select * from tenant.finding_t009
+    union all select * from tenant.finding_t010
+    union all select * from tenant.finding_t011
+    union all select * from tenant.finding_t012
+    union all select * from tenant.finding_t013
+    union all select * from tenant.finding_t014
+    union all select * from tenant.finding_t015
+    union all select * from tenant.finding_t016
+    union all select * from tenant.finding_t017
+    union all select * from tenant.finding_t018
+    union all select * from tenant.finding_t019
+    union all select * from tenant.finding_t020
+    union all select * from tenant.finding_t021
+    union all select * from tenant.finding_t022
+    union all select * from tenant.finding_t030
+    union all select * from tenant.finding_t031
+    union all select * from tenant.finding_t032
+    union all select * from tenant.finding_t033
+    union all select * from tenant.finding_t034
+    union all select * from tenant.finding_t035
+    union all select * from tenant.finding_t036
+    union all select * from tenant.finding_t037
+    union all select * from tenant.finding_t038
+    union all select * from tenant.finding_t039
+    union all select * from tenant.finding_t040
+    union all select * from tenant.finding_t041
+    union all select * from tenant.finding_t042
+    union all select * from tenant.finding_t043
+    union all select * from tenant.finding_t044
+    union all select * from tenant.finding_t045
+    union all select * from tenant.finding_t080
+    union all select * from tenant.finding_t081
+    union all select * from tenant.finding_t082
+    union all select * from tenant.finding_t083
+    union all select * from tenant.finding_t084
+    union all select * from tenant.finding_t085
+    union all select * from tenant.finding_t086
+    union all select * from tenant.finding_t087
+    union all select * from tenant.finding_t088
+    union all select * from tenant.finding_t089
+    union all select * from tenant.finding_t090
+    union all select * from tenant.finding_t091;
+comment on view tenant.doctor_findings is 'Every finding, waived or not.';
+
+create function tenant.doctor(with_waived boolean default false)
+    returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz)
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select f.code, f.level, f.object, f.problem, f.why, f.fix, w.until
+    from tenant.doctor_findings f
+    left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()
+    where with_waived or w.until is null
+    order by array_position(array['error', 'warn', 'info'], f.level), f.code, f.object
+$$;
+comment on function tenant.doctor is 'What is wrong with the isolation of this database, why it matters, and the SQL that mends it.';
+revoke all on function tenant.doctor(boolean) from public;
+grant execute on function tenant.doctor(boolean) to tenant_admin;
+
+create function tenant.waive(code text, object text, reason text, until timestamptz) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant.require_reason(reason);
+    if to_regclass(format('tenant.%I', 'finding_' || lower(code))) is null then
+        raise exception using
+            errcode = 'TN081',
+            message = format('there is no finding "%s"', code),
+            detail = 'Findings are numbered T001 and up.',
+            hint = 'select code, object from tenant.doctor(); lists those of this database.';
+    end if;
+    if until is null or until <= now() or until = 'infinity' then
+        raise exception using
+            errcode = 'TN082',
+            message = format('a waiver cannot run until %s', coalesce(until::text, 'null')),
+            detail = 'It is for a time that ends in the future; then the finding is back.',
+            hint = format('select tenant.waive(%L, %L, %L, now() + interval ''90 days'');', code, object, reason);
+    end if;
+    insert into tenant.waivers as w (code, object, reason, until)
+        values (upper(waive.code), waive.object, waive.reason, waive.until)
+        on conflict on constraint waivers_pkey do update
+        set reason = excluded.reason, until = excluded.until, waived_at = now(), waived_by = current_user;
+    insert into tenant.journal (action, object, reason, detail)
+        values ('waive', upper(waive.code) || ' ' || waive.object, waive.reason, jsonb_build_object('until', waive.until));
+end
+$$;
+comment on function tenant.waive is 'Accepts a finding on one object until then; it is left out of the doctor''s report for as long.';
+revoke all on function tenant.waive(text, text, text, timestamptz) from public;
+grant execute on function tenant.waive(text, text, text, timestamptz) to tenant_admin;
+
+create function tenant.unwaive(code text, object text, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant.require_reason(reason);
+    delete from tenant.waivers w where w.code = upper(unwaive.code) and w.object = unwaive.object;
+    if not found then
+        raise exception using
+            errcode = 'TN083',
+            message = format('finding %s is not waived on %s', code, object),
+            detail = 'tenant.waivers has no such line.',
+            hint = 'select * from tenant.waivers; lists what is.';
+    end if;
+    insert into tenant.journal (action, object, reason)
+        values ('unwaive', upper(unwaive.code) || ' ' || unwaive.object, unwaive.reason);
+end
+$$;
+comment on function tenant.unwaive is 'Takes a waiver back.';
+revoke all on function tenant.unwaive(text, text, text) from public;
+grant execute on function tenant.unwaive(text, text, text) to tenant_admin;
+
+create function tenant.assert_healthy(level text default 'error') returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    rank integer := array_position(array['error', 'warn', 'info'], level);
+    found_count bigint;
+    first_ones text;
+begin
+    if rank is null then
+        raise exception using
+            errcode = 'TN084',
+            message = format('"%s" is no level', level),
+            detail = 'The levels are error, warn and info.',
+            hint = 'select tenant.assert_healthy(''warn'');';
+    end if;
+    select count(*), string_agg(format('%s %s: %s', d.code, d.object, d.problem), E'\n') filter (where d.nth <= 10)
+        into found_count, first_ones
+        from (select *, row_number() over () as nth from tenant.doctor()) d
+        where array_position(array['error', 'warn', 'info'], d.level) <= rank;
+    if found_count > 0 then
+        raise exception using
+            errcode = 'TN080',
+            message = format('the doctor has %s finding%s of level %s or worse', found_count, case when found_count > 1 then 's' end, level),
+            detail = first_ones,
+            hint = 'select * from tenant.doctor(); says why each matters and how to mend it; tenant.waive() accepts one for a time.';
+    end if;
+end
+$$;
+comment on function tenant.assert_healthy is 'Fails (TN080) where the doctor has findings of this level or worse: a gate for CI and deployments.';
+revoke all on function tenant.assert_healthy(text) from public;
+grant execute on function tenant.assert_healthy(text) to tenant_admin;

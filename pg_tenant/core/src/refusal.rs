@@ -5,7 +5,7 @@ macro_rules! refusals {
         /// Why pg_tenant refused, as the SQLSTATE of the error says it.
         ///
         /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
-        /// `TN05x` the registry.
+        /// `TN05x` the registry, `TN08x` the doctor.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
@@ -106,6 +106,16 @@ refusals! {
     DuplicateTenant = "TN050", "duplicate_tenant";
     /// A limit's value is out of range
     InvalidLimit = "TN051", "invalid_limit";
+    /// The doctor has findings of the level asked for, or worse
+    Unhealthy = "TN080", "unhealthy";
+    /// The doctor has no finding of this code
+    UnknownFinding = "TN081", "unknown_finding";
+    /// A waiver is for a time that ends in the future
+    InvalidWaiver = "TN082", "invalid_waiver";
+    /// The finding is not waived on this object
+    NotWaived = "TN083", "not_waived";
+    /// A finding's level is error, warn or info
+    UnknownLevel = "TN084", "unknown_level";
 }
 
 #[cfg(test)]

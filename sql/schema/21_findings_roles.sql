@@ -1,0 +1,361 @@
+-- Findings on roles: who escapes the policies, and how the application could become one who does.
+
+create view tenant.finding_t001 as
+    select 'T001' as code,
+        case when r.oid in (select role from tenant.doctor_applications) then 'error' when r.oid = 10 then 'info' else 'warn' end as level,
+        r.rolname::text as object,
+        format('login %I is a superuser', r.rolname) as problem,
+        'Policies do not apply to superusers, and they can turn every guard off.' as why,
+        case when r.oid <> 10 then format('alter role %I nosuperuser;', r.rolname) end as fix
+    from pg_catalog.pg_roles r where r.rolsuper and r.rolcanlogin;
+comment on view tenant.finding_t001 is 'A login is a superuser';
+
+create view tenant.finding_t002 as
+    select 'T002' as code,
+        case when r.oid in (select role from tenant.doctor_applications) then 'error' else 'warn' end as level,
+        r.rolname::text as object,
+        format('login %I has BYPASSRLS', r.rolname) as problem,
+        'Policies do not apply to it. With row_security = off it reads and writes every tenant''s rows with no tenant entered.' as why,
+        format('alter role %I nobypassrls;', r.rolname) as fix
+    from pg_catalog.pg_roles r
+    where r.rolbypassrls and not r.rolsuper and r.rolcanlogin and r.rolname <> 'tenant_system';
+comment on view tenant.finding_t002 is 'A login has BYPASSRLS';
+
+create view tenant.finding_t003 as
+    select 'T003' as code, 'error' as level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches %s, which is %s', r.application, m.role::regrole, x.how) as problem,
+        'SET ROLE takes the attributes of a role: policies then no longer apply.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    join tenant.doctor_exempt x on x.role = m.role;
+comment on view tenant.finding_t003 is 'An application role can become one that bypasses policies';
+
+create view tenant.finding_t004 as
+    with owner as (select owner as role, min(name) as example from tenant.doctor_tables group by owner)
+    select 'T004' as code, 'error' as level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches %s, the owner of protected table %s', r.application, m.role::regrole, o.example) as problem,
+        'Whoever has the rights of an owner alters the table, its policies, its triggers and its grants.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    join owner o on o.role = m.role
+    union all
+    select 'T004', 'error', a.role::regrole::text,
+        format('application role %s owns protected table %s', a.role::regrole, o.example),
+        'Whoever has the rights of an owner alters the table, its policies, its triggers and its grants.',
+        null
+    from tenant.doctor_applications a join owner o on o.role = a.role;
+comment on view tenant.finding_t004 is 'An application role has the rights of a protected table''s owner';
+
+create view tenant.finding_t005 as
+    select 'T005' as code, 'error' as level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches tenant_admin', r.application) as problem,
+        'It could register and suspend tenants, set their limits, bind roles and write the journal.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_admin');
+comment on view tenant.finding_t005 is 'An application role manages tenants';
+
+create view tenant.finding_t006 as
+    select 'T006' as code, k.level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches %s, which %s', r.application, k.role, k.what) as problem,
+        'Predefined roles reach past tables and policies: to files, programs, other sessions and every relation.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    join (values
+        ('pg_execute_server_program', 'error', 'runs programs on the server'),
+        ('pg_read_server_files', 'error', 'reads the files of the server, those of tables included'),
+        ('pg_write_server_files', 'error', 'writes the files of the server'),
+        ('pg_write_all_data', 'warn', 'writes every table that nobody protected'),
+        ('pg_read_all_data', 'warn', 'reads every table that nobody protected'),
+        ('pg_monitor', 'warn', 'reads other sessions'' statements'),
+        ('pg_read_all_stats', 'warn', 'reads other sessions'' statements'),
+        ('pg_read_all_settings', 'warn', 'reads every setting'),
+        ('pg_stat_scan_tables', 'warn', 'counts the rows of every table'),
+        ('pg_maintain', 'warn', 'locks, rewrites and analyses every table'),
+        ('pg_create_subscription', 'warn', 'lets the server connect to others'),
+        ('pg_signal_backend', 'warn', 'ends other sessions'),
+        ('pg_database_owner', 'warn', 'owns the schema public')) k (role, level, what)
+        on k.role = m.role::regrole::text
+    where m.member::regrole::text !~ '^pg_';
+comment on view tenant.finding_t006 is 'An application role is a member of a predefined role that reaches further';
+
+create view tenant.finding_t007 as
+    select 'T007' as code, k.level,
+        r.rolname || ' ' || k.attribute as object,
+        format('role %I has %s and application role %s reaches it', r.rolname, k.attribute, a.application) as problem,
+        'CREATEROLE grants itself roles, REPLICATION reads every tenant''s changes, CREATEDB makes databases without policies.' as why,
+        format('alter role %I no%s;', r.rolname, lower(k.attribute)) as fix
+    from tenant.doctor_reached a
+    join pg_catalog.pg_roles r on r.oid = a.role and not r.rolsuper
+    cross join lateral (values ('CREATEROLE', r.rolcreaterole, 'error'), ('REPLICATION', r.rolreplication, 'error'),
+        ('CREATEDB', r.rolcreatedb, 'info')) k (attribute, has, level)
+    where k.has;
+comment on view tenant.finding_t007 is 'An application role makes roles, replicates or creates databases';
+
+create view tenant.finding_t008 as
+    select 'T008' as code,
+        case when bool_or(g.privilege = 'TRIGGER') then 'error' else 'warn' end as level,
+        format('%s to %s', t.name, g.grantee_name) as object,
+        format('%s on protected table %s is granted to %s', string_agg(distinct g.privilege, ', '), t.name, g.grantee_name) as problem,
+        'TRIGGER puts code into other tenants'' sessions; TRUNCATE and REFERENCES pass over policies; MAINTAIN locks and rewrites the table.' as why,
+        format('revoke %s on %s from %s;', lower(string_agg(distinct g.privilege, ', ')), t.name, g.grantee_name) as fix
+    from tenant.doctor_tables t
+    join tenant.doctor_grants g on g.relation = t.relation
+    where g.privilege in ('TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN')
+    group by t.name, g.grantee_name;
+comment on view tenant.finding_t008 is 'A right on a protected table passes over its policies';
+
+create view tenant.finding_t009 as
+    select 'T009' as code, 'warn' as level,
+        format('%I to %s', n.nspname, w.name) as object,
+        format('%s may create objects in schema %I', w.name, n.nspname) as problem,
+        'Functions, operators and tables that the application makes can stand in for those that others mean, and new tables have no policy.' as why,
+        format('revoke create on schema %I from %s;', n.nspname, w.name) as fix
+    from pg_catalog.pg_namespace n
+    cross join lateral aclexplode(n.nspacl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where g.privilege_type = 'CREATE' and g.grantee <> n.nspowner and n.nspname !~ '^pg_'
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by n.nspname, w.name;
+comment on view tenant.finding_t009 is 'The application may create objects in a schema';
+
+create view tenant.finding_t010 as
+    select 'T010' as code, 'warn' as level,
+        w.name as object,
+        format('%s may create schemas in this database', w.name) as problem,
+        'Who creates schemas also creates trusted extensions, procedural languages among them, and tables without a policy.' as why,
+        format('revoke create on database %I from %s;', d.datname, w.name) as fix
+    from pg_catalog.pg_database d
+    cross join lateral aclexplode(d.datacl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where d.datname = current_database() and g.privilege_type = 'CREATE' and g.grantee <> d.datdba
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by d.datname, w.name;
+comment on view tenant.finding_t010 is 'The application may create schemas and trusted extensions';
+
+create view tenant.finding_t011 as
+    select 'T011' as code, 'info' as level,
+        w.name as object,
+        format('%s may create temporary objects in this database', w.name) as problem,
+        'Temporary tables outlive the transaction on a pooled connection, and stand in for tables in functions without a fixed search_path.' as why,
+        format('revoke temporary on database %I from %s;', d.datname, w.name) as fix
+    from pg_catalog.pg_database d
+    cross join lateral aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where d.datname = current_database() and g.privilege_type = 'TEMPORARY' and g.grantee <> d.datdba
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by d.datname, w.name;
+comment on view tenant.finding_t011 is 'The application may create temporary objects';
+
+create view tenant.finding_t012 as
+    select 'T012' as code,
+        case when bool_or(g.privilege = 'UPDATE') then 'warn' else 'info' end as level,
+        format('%s to %s', s.name, g.grantee_name) as object,
+        format('%s on sequence %s of a protected table is granted to %s', string_agg(distinct g.privilege, ', '), s.name, g.grantee_name) as problem,
+        'A sequence is shared by all tenants: UPDATE lets one of them set it back, SELECT shows how much the others write. USAGE is enough for nextval.' as why,
+        format('revoke %s on sequence %s from %s;', lower(string_agg(distinct g.privilege, ', ')), s.name, g.grantee_name) as fix
+    from (
+        select c.oid as relation, c.oid::regclass::text as name from tenant.doctor_tables t
+        join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = t.relation
+            and d.classid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i')
+        join pg_catalog.pg_class c on c.oid = d.objid and c.relkind = 'S'
+        union
+        select c.oid, c.oid::regclass::text from tenant.doctor_tables t
+        join pg_catalog.pg_attrdef a on a.adrelid = t.relation
+        join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_attrdef'::regclass and d.objid = a.oid
+            and d.refclassid = 'pg_catalog.pg_class'::regclass
+        join pg_catalog.pg_class c on c.oid = d.refobjid and c.relkind = 'S'
+    ) s
+    join tenant.doctor_grants g on g.relation = s.relation
+    where g.privilege in ('UPDATE', 'SELECT')
+    group by s.name, g.grantee_name;
+comment on view tenant.finding_t012 is 'A protected table''s sequence can be read or set by the application';
+
+create view tenant.finding_t013 as
+    select 'T013' as code,
+        case when bool_or(g.privilege_type in ('TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN')) then 'warn' else 'info' end as level,
+        format('%s%s to %s', d.defaclrole::regrole, ' in ' || n.nspname, w.name) as object,
+        format('default privileges of %s give %s on new tables to %s', d.defaclrole::regrole,
+            string_agg(distinct g.privilege_type, ', '), w.name) as problem,
+        'A new table is open to the application before it is protected.' as why,
+        format('alter default privileges for role %s%s revoke %s on tables from %s;', d.defaclrole::regrole,
+            case when n.nspname is not null then format(' in schema %I', n.nspname) end,
+            lower(string_agg(distinct g.privilege_type, ', ')), w.name) as fix
+    from pg_catalog.pg_default_acl d
+    left join pg_catalog.pg_namespace n on n.oid = d.defaclnamespace
+    cross join lateral aclexplode(d.defaclacl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where d.defaclobjtype = 'r' and g.grantee <> d.defaclrole
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by d.defaclrole, n.nspname, w.name;
+comment on view tenant.finding_t013 is 'Default privileges open new tables to the application';
+
+create view tenant.finding_t014 as
+    select 'T014' as code, 'warn' as level,
+        e.extname::text as object,
+        format('the application may call functions of extension %I', e.extname) as problem,
+        'They open connections of their own, in which this transaction''s tenant, its rights and its rollback do not count.' as why,
+        string_agg(format('revoke execute on function %s from %s;', p.oid::regprocedure,
+            case g.grantee when 0 then 'public' else g.grantee::regrole::text end), E'\n' order by p.oid::regprocedure::text) as fix
+    from pg_catalog.pg_extension e
+    join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_extension'::regclass and d.refobjid = e.oid
+        and d.classid = 'pg_catalog.pg_proc'::regclass and d.deptype = 'e'
+    join pg_catalog.pg_proc p on p.oid = d.objid
+    cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
+    where e.extname in ('dblink', 'pg_background', 'pg_cron', 'pg_net', 'http', 'plproxy', 'adminpack', 'file_fdw')
+        and g.grantee <> p.proowner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by e.extname;
+comment on view tenant.finding_t014 is 'The application may open connections from within the database';
+
+create view tenant.finding_t015 as
+    select 'T015' as code, 'warn' as level,
+        format('%s to %s', o.object, w.name) as object,
+        format('%s may use %s', w.name, o.object) as problem,
+        'Who uses a foreign server makes user mappings and foreign tables, which have no policies.' as why,
+        format('revoke usage on %s from %s;', o.object, w.name) as fix
+    from (
+        select 'foreign server ' || quote_ident(srvname) as object, srvowner as owner, srvacl as acl from pg_catalog.pg_foreign_server
+        union all
+        select 'foreign data wrapper ' || quote_ident(fdwname), fdwowner, fdwacl from pg_catalog.pg_foreign_data_wrapper
+    ) o
+    cross join lateral aclexplode(o.acl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where g.grantee <> o.owner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by o.object, w.name;
+comment on view tenant.finding_t015 is 'The application may use a foreign server';
+
+create view tenant.finding_t016 as
+    select 'T016' as code, 'info' as level,
+        format('%I to %s', l.lanname, w.name) as object,
+        format('%s may write functions in language %I', w.name, l.lanname) as problem,
+        'A procedural language keeps values from call to call in the session, which the next tenant on the connection finds.' as why,
+        format('revoke usage on language %I from %s;', l.lanname, w.name) as fix
+    from pg_catalog.pg_language l
+    cross join lateral aclexplode(coalesce(l.lanacl, acldefault('l', l.lanowner))) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where l.lanpltrusted and l.lanname not in ('sql', 'plpgsql') and g.grantee <> l.lanowner
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by l.lanname, w.name;
+comment on view tenant.finding_t016 is 'The application may write functions in a language that keeps state';
+
+create view tenant.finding_t017 as
+    select 'T017' as code,
+        case when p.parname ~ '^(pg_tenant\.|session_replication_role$|session_preload_libraries$|dynamic_library_path$)' then 'error' else 'warn' end as level,
+        format('%s to %s', p.parname, w.name) as object,
+        format('%s may set %s', w.name, p.parname) as problem,
+        'With it a session chooses its own tenant, turns a guard off, loads a library, or skips triggers and foreign keys.' as why,
+        format('revoke %s on parameter %s from %s;', lower(string_agg(distinct g.privilege_type, ', ')), p.parname, w.name) as fix
+    from pg_catalog.pg_parameter_acl p
+    cross join lateral aclexplode(p.paracl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where g.grantee <> 10
+        and (p.parname ~ '^pg_tenant\.' or g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by p.parname, w.name;
+comment on view tenant.finding_t017 is 'A role may set what only superusers should';
+
+create view tenant.finding_t018 as
+    select 'T018' as code, 'error' as level,
+        s.object,
+        format('%s begins every session of it in a tenant', s.object) as problem,
+        'Whoever connects is in that tenant without having been bound to it; only roles that tenant.bind_role has checked should be.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name = 'pg_tenant.id' and s.value <> '' and s.object ~ '^pg_tenant\.id of (database|role all|role .* in database)';
+comment on view tenant.finding_t018 is 'A tenant is stored for a database or for all roles';
+
+create view tenant.finding_t019 as
+    with recursive bound as (
+        select s.setrole as role from pg_catalog.pg_db_role_setting s cross join lateral unnest(s.setconfig) c (setting)
+        where s.setrole <> 0 and c.setting like 'pg\_tenant.id=%'
+    ), reach (bound, role) as (
+        select role, role from bound
+        union
+        select reach.bound, m.role from reach join tenant.doctor_memberships m on m.member = reach.role
+    )
+    select 'T019' as code, 'error' as level,
+        x.bound::regrole::text as object,
+        format('bound role %s %s', x.bound::regrole, min(x.way_out)) as problem,
+        'A bound role is given to whoever runs SQL of their own: it must have no way out of its tenant.' as why,
+        format('select tenant.unbind_role(%L);', r.rolname) as fix
+    from (
+        select reach.bound, case
+            when r.rolsuper or r.rolbypassrls then format('has the rights of %I, to which policies do not apply', r.rolname)
+            when r.rolcreaterole then format('has the rights of %I, which makes roles', r.rolname)
+            when r.rolreplication then format('has the rights of %I, which replicates', r.rolname)
+            else format('is a member of %I', r.rolname) end as way_out
+        from reach join pg_catalog.pg_roles r on r.oid = reach.role
+        where r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolreplication or r.rolname in ('tenant_admin',
+            'tenant_system', 'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
+        union all
+        select b.role, format('has the member %s, who may become it without its binding', m.member::regrole)
+        from bound b join tenant.doctor_memberships m on m.role = b.role and m.at_once
+    ) x join pg_catalog.pg_roles r on r.oid = x.bound
+    group by x.bound, r.rolname;
+comment on view tenant.finding_t019 is 'A bound role has a way out of its tenant';
+
+create view tenant.finding_t020 as
+    select 'T020' as code, 'warn' as level,
+        format('%s in tenant_system', m.member::regrole) as object,
+        format('application role %s reaches tenant_system', r.application) as problem,
+        'It may enter the system context, and so read across all tenants.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_system')
+    union all
+    select 'T020', 'info', format('%s in tenant_system', m.member::regrole),
+        format('role %s may enter the system context', m.member::regrole),
+        'It may enter the system context, and so read across all tenants.', null
+    from tenant.doctor_memberships m
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_system')
+        and m.member not in (select role from tenant.doctor_reached);
+comment on view tenant.finding_t020 is 'A role may work across tenants';
+
+create view tenant.finding_t021 as
+    select 'T021' as code, 'warn' as level,
+        format('%s to %s', c.oid::regclass, w.name) as object,
+        format('%s may write %s', w.name, c.oid::regclass) as problem,
+        'The registry, the journal and the waivers are what isolation is judged by: the application must not change them.' as why,
+        format('revoke insert, update, delete, truncate, references, trigger on %s from %s;', c.oid::regclass, w.name) as fix
+    from pg_catalog.pg_class c
+    cross join lateral (
+        select (aclexplode(c.relacl)).*
+        union all
+        select (aclexplode(a.attacl)).* from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attacl is not null
+    ) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where c.relnamespace = 'tenant'::regnamespace and c.relkind = 'r' and g.grantee <> c.relowner
+        and g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
+        and w.name <> 'tenant_admin'
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by c.oid, w.name;
+comment on view tenant.finding_t021 is 'The application may write the extension''s own tables';
+
+create view tenant.finding_t022 as
+    select 'T022' as code, 'warn' as level,
+        o.kind || ' ' || o.name as object,
+        format('application role %s owns %s %s', o.owner::regrole, o.kind, o.name) as problem,
+        'An owner replaces what others rely on, without any grant: a function that a policy calls, a view, a lookup table.' as why,
+        null::text as fix
+    from (
+        select case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
+            when 'S' then 'sequence' else 'table' end as kind, c.oid::regclass::text as name, c.relowner as owner
+        from pg_catalog.pg_class c where c.oid >= 16384 and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't'
+            and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass
+                and d.objid = c.oid and d.refclassid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i'))
+        union all
+        select 'function', p.oid::regprocedure::text, p.proowner from pg_catalog.pg_proc p where p.oid >= 16384
+        union all
+        select 'schema', quote_ident(n.nspname), n.nspowner from pg_catalog.pg_namespace n where n.oid >= 16384 and n.nspname !~ '^pg_'
+    ) o
+    where o.owner in (select role from tenant.doctor_applications)
+        and o.owner not in (select oid from pg_catalog.pg_roles where rolsuper);
+comment on view tenant.finding_t022 is 'An application role owns objects';

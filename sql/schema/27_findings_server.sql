@@ -1,0 +1,140 @@
+-- Findings on the server: what its log keeps, what it loads, which version it is.
+
+create view tenant.finding_t080 as
+    select 'T080' as code, case when s.value = 'all' then 'warn' else 'info' end as level,
+        s.object,
+        format('%s: the server logs statements (%s)', s.object, s.value) as problem,
+        'Statements hold tenants'' values as literals; whoever reads the log reads them, without any policy.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s where s.name = 'log_statement' and s.value <> 'none';
+comment on view tenant.finding_t080 is 'The server logs statements';
+
+create view tenant.finding_t081 as
+    select 'T081' as code, 'warn' as level,
+        s.object,
+        format('%s: statements are logged with their parameters', s.object) as problem,
+        'Parameters are where values belong, and tokens: logging them hands every tenant''s to whoever reads the log.' as why,
+        E'alter system set log_parameter_max_length = 0;\nselect pg_reload_conf();' as fix
+    from tenant.doctor_settings s
+    where (s.name = 'log_statement' and s.value = 'all'
+            or s.name in ('log_min_duration_statement', 'log_min_duration_sample') and s.value <> '-1'
+            or s.name = 'log_transaction_sample_rate' and s.value::float8 > 0)
+        and current_setting('log_parameter_max_length') <> '0';
+comment on view tenant.finding_t081 is 'The server logs parameters';
+
+create view tenant.finding_t082 as
+    select 'T082' as code, 'warn' as level,
+        s.object,
+        format('%s: errors are logged with parameters', s.object) as problem,
+        'A refused entry or a violated constraint puts the token or the values into the log.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s where s.name = 'log_parameter_max_length_on_error' and s.value <> '0';
+comment on view tenant.finding_t082 is 'The server logs the parameters of failed statements';
+
+create view tenant.finding_t083 as
+    select 'T083' as code, 'warn' as level,
+        s.object,
+        format('%s: auto_explain writes plans into the log', s.object) as problem,
+        'Plans hold literals and, with them, parameters of every tenant; with log_level they reach the client as well.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s where s.name = 'auto_explain.log_min_duration' and s.value <> '-1';
+comment on view tenant.finding_t083 is 'auto_explain logs statements';
+
+create view tenant.finding_t084 as
+    select 'T084' as code, 'warn' as level,
+        format('%s to %s', o.object, w.name) as object,
+        format('%s may read %s', w.name, o.object) as problem,
+        'All tenants of an application share its role, and a role sees the texts of all its own statements.' as why,
+        format('revoke all on %s from %s;', o.object, w.name) as fix
+    from pg_catalog.pg_extension e
+    join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_extension'::regclass and d.refobjid = e.oid and d.deptype = 'e'
+    cross join lateral (
+        select c.oid::regclass::text as object, c.relacl as acl, c.relowner as owner from pg_catalog.pg_class c
+        where d.classid = 'pg_catalog.pg_class'::regclass and c.oid = d.objid
+        union all
+        select 'function ' || p.oid::regprocedure, coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner
+        from pg_catalog.pg_proc p where d.classid = 'pg_catalog.pg_proc'::regclass and p.oid = d.objid
+    ) o
+    cross join lateral aclexplode(o.acl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where e.extname in ('pg_stat_statements', 'pg_stat_monitor', 'pg_qualstats', 'pg_buffercache', 'pageinspect', 'pg_walinspect')
+        and o.object !~ '_info' and g.grantee <> o.owner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by o.object, w.name;
+comment on view tenant.finding_t084 is 'The application reads other sessions'' statements';
+
+create view tenant.finding_t085 as
+    select 'T085' as code, 'warn' as level,
+        'shared_preload_libraries' as object,
+        format('pg_tenant is not the last of shared_preload_libraries (%s)', s.reset_val) as problem,
+        'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
+        format('alter system set shared_preload_libraries = %s; -- and restart the server', (
+            select string_agg(quote_literal(l.library), ', ' order by l.library ~ '(^|/)pg_tenant(\.so)?$', l.nth)
+            from unnest(p.libraries) with ordinality l (library, nth))) as fix
+    from pg_catalog.pg_settings s
+    cross join lateral (select array_agg(btrim(library, ' "') order by nth) as libraries
+        from regexp_split_to_table(s.reset_val, ',') with ordinality x (library, nth)) p
+    where s.name = 'shared_preload_libraries' and p.libraries[cardinality(p.libraries)] !~ '(^|/)pg_tenant(\.so)?$';
+comment on view tenant.finding_t085 is 'Another library is loaded after pg_tenant';
+
+create view tenant.finding_t086 as
+    select 'T086' as code, 'info' as level,
+        s.object,
+        format('%s: %s is loaded into sessions, after pg_tenant', s.object, s.value) as problem,
+        'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name in ('session_preload_libraries', 'local_preload_libraries') and s.value <> '';
+comment on view tenant.finding_t086 is 'Libraries are loaded into each session';
+
+create view tenant.finding_t087 as
+    select 'T087' as code, 'warn' as level,
+        c.cve as object,
+        format('PostgreSQL %s has %s: %s', current_setting('server_version'), c.cve, c.what) as problem,
+        'Policies rest on PostgreSQL applying them. The release notes of the version named describe how here it does not.' as why,
+        null::text as fix
+    from tenant.row_security_cves c
+    where c.major = current_setting('server_version_num')::int / 10000
+        and c.fixed_in > current_setting('server_version_num')::int % 10000;
+comment on view tenant.finding_t087 is 'The minor version has a known weakness of row-level security';
+
+create view tenant.finding_t088 as
+    select 'T088' as code, 'error' as level,
+        v.oid::regclass::text as object,
+        format('view %s still has CVE-2024-4317', v.oid::regclass) as problem,
+        'Anybody reads sampled values of expressions of every table. The minor version mends new clusters only.' as why,
+        null::text as fix
+    from pg_catalog.pg_class v
+    where v.oid = 'pg_catalog.pg_stats_ext_exprs'::regclass and pg_catalog.pg_get_viewdef(v.oid) !~ 'pg_has_role';
+comment on view tenant.finding_t088 is 'Statistics views are those of before CVE-2024-4317';
+
+create view tenant.finding_t089 as
+    select 'T089' as code, 'error' as level,
+        s.object,
+        format('%s is %s', s.object, s.value) as problem,
+        'Triggers and foreign keys are skipped, catalogs can be written, or large objects lose their permissions, in every session that begins so.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name = 'session_replication_role' and s.value <> 'origin'
+        or s.name in ('allow_system_table_mods', 'lo_compat_privileges') and lower(s.value) in ('on', 'true', 'yes', '1');
+comment on view tenant.finding_t089 is 'Sessions begin with a setting that takes guarantees away';
+
+create view tenant.finding_t090 as
+    select 'T090' as code,
+        case when s.name = 'pg_tenant.require_registered' or lower(s.value) = 'log' then 'warn' else 'error' end as level,
+        s.object,
+        format('%s is %s', s.object, s.value) as problem,
+        'Off, strict lets statements run with no tenant, guards let protection be weakened, and require_registered lets unknown tenants be entered.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name in ('pg_tenant.strict', 'pg_tenant.guards', 'pg_tenant.require_registered')
+        and lower(s.value) not in ('on', 'true', 'yes', '1');
+comment on view tenant.finding_t090 is 'A setting of pg_tenant is not on';
+
+create view tenant.finding_t091 as
+    select 'T091' as code, 'warn' as level,
+        'pg_tenant' as object,
+        format('the library is of version %s, the schema of version %s', tenant.version(), e.extversion) as problem,
+        'Functions and catalogs of one version meet guards of another.' as why,
+        null::text as fix
+    from pg_catalog.pg_extension e where e.extname = 'pg_tenant' and e.extversion <> tenant.version();
+comment on view tenant.finding_t091 is 'Library and schema are of different versions';

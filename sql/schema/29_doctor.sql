@@ -1,0 +1,148 @@
+-- The doctor's door: every finding, what is waived, and the gate.
+
+create view tenant.doctor_findings as
+    select * from tenant.finding_t001
+    union all select * from tenant.finding_t002
+    union all select * from tenant.finding_t003
+    union all select * from tenant.finding_t004
+    union all select * from tenant.finding_t005
+    union all select * from tenant.finding_t006
+    union all select * from tenant.finding_t007
+    union all select * from tenant.finding_t008
+    union all select * from tenant.finding_t009
+    union all select * from tenant.finding_t010
+    union all select * from tenant.finding_t011
+    union all select * from tenant.finding_t012
+    union all select * from tenant.finding_t013
+    union all select * from tenant.finding_t014
+    union all select * from tenant.finding_t015
+    union all select * from tenant.finding_t016
+    union all select * from tenant.finding_t017
+    union all select * from tenant.finding_t018
+    union all select * from tenant.finding_t019
+    union all select * from tenant.finding_t020
+    union all select * from tenant.finding_t021
+    union all select * from tenant.finding_t022
+    union all select * from tenant.finding_t030
+    union all select * from tenant.finding_t031
+    union all select * from tenant.finding_t032
+    union all select * from tenant.finding_t033
+    union all select * from tenant.finding_t034
+    union all select * from tenant.finding_t035
+    union all select * from tenant.finding_t036
+    union all select * from tenant.finding_t037
+    union all select * from tenant.finding_t038
+    union all select * from tenant.finding_t039
+    union all select * from tenant.finding_t040
+    union all select * from tenant.finding_t041
+    union all select * from tenant.finding_t042
+    union all select * from tenant.finding_t043
+    union all select * from tenant.finding_t044
+    union all select * from tenant.finding_t045
+    union all select * from tenant.finding_t080
+    union all select * from tenant.finding_t081
+    union all select * from tenant.finding_t082
+    union all select * from tenant.finding_t083
+    union all select * from tenant.finding_t084
+    union all select * from tenant.finding_t085
+    union all select * from tenant.finding_t086
+    union all select * from tenant.finding_t087
+    union all select * from tenant.finding_t088
+    union all select * from tenant.finding_t089
+    union all select * from tenant.finding_t090
+    union all select * from tenant.finding_t091;
+comment on view tenant.doctor_findings is 'Every finding, waived or not.';
+
+create function tenant.doctor(with_waived boolean default false)
+    returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz)
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select f.code, f.level, f.object, f.problem, f.why, f.fix, w.until
+    from tenant.doctor_findings f
+    left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()
+    where with_waived or w.until is null
+    order by array_position(array['error', 'warn', 'info'], f.level), f.code, f.object
+$$;
+comment on function tenant.doctor is 'What is wrong with the isolation of this database, why it matters, and the SQL that mends it.';
+revoke all on function tenant.doctor(boolean) from public;
+grant execute on function tenant.doctor(boolean) to tenant_admin;
+
+create function tenant.waive(code text, object text, reason text, until timestamptz) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant.require_reason(reason);
+    if to_regclass(format('tenant.%I', 'finding_' || lower(code))) is null then
+        raise exception using
+            errcode = 'TN081',
+            message = format('there is no finding "%s"', code),
+            detail = 'Findings are numbered T001 and up.',
+            hint = 'select code, object from tenant.doctor(); lists those of this database.';
+    end if;
+    if until is null or until <= now() or until = 'infinity' then
+        raise exception using
+            errcode = 'TN082',
+            message = format('a waiver cannot run until %s', coalesce(until::text, 'null')),
+            detail = 'It is for a time that ends in the future; then the finding is back.',
+            hint = format('select tenant.waive(%L, %L, %L, now() + interval ''90 days'');', code, object, reason);
+    end if;
+    insert into tenant.waivers as w (code, object, reason, until)
+        values (upper(waive.code), waive.object, waive.reason, waive.until)
+        on conflict on constraint waivers_pkey do update
+        set reason = excluded.reason, until = excluded.until, waived_at = now(), waived_by = current_user;
+    insert into tenant.journal (action, object, reason, detail)
+        values ('waive', upper(waive.code) || ' ' || waive.object, waive.reason, jsonb_build_object('until', waive.until));
+end
+$$;
+comment on function tenant.waive is 'Accepts a finding on one object until then; it is left out of the doctor''s report for as long.';
+revoke all on function tenant.waive(text, text, text, timestamptz) from public;
+grant execute on function tenant.waive(text, text, text, timestamptz) to tenant_admin;
+
+create function tenant.unwaive(code text, object text, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant.require_reason(reason);
+    delete from tenant.waivers w where w.code = upper(unwaive.code) and w.object = unwaive.object;
+    if not found then
+        raise exception using
+            errcode = 'TN083',
+            message = format('finding %s is not waived on %s', code, object),
+            detail = 'tenant.waivers has no such line.',
+            hint = 'select * from tenant.waivers; lists what is.';
+    end if;
+    insert into tenant.journal (action, object, reason)
+        values ('unwaive', upper(unwaive.code) || ' ' || unwaive.object, unwaive.reason);
+end
+$$;
+comment on function tenant.unwaive is 'Takes a waiver back.';
+revoke all on function tenant.unwaive(text, text, text) from public;
+grant execute on function tenant.unwaive(text, text, text) to tenant_admin;
+
+create function tenant.assert_healthy(level text default 'error') returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    rank integer := array_position(array['error', 'warn', 'info'], level);
+    found_count bigint;
+    first_ones text;
+begin
+    if rank is null then
+        raise exception using
+            errcode = 'TN084',
+            message = format('"%s" is no level', level),
+            detail = 'The levels are error, warn and info.',
+            hint = 'select tenant.assert_healthy(''warn'');';
+    end if;
+    select count(*), string_agg(format('%s %s: %s', d.code, d.object, d.problem), E'\n') filter (where d.nth <= 10)
+        into found_count, first_ones
+        from (select *, row_number() over () as nth from tenant.doctor()) d
+        where array_position(array['error', 'warn', 'info'], d.level) <= rank;
+    if found_count > 0 then
+        raise exception using
+            errcode = 'TN080',
+            message = format('the doctor has %s finding%s of level %s or worse', found_count, case when found_count > 1 then 's' end, level),
+            detail = first_ones,
+            hint = 'select * from tenant.doctor(); says why each matters and how to mend it; tenant.waive() accepts one for a time.';
+    end if;
+end
+$$;
+comment on function tenant.assert_healthy is 'Fails (TN080) where the doctor has findings of this level or worse: a gate for CI and deployments.';
+revoke all on function tenant.assert_healthy(text) from public;
+grant execute on function tenant.assert_healthy(text) to tenant_admin;

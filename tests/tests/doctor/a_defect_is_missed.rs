@@ -1,0 +1,98 @@
+//! Roles and rights: who escapes the policies, and how the application could become one who does.
+
+use crate::case::{Case, by_hand, fixed, prove};
+
+pub const CASES: &[Case] = &[
+    fixed("T001", "{x}", "create role {x} login superuser"),
+    fixed("T002", "{x}", "create role {x} login bypassrls"),
+    fixed("T003", "{app} in {x}", "create role {x} superuser; grant {x} to {app}"),
+    fixed("T004", "{app} in {owner}", "grant {owner} to {app}"),
+    by_hand(
+        "T004",
+        "{x}",
+        "create role {x} in role tenant_user; alter table orders owner to {x}",
+        "alter table orders owner to {owner}",
+    ),
+    fixed("T005", "{app} in tenant_admin", "grant tenant_admin to {app}"),
+    fixed("T006", "{app} in pg_read_server_files", "grant pg_read_server_files to {app}"),
+    fixed("T006", "{app} in pg_monitor", "grant pg_monitor to {app}"),
+    fixed("T007", "{app} CREATEROLE", "alter role {app} createrole"),
+    fixed("T007", "{app} CREATEDB", "alter role {app} createdb"),
+    fixed("T008", "public.orders to {app}", "grant truncate, trigger on orders to {app}"),
+    fixed("T008", "public.orders to public", "grant references on orders to public"),
+    fixed("T009", "public to {app}", "grant create on schema public to {app}"),
+    fixed("T010", "{app}", "grant create on database {db} to {app}"),
+    fixed("T011", "{app}", "grant temporary on database {db} to {app}"),
+    fixed(
+        "T012",
+        "public.numbered_id_seq to {app}",
+        "create table numbered (tenant_id text, id bigint generated always as identity, primary key (tenant_id, id))
+         select tenant.protect('numbered')
+         grant select, update on sequence numbered_id_seq to {app}",
+    ),
+    fixed(
+        "T013",
+        "{owner} in public to {app}",
+        "alter default privileges for role {owner} in schema public grant truncate on tables to {app}",
+    ),
+    fixed("T014", "dblink", "create extension dblink"),
+    fixed(
+        "T015",
+        "foreign server far to {app}",
+        "create extension postgres_fdw
+         create server far foreign data wrapper postgres_fdw
+         grant usage on foreign server far to {app}",
+    ),
+    fixed("T016", "stateful to public", "create trusted language stateful handler plpgsql_call_handler"),
+    fixed("T017", "session_replication_role to {app}", "grant set on parameter session_replication_role to {app}"),
+    fixed(
+        "T017",
+        "pg_tenant.strict to {app}",
+        "set pg_tenant.guards = off; grant set on parameter pg_tenant.strict to {app}",
+    ),
+    fixed(
+        "T018",
+        "pg_tenant.id of role {app} in database {db}",
+        "set pg_tenant.guards = off; alter role {app} in database {db} set pg_tenant.id = 'acme'",
+    ),
+    fixed(
+        "T019",
+        "{x}",
+        "create role {x} login in role tenant_user
+         select tenant.bind_role('{x}', 'acme')
+         grant {x} to {app}",
+    ),
+    fixed(
+        "T020",
+        "{app} in tenant_system",
+        "do $$ begin if to_regrole('tenant_system') is null then create role tenant_system bypassrls; end if; end $$
+         grant tenant_system to {app}",
+    ),
+    fixed("T021", "tenant.journal to {app}", "grant insert on tenant.journal to {app}"),
+    by_hand(
+        "T022",
+        "table public.owned",
+        "create table owned (); alter table owned owner to {app}",
+        "alter table owned owner to {owner}",
+    ),
+];
+
+#[tokio::test]
+async fn a_role_or_a_right() {
+    prove("roles", CASES).await;
+}
+
+/// From 16 a membership can be for administration alone: whoever has it can still grant itself the rest.
+#[tokio::test]
+async fn a_membership_with_admin_alone() {
+    let db = crate::case::stage("admin_alone").await;
+    if db.cluster().install().major < 16 {
+        return;
+    }
+    let object = crate::case::fill(&db, "{app} in {x}");
+    crate::case::perform(&db, "create role {x} bypassrls").await;
+    crate::case::perform(&db, "grant {x} to {app} with admin false, inherit false, set false").await;
+    assert_eq!(crate::case::seen(&db, "T003", &object).await, None);
+    crate::case::perform(&db, "grant {x} to {app} with admin true, inherit false, set false").await;
+    assert!(crate::case::seen(&db, "T003", &object).await.is_some());
+}

@@ -1,0 +1,19 @@
+//! The doctor: finds what is planted and nothing else, gives SQL that mends it, and keeps to what was waived.
+
+mod case; // a defect, the finding it makes, the remedy: 0, 1, 0
+mod page; // pg_tenant/doctor/: one page a finding
+
+mod a_defect_is_missed;
+mod a_finding_has_no_proof;
+mod a_healthy_database_has_findings;
+mod a_policy_defect_is_missed;
+mod a_setting_is_missed;
+mod a_waiver_stays;
+mod it_says_too_much;
+
+/// Findings that a test of their own plants: they are of a whole server.
+const ALONE: &[&str] = &["T081", "T085"];
+
+fn cases() -> impl Iterator<Item = &'static case::Case> {
+    [a_defect_is_missed::CASES, a_policy_defect_is_missed::CASES, a_setting_is_missed::CASES].into_iter().flatten()
+}
