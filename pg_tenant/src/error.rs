@@ -12,15 +12,21 @@ pub struct Report {
     pub message: CText,
     pub detail: Option<CText>,
     pub hint: Option<CText>,
+    /// The server log must not show the statement, nor where in it: a token may stand there.
+    pub hides_statement: bool,
 }
 
 impl Report {
     pub fn new(refusal: Refusal, message: impl AsRef<str>) -> Self {
-        Report { refusal, message: ctext(message), detail: None, hint: None }
+        Report { refusal, message: ctext(message), detail: None, hint: None, hides_statement: false }
     }
 
     pub fn detail(self, detail: impl AsRef<str>) -> Self {
         Report { detail: Some(ctext(detail)), ..self }
+    }
+
+    pub fn hiding_statement(self) -> Self {
+        Report { hides_statement: true, ..self }
     }
 
     pub fn hint(self, hint: impl AsRef<str>) -> Self {

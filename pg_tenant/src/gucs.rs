@@ -1,8 +1,9 @@
 //! Every setting, and why it exists. The prefix `pg_tenant` is reserved: a misspelt setting is an error.
 
+use pg_tenant_token::Rules;
 use pgrx::pg_sys;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, CString, c_char};
 
 /// What happens to a statement that touches a protected table with no tenant.
 #[derive(Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
@@ -24,6 +25,26 @@ static REQUIRE_REGISTERED: GucSetting<bool> = GucSetting::<bool>::new(true);
 /// it off for their own commands.
 static GUARDS: GucSetting<bool> = GucSetting::<bool>::new(true);
 
+/// Why a superuser sets it for a role (`ALTER ROLE … SET`): an application server that is taken over reaches only tenants
+/// whose tokens it holds.
+static REQUIRE_SIGNED: GucSetting<bool> = GucSetting::<bool>::new(false);
+
+/// Why a file, and `GUC_SUPERUSER_ONLY`: members of pg_read_all_settings read every setting's value, and where the file
+/// is concerns nobody. PGC_SIGHUP: no session, no role and no startup packet brings keys of its own.
+static JWKS_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+
+/// Why: a token of the same issuer's other tenants of keys, or made for another service, is none for here.
+static JWT_ISSUER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static JWT_AUDIENCE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+
+/// Why: issuers that cannot name their claims as we do.
+static JWT_TENANT_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"tenant_id"));
+static JWT_ACTOR_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"sub"));
+static JWT_ROLE_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"role"));
+
+/// Why: clocks differ by a little.
+static JWT_LEEWAY: GucSetting<i32> = GucSetting::<i32>::new(5);
+
 /// Where PostgreSQL keeps the text of `pg_tenant.id`; the parsed value is in [`crate::context::slot`].
 static mut ID: *mut c_char = std::ptr::null_mut();
 
@@ -40,6 +61,32 @@ pub fn require_registered() -> bool {
 /// `pg_tenant.guards`.
 pub fn guards() -> bool {
     GUARDS.get()
+}
+
+/// `pg_tenant.require_signed`.
+pub fn require_signed() -> bool {
+    REQUIRE_SIGNED.get()
+}
+
+/// `pg_tenant.jwks_file`; none where it is empty.
+pub fn jwks_file() -> Option<String> {
+    text(&JWKS_FILE)
+}
+
+/// What tokens must say: `pg_tenant.jwt_…`.
+pub fn token_rules() -> Rules {
+    Rules {
+        issuer: text(&JWT_ISSUER),
+        audience: text(&JWT_AUDIENCE),
+        tenant_claim: text(&JWT_TENANT_CLAIM).unwrap_or_default(),
+        actor_claim: text(&JWT_ACTOR_CLAIM),
+        role_claim: text(&JWT_ROLE_CLAIM),
+        leeway: u32::try_from(JWT_LEEWAY.get()).unwrap_or(0),
+    }
+}
+
+fn text(setting: &GucSetting<Option<CString>>) -> Option<String> {
+    setting.get().map(|text| text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
 }
 
 /// Declares every setting but `pg_tenant.id`, which [`crate::context::slot::init`] declares with its hooks.
@@ -73,6 +120,50 @@ pub fn init() {
     );
 }
 
+/// Declares the settings of signed entry. All but the first come from postgresql.conf or ALTER SYSTEM.
+pub fn init_signed() {
+    GucRegistry::define_bool_guc(
+        c"pg_tenant.require_signed",
+        c"Tenants are entered with a signed token only.",
+        c"For roles: ALTER ROLE … SET. A token must then be passed as a parameter.",
+        &REQUIRE_SIGNED,
+        GucContext::Suset,
+        GucFlags::empty(),
+    );
+    let texts: [(&'static CStr, &'static CStr, &'static CStr, &'static GucSetting<Option<CString>>); 6] = [
+        (
+            c"pg_tenant.jwks_file",
+            c"The file with the keys that tokens are verified with (JWKS).",
+            c"Read again on reload.",
+            &JWKS_FILE,
+        ),
+        (c"pg_tenant.jwt_issuer", c"The claim iss that tokens must have.", c"Empty: any.", &JWT_ISSUER),
+        (
+            c"pg_tenant.jwt_audience",
+            c"What the claim aud of tokens must name.",
+            c"Empty: tokens that name an audience are refused.",
+            &JWT_AUDIENCE,
+        ),
+        (c"pg_tenant.jwt_tenant_claim", c"The claim that names the tenant.", c"", &JWT_TENANT_CLAIM),
+        (c"pg_tenant.jwt_actor_claim", c"The claim that names the actor.", c"Empty: none is read.", &JWT_ACTOR_CLAIM),
+        (c"pg_tenant.jwt_role_claim", c"The claim that names the role.", c"Empty: none is read.", &JWT_ROLE_CLAIM),
+    ];
+    for (name, short, long, setting) in texts {
+        let flags = if name == c"pg_tenant.jwks_file" { GucFlags::SUPERUSER_ONLY } else { GucFlags::empty() };
+        GucRegistry::define_string_guc(name, short, long, setting, GucContext::Sighup, flags);
+    }
+    GucRegistry::define_int_guc(
+        c"pg_tenant.jwt_leeway",
+        c"By how much clocks may differ when a token's times are checked.",
+        c"",
+        &JWT_LEEWAY,
+        0,
+        300,
+        GucContext::Sighup,
+        GucFlags::UNIT_S,
+    );
+}
+
 /// Declares `pg_tenant.id`.
 ///
 /// `PGC_SUSET`, so that nobody but a superuser can name it in SET, `set_config`, a function's SET clause, a startup
@@ -93,6 +184,33 @@ pub fn define_id(
             text(c"Written by tenant.enter() only."),
             &raw mut ID,
             text(c""),
+            pg_sys::GucContext::PGC_SUSET,
+            flags as i32,
+            Some(check),
+            Some(assign),
+            None,
+        );
+    }
+}
+
+/// Declares a setting that only [`crate::pg::identity`] writes; like `pg_tenant.id`.
+pub fn define_identity(
+    name: &'static CStr,
+    description: &'static CStr,
+    place: *mut *mut c_char,
+    check: unsafe extern "C-unwind" fn(*mut *mut c_char, *mut *mut std::ffi::c_void, pg_sys::GucSource::Type) -> bool,
+    assign: unsafe extern "C-unwind" fn(*const c_char, *mut std::ffi::c_void),
+) {
+    let flags = pg_sys::GUC_NO_RESET_ALL | pg_sys::GUC_DISALLOW_IN_FILE | pg_sys::GUC_DISALLOW_IN_AUTO_FILE;
+    // SAFETY: called once for each setting, from _PG_init; texts and place are static, the hooks follow PostgreSQL's
+    // rules for hooks (see identity.rs).
+    unsafe {
+        pg_sys::DefineCustomStringVariable(
+            name.as_ptr(),
+            description.as_ptr(),
+            c"Written by tenant.enter_signed() only.".as_ptr(),
+            place,
+            c"".as_ptr(),
             pg_sys::GucContext::PGC_SUSET,
             flags as i32,
             Some(check),

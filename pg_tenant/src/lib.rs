@@ -22,6 +22,7 @@ mod gucs;
 mod pg;
 mod policy;
 mod registry;
+mod signed;
 
 pgrx::pg_module_magic!();
 
@@ -35,7 +36,9 @@ pub extern "C-unwind" fn _PG_init() {
         return;
     }
     gucs::init();
+    gucs::init_signed();
     context::slot::init();
+    pg::identity::init();
     gucs::reserve_prefix();
     registry::init();
     policy::protection::init();

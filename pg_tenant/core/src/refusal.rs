@@ -5,7 +5,7 @@ macro_rules! refusals {
         /// Why pg_tenant refused, as the SQLSTATE of the error says it.
         ///
         /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
-        /// `TN05x` the registry, `TN08x` the doctor.
+        /// `TN05x` the registry, `TN08x` the doctor, `TN09x` signed entry.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
@@ -116,6 +116,26 @@ refusals! {
     NotWaived = "TN083", "not_waived";
     /// A finding's level is error, warn or info
     UnknownLevel = "TN084", "unknown_level";
+    /// The role enters tenants with a signed token only
+    SignedEntryRequired = "TN090", "signed_entry_required";
+    /// No keys are configured that a token could be verified with, or none could be read
+    NoTokenKeys = "TN091", "no_token_keys";
+    /// The token is not a JWT, or can be read in two ways
+    MalformedToken = "TN092", "malformed_token";
+    /// The token is not signed by a configured key with that key's algorithm
+    UntrustedToken = "TN093", "untrusted_token";
+    /// The token has expired
+    TokenExpired = "TN094", "token_expired";
+    /// The token is not valid yet
+    TokenNotYetValid = "TN095", "token_not_yet_valid";
+    /// The token is of another issuer or for another audience
+    TokenNotForHere = "TN096", "token_not_for_here";
+    /// A claim of the token is missing or cannot be used
+    TokenClaimUnusable = "TN097", "token_claim_unusable";
+    /// The token stands in the text of the statement, where others can read it
+    TokenInStatement = "TN098", "token_in_statement";
+    /// The transaction was entered for another actor or in another role
+    AnotherActor = "TN099", "another_actor";
 }
 
 #[cfg(test)]

@@ -2,4 +2,5 @@
 
 mod protect;
 mod registry;
+mod signed;
 mod tenant;

@@ -1,8 +1,9 @@
 //! Sessions whose role is bound to a tenant: they never call `enter`, so each transaction's first statement is where
 //! the registry is asked and the limits are applied.
 
-use crate::context::{limits, limits::Limits, slot};
+use crate::context::{enter, limits, limits::Limits, slot};
 use crate::error::Outcome;
+use crate::gucs;
 use crate::registry;
 use std::cell::Cell;
 
@@ -12,9 +13,12 @@ thread_local! {
 }
 
 /// Asks the registry once per transaction. Where it refuses, the refusal is for statements that touch a protected
-/// table; the session may still run others.
+/// table; the session may still run others. So it does (`TN090`) where the role must sign and has not yet.
 pub fn admit() -> Outcome<()> {
     let Some(tenant) = slot::session_tenant() else { return Ok(()) };
+    if gucs::require_signed() && slot::is_bound() {
+        return Err(enter::signed_entry_required());
+    }
     if ADMITTED.get().is_some() {
         return Ok(());
     }

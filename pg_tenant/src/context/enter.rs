@@ -1,17 +1,23 @@
-//! The way into a tenant.
+//! The ways into a tenant: by its id, and by a token that says so.
 
 use crate::context::{bound, limits, seal, slot};
 use crate::error::{Outcome, Report};
 use crate::guard::residue;
-use crate::pg::{role, session};
+use crate::gucs;
+use crate::pg::{identity, role, session};
 use crate::registry;
 use pg_tenant_core::{Refusal, TenantId};
+use pg_tenant_token::Verified;
 
 /// Enters the tenant for the rest of the transaction and gives its id in canonical form.
 ///
 /// Refuses an id that is malformed (`TN004`), unknown (`TN002`) or not active (`TN003`), a second tenant in the same
-/// transaction (`TN005`), and another tenant than the session's role is bound to (`TN006`).
+/// transaction (`TN005`), and another tenant than the session's role is bound to (`TN006`). A role that must sign is
+/// refused (`TN090`).
 pub fn enter(id: &str) -> Outcome<TenantId> {
+    if gucs::require_signed() {
+        return Err(signed_entry_required());
+    }
     let id = parse(id)?;
     if let Some(bound) = slot::session_tenant() {
         return if bound == id { bound::admit().map(|()| id) } else { Err(bound_elsewhere(id, bound)) };
@@ -19,8 +25,36 @@ pub fn enter(id: &str) -> Outcome<TenantId> {
     match seal::sealed() {
         Some(sealed) if sealed != id => return Err(already_entered(id, sealed)),
         Some(_) if slot::current() == Some(id) => return Ok(id),
+        // A savepoint has undone an entry with a token.
+        Some(_) if seal::identity().is_some() => return Err(another_actor("It was entered with a token.")),
         _ => {}
     }
+    take(id, None)
+}
+
+/// Enters the tenant that a verified token names, on behalf of whom it names.
+///
+/// Refuses as [`enter`], and (`TN099`) in a transaction that was entered without a token or for another actor or role.
+/// In a session whose role is bound the token must be for that tenant, and adds actor and role.
+pub fn enter_signed(token: &Verified) -> Outcome<TenantId> {
+    let id = parse(&token.tenant)?;
+    let identity = token.identity();
+    if let Some(bound) = slot::session_tenant().filter(|&bound| bound != id) {
+        return Err(bound_elsewhere(id, bound));
+    }
+    match seal::sealed() {
+        Some(sealed) if sealed != id => return Err(already_entered(id, sealed)),
+        Some(_) if seal::identity().is_none() => return Err(another_actor("It was entered without a token.")),
+        Some(_) if seal::identity() != Some(identity) => {
+            return Err(another_actor("It was entered with a token for another actor or in another role."));
+        }
+        Some(_) if slot::current() == Some(id) && !slot::is_bound() => return Ok(id),
+        _ => {}
+    }
+    take(id, Some(token))
+}
+
+fn take(id: TenantId, token: Option<&Verified>) -> Outcome<TenantId> {
     // It is filled at COMMIT, under this tenant, and read after it.
     if residue::holds_cursor() {
         return Err(Report::new(
@@ -31,14 +65,23 @@ pub fn enter(id: &str) -> Outcome<TenantId> {
         .hint("Declare it in a transaction of its own, or without WITH HOLD."));
     }
     let tenant = registry::admit(&id)?;
-    seal::seal(id);
+    seal::seal(id, token.map(Verified::identity));
     slot::set(id, tenant.limits);
+    if let Some(token) = token {
+        identity::set(token.actor.as_deref(), token.role.as_deref());
+    }
     limits::apply(tenant.limits);
     Ok(id)
 }
 
 /// Enters the tenant if the session carries nothing from earlier transactions (else `TN008`): the entry for pools.
 pub fn enter_pristine(id: &str) -> Outcome<TenantId> {
+    require_pristine()?;
+    enter(id)
+}
+
+/// Refuses (`TN008`) a session that carries state from earlier transactions, where this one has entered no tenant yet.
+pub fn require_pristine() -> Outcome<()> {
     if seal::sealed().is_none() {
         if let Some(residue) = residue::find() {
             return Err(Report::new(
@@ -50,7 +93,7 @@ pub fn enter_pristine(id: &str) -> Outcome<TenantId> {
         }
         session::release_locks_and_sequences();
     }
-    enter(id)
+    Ok(())
 }
 
 /// Reads a tenant id.
@@ -66,6 +109,19 @@ fn already_entered(id: TenantId, sealed: TenantId) -> Report {
     Report::new(Refusal::AlreadyEntered, format!("cannot enter tenant \"{id}\": this transaction belongs to another"))
         .detail(format!("The transaction has entered tenant \"{sealed}\"."))
         .hint("Commit or roll back, then enter the other tenant in a transaction of its own.")
+}
+
+fn another_actor(detail: &str) -> Report {
+    Report::new(Refusal::AnotherActor, "this transaction was entered for another actor")
+        .detail(detail)
+        .hint("Commit or roll back, then enter in a transaction of its own.")
+}
+
+/// The refusal of what a role does without a token that it must have.
+pub fn signed_entry_required() -> Report {
+    Report::new(Refusal::SignedEntryRequired, "this role enters tenants with a signed token only")
+        .detail("pg_tenant.require_signed is on in this session.")
+        .hint("Pass the token as a parameter: select tenant.enter_signed($1);")
 }
 
 fn bound_elsewhere(id: TenantId, bound: TenantId) -> Report {

@@ -15,7 +15,7 @@
 use crate::context::{bound, limits::Limits, seal};
 use crate::gucs;
 use crate::pg::policy::Reader;
-use crate::pg::{raw, setting, transaction};
+use crate::pg::{identity, raw, setting, transaction};
 use pg_tenant_core::TenantId;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, GucSource};
 use std::ffi::{c_char, c_void};
@@ -76,6 +76,12 @@ pub fn current() -> Option<TenantId> {
 pub fn session_tenant() -> Option<TenantId> {
     // SAFETY: one thread; a copy.
     unsafe { SESSION.id }
+}
+
+/// Whether the current tenant came with the login, and not by an entry of this transaction.
+pub fn is_bound() -> bool {
+    // SAFETY: one thread; a plain read.
+    unsafe { SLOT.bound }
 }
 
 /// The limits that came with the current tenant.
@@ -148,7 +154,7 @@ pub unsafe extern "C-unwind" fn check_hook(
                 return false;
             }
         };
-        let place = allocate(size_of::<Slot>()).cast::<Slot>();
+        let place = setting::allocate_extra(size_of::<Slot>()).cast::<Slot>();
         if place.is_null() {
             return false;
         }
@@ -156,22 +162,6 @@ pub unsafe extern "C-unwind" fn check_hook(
         *extra = place.cast();
         true
     }
-}
-
-/// `extra` is freed by PostgreSQL with `free` on 15 and with `guc_free` from 16.
-#[cfg(feature = "pg15")]
-unsafe fn allocate(size: usize) -> *mut c_void {
-    unsafe extern "C" {
-        fn malloc(size: usize) -> *mut c_void;
-    }
-    // SAFETY: plain malloc.
-    unsafe { malloc(size) }
-}
-
-#[cfg(not(feature = "pg15"))]
-unsafe fn allocate(size: usize) -> *mut c_void {
-    // SAFETY: at LOG level guc_malloc returns null where there is no memory.
-    unsafe { pg_sys::guc_malloc(pg_sys::LOG as i32, size) }
 }
 
 /// Copies the parsed value; nothing else.
@@ -201,6 +191,7 @@ unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _
             WRITING = None;
         }
         seal::clear();
+        identity::clear();
         bound::forget();
     }
 }

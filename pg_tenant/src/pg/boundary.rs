@@ -6,7 +6,12 @@
 use crate::error::{Outcome, Report};
 use crate::pg::raw;
 use pgrx::pg_sys;
+use std::cell::Cell;
 use std::ffi::c_int;
+
+thread_local! {
+    static TO_LOG: Cell<Option<Report>> = const { Cell::new(None) };
+}
 
 /// Runs `f` so that neither a panic nor a PostgreSQL error leaves it as an unwinding Rust frame.
 ///
@@ -49,8 +54,29 @@ pub unsafe fn warn(report: Report) {
     unsafe { emit(raw::WARNING, report) }
 }
 
+/// Notes a report for the server log, and there only. It is written once the body of the SQL function has returned.
+pub fn log_later(report: Report) {
+    TO_LOG.set(Some(report));
+}
+
+/// What a function noted that did not return.
+pub fn forget_log() {
+    TO_LOG.set(None);
+}
+
+/// Writes what [`log_later`] noted.
+///
+/// # Safety
+/// As [`decide`]: errfinish checks for interrupts. In the memory context in which it was noted.
+pub unsafe fn write_log() {
+    if let Some(report) = TO_LOG.take() {
+        // SAFETY: the caller's promise.
+        unsafe { emit(raw::LOG_SERVER_ONLY, report) }
+    }
+}
+
 unsafe fn emit(level: c_int, report: Report) {
-    let Report { refusal, message, detail, hint } = report;
+    let Report { refusal, message, detail, hint, hides_statement } = report;
     let plain = c"%s".as_ptr();
     // SAFETY: the texts are NUL-terminated and live in a memory context that outlives the report; every format is "%s".
     unsafe {
@@ -62,6 +88,10 @@ unsafe fn emit(level: c_int, report: Report) {
             }
             if let Some(hint) = hint {
                 raw::errhint(plain, hint.as_ptr());
+            }
+            if hides_statement {
+                raw::errhidestmt(true);
+                raw::errhidecontext(true);
             }
             raw::errfinish(c"pg_tenant".as_ptr(), 0, c"pg_tenant".as_ptr());
         }

@@ -3,6 +3,7 @@
 use crate::error::{Outcome, Report};
 use crate::pg::{boundary, preload, raw};
 use pg_tenant_core::Refusal;
+use pg_tenant_token::Zeroizing;
 use pgrx::pg_sys;
 
 /// The arguments of a call, read by position. A strict function has no null argument.
@@ -32,6 +33,11 @@ impl Args {
             pg_sys::pfree(copy.cast());
             text
         }
+    }
+
+    /// A `text` argument that is a secret.
+    pub fn secret(self, at: usize) -> Zeroizing<String> {
+        Zeroizing::new(self.text(at))
     }
 
     /// The table whose trigger is being called, if this is a trigger's call.
@@ -78,13 +84,17 @@ impl Returned {
 pub unsafe fn call(fcinfo: pg_sys::FunctionCallInfo, body: fn(Args) -> Outcome<Returned>) -> pg_sys::Datum {
     // SAFETY: the frame holds only Copy data; fcinfo is valid for the call.
     unsafe {
-        match boundary::decide_or_raise(|| preloaded().and_then(|()| body(Args(fcinfo)))) {
-            Returned::Datum(datum) => datum,
-            Returned::Void => pg_sys::Datum::null(),
-            Returned::Null => {
+        boundary::forget_log();
+        let outcome = boundary::decide(|| preloaded().and_then(|()| body(Args(fcinfo))));
+        boundary::write_log();
+        match outcome {
+            Ok(Returned::Datum(datum)) => datum,
+            Ok(Returned::Void) => pg_sys::Datum::null(),
+            Ok(Returned::Null) => {
                 (*fcinfo).isnull = true;
                 pg_sys::Datum::null()
             }
+            Err(report) => boundary::raise(report),
         }
     }
 }

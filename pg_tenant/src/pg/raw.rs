@@ -13,6 +13,8 @@ unsafe extern "C-unwind" {
     pub fn errmsg_internal(fmt: *const c_char, ...) -> c_int;
     pub fn errdetail_internal(fmt: *const c_char, ...) -> c_int;
     pub fn errhint(fmt: *const c_char, ...) -> c_int;
+    pub fn errhidestmt(hide: bool) -> c_int;
+    pub fn errhidecontext(hide: bool) -> c_int;
     pub fn errfinish(filename: *const c_char, lineno: c_int, funcname: *const c_char);
 
     pub fn standard_ProcessUtility(
@@ -61,6 +63,7 @@ unsafe extern "C-unwind" {
 }
 
 /// utils/elog.h, from 14.
+pub const LOG_SERVER_ONLY: c_int = 16;
 pub const WARNING: c_int = 19;
 pub const ERROR: c_int = 21;
 /// utils/timeout.h.

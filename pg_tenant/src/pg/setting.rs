@@ -3,6 +3,7 @@
 use crate::pg::raw;
 use crate::pg::text::ctext;
 use pgrx::pg_sys;
+use std::ffi::c_void;
 
 /// Sets a setting until the transaction, or the savepoint it stands in, ends. For settings of superusers as well.
 pub fn set_local(name: &str, value: &str) {
@@ -58,4 +59,29 @@ pub fn arm_statement_timeout(milliseconds: i32) {
             raw::enable_timeout_after(raw::STATEMENT_TIMEOUT, milliseconds);
         }
     }
+}
+
+/// Room for what a check hook hands to its assign hook; null where there is none.
+///
+/// `extra` is freed by PostgreSQL with `free` on 15 and with `guc_free` from 16.
+///
+/// # Safety
+/// Called in a check hook.
+#[cfg(feature = "pg15")]
+pub unsafe fn allocate_extra(size: usize) -> *mut c_void {
+    unsafe extern "C" {
+        fn malloc(size: usize) -> *mut c_void;
+    }
+    // SAFETY: plain malloc.
+    unsafe { malloc(size) }
+}
+
+/// As on 15.
+///
+/// # Safety
+/// Called in a check hook.
+#[cfg(not(feature = "pg15"))]
+pub unsafe fn allocate_extra(size: usize) -> *mut c_void {
+    // SAFETY: at LOG level guc_malloc returns null where there is no memory.
+    unsafe { pg_sys::guc_malloc(pg_sys::LOG as i32, size) }
 }

@@ -1,0 +1,26 @@
+//! `tenant.enter_signed`, `tenant.enter_signed_pristine`. No refusal of theirs shows the statement in the server log: a
+//! token may stand in it.
+
+use crate::context::enter;
+use crate::error::{Outcome, Report};
+use crate::pg::function::{Args, Returned};
+use crate::signed;
+use crate::sql_function;
+
+sql_function!(pg_tenant_enter_signed, pg_finfo_pg_tenant_enter_signed, enter_signed);
+sql_function!(pg_tenant_enter_signed_pristine, pg_finfo_pg_tenant_enter_signed_pristine, enter_signed_pristine);
+
+fn enter_signed(args: Args) -> Outcome<Returned> {
+    entered(args, || Ok(())).map_err(Report::hiding_statement)
+}
+
+fn enter_signed_pristine(args: Args) -> Outcome<Returned> {
+    entered(args, enter::require_pristine).map_err(Report::hiding_statement)
+}
+
+fn entered(args: Args, first: fn() -> Outcome<()>) -> Outcome<Returned> {
+    let token = args.secret(0);
+    signed::keep_secret(&token)?;
+    first()?;
+    Ok(Returned::text(enter::enter_signed(&*signed::verify(&token)?)?.as_str()))
+}

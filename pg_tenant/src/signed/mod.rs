@@ -1,0 +1,27 @@
+//! What a signed token says, once it is verified.
+//!
+//! - [`verifier`]: the keys, the rules and the tokens that this backend has verified.
+//! - [`key_file`]: the file with the keys, and who may write and read it.
+//! - [`refusals`]: what is said of a token that is not taken, never with a part of it.
+
+mod key_file;
+mod refusals;
+mod verifier;
+
+pub use verifier::verify;
+
+use crate::error::Outcome;
+use crate::gucs;
+use crate::pg::statement;
+
+/// Shorter texts are no tokens, and may stand in any statement.
+const SHORTEST: usize = 32;
+
+/// Hides the statement where the token stands in it; where the role must sign, refuses it (`TN098`).
+pub fn keep_secret(token: &str) -> Outcome<()> {
+    if token.len() < SHORTEST || !statement::contains(token) {
+        return Ok(());
+    }
+    statement::hide();
+    if gucs::require_signed() { Err(refusals::in_statement()) } else { Ok(()) }
+}
