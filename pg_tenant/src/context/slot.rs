@@ -14,8 +14,9 @@
 
 use crate::context::{bound, limits::Limits, seal};
 use crate::gucs;
+use crate::pg::function::copied;
 use crate::pg::policy::Reader;
-use crate::pg::{identity, raw, setting, transaction};
+use crate::pg::{identity, setting, transaction};
 use pg_tenant_core::TenantId;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, GucSource};
 use std::ffi::{c_char, c_void};
@@ -225,31 +226,6 @@ pub static READERS: [(&str, Reader, unsafe extern "C-unwind" fn(FunctionCallInfo
     ("pg_tenant_current_id", Reader::Text, pg_tenant_current_id),
 ];
 
-/// A value of the slot, copied for one expression.
-struct Copied<T> {
-    written: u64,
-    value: T,
-}
-
-/// The copy of the slot's value that this expression has, made anew where the slot has been written since.
-unsafe fn copied<T: Copy>(fcinfo: FunctionCallInfo, value: *const T) -> Datum {
-    // SAFETY: flinfo, where there is one, is valid during the call, and its fn_extra is ours. The allocation may raise:
-    // nothing is to drop. An older copy stays where it is, for whoever holds a pointer to it.
-    unsafe {
-        let info = (*fcinfo).flinfo;
-        let mut copy = if info.is_null() { std::ptr::null_mut() } else { (*info).fn_extra.cast::<Copied<T>>() };
-        if copy.is_null() || (*copy).written != WRITTEN {
-            let context = if info.is_null() { pg_sys::CurrentMemoryContext } else { (*info).fn_mcxt };
-            copy = raw::MemoryContextAlloc(context, size_of::<Copied<T>>()).cast();
-            copy.write(Copied { written: WRITTEN, value: *value });
-            if !info.is_null() {
-                (*info).fn_extra = copy.cast();
-            }
-        }
-        Datum::from((&raw const (*copy).value).cast::<c_void>())
-    }
-}
-
 macro_rules! reader {
     ($symbol:ident, $finfo:ident, $has:expr, $datum:expr) => {
         #[doc(hidden)]
@@ -280,10 +256,12 @@ macro_rules! reader {
 
 reader!(pg_tenant_current_uuid, pg_finfo_pg_tenant_current_uuid, SLOT.has_uuid, |fcinfo| copied(
     fcinfo,
+    WRITTEN,
     &raw const SLOT.uuid
 ));
 reader!(pg_tenant_current_bigint, pg_finfo_pg_tenant_current_bigint, SLOT.has_bigint, |_| Datum::from(SLOT.bigint));
 reader!(pg_tenant_current_id, pg_finfo_pg_tenant_current_id, SLOT.has_id, |fcinfo| copied(
     fcinfo,
+    WRITTEN,
     &raw const SLOT.text
 ));

@@ -156,6 +156,34 @@ fn function_in_tenant(name: &str) -> pg_sys::Oid {
     }
 }
 
+/// A value of ours, copied for one expression.
+struct Copied<T> {
+    written: u64,
+    value: T,
+}
+
+/// The copy of the value that the calling expression has, made anew where the value has been written since.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager with its own `fcinfo`; `written` changes with the value.
+pub unsafe fn copied<T: Copy>(fcinfo: pg_sys::FunctionCallInfo, written: u64, value: *const T) -> pg_sys::Datum {
+    // SAFETY: flinfo, where there is one, is valid during the call, and its fn_extra is ours. The allocation may raise:
+    // nothing is to drop. An older copy stays where it is, for whoever holds a pointer to it.
+    unsafe {
+        let info = (*fcinfo).flinfo;
+        let mut copy = if info.is_null() { std::ptr::null_mut() } else { (*info).fn_extra.cast::<Copied<T>>() };
+        if copy.is_null() || (*copy).written != written {
+            let context = if info.is_null() { pg_sys::CurrentMemoryContext } else { (*info).fn_mcxt };
+            copy = raw::MemoryContextAlloc(context, size_of::<Copied<T>>()).cast();
+            copy.write(Copied { written, value: *value });
+            if !info.is_null() {
+                (*info).fn_extra = copy.cast();
+            }
+        }
+        pg_sys::Datum::from((&raw const (*copy).value).cast::<std::ffi::c_void>())
+    }
+}
+
 /// The record with which PostgreSQL recognises a version-1 function.
 pub static VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
 

@@ -4,10 +4,10 @@
 //! it at the end of a transaction, of a savepoint and of an exception block, and carries it to parallel workers. The
 //! static is its copy, written by the assign hook and the end-of-transaction callback, neither of which can fail.
 //!
-//! A pointer that a reader has handed out stays valid: the bytes change only for another actor, whom a transaction that
-//! has one refuses.
+//! No pointer into the static leaves it: a reader hands out a copy that lives as long as the calling expression.
 
 use crate::gucs;
+use crate::pg::function::copied;
 use crate::pg::setting;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, GucSource};
 use std::ffi::{CStr, c_char, c_void};
@@ -30,6 +30,8 @@ struct Name {
 const NONE: Name = Name { header: 0, bytes: [0; MAX_LEN] };
 
 static mut NOW: [Name; 2] = [NONE; 2];
+/// How often they were written: tells whether a copy is still true.
+static mut WRITTEN: u64 = 0;
 /// Where PostgreSQL keeps the texts.
 static mut TEXTS: [*mut c_char; 2] = [std::ptr::null_mut(); 2];
 /// Whether [`set`] is writing at this moment: the check hooks accept no other value.
@@ -55,6 +57,7 @@ pub fn clear() {
     // SAFETY: one thread.
     unsafe {
         NOW = [NONE; 2];
+        WRITTEN += 1;
         WRITING = false;
     }
 }
@@ -107,7 +110,10 @@ unsafe extern "C-unwind" fn check_hook(
 /// Copies the datum; nothing else.
 unsafe extern "C-unwind" fn assign_hook<const WHICH: usize>(_: *const c_char, extra: *mut c_void) {
     // SAFETY: extra is null or a Name that the check hook wrote; one thread.
-    unsafe { NOW[WHICH] = if extra.is_null() { NONE } else { *extra.cast::<Name>() } }
+    unsafe {
+        NOW[WHICH] = if extra.is_null() { NONE } else { *extra.cast::<Name>() };
+        WRITTEN += 1;
+    }
 }
 
 macro_rules! reader {
@@ -129,7 +135,7 @@ macro_rules! reader {
                     (*fcinfo).isnull = true;
                     return Datum::null();
                 }
-                Datum::from((&raw const NOW[$which]).cast::<c_void>())
+                copied(fcinfo, WRITTEN, &raw const NOW[$which])
             }
         }
     };

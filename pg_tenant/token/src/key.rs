@@ -50,16 +50,9 @@ enum Material {
     Rsa { n: Vec<u8>, e: Vec<u8> },
 }
 
-/// What became of a member of a key set.
-pub(crate) enum Read {
-    Key(Key),
-    /// It serves another purpose, or an algorithm that is not known here.
-    Other,
-}
-
 impl Key {
-    /// Reads a JWK (RFC 7517, 7518, 8037).
-    pub(crate) fn read(jwk: &Object) -> Result<Read, &'static str> {
+    /// Reads a JWK (RFC 7517, 7518, 8037): none where it serves another purpose, or an algorithm that is not known here.
+    pub(crate) fn read(jwk: &Object) -> Result<Option<Key>, &'static str> {
         let text = |name| jwk.text(name).map_err(|()| "a member of it is not a text");
         let Some(kty) = text("kty")? else { return Err("it has no kty") };
         let for_signing = text("use")?.is_none_or(|to| to == "sig");
@@ -72,10 +65,10 @@ impl Key {
             ("OKP", Some("Ed25519")) => Algorithm::EdDsa,
             ("EC", Some("P-256")) => Algorithm::Es256,
             ("RSA", _) => Algorithm::Rs256,
-            _ => return Ok(Read::Other),
+            _ => return Ok(None),
         };
         if !for_signing || !verifies || text("alg")?.is_some_and(|alg| !algorithm.is_named(alg)) {
-            return Ok(Read::Other);
+            return Ok(None);
         }
         if algorithm != Algorithm::Hs256 && jwk.has("d") {
             return Err("it is a private key, which a server that verifies has no use for");
@@ -108,7 +101,7 @@ impl Key {
             }
         };
         let kid = text("kid")?.map(str::to_owned);
-        Ok(Read::Key(Key { kid, algorithm, material }))
+        Ok(Some(Key { kid, algorithm, material }))
     }
 
     /// Whether this key signed the message.

@@ -1,7 +1,7 @@
 //! The keys of a JWKS file.
 
 use crate::json::Object;
-use crate::key::{Algorithm, Key, Read};
+use crate::key::{Algorithm, Key};
 use serde::Deserialize;
 use std::fmt;
 use zeroize::Zeroize;
@@ -42,8 +42,8 @@ impl KeySet {
             let read = Key::read(jwk);
             jwk.texts_mut().for_each(Zeroize::zeroize);
             match read {
-                Ok(Read::Key(key)) => keys.push(key),
-                Ok(Read::Other) => {}
+                Ok(Some(key)) => keys.push(key),
+                Ok(None) => {}
                 Err(why) => return Err(BadKeySet { key: Some(at + 1), why }),
             }
         }
