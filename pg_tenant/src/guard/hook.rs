@@ -260,6 +260,9 @@ unsafe extern "C-unwind" fn object_access(
                     warn(report);
                 }
             }
+            (ObjectAccessType::OAT_FUNCTION_EXECUTE, _) if u32::from(object) == pg_sys::F_SET_CONFIG => {
+                residue::touch_settings();
+            }
             (ObjectAccessType::OAT_POST_CREATE, CONSTRAINT) => decide_or_raise(|| foreign_key::judge(object)),
             // The row that it was is still the one that catalog scans see.
             (ObjectAccessType::OAT_POST_ALTER, POLICY) => decide_or_raise(|| dropped::judge(object)),

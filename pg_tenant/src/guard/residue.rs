@@ -1,9 +1,10 @@
 //! What a session carries from one transaction to the next: what a pool must not lend to another tenant.
 //!
-//! Settings and temporary objects are read from PostgreSQL itself. LISTEN, PREPARE and cursors WITH HOLD leave nothing
+//! Settings and temporary objects are read from PostgreSQL itself; settings only where one may have been set since they
+//! were last found clean, since PostgreSQL sorts them all for whoever asks. LISTEN, PREPARE and cursors WITH HOLD leave nothing
 //! that can be asked for cheaply, so the utility hook notes them; the note stays until DISCARD ALL.
 
-use crate::pg::session;
+use crate::pg::session::{self, Settings};
 use std::cell::Cell;
 
 /// What the utility hook notes.
@@ -17,6 +18,8 @@ pub enum Kind {
 
 thread_local! {
     static NOTED: Cell<Kind> = const { Cell::new(Kind::None) };
+    /// SET or `set_config` ran since the settings were last found clean. What set them before that is not known.
+    static SETTINGS_TOUCHED: Cell<bool> = const { Cell::new(true) };
     /// A cursor WITH HOLD was declared in this transaction: its rows are not fetched yet.
     static HOLDS: Cell<bool> = const { Cell::new(false) };
 }
@@ -29,6 +32,11 @@ pub fn note(kind: Kind) {
     if kind == Kind::HeldCursor {
         HOLDS.set(true);
     }
+}
+
+/// SET or `set_config` runs, for the session or not.
+pub fn touch_settings() {
+    SETTINGS_TOUCHED.set(true);
 }
 
 /// Whether a cursor WITH HOLD was declared in this transaction.
@@ -54,8 +62,12 @@ pub fn find() -> Option<String> {
         Kind::Listen => return Some("a LISTEN".into()),
         Kind::None => {}
     }
-    if let Some(name) = session::session_setting() {
-        return Some(format!("setting \"{name}\" set for the session"));
+    if SETTINGS_TOUCHED.get() {
+        match session::settings() {
+            Settings::Set(name) => return Some(format!("setting \"{name}\" set for the session")),
+            Settings::CleanSoFar => {}
+            Settings::Clean => SETTINGS_TOUCHED.set(false),
+        }
     }
     session::has_temporary_objects().then(|| "temporary objects".into())
 }

@@ -47,6 +47,10 @@ fn decide(command: Command) -> Outcome<Then> {
         Command::PrepareTransaction => outlives("a prepared transaction", residue::Kind::None),
         Command::PrepareStatement => note(residue::Kind::PreparedStatement),
         Command::Listen => note(residue::Kind::Listen),
+        Command::Set => {
+            residue::touch_settings();
+            Ok(())
+        }
         Command::GrantOnParameter { parameters } => grant_on_parameter(&parameters),
         Command::StoreSetting { parameter, of } => store_setting(&parameter, of),
         Command::Other => Ok(()),

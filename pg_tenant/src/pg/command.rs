@@ -25,6 +25,8 @@ pub enum Command {
     PrepareStatement,
     /// LISTEN.
     Listen,
+    /// SET, RESET.
+    Set,
     /// DISCARD ALL.
     DiscardAll,
     /// GRANT SET or ALTER SYSTEM ON PARAMETER.
@@ -97,6 +99,7 @@ pub unsafe fn read(node: *mut Node) -> Command {
             }
             NodeTag::T_PrepareStmt => Command::PrepareStatement,
             NodeTag::T_ListenStmt => Command::Listen,
+            NodeTag::T_VariableSetStmt => Command::Set,
             NodeTag::T_DiscardStmt => match (*node.cast::<pg_sys::DiscardStmt>()).target {
                 pg_sys::DiscardMode::DISCARD_ALL => Command::DiscardAll,
                 _ => Command::Other,

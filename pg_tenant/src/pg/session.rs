@@ -9,25 +9,38 @@ const DEPEND_BY_REFERENCED: Oid = Oid::from_u32(2674);
 const REFCLASSID: AttrNumber = 4;
 const REFOBJID: AttrNumber = 5;
 
-/// The first setting that was set for the session, if any was: by SET, by `set_config`, or by SET ROLE.
-///
-/// A value set earlier in this transaction counts by what stands below it, which is what the transaction began with.
-pub fn session_setting() -> Option<String> {
+/// What the settings say of earlier transactions.
+pub enum Settings {
+    /// None was set for the session, and none in this transaction, which it could keep.
+    Clean,
+    /// None was set for the session before this transaction.
+    CleanSoFar,
+    /// This one was set for the session: by SET, by `set_config`, or by SET ROLE.
+    Set(String),
+}
+
+/// Looks at every setting. A value set earlier in this transaction counts by what stands below it, which is what the
+/// transaction began with.
+pub fn settings() -> Settings {
+    let mut so_far = Settings::Clean;
     // SAFETY: PostgreSQL's own array of settings; each record's stack is a list that ends in null.
     unsafe {
         for &setting in variables() {
             let mut source = (*setting).source;
             let mut level = (*setting).stack;
+            if !level.is_null() {
+                so_far = Settings::CleanSoFar;
+            }
             while !level.is_null() {
                 source = (*level).source;
                 level = (*level).prev;
             }
             if source == pg_sys::GucSource::PGC_S_SESSION && !begins_anew((*setting).name) {
-                return Some(text::owned((*setting).name));
+                return Settings::Set(text::owned((*setting).name));
             }
         }
     }
-    None
+    so_far
 }
 
 /// SET TRANSACTION is noted as a setting of the session, yet each transaction begins with the defaults.

@@ -12,6 +12,10 @@ const RESIDUE: &[(&str, &str)] = &[
     ("set app.tenant = 'x'", "\"app.tenant\""),
     ("select set_config('app.tenant', 'x', false)", "\"app.tenant\""),
     ("do $$ begin perform set_config('work_mem', '1MB', false); end $$", "\"work_mem\""),
+    ("do $$ declare x text; begin x := set_config('work_mem', '1MB', false); end $$", "\"work_mem\""),
+    ("update pg_settings set setting = '1024' where name = 'work_mem'", "\"work_mem\""),
+    ("select leave_setting()", "\"work_mem\""),
+    ("select count(leave_setting()) from generate_series(1, 2)", "\"work_mem\""),
     ("set role {app}", "\"role\""),
     ("set session authorization {app}", "set for the session"),
     ("set row_security = off", "\"row_security\""),
@@ -59,8 +63,12 @@ async fn lend(session: &Session, tenant: &str) -> Result<Option<String>, String>
 #[tokio::test]
 async fn to_the_next_tenant() {
     let db = shop("residue").await;
+    let leave = "create function leave_setting() returns text language sql as
+        $$ select set_config('work_mem', '1MB', false) $$";
+    db.owner().await.run(leave).await;
     for (leave, name) in RESIDUE {
         let app = db.app().await;
+        assert_eq!(lend(&app, A).await, Ok(None), "found clean, and remembered as clean");
         let sql = leave.replace("{app}", &db.roles.app);
         // As A left it, B gets it: enter says nothing.
         let left = app.batch_execute(&format!("begin; select tenant.enter('{A}'); {sql}; commit")).await;
@@ -73,6 +81,21 @@ async fn to_the_next_tenant() {
         assert!(said.as_ref().is_some_and(|detail| detail.contains(name)), "{sql}: {said:?}");
         app.run("discard all").await;
         assert_eq!(lend(&app, B).await, Ok(None), "{sql}, then discard all");
+    }
+    // Set before the tenant is entered, in the same transaction: clean then, and not any more when it is committed.
+    for set in ["set work_mem = '1MB'", "select set_config('app.tenant', 'x', false)"] {
+        let app = db.app().await;
+        app.run(&format!("begin; {set}; select tenant.enter_pristine('{A}'); commit")).await;
+        assert!(matches!(lend(&app, B).await, Ok(Some(_))), "{set}");
+        // By the extended protocol, prepared once.
+        let app = db.app().await;
+        let statement = app.prepare(set).await.expect("prepare");
+        for _ in 0..2 {
+            assert_eq!(lend(&app, A).await, Ok(None));
+            app.execute(&statement, &[]).await.expect("set");
+            assert!(matches!(lend(&app, B).await, Ok(Some(_))), "{set}");
+            app.run("reset all").await;
+        }
     }
 }
 
