@@ -1,6 +1,8 @@
 //! How a transaction begins: the text that is sent, for both drivers.
 
-use pg_tenant_core::TenantId;
+use pg_tenant_core::{MalformedTenantId, TenantId};
+
+use crate::token::Token;
 
 /// The isolation level of a transaction. PostgreSQL treats `READ UNCOMMITTED` as `READ COMMITTED`, so it is not here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +26,7 @@ pub(crate) struct BeginOptions {
 }
 
 impl BeginOptions {
-    fn begin(&self) -> String {
+    pub(crate) fn begin(&self) -> String {
         let mut sql = String::from("begin");
         match self.isolation_level {
             Some(IsolationLevel::ReadCommitted) => sql.push_str(" isolation level read committed"),
@@ -49,6 +51,30 @@ impl BeginOptions {
     pub(crate) fn enter(&self, id: &TenantId, and: &str) -> String {
         format!("{}; select tenant.enter_pristine({}){and}", self.begin(), quote(id.as_str()))
     }
+
+    /// `BEGIN`, and where the token goes.
+    pub(crate) fn enter_signed(&self) -> String {
+        format!("{}; {ENTER_SIGNED}", self.begin())
+    }
+}
+
+/// Enters with a token, which is a parameter: in a text it would be shown and logged.
+pub(crate) const ENTER_SIGNED: &str = "select tenant.enter_signed_pristine($1)";
+
+/// Who enters.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    /// A tenant by its id.
+    Plain(Result<TenantId, MalformedTenantId>),
+    /// Whom the token names.
+    Signed(Token),
+}
+
+/// How a transaction gets in: what an [`Entry`] comes to when it begins.
+pub(crate) enum Way {
+    In(TenantId),
+    /// The id is known before the server says it where the client signed the token itself.
+    Signed(Option<TenantId>, Token),
 }
 
 /// Asks which tenant the transaction has, by the setting rather than `tenant.current_id()`: a transaction may have gone

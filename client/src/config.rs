@@ -23,6 +23,8 @@ pub struct TenantPoolBuilder {
     max_size: usize,
     timeouts: managed::Timeouts,
     statement_cache: usize,
+    #[cfg(feature = "sign")]
+    signer: Option<crate::sign::TokenSigner>,
 }
 
 impl TenantPoolBuilder {
@@ -34,6 +36,8 @@ impl TenantPoolBuilder {
             max_size: 16,
             timeouts: managed::Timeouts::default(),
             statement_cache: 256,
+            #[cfg(feature = "sign")]
+            signer: None,
         }
     }
 
@@ -82,6 +86,15 @@ impl TenantPoolBuilder {
         self
     }
 
+    /// Signs a token for each transaction, so that `tenant(…)` enters with it: for roles that must
+    /// (`pg_tenant.require_signed`). Whoever holds the key may enter every tenant; where tokens come from elsewhere, such
+    /// as a login service, forward them with `signed(…)` instead.
+    #[cfg(feature = "sign")]
+    pub fn signer(mut self, signer: crate::sign::TokenSigner) -> Self {
+        self.signer = Some(signer);
+        self
+    }
+
     /// Builds the pool. No connection is made until one is needed; [`TenantPool::check`] makes one.
     ///
     /// # Errors
@@ -99,7 +112,13 @@ impl TenantPoolBuilder {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| Error::new(Kind::Config, error.to_string()).with_source(error))?;
-        Ok(TenantPool::new(pool, self.canceller))
+        #[cfg_attr(not(feature = "sign"), expect(unused_mut))]
+        let mut pool = TenantPool::new(pool, self.canceller);
+        #[cfg(feature = "sign")]
+        {
+            pool.signer = self.signer;
+        }
+        Ok(pool)
     }
 }
 

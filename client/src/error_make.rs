@@ -66,12 +66,11 @@ impl Error {
         error
     }
 
-    pub(crate) fn tenant_lost(entered: &TenantId, found: Option<&str>) -> Error {
+    pub(crate) fn tenant_lost(entered: Option<&TenantId>, found: Option<&str>) -> Error {
         let found = found.filter(|id| !id.is_empty()).map_or("no tenant".to_owned(), |id| format!("tenant {id}"));
+        let entered = entered.map_or("the tenant of its token".to_owned(), |id| format!("tenant {id}"));
         Error::new(Kind::TenantLost, "the transaction lost its tenant before it was committed")
-            .with_detail(format!(
-                "it entered tenant {entered} and ended with {found}; statements after that ran outside it"
-            ))
+            .with_detail(format!("it entered {entered} and ended with {found}; statements after that ran outside it"))
             .with_hint("do not run commit, rollback or begin as statements: use commit(), rollback() and savepoint()")
     }
 

@@ -20,9 +20,10 @@ pub(crate) enum Next<T> {
 impl TenantTx {
     pub(crate) fn judge<T>(&mut self, flight: Flight<T>, sql: &str, then: Then) -> Next<T> {
         let Flight { entered, answer, committed } = flight;
-        if let Err(error) = entered {
-            return self.judge_entry(error, answer.as_ref().err().is_some_and(did_not_run));
-        }
+        let named = match entered {
+            Ok(named) => named,
+            Err(error) => return self.judge_entry(error, answer.as_ref().err().is_some_and(did_not_run)),
+        };
         if let Some(stale) = answer.as_ref().err().and_then(stale_statement) {
             self.lease.evict_statement(sql);
             if stale == Stale::Gone {
@@ -40,6 +41,8 @@ impl TenantTx {
             }
         }
         self.begun = true;
+        self.token = None;
+        self.id = self.id.or_else(|| named.and_then(|id| id.parse().ok()));
         self.flights += u64::from(!std::mem::take(&mut self.lead).is_empty());
         if resets_statements(sql) {
             self.lease.discard();

@@ -47,8 +47,11 @@ mod lease;
 mod pool;
 mod query;
 mod recycle;
+#[cfg(feature = "sign")]
+mod sign;
 mod statements;
 mod stream;
+mod token;
 mod tx;
 mod tx_builder;
 mod tx_end;
@@ -64,7 +67,11 @@ pub use config::TenantPoolBuilder;
 pub use error::Error;
 pub use id::IntoTenantId;
 pub use pg_tenant_core::{MalformedTenantId, Refusal, TenantId, TenantStatus};
+#[cfg(feature = "sign")]
+pub use pg_tenant_token::{BadKey, Signer};
 pub use pool::{Status, TenantPool};
+#[cfg(feature = "sign")]
+pub use sign::TokenSigner;
 pub use stream::RowStream;
 pub use tokio_postgres;
 pub use tx::TenantTx;

@@ -5,12 +5,14 @@ use std::fmt;
 use deadpool::managed;
 use tokio_postgres::Config;
 
+use crate::begin::Entry;
 use crate::cancel::Canceller;
 use crate::config::TenantPoolBuilder;
 use crate::error::Error;
 use crate::id::IntoTenantId;
 use crate::lease::Lease;
 use crate::recycle::Manager;
+use crate::token::Token;
 use crate::tx_builder::TxBuilder;
 
 /// A pool of connections that are lent only inside a tenant.
@@ -31,6 +33,9 @@ pub struct TenantPool {
     canceller: Canceller,
     /// How many connections may turn out to be of no use before one must be new.
     pub(crate) max_size: usize,
+    /// Signs a token for each transaction.
+    #[cfg(feature = "sign")]
+    pub(crate) signer: Option<crate::sign::TokenSigner>,
 }
 
 /// How full a pool is.
@@ -55,14 +60,27 @@ impl TenantPool {
 
     pub(crate) fn new(pool: managed::Pool<Manager>, canceller: Canceller) -> TenantPool {
         let max_size = pool.status().max_size;
-        TenantPool { pool, canceller, max_size }
+        TenantPool {
+            pool,
+            canceller,
+            max_size,
+            #[cfg(feature = "sign")]
+            signer: None,
+        }
     }
 
     /// Says on whose behalf the next statements run. Nothing is sent.
     ///
     /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
     pub fn tenant(&self, id: impl IntoTenantId) -> TxBuilder {
-        TxBuilder::new(self.clone(), id.into_tenant_id())
+        TxBuilder::new(self.clone(), Entry::Plain(id.into_tenant_id()))
+    }
+
+    /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is sent.
+    ///
+    /// It travels as a parameter in the same flight, and is in no error and no debug output of this crate.
+    pub fn signed(&self, token: impl Into<String>) -> TxBuilder {
+        TxBuilder::new(self.clone(), Entry::Signed(Token::new(token)))
     }
 
     /// Connects, unless an idle connection is there, and so tells at start-up rather than at the first request whether

@@ -5,9 +5,12 @@
 //! is dropped has sent all of them or none.
 
 use futures_util::{TryStreamExt, future::join, future::join3};
-use tokio_postgres::{Client, Error as PgError, Row, Statement, types::ToSql};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error as PgError, Row, Statement};
 
+use crate::begin::ENTER_SIGNED;
 use crate::error::Error;
+use crate::token::Token;
 
 /// What one statement returned.
 pub(crate) struct Answer {
@@ -25,47 +28,81 @@ pub(crate) enum Then {
 /// The answers of a flight, in the order they were sent. The first error is the cause: what comes after it only says
 /// that the transaction has failed.
 pub(crate) struct Flight<T> {
-    pub(crate) entered: Result<(), PgError>,
+    /// The tenant, where a token said which.
+    pub(crate) entered: Result<Option<String>, PgError>,
     pub(crate) answer: Result<T, PgError>,
     pub(crate) committed: Result<(), PgError>,
+}
+
+/// What goes before a statement, if anything does: begin and enter, savepoints. A text, and the parameter of
+/// [`ENTER_SIGNED`] where that stands in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Lead<'a> {
+    pub(crate) sql: &'a str,
+    pub(crate) token: Option<&'a Token>,
+}
+
+impl<'a> Lead<'a> {
+    pub(crate) fn new(sql: &'a str, token: &'a Option<Token>) -> Lead<'a> {
+        Lead { sql, token: token.as_ref() }
+    }
 }
 
 /// `lead` (begin and enter, a savepoint) before a statement that is prepared, and perhaps commit behind it.
 pub(crate) async fn fly(
     client: &Client,
-    lead: Option<&str>,
+    lead: Lead<'_>,
     statement: &Statement,
     params: &[&(dyn ToSql + Sync)],
     then: Then,
 ) -> Flight<Answer> {
     let commit = (then == Then::Commit).then_some("commit");
     let (entered, answer, committed) =
-        join3(simple(client, lead), collect(client, statement, params), simple(client, commit)).await;
+        join3(enter(client, lead), collect(client, statement, params), simple(client, commit)).await;
     Flight { entered, answer, committed }
 }
 
 /// `lead` before preparing a statement.
-pub(crate) async fn prepare(client: &Client, lead: Option<&str>, sql: &str) -> Flight<Statement> {
-    let (entered, answer) = join(simple(client, lead), client.prepare(sql)).await;
+pub(crate) async fn prepare(client: &Client, lead: Lead<'_>, sql: &str) -> Flight<Statement> {
+    let (entered, answer) = join(enter(client, lead), client.prepare(sql)).await;
     Flight { entered, answer, committed: Ok(()) }
 }
 
 /// `lead` before a text of several statements.
-pub(crate) async fn batch(client: &Client, lead: Option<&str>, sql: &str) -> Flight<()> {
-    let (entered, answer) = join(simple(client, lead), client.batch_execute(sql)).await;
+pub(crate) async fn batch(client: &Client, lead: Lead<'_>, sql: &str) -> Flight<()> {
+    let (entered, answer) = join(enter(client, lead), client.batch_execute(sql)).await;
     Flight { entered, answer, committed: Ok(()) }
 }
 
 /// `lead` before a statement whose rows are read as they come.
 pub(crate) async fn stream(
     client: &Client,
-    lead: Option<&str>,
+    lead: Lead<'_>,
     statement: &Statement,
     params: &[&(dyn ToSql + Sync)],
 ) -> Flight<tokio_postgres::RowStream> {
     let rows = client.query_raw(statement, params.iter().copied());
-    let (entered, answer) = join(simple(client, lead), rows).await;
+    let (entered, answer) = join(enter(client, lead), rows).await;
     Flight { entered, answer, committed: Ok(()) }
+}
+
+async fn enter(client: &Client, Lead { sql, token }: Lead<'_>) -> Result<Option<String>, PgError> {
+    let some = |sql: &'_ str| !sql.is_empty();
+    let Some((token, (before, after))) = token.zip(sql.split_once(ENTER_SIGNED)) else {
+        return simple(client, Some(sql).filter(|sql| some(sql))).await.map(|()| None);
+    };
+    let token = token.expose();
+    let parameter: [(&(dyn ToSql + Sync), Type); 1] = [(&token, Type::TEXT)];
+    let (before, entered, after) = join3(
+        simple(client, Some(before)),
+        client.query_typed_one(ENTER_SIGNED, &parameter),
+        simple(client, Some(after).filter(|sql| some(sql))),
+    )
+    .await;
+    before?;
+    let id = entered?.try_get(0)?;
+    after?;
+    Ok(Some(id))
 }
 
 async fn simple(client: &Client, sql: Option<&str>) -> Result<(), PgError> {

@@ -10,6 +10,7 @@ use crate::lease::{Lease, Wire};
 use crate::pool::TenantPool;
 use crate::query::{self, Then};
 use crate::stream::RowStream;
+use crate::token::Token;
 
 /// A transaction inside one tenant, on a connection it owns. Made by [`begin`](crate::TxBuilder::begin).
 ///
@@ -25,9 +26,12 @@ use crate::stream::RowStream;
 pub struct TenantTx {
     pub(crate) pool: TenantPool,
     pub(crate) lease: Lease,
-    pub(crate) id: TenantId,
+    /// `None` until the server has said whom a token names.
+    pub(crate) id: Option<TenantId>,
     /// What is to be sent before the next statement: begin and enter, savepoints.
     pub(crate) lead: String,
+    /// What the lead enters with, until it has.
+    pub(crate) token: Option<Token>,
     /// The lead that held begin and enter has been sent and answered.
     pub(crate) begun: bool,
     /// How often a lead has been sent.
@@ -50,15 +54,21 @@ pub(crate) enum Refuses {
 }
 
 impl TenantTx {
-    pub(crate) fn new(pool: TenantPool, lease: Lease, id: TenantId, lead: String) -> TenantTx {
+    pub(crate) fn new(
+        pool: TenantPool,
+        lease: Lease,
+        id: Option<TenantId>,
+        token: Option<Token>,
+        lead: String,
+    ) -> TenantTx {
         let spare = pool.max_size;
         let (refuses, first_error) = (None, None);
-        TenantTx { pool, lease, id, lead, begun: false, flights: 0, refuses, first_error, savepoints: 0, spare }
+        TenantTx { pool, lease, id, lead, token, begun: false, flights: 0, refuses, first_error, savepoints: 0, spare }
     }
 
-    /// The tenant.
-    pub fn tenant_id(&self) -> &TenantId {
-        &self.id
+    /// The tenant. `None` where a token names it and nothing was sent yet.
+    pub fn tenant_id(&self) -> Option<&TenantId> {
+        self.id.as_ref()
     }
 
     /// Runs a statement and returns its rows.

@@ -1,12 +1,13 @@
 //! On whose behalf, and how: between the pool and the transaction.
 
-use pg_tenant_core::{MalformedTenantId, TenantId};
 use tokio_postgres::{Row, types::ToSql};
 
-use crate::begin::{BeginOptions, IsolationLevel};
+use crate::begin::{BeginOptions, Entry, IsolationLevel, Way};
 use crate::error::Error;
 use crate::pool::TenantPool;
 use crate::query;
+#[cfg(feature = "sign")]
+use crate::sign::OnBehalf;
 use crate::tx::TenantTx;
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by [`TenantPool::tenant`].
@@ -15,18 +16,42 @@ use crate::tx::TenantTx;
 /// begin, enter, the statement and commit are sent together. The first use on a connection adds one for preparing.
 ///
 /// Every call fails with `TN002` for an unknown tenant, `TN003` for a suspended one, `TN004` for a malformed id,
-/// `TN006` where the role is bound to another tenant, and with the server's SQLSTATE for whatever else it refuses.
+/// `TN006` where the role is bound to another tenant, `TN09x` for what is wrong with a token, and with the server's SQLSTATE for whatever else it refuses.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until a query, begin() or run()"]
 pub struct TxBuilder {
     pool: TenantPool,
-    id: Result<TenantId, MalformedTenantId>,
+    entry: Entry,
+    #[cfg(feature = "sign")]
+    on_behalf: OnBehalf,
     options: BeginOptions,
 }
 
 impl TxBuilder {
-    pub(crate) fn new(pool: TenantPool, id: Result<TenantId, MalformedTenantId>) -> TxBuilder {
-        TxBuilder { pool, id, options: BeginOptions::default() }
+    pub(crate) fn new(pool: TenantPool, entry: Entry) -> TxBuilder {
+        TxBuilder {
+            pool,
+            entry,
+            #[cfg(feature = "sign")]
+            on_behalf: OnBehalf::default(),
+            options: BeginOptions::default(),
+        }
+    }
+
+    /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()` in
+    /// SQL. Of no effect where the pool signs none.
+    #[cfg(feature = "sign")]
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.on_behalf.actor = Some(actor.into());
+        self
+    }
+
+    /// Names their role in the application: the claim `role`, `tenant.current_role()` in SQL. Of no effect where the pool
+    /// signs no token.
+    #[cfg(feature = "sign")]
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.on_behalf.role = Some(role.into());
+        self
     }
 
     /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
@@ -87,9 +112,25 @@ impl TxBuilder {
     /// # Errors
     /// `TN004` for a malformed id; those of getting a connection (see [`TenantPool::check`]).
     pub async fn begin(&self) -> Result<TenantTx, Error> {
-        let id = self.id.map_err(Error::malformed)?;
+        let entry = self.entry()?;
         let lease = self.pool.lease().await?;
-        Ok(TenantTx::new(self.pool.clone(), lease, id, self.options.enter(&id, "")))
+        let (id, token, lead) = match entry {
+            Way::In(id) => (Some(id), None, self.options.enter(&id, "")),
+            Way::Signed(id, token) => (id, Some(token), self.options.enter_signed()),
+        };
+        Ok(TenantTx::new(self.pool.clone(), lease, id, token, lead))
+    }
+
+    fn entry(&self) -> Result<Way, Error> {
+        let id = match &self.entry {
+            Entry::Signed(token) => return Ok(Way::Signed(None, token.clone())),
+            Entry::Plain(id) => id.map_err(Error::malformed)?,
+        };
+        #[cfg(feature = "sign")]
+        if let Some(signer) = &self.pool.signer {
+            return Ok(Way::Signed(Some(id), self.on_behalf.sign(signer, &id)));
+        }
+        Ok(Way::In(id))
     }
 
     /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.

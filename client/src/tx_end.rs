@@ -40,9 +40,9 @@ impl TenantTx {
             SimpleQueryMessage::Row(row) => row.get(0),
             _ => None,
         });
-        if !is_tenant(found, &self.id) {
+        if !self.id.is_some_and(|id| is_tenant(found, &id)) {
             self.lease.discard();
-            return Err(Error::tenant_lost(&self.id, found));
+            return Err(Error::tenant_lost(self.id.as_ref(), found));
         }
         committed.map_err(|error| self.note(error.into()))
     }

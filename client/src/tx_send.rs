@@ -4,7 +4,7 @@ use tokio_postgres::{Statement, types::ToSql};
 
 use crate::error::Error;
 use crate::judge::{Next, ended};
-use crate::query::{self, Answer, Then};
+use crate::query::{self, Answer, Flight, Lead, Then};
 use crate::tx::{Refuses, TenantTx};
 
 impl TenantTx {
@@ -22,7 +22,7 @@ impl TenantTx {
                 Some(statement) => statement,
                 None => self.prepare(sql).await?,
             };
-            let lead = (!self.lead.is_empty()).then_some(self.lead.as_str());
+            let lead = Lead::new(&self.lead, &self.token);
             let flight = query::fly(&self.lease.depart().client, lead, &statement, params, then).await;
             self.lease.arrive(!(then == Then::Commit && ended(&flight.committed)));
             match self.judge(flight, sql, then) {
@@ -45,7 +45,7 @@ impl TenantTx {
                 Some(statement) => statement,
                 None => self.prepare(sql).await?,
             };
-            let lead = (!self.lead.is_empty()).then_some(self.lead.as_str());
+            let lead = Lead::new(&self.lead, &self.token);
             let flight = query::stream(&self.lease.depart().client, lead, &statement, params).await;
             self.lease.arrive(true);
             match self.judge(flight, sql, Then::Stay) {
@@ -64,7 +64,7 @@ impl TenantTx {
         self.usable()?;
         loop {
             self.board().await?;
-            let lead = (!self.lead.is_empty()).then_some(self.lead.as_str());
+            let lead = Lead::new(&self.lead, &self.token);
             let flight = query::batch(&self.lease.depart().client, lead, sql).await;
             self.lease.arrive(true);
             match self.judge(flight, sql, Then::Stay) {
@@ -85,14 +85,14 @@ impl TenantTx {
     async fn prepare(&mut self, sql: &str) -> Result<Statement, Error> {
         loop {
             self.board().await?;
-            let lead = (!self.lead.is_empty()).then_some(self.lead.as_str());
+            let lead = Lead::new(&self.lead, &self.token);
             let flight = query::prepare(&self.lease.depart().client, lead, sql).await;
             self.lease.arrive(true);
             let next = match flight.entered {
                 // Parsing executes nothing, so a connection that broke under it is replaced as well.
                 Err(error) if !self.begun && self.spare > 0 && error.as_db_error().is_none() => Next::Elsewhere,
                 Err(error) => self.judge_entry(error, true),
-                Ok(()) => self.judge(flight, sql, Then::Stay),
+                entered @ Ok(_) => self.judge(Flight { entered, ..flight }, sql, Then::Stay),
             };
             match next {
                 Next::Done(done) => {

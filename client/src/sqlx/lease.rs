@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 
 use super::quell::{Transaction, quell, roll_back};
 use crate::lease::Wire;
+use crate::token::Token;
 
 pub(crate) struct Lease {
     /// `None` once the loan has ended.
@@ -49,6 +50,15 @@ impl Lease {
         let (connection, marks) = self.parts();
         marks.wire = Wire::Awaiting;
         let rows = ::sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await;
+        marks.wire = Wire::Quiet;
+        rows
+    }
+
+    /// As [`run`](Self::run), with a token as its parameter.
+    pub(crate) async fn run_with(&mut self, sql: String, token: &Token) -> Result<Vec<PgRow>, ::sqlx::Error> {
+        let (connection, marks) = self.parts();
+        marks.wire = Wire::Awaiting;
+        let rows = ::sqlx::query(AssertSqlSafe(sql)).bind(token.expose()).fetch_all(connection).await;
         marks.wire = Wire::Quiet;
         rows
     }

@@ -53,7 +53,7 @@ impl TenantTx {
         let found = rows.first().and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
         if !is_tenant(found.as_deref(), &self.id) {
             self.lease.marks.discard = true;
-            return Err(Error::tenant_lost(&self.id, found.as_deref()));
+            return Err(Error::tenant_lost(Some(&self.id), found.as_deref()));
         }
         self.lease.marks.open = false;
         Ok(())

@@ -1,14 +1,17 @@
 //! On whose behalf, and how: between the sqlx pool and the transaction.
 
 use ::sqlx::postgres::{PgQueryResult, PgRow};
-use ::sqlx::{Execute, Executor, PgPool, Postgres, Row};
-use pg_tenant_core::{MalformedTenantId, Refusal, TenantId};
+use ::sqlx::{Execute, Executor, Postgres, Row};
+use pg_tenant_core::Refusal;
 
 use super::lease::Lease;
+use super::pool::TenantPool;
 use super::quell::Transaction;
 use super::tx::TenantTx;
-use crate::begin::{BeginOptions, IsolationLevel};
+use crate::begin::{BeginOptions, ENTER_SIGNED, Entry, IsolationLevel, Way};
 use crate::error::{Error, Kind};
+#[cfg(feature = "sign")]
+use crate::sign::OnBehalf;
 use crate::version;
 
 /// What entering returns beside the id: how to find this transaction from another connection, and the version.
@@ -18,19 +21,43 @@ const AND: &str = ", pg_catalog.pg_backend_pid(), extract(epoch from pg_catalog.
 /// [`TenantPool::tenant`](super::TenantPool::tenant).
 ///
 /// Every call fails with `TN002` for an unknown tenant, `TN003` for a suspended one, `TN004` for a malformed id,
-/// `TN006` where the role is bound to another tenant, `3F000` or `42883` ([`Error::is_extension_missing`]) and
+/// `TN006` where the role is bound to another tenant, `TN09x` for what is wrong with a token, `3F000` or `42883` ([`Error::is_extension_missing`]) and
 /// [`Error::is_version_mismatch`] where the database has not the right extension.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until a query, begin() or run()"]
 pub struct TxBuilder {
-    pool: PgPool,
-    id: Result<TenantId, MalformedTenantId>,
+    pool: TenantPool,
+    entry: Entry,
+    #[cfg(feature = "sign")]
+    on_behalf: OnBehalf,
     options: BeginOptions,
 }
 
 impl TxBuilder {
-    pub(super) fn new(pool: PgPool, id: Result<TenantId, MalformedTenantId>) -> TxBuilder {
-        TxBuilder { pool, id, options: BeginOptions::default() }
+    pub(super) fn new(pool: TenantPool, entry: Entry) -> TxBuilder {
+        TxBuilder {
+            pool,
+            entry,
+            #[cfg(feature = "sign")]
+            on_behalf: OnBehalf::default(),
+            options: BeginOptions::default(),
+        }
+    }
+
+    /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()` in
+    /// SQL. Of no effect where the pool signs none.
+    #[cfg(feature = "sign")]
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.on_behalf.actor = Some(actor.into());
+        self
+    }
+
+    /// Names their role in the application: the claim `role`, `tenant.current_role()` in SQL. Of no effect where the pool
+    /// signs no token.
+    #[cfg(feature = "sign")]
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.on_behalf.role = Some(role.into());
+        self
     }
 
     /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
@@ -95,24 +122,31 @@ impl TxBuilder {
         Ok(done)
     }
 
-    /// Begins a transaction and enters the tenant, in one round trip.
+    /// Begins a transaction and enters the tenant, in one round trip; with a token in two.
     ///
     /// A connection that turns out broken or dirty is given up and another is taken: nothing was executed yet.
     ///
     /// # Errors
     /// As every call of this type; [`Error::is_timeout`] where no connection became free.
     pub async fn begin(&self) -> Result<TenantTx, Error> {
-        let id = self.id.map_err(Error::malformed)?;
-        let sql = self.options.enter(&id, AND);
+        let entry = self.entry()?;
         // Every connection that is there may be of no use, and one more may be made meanwhile. (sqlx's count of idle ones
         // is below zero, which is usize::MAX, while one is taken as another is returned.)
-        let mut spare = self.pool.size() as usize + 1;
+        let mut spare = self.pool.pool.size() as usize + 1;
         loop {
-            let mut lease = Lease::new(&self.pool).await?;
+            let mut lease = Lease::new(&self.pool.pool).await?;
             lease.marks.open = true;
-            match lease.run(sql.clone()).await {
+            let entered = match &entry {
+                Way::In(id) => lease.run(self.options.enter(id, AND)).await,
+                Way::Signed(_, token) => match lease.run(self.options.begin()).await {
+                    Ok(_) => lease.run_with(format!("{ENTER_SIGNED}{AND}"), token).await,
+                    Err(error) => Err(error),
+                },
+            };
+            match entered {
                 Ok(rows) => {
                     let row = rows.first().ok_or_else(|| Error::new(Kind::Driver, "entering returned nothing"))?;
+                    let id = row.try_get::<&str, _>(0)?.parse().map_err(Error::malformed)?;
                     version::check(row.try_get(3)?)?;
                     lease.transaction = Some(Transaction { pid: row.try_get(1)?, start: row.try_get(2)? });
                     return Ok(TenantTx::new(lease, id));
@@ -127,6 +161,18 @@ impl TxBuilder {
                 }
             }
         }
+    }
+
+    fn entry(&self) -> Result<Way, Error> {
+        let id = match &self.entry {
+            Entry::Signed(token) => return Ok(Way::Signed(None, token.clone())),
+            Entry::Plain(id) => id.map_err(Error::malformed)?,
+        };
+        #[cfg(feature = "sign")]
+        if let Some(signer) = &self.pool.signer {
+            return Ok(Way::Signed(Some(id), self.on_behalf.sign(signer, &id)));
+        }
+        Ok(Way::In(id))
     }
 
     /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
