@@ -1,5 +1,5 @@
 //! What isolation costs, as ratios to peers: all in one run, in turns, the median of the rounds. Prints
-//! `ratio <workload> <peer> <value>`; above 1 the protected side is faster.
+//! `ratio <workload> <peer> <value>`; above 1 the protected side is faster. (d) has no peer: `us <workload> <case> <value>`.
 //!
 //! The peer of (a) and (b) is a role that bypasses row-level security (`row_security = off`) and writes the tenant's
 //! predicate by hand; that of (c) is the usual way, BEGIN, set_config, query, COMMIT on a stock policy.
@@ -7,6 +7,7 @@
 
 mod point; // (a) reads by primary key
 mod scan; // (b) reads of a whole table
+mod signed; // (d) entering with a token
 mod world; // the server and its tables
 
 use pg_tenant_tests::pace::{Pace, median};
@@ -20,6 +21,7 @@ pub async fn run() -> anyhow::Result<()> {
     let world = World::build().await?;
     point::run(&world).await?;
     scan::run(&world).await?;
+    signed::run(&world).await?;
     let queries = [
         "select amount from points where id = $1",
         "select amount from stock.points where id = $1", // the policy adds the tenant

@@ -9,4 +9,8 @@ mod a_token_outlives_its_time;
 mod another_tenant_is_entered;
 mod fixture;
 mod it_outlives_the_transaction;
+mod the_client_tells_it;
 mod the_token_is_read;
+
+#[path = "../client/proxy.rs"]
+mod proxy;
