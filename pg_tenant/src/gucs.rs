@@ -45,6 +45,30 @@ static JWT_ROLE_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString
 /// Why: clocks differ by a little.
 static JWT_LEEWAY: GucSetting<i32> = GucSetting::<i32>::new(5);
 
+/// What becomes of a new table that belongs to a protected one.
+#[derive(Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+#[allow(non_camel_case_types, missing_docs)]
+pub enum NewTables {
+    protect,
+    warn,
+    refuse,
+    allow,
+}
+
+/// Why a superuser sets it: partitions that somebody else protects, or that nobody may add.
+static NEW_TABLES: GucSetting<NewTables> = GucSetting::<NewTables>::new(NewTables::protect);
+
+/// What becomes of a statement that tells how many rows other tenants have, or what they are doing.
+#[derive(Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+#[allow(non_camel_case_types, missing_docs)]
+pub enum SideChannels {
+    refuse,
+    allow,
+}
+
+/// Why a superuser sets it: a developer's role that reads plans inside a tenant.
+static SIDE_CHANNELS: GucSetting<SideChannels> = GucSetting::<SideChannels>::new(SideChannels::refuse);
+
 /// Where PostgreSQL keeps the text of `pg_tenant.id`; the parsed value is in [`crate::context::slot`].
 static mut ID: *mut c_char = std::ptr::null_mut();
 
@@ -89,6 +113,16 @@ fn text(setting: &GucSetting<Option<CString>>) -> Option<String> {
     setting.get().map(|text| text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
 }
 
+/// `pg_tenant.new_tables`.
+pub fn new_tables() -> NewTables {
+    NEW_TABLES.get()
+}
+
+/// `pg_tenant.side_channels`.
+pub fn side_channels_allowed() -> bool {
+    SIDE_CHANNELS.get() == SideChannels::allow
+}
+
 /// Declares every setting but `pg_tenant.id`, which [`crate::context::slot::init`] declares with its hooks.
 pub fn init() {
     let (context, flags) = (GucContext::Suset, GucFlags::empty());
@@ -115,6 +149,25 @@ pub fn init() {
         c"Commands that would weaken the protection of a table are refused.",
         c"Turn it off for maintenance, in one session and for as long as it takes.",
         &GUARDS,
+        context,
+        flags,
+    );
+    let (context, flags) = (GucContext::Suset, GucFlags::empty());
+    GucRegistry::define_enum_guc(
+        c"pg_tenant.new_tables",
+        c"What becomes of a new table that belongs to a protected one.",
+        c"protect protects it at once, warn does and warns of other tables with a tenant column, refuse refuses it, \
+          allow leaves it closed until somebody protects it.",
+        &NEW_TABLES,
+        context,
+        flags,
+    );
+    let (context, flags) = (GucContext::Suset, GucFlags::empty());
+    GucRegistry::define_enum_guc(
+        c"pg_tenant.side_channels",
+        c"Whether a tenant's transaction may read plans, sizes and statistics.",
+        c"refuse refuses EXPLAIN and the functions that tell of other tenants' rows and sessions.",
+        &SIDE_CHANNELS,
         context,
         flags,
     );

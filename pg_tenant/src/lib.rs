@@ -42,6 +42,7 @@ pub extern "C-unwind" fn _PG_init() {
     gucs::reserve_prefix();
     registry::init();
     policy::protection::init();
+    guard::function::init();
     guard::hook::init();
     pg::preload::done();
 }

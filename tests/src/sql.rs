@@ -45,6 +45,11 @@ impl Session {
         Ok(Session { client, notices })
     }
 
+    /// tokio-postgres' client alone, where its methods want it for themselves.
+    pub fn into_client(self) -> Client {
+        self.client
+    }
+
     /// Run statements that must succeed.
     #[track_caller]
     pub fn run(&self, sql: &str) -> impl Future<Output = ()> {

@@ -5,7 +5,8 @@ macro_rules! refusals {
         /// Why pg_tenant refused, as the SQLSTATE of the error says it.
         ///
         /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
-        /// `TN05x` the registry, `TN08x` the doctor, `TN09x` signed entry.
+        /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN08x` the doctor, `TN09x`
+        /// signed entry.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
@@ -106,6 +107,22 @@ refusals! {
     DuplicateTenant = "TN050", "duplicate_tenant";
     /// A limit's value is out of range
     InvalidLimit = "TN051", "invalid_limit";
+    /// A new table or view would show rows of a protected table without its protection
+    NewTableRefused = "TN060", "new_table_refused";
+    /// A trigger of somebody else's on a protected table
+    TriggerRefused = "TN061", "trigger_refused";
+    /// The statement would tell of other tenants' rows or sessions
+    SideChannelRefused = "TN062", "side_channel_refused";
+    /// An advisory lock or a notification under a name that all tenants share
+    SharedNameRefused = "TN063", "shared_name_refused";
+    /// The function works on what no policy covers, inside a tenant's transaction
+    FunctionRefused = "TN064", "function_refused";
+    /// The relation holds rows that no policy covers
+    UncoveredRelation = "TN065", "uncovered_relation";
+    /// A temporary table stands in front of a protected one
+    ShadowedTable = "TN066", "shadowed_table";
+    /// COPY with a file or a program of the server inside a tenant's transaction
+    ServerFileRefused = "TN067", "server_file_refused";
     /// The doctor has findings of the level asked for, or worse
     Unhealthy = "TN080", "unhealthy";
     /// The doctor has no finding of this code

@@ -65,6 +65,7 @@ fn take(id: TenantId, token: Option<&Verified>) -> Outcome<TenantId> {
         .hint("Declare it in a transaction of its own, or without WITH HOLD."));
     }
     let tenant = registry::admit(&id)?;
+    residue::hand_over(id);
     seal::seal(id, token.map(Verified::identity));
     slot::set(id, tenant.limits);
     if let Some(token) = token {

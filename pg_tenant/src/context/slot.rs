@@ -73,6 +73,12 @@ pub fn current() -> Option<TenantId> {
     unsafe { SLOT.id }
 }
 
+/// Whether there is a current tenant: for hooks that run for every function of a statement.
+pub fn is_set() -> bool {
+    // SAFETY: one thread; a plain read.
+    unsafe { SLOT.has_id }
+}
+
 /// The tenant that the session's role is bound to.
 pub fn session_tenant() -> Option<TenantId> {
     // SAFETY: one thread; a copy.

@@ -4,12 +4,12 @@
 //! SQLSTATE, CONTEXT and constraint names intact. So a hook's frame never holds anything to drop across that call.
 
 use crate::context::{bound, limits};
-use crate::guard::{dropped, foreign_key, referential, residue, strict, truncate, utility};
+use crate::guard::{create, dropped, foreign_key, function, referential, residue, strict, truncate, utility};
 use crate::pg::boundary::{decide_or_raise, warn};
 use crate::pg::command;
 use crate::pg::foreign_key::CONSTRAINT;
 use crate::pg::policy::POLICY;
-use crate::pg::{list, plans, raw, transaction};
+use crate::pg::{function as sql_function, list, plans, raw, transaction};
 use pgrx::pg_sys::{self, List, ObjectAccessType, Oid, QueryDesc, ScanDirection};
 use std::ffi::{c_char, c_int, c_void};
 use strict::{Touched, Verdict};
@@ -60,7 +60,7 @@ unsafe extern "C-unwind" fn process_utility(
             begin_bound();
         }
         referential::starting(false);
-        let then = decide_or_raise(|| utility::judge(command::read(node)));
+        let then = decide_or_raise(|| utility::judge(command::read(node, context)));
         match PREVIOUS_UTILITY {
             Some(previous) => {
                 previous(statement, query, read_only_tree, context, params, environment, destination, completion)
@@ -79,6 +79,25 @@ unsafe extern "C-unwind" fn process_utility(
         // A procedure that ends its transaction with an error leaves none to read catalogs in.
         if then != Then::Nothing && transaction::is_live() {
             decide_or_raise(|| utility::check(then));
+            if then == Then::Complete {
+                complete(node);
+            }
+        }
+    }
+}
+
+/// The command is through: what it has put below a protected table gets its parent's protection.
+unsafe fn complete(node: *mut pg_sys::Node) {
+    // SAFETY: the statement is still there; the frame holds only Copy data across the bare calls.
+    unsafe {
+        match decide_or_raise(|| command::newcomer(node).map_or(Ok(create::Todo::Nothing), create::complete)) {
+            create::Todo::Nothing => {}
+            create::Todo::Protect { table, parent } => {
+                sql_function::call_with_tables("protect_newcomer", table, parent);
+            }
+            create::Todo::Look { relation } => {
+                sql_function::call_with_tables("warn_of_newcomer", relation, relation);
+            }
         }
     }
 }
@@ -255,6 +274,9 @@ unsafe extern "C-unwind" fn object_access(
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
         match (access, class) {
+            (ObjectAccessType::OAT_FUNCTION_EXECUTE, pg_sys::ProcedureRelationId) if !function::passes(object) => {
+                decide_or_raise(|| function::judge(object))
+            }
             (ObjectAccessType::OAT_TRUNCATE, pg_sys::RelationRelationId) => {
                 if let Verdict::Warn(report) = decide_or_raise(|| truncate::judge(object)) {
                     warn(report);

@@ -4,11 +4,16 @@
 //! - [`strict`]: statements that touch a protected table.
 //! - [`referential`]: foreign keys, which PostgreSQL checks outside row-level security.
 //! - [`utility`]: commands that would weaken protection or outlive the transaction.
-//! - [`truncate`], [`dropped`], [`foreign_key`]: what only the object-access hook sees.
+//! - [`create`]: new tables, views, triggers and temporary objects.
+//! - [`truncate`], [`dropped`], [`foreign_key`], [`function`]: what only the object-access hook sees; [`function_list`]
+//!   names functions.
 //! - [`residue`]: what a session carries from one transaction to the next.
 
+pub mod create;
 pub mod dropped;
 pub mod foreign_key;
+pub mod function;
+pub mod function_list;
 pub mod hook;
 pub mod referential;
 pub mod residue;

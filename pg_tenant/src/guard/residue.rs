@@ -5,6 +5,7 @@
 //! that can be asked for cheaply, so the utility hook notes them; the note stays until DISCARD ALL.
 
 use crate::pg::session::{self, Settings};
+use pg_tenant_core::TenantId;
 use std::cell::Cell;
 
 /// What the utility hook notes.
@@ -22,6 +23,15 @@ thread_local! {
     static SETTINGS_TOUCHED: Cell<bool> = const { Cell::new(true) };
     /// A cursor WITH HOLD was declared in this transaction: its rows are not fetched yet.
     static HOLDS: Cell<bool> = const { Cell::new(false) };
+    /// The last tenant that this session has entered.
+    static LAST: Cell<Option<TenantId>> = const { Cell::new(None) };
+}
+
+/// Another tenant than the last gets the session: `lastval` and `currval` tell it no number of the other's.
+pub fn hand_over(id: TenantId) {
+    if LAST.replace(Some(id)).is_some_and(|last| last != id) {
+        session::forget_sequences();
+    }
 }
 
 /// The session made one of these.

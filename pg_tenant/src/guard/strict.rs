@@ -5,11 +5,11 @@
 
 use crate::context::{bound, limits, slot};
 use crate::error::{Outcome, Report};
-use crate::guard::referential;
+use crate::guard::{referential, utility};
 use crate::gucs::{self, Strict};
 use crate::pg::policy::{Fence, Reader};
 use crate::pg::{relation, role, transaction};
-use crate::policy::protection::{self, Gap, Protection};
+use crate::policy::protection::{self, Gap, Protection, Rows};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 use std::cell::Cell;
@@ -63,6 +63,14 @@ pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome
         let user = if as_user == Oid::INVALID { role::current_user() } else { as_user };
         match protection::of(relation) {
             Protection::None => {}
+            Protection::Uncovered(_) | Protection::Shadows(_) if !may_raise => {}
+            Protection::Uncovered(rows) => {
+                if let Some(warning) = uncovered(relation, rows, user)? {
+                    verdict = Verdict::Warn(warning);
+                }
+            }
+            Protection::Shadows(table) if utility::in_tenant() => return Err(shadows(relation, table)),
+            Protection::Shadows(_) => {}
             // In one query PostgreSQL would see what the policies show: let it validate row by row, outside them.
             _ if !may_raise && !is_exempt(user) => return Ok(Verdict::No),
             _ if !may_raise => {}
@@ -108,6 +116,40 @@ fn fenced(table: Oid, fence: Fence, user: Oid) -> Outcome<Option<Report>> {
         Strict::log => Ok((!transaction::is_parallel_worker()).then(|| no_tenant(table))),
         Strict::off => Ok(None),
     }
+}
+
+fn uncovered(relation: Oid, rows: Rows, user: Oid) -> Outcome<Option<Report>> {
+    let name = relation::name(relation);
+    let share = format!("select tenant.share({}, '<reason>');", relation::literal(relation));
+    let (message, why) = match rows {
+        Rows::Of(table) => (
+            format!("materialized view {name} holds rows of protected table {}", relation::name(table)),
+            "A materialized view has no policies: whoever may read it reads every tenant's rows.",
+        ),
+        Rows::Foreign => (
+            format!("foreign table {name} has no policies"),
+            "The other server does not know this transaction's tenant.",
+        ),
+    };
+    let report = Report::new(Refusal::UncoveredRelation, message)
+        .detail(why)
+        .hint(format!("Where every tenant may see all of it, its owner says so: {share}"));
+    match rows {
+        _ if utility::in_tenant() => Err(report),
+        Rows::Of(_) if !is_exempt(user) => match gucs::strict() {
+            Strict::on => Err(report),
+            Strict::log => Ok(Some(report)),
+            Strict::off => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
+fn shadows(temporary: Oid, table: Oid) -> Report {
+    let (temporary, name) = (relation::name(temporary), relation::name(table));
+    Report::new(Refusal::ShadowedTable, format!("{temporary} stands in front of protected table {name}"))
+        .detail("The statement would read or write this session's temporary relation instead.")
+        .hint(format!("Drop the temporary relation, or name the table with its schema: {name}."))
 }
 
 /// Who works on all tenants with no tenant entered: a superuser at work, and a backup: BYPASSRLS with

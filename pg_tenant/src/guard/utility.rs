@@ -2,13 +2,12 @@
 
 use crate::context::{bound, limits, slot};
 use crate::error::{Outcome, Report};
-use crate::guard::{dropped, residue};
+use crate::guard::{create, dropped, function, residue};
 use crate::gucs;
 use crate::pg::command::{Change, Command};
-use crate::pg::extension;
-use crate::pg::policy;
 use crate::pg::relation;
-use crate::policy::protection::{self, Protection};
+use crate::pg::{extension, policy};
+use crate::policy::protection::{self, Gap, Protection};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 
@@ -17,6 +16,8 @@ use pgrx::pg_sys::Oid;
 pub enum Then {
     /// See whether it took a fence or raised a limit.
     Check,
+    /// As well, see whether it has put a table below a protected one.
+    Complete,
     /// As well, the session has let go of everything.
     Forget,
     /// Nothing: there may be no transaction to look at.
@@ -36,17 +37,28 @@ fn decide(command: Command) -> Outcome<Then> {
     match command {
         Command::DiscardAll => return Ok(Then::Forget),
         Command::Transaction => return Ok(Then::Nothing),
-        Command::AlterTable { table, changes } => alter_table(table, &changes),
+        Command::AlterTable { table, changes } => {
+            alter_table(table, &changes)?;
+            return Ok(Then::Complete);
+        }
         Command::ChangePolicy { table, policy } => change_policy(table, &policy),
         Command::DefineOn { table, what } => define_on(table, what),
-        Command::CreateTableAs { materialized_view, temporary, reads } => {
-            create_table_as(materialized_view, temporary, &reads)
+        Command::CreateTrigger { table } => create_trigger(table),
+        Command::Create(new) => {
+            create::judge(&new)?;
+            return Ok(Then::Complete);
         }
+        Command::CreateTableAs { materialized_view, temporary, ends, reads } => {
+            create_table_as(materialized_view, temporary, ends, &reads)
+        }
+        Command::Explain(command) => explain(*command),
+        Command::CopyFile => copy_file(),
         Command::Lock { tables } => lock(&tables),
         Command::HoldCursor => outlives("a cursor WITH HOLD", residue::Kind::HeldCursor),
         Command::PrepareTransaction => outlives("a prepared transaction", residue::Kind::None),
         Command::PrepareStatement => note(residue::Kind::PreparedStatement),
-        Command::Listen => note(residue::Kind::Listen),
+        Command::Listen => outlives("a LISTEN", residue::Kind::Listen),
+        Command::Notify => notify(),
         Command::Set => {
             residue::touch_settings();
             Ok(())
@@ -68,6 +80,16 @@ pub fn check(then: Then) -> Outcome<()> {
 }
 
 fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
+    for change in changes {
+        match *change {
+            Change::Detach(part) => leaves(part)?,
+            Change::NoInherit => leaves(table)?,
+            Change::Inherit(parent) if slot::is_set() && fence(parent).is_some() => {
+                return Err(ddl_in_tenant(parent, "giving it a child"));
+            }
+            _ => {}
+        }
+    }
     let Some(fence) = fence(table) else { return Ok(()) };
     if slot::current().is_some() {
         return Err(ddl_in_tenant(table, "ALTER TABLE"));
@@ -90,6 +112,19 @@ fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
     Ok(())
 }
 
+/// A partition or child without a fence of its own is closed while it belongs to a protected table, and open after.
+fn leaves(part: Oid) -> Outcome<()> {
+    match protection::of(part) {
+        Protection::Broken(Gap::UnderProtected(parent)) if gucs::guards() => {
+            let name = relation::name(part);
+            Err(Report::new(Refusal::ProtectionGuarded, format!("table {name} would be left without protection"))
+                .detail("It holds rows of a protected table and has no tenant policy of its own.")
+                .hint(format!("First: select tenant.protect({});", relation::literal(parent))))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn change_policy(table: Oid, name: &str) -> Outcome<()> {
     if fence(table).is_none() {
         return Ok(());
@@ -110,7 +145,34 @@ fn define_on(table: Oid, what: &str) -> Outcome<()> {
     Ok(())
 }
 
-fn create_table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> Outcome<()> {
+fn create_trigger(table: Oid) -> Outcome<()> {
+    define_on(table, "a trigger")?;
+    create::trigger(table)
+}
+
+/// What is explained is judged before that it is explained.
+fn explain(command: Command) -> Outcome<()> {
+    decide(command)?;
+    if in_tenant() && !gucs::side_channels_allowed() {
+        return Err(function::tells("EXPLAIN"));
+    }
+    Ok(())
+}
+
+fn copy_file() -> Outcome<()> {
+    if !in_tenant() || !gucs::guards() {
+        return Ok(());
+    }
+    Err(Report::new(Refusal::ServerFileRefused, "COPY with the server's files is refused in a tenant's transaction")
+        .detail("A file or a program of the server is not a tenant's: what is written there is there for all.")
+        .hint("Use copy … to stdout or from stdin, or \\copy in psql."))
+}
+
+fn notify() -> Outcome<()> {
+    if in_tenant() && gucs::guards() { Err(function::shares("NOTIFY")) } else { Ok(()) }
+}
+
+fn create_table_as(materialized_view: bool, temporary: bool, ends: bool, reads: &[Oid]) -> Outcome<()> {
     let held = || reads.iter().copied().find(|&table| fence(table).is_some());
     if let Some(table) = held().filter(|_| materialized_view && gucs::guards()) {
         let name = relation::name(table);
@@ -119,7 +181,10 @@ fn create_table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> O
             .detail("A materialized view has no policies: whoever may read it reads every tenant's rows.")
             .hint("Use a view with security_invoker = true, or a table that tenant.protect() protects."));
     }
-    if slot::current().is_some() && !temporary {
+    if in_tenant() && temporary && !ends && slot::session_tenant().is_none() {
+        return Err(create::outlives("a table"));
+    }
+    if in_tenant() && !temporary {
         return Err(Report::new(Refusal::UnprotectedCopy, "a new table cannot be filled in a tenant's transaction")
             .detail("It would hold this tenant's rows, and have no policy to keep other tenants from them.")
             .hint(
@@ -174,7 +239,13 @@ fn store_setting(parameter: &str, of: &str) -> Outcome<()> {
         .hint("select tenant.bind_role('<role>', '<tenant id>');"))
 }
 
-fn fence(table: Oid) -> Option<policy::Fence> {
+/// Inside a tenant's transaction, in a database that has the extension. In others a bound role has a tenant too.
+pub fn in_tenant() -> bool {
+    slot::is_set() && extension::is_installed()
+}
+
+/// The table's fence, whether or not it has a gap.
+pub fn fence(table: Oid) -> Option<policy::Fence> {
     match protection::of(table) {
         Protection::None => None,
         _ => protection::fence(table),

@@ -118,7 +118,7 @@ pub unsafe fn call_without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'stat
     // abort of the transaction or savepoint ends the nest level as it does for a function's SET clause.
     unsafe {
         let function = boundary::decide_or_raise(|| preloaded().map(|()| function_in_tenant(name)));
-        let call = same_call_of(function, fcinfo);
+        let call = new_call(function, std::array::from_fn(|at| (*fcinfo).args.as_slice(2)[at]));
         let level = raw::NewGUCNestLevel();
         boundary::decide(|| super::setting::set_until_function_ends("pg_tenant.guards", "off"));
         let result = (*(*call).flinfo).fn_addr.map_or(pg_sys::Datum::null(), |body| body(call));
@@ -127,8 +127,22 @@ pub unsafe fn call_without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'stat
     }
 }
 
-/// A call of another function with the same two arguments, null or not.
-unsafe fn same_call_of(function: pg_sys::Oid, fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::FunctionCallInfo {
+/// Calls the SQL function `tenant.<name>(regclass, regclass)`, whoever may execute it.
+///
+/// # Safety
+/// Called where PostgreSQL may raise an error, with nothing to drop in the caller's frame.
+pub unsafe fn call_with_tables(name: &'static str, first: pg_sys::Oid, second: pg_sys::Oid) {
+    let value = |oid: pg_sys::Oid| pg_sys::NullableDatum { value: oid.into(), isnull: false };
+    // SAFETY: the frame holds only Copy data; the call is bare, so errors pass through it as they are.
+    unsafe {
+        let function = boundary::decide_or_raise(|| Ok(function_of_tables(name)));
+        let call = new_call(function, [value(first), value(second)]);
+        (*(*call).flinfo).fn_addr.map(|body| body(call));
+    }
+}
+
+/// A call of a function with two arguments, null or not.
+unsafe fn new_call(function: pg_sys::Oid, arguments: [pg_sys::NullableDatum; 2]) -> pg_sys::FunctionCallInfo {
     // SAFETY: a call ends in its arguments, so its size is that of the record and of two of them; palloc'ed memory
     // outlives the call, and fmgr_info fills the record of the function or raises.
     unsafe {
@@ -137,8 +151,50 @@ unsafe fn same_call_of(function: pg_sys::Oid, fcinfo: pg_sys::FunctionCallInfo) 
         let flinfo = pg_sys::palloc0(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
         pg_sys::fmgr_info(function, flinfo);
         ((*call).flinfo, (*call).nargs) = (flinfo, 2);
-        (*call).args.as_mut_slice(2).copy_from_slice((*fcinfo).args.as_slice(2));
+        (*call).args.as_mut_slice(2).copy_from_slice(&arguments);
         call
+    }
+}
+
+/// The function's name, for messages.
+pub fn name(function: pg_sys::Oid) -> String {
+    // SAFETY: the lookup returns null or a palloc'ed string.
+    unsafe { super::text::owned(pg_sys::get_func_name(function)) }
+}
+
+/// The C symbol of a function, if it is written in C.
+pub fn symbol(function: pg_sys::Oid) -> Option<String> {
+    const C_LANGUAGE: pg_sys::Oid = pg_sys::Oid::from_u32(13);
+    // SAFETY: the tuple is valid until released; prosrc is a text.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
+        let tuple = pg_sys::SearchSysCache1(cache, function.into());
+        if tuple.is_null() {
+            return None;
+        }
+        let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
+        let mut isnull = false;
+        let source = pg_sys::SysCacheGetAttr(cache, tuple, pg_sys::Anum_pg_proc_prosrc as i16, &mut isnull);
+        let symbol = (form.prolang == C_LANGUAGE && !isnull)
+            .then(|| super::text::owned(pg_sys::text_to_cstring(source.cast_mut_ptr())));
+        pg_sys::ReleaseSysCache(tuple);
+        symbol
+    }
+}
+
+/// The function `tenant.<name>(regclass, regclass)`, without asking who may see the schema; InvalidOid where there is
+/// none, which fmgr_info refuses.
+fn function_of_tables(name: &str) -> pg_sys::Oid {
+    let cache = pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32;
+    let types = [pg_sys::REGCLASSOID, pg_sys::REGCLASSOID];
+    // SAFETY: the keys are a text, an oidvector and an oid, as the cache asks for; missing_ok.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"tenant".as_ptr(), true);
+        let arguments = pg_sys::buildoidvector(types.as_ptr(), 2);
+        let name = super::text::ctext(name).as_ptr();
+        let (name, arguments) = (pg_sys::Datum::from(name), pg_sys::Datum::from(arguments));
+        let oid = pg_sys::Anum_pg_proc_oid as i16;
+        pg_sys::GetSysCacheOid(cache, oid, name, arguments, schema.into(), pg_sys::Datum::null())
     }
 }
 

@@ -14,6 +14,13 @@ pub fn on_relation_change(listener: Listener) {
     unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(callback), Datum::from(listener as usize)) };
 }
 
+/// Registers a listener for changes of functions, under the rules of [`on_relation_change`].
+pub fn on_function_change(listener: fn()) {
+    let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
+    // SAFETY: as above.
+    unsafe { pg_sys::CacheRegisterSyscacheCallback(cache, Some(function_callback), Datum::from(listener as usize)) };
+}
+
 /// Tells every backend, when this transaction commits, that the relation changed.
 pub fn announce(relation: Oid) {
     // SAFETY: queues an invalidation message; the relation's oid is all it needs.
@@ -24,4 +31,10 @@ unsafe extern "C-unwind" fn callback(listener: Datum, relation: Oid) {
     // SAFETY: the argument is the listener that was registered with this callback.
     let listener = unsafe { std::mem::transmute::<usize, Listener>(listener.value()) };
     listener((relation != Oid::INVALID).then_some(relation));
+}
+
+unsafe extern "C-unwind" fn function_callback(listener: Datum, _: i32, _: u32) {
+    // SAFETY: the argument is the listener that was registered with this callback.
+    let listener = unsafe { std::mem::transmute::<usize, fn()>(listener.value()) };
+    listener();
 }

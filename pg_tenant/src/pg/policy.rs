@@ -5,14 +5,13 @@
 
 use crate::context::slot;
 use crate::pg::catalog::{self, Row};
-use crate::pg::{list, text};
+use crate::pg::{function, list, text};
 use pgrx::pg_sys::{self, Node, NodeTag, Oid};
 
 /// The catalog `pg_policy`.
 pub const POLICY: Oid = Oid::from_u32(3256);
 const POLICY_BY_OID: Oid = Oid::from_u32(3257);
 const POLICY_BY_RELATION: Oid = Oid::from_u32(3258);
-const C_LANGUAGE: Oid = Oid::from_u32(13);
 const POLOID: i16 = 1;
 const POLNAME: i16 = 2;
 const POLRELID: i16 = 3;
@@ -149,29 +148,10 @@ unsafe fn reader(node: *mut Node) -> Option<Reader> {
         if (*node).type_ != NodeTag::T_FuncExpr {
             return None;
         }
-        let function = (*node.cast::<pg_sys::FuncExpr>()).funcid;
-        let (_, reader, address) = *slot::READERS.iter().find(|r| symbol(function).as_deref() == Some(r.0))?;
+        let called = (*node.cast::<pg_sys::FuncExpr>()).funcid;
+        let (_, reader, address) = *slot::READERS.iter().find(|r| function::symbol(called).as_deref() == Some(r.0))?;
         let mut info = pg_sys::FmgrInfo::default();
-        pg_sys::fmgr_info(function, &mut info);
+        pg_sys::fmgr_info(called, &mut info);
         info.fn_addr.is_some_and(|found| std::ptr::fn_addr_eq(found, address)).then_some(reader)
-    }
-}
-
-/// The C symbol of a function, if it is written in C.
-unsafe fn symbol(function: Oid) -> Option<String> {
-    // SAFETY: the tuple is valid until released; prosrc is a text.
-    unsafe {
-        let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
-        let tuple = pg_sys::SearchSysCache1(cache, function.into());
-        if tuple.is_null() {
-            return None;
-        }
-        let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
-        let mut isnull = false;
-        let source = pg_sys::SysCacheGetAttr(cache, tuple, pg_sys::Anum_pg_proc_prosrc as i16, &mut isnull);
-        let symbol = (form.prolang == C_LANGUAGE && !isnull)
-            .then(|| text::owned(pg_sys::text_to_cstring(source.cast_mut_ptr())));
-        pg_sys::ReleaseSysCache(tuple);
-        symbol
     }
 }

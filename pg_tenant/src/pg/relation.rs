@@ -1,6 +1,6 @@
 //! Relations by oid and by name.
 
-use crate::pg::text;
+use crate::pg::{list, text};
 use pgrx::pg_sys::{self, Oid};
 
 /// What `pg_class` says of a relation, as far as we ask.
@@ -39,9 +39,17 @@ impl Class {
         self.kind == pg_sys::RELKIND_VIEW
     }
 
+    pub fn is_materialized_view(self) -> bool {
+        self.kind == pg_sys::RELKIND_MATVIEW
+    }
+
+    pub fn is_foreign_table(self) -> bool {
+        self.kind == pg_sys::RELKIND_FOREIGN_TABLE
+    }
+
     /// What can stand in a hierarchy of tables: with a foreign table, which cannot carry a policy.
     pub fn has_rows_of_tables(self) -> bool {
-        self.is_table() || self.kind == pg_sys::RELKIND_FOREIGN_TABLE
+        self.is_table() || self.is_foreign_table()
     }
 
     /// An ordinary or a partitioned table: what can carry a policy.
@@ -68,6 +76,20 @@ pub fn literal(relation: Oid) -> String {
     let name = text::ctext(name(relation));
     // SAFETY: ctext gives a NUL-terminated copy; the quoted one is palloc'ed.
     unsafe { text::owned(pg_sys::quote_literal_cstr(name.as_ptr())) }
+}
+
+/// The relations of this one's name in the schemas of the search path, itself left out.
+pub fn namesakes(relation: Oid) -> Vec<Oid> {
+    // SAFETY: the path is a fresh list of oids; the lookups return null or InvalidOid where there is nothing.
+    unsafe {
+        let name = pg_sys::get_rel_name(relation);
+        if name.is_null() {
+            return Vec::new();
+        }
+        let path = pg_sys::fetch_search_path(false);
+        let same = list::oids(path).map(|schema| pg_sys::get_relname_relid(name, schema));
+        same.filter(|&other| other != Oid::INVALID && other != relation).collect()
+    }
 }
 
 /// The column's name, for messages.

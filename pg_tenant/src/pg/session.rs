@@ -83,5 +83,10 @@ pub fn has_temporary_objects() -> bool {
 pub fn release_locks_and_sequences() {
     // SAFETY: what pg_advisory_unlock_all() calls; it walks this backend's own table of locks.
     unsafe { pg_sys::LockReleaseSession(pg_sys::USER_LOCKMETHOD as u16) };
+    forget_sequences();
+}
+
+/// Lets go of what `lastval` and `currval` remember.
+pub fn forget_sequences() {
     raw::ResetSequenceCaches();
 }

@@ -5,7 +5,7 @@
 //! verdict that rests on other tables of its hierarchy is forgotten when any table changes.
 
 use crate::pg::policy::{self, Fence};
-use crate::pg::{hierarchy, invalidation, relation};
+use crate::pg::{hierarchy, invalidation, relation, rewrite, shared_row};
 use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -24,6 +24,19 @@ pub enum Protection {
     Fenced(Fence),
     /// Meant to be, but a policy does not reach every row: no statement may touch it.
     Broken(Gap),
+    /// It holds rows that no policy can cover, and nobody has declared that every tenant may see them.
+    Uncovered(Rows),
+    /// A temporary relation with the name of this protected table, found before it.
+    Shadows(Oid),
+}
+
+/// Rows that no policy can cover.
+#[derive(Clone, Copy)]
+pub enum Rows {
+    /// A materialized view over this protected table.
+    Of(Oid),
+    /// A foreign table.
+    Foreign,
 }
 
 /// Why the policies of a table do not reach every row.
@@ -75,7 +88,7 @@ pub fn of(table: Oid) -> Protection {
 pub fn fence(table: Oid) -> Option<Fence> {
     match of(table) {
         Protection::Fenced(fence) => Some(fence),
-        Protection::None => None,
+        Protection::None | Protection::Uncovered(_) | Protection::Shadows(_) => None,
         Protection::Broken(_) => policy::fence(table),
     }
 }
@@ -99,7 +112,9 @@ fn find(table: Oid) -> Protection {
     // No borrow is held here: catalog reads deliver invalidations.
     let before = EPOCH.get();
     let Some(class) = relation::class(table) else { return Protection::None };
-    let (verdict, in_hierarchy) = if !class.has_rows_of_tables() {
+    let (verdict, in_hierarchy) = if class.is_materialized_view() {
+        (materialized(table), true)
+    } else if !class.has_rows_of_tables() {
         (Protection::None, false)
     } else if let Some(fence) = policy::fence(table) {
         let verdict = match (class.row_security, class.forced) {
@@ -115,14 +130,32 @@ fn find(table: Oid) -> Protection {
         let verdict = match (fenced(&above), fenced(&below)) {
             (Some(parent), _) => Protection::Broken(Gap::UnderProtected(parent)),
             (_, Some(child)) => Protection::Broken(Gap::OverProtected(child)),
+            _ if class.is_foreign_table() && !shared_row::is_there(table) => Protection::Uncovered(Rows::Foreign),
             _ => Protection::None,
         };
-        (verdict, !above.is_empty() || !below.is_empty())
+        (verdict, class.is_foreign_table() || !above.is_empty() || !below.is_empty())
     };
+    // Not remembered: it depends on the search path.
+    if class.temporary && matches!(verdict, Protection::None) {
+        return shadowed(table).map_or(verdict, Protection::Shadows);
+    }
     if EPOCH.get() == before {
         remember(table, verdict, in_hierarchy);
     }
     verdict
+}
+
+fn materialized(view: Oid) -> Protection {
+    let held = rewrite::relations_under(view).into_iter().find(|&table| policy::fence(table).is_some());
+    match held {
+        Some(table) if !shared_row::is_there(view) => Protection::Uncovered(Rows::Of(table)),
+        _ => Protection::None,
+    }
+}
+
+/// The protected table that this temporary relation stands in front of.
+fn shadowed(temporary: Oid) -> Option<Oid> {
+    relation::namesakes(temporary).into_iter().find(|&table| policy::fence(table).is_some())
 }
 
 fn remember(table: Oid, verdict: Protection, in_hierarchy: bool) {

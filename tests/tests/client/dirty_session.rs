@@ -27,7 +27,7 @@ const DIRT: [&str; 14] = [
 const CLEAN: &str = "select current_setting('search_path') ~ 'public', current_setting('statement_timeout') = '0',
     current_setting('work_mem') <> '65kB', current_user = session_user, current_setting('transaction_read_only') = 'off',
     not exists (select from pg_listening_channels()), to_regclass('pg_temp.orders') is null,
-    not exists (select from pg_locks where pid = pg_backend_pid() and locktype = 'advisory'),
+    not pg_advisory_unlock(4711),
     not exists (select from pg_prepared_statements where from_sql), not exists (select from pg_cursors where is_holdable),
     (select count(*) = 2 from orders)";
 

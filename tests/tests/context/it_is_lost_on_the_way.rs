@@ -82,6 +82,7 @@ async fn in_a_parallel_worker() {
         if bound {
             db.admin().await.run(&format!("select tenant.bind_role('{login}', '{A}')")).await;
         }
+        db.superuser().await.run(&format!("alter role {login} set pg_tenant.side_channels = allow")).await; // EXPLAIN
         let app = db.app().await;
         app.run(
             &(force_workers()

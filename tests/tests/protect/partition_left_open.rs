@@ -1,5 +1,7 @@
 //! A partition or a child without the fence is read around the protection of its parent.
 
+use pg_tenant_tests::{Database, Session};
+
 use crate::fixture::{A, B, rows, stage, table, text};
 
 const SEVERAL_LEVELS: &str = "create table orders (tenant_id uuid, id int, note text) partition by range (id);
@@ -56,10 +58,16 @@ async fn an_inheritance_child_is_forgotten() {
     assert_eq!(app.inside_value(A, "select count(*) from orders").await.as_deref(), Some("2"));
 }
 
+/// As where somebody made the partition behind the guards' back.
+async fn left_open(db: &Database<'_>, _: Session) -> Session {
+    db.superuser().await.run(&format!("alter database {} set pg_tenant.new_tables = allow", db.name)).await;
+    db.owner().await
+}
+
 #[tokio::test]
 async fn a_partition_made_later_is_open() {
     let (db, owner) = stage("later").await;
-    let app = db.app().await;
+    let (app, owner) = (db.app().await, left_open(&db, owner).await);
     owner.run(&(SEVERAL_LEVELS.to_owned() + &rows("orders") + "select tenant.protect('orders')")).await;
     owner.run("create table orders_later partition of orders for values from (10) to (20)").await;
     // Through the parent all is well.
@@ -82,7 +90,7 @@ async fn a_partition_made_later_is_open() {
 #[tokio::test]
 async fn an_attached_table_is_open() {
     let (db, owner) = stage("attached").await;
-    let app = db.app().await;
+    let (app, owner) = (db.app().await, left_open(&db, owner).await);
     owner.run(&(SEVERAL_LEVELS.to_owned() + "select tenant.protect('orders')")).await;
     owner.run("create table aside (tenant_id uuid not null, id int, note text)").await;
     owner.run(&rows("aside").replace(", 1,", ", 21,").replace(", 2,", ", 22,")).await;

@@ -29,7 +29,7 @@ const WAYS: &[&str] = &[
     "declare c cursor for select set_config('work_mem', '1GB', true); move c",
     "prepare p as select set_config('work_mem', '1GB', true); execute p",
     "explain (analyze) select set_config('work_mem', '1GB', true)",
-    "create temp table t as select set_config('work_mem', '1GB', true)",
+    "create temp table t on commit drop as select set_config('work_mem', '1GB', true)",
     "savepoint s; set local work_mem = '1GB'",
 ];
 
@@ -111,7 +111,7 @@ async fn before_the_tenant_is_entered() {
         "insert into orders (id) values (10)",
         "delete from orders",
         "select 1 from orders for update",
-        "create table t ()",
+        "create view v as select 1",
     ] {
         bound.expect_error("25006", first).await;
         bound.expect_error("25006", &format!("begin; set local work_mem = '1GB'; {first}")).await;

@@ -27,6 +27,9 @@ select tenant.current_id();
 insert into orders values ('acme', 5);
 
 -- The plan has one plain condition.
+reset session authorization;
+set pg_tenant.side_channels = allow;
+set session authorization regress_start_app;
 begin;
 select tenant.enter('Globex.EU');
 select * from orders;

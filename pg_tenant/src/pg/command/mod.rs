@@ -1,9 +1,15 @@
 //! Reading parse trees: what a utility command is about to do, as far as guards ask.
 
-use crate::pg::list::{self, nodes};
+mod alter;
+mod create;
+mod query;
+
+use crate::pg::list::nodes;
 use crate::pg::text::{owned, owned_opt};
-use pgrx::pg_sys::AlterTableType as At;
-use pgrx::pg_sys::{self, List, Node, NodeTag, ObjectType, Oid, RangeVar};
+use alter::{change, define, drop_policy, rename};
+pub use create::{New, newcomer};
+use pgrx::pg_sys::{self, Node, NodeTag, ObjectType, Oid, RangeVar};
+use query::{create_table_as, explained};
 
 /// A utility command, as far as guards ask.
 pub enum Command {
@@ -11,10 +17,18 @@ pub enum Command {
     AlterTable { table: Oid, changes: Vec<Change> },
     /// ALTER, RENAME or DROP of an existing policy.
     ChangePolicy { table: Oid, policy: String },
-    /// CREATE TRIGGER, RULE, INDEX or POLICY, or a RENAME, on a table.
+    /// CREATE RULE, INDEX or POLICY, a RENAME, CLUSTER, ANALYZE and the like: a command on one table.
     DefineOn { table: Oid, what: &'static str },
+    /// CREATE TRIGGER.
+    CreateTrigger { table: Oid },
+    /// CREATE of a table, view, sequence or type.
+    Create(New),
     /// CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW. The tables that it reads are known for the last only.
-    CreateTableAs { materialized_view: bool, temporary: bool, reads: Vec<Oid> },
+    CreateTableAs { materialized_view: bool, temporary: bool, ends: bool, reads: Vec<Oid> },
+    /// EXPLAIN, and of what.
+    Explain(Box<Command>),
+    /// COPY between a table and a program or a file of the server.
+    CopyFile,
     /// LOCK TABLE in a mode that holds up who only reads or writes rows.
     Lock { tables: Vec<Oid> },
     /// DECLARE … WITH HOLD.
@@ -27,6 +41,8 @@ pub enum Command {
     Listen,
     /// SET, RESET.
     Set,
+    /// NOTIFY.
+    Notify,
     /// DISCARD ALL.
     DiscardAll,
     /// GRANT SET or ALTER SYSTEM ON PARAMETER.
@@ -46,6 +62,13 @@ pub enum Change {
     DropColumn(String),
     AlterColumnType(String),
     DropNotNull(String),
+    /// DETACH PARTITION of this one.
+    Detach(Oid),
+    /// ATTACH PARTITION of another; the table itself is the parent.
+    Attach,
+    /// INHERIT from this parent.
+    Inherit(Oid),
+    NoInherit,
     Other,
 }
 
@@ -54,7 +77,7 @@ pub enum Change {
 /// # Safety
 /// `node` is the utility statement of a `PlannedStmt`, valid during the call, in a transaction that can read catalogs
 /// unless it is a transaction statement.
-pub unsafe fn read(node: *mut Node) -> Command {
+pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type) -> Command {
     // SAFETY: each cast follows the node's tag; lists and strings belong to the statement.
     unsafe {
         match (*node).type_ {
@@ -77,13 +100,27 @@ pub unsafe fn read(node: *mut Node) -> Command {
             NodeTag::T_DropStmt => drop_policy(&*node.cast::<pg_sys::DropStmt>()),
             NodeTag::T_RenameStmt => rename(&*node.cast::<pg_sys::RenameStmt>()),
             NodeTag::T_CreatePolicyStmt => define((*node.cast::<pg_sys::CreatePolicyStmt>()).table, "a policy"),
-            NodeTag::T_CreateTrigStmt => define((*node.cast::<pg_sys::CreateTrigStmt>()).relation, "a trigger"),
+            NodeTag::T_CreateTrigStmt => {
+                Command::CreateTrigger { table: oid((*node.cast::<pg_sys::CreateTrigStmt>()).relation) }
+            }
             NodeTag::T_RuleStmt => define((*node.cast::<pg_sys::RuleStmt>()).relation, "a rule"),
             NodeTag::T_IndexStmt => define((*node.cast::<pg_sys::IndexStmt>()).relation, "an index"),
             NodeTag::T_CreateTableAsStmt => create_table_as(&*node.cast::<pg_sys::CreateTableAsStmt>()),
-            NodeTag::T_ExplainStmt => {
-                let query = (*node.cast::<pg_sys::ExplainStmt>()).query;
-                explained(if (*query).type_ == NodeTag::T_Query { query.cast() } else { std::ptr::null_mut() })
+            NodeTag::T_ExplainStmt => explained((*node.cast::<pg_sys::ExplainStmt>()).query),
+            NodeTag::T_CopyStmt => {
+                let statement = &*node.cast::<pg_sys::CopyStmt>();
+                if statement.is_program || !statement.filename.is_null() { Command::CopyFile } else { Command::Other }
+            }
+            NodeTag::T_ClusterStmt => define((*node.cast::<pg_sys::ClusterStmt>()).relation, "CLUSTER"),
+            NodeTag::T_ReindexStmt => define((*node.cast::<pg_sys::ReindexStmt>()).relation, "REINDEX"),
+            NodeTag::T_AlterObjectSchemaStmt => {
+                define((*node.cast::<pg_sys::AlterObjectSchemaStmt>()).relation, "SET SCHEMA")
+            }
+            NodeTag::T_VacuumStmt => {
+                let first = nodes((*node.cast::<pg_sys::VacuumStmt>()).rels).next();
+                first.map_or(Command::Other, |rel| {
+                    define((*rel.cast::<pg_sys::VacuumRelation>()).relation, "VACUUM or ANALYZE")
+                })
             }
             NodeTag::T_LockStmt => {
                 let statement = &*node.cast::<pg_sys::LockStmt>();
@@ -100,6 +137,7 @@ pub unsafe fn read(node: *mut Node) -> Command {
             NodeTag::T_PrepareStmt => Command::PrepareStatement,
             NodeTag::T_ListenStmt => Command::Listen,
             NodeTag::T_VariableSetStmt => Command::Set,
+            NodeTag::T_NotifyStmt => Command::Notify,
             NodeTag::T_DiscardStmt => match (*node.cast::<pg_sys::DiscardStmt>()).target {
                 pg_sys::DiscardMode::DISCARD_ALL => Command::DiscardAll,
                 _ => Command::Other,
@@ -122,94 +160,12 @@ pub unsafe fn read(node: *mut Node) -> Command {
             NodeTag::T_AlterDatabaseSetStmt => {
                 store_setting((*node.cast::<pg_sys::AlterDatabaseSetStmt>()).setstmt, "a database")
             }
-            _ => Command::Other,
-        }
-    }
-}
-
-unsafe fn change(command: *mut pg_sys::AlterTableCmd) -> Change {
-    // SAFETY: the caller's node is an AlterTableCmd.
-    unsafe {
-        let name = || owned((*command).name);
-        match (*command).subtype {
-            At::AT_DisableRowSecurity => Change::DisableRowSecurity,
-            At::AT_NoForceRowSecurity => Change::NoForceRowSecurity,
-            At::AT_DropColumn => Change::DropColumn(name()),
-            At::AT_AlterColumnType => Change::AlterColumnType(name()),
-            At::AT_DropNotNull => Change::DropNotNull(name()),
-            _ => Change::Other,
-        }
-    }
-}
-
-unsafe fn drop_policy(statement: &pg_sys::DropStmt) -> Command {
-    if statement.removeType != ObjectType::OBJECT_POLICY {
-        return Command::Other;
-    }
-    // SAFETY: PostgreSQL's grammar gives one object: a list of names, the table's and last the policy's.
-    unsafe {
-        let Some(names) = nodes(statement.objects).next().map(|node| node.cast::<List>()) else {
-            return Command::Other;
-        };
-        let Some(policy) = nodes(names).last().map(|node| string(node)) else { return Command::Other };
-        let table = pg_sys::list_truncate(pg_sys::list_copy(names), list::length(names) as i32 - 1);
-        Command::ChangePolicy { table: oid(pg_sys::makeRangeVarFromNameList(table)), policy }
-    }
-}
-
-unsafe fn rename(statement: &pg_sys::RenameStmt) -> Command {
-    // SAFETY: the statement's relation is a RangeVar or null.
-    unsafe {
-        match statement.renameType {
-            ObjectType::OBJECT_POLICY => {
-                Command::ChangePolicy { table: oid(statement.relation), policy: owned(statement.subname) }
+            // Part of another command: the sequence of a column, which ends with its table.
+            NodeTag::T_CreateSeqStmt if context == pg_sys::ProcessUtilityContext::PROCESS_UTILITY_SUBCOMMAND => {
+                Command::Other
             }
-            _ if statement.relation.is_null() => Command::Other,
-            _ => define(statement.relation, "a new name"),
+            _ => create::read(node).map_or(Command::Other, Command::Create),
         }
-    }
-}
-
-unsafe fn define(relation: *mut RangeVar, what: &'static str) -> Command {
-    // SAFETY: the caller's relation is a RangeVar.
-    Command::DefineOn { table: unsafe { oid(relation) }, what }
-}
-
-unsafe fn create_table_as(statement: &pg_sys::CreateTableAsStmt) -> Command {
-    // SAFETY: parse analysis has made query a Query, or left an ExecuteStmt.
-    unsafe {
-        let materialized_view = statement.objtype == ObjectType::OBJECT_MATVIEW;
-        let target = &*(*statement.into).rel;
-        let temporary =
-            target.relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP || owned(target.schemaname) == "pg_temp";
-        let analyzed = (*statement.query).type_ == NodeTag::T_Query;
-        let reads = if materialized_view && analyzed { tables_read(statement.query) } else { Vec::new() };
-        Command::CreateTableAs { materialized_view, temporary, reads }
-    }
-}
-
-/// EXPLAIN ANALYZE of a CREATE TABLE AS makes the table.
-unsafe fn explained(query: *mut pg_sys::Query) -> Command {
-    // SAFETY: the caller's query is null or a Query; what is explained was analyzed, as read() asks for.
-    unsafe {
-        if query.is_null() || (*query).utilityStmt.is_null() {
-            return Command::Other;
-        }
-        match read((*query).utilityStmt) {
-            command @ Command::CreateTableAs { .. } => command,
-            _ => Command::Other,
-        }
-    }
-}
-
-/// Every relation that a query reads, through views too.
-unsafe fn tables_read(query: *mut Node) -> Vec<Oid> {
-    // SAFETY: the rewriter scribbles on its input, so it gets a copy; the oid list is PostgreSQL's own.
-    unsafe {
-        let rewritten = pg_sys::QueryRewrite(pg_sys::copyObjectImpl(query.cast()).cast());
-        let (mut oids, mut items, mut depends_on_row_security) = (std::ptr::null_mut(), std::ptr::null_mut(), false);
-        pg_sys::extract_query_dependencies(rewritten.cast(), &mut oids, &mut items, &mut depends_on_row_security);
-        list::oids(oids).collect()
     }
 }
 

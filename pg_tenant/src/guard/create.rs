@@ -1,0 +1,87 @@
+//! New objects: inside a tenant's transaction none may outlive it or hold its rows without protection, and what is put
+//! below a protected table is protected by the same command.
+
+use crate::context::slot;
+use crate::error::{Outcome, Report};
+use crate::guard::utility;
+use crate::gucs::{self, NewTables};
+use crate::pg::command::New;
+use crate::pg::{relation, role};
+use crate::policy::protection::{self, Gap, Protection};
+use pg_tenant_core::Refusal;
+use pgrx::pg_sys::Oid;
+
+/// What is still to do for a table that a command has made or moved.
+#[derive(Clone, Copy)]
+pub enum Todo {
+    Nothing,
+    /// Protect it as its parent is.
+    Protect {
+        table: Oid,
+        parent: Oid,
+    },
+    /// See whether it holds tenants' rows, and warn.
+    Look {
+        relation: Oid,
+    },
+}
+
+/// Judges a CREATE before it runs.
+pub fn judge(new: &New) -> Outcome<()> {
+    if !utility::in_tenant() {
+        return Ok(());
+    }
+    if let Some(&parent) = new.parents.iter().find(|&&parent| utility::fence(parent).is_some()) {
+        return Err(utility::ddl_in_tenant(parent, "giving it a partition or a child"));
+    }
+    if new.temporary && !new.ends && slot::session_tenant().is_none() {
+        return Err(outlives(new.what));
+    }
+    if new.table && !new.temporary && gucs::new_tables() != NewTables::allow {
+        return Err(Report::new(Refusal::UnprotectedCopy, "a new table cannot be created in a tenant's transaction")
+            .detail("It could be filled with this tenant's rows, and has no policy to keep other tenants from them.")
+            .hint("Use a temporary table with on commit drop, or create and protect the table first."));
+    }
+    Ok(())
+}
+
+/// The refusal of a temporary object that stays for the next tenant on this connection.
+pub fn outlives(what: &str) -> Report {
+    let what = what.split_once(' ').map_or(what, |(_, noun)| noun);
+    Report::new(Refusal::SessionObjectRefused, format!("a temporary {what} would outlive this tenant's transaction"))
+        .detail("The next tenant on this connection would find it, and it stands in front of other names.")
+        .hint("Create a temporary table with on commit drop.")
+}
+
+/// A trigger runs with the rights of whoever writes: somebody else's would work in every tenant's transactions.
+pub fn trigger(table: Oid) -> Outcome<()> {
+    if !gucs::guards() || utility::fence(table).is_none() || role::owns(role::current_user(), table) {
+        return Ok(());
+    }
+    let (name, user) = (relation::name(table), role::name(role::current_user()));
+    Err(Report::new(Refusal::TriggerRefused, format!("only its owner may put a trigger on protected table {name}"))
+        .detail(format!("Role \"{user}\" does not own it; the trigger would run in every tenant's transactions."))
+        .hint(format!("Let the owner create it, and take the privilege away: revoke trigger on {name} from {user};")))
+}
+
+/// The command is through: what it has put below a protected table, or made over one.
+pub fn complete(relation: Oid) -> Outcome<Todo> {
+    let mode = gucs::new_tables();
+    if relation == Oid::INVALID || !gucs::guards() {
+        return Ok(Todo::Nothing);
+    }
+    match (protection::of(relation), mode) {
+        (_, NewTables::allow) => Ok(Todo::Nothing),
+        (Protection::Broken(Gap::UnderProtected(parent)), NewTables::refuse) => Err(refused(relation, parent)),
+        (Protection::Broken(Gap::UnderProtected(parent)), _) => Ok(Todo::Protect { table: relation, parent }),
+        (Protection::None, NewTables::warn) => Ok(Todo::Look { relation }),
+        _ => Ok(Todo::Nothing),
+    }
+}
+
+fn refused(table: Oid, parent: Oid) -> Report {
+    let (name, parent) = (relation::name(table), relation::name(parent));
+    Report::new(Refusal::NewTableRefused, format!("table {name} has no protection and would belong to {parent}"))
+        .detail("pg_tenant.new_tables is refuse.")
+        .hint(format!("Create the table by itself, tenant.protect() it, then attach it to {parent}."))
+}

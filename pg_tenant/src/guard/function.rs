@@ -1,0 +1,99 @@
+//! Functions, as the executor prepares each for its call and as the fast-path protocol names them. It is the only place
+//! that sees large objects, statistics and advisory locks: none of them is a table or a command.
+//!
+//! The hook runs for every operator of every statement, so what a function is gets looked up once a session.
+
+use crate::context::slot;
+use crate::error::{Outcome, Report};
+use crate::guard::function_list::{self, Kind};
+use crate::gucs;
+use crate::pg::{extension, function, invalidation};
+use pg_tenant_core::Refusal;
+use pgrx::pg_sys::Oid;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+/// Oids below this belong to PostgreSQL itself, and keep their functions.
+const FIRST_NORMAL_OID: usize = 16_384;
+/// At most this many functions of users are remembered.
+const CAPACITY: usize = 65_536;
+
+thread_local! {
+    /// [`Kind`] by oid, 0 where it was not asked for yet.
+    static BUILTIN: [Cell<u8>; FIRST_NORMAL_OID] = const { [const { Cell::new(0) }; FIRST_NORMAL_OID] };
+    static OTHERS: RefCell<HashMap<Oid, Kind>> = RefCell::new(HashMap::new());
+    static EPOCH: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Listens for changes of functions.
+pub fn init() {
+    invalidation::on_function_change(|| EPOCH.set(EPOCH.get() + 1));
+}
+
+/// Whether the call needs no look: there is no tenant, or the function is known to be harmless.
+pub fn passes(function: Oid) -> bool {
+    if !slot::is_set() {
+        return true;
+    }
+    let oid = u32::from(function) as usize;
+    oid < FIRST_NORMAL_OID && BUILTIN.with(|kinds| kinds[oid].get()) == Kind::Harmless as u8
+}
+
+/// Judges a call inside a tenant's transaction.
+pub fn judge(function: Oid) -> Outcome<()> {
+    match kind(function) {
+        Kind::Tells | Kind::Shares | Kind::Reaches if !extension::is_installed() => Ok(()),
+        Kind::Tells if !gucs::side_channels_allowed() => Err(tells(&format!("function {}", function::name(function)))),
+        Kind::Shares if gucs::guards() => Err(shares(&function::name(function))),
+        Kind::Reaches if gucs::guards() => Err(reaches(&function::name(function))),
+        _ => Ok(()),
+    }
+}
+
+fn kind(function: Oid) -> Kind {
+    let oid = u32::from(function) as usize;
+    if oid < FIRST_NORMAL_OID {
+        let kind = function_list::builtin(&function::name(function));
+        BUILTIN.with(|kinds| kinds[oid].set(kind as u8));
+        return kind;
+    }
+    thread_local! { static SEEN: Cell<u64> = const { Cell::new(0) } }
+    let now = EPOCH.get();
+    if SEEN.replace(now) != now {
+        OTHERS.take();
+    }
+    if let Some(kind) = OTHERS.with_borrow(|others| others.get(&function).copied()) {
+        return kind;
+    }
+    // No borrow is held here: the lookup delivers invalidations.
+    let kind = function::symbol(function).map_or(Kind::Harmless, |symbol| function_list::symbol(&symbol));
+    if EPOCH.get() == now {
+        OTHERS.with_borrow_mut(|others| {
+            if others.len() >= CAPACITY {
+                others.clear();
+            }
+            others.insert(function, kind);
+        });
+    }
+    kind
+}
+
+/// The refusal of a statement that tells of other tenants.
+pub fn tells(what: &str) -> Report {
+    Report::new(Refusal::SideChannelRefused, format!("{what} is refused in a tenant's transaction"))
+        .detail("It tells of other tenants' rows or sessions: how many, how large, how busy.")
+        .hint("Use it with no tenant entered. A superuser allows it to a role: alter role … set pg_tenant.side_channels = allow;")
+}
+
+/// The refusal of a name that all tenants share.
+pub fn shares(what: &str) -> Report {
+    Report::new(Refusal::SharedNameRefused, format!("{what} is refused in a tenant's transaction"))
+        .detail("Its keys and channels are those of every tenant in the database.")
+        .hint("Use tenant.advisory_lock(), tenant.try_advisory_lock() or tenant.notify(): their names are the tenant's own.")
+}
+
+fn reaches(name: &str) -> Report {
+    Report::new(Refusal::FunctionRefused, format!("function {name} is refused in a tenant's transaction"))
+        .detail("It works on rows, files, sequences or sessions of every tenant, and no policy applies to it.")
+        .hint("Call it in a transaction that has entered no tenant; keep tenants' large values in columns of protected tables.")
+}

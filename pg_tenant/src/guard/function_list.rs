@@ -1,0 +1,126 @@
+//! Functions that a tenant's transaction may not call, by name: PostgreSQL's own by the name in SQL, those of
+//! extensions by their C symbol, which no schema and no rename hides.
+
+/// What a function does to the walls between tenants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Nothing.
+    Harmless = 1,
+    /// It tells of other tenants' rows or sessions: sizes, counters, locks, activity.
+    Tells = 2,
+    /// It uses a name that all tenants share: advisory locks, notifications.
+    Shares = 3,
+    /// It works on rows, files, sequences or sessions that no policy covers.
+    Reaches = 4,
+}
+
+/// PostgreSQL's own functions; a name that ends in `*` stands for all that begin so.
+const BUILTIN: &[(Kind, &[&str])] = &[
+    (
+        Kind::Tells,
+        &[
+            "pg_stat_get_*",
+            "pg_stat_have_stats",
+            "pg_relation_size",
+            "pg_table_size",
+            "pg_indexes_size",
+            "pg_total_relation_size",
+            "pg_database_size",
+            "pg_tablespace_size",
+            "pg_lock_status",
+            "pg_blocking_pids",
+            "pg_safe_snapshot_blocking_pids",
+            "pg_isolation_test_session_is_blocked",
+            "pg_prepared_xact",
+            "pg_sequence_last_value",
+            "pg_get_sequence_data",
+            "pg_notification_queue_usage",
+        ],
+    ),
+    // Not pg_advisory_unlock…: letting go of a lock tells nothing and holds up nobody.
+    (Kind::Shares, &["pg_advisory_lock*", "pg_advisory_xact_lock*", "pg_try_advisory_*", "pg_notify"]),
+    (
+        Kind::Reaches,
+        &[
+            "lo_*",
+            "loread",
+            "lowrite",
+            "currtid2",
+            "setval",
+            "pg_read_file",
+            "pg_read_binary_file",
+            "pg_stat_file",
+            "pg_ls_*",
+            "pg_logical_slot_*",
+            "pg_replication_slot_advance",
+            "pg_cancel_backend",
+            "pg_terminate_backend",
+            "pg_log_backend_memory_contexts",
+            "pg_stat_reset*",
+            "pg_restore_*_stats",
+            "pg_clear_*_stats",
+        ],
+    ),
+];
+
+/// C symbols of contrib modules and of other extensions.
+const SYMBOLS: &[(Kind, &[&str])] = &[
+    (
+        Kind::Tells,
+        &[
+            "pgstattuple*",
+            "pgstatindex*",
+            "pgstatginindex*",
+            "pgstathashindex*",
+            "pg_relpages*",
+            "pgrowlocks*",
+            "pg_freespace*",
+            "pg_visibility*",
+            "pg_buffercache*",
+            "pg_stat_statements*",
+            "pg_stat_kcache*",
+        ],
+    ),
+    (
+        Kind::Reaches,
+        &[
+            "dblink*",
+            "pg_background*",
+            "get_raw_page*",
+            "heap_page_items*",
+            "tuple_data_split*",
+            "bt_page_*",
+            "bt_multi_page_stats*",
+            "brin_page_items*",
+            "gist_page_items*",
+            "gin_leafpage_items*",
+            "hash_page_items*",
+            "verify_heapam*",
+            "pg_get_wal_*",
+        ],
+    ),
+];
+
+/// What PostgreSQL's own function of this name does.
+pub fn builtin(name: &str) -> Kind {
+    find(BUILTIN, name)
+}
+
+/// What an extension's function with this C symbol does.
+pub fn symbol(symbol: &str) -> Kind {
+    find(SYMBOLS, symbol)
+}
+
+fn find(list: &[(Kind, &[&str])], name: &str) -> Kind {
+    let found = list.iter().find(|(_, names)| names.iter().any(|pattern| matches(pattern, name)));
+    found.map_or(Kind::Harmless, |(kind, _)| *kind)
+}
+
+/// At most one `*`, anywhere.
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, end)) => name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end),
+    }
+}

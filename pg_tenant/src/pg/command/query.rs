@@ -1,0 +1,50 @@
+//! Commands that run a query: CREATE TABLE AS, EXPLAIN.
+
+use super::create::stands_in_temporary_schema;
+use super::{Command, read};
+use crate::pg::list;
+use pgrx::pg_sys::{self, Node, NodeTag, ObjectType, Oid};
+
+pub unsafe fn create_table_as(statement: &pg_sys::CreateTableAsStmt) -> Command {
+    // SAFETY: parse analysis has made query a Query, or left an ExecuteStmt.
+    unsafe {
+        let materialized_view = statement.objtype == ObjectType::OBJECT_MATVIEW;
+        let target = &*(*statement.into).rel;
+        let temporary =
+            target.relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP || stands_in_temporary_schema(target.schemaname);
+        let analyzed = (*statement.query).type_ == NodeTag::T_Query;
+        let reads = if materialized_view && analyzed { tables_read(statement.query) } else { Vec::new() };
+        let ends = (*statement.into).onCommit == pg_sys::OnCommitAction::ONCOMMIT_DROP;
+        Command::CreateTableAs { materialized_view, temporary, ends, reads }
+    }
+}
+
+/// EXPLAIN, and what it explains where that is a command: EXPLAIN ANALYZE of a CREATE TABLE AS makes the table.
+pub unsafe fn explained(query: *mut Node) -> Command {
+    // SAFETY: what is explained is null, a Query, or a statement that parse analysis leaves as it is; an analyzed
+    // command is as read() asks for.
+    unsafe {
+        let analyzed = !query.is_null() && (*query).type_ == NodeTag::T_Query;
+        let command = if analyzed { (*query.cast::<pg_sys::Query>()).utilityStmt } else { std::ptr::null_mut() };
+        let inner = if command.is_null() {
+            Command::Other
+        } else {
+            read(command, pg_sys::ProcessUtilityContext::PROCESS_UTILITY_QUERY)
+        };
+        Command::Explain(Box::new(match inner {
+            command @ Command::CreateTableAs { .. } => command,
+            _ => Command::Other,
+        }))
+    }
+}
+
+/// Every relation that a query reads, through views too.
+unsafe fn tables_read(query: *mut Node) -> Vec<Oid> {
+    // SAFETY: the rewriter scribbles on its input, so it gets a copy; the oid list is PostgreSQL's own.
+    unsafe {
+        let rewritten = pg_sys::QueryRewrite(pg_sys::copyObjectImpl(query.cast()).cast());
+        let (mut oids, mut items, mut depends_on_row_security) = (std::ptr::null_mut(), std::ptr::null_mut(), false);
+        pg_sys::extract_query_dependencies(rewritten.cast(), &mut oids, &mut items, &mut depends_on_row_security);
+        list::oids(oids).collect()
+    }
+}

@@ -1,0 +1,135 @@
+-- What the guards offer in place of what they refuse, and what they run for new tables.
+
+-- A 64-bit key of this tenant's own. Nobody finds a name that gives another tenant's key: it is the start of a SHA-256.
+create function tenant.lock_key(key text) returns bigint
+    language plpgsql stable strict set search_path = pg_catalog, pg_temp as $$
+begin
+    if tenant.current_id() is null then
+        raise exception using
+            errcode = 'TN001',
+            message = 'no tenant: the name belongs to one and this transaction has entered none',
+            detail = format('The name is "%s".', key),
+            hint = 'In the same transaction, first: select tenant.enter(''<tenant id>'');';
+    end if;
+    return ('x' || encode(substr(sha256(convert_to(tenant.current_id() || '/' || key, 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint;
+end
+$$;
+revoke all on function tenant.lock_key(text) from public;
+grant execute on function tenant.lock_key(text) to tenant_user;
+
+-- The guards refuse the functions below to a tenant's transaction under names that all tenants share; under a name of
+-- the tenant's own they are harmless. SECURITY DEFINER, since pg_tenant.guards is a setting of superusers.
+create function tenant.advisory_lock(key text) returns void
+    language plpgsql volatile strict security definer
+    set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+begin
+    perform pg_advisory_xact_lock(tenant.lock_key(key));
+end
+$$;
+comment on function tenant.advisory_lock is 'Waits for a lock of this tenant''s own, held until the end of the transaction.';
+revoke all on function tenant.advisory_lock(text) from public;
+grant execute on function tenant.advisory_lock(text) to tenant_user;
+
+create function tenant.try_advisory_lock(key text) returns boolean
+    language plpgsql volatile strict security definer
+    set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+begin
+    return pg_try_advisory_xact_lock(tenant.lock_key(key));
+end
+$$;
+comment on function tenant.try_advisory_lock is 'As advisory_lock, but says false where another transaction of the tenant holds it.';
+revoke all on function tenant.try_advisory_lock(text) from public;
+grant execute on function tenant.try_advisory_lock(text) to tenant_user;
+
+create function tenant.channel(channel text, id text default tenant.current_id()) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select 'tenant_' || substr(encode(sha256(convert_to(id || '/' || channel, 'UTF8')), 'hex'), 1, 40)
+$$;
+comment on function tenant.channel is 'The name under which tenant.notify(channel) of this tenant is heard; null where there is none.';
+revoke all on function tenant.channel(text, text) from public;
+grant execute on function tenant.channel(text, text) to tenant_user;
+
+create function tenant.notify(channel text, payload text default '') returns void
+    language plpgsql volatile strict security definer
+    set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+begin
+    perform tenant.lock_key(channel);
+    perform pg_notify(tenant.channel(channel), payload);
+end
+$$;
+comment on function tenant.notify is 'NOTIFY on a channel of this tenant''s own.';
+revoke all on function tenant.notify(text, text) from public;
+grant execute on function tenant.notify(text, text) to tenant_user;
+
+-- Called by the guards when a command has put a table below a protected one; nobody else may. SECURITY DEFINER: who may
+-- add a partition need not be allowed to protect, and must not be able to leave it open.
+create function tenant.protect_newcomer(child regclass, parent regclass) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+declare
+    tenant_column name := (select attname from pg_attribute where attrelid = parent and attnum = tenant.fence_column(parent));
+    part regclass;
+    reader text;
+    before jsonb := '{}';
+begin
+    for part in select tenant.hierarchy(child) loop
+        reader := tenant.reader_for(part, tenant_column);
+        before := before || jsonb_build_object(part::text, (
+            select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity)
+            from pg_class where oid = part and tenant.fence_policy(part) is null));
+    end loop;
+    for part in select tenant.hierarchy(child) loop
+        perform tenant.fence(part, tenant_column, reader);
+    end loop;
+    insert into tenant.journal (action, object, detail, role)
+        values ('protect', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text,
+            'before', jsonb_strip_nulls(before)), session_user);
+end
+$$;
+revoke all on function tenant.protect_newcomer(regclass, regclass) from public;
+
+-- The same for pg_tenant.new_tables = warn: a table that has the tenant column of another one, and no protection; a view
+-- that shows protected tables with the rights of somebody to whom policies do not apply.
+create function tenant.warn_of_newcomer(rel regclass, ignored regclass) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    class pg_class;
+    found_column name;
+    found_table regclass;
+begin
+    select * into class from pg_class where oid = rel;
+    if class.relkind in ('r', 'p') and class.relpersistence <> 't' then
+        select a.attname into found_column from pg_attribute a
+            where a.attrelid = rel and a.attnum > 0 and not a.attisdropped
+                and a.attname in ('tenant_id', (select t.tenant_column from tenant.protected_tables t
+                    where t.tenant_column = a.attname limit 1))
+            limit 1;
+        if found then
+            raise warning using
+                errcode = 'TN060',
+                message = format('new table %s has tenant column "%s" and no protection', rel, found_column),
+                detail = 'Every tenant sees all of its rows.',
+                hint = format('select tenant.protect(%L, %L); or, where it is the same for all: select tenant.share(%1$L, ''<reason>'');',
+                    rel, found_column);
+        end if;
+    elsif class.relkind = 'v' and not coalesce('security_invoker=true' = any (class.reloptions)
+            or 'security_invoker=on' = any (class.reloptions), false)
+        and (select rolsuper or rolbypassrls from pg_roles where oid = class.relowner) then
+        select d.refobjid into found_table from pg_rewrite r
+            join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+            where r.ev_class = rel and tenant.fence_policy(d.refobjid::regclass) is not null limit 1;
+        if found then
+            raise warning using
+                errcode = 'TN060',
+                message = format('view %s reads protected table %s with rights to which policies do not apply', rel, found_table),
+                detail = format('Its owner is %s: inside a tenant it is refused (TN011).', class.relowner::regrole),
+                hint = format('alter view %s set (security_invoker = true);', rel);
+        end if;
+    end if;
+end
+$$;
+revoke all on function tenant.warn_of_newcomer(regclass, regclass) from public;
+
+-- A materialized view or a foreign table that is shared can be read from now on, in every session.
+create trigger shared_changed after insert or update or delete on tenant.shared
+    for each row execute function tenant.registry_changed();
+alter table tenant.shared enable always trigger shared_changed;

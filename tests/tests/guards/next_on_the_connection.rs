@@ -1,0 +1,157 @@
+//! One connection, two tenants in turn, entered with plain `tenant.enter`: what the first leaves, the second finds.
+//! (What `tenant.enter_pristine` refuses besides: `sessions/residue_is_lent.rs`.)
+
+use pg_tenant_tests::shop::{A, B, shop};
+
+#[tokio::test]
+async fn finds_a_temporary_object() {
+    let db = shop("temporary").await;
+    let app = db.app().await;
+    // The hole: the second tenant's own statement reads the first one's copy.
+    app.run(&format!(
+        "begin; set local app.tenant = '{A}'; create temp table stock_orders as table stock_orders; commit"
+    ))
+    .await;
+    let seen = format!("begin; set local app.tenant = '{B}'; select min(note) from stock_orders; commit");
+    assert_eq!(app.value(&seen).await.as_deref(), Some("note 1"));
+    app.run("discard all").await;
+
+    for leave in [
+        "create temp table t as select * from orders",
+        "select * into temp t from orders",
+        "create temp table t (id int)",
+        "create temp table t (id int) on commit delete rows",
+        "create temp table t (like orders) on commit preserve rows",
+        "create table pg_temp.t (id int)",
+        "create temp view orders as select 1 as id",
+        "create temp sequence s",
+        "create sequence pg_temp.s",
+        "create domain pg_temp.uuid as text check (length(value) > 0)",
+        "create type pg_temp.note as enum ('a')",
+        "create type pg_temp.note as (a int)",
+        "create type pg_temp.span as range (subtype = int)",
+        "set local search_path = pg_temp, public; create table t (id int)",
+        "set local search_path = pg_temp, public; create domain note as text",
+        "do $$ begin create temp table t (id int); end $$",
+    ] {
+        let refused = app.refused_inside("TN036", A, leave).await; // TN036
+        assert!(refused.hint().is_some_and(|hint| hint.contains("on commit drop")), "{leave}: {refused:?}");
+    }
+    let count = "select count(*) from pg_class where relnamespace = pg_my_temp_schema()";
+    assert_eq!(app.value(count).await.as_deref(), Some("0"));
+    // The neighbours: what ends with the transaction, what another session makes, a session of one tenant for good.
+    app.inside(A, "create temp table t (id serial, note text) on commit drop; insert into t (note) select note from orders; create view v as select * from t").await;
+    app.inside(B, "create temp table t on commit drop as select * from orders; table t").await;
+    app.run("create temp table t (id int); drop table t").await;
+    db.admin().await.run(&format!("select tenant.bind_role('{}', '{A}')", db.roles.app)).await;
+    db.app().await.run("create temp table t as select * from orders; create temp view v as table t; table v").await;
+}
+
+#[tokio::test]
+async fn finds_a_table_in_front_of_another() {
+    let db = shop("shadow").await;
+    let app = db.app().await;
+    // Made with no tenant, by a statement that an attacker has added: enter cannot know.
+    app.run("create temp table orders (tenant_id uuid, id int, note text); create temp table free (id int)").await;
+    for sql in
+        ["select * from orders", "insert into orders (id) values (9)", "delete from orders", "table pg_temp.orders"]
+    {
+        let refused = app.refused_inside("TN066", B, sql).await; // TN066
+        assert!(refused.hint().is_some_and(|hint| hint.contains("public.orders")), "{refused:?}");
+    }
+    assert_eq!(app.inside_value(B, "select count(*) from public.orders").await.as_deref(), Some("2"));
+    app.inside(B, "insert into free values (1); select * from free").await;
+    app.run("drop table orders; create temp view orders as select 1 as id").await;
+    app.refused_inside("TN066", B, "select * from orders").await;
+    app.run("drop view orders").await;
+    assert_eq!(app.inside_value(B, "select count(*) from orders").await.as_deref(), Some("2"));
+}
+
+#[tokio::test]
+async fn finds_the_last_number_of_a_sequence() {
+    let db = shop("numbers").await;
+    db.owner().await.run("create table tickets (id serial); grant all on tickets to public").await;
+    let app = db.app().await;
+    let take = "insert into tickets default values";
+    // The hole.
+    app.run(&format!("begin; set local app.tenant = '{A}'; {take}; commit")).await;
+    assert_eq!(
+        app.value(&format!("begin; set local app.tenant = '{B}'; select lastval(); commit")).await.as_deref(),
+        Some("1")
+    );
+    app.run("discard sequences").await;
+
+    assert_eq!(app.inside_value(A, &format!("{take}; select lastval()")).await.as_deref(), Some("2"));
+    assert_eq!(app.inside_value(A, "select lastval()").await.as_deref(), Some("2"), "one's own");
+    app.refused_inside("55000", B, "select lastval()").await;
+    app.refused_inside("55000", B, "select currval('tickets_id_seq')").await;
+    assert_eq!(app.inside_value(B, &format!("{take}; select currval('tickets_id_seq')")).await.as_deref(), Some("3"));
+}
+
+#[tokio::test]
+async fn finds_a_cursor_half_read() {
+    let db = shop("portals").await;
+    let app = db.app().await;
+    // A portal that the protocol has suspended, and a cursor: both end with their transaction.
+    app.run(&format!("begin; select tenant.enter('{A}'); declare c cursor for select note from orders")).await;
+    assert_eq!(app.value("fetch 1 from c").await.as_deref(), Some("note 1"));
+    app.run(&format!("commit; begin; select tenant.enter('{B}')")).await;
+    app.expect_error("34000", "fetch 1 from c").await;
+    app.run("rollback").await;
+
+    let mut client = pg_tenant_tests::Session::connect(&db.config(&db.roles.app)).await.into_client();
+    let transaction = client.transaction().await.expect("begin");
+    transaction.batch_execute(&format!("select tenant.enter('{A}')")).await.expect("enter");
+    let portal = transaction.bind("select note from orders order by id", &[]).await.expect("bind");
+    assert_eq!(transaction.query_portal(&portal, 1).await.expect("a row").len(), 1);
+    transaction.commit().await.expect("commit");
+    let transaction = client.transaction().await.expect("begin");
+    transaction.batch_execute(&format!("select tenant.enter('{B}')")).await.expect("enter");
+    let gone = transaction.query_portal(&portal, 1).await.expect_err("the portal has ended");
+    assert_eq!(gone.code().map(|code| code.code()), Some("34000"));
+}
+
+#[tokio::test]
+async fn finds_another_role() {
+    let db = shop("roles").await;
+    let (app, boss) = (db.app().await, db.superuser().await);
+    boss.run(&format!(
+        "grant {}, {} to {}; grant select on orders to {1}",
+        db.roles.bystander, db.roles.backup, db.roles.app
+    ))
+    .await;
+    // SET ROLE inside a tenant: the tenant does not depend on it, and to a role that bypasses policies nothing is shown.
+    let (set, to_backup) = (format!("set role {}", db.roles.bystander), format!("set role {}", db.roles.backup));
+    assert_eq!(app.inside_value(A, &format!("{set}; select count(*) from orders")).await.as_deref(), Some("3"));
+    app.run("reset role").await;
+    app.inside(A, &set).await; // left behind
+    assert_eq!(app.value("select current_user").await, Some(db.roles.bystander.clone()));
+    app.expect_error("TN001", "select * from orders").await;
+    app.run("reset role").await;
+    assert_eq!(app.inside_value(B, "select count(*) from orders").await.as_deref(), Some("2"));
+    app.refused_inside("TN011", A, &format!("{to_backup}; select * from orders")).await;
+    app.run("reset role").await;
+    app.expect_error("42501", "set session authorization postgres").await;
+}
+
+#[tokio::test]
+async fn finds_a_large_object_or_a_lock_or_a_message() {
+    let db = shop("handles").await;
+    let (app, other) = (db.app().await, db.app().await);
+    // Each is refused inside a tenant, so none is there for the next one (TN063, TN064, TN036: other files here).
+    for (code, leave) in [
+        ("TN064", "select lo_open(lo_create(0), 131072)"),
+        ("TN063", "select pg_advisory_lock(7)"),
+        ("TN036", "listen news"),
+        ("TN036", "prepare transaction 'left'"),
+    ] {
+        app.refused_inside(code, A, leave).await;
+    }
+    assert_eq!(other.value("select pg_try_advisory_lock(7)").await.as_deref(), Some("t"));
+    assert_eq!(app.value("select count(*) from pg_listening_channels()").await.as_deref(), Some("0"));
+    app.inside(A, "select tenant.advisory_lock('mine')").await;
+    assert_eq!(other.inside_value(A, "select tenant.try_advisory_lock('mine')").await.as_deref(), Some("t"));
+    // What a transaction sets for itself is gone; what it sets for the session enter_pristine refuses.
+    app.inside(A, "set local app.tenant = 'x'; set local work_mem = '1MB'").await;
+    assert_eq!(app.inside_value(B, "select current_setting('app.tenant', true)").await.as_deref(), Some(""));
+}

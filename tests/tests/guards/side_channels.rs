@@ -1,0 +1,106 @@
+//! A tenant learns what others have and do: plans that count hidden rows, sizes, counters, locks, activity.
+
+use pg_tenant_tests::shop::{A, shop};
+
+/// Each told on a stock table, refused in a tenant's transaction. `{t}` is the table.
+const TELL: &[&str] = &[
+    "explain select * from {t}",
+    "explain (analyze, costs off) select * from {t}",
+    "explain verbose delete from {t}",
+    "prepare p as select * from {t}; explain execute p",
+    "do $$ declare l text; begin for l in execute 'explain select * from {t}' loop null; end loop; end $$",
+    "select pg_relation_size('{t}')", // one argument: a SQL function that is inlined
+    "select pg_relation_size('{t}'::regclass, 'main')",
+    "select pg_table_size('{t}'), pg_indexes_size('{t}')",
+    "select pg_total_relation_size('{t}')",
+    "select pg_database_size(current_database())",
+    "select n_live_tup from pg_stat_user_tables where relname = '{t}'",
+    "select * from pg_statio_user_tables",
+    "select * from pg_stat_user_indexes",
+    "select pg_stat_get_live_tuples('{t}'::regclass)",
+    "select query from pg_stat_activity",
+    "select * from pg_locks",
+    "select * from pg_stat_database",
+    "select * from pg_stat_wal",
+    "select * from pg_stat_progress_vacuum",
+    "select * from pg_prepared_xacts",
+    "select pg_blocking_pids(pg_backend_pid())",
+    "select * from (select count(*) from pg_stat_activity offset 0) s",
+    "select 1 where exists (select from pg_stat_activity)",
+    "do $$ begin perform pg_table_size('{t}'); end $$",
+    "do $$ declare n bigint; begin n := pg_table_size('{t}'); end $$",
+    "select sum(pg_table_size(oid)) from pg_class",
+    "create view pg_temp.v as select * from pg_stat_activity; select * from pg_temp.v",
+    "select pg_notification_queue_usage()",
+    "select pg_sequence_last_value('numbers')",
+    "select * from pg_sequences",
+];
+
+#[tokio::test]
+async fn tell_of_other_tenants() {
+    let db = shop("tell").await;
+    let owner = db.owner().await;
+    owner.run("create sequence numbers; select nextval('numbers')").await;
+    let app = db.app().await;
+    // The hole, as a number: what the policy hides, EXPLAIN counts.
+    app.run(&format!("begin; set local app.tenant = '{A}'")).await;
+    let plan = app.rows("explain (analyze, costs off, timing off, summary off) select * from stock_orders").await;
+    assert!(plan.iter().flatten().flatten().any(|line| line.contains("Rows Removed by Filter: 2")), "{plan:?}");
+    app.run("rollback").await;
+    for tell in TELL.iter().filter(|tell| !tell.contains("pg_temp")) {
+        app.run(&format!("begin; set local app.tenant = '{A}'; {}; rollback", tell.replace("{t}", "stock_orders")))
+            .await;
+        app.run("deallocate all").await;
+        let refused = app.refused_inside("TN062", A, &tell.replace("{t}", "orders")).await; // TN062
+        assert!(refused.detail().is_some() && refused.hint().is_some_and(|h| h.contains("side_channels")), "{tell}");
+        app.run("deallocate all").await;
+    }
+}
+
+#[tokio::test]
+async fn tell_the_dba_nothing() {
+    let db = shop("told").await;
+    let (owner, app, boss) = (db.owner().await, db.app().await, db.superuser().await);
+    owner.run("create sequence numbers").await;
+    // With no tenant, statements on other tables and the catalog's own questions are answered.
+    for tell in TELL.iter().filter(|t| !t.contains("execute") && !t.contains("explain") && !t.contains("pg_temp")) {
+        owner.run(&tell.replace("{t}", "orders")).await;
+    }
+    boss.run("explain analyze select * from orders; select * from pg_stat_activity").await;
+    // What drivers and ORMs ask inside a tenant.
+    for ask in [
+        "select pg_get_serial_sequence('orders', 'id'), pg_get_viewdef('pg_stats'::regclass) is not null",
+        "select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid)
+            from pg_class c join pg_attribute a on a.attrelid = c.oid left join pg_attrdef d on d.adrelid = c.oid",
+        "select pg_get_constraintdef(oid), pg_get_indexdef(conindid), obj_description(oid) from pg_constraint",
+        "select * from information_schema.columns where table_name = 'orders'",
+        "select * from information_schema.table_constraints",
+        "select * from pg_settings; select * from pg_indexes; select * from pg_tables",
+        "select nextval('numbers'), currval('numbers'), lastval()",
+        "select txid_current(), pg_current_xact_id(), pg_backend_pid(), current_setting('server_version')",
+        "select id, xmin, ctid from orders",
+        "select pg_advisory_unlock_all(), pg_column_size(orders) from orders",
+        "select count(*) from pg_cursors; select count(*) from pg_prepared_statements",
+    ] {
+        db.superuser().await.run(&format!("grant usage on sequence numbers to {}", db.roles.app)).await;
+        app.inside(A, ask).await;
+    }
+    // PostgreSQL's own answer: no statistics of a table under row-level security.
+    boss.run("analyze orders, stock_orders").await;
+    assert_eq!(
+        app.inside_value(A, "select count(*) from pg_stats where tablename = 'orders'").await.as_deref(),
+        Some("0")
+    );
+}
+
+#[tokio::test]
+async fn tell_whom_the_dba_trusts() {
+    let db = shop("trusted").await;
+    let app = db.app().await;
+    app.expect_error("42501", "set pg_tenant.side_channels = allow").await;
+    db.superuser().await.run(&format!("alter role {} set pg_tenant.side_channels = allow", db.roles.app)).await;
+    let app = db.app().await;
+    for tell in ["explain select * from orders", "select pg_table_size('orders')", "select * from pg_stat_activity"] {
+        app.inside(A, tell).await;
+    }
+}
