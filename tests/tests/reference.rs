@@ -10,7 +10,7 @@ use pg_tenant_tests::{Cluster, Install, Session, database, describe};
 const README: &str = include_str!("../../pg_tenant/README.md");
 
 /// Parts of what the reference describes, which nobody calls by themselves.
-const INTERNAL: [&str; 16] = [
+const INTERNAL: [&str; 19] = [
     "apply_protection",          // protect, with the guards off
     "before_protection",         // unprotect
     "fence",                     // protect, one table of a hierarchy
@@ -18,6 +18,8 @@ const INTERNAL: [&str; 16] = [
     "fence_policy",              // protected_tables, protect
     "forget_dropped",            // share, protect_schema
     "hierarchy",                 // protect, unprotect
+    "lock_key",                  // advisory_lock, try_advisory_lock, notify
+    "protect_newcomer",          // pg_tenant.new_tables
     "reader_for",                // protect
     "refuse_materialized_views", // protect
     "registry_changed",          // trigger of tenants
@@ -27,6 +29,7 @@ const INTERNAL: [&str; 16] = [
     "require_reason",            // unprotect, share, unshare
     "stamp_change",              // trigger of tenants
     "unfence",                   // unprotect, one table of a hierarchy
+    "warn_of_newcomer",          // pg_tenant.new_tables = warn
 ];
 
 /// A statement of a block, and the SQLSTATE it is refused with, if it is.

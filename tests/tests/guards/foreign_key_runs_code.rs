@@ -69,7 +69,7 @@ async fn as_the_owner_of_a_protected_table_or_in_another_tenant() {
         let refused = app.expect_error("TN037", table).await; // TN037
         assert!(refused.detail().is_some() && refused.hint().is_some(), "{table}: {refused:?}");
         app.run("rollback").await;
-        app.refused_inside("TN037", A, table).await;
+        app.refused_inside("TN034", A, table).await; // no new table at all
     }
     let owner = db.owner().await;
     // The neighbours: the owner outside tenants, and tables that are nobody's business.

@@ -12,6 +12,7 @@ mod next_on_the_connection;
 mod outlives_the_transaction;
 mod outside_policies;
 mod partition_unfenced;
+mod rows_by_another_name;
 mod setting_given_away;
 mod side_channels;
 mod trigger_of_a_stranger;

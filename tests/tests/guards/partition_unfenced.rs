@@ -148,8 +148,8 @@ async fn as_the_dba_decides() {
     }
     for role in [&db.roles.owner, &db.roles.admin, &db.roles.app] {
         db.connect(role).await.expect_error("42501", "set pg_tenant.new_tables = allow").await;
-        for internal in ["protect_newcomer", "warn_of_newcomer"] {
-            let call = format!("select tenant.{internal}('orders', 'orders')");
+        for internal in ["tenant.protect_newcomer", "tenant.warn_of_newcomer"] {
+            let call = format!("select {internal}('orders', 'orders')");
             db.connect(role).await.expect_error("42501", &call).await;
         }
     }
@@ -159,7 +159,16 @@ async fn as_the_dba_decides() {
 async fn because_it_cannot_have_one() {
     let (db, owner) = stage("cannot").await;
     owner.expect_error("TN020", "create temp table late () inherits (events_base)").await;
+    // A foreign partition stays closed under its own name: protect/partition_left_open.rs.
     let boss = db.superuser().await;
-    boss.run("create foreign data wrapper nowhere; create server nowhere foreign data wrapper nowhere").await;
-    boss.expect_error("TN020", "create foreign table late partition of events default server nowhere").await;
+    boss.run("create extension file_fdw; create server files foreign data wrapper file_fdw").await;
+    boss.run("create foreign table late partition of events default server files options (filename '/dev/null')").await;
+    boss.run(&format!("grant select on late to {}", db.roles.app)).await;
+    db.app().await.expect_error("TN012", "select * from late").await;
+    boss.run("drop foreign table late; set pg_tenant.new_tables = refuse").await;
+    boss.expect_error(
+        "TN060",
+        "create foreign table late partition of events default server files options (filename '/dev/null')",
+    )
+    .await;
 }

@@ -66,7 +66,9 @@ async fn by_the_application() {
     let limits =
         format!("tenant.set_limits('{A}', '5 s', '5 s', '5 s', '1MB'), tenant.set_limits('{B}', read_only => true)");
     admin.run(&format!("select {limits}")).await;
-    let (app, login) = (db.app().await, &db.roles.app);
+    let login = &db.roles.app;
+    db.superuser().await.run(&format!("alter role {login} set pg_tenant.side_channels = allow")).await; // EXPLAIN
+    let app = db.app().await;
     for way in WAYS {
         app.run(&format!("begin; {way}")).await; // with no tenant nothing is in the way
         app.run("rollback; deallocate all").await;
