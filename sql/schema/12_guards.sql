@@ -87,7 +87,7 @@ begin
         end if;
     end loop;
     insert into tenant.journal (action, object, detail, role)
-        values ('protect', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
+        values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
 end
 $$;
 revoke all on function tenant.protect_newcomer(regclass, regclass) from public;

@@ -61,7 +61,7 @@ async fn when_it_comes() {
         assert_eq!(db.admin().await.value(listed).await.as_deref(), Some("t"), "{way}");
         owner.run("drop table late").await;
     }
-    let journal = "select count(*) from tenant.journal where action = 'protect' and object = 'public.late' and role = session_role";
+    let journal = "select count(*) from tenant.journal where action = 'protect_below' and object = 'public.late' and role = session_role";
     assert_eq!(db.admin().await.value(journal).await, Some(WAYS.len().to_string()));
 }
 
