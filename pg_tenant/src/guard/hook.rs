@@ -274,6 +274,9 @@ unsafe extern "C-unwind" fn object_access(
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
         match (access, class) {
+            (ObjectAccessType::OAT_FUNCTION_EXECUTE, _) if u32::from(object) == pg_sys::F_SET_CONFIG => {
+                residue::touch_settings();
+            }
             (ObjectAccessType::OAT_FUNCTION_EXECUTE, pg_sys::ProcedureRelationId) if !function::passes(object) => {
                 decide_or_raise(|| function::judge(object))
             }
@@ -281,9 +284,6 @@ unsafe extern "C-unwind" fn object_access(
                 if let Verdict::Warn(report) = decide_or_raise(|| truncate::judge(object)) {
                     warn(report);
                 }
-            }
-            (ObjectAccessType::OAT_FUNCTION_EXECUTE, _) if u32::from(object) == pg_sys::F_SET_CONFIG => {
-                residue::touch_settings();
             }
             (ObjectAccessType::OAT_POST_CREATE, CONSTRAINT) => decide_or_raise(|| foreign_key::judge(object)),
             // The row that it was is still the one that catalog scans see.

@@ -5,7 +5,7 @@ const COMMANDS: &str = include_str!("../../../pg_tenant/src/pg/command/alter.rs"
 
 /// Each arm, and the file beside this one that shows what it refuses; `-` where it only takes note (the client's tests
 /// show what for).
-const ARMS: [(&str, &str); 19] = [
+const ARMS: [(&str, &str); 20] = [
     ("DiscardAll", "-"),
     ("Transaction", "-"),
     ("AlterTable", "fence_removed ddl_in_tenant"),
@@ -24,6 +24,7 @@ const ARMS: [(&str, &str); 19] = [
     ("Explain", "side_channels"),
     ("CopyFile", "outside_policies"),
     ("Notify", "outside_policies"),
+    ("Set", "-"),
     ("Other", "-"),
 ];
 
