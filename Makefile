@@ -13,7 +13,7 @@ ifeq ($(PG_CONFIG),)
 unexport PG_CONFIG
 endif
 
-.PHONY: help demo demo-stop test lint goldens schema bench install installcheck clean-clusters
+.PHONY: help demo demo-stop test lint goldens schema bench install installcheck installcheck-core clean-clusters
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
 demo: ## see it work on a private server: tenants at once, attacks, throughput (KEEP=1 leaves the server up)
@@ -34,5 +34,7 @@ install: ## build for PG_CONFIG (default: pg_config in PATH) and copy three file
 	@tests/setup/install "$(PG_CONFIG_INSTALL)"
 installcheck: ## the SQL goldens against a running server (PGHOST, PGPORT, PGUSER: a superuser) with pg_tenant preloaded
 	@PG_CONFIG="$(PG_CONFIG_INSTALL)" GOLDENS=installcheck cargo test --locked -p pg-tenant-tests --test goldens
+installcheck-core: ## PostgreSQL's own suites, from a source tree SRC of the same minor, with the library and without
+	@set -e; PG_CONFIG=$$(tests/setup/postgres $(ONE)); tests/setup/install "$$PG_CONFIG"; tests/setup/core_suites "$(SRC)" "$$PG_CONFIG"
 clean-clusters: ## stop and delete every server that tests and demo left
 	@tests/setup/stop
