@@ -42,15 +42,17 @@ $$;
 -- The roles belong to the cluster: they are made once, and stay when the extension goes.
 --   tenant_user   may enter tenants: grant it to the roles of applications and tools.
 --   tenant_admin  may protect tables that it owns, and manage the registry.
+--   tenant_system is the role of the system context: who may SET ROLE to it may enter that. BYPASSRLS shows it every row.
 do $$
 declare
     role_name name;
 begin
-    foreach role_name in array array['tenant_user', 'tenant_admin']::name[] loop
+    foreach role_name in array array['tenant_user', 'tenant_admin', 'tenant_system']::name[] loop
         if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
             -- Another database of the cluster may be getting the extension at this moment.
             begin
-                execute pg_catalog.format('create role %I nologin', role_name);
+                execute pg_catalog.format('create role %I nologin %s', role_name,
+                    case role_name when 'tenant_system' then 'bypassrls' else 'nobypassrls' end);
             exception when duplicate_object or unique_violation then null;
             end;
         end if;
@@ -67,7 +69,7 @@ begin
         select m.roleid::pg_catalog.regrole as role, m.member::pg_catalog.regrole as member
         from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.member
         where m.admin_option and not r.rolsuper
-            and m.roleid in (select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_admin'))
+            and m.roleid in (select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_admin', 'tenant_system'))
     loop
         raise warning using
             message = pg_catalog.format('role %s may grant role %s to anybody', maker.member, maker.role),
@@ -77,7 +79,7 @@ begin
 end
 $$;
 
-grant usage on schema tenant to tenant_user, tenant_admin;
+grant usage on schema tenant to tenant_user, tenant_admin, tenant_system;
 
 -- sql/schema/03_registry.sql
 -- The registry: which tenants exist, in which state, with which limits.
@@ -177,7 +179,7 @@ revoke all on function tenant.version() from public;
 grant execute on function tenant.version() to tenant_user, tenant_admin;
 
 -- sql/schema/05_journal.sql
--- Who changed what: protection, sharing, tenants, bound roles. Appended to; nobody but a superuser changes a line.
+-- Who changed what: protection, sharing, tenants, bound roles; and who entered the system context. Appended to; nobody but a superuser changes a line.
 
 create table tenant.journal (
     id bigint generated always as identity primary key,
@@ -189,7 +191,7 @@ create table tenant.journal (
     role name not null default current_user,
     session_role name not null default session_user
 );
-comment on table tenant.journal is 'What was protected, unprotected, shared, created, suspended, bound, and by whom.';
+comment on table tenant.journal is 'What was protected, unprotected, shared, created, suspended, bound, who entered the system context, and why.';
 grant select on tenant.journal to tenant_admin;
 grant insert (action, object, reason, detail) on tenant.journal to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.journal', '');
@@ -907,6 +909,47 @@ create view tenant.bound_roles as
     where setting like 'pg_tenant.id=%';
 comment on view tenant.bound_roles is 'The roles that live inside one tenant.';
 grant select on tenant.bound_roles to tenant_admin;
+
+-- sql/schema/11_system.sql
+-- The system context: across tenants, read-only unless asked otherwise, and never without a reason.
+--
+-- enter_system runs with the caller's rights: it is a SET LOCAL ROLE to tenant_system, which PostgreSQL allows to members
+-- of that role. A SECURITY DEFINER function could not be one.
+
+create function tenant.enter_system(reason text, write boolean default false) returns void
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system';
+comment on function tenant.enter_system(text, boolean) is 'Lets the rest of the transaction work across tenants, as the role tenant_system. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
+revoke all on function tenant.enter_system(text, boolean) from public;
+grant execute on function tenant.enter_system(text, boolean) to tenant_user, tenant_system;
+
+create function tenant.enter_system_pristine(reason text, write boolean default false) returns void
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_pristine';
+comment on function tenant.enter_system_pristine(text, boolean) is 'As enter_system, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
+revoke all on function tenant.enter_system_pristine(text, boolean) from public;
+grant execute on function tenant.enter_system_pristine(text, boolean) to tenant_user, tenant_system;
+
+-- Entering a tenant from here is refused (TN014) by the function itself, which says why.
+grant execute on function tenant.enter(text), tenant.enter(uuid), tenant.enter(bigint), tenant.enter_pristine(text)
+    to tenant_system;
+
+-- Like the readers of the tenant, it tells a session only what it entered itself.
+create function tenant.in_system_context() returns boolean
+    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_in_system_context';
+comment on function tenant.in_system_context() is 'Whether statements have the rights of the system context at this moment.';
+
+-- Called by the entries above and by nobody else. SECURITY DEFINER, so that no line can be written but by entering.
+create function tenant.journal_system(reason text, write boolean) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    insert into tenant.journal (action, object, reason, detail, role, session_role)
+        values ('enter_system', 'tenant_system', btrim(reason), jsonb_build_object('write', coalesce(write, false)),
+            'tenant_system', session_user);
+end
+$$;
+revoke all on function tenant.journal_system(text, boolean) from public;
+
+-- Whose tenants they are that a system context works on.
+grant select on tenant.tenants to tenant_system;
 
 -- sql/schema/12_guards.sql
 -- What the guards offer in place of what they refuse, and what they run for new tables.

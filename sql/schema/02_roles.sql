@@ -1,15 +1,17 @@
 -- The roles belong to the cluster: they are made once, and stay when the extension goes.
 --   tenant_user   may enter tenants: grant it to the roles of applications and tools.
 --   tenant_admin  may protect tables that it owns, and manage the registry.
+--   tenant_system is the role of the system context: who may SET ROLE to it may enter that. BYPASSRLS shows it every row.
 do $$
 declare
     role_name name;
 begin
-    foreach role_name in array array['tenant_user', 'tenant_admin']::name[] loop
+    foreach role_name in array array['tenant_user', 'tenant_admin', 'tenant_system']::name[] loop
         if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
             -- Another database of the cluster may be getting the extension at this moment.
             begin
-                execute pg_catalog.format('create role %I nologin', role_name);
+                execute pg_catalog.format('create role %I nologin %s', role_name,
+                    case role_name when 'tenant_system' then 'bypassrls' else 'nobypassrls' end);
             exception when duplicate_object or unique_violation then null;
             end;
         end if;
@@ -26,7 +28,7 @@ begin
         select m.roleid::pg_catalog.regrole as role, m.member::pg_catalog.regrole as member
         from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.member
         where m.admin_option and not r.rolsuper
-            and m.roleid in (select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_admin'))
+            and m.roleid in (select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_admin', 'tenant_system'))
     loop
         raise warning using
             message = pg_catalog.format('role %s may grant role %s to anybody', maker.member, maker.role),
@@ -36,4 +38,4 @@ begin
 end
 $$;
 
-grant usage on schema tenant to tenant_user, tenant_admin;
+grant usage on schema tenant to tenant_user, tenant_admin, tenant_system;

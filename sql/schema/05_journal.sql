@@ -1,4 +1,4 @@
--- Who changed what: protection, sharing, tenants, bound roles. Appended to; nobody but a superuser changes a line.
+-- Who changed what: protection, sharing, tenants, bound roles; and who entered the system context. Appended to; nobody but a superuser changes a line.
 
 create table tenant.journal (
     id bigint generated always as identity primary key,
@@ -10,7 +10,7 @@ create table tenant.journal (
     role name not null default current_user,
     session_role name not null default session_user
 );
-comment on table tenant.journal is 'What was protected, unprotected, shared, created, suspended, bound, and by whom.';
+comment on table tenant.journal is 'What was protected, unprotected, shared, created, suspended, bound, who entered the system context, and why.';
 grant select on tenant.journal to tenant_admin;
 grant insert (action, object, reason, detail) on tenant.journal to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.journal', '');

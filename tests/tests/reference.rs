@@ -10,7 +10,7 @@ use pg_tenant_tests::{Cluster, Install, Session, database, describe};
 const README: &str = include_str!("../../pg_tenant/README.md");
 
 /// Parts of what the reference describes, which nobody calls by themselves.
-const INTERNAL: [&str; 19] = [
+const INTERNAL: [&str; 20] = [
     "apply_protection",          // protect, with the guards off
     "before_protection",         // unprotect
     "fence",                     // protect, one table of a hierarchy
@@ -18,6 +18,7 @@ const INTERNAL: [&str; 19] = [
     "fence_policy",              // protected_tables, protect
     "forget_dropped",            // share, protect_schema
     "hierarchy",                 // protect, unprotect
+    "journal_system",            // enter_system
     "lock_key",                  // advisory_lock, try_advisory_lock, notify
     "protect_newcomer",          // pg_tenant.new_tables
     "reader_for",                // protect

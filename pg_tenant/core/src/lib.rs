@@ -2,13 +2,16 @@
 //!
 //! - [`TenantId`]: the grammar of a tenant id and its one canonical form.
 //! - [`Refusal`]: every SQLSTATE of class `TN`, listed once.
+//! - [`SystemContext`]: how the system context stands where a tenant id would.
 //! - [`TenantStatus`]: the states of a tenant and which of them may be entered.
 #![forbid(unsafe_code)]
 
 mod refusal;
 mod status;
+mod system;
 mod tenant_id;
 
 pub use refusal::Refusal;
 pub use status::TenantStatus;
+pub use system::SystemContext;
 pub use tenant_id::{MalformedTenantId, TenantId};

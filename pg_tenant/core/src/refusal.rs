@@ -63,6 +63,14 @@ refusals! {
     PolicyBypassed = "TN011", "policy_bypassed";
     /// The table belongs to a protected one, or was protected, and its protection is incomplete
     ProtectionIncomplete = "TN012", "protection_incomplete";
+    /// The session may not enter the system context
+    SystemRefused = "TN013", "system_refused";
+    /// The transaction has entered a tenant or the system context, and asks for another one of these
+    ContextSealed = "TN014", "context_sealed";
+    /// A write in a system context that is read-only
+    SystemReadOnly = "TN015", "system_read_only";
+    /// In a system context, a statement that does not run with its role's own rights
+    SystemRoleLeft = "TN016", "system_role_left";
     /// A relation of this kind cannot be protected
     UnprotectableRelation = "TN020", "unprotectable_relation";
     /// The table has no such column

@@ -1,12 +1,14 @@
-//! `tenant.enter`, `tenant.enter_pristine`, `tenant.version`.
+//! `tenant.enter`, `tenant.enter_pristine`, `tenant.in_system_context`, `tenant.version`. The entries to the system
+//! context are in [`crate::pg::system_entry`].
 
-use crate::context::enter;
+use crate::context::{enter, system};
 use crate::error::Outcome;
 use crate::pg::function::{Args, Returned};
 use crate::sql_function;
 
 sql_function!(pg_tenant_enter, pg_finfo_pg_tenant_enter, enter_);
 sql_function!(pg_tenant_enter_pristine, pg_finfo_pg_tenant_enter_pristine, enter_pristine);
+sql_function!(pg_tenant_in_system_context, pg_finfo_pg_tenant_in_system_context, in_system_context);
 sql_function!(pg_tenant_canonical_id, pg_finfo_pg_tenant_canonical_id, canonical_id);
 sql_function!(pg_tenant_version, pg_finfo_pg_tenant_version, version);
 
@@ -16,6 +18,10 @@ fn enter_(args: Args) -> Outcome<Returned> {
 
 fn enter_pristine(args: Args) -> Outcome<Returned> {
     Ok(Returned::text(enter::enter_pristine(&args.text(0))?.as_str()))
+}
+
+fn in_system_context(_: Args) -> Outcome<Returned> {
+    Ok(Returned::boolean(system::in_force()))
 }
 
 fn canonical_id(args: Args) -> Outcome<Returned> {

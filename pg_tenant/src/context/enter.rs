@@ -1,6 +1,7 @@
 //! The ways into a tenant: by its id, and by a token that says so.
 
-use crate::context::{bound, limits, seal, slot};
+use crate::context::seal::{self, Entered};
+use crate::context::{bound, limits, slot, system};
 use crate::error::{Outcome, Report};
 use crate::guard::residue;
 use crate::gucs;
@@ -12,8 +13,8 @@ use pg_tenant_token::Verified;
 /// Enters the tenant for the rest of the transaction and gives its id in canonical form.
 ///
 /// Refuses an id that is malformed (`TN004`), unknown (`TN002`) or not active (`TN003`), a second tenant in the same
-/// transaction (`TN005`), and another tenant than the session's role is bound to (`TN006`). A role that must sign is
-/// refused (`TN090`).
+/// transaction (`TN005`), another tenant than the session's role is bound to (`TN006`), and a transaction that has
+/// entered the system context (`TN014`). A role that must sign is refused (`TN090`).
 pub fn enter(id: &str) -> Outcome<TenantId> {
     if gucs::require_signed() {
         return Err(signed_entry_required());
@@ -23,7 +24,8 @@ pub fn enter(id: &str) -> Outcome<TenantId> {
         return if bound == id { bound::admit().map(|()| id) } else { Err(bound_elsewhere(id, bound)) };
     }
     match seal::sealed() {
-        Some(sealed) if sealed != id => return Err(already_entered(id, sealed)),
+        Some(Entered::System(_)) => return Err(in_system_context(id)),
+        Some(Entered::Tenant(sealed)) if sealed != id => return Err(already_entered(id, sealed)),
         Some(_) if slot::current() == Some(id) => return Ok(id),
         // A savepoint has undone an entry with a token.
         Some(_) if seal::identity().is_some() => return Err(another_actor("It was entered with a token.")),
@@ -43,7 +45,8 @@ pub fn enter_signed(token: &Verified) -> Outcome<TenantId> {
         return Err(bound_elsewhere(id, bound));
     }
     match seal::sealed() {
-        Some(sealed) if sealed != id => return Err(already_entered(id, sealed)),
+        Some(Entered::System(_)) => return Err(in_system_context(id)),
+        Some(Entered::Tenant(sealed)) if sealed != id => return Err(already_entered(id, sealed)),
         Some(_) if seal::identity().is_none() => return Err(another_actor("It was entered without a token.")),
         Some(_) if seal::identity() != Some(identity) => {
             return Err(another_actor("It was entered with a token for another actor or in another role."));
@@ -55,19 +58,11 @@ pub fn enter_signed(token: &Verified) -> Outcome<TenantId> {
 }
 
 fn take(id: TenantId, token: Option<&Verified>) -> Outcome<TenantId> {
-    // It is filled at COMMIT, under this tenant, and read after it.
-    if residue::holds_cursor() {
-        return Err(Report::new(
-            Refusal::SessionObjectRefused,
-            format!("cannot enter tenant \"{id}\": a cursor WITH HOLD was declared in this transaction"),
-        )
-        .detail("It would be filled with this tenant's rows at COMMIT and stay open for the next tenant.")
-        .hint("Declare it in a transaction of its own, or without WITH HOLD."));
-    }
+    refuse_held_cursor(&format!("tenant \"{id}\""), "this tenant's rows")?;
     let tenant = registry::admit(&id)?;
     residue::hand_over(id);
-    seal::seal(id, token.map(Verified::identity));
-    slot::set(id, tenant.limits);
+    seal::seal(Entered::Tenant(id), token.map(Verified::identity));
+    slot::set(Entered::Tenant(id), tenant.limits);
     if let Some(token) = token {
         identity::set(token.actor.as_deref(), token.role.as_deref());
     }
@@ -97,6 +92,17 @@ pub fn require_pristine() -> Outcome<()> {
     Ok(())
 }
 
+/// A cursor WITH HOLD that was declared before is filled at COMMIT, under what is entered now, and read after it.
+pub fn refuse_held_cursor(entering: &str, rows: &str) -> Outcome<()> {
+    if !residue::holds_cursor() {
+        return Ok(());
+    }
+    let message = format!("cannot enter {entering}: a cursor WITH HOLD was declared in this transaction");
+    Err(Report::new(Refusal::SessionObjectRefused, message)
+        .detail(format!("It would be filled with {rows} at COMMIT and stay open for the next tenant."))
+        .hint("Declare it in a transaction of its own, or without WITH HOLD."))
+}
+
 /// Reads a tenant id.
 pub fn parse(id: &str) -> Outcome<TenantId> {
     id.parse::<TenantId>().map_err(|reason| {
@@ -110,6 +116,10 @@ fn already_entered(id: TenantId, sealed: TenantId) -> Report {
     Report::new(Refusal::AlreadyEntered, format!("cannot enter tenant \"{id}\": this transaction belongs to another"))
         .detail(format!("The transaction has entered tenant \"{sealed}\"."))
         .hint("Commit or roll back, then enter the other tenant in a transaction of its own.")
+}
+
+fn in_system_context(id: TenantId) -> Report {
+    system::sealed(&format!("enter tenant \"{id}\""), "the system context")
 }
 
 fn another_actor(detail: &str) -> Report {

@@ -1,13 +1,15 @@
-//! Who am I: the tenant of this transaction.
+//! Who am I: the tenant of this transaction, or the system context.
 //!
 //! - [`slot`]: where the current tenant stands, the hooks of `pg_tenant.id` that write it, and the readers.
-//! - [`seal`]: one tenant per top-level transaction.
+//! - [`seal`]: one tenant, or the system context, per top-level transaction.
 //! - [`enter`]: the way in.
 //! - [`limits`]: what the tenant was given: timeouts, memory, read only.
 //! - [`bound`]: sessions whose role is bound to a tenant.
+//! - [`system`]: the way into the system context, and what it allows.
 
 pub mod bound;
 pub mod enter;
 pub mod limits;
 pub mod seal;
 pub mod slot;
+pub mod system;

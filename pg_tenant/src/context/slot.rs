@@ -1,4 +1,4 @@
-//! Where the current tenant stands, and the callbacks that write it.
+//! Where the current tenant stands, or the system context, and the callbacks that write it.
 //!
 //! The truth is the setting `pg_tenant.id`, so that PostgreSQL's own stack of settings restores it at the end of a
 //! transaction, of a savepoint and of an exception block. The slot is its parsed copy, which policies read once per
@@ -12,12 +12,13 @@
 //! - No pointer into the slot leaves it: an argument of CALL outlives the transaction in which it was evaluated. A reader
 //!   hands out a copy that lives as long as the calling expression, made once for each tenant.
 
-use crate::context::{bound, limits::Limits, seal};
+use crate::context::seal::{self, Entered};
+use crate::context::{bound, limits::Limits};
 use crate::gucs;
 use crate::pg::function::copied;
 use crate::pg::policy::Reader;
 use crate::pg::{identity, setting, transaction};
-use pg_tenant_core::TenantId;
+use pg_tenant_core::{SystemContext, TenantId};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, GucSource};
 use std::ffi::{c_char, c_void};
 
@@ -32,11 +33,11 @@ struct TextDatum {
     bytes: [u8; TenantId::MAX_LEN],
 }
 
-/// The current tenant in every form that a policy may ask for.
+/// The current tenant in every form that a policy may ask for; in a system context, none of them.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Slot {
-    id: Option<TenantId>,
+    entered: Option<Entered>,
     has_id: bool,
     bound: bool,
     has_uuid: bool,
@@ -48,7 +49,7 @@ struct Slot {
 }
 
 const NO_TENANT: Slot = Slot {
-    id: None,
+    entered: None,
     has_id: false,
     bound: false,
     has_uuid: false,
@@ -65,12 +66,28 @@ static mut WRITTEN: u64 = 0;
 /// What the session began with: the tenant of a bound role, else none. Every transaction ends in it.
 static mut SESSION: Slot = NO_TENANT;
 /// What [`set`] is writing at this moment: the check hook accepts no other value.
-static mut WRITING: Option<(TenantId, Limits)> = None;
+static mut WRITING: Option<(Entered, Limits)> = None;
 
 /// The current tenant.
 pub fn current() -> Option<TenantId> {
+    match entered() {
+        Some(Entered::Tenant(id)) => Some(id),
+        _ => None,
+    }
+}
+
+/// The system context, where the transaction is in it. What it allows is for [`crate::context::system`] to say.
+pub fn system() -> Option<SystemContext> {
+    match entered() {
+        Some(Entered::System(context)) => Some(context),
+        _ => None,
+    }
+}
+
+/// The current tenant, or the system context.
+pub fn entered() -> Option<Entered> {
     // SAFETY: one thread; a copy.
-    unsafe { SLOT.id }
+    unsafe { SLOT.entered }
 }
 
 /// Whether there is a current tenant: for hooks that run for every function of a statement.
@@ -82,7 +99,10 @@ pub fn is_set() -> bool {
 /// The tenant that the session's role is bound to.
 pub fn session_tenant() -> Option<TenantId> {
     // SAFETY: one thread; a copy.
-    unsafe { SESSION.id }
+    match unsafe { SESSION.entered } {
+        Some(Entered::Tenant(id)) => Some(id),
+        _ => None,
+    }
 }
 
 /// Whether the current tenant came with the login, and not by an entry of this transaction.
@@ -109,20 +129,22 @@ pub fn has_value(reader: Reader) -> bool {
     }
 }
 
-/// Makes this the tenant of the transaction, until it or the savepoint it stands in ends.
-pub fn set(id: TenantId, limits: Limits) {
+/// Makes this what the transaction has entered, until it or the savepoint it stands in ends.
+pub fn set(entered: Entered, limits: Limits) {
     // SAFETY: one thread. Should set_local raise, WRITING stays set; nothing but this function reaches the check hook
     // with a value of a session, except a superuser's SET to the very tenant that was being entered.
     unsafe {
-        WRITING = Some((id, limits));
-        setting::set_local("pg_tenant.id", id.as_str());
+        WRITING = Some((entered, limits));
+        setting::set_local("pg_tenant.id", entered.as_str());
         WRITING = None;
     }
 }
 
 impl Slot {
-    fn new(id: TenantId, bound: bool, limits: Limits) -> Self {
-        let mut slot = Slot { id: Some(id), has_id: true, bound, limits, ..NO_TENANT };
+    fn new(entered: Entered, bound: bool, limits: Limits) -> Self {
+        let mut slot = Slot { entered: Some(entered), bound, limits, ..NO_TENANT };
+        let Entered::Tenant(id) = entered else { return slot };
+        slot.has_id = true;
         let text = id.as_str().as_bytes();
         slot.text.header = ((text.len() as u32) + 4) << 2;
         slot.text.bytes[..text.len()].copy_from_slice(text);
@@ -148,11 +170,12 @@ pub unsafe extern "C-unwind" fn check_hook(
         if text.is_empty() {
             return true;
         }
-        let Some(id) = text.to_str().ok().and_then(|text| text.parse::<TenantId>().ok()) else { return false };
+        let Some(entered) = text.to_str().ok().and_then(Entered::from_setting) else { return false };
         let from_role = matches!(source, GucSource::PGC_S_USER | GucSource::PGC_S_DATABASE_USER);
+        let may_be_stored = matches!(entered, Entered::Tenant(_)) && (from_role || source == GucSource::PGC_S_TEST);
         let limits = match WRITING {
-            Some((writing, limits)) if writing == id && source == GucSource::PGC_S_SESSION => limits,
-            _ if from_role || source == GucSource::PGC_S_TEST || pg_sys::InitializingParallelWorker => Limits::NONE,
+            Some((writing, limits)) if writing == entered && source == GucSource::PGC_S_SESSION => limits,
+            _ if may_be_stored || pg_sys::InitializingParallelWorker => Limits::NONE,
             _ => {
                 pg_sys::GUC_check_errhint_string = c"Enter a tenant with tenant.enter(), bind a role to one with \
                     tenant.bind_role()."
@@ -165,7 +188,7 @@ pub unsafe extern "C-unwind" fn check_hook(
         if place.is_null() {
             return false;
         }
-        place.write(Slot::new(id, from_role, limits));
+        place.write(Slot::new(entered, from_role, limits));
         *extra = place.cast();
         true
     }
@@ -183,7 +206,7 @@ pub unsafe extern "C-unwind" fn assign_hook(_: *const c_char, extra: *mut c_void
     }
 }
 
-/// Ends the tenant with the transaction, whatever the stack of settings does after this.
+/// Ends the tenant, or the system context, with the transaction, whatever the stack of settings does after this.
 unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _: *mut c_void) {
     use pg_sys::XactEvent::*;
     // A worker gets its leader's settings in a transaction of its own, which ends before the leader's query begins.

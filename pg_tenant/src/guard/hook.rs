@@ -3,7 +3,7 @@
 //! The previous hook is a bare call outside any guard: users' errors pass through these frames by longjmp with their
 //! SQLSTATE, CONTEXT and constraint names intact. So a hook's frame never holds anything to drop across that call.
 
-use crate::context::{bound, limits};
+use crate::context::{bound, limits, system};
 use crate::guard::{create, dropped, foreign_key, function, referential, residue, strict, truncate, utility};
 use crate::pg::boundary::{decide_or_raise, warn};
 use crate::pg::command;
@@ -155,6 +155,7 @@ unsafe fn touched(entries: *mut List, at: usize) -> Option<Touched> {
                 relation: entry.relid,
                 as_user: entry.checkAsUser,
                 blind: is_blind(entry.requiredPerms.into()),
+                writes: writes(entry.requiredPerms.into()),
             })
         }
         #[cfg(not(feature = "pg15"))]
@@ -164,6 +165,7 @@ unsafe fn touched(entries: *mut List, at: usize) -> Option<Touched> {
                 relation: entry.relid,
                 as_user: entry.checkAsUser,
                 blind: is_blind(entry.requiredPerms),
+                writes: writes(entry.requiredPerms),
             })
         }
     }
@@ -174,7 +176,13 @@ fn is_blind(rights: u64) -> bool {
     rights & u64::from(pg_sys::ACL_UPDATE | pg_sys::ACL_DELETE) != 0 && rights & u64::from(pg_sys::ACL_SELECT) == 0
 }
 
-/// Before PostgreSQL asks whether a statement may write: a bound role's first one finds its limits in force.
+/// What is asked of a statement in a read-only transaction too: any right but SELECT.
+fn writes(rights: u64) -> bool {
+    rights & !u64::from(pg_sys::ACL_SELECT) != 0
+}
+
+/// Before PostgreSQL asks whether a statement may write: a bound role's first one finds its limits in force, and a
+/// read-only system context is that.
 unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) {
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
@@ -192,7 +200,12 @@ unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) 
 unsafe fn begin_bound() {
     if !transaction::is_parallel_worker() {
         // SAFETY: the caller's frame holds nothing to drop.
-        unsafe { decide_or_raise(|| bound::admit().or(Ok(()))) }
+        unsafe {
+            decide_or_raise(|| {
+                system::keep_read_only();
+                bound::admit().or(Ok(()))
+            })
+        }
     }
 }
 

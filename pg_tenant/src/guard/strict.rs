@@ -3,7 +3,7 @@
 //! Decided in the executor's permission check, which sees every path: SELECT, DML, MERGE, COPY, cursors, statements
 //! planned before, bodies of functions, tables under views.
 
-use crate::context::{bound, limits, slot};
+use crate::context::{bound, limits, slot, system};
 use crate::error::{Outcome, Report};
 use crate::guard::{referential, utility};
 use crate::gucs::{self, Strict};
@@ -38,6 +38,8 @@ pub struct Touched {
     pub as_user: Oid,
     /// Rows are changed and no column is read.
     pub blind: bool,
+    /// Whether the right is one to write.
+    pub writes: bool,
 }
 
 /// A statement starts; its permission check comes next.
@@ -59,7 +61,7 @@ pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome
         limits::check(bound::limits_in_force())?;
     }
     let mut verdict = Verdict::Pass;
-    for Touched { relation, as_user, blind } in touched {
+    for Touched { relation, as_user, blind, writes } in touched {
         let user = if as_user == Oid::INVALID { role::current_user() } else { as_user };
         match protection::of(relation) {
             Protection::None => {}
@@ -74,6 +76,9 @@ pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome
             // In one query PostgreSQL would see what the policies show: let it validate row by row, outside them.
             _ if !may_raise && !is_exempt(user) => return Ok(Verdict::No),
             _ if !may_raise => {}
+            _ if let Some(context) = slot::system() => {
+                system::judge(context, user, writes, || relation::name(relation))?
+            }
             Protection::Fenced(fence) => {
                 admitted?;
                 if referential::is_running() && role::owns(user, relation) {

@@ -1,6 +1,6 @@
 //! TRUNCATE, which row-level security does not know. The object-access hook sees the tables reached by CASCADE as well.
 
-use crate::context::slot;
+use crate::context::{slot, system};
 use crate::error::{Outcome, Report};
 use crate::guard::strict::{self, Verdict};
 use crate::gucs::{self, Strict};
@@ -11,15 +11,23 @@ use pgrx::pg_sys::Oid;
 
 /// Judges the truncation of one table.
 pub fn judge(table: Oid) -> Outcome<Verdict> {
+    if matches!(protection::of(table), Protection::None) {
+        return Ok(Verdict::Pass);
+    }
+    if let Some(context) = slot::system() {
+        return system::judge(context, role::current_user(), true, || relation::name(table)).map(|()| Verdict::Pass);
+    }
     let none = slot::current().is_none();
-    let exempt = none && strict::is_exempt(role::current_user());
-    if exempt || matches!(protection::of(table), Protection::None) {
+    if none && strict::is_exempt(role::current_user()) {
         return Ok(Verdict::Pass);
     }
     let name = relation::name(table);
     let refusal = Report::new(Refusal::TruncateRefused, format!("cannot truncate protected table {name}"))
         .detail("TRUNCATE removes the rows of every tenant; policies do not apply to it.")
-        .hint("Delete the tenant's own rows with DELETE. A superuser with no tenant entered may truncate.");
+        .hint(
+            "Delete the tenant's own rows with DELETE. A superuser with no tenant entered may truncate, and so may a system \
+             context that writes.",
+        );
     match gucs::strict() {
         Strict::log if none => Ok(Verdict::Warn(refusal)),
         Strict::off if none => Ok(Verdict::Pass),

@@ -184,9 +184,13 @@ fn create_table_as(materialized_view: bool, temporary: bool, ends: bool, reads: 
     if in_tenant() && temporary && !ends && slot::session_tenant().is_none() {
         return Err(create::outlives("a table"));
     }
-    if in_tenant() && !temporary {
-        return Err(Report::new(Refusal::UnprotectedCopy, "a new table cannot be filled in a tenant's transaction")
-            .detail("It would hold this tenant's rows, and have no policy to keep other tenants from them.")
+    if slot::entered().is_some() && !temporary {
+        let (whose, rows) = match slot::system() {
+            Some(_) => ("a system context", "every tenant's rows"),
+            None => ("a tenant's transaction", "this tenant's rows"),
+        };
+        return Err(Report::new(Refusal::UnprotectedCopy, format!("a new table cannot be filled in {whose}"))
+            .detail(format!("It would hold {rows}, and have no policy to keep other tenants from them."))
             .hint(
                 "Use a temporary table with on commit drop, or create and protect the table first and insert into it.",
             ));
@@ -207,10 +211,11 @@ fn lock(tables: &[Oid]) -> Outcome<()> {
 }
 
 fn outlives(what: &str, kind: residue::Kind) -> Outcome<()> {
-    if slot::current().is_none() {
+    if slot::entered().is_none() {
         return note(kind);
     }
-    Err(Report::new(Refusal::SessionObjectRefused, format!("{what} would outlive this tenant's transaction"))
+    let whose = if slot::system().is_some() { "this system context" } else { "this tenant's transaction" };
+    Err(Report::new(Refusal::SessionObjectRefused, format!("{what} would outlive {whose}"))
         .detail("The next tenant on this connection could reach it.")
         .hint("Keep it within the transaction."))
 }

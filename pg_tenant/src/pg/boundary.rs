@@ -5,6 +5,7 @@
 
 use crate::error::{Outcome, Report};
 use crate::pg::raw;
+use crate::pg::text::CText;
 use pgrx::pg_sys;
 use std::cell::Cell;
 use std::ffi::c_int;
@@ -52,6 +53,21 @@ pub unsafe fn raise(report: Report) -> ! {
 pub unsafe fn warn(report: Report) {
     // SAFETY: the caller's promise.
     unsafe { emit(raw::WARNING, report) }
+}
+
+/// Writes a line to the server's log, and there only.
+///
+/// # Safety
+/// As [`warn`].
+pub unsafe fn log(message: CText) {
+    let plain = c"%s".as_ptr();
+    // SAFETY: the text is NUL-terminated and lives in a memory context that outlives the call; the format is "%s".
+    unsafe {
+        if raw::errstart(raw::LOG_SERVER_ONLY, std::ptr::null()) {
+            raw::errmsg_internal(plain, message.as_ptr());
+            raw::errfinish(c"pg_tenant".as_ptr(), 0, c"pg_tenant".as_ptr());
+        }
+    }
 }
 
 /// Notes a report for the server log, and there only. It is written once the body of the SQL function has returned.

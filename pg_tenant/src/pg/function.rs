@@ -19,6 +19,30 @@ pub enum Returned {
 }
 
 impl Args {
+    /// The arguments of this call.
+    ///
+    /// # Safety
+    /// `fcinfo` is valid while the arguments are read.
+    pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo) -> Args {
+        Args(fcinfo)
+    }
+
+    /// Whether the argument is null, in a function that is not strict.
+    fn is_null(self, at: usize) -> bool {
+        // SAFETY: as for a datum.
+        unsafe { (*self.0).args.as_slice((*self.0).nargs as usize)[at].isnull }
+    }
+
+    /// A `text` argument that may be null.
+    pub fn text_opt(self, at: usize) -> Option<String> {
+        (!self.is_null(at)).then(|| self.text(at))
+    }
+
+    /// A `boolean` argument; null is false.
+    pub fn boolean(self, at: usize) -> bool {
+        !self.is_null(at) && self.datum(at).value() != 0
+    }
+
     fn datum(self, at: usize) -> pg_sys::Datum {
         // SAFETY: PostgreSQL passes as many arguments as the SQL declaration names; each caller asks only for those.
         unsafe { (*self.0).args.as_slice((*self.0).nargs as usize)[at].value }
@@ -66,6 +90,11 @@ impl Returned {
         Returned::Datum(unsafe { pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), len) }.into())
     }
 
+    /// A `boolean`.
+    pub fn boolean(value: bool) -> Returned {
+        Returned::Datum(pg_sys::Datum::from(value))
+    }
+
     /// An `oid`.
     pub fn oid(value: pg_sys::Oid) -> Returned {
         Returned::Datum(value.into())
@@ -99,7 +128,8 @@ pub unsafe fn call(fcinfo: pg_sys::FunctionCallInfo, body: fn(Args) -> Outcome<R
     }
 }
 
-fn preloaded() -> Outcome<()> {
+/// Refuses (`TN010`) where the hooks are not in place.
+pub fn preloaded() -> Outcome<()> {
     if preload::is_done() {
         return Ok(());
     }
@@ -117,14 +147,23 @@ pub unsafe fn call_without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'stat
     // SAFETY: the frame holds only Copy data. The call is bare: users' errors pass through it as they are, and then the
     // abort of the transaction or savepoint ends the nest level as it does for a function's SET clause.
     unsafe {
-        let function = boundary::decide_or_raise(|| preloaded().map(|()| function_in_tenant(name)));
-        let call = new_call(function, std::array::from_fn(|at| (*fcinfo).args.as_slice(2)[at]));
+        let function = boundary::decide_or_raise(|| preloaded().map(|()| in_tenant(name)));
+        let call = same_call_of(function, fcinfo);
         let level = raw::NewGUCNestLevel();
         boundary::decide(|| super::setting::set_until_function_ends("pg_tenant.guards", "off"));
         let result = (*(*call).flinfo).fn_addr.map_or(pg_sys::Datum::null(), |body| body(call));
         raw::AtEOXact_GUC(true, level);
         result
     }
+}
+
+/// A call of another function with the same two arguments, null or not.
+///
+/// # Safety
+/// `fcinfo` is a call with two arguments.
+pub unsafe fn same_call_of(function: pg_sys::Oid, fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::FunctionCallInfo {
+    // SAFETY: the caller's promise.
+    unsafe { new_call(function, std::array::from_fn(|at| (*fcinfo).args.as_slice(2)[at])) }
 }
 
 /// Calls the SQL function `tenant.<name>(regclass, regclass)`, whoever may execute it.
@@ -199,7 +238,7 @@ fn function_of_tables(name: &str) -> pg_sys::Oid {
 }
 
 /// The function of this name in schema `tenant`; an error of PostgreSQL's own where there is none.
-fn function_in_tenant(name: &str) -> pg_sys::Oid {
+pub fn in_tenant(name: &str) -> pg_sys::Oid {
     let string = |text: &str| {
         // SAFETY: makeString keeps the palloc'ed copy.
         unsafe { pg_sys::makeString(super::text::ctext(text).as_ptr().cast_mut()) }

@@ -24,5 +24,6 @@ pub mod session;
 pub mod setting;
 pub mod shared_row;
 pub mod statement;
+pub mod system_entry;
 pub mod text;
 pub mod transaction;

@@ -36,6 +36,27 @@ pub fn bypasses_row_security(role: Oid) -> bool {
     unsafe { pg_sys::has_bypassrls_privilege(role) }
 }
 
+/// The role with this name, if there is one.
+pub fn by_name(name: &str) -> Option<Oid> {
+    // SAFETY: a syscache lookup of a NUL-terminated copy; with missing_ok it returns InvalidOid.
+    let role = unsafe { pg_sys::get_role_oid(text::ctext(name).as_ptr(), true) };
+    (role != Oid::INVALID).then_some(role)
+}
+
+/// Whether SET ROLE takes `member` to `role`.
+pub fn may_become(member: Oid, role: Oid) -> bool {
+    // SAFETY: syscache lookups.
+    #[cfg(feature = "pg15")]
+    unsafe {
+        pg_sys::is_member_of_role(member, role)
+    }
+    // SAFETY: syscache lookups.
+    #[cfg(not(feature = "pg15"))]
+    unsafe {
+        pg_sys::member_can_set_role(member, role)
+    }
+}
+
 /// Whether the session has `row_security = off`, as pg_dump sets it.
 pub fn row_security_is_off() -> bool {
     // SAFETY: a plain read of a setting's variable in this backend.

@@ -8,6 +8,12 @@ pub fn is_parallel_worker() -> bool {
     unsafe { pg_sys::ParallelWorkerNumber >= 0 || pg_sys::InitializingParallelWorker }
 }
 
+/// Whether the transaction is read-only: begun so, made so, or on a standby.
+pub fn is_read_only() -> bool {
+    // SAFETY: a plain read of a variable of this backend.
+    unsafe { pg_sys::XactReadOnly }
+}
+
 /// Whether catalogs can be read: inside a transaction that has not failed.
 pub fn is_live() -> bool {
     // SAFETY: reads the state of the current transaction.

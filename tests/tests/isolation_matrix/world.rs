@@ -46,6 +46,8 @@ pub struct Role {
     pub bound: bool,
     /// Works on all tenants where it has entered none.
     pub exempt: bool,
+    /// May enter the system context.
+    pub system: bool,
 }
 
 impl Role {
@@ -65,6 +67,9 @@ pub async fn build(db: &Database<'_>) -> Vec<Role> {
         superuser.run(&format!("create role {name} login; grant tenant_user to {name}")).await;
     }
     admin.run(&format!("select tenant.bind_role('{}', '{A}'), tenant.bind_role('{}', '11')", bound[0], bound[1])).await;
+
+    let operator = format!("regress_{}_operator", db.name);
+    superuser.run(&format!("create role {operator} login; grant tenant_user, tenant_system to {operator}")).await;
 
     let columns = "id int, note text";
     owner
@@ -90,14 +95,15 @@ pub async fn build(db: &Database<'_>) -> Vec<Role> {
             "select tenant.protect(t) from unnest('{{t_uuid,t_bigint,t_text,t_parent,t_root}}'::regclass[]) t;
              select tenant.share('t_shared', 'for the matrix');
              grant tenant_user to {}, {}, {};
-             grant select, insert, update, delete, truncate on all tables in schema public to {}, {}, {}, {}, {}",
+             grant select, insert, update, delete, truncate on all tables in schema public to {}, {}, {}, {}, {}, {operator}, tenant_system",
             r.owner, r.admin, r.backup, r.app, r.backup, r.bystander, bound[0], bound[1]
         ))
         .await;
 
     let role = async |name, logins: [&str; 2]| {
         let sessions = [db.connect(logins[0]).await, db.connect(logins[1]).await];
-        Role { name, sessions, bound: name == "bound", exempt: name == "superuser" }
+        let system = name == "operator" || name == "superuser";
+        Role { name, sessions, bound: name == "bound", exempt: name == "superuser", system }
     };
     vec![
         role("owner", [&r.owner; 2]).await,
@@ -107,6 +113,7 @@ pub async fn build(db: &Database<'_>) -> Vec<Role> {
         role("backup", [&r.backup; 2]).await,
         role("bystander", [&r.bystander; 2]).await,
         role("superuser", ["postgres"; 2]).await,
+        role("operator", [&operator; 2]).await,
     ]
 }
 

@@ -32,6 +32,10 @@ async fn a_standby_serves_nobody_or_everybody() {
     boss.run(&format!("create role {bound} login in role tenant_user; grant select on orders to {bound}")).await;
     boss.run(&format!("select tenant.bind_role('{bound}', 'globex')")).await;
 
+    let operator = format!("regress_{}_operator", db.name);
+    boss.run(&format!("create role {operator} login in role tenant_user, tenant_system")).await;
+    boss.run("grant select, insert on orders to tenant_system").await;
+
     let standby = cluster.standby();
     let there = |role: &str| standby.config(&db.name, role);
     let (app, watch) = (Session::connect(&there(&db.roles.app)).await, Session::connect(&there("postgres")).await);
@@ -52,6 +56,18 @@ async fn a_standby_serves_nobody_or_everybody() {
     let bi = Session::connect(&there(&bound)).await;
     assert_eq!(bi.value("select sum(id) from orders").await.as_deref(), Some("3"));
     bi.expect_error("TN006", "select tenant.enter('acme')").await;
+
+    // The system context: read-only, and in the log alone.
+    let operator = Session::connect(&there(&operator)).await;
+    operator.run("begin; select tenant.enter_system('a report on the standby')").await;
+    assert_eq!(operator.value("select sum(id) from orders").await.as_deref(), Some("6"));
+    operator.expect_error("25006", "insert into orders values ('acme', 4)").await;
+    operator.run("rollback").await;
+    operator.expect_error("TN015", "select tenant.enter_system('a repair on the standby', write => true)").await;
+    operator.expect_error("TN001", "select * from orders").await;
+    operator.expect_error("TN014", "select tenant.enter_system('both'), tenant.enter('acme')").await;
+    app.expect_error("TN013", "select tenant.enter_system('a stranger')").await;
+    assert!(standby.log().contains("for reading: a report on the standby"));
 
     // What the primary decides reaches the next transaction of sessions that are open.
     admin.run("select tenant.suspend('acme'), tenant.suspend('globex')").await;

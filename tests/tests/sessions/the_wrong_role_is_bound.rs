@@ -12,6 +12,7 @@ const NOT_BINDABLE: &[(&str, &str)] = &[
     ("create role {r}; grant tenant_user to {r}", "cannot log in"),
     ("create role {r} login", "not a member of tenant_user"),
     ("create role {r} login; grant tenant_user, tenant_admin to {r}", "tenant_admin"),
+    ("create role {r} login; grant tenant_user, tenant_system to {r}", "tenant_system"),
     ("create role {r} login; grant tenant_user, pg_read_server_files to {r}", "pg_read_server_files"),
     ("create role {r} login; grant tenant_user, pg_execute_server_program to {r}", "pg_execute_server_program"),
     ("create role {r} login; create role {o} superuser; grant tenant_user, {o} to {r}", "policies do not apply"),

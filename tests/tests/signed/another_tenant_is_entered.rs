@@ -66,3 +66,18 @@ async fn by_a_bound_role() {
     assert_eq!(app.value("select tenant.current_actor()").await, None);
     assert_eq!(app.value("select count(*) from orders").await.as_deref(), Some("3"), "the binding stays");
 }
+
+#[tokio::test]
+async fn beside_the_system_context() {
+    let (db, _) = shop_with_keys("beside").await;
+    let app = db.app().await;
+    db.superuser().await.run(&format!("grant tenant_system to {}", db.roles.app)).await;
+    let (ann, system) = (token(A, Some("ann"), None), "select tenant.enter_system('a test')");
+    app.run(&format!("begin; savepoint s; {system}; rollback to s")).await;
+    assert_eq!(enter(&app, &ann).await.expect_err("sealed").code().code(), "TN014");
+    app.run("rollback; begin; savepoint s").await;
+    enter(&app, &ann).await.expect("enter");
+    app.expect_error("TN014", system).await;
+    app.expect_error("TN014", &format!("rollback to s; {system}")).await;
+    app.run("rollback").await;
+}

@@ -1,0 +1,53 @@
+//! Entering the system context: decide, write the journal, take the role, write the server's log.
+
+use crate::context::system::{self, Entry};
+use crate::error::Outcome;
+use crate::pg::boundary;
+use crate::pg::function::{self, Args};
+use pgrx::pg_sys::{self, Datum};
+
+/// The body of a SQL function `(reason text, write boolean)`.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager with its own `fcinfo`, of two arguments.
+pub unsafe fn enter(fcinfo: pg_sys::FunctionCallInfo, admit: fn(Option<&str>, bool) -> Outcome<Entry>) -> Datum {
+    // SAFETY: the frame holds only Copy data. The call that writes the journal is bare: PostgreSQL's errors pass through
+    // as they are, and like that of the log's line, which checks for interrupts, end the transaction or savepoint.
+    unsafe {
+        let entry = boundary::decide_or_raise(|| {
+            function::preloaded()?;
+            let args = Args::of(fcinfo);
+            admit(args.text_opt(0).as_deref(), args.boolean(1))
+        });
+        if entry.journal {
+            let write = boundary::decide(|| function::in_tenant("journal_system"));
+            let call = function::same_call_of(write, fcinfo);
+            let _ = (*(*call).flinfo).fn_addr.map(|body| body(call));
+        }
+        boundary::decide(|| system::take(entry));
+        boundary::log(entry.log);
+        Datum::null()
+    }
+}
+
+macro_rules! entry {
+    ($symbol:ident, $finfo:ident, $admit:path) => {
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $finfo() -> &'static pg_sys::Pg_finfo_record {
+            &function::VERSION_1
+        }
+
+        /// # Safety
+        /// Called by PostgreSQL's function manager.
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $symbol(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
+            // SAFETY: fcinfo comes from the function manager; the SQL declaration has two arguments.
+            unsafe { enter(fcinfo, $admit) }
+        }
+    };
+}
+
+entry!(pg_tenant_enter_system, pg_finfo_pg_tenant_enter_system, system::admit);
+entry!(pg_tenant_enter_system_pristine, pg_finfo_pg_tenant_enter_system_pristine, system::admit_pristine);
