@@ -103,6 +103,8 @@ async fn when_somebody_else_sets_them() {
 async fn or_not_even_until_a_parallel_worker() {
     let (db, _) = shop_with_keys("worker").await;
     db.owner().await.run("create table lines as select n from generate_series(1, 20000) n; analyze lines").await;
+    let allow = format!("alter role {} set pg_tenant.side_channels = allow", db.roles.app); // EXPLAIN
+    db.superuser().await.run(&allow).await;
     let app = db.app().await;
     let force = if Install::current().major == 15 { "force_parallel_mode" } else { "debug_parallel_query" };
     app.run(&format!(
