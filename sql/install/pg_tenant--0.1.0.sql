@@ -1119,6 +1119,9 @@ comment on function tenant.current_role() is 'In which role of the application, 
 -- sql/schema/20_doctor.sql
 -- The doctor: what it looks at, and what is waived. Each finding is a view of its own, in 21_ to 28_; 29_ joins them.
 --
+-- What several findings look at is a function that PostgreSQL runs as it is, not a view that it plans anew into each of
+-- them: a hundred thousand rows of catalog make such plans slow.
+--
 -- The views read catalogs only and run nothing that they find there. tenant.doctor() gives them its owner's rights, so
 -- that tenant_admin sees what PostgreSQL shows to superusers only.
 
@@ -1189,13 +1192,17 @@ create view tenant.doctor_applications as
     select role from application;
 
 -- What the application's roles reach through memberships, themselves included, and one that does.
-create view tenant.doctor_reached as
+create function tenant.doctor_reached_now() returns table (role oid, application text)
+    language sql stable rows 20 set search_path = pg_catalog, pg_temp as $$
     with recursive reach (role, application) as (
         select role, role from tenant.doctor_applications
         union
         select m.role, r.application from reach r join tenant.doctor_memberships m on m.member = r.role
     )
-    select role, min(application::regrole::text) as application from reach group by role;
+    select role, min(application::regrole::text) from reach group by role
+$$;
+revoke all on function tenant.doctor_reached_now() from public;
+create view tenant.doctor_reached as select * from tenant.doctor_reached_now();
 
 -- Rights on relations that the application has by a grant: to it, to a role it reaches, or to everybody.
 create view tenant.doctor_grants as
@@ -1207,13 +1214,30 @@ create view tenant.doctor_grants as
         and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached));
 
 -- Protected tables, gaps or not, and their tenant column.
-create view tenant.doctor_tables as
-    select c.oid as relation, c.oid::regclass::text as name, c.relkind, c.relowner as owner, c.relispartition as is_partition,
-        c.relrowsecurity as enabled, c.relforcerowsecurity as forced, c.relhastriggers, a.attnum as tenant_column,
-        a.attname as tenant_column_name, a.attnotnull as tenant_not_null, a.attcollation as tenant_collation
-    from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) p
-    join pg_catalog.pg_class c on c.oid = p.polrelid
-    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass);
+create function tenant.doctor_tables_now() returns table (relation oid, name text, relkind "char", owner oid, is_partition boolean,
+        enabled boolean, forced boolean, relhastriggers boolean, fence oid, tenant_column smallint, tenant_column_name name,
+        tenant_not_null boolean, tenant_collation oid)
+    language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
+    select c.oid, c.oid::regclass::text, c.relkind, c.relowner, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
+        c.relhastriggers, p.fence, a.attnum, a.attname, a.attnotnull, a.attcollation
+    from (
+        select polrelid, tenant.fence_policy(polrelid::regclass) as fence, tenant.fence_column(polrelid::regclass) as tenant_column
+        from (select distinct polrelid from pg_policy where not polpermissive) r offset 0
+    ) p
+    join pg_class c on c.oid = p.polrelid
+    join pg_attribute a on a.attrelid = p.polrelid and a.attnum = p.tenant_column
+    where p.fence is not null
+$$;
+revoke all on function tenant.doctor_tables_now() from public;
+create view tenant.doctor_tables as select * from tenant.doctor_tables_now();
+
+-- Columns that say a table is meant to be protected.
+create view tenant.doctor_tenant_columns as
+    select a.attrelid as relation, (array_agg(a.attname order by a.attname <> 'tenant_id', a.attnum))[1] as column_name
+    from pg_catalog.pg_attribute a
+    where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped
+        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables)
+    group by a.attrelid;
 
 -- Tables of users: not of PostgreSQL, not of extensions, not temporary.
 create view tenant.doctor_user_tables as
@@ -1243,32 +1267,39 @@ create view tenant.doctor_exempt as
     select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
     from pg_catalog.pg_roles where (rolsuper or rolbypassrls) and rolname <> 'tenant_system';
 
--- Policies of users' tables, as text, and whether the table is protected.
-create view tenant.doctor_policies as
-    select p.oid as policy, p.polname, p.polrelid as relation, p.polrelid::regclass::text as name, p.polcmd, p.polpermissive,
-        p.polroles, pg_catalog.pg_get_expr(p.polqual, p.polrelid) as using_text,
-        pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) as check_text,
-        concat_ws(' ', pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)) as both_texts,
-        tenant.fence_policy(p.polrelid::regclass) is not null as protected,
-        p.oid = tenant.fence_policy(p.polrelid::regclass) as is_fence,
-        format('drop policy %I on %s;', p.polname, p.polrelid::regclass) as drop_it,
-        exists (select from pg_catalog.pg_depend d join pg_catalog.pg_proc f on f.oid = d.refobjid
-            where d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.oid
-                and d.refclassid = 'pg_catalog.pg_proc'::regclass and f.pronamespace = 'tenant'::regnamespace
-                and f.proname in ('current_id', 'current_uuid', 'current_bigint')) as reads_tenant,
-        k.attname is not null as has_tenant_column,
-        coalesce(k.attname, (select a.attname from pg_catalog.pg_depend d
-            join pg_catalog.pg_attribute a on a.attrelid = p.polrelid and a.attnum = d.refobjsubid
-            where d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.oid
-                and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = p.polrelid and d.refobjsubid > 0
-            order by a.attnum limit 1), 'tenant_id') as column_name
-    from pg_catalog.pg_policy p
-    left join lateral (
-        select attname from pg_catalog.pg_attribute
-        where attrelid = p.polrelid and attnum > 0 and not attisdropped
-            and (attname = 'tenant_id' or attname in (select tenant_column_name from tenant.doctor_tables))
-        order by attname <> 'tenant_id', attnum limit 1
-    ) k on true;
+create function tenant.doctor_is_equality(policy oid) returns boolean
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_is_equality';
+revoke all on function tenant.doctor_is_equality(oid) from public;
+
+-- Policies of users' tables but for those that tenant.protect makes, as text, and whether the table is protected.
+create function tenant.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
+        polpermissive boolean, polroles oid[], using_text text, check_text text, both_texts text, protected boolean,
+        reads_tenant boolean, has_tenant_column boolean, column_name name, drop_it text)
+    language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
+    select p.oid, p.polname, p.polrelid, p.polrelid::regclass::text, p.polcmd, p.polpermissive, p.polroles, e.using_text, e.check_text,
+        concat_ws(' ', e.using_text, e.check_text), t.relation is not null, r.policy is not null, k.relation is not null,
+        coalesce(k.column_name, own.column_name, 'tenant_id'), format('drop policy %I on %s;', p.polname, p.polrelid::regclass)
+    from pg_policy p
+    left join tenant.doctor_tables t on t.relation = p.polrelid
+    left join (
+        select distinct d.objid as policy from pg_depend d join pg_proc f on f.oid = d.refobjid
+        where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_proc'::regclass
+            and f.pronamespace = 'tenant'::regnamespace and f.proname in ('current_id', 'current_uuid', 'current_bigint')
+    ) r on r.policy = p.oid
+    left join tenant.doctor_tenant_columns k on k.relation = p.polrelid
+    left join (
+        select d.objid as policy, (array_agg(a.attname order by a.attnum))[1] as column_name
+        from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
+        group by d.objid
+    ) own on own.policy = p.oid
+    cross join lateral (
+        select pg_get_expr(p.polqual, p.polrelid) as using_text, pg_get_expr(p.polwithcheck, p.polrelid) as check_text offset 0
+    ) e
+    where p.oid is distinct from t.fence and (t.relation is null or not tenant.doctor_is_equality(p.oid))
+$$;
+revoke all on function tenant.doctor_policies_now() from public;
+create view tenant.doctor_policies as select * from tenant.doctor_policies_now();
 
 -- Settings as sessions begin with them: of the server, and of roles and databases.
 create view tenant.doctor_settings as
@@ -1674,17 +1705,12 @@ create view tenant.finding_t031 as
     select 'T031' as code,
         case when exists (select from tenant.doctor_grants g where g.relation = t.relation) then 'error' else 'warn' end as level,
         t.name as object,
-        format('table %s has the tenant column %I and is not protected', t.name, a.attname) as problem,
+        format('table %s has the tenant column %I and is not protected', t.name, a.column_name) as problem,
         'Every tenant reads and writes all of its rows.' as why,
-        format('select tenant.protect(%L, tenant_column => %L);', t.name, a.attname) as fix
+        format('select tenant.protect(%L, tenant_column => %L);', t.name, a.column_name) as fix
     from tenant.doctor_user_tables t
-    join lateral (
-        select attname from pg_catalog.pg_attribute
-        where attrelid = t.relation and attnum > 0 and not attisdropped
-            and (attname = 'tenant_id' or attname in (select tenant_column_name from tenant.doctor_tables))
-        order by attname <> 'tenant_id', attnum limit 1
-    ) a on true
-    where tenant.fence_policy(t.relation::regclass) is null
+    join tenant.doctor_tenant_columns a on a.relation = t.relation
+    where not exists (select from tenant.doctor_tables p where p.relation = t.relation)
         and t.relation not in (select relation from tenant.shared)
         and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = t.relation)
         and not exists (select from tenant.doctor_policies p where p.relation = t.relation and p.reads_tenant);
@@ -1820,7 +1846,7 @@ comment on view tenant.finding_t041 is 'A policy goes by process, address or app
 
 create view tenant.finding_t042 as
     select 'T042' as code,
-        case when tenant.fence_policy(d.refobjid::regclass) is null then 'error' else 'info' end as level,
+        case when d.refobjid in (select relation from tenant.doctor_tables) then 'info' else 'error' end as level,
         format('%s.%I reads %s', p.name, p.polname, d.refobjid::regclass) as object,
         format('policy %I on %s reads %s, which %s may write', p.polname, p.name, d.refobjid::regclass, string_agg(distinct g.grantee_name, ', ')) as problem,
         'Who can write the table grants itself what the policy looks up there.' as why,
@@ -1879,6 +1905,412 @@ create view tenant.finding_t045 as
         and not exists (select from pg_catalog.pg_depend e
             where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e');
 comment on view tenant.finding_t045 is 'A function that reads the context is IMMUTABLE';
+
+-- sql/schema/23_findings_keys.sql
+-- Findings on columns and keys: what holds for all tenants at once tells one of them of the others.
+
+create view tenant.finding_t046 as
+    select 'T046' as code, 'error' as level,
+        format('%s.%I', t.name, t.tenant_column_name) as object,
+        format('tenant column %I of protected table %s can be null', t.tenant_column_name, t.name) as problem,
+        'A row without a tenant is nobody''s: no tenant sees it, and unique keys that hold the column let it in twice.' as why,
+        format('alter table %s alter column %I set not null;', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t where not t.tenant_not_null;
+comment on view tenant.finding_t046 is 'The tenant column can be null';
+
+create view tenant.finding_t047 as
+    select 'T047' as code, 'error' as level,
+        format('%s.%I', t.name, t.tenant_column_name) as object,
+        format('tenant column %I of protected table %s has the nondeterministic collation %s', t.tenant_column_name, t.name, c.oid::regcollation) as problem,
+        'Under it, ids that differ can be equal: one tenant sees the rows of another.' as why,
+        null::text as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_collation c on c.oid = t.tenant_collation and not c.collisdeterministic;
+comment on view tenant.finding_t047 is 'Tenant ids that differ can be equal';
+
+create view tenant.finding_t048 as
+    select 'T048' as code, 'warn' as level,
+        format('%s.%I', t.name, a.attname) as object,
+        format('column %I of table %s is of type %s, which cannot hold a tenant', a.attname, t.name, format_type(a.atttypid, a.atttypmod)) as problem,
+        'Values that are equal under the type, as 1.0 and 1.00 or ''a'' and ''A'', are not the same tenant. tenant.protect takes uuid, integers, text and varchar.' as why,
+        null::text as fix
+    from tenant.doctor_user_tables t
+    join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
+        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables)
+    where not exists (select from tenant.doctor_tables p where p.relation = t.relation)
+        and t.relation not in (select relation from tenant.shared)
+        and (a.atttypid not in ('uuid'::regtype, 'bigint'::regtype, 'integer'::regtype, 'smallint'::regtype, 'text'::regtype, 'varchar'::regtype)
+            or exists (select from pg_catalog.pg_collation c where c.oid = a.attcollation and not c.collisdeterministic));
+comment on view tenant.finding_t048 is 'A tenant column has a type that cannot hold a tenant';
+
+-- Unique, primary and exclusion keys of protected tables that leave the tenant column out; not those of partitions that
+-- come from their parent.
+create view tenant.doctor_loose_keys as
+    select t.relation, t.name, t.tenant_column, t.tenant_column_name, i.indexrelid as index, i.indexrelid::regclass::text as index_name,
+        i.indisprimary, i.indisexclusion or coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) as excludes,
+        i.indpred is null and i.indexprs is null and am.amname = 'btree' as plain, k.oid as con, k.conname, k.condeferrable, k.condeferred,
+        (select string_agg(quote_ident(a.attname), ', ' order by n.nth)
+            from unnest(i.indkey::int2[]) with ordinality n (attnum, nth)
+            join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum = n.attnum
+            where n.nth <= i.indnkeyatts) as columns,
+        -- One column that numbers itself.
+        i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
+            left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where a.attrelid = t.relation and a.attnum = i.indkey[0]
+                and (a.attidentity <> '' or pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(')) as is_numbered,
+        i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
+            where a.attrelid = t.relation and a.attnum = i.indkey[0] and a.atttypid = 'uuid'::regtype) as is_random,
+        exists (select from pg_catalog.pg_constraint f where f.contype = 'f' and f.conindid = i.indexrelid) as is_referenced
+    from tenant.doctor_tables t
+    join pg_catalog.pg_index i on i.indrelid = t.relation and (i.indisunique or i.indisexclusion)
+    join pg_catalog.pg_class c on c.oid = i.indexrelid and not c.relispartition
+    join pg_catalog.pg_am am on am.oid = c.relam
+    left join pg_catalog.pg_constraint k on k.conindid = i.indexrelid and k.conrelid = t.relation and k.contype in ('p', 'u', 'x')
+    where t.tenant_column <> all ((i.indkey::int2[])[0:i.indnkeyatts - 1]);
+
+create view tenant.finding_t050 as
+    select 'T050' as code, case when k.is_numbered then 'info' else 'warn' end as level,
+        k.index_name as object,
+        format('%s (%s) of protected table %s holds for all tenants at once',
+            case when k.indisprimary then 'the primary key' else 'the unique key' end, k.columns, k.name) as problem,
+        'A tenant learns from an error, from ON CONFLICT or from waiting that another has the value, and can take it first.' as why,
+        case when k.is_referenced or not k.plain then null
+            when k.con is not null then format('alter table %s drop constraint %I, add constraint %2$I %s (%I, %s)%s;',
+                k.name, k.conname, case when k.indisprimary then 'primary key' else 'unique' end, k.tenant_column_name, k.columns,
+                case when k.condeferrable then ' deferrable' || case when k.condeferred then ' initially deferred' else '' end end)
+            else format(E'create unique index on %s (%I, %s);\ndrop index %s;', k.name, k.tenant_column_name, k.columns, k.index_name) end as fix
+    from tenant.doctor_loose_keys k
+    where not k.excludes and not k.is_random;
+comment on view tenant.finding_t050 is 'A unique key holds for all tenants at once';
+
+create view tenant.finding_t051 as
+    select 'T051' as code, 'warn' as level,
+        k.index_name as object,
+        format('exclusion constraint %I of protected table %s compares rows of all tenants', k.conname, k.name) as problem,
+        'A tenant''s row is refused for what another tenant has, and the refusal says so.' as why,
+        null::text as fix
+    from tenant.doctor_loose_keys k where k.excludes;
+comment on view tenant.finding_t051 is 'An exclusion constraint compares rows of all tenants';
+
+-- Foreign keys between protected tables.
+create view tenant.doctor_foreign_keys as
+    select f.oid as con, f.conname, t.name, t.relation, r.name as other, t.tenant_column_name, r.tenant_column_name as other_column,
+        f.convalidated, coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced,
+        f.confdeltype, f.confupdtype, f.confmatchtype, f.condeferrable, f.condeferred, pg_catalog.pg_get_constraintdef(f.oid) as definition,
+        exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant,
+        (select string_agg(quote_ident(a.attname), ', ' order by k.nth) from unnest(f.conkey) with ordinality k (attnum, nth)
+            join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = k.attnum) as columns,
+        (select string_agg(quote_ident(a.attname), ', ' order by k.nth) from unnest(f.confkey) with ordinality k (attnum, nth)
+            join pg_catalog.pg_attribute a on a.attrelid = f.confrelid and a.attnum = k.attnum) as other_columns,
+        exists (select from pg_catalog.pg_index i where i.indrelid = f.confrelid and i.indisunique and i.indpred is null
+            and i.indimmediate and (i.indkey::int2[])[0:i.indnkeyatts - 1] @> (r.tenant_column || f.confkey)
+            and i.indnkeyatts = cardinality(f.confkey) + 1) as has_key
+    from pg_catalog.pg_constraint f
+    join tenant.doctor_tables t on t.relation = f.conrelid
+    join tenant.doctor_tables r on r.relation = f.confrelid
+    where f.contype = 'f' and f.conparentid = 0;
+
+create view tenant.finding_t052 as
+    select 'T052' as code, 'warn' as level,
+        format('%s.%I', f.name, f.conname) as object,
+        format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
+            case when f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd') then ', and its actions reach them' end) as problem,
+        'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' as why,
+        format(E'%salter table %s drop constraint %I, add constraint %3$I foreign key (%I, %s) references %s (%I, %s)%s%s%s not valid;\nalter table %2$s validate constraint %3$I;',
+            case when not f.has_key then format(E'alter table %s add unique (%I, %s);\n', f.other, f.other_column, f.other_columns) end,
+            f.name, f.conname, f.tenant_column_name, f.columns, f.other, f.other_column, f.other_columns,
+            case f.confupdtype when 'c' then ' on update cascade' when 'r' then ' on update restrict' else '' end,
+            case f.confdeltype when 'c' then ' on delete cascade' when 'r' then ' on delete restrict'
+                when 'n' then format(' on delete set null (%s)', f.columns) when 'd' then format(' on delete set default (%s)', f.columns) else '' end,
+            case when f.condeferrable then ' deferrable' || case when f.condeferred then ' initially deferred' else '' end else '' end) as fix
+    from tenant.doctor_foreign_keys f where not f.by_tenant;
+comment on view tenant.finding_t052 is 'A foreign key reaches across tenants';
+
+create view tenant.finding_t053 as
+    select 'T053' as code, 'warn' as level,
+        format('%s.%I', f.name, f.conname) as object,
+        format('foreign key %I of %s is not %s', f.conname, f.name, case when f.enforced then 'validated' else 'enforced' end) as problem,
+        'Rows that were there before, or all of them, may refer to another tenant''s rows or to none.' as why,
+        case when f.enforced then format('alter table %s validate constraint %I;', f.name, f.conname)
+            else format('alter table %s alter constraint %I enforced;', f.name, f.conname) end as fix
+    from tenant.doctor_foreign_keys f where not (f.convalidated and f.enforced);
+comment on view tenant.finding_t053 is 'A foreign key between protected tables is not validated or not enforced';
+
+create view tenant.finding_t054 as
+    select 'T054' as code, 'info' as level,
+        format('%s.%I', t.name, a.attname) as object,
+        format('rows of protected table %s are numbered by one sequence for all tenants', t.name) as problem,
+        'A tenant sees from the gaps in its numbers how much the others write, and guesses theirs.' as why,
+        null::text as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
+    left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where not t.is_partition and (a.attidentity <> '' or pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(');
+comment on view tenant.finding_t054 is 'Rows are numbered across tenants';
+
+create view tenant.finding_t055 as
+    select 'T055' as code, 'info' as level,
+        t.name as object,
+        format('tenant column %I of protected table %s does not take the current tenant as its default', t.tenant_column_name, t.name) as problem,
+        'Statements that leave the column out fail, or write what the default says and are refused.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    left join pg_catalog.pg_attrdef d on d.adrelid = t.relation and d.adnum = t.tenant_column
+    where coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)';
+comment on view tenant.finding_t055 is 'The tenant column has another default';
+
+-- sql/schema/24_findings_paths.sql
+-- Findings on what reads and writes as somebody else: views, functions, rules, triggers.
+
+create view tenant.finding_t060 as
+    select 'T060' as code, case when v.owner in (select role from tenant.doctor_exempt) then 'error' else 'warn' end as level,
+        v.name as object,
+        format('view %s reads protected table %s with the rights of its owner %s', v.name, v.reads, v.owner::regrole) as problem,
+        'Whoever may read the view needs no right on the table, and where the owner bypasses policies, statements through it are refused or see all tenants.' as why,
+        format('alter view %s set (security_invoker = true);', v.name) as fix
+    from tenant.doctor_readers v
+    where v.relkind = 'v' and not exists (select from unnest(v.reloptions) o (setting)
+        where lower(o.setting) in ('security_invoker=true', 'security_invoker=on', 'security_invoker=yes', 'security_invoker=1'));
+comment on view tenant.finding_t060 is 'A view reads a protected table with its owner''s rights';
+
+create view tenant.finding_t061 as
+    select 'T061' as code, 'warn' as level,
+        c.oid::regclass::text as object,
+        format('view %s filters by context and is no security barrier', c.oid::regclass) as problem,
+        'PostgreSQL may run a function of the query''s WHERE clause before the view''s filter: it then sees the rows that the view hides.' as why,
+        format('alter view %s set (security_barrier = true);', c.oid::regclass) as fix
+    from pg_catalog.pg_class c
+    where c.relkind = 'v' and c.oid >= 16384 and c.relnamespace <> 'tenant'::regnamespace
+        and not exists (select from unnest(c.reloptions) o (setting)
+            where lower(o.setting) in ('security_barrier=true', 'security_barrier=on', 'security_barrier=yes', 'security_barrier=1'))
+        and not exists (select from pg_catalog.pg_depend e
+            where e.classid = 'pg_catalog.pg_class'::regclass and e.objid = c.oid and e.deptype = 'e')
+        and pg_catalog.pg_get_viewdef(c.oid) ~ 'WHERE.*\m(current_setting|current_id|current_uuid|current_bigint)\(';
+comment on view tenant.finding_t061 is 'A view that filters by context is no security barrier';
+
+create view tenant.finding_t062 as
+    select 'T062' as code, 'error' as level,
+        v.name as object,
+        format('materialized view %s holds rows of protected table %s', v.name, v.reads) as problem,
+        'A materialized view has no policies: whoever may read it reads every tenant''s rows.' as why,
+        format('drop materialized view %s;', v.name) as fix
+    from tenant.doctor_readers v
+    where v.relkind = 'm' and v.relation not in (select relation from tenant.shared);
+comment on view tenant.finding_t062 is 'A materialized view holds rows of protected tables';
+
+create view tenant.finding_t063 as
+    select 'T063' as code,
+        case when exists (select from unnest(p.proconfig) o (setting) where o.setting like 'search\_path=%') then 'warn' else 'error' end as level,
+        p.oid::regprocedure::text as object,
+        format('the application may call %s, which runs as %s, %s%s', p.oid::regprocedure, x.rolname, x.how,
+            case when not exists (select from unnest(p.proconfig) o (setting) where o.setting like 'search\_path=%')
+                then ', with the caller''s search_path' end) as problem,
+        'Inside it no policy applies. Without a search_path of its own the caller decides which functions and operators it finds.' as why,
+        string_agg(distinct format('revoke execute on routine %s from %s;', p.oid::regprocedure,
+            case g.grantee when 0 then 'public' else g.grantee::regrole::text end), E'\n') as fix
+    from pg_catalog.pg_proc p
+    join tenant.doctor_exempt x on x.role = p.proowner
+    cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
+    where p.prosecdef and p.oid >= 16384
+        and g.grantee <> p.proowner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and not exists (select from pg_catalog.pg_depend e
+            where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')
+    group by p.oid, x.rolname, x.how;
+comment on view tenant.finding_t063 is 'The application calls functions that bypass policies';
+
+create view tenant.finding_t064 as
+    select 'T064' as code, case when c.relowner in (select role from tenant.doctor_exempt) then 'error' else 'warn' end as level,
+        format('%s.%I', r.ev_class::regclass, r.rulename) as object,
+        format('rule %I on %s acts on protected table %s', r.rulename, r.ev_class::regclass, min(t.name)) as problem,
+        'The actions of a rule run with the rights of the owner of its table, not of who wrote the statement.' as why,
+        format('drop rule %I on %s;', r.rulename, r.ev_class::regclass) as fix
+    from pg_catalog.pg_rewrite r
+    join pg_catalog.pg_class c on c.oid = r.ev_class
+    join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::regclass and d.objid = r.oid
+        and d.refclassid = 'pg_catalog.pg_class'::regclass
+    join tenant.doctor_tables t on t.relation = d.refobjid
+    where r.rulename <> '_RETURN'
+    group by r.ev_class, r.rulename, c.relowner;
+comment on view tenant.finding_t064 is 'A rule acts on a protected table';
+
+-- Triggers of users on protected tables, and their functions.
+create view tenant.doctor_triggers as
+    select t.name, t.owner as table_owner, g.tgname, g.tgtype, g.tgenabled, p.oid as function, p.oid::regprocedure::text as function_name,
+        p.prosecdef, p.proowner, p.proconfig
+    from tenant.doctor_tables t
+    join pg_catalog.pg_trigger g on g.tgrelid = t.relation and not g.tgisinternal and g.tgparentid = 0
+    join pg_catalog.pg_proc p on p.oid = g.tgfoid
+    where t.relhastriggers;
+
+create view tenant.finding_t065 as
+    select 'T065' as code, case when g.proowner in (select role from tenant.doctor_exempt) then 'error' else 'warn' end as level,
+        format('%s.%I', g.name, g.tgname) as object,
+        format('trigger %I on protected table %s runs %s with the rights of %s', g.tgname, g.name, g.function_name, g.proowner::regrole) as problem,
+        'It writes where the tenant may not, tables that are not protected among them; where its owner bypasses policies, into other tenants'' rows.' as why,
+        format('alter function %s security invoker;', g.function_name) as fix
+    from tenant.doctor_triggers g where g.prosecdef;
+comment on view tenant.finding_t065 is 'A trigger on a protected table runs with other rights';
+
+create view tenant.finding_t066 as
+    select 'T066' as code, 'error' as level,
+        format('%s.%I', g.name, g.tgname) as object,
+        format('trigger %I on protected table %s runs %s, which application role %s can replace', g.tgname, g.name, g.function_name, r.application) as problem,
+        'What the application puts there runs in the sessions of every tenant.' as why,
+        format('alter function %s owner to %s;', g.function_name, g.table_owner::regrole) as fix
+    from tenant.doctor_triggers g join tenant.doctor_reached r on r.role = g.proowner;
+comment on view tenant.finding_t066 is 'A trigger runs a function that the application can replace';
+
+create view tenant.finding_t068 as
+    select 'T068' as code, case when e.extname is null then 'error' else 'info' end as level,
+        p.oid::regprocedure::text as object,
+        format('function %s is declared LEAKPROOF%s', p.oid::regprocedure, ' by extension ' || e.extname) as problem,
+        'PostgreSQL runs it before the policy, on rows of every tenant: an error, a message or a side effect of it tells of them.' as why,
+        format('alter function %s not leakproof;', p.oid::regprocedure) as fix
+    from pg_catalog.pg_proc p
+    left join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+    left join pg_catalog.pg_extension e on e.oid = d.refobjid
+    where p.proleakproof and p.oid >= 16384 and coalesce(e.extname, '') <> 'pg_tenant';
+comment on view tenant.finding_t068 is 'A function is declared leakproof';
+
+create view tenant.finding_t069 as
+    select 'T069' as code, 'error' as level,
+        t.evtname::text as object,
+        format('event trigger %I runs %s, which %s can replace, in the sessions of others', t.evtname, p.oid::regprocedure, p.proowner::regrole) as problem,
+        'It runs with the rights of whoever issues the command or logs in, superusers among them.' as why,
+        format('alter function %s owner to %s;', p.oid::regprocedure, t.evtowner::regrole) as fix
+    from pg_catalog.pg_event_trigger t
+    join pg_catalog.pg_proc p on p.oid = t.evtfoid
+    join pg_catalog.pg_roles r on r.oid = p.proowner
+    where t.evtenabled <> 'D' and not r.rolsuper;
+comment on view tenant.finding_t069 is 'An event trigger runs a function that an ordinary role can replace';
+
+-- sql/schema/25_findings_outside.sql
+-- Findings on rows that leave the tables: to other servers, and to where there are no policies.
+
+create view tenant.finding_t070 as
+    select 'T070' as code,
+        case when g.relation in (select relation from tenant.doctor_tenant_columns) then 'error' else 'warn' end as level,
+        format('%s to %s', g.relation::regclass, g.grantee_name) as object,
+        format('%s may use foreign table %s', g.grantee_name, g.relation::regclass) as problem,
+        'A foreign table has no policies here, and there it is one role for all tenants.' as why,
+        format('revoke all on %s from %s;', g.relation::regclass, g.grantee_name) as fix
+    from tenant.doctor_grants g where g.relkind = 'f'
+    group by g.relation, g.grantee_name;
+comment on view tenant.finding_t070 is 'The application uses a foreign table';
+
+create view tenant.finding_t071 as
+    select 'T071' as code, 'warn' as level,
+        p.pubname::text as object,
+        format('publication %I ships protected tables: %s', p.pubname, case when p.puballtables then 'all' else string_agg(x.name, ', ' order by x.name) end) as problem,
+        'Subscribers get every tenant''s rows, whatever the policies say, but for a row filter of the publication.' as why,
+        null::text as fix
+    from pg_catalog.pg_publication p
+    join (
+        select p.oid as publication, t.name from pg_catalog.pg_publication p cross join lateral
+            (select min(name) as name from tenant.doctor_tables) t where p.puballtables and t.name is not null
+        union
+        select r.prpubid, t.name from pg_catalog.pg_publication_rel r join tenant.doctor_tables t on t.relation = r.prrelid
+        union
+        select n.pnpubid, t.name from pg_catalog.pg_publication_namespace n
+            join pg_catalog.pg_class c on c.relnamespace = n.pnnspid join tenant.doctor_tables t on t.relation = c.oid
+    ) x on x.publication = p.oid
+    group by p.oid, p.pubname, p.puballtables;
+comment on view tenant.finding_t071 is 'A publication ships protected tables';
+
+create view tenant.finding_t072 as
+    select 'T072' as code, case when r.rolsuper or r.rolbypassrls then 'info' else 'warn' end as level,
+        s.subname::text as object,
+        format('subscription %I writes as %I', s.subname, r.rolname) as problem,
+        'Changes are applied for all tenants at once: with an owner that bypasses policies, unchecked; with another, they stop at the first protected table.' as why,
+        null::text as fix
+    from pg_catalog.pg_subscription s
+    join pg_catalog.pg_roles r on r.oid = s.subowner
+    where s.subdbid = (select oid from pg_catalog.pg_database where datname = current_database());
+comment on view tenant.finding_t072 is 'A subscription writes into this database';
+
+create view tenant.finding_t073 as
+    select 'T073' as code, 'warn' as level,
+        w.name as object,
+        format('%s has %s large object%s', w.name, count(*), case when count(*) > 1 then 's' end) as problem,
+        'Large objects have no policies and no tenant: every tenant of the role reads, changes and removes them.' as why,
+        null::text as fix
+    from pg_catalog.pg_largeobject_metadata l
+    cross join lateral (
+        select l.lomowner as role union select g.grantee from aclexplode(l.lomacl) g
+    ) g
+    cross join lateral (select case g.role when 0 then 'public' else g.role::regrole::text end as name) w
+    where g.role = 0 or g.role in (select role from tenant.doctor_reached)
+    group by w.name;
+comment on view tenant.finding_t073 is 'The application keeps large objects';
+
+-- sql/schema/26_findings_indexes.sql
+-- Findings on indexes of protected tables: missing, of no use under the policy, or scoring over all tenants.
+
+create view tenant.finding_t095 as
+    select 'T095' as code, 'warn' as level,
+        t.name as object,
+        format('no index of protected table %s leads with %I', t.name, t.tenant_column_name) as problem,
+        'Every statement of a tenant reads all tenants'' rows, and takes as long as there are of them.' as why,
+        format('create index on %s (%I);', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    where not exists (select from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+        join pg_catalog.pg_am am on am.oid = c.relam
+        where i.indrelid = t.relation and i.indisvalid and i.indpred is null and am.amname = 'btree' and i.indkey[0] = t.tenant_column);
+comment on view tenant.finding_t095 is 'No index leads with the tenant column';
+
+-- Indexes of protected tables that do not lead with the tenant column: the method, and which key columns have an
+-- operator that may run before the policy.
+create view tenant.doctor_other_indexes as
+    select t.relation, t.name, t.tenant_column, t.tenant_column_name, i.indexrelid as index, i.indexrelid::regclass::text as index_name,
+        am.amname, i.indisunique or i.indisexclusion as is_key, i.indkey::int2[] as columns, i.indnkeyatts,
+        i.indpred is null and i.indexprs is null as plain,
+        l.leakproof,
+        (select string_agg(quote_ident(a.attname), ', ' order by n.nth)
+            from unnest(i.indkey::int2[]) with ordinality n (attnum, nth)
+            join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum = n.attnum
+            where n.nth <= i.indnkeyatts) as column_names
+    from tenant.doctor_tables t
+    join pg_catalog.pg_index i on i.indrelid = t.relation and i.indisvalid
+    join pg_catalog.pg_class c on c.oid = i.indexrelid and not c.relispartition
+    join pg_catalog.pg_am am on am.oid = c.relam
+    cross join lateral (
+        select coalesce(bool_and(exists (
+            select from pg_catalog.pg_amop o join pg_catalog.pg_operator op on op.oid = o.amopopr
+            join pg_catalog.pg_proc p on p.oid = op.oprcode
+            where o.amopfamily = oc.opcfamily and o.amoplefttype = oc.opcintype and o.amoppurpose = 's' and p.proleakproof)), false) as leakproof
+        from unnest(i.indclass::oid[]) k (class) join pg_catalog.pg_opclass oc on oc.oid = k.class
+    ) l
+    where i.indkey[0] <> t.tenant_column;
+
+create view tenant.finding_t096 as
+    select 'T096' as code, 'info' as level,
+        x.index_name as object,
+        format('%s index %s of protected table %s cannot be used under the policy', x.amname, x.index_name, x.name) as problem,
+        'PostgreSQL runs only leakproof operators before a policy, and those of this index are not: it reads the tenant''s rows and filters them instead.' as why,
+        null::text as fix
+    from tenant.doctor_other_indexes x
+    where not x.leakproof and not x.is_key and x.amname not in ('bm25', 'hnsw', 'ivfflat', 'diskann', 'vchordrq', 'vchordg', 'rum', 'pgroonga', 'zombodb');
+comment on view tenant.finding_t096 is 'An index is of no use under the policy';
+
+create view tenant.finding_t097 as
+    select 'T097' as code, 'info' as level,
+        x.index_name as object,
+        format('index %s of protected table %s holds all tenants'' rows by (%s)', x.index_name, x.name, x.column_names) as problem,
+        'A look-up finds other tenants'' entries before the policy drops them: it takes longer the more of them there are, which can be measured.' as why,
+        format(E'create index on %s (%I, %s);\ndrop index %s;', x.name, x.tenant_column_name, x.column_names, x.index_name) as fix
+    from tenant.doctor_other_indexes x
+    where x.amname = 'btree' and x.leakproof and x.plain and not x.is_key and x.tenant_column <> all (x.columns);
+comment on view tenant.finding_t097 is 'An index does not lead with the tenant column';
+
+create view tenant.finding_t098 as
+    select 'T098' as code, 'warn' as level,
+        x.index_name as object,
+        format('%s index %s of protected table %s ranks over the rows of all tenants', x.amname, x.index_name, x.name) as problem,
+        'Scores rest on word counts or neighbours of every tenant: they tell of the others'' rows, and a tenant gets fewer results than it has.' as why,
+        null::text as fix
+    from tenant.doctor_other_indexes x
+    where x.amname in ('bm25', 'hnsw', 'ivfflat', 'diskann', 'vchordrq', 'vchordg', 'rum', 'pgroonga', 'zombodb');
+comment on view tenant.finding_t098 is 'A search index ranks over all tenants';
 
 -- sql/schema/27_findings_server.sql
 -- Findings on the server: what its log keeps, what it loads, which version it is.
@@ -2064,6 +2496,32 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t043
     union all select * from tenant.finding_t044
     union all select * from tenant.finding_t045
+    union all select * from tenant.finding_t046
+    union all select * from tenant.finding_t047
+    union all select * from tenant.finding_t048
+    union all select * from tenant.finding_t050
+    union all select * from tenant.finding_t051
+    union all select * from tenant.finding_t052
+    union all select * from tenant.finding_t053
+    union all select * from tenant.finding_t054
+    union all select * from tenant.finding_t055
+    union all select * from tenant.finding_t060
+    union all select * from tenant.finding_t061
+    union all select * from tenant.finding_t062
+    union all select * from tenant.finding_t063
+    union all select * from tenant.finding_t064
+    union all select * from tenant.finding_t065
+    union all select * from tenant.finding_t066
+    union all select * from tenant.finding_t068
+    union all select * from tenant.finding_t069
+    union all select * from tenant.finding_t070
+    union all select * from tenant.finding_t071
+    union all select * from tenant.finding_t072
+    union all select * from tenant.finding_t073
+    union all select * from tenant.finding_t095
+    union all select * from tenant.finding_t096
+    union all select * from tenant.finding_t097
+    union all select * from tenant.finding_t098
     union all select * from tenant.finding_t080
     union all select * from tenant.finding_t081
     union all select * from tenant.finding_t082
@@ -2080,7 +2538,7 @@ comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 
 create function tenant.doctor(with_waived boolean default false)
     returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz)
-    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
     select f.code, f.level, f.object, f.problem, f.why, f.fix, w.until
     from tenant.doctor_findings f
     left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()

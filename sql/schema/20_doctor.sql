@@ -1,5 +1,8 @@
 -- The doctor: what it looks at, and what is waived. Each finding is a view of its own, in 21_ to 28_; 29_ joins them.
 --
+-- What several findings look at is a function that PostgreSQL runs as it is, not a view that it plans anew into each of
+-- them: a hundred thousand rows of catalog make such plans slow.
+--
 -- The views read catalogs only and run nothing that they find there. tenant.doctor() gives them its owner's rights, so
 -- that tenant_admin sees what PostgreSQL shows to superusers only.
 
@@ -70,13 +73,17 @@ create view tenant.doctor_applications as
     select role from application;
 
 -- What the application's roles reach through memberships, themselves included, and one that does.
-create view tenant.doctor_reached as
+create function tenant.doctor_reached_now() returns table (role oid, application text)
+    language sql stable rows 20 set search_path = pg_catalog, pg_temp as $$
     with recursive reach (role, application) as (
         select role, role from tenant.doctor_applications
         union
         select m.role, r.application from reach r join tenant.doctor_memberships m on m.member = r.role
     )
-    select role, min(application::regrole::text) as application from reach group by role;
+    select role, min(application::regrole::text) from reach group by role
+$$;
+revoke all on function tenant.doctor_reached_now() from public;
+create view tenant.doctor_reached as select * from tenant.doctor_reached_now();
 
 -- Rights on relations that the application has by a grant: to it, to a role it reaches, or to everybody.
 create view tenant.doctor_grants as
@@ -88,13 +95,30 @@ create view tenant.doctor_grants as
         and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached));
 
 -- Protected tables, gaps or not, and their tenant column.
-create view tenant.doctor_tables as
-    select c.oid as relation, c.oid::regclass::text as name, c.relkind, c.relowner as owner, c.relispartition as is_partition,
-        c.relrowsecurity as enabled, c.relforcerowsecurity as forced, c.relhastriggers, a.attnum as tenant_column,
-        a.attname as tenant_column_name, a.attnotnull as tenant_not_null, a.attcollation as tenant_collation
-    from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) p
-    join pg_catalog.pg_class c on c.oid = p.polrelid
-    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass);
+create function tenant.doctor_tables_now() returns table (relation oid, name text, relkind "char", owner oid, is_partition boolean,
+        enabled boolean, forced boolean, relhastriggers boolean, fence oid, tenant_column smallint, tenant_column_name name,
+        tenant_not_null boolean, tenant_collation oid)
+    language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
+    select c.oid, c.oid::regclass::text, c.relkind, c.relowner, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
+        c.relhastriggers, p.fence, a.attnum, a.attname, a.attnotnull, a.attcollation
+    from (
+        select polrelid, tenant.fence_policy(polrelid::regclass) as fence, tenant.fence_column(polrelid::regclass) as tenant_column
+        from (select distinct polrelid from pg_policy where not polpermissive) r offset 0
+    ) p
+    join pg_class c on c.oid = p.polrelid
+    join pg_attribute a on a.attrelid = p.polrelid and a.attnum = p.tenant_column
+    where p.fence is not null
+$$;
+revoke all on function tenant.doctor_tables_now() from public;
+create view tenant.doctor_tables as select * from tenant.doctor_tables_now();
+
+-- Columns that say a table is meant to be protected.
+create view tenant.doctor_tenant_columns as
+    select a.attrelid as relation, (array_agg(a.attname order by a.attname <> 'tenant_id', a.attnum))[1] as column_name
+    from pg_catalog.pg_attribute a
+    where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped
+        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables)
+    group by a.attrelid;
 
 -- Tables of users: not of PostgreSQL, not of extensions, not temporary.
 create view tenant.doctor_user_tables as
@@ -124,32 +148,39 @@ create view tenant.doctor_exempt as
     select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
     from pg_catalog.pg_roles where (rolsuper or rolbypassrls) and rolname <> 'tenant_system';
 
--- Policies of users' tables, as text, and whether the table is protected.
-create view tenant.doctor_policies as
-    select p.oid as policy, p.polname, p.polrelid as relation, p.polrelid::regclass::text as name, p.polcmd, p.polpermissive,
-        p.polroles, pg_catalog.pg_get_expr(p.polqual, p.polrelid) as using_text,
-        pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) as check_text,
-        concat_ws(' ', pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)) as both_texts,
-        tenant.fence_policy(p.polrelid::regclass) is not null as protected,
-        p.oid = tenant.fence_policy(p.polrelid::regclass) as is_fence,
-        format('drop policy %I on %s;', p.polname, p.polrelid::regclass) as drop_it,
-        exists (select from pg_catalog.pg_depend d join pg_catalog.pg_proc f on f.oid = d.refobjid
-            where d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.oid
-                and d.refclassid = 'pg_catalog.pg_proc'::regclass and f.pronamespace = 'tenant'::regnamespace
-                and f.proname in ('current_id', 'current_uuid', 'current_bigint')) as reads_tenant,
-        k.attname is not null as has_tenant_column,
-        coalesce(k.attname, (select a.attname from pg_catalog.pg_depend d
-            join pg_catalog.pg_attribute a on a.attrelid = p.polrelid and a.attnum = d.refobjsubid
-            where d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.oid
-                and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = p.polrelid and d.refobjsubid > 0
-            order by a.attnum limit 1), 'tenant_id') as column_name
-    from pg_catalog.pg_policy p
-    left join lateral (
-        select attname from pg_catalog.pg_attribute
-        where attrelid = p.polrelid and attnum > 0 and not attisdropped
-            and (attname = 'tenant_id' or attname in (select tenant_column_name from tenant.doctor_tables))
-        order by attname <> 'tenant_id', attnum limit 1
-    ) k on true;
+create function tenant.doctor_is_equality(policy oid) returns boolean
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_is_equality';
+revoke all on function tenant.doctor_is_equality(oid) from public;
+
+-- Policies of users' tables but for those that tenant.protect makes, as text, and whether the table is protected.
+create function tenant.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
+        polpermissive boolean, polroles oid[], using_text text, check_text text, both_texts text, protected boolean,
+        reads_tenant boolean, has_tenant_column boolean, column_name name, drop_it text)
+    language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
+    select p.oid, p.polname, p.polrelid, p.polrelid::regclass::text, p.polcmd, p.polpermissive, p.polroles, e.using_text, e.check_text,
+        concat_ws(' ', e.using_text, e.check_text), t.relation is not null, r.policy is not null, k.relation is not null,
+        coalesce(k.column_name, own.column_name, 'tenant_id'), format('drop policy %I on %s;', p.polname, p.polrelid::regclass)
+    from pg_policy p
+    left join tenant.doctor_tables t on t.relation = p.polrelid
+    left join (
+        select distinct d.objid as policy from pg_depend d join pg_proc f on f.oid = d.refobjid
+        where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_proc'::regclass
+            and f.pronamespace = 'tenant'::regnamespace and f.proname in ('current_id', 'current_uuid', 'current_bigint')
+    ) r on r.policy = p.oid
+    left join tenant.doctor_tenant_columns k on k.relation = p.polrelid
+    left join (
+        select d.objid as policy, (array_agg(a.attname order by a.attnum))[1] as column_name
+        from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
+        group by d.objid
+    ) own on own.policy = p.oid
+    cross join lateral (
+        select pg_get_expr(p.polqual, p.polrelid) as using_text, pg_get_expr(p.polwithcheck, p.polrelid) as check_text offset 0
+    ) e
+    where p.oid is distinct from t.fence and (t.relation is null or not tenant.doctor_is_equality(p.oid))
+$$;
+revoke all on function tenant.doctor_policies_now() from public;
+create view tenant.doctor_policies as select * from tenant.doctor_policies_now();
 
 -- Settings as sessions begin with them: of the server, and of roles and databases.
 create view tenant.doctor_settings as

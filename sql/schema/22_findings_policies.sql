@@ -19,17 +19,12 @@ create view tenant.finding_t031 as
     select 'T031' as code,
         case when exists (select from tenant.doctor_grants g where g.relation = t.relation) then 'error' else 'warn' end as level,
         t.name as object,
-        format('table %s has the tenant column %I and is not protected', t.name, a.attname) as problem,
+        format('table %s has the tenant column %I and is not protected', t.name, a.column_name) as problem,
         'Every tenant reads and writes all of its rows.' as why,
-        format('select tenant.protect(%L, tenant_column => %L);', t.name, a.attname) as fix
+        format('select tenant.protect(%L, tenant_column => %L);', t.name, a.column_name) as fix
     from tenant.doctor_user_tables t
-    join lateral (
-        select attname from pg_catalog.pg_attribute
-        where attrelid = t.relation and attnum > 0 and not attisdropped
-            and (attname = 'tenant_id' or attname in (select tenant_column_name from tenant.doctor_tables))
-        order by attname <> 'tenant_id', attnum limit 1
-    ) a on true
-    where tenant.fence_policy(t.relation::regclass) is null
+    join tenant.doctor_tenant_columns a on a.relation = t.relation
+    where not exists (select from tenant.doctor_tables p where p.relation = t.relation)
         and t.relation not in (select relation from tenant.shared)
         and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = t.relation)
         and not exists (select from tenant.doctor_policies p where p.relation = t.relation and p.reads_tenant);
@@ -165,7 +160,7 @@ comment on view tenant.finding_t041 is 'A policy goes by process, address or app
 
 create view tenant.finding_t042 as
     select 'T042' as code,
-        case when tenant.fence_policy(d.refobjid::regclass) is null then 'error' else 'info' end as level,
+        case when d.refobjid in (select relation from tenant.doctor_tables) then 'info' else 'error' end as level,
         format('%s.%I reads %s', p.name, p.polname, d.refobjid::regclass) as object,
         format('policy %I on %s reads %s, which %s may write', p.polname, p.name, d.refobjid::regclass, string_agg(distinct g.grantee_name, ', ')) as problem,
         'Who can write the table grants itself what the policy looks up there.' as why,

@@ -39,6 +39,32 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t043
     union all select * from tenant.finding_t044
     union all select * from tenant.finding_t045
+    union all select * from tenant.finding_t046
+    union all select * from tenant.finding_t047
+    union all select * from tenant.finding_t048
+    union all select * from tenant.finding_t050
+    union all select * from tenant.finding_t051
+    union all select * from tenant.finding_t052
+    union all select * from tenant.finding_t053
+    union all select * from tenant.finding_t054
+    union all select * from tenant.finding_t055
+    union all select * from tenant.finding_t060
+    union all select * from tenant.finding_t061
+    union all select * from tenant.finding_t062
+    union all select * from tenant.finding_t063
+    union all select * from tenant.finding_t064
+    union all select * from tenant.finding_t065
+    union all select * from tenant.finding_t066
+    union all select * from tenant.finding_t068
+    union all select * from tenant.finding_t069
+    union all select * from tenant.finding_t070
+    union all select * from tenant.finding_t071
+    union all select * from tenant.finding_t072
+    union all select * from tenant.finding_t073
+    union all select * from tenant.finding_t095
+    union all select * from tenant.finding_t096
+    union all select * from tenant.finding_t097
+    union all select * from tenant.finding_t098
     union all select * from tenant.finding_t080
     union all select * from tenant.finding_t081
     union all select * from tenant.finding_t082
@@ -55,7 +81,7 @@ comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 
 create function tenant.doctor(with_waived boolean default false)
     returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz)
-    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
     select f.code, f.level, f.object, f.problem, f.why, f.fix, w.until
     from tenant.doctor_findings f
     left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()

@@ -90,14 +90,14 @@ impl Returned {
         Returned::Datum(unsafe { pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), len) }.into())
     }
 
-    /// A `boolean`.
-    pub fn boolean(value: bool) -> Returned {
-        Returned::Datum(pg_sys::Datum::from(value))
-    }
-
     /// An `oid`.
     pub fn oid(value: pg_sys::Oid) -> Returned {
         Returned::Datum(value.into())
+    }
+
+    /// A `boolean`.
+    pub fn boolean(value: bool) -> Returned {
+        Returned::Datum(pg_sys::Datum::from(value))
     }
 
     /// A `smallint`.

@@ -75,16 +75,29 @@ fn read(row: Row) -> Option<Fence> {
     if permissive || !for_all || !is_to_public(row) {
         return None;
     }
+    let (column, reader) = equality(row)?;
+    Some(Fence { policy: row.oid(POLOID), column, reader })
+}
+
+/// The tenant's equality, where it is all that the policy says: in USING, and in WITH CHECK if there is one.
+fn equality(row: Row) -> Option<(i16, Reader)> {
     let using = expression(row, POLQUAL)?;
     // SAFETY: expression() gives a whole node tree.
-    let (column, reader) = unsafe { tenant_equality(using) }?;
+    let equality = unsafe { tenant_equality(using) }?;
     if let Some(check) = expression(row, POLWITHCHECK) {
         // SAFETY: both are whole node trees.
         if !unsafe { pg_sys::equal(using.cast(), check.cast()) } {
             return None;
         }
     }
-    Some(Fence { policy: row.oid(POLOID), column, reader })
+    Some(equality)
+}
+
+/// Whether the policy says the tenant's equality and nothing else; it need not be the fence.
+pub fn is_equality(policy: Oid) -> bool {
+    let mut found = false;
+    catalog::scan(POLICY, POLICY_BY_OID, &[(POLOID, policy)], |row| found = equality(row).is_some());
+    found
 }
 
 fn is_to_public(row: Row) -> bool {

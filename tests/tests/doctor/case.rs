@@ -34,7 +34,7 @@ pub async fn prove(name: &str, cases: &[Case]) {
     let db = stage(name).await;
     for case in cases {
         let (code, object) = (case.code, fill(&db, case.object));
-        assert_eq!(seen(&db, code, &object).await, None, "{code} on {object} before it was planted");
+        assert!(!is_there(&db, code, &object).await, "{code} on {object} before it was planted");
         perform(&db, case.plant).await;
         let Some(finding) = seen(&db, code, &object).await else {
             panic!("{code} on {object} is missed; the doctor says\n{:#?}", report(&db, code).await)
@@ -46,8 +46,7 @@ pub async fn prove(name: &str, cases: &[Case]) {
             (None, None) => panic!("{code} on {object} has no fix"),
             (Some(_), Some(fix)) => panic!("{code} on {object} has a fix of its own: {fix}"),
         }
-        let rest = seen(&db, code, &object).await;
-        assert_eq!(rest, None, "{code} on {object} is still there after its remedy");
+        assert!(!is_there(&db, code, &object).await, "{code} on {object} is still there after its remedy");
         let x = fill(&db, "{x}");
         perform(&db, &format!("do $$ begin if to_regrole('{x}') is not null then drop owned by {x} cascade; drop role {x}; end if; end $$"))
             .await;
@@ -86,6 +85,13 @@ pub async fn seen(db: &Database<'_>, code: &str, object: &str) -> Option<Finding
     let fix = row.pop().flatten();
     let why = row.pop().flatten().expect("a why");
     Some(Finding { level: row.pop().flatten().expect("a level"), why, fix })
+}
+
+/// Whether the finding's own view has it: this takes a hundredth of what the doctor takes for all of them.
+async fn is_there(db: &Database<'_>, code: &str, object: &str) -> bool {
+    let view = code.to_lowercase();
+    let sql = format!("set search_path = pg_catalog; select 1 from tenant.finding_{view} where object = $${object}$$");
+    !db.superuser().await.rows(&sql).await.is_empty()
 }
 
 async fn report(db: &Database<'_>, code: &str) -> Vec<Vec<Option<String>>> {

@@ -6,6 +6,8 @@ mod page; // pg_tenant/doctor/: one page a finding
 mod a_defect_is_missed;
 mod a_finding_has_no_proof;
 mod a_healthy_database_has_findings;
+mod a_key_defect_is_missed;
+mod a_path_defect_is_missed;
 mod a_policy_defect_is_missed;
 mod a_setting_is_missed;
 mod a_waiver_stays;
@@ -15,5 +17,13 @@ mod it_says_too_much;
 const ALONE: &[&str] = &["T081", "T085"];
 
 fn cases() -> impl Iterator<Item = &'static case::Case> {
-    [a_defect_is_missed::CASES, a_policy_defect_is_missed::CASES, a_setting_is_missed::CASES].into_iter().flatten()
+    [
+        a_defect_is_missed::CASES,
+        a_policy_defect_is_missed::CASES,
+        a_key_defect_is_missed::CASES,
+        a_path_defect_is_missed::CASES,
+        a_setting_is_missed::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -1,0 +1,151 @@
+-- Findings on columns and keys: what holds for all tenants at once tells one of them of the others.
+
+create view tenant.finding_t046 as
+    select 'T046' as code, 'error' as level,
+        format('%s.%I', t.name, t.tenant_column_name) as object,
+        format('tenant column %I of protected table %s can be null', t.tenant_column_name, t.name) as problem,
+        'A row without a tenant is nobody''s: no tenant sees it, and unique keys that hold the column let it in twice.' as why,
+        format('alter table %s alter column %I set not null;', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t where not t.tenant_not_null;
+comment on view tenant.finding_t046 is 'The tenant column can be null';
+
+create view tenant.finding_t047 as
+    select 'T047' as code, 'error' as level,
+        format('%s.%I', t.name, t.tenant_column_name) as object,
+        format('tenant column %I of protected table %s has the nondeterministic collation %s', t.tenant_column_name, t.name, c.oid::regcollation) as problem,
+        'Under it, ids that differ can be equal: one tenant sees the rows of another.' as why,
+        null::text as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_collation c on c.oid = t.tenant_collation and not c.collisdeterministic;
+comment on view tenant.finding_t047 is 'Tenant ids that differ can be equal';
+
+create view tenant.finding_t048 as
+    select 'T048' as code, 'warn' as level,
+        format('%s.%I', t.name, a.attname) as object,
+        format('column %I of table %s is of type %s, which cannot hold a tenant', a.attname, t.name, format_type(a.atttypid, a.atttypmod)) as problem,
+        'Values that are equal under the type, as 1.0 and 1.00 or ''a'' and ''A'', are not the same tenant. tenant.protect takes uuid, integers, text and varchar.' as why,
+        null::text as fix
+    from tenant.doctor_user_tables t
+    join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
+        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables)
+    where not exists (select from tenant.doctor_tables p where p.relation = t.relation)
+        and t.relation not in (select relation from tenant.shared)
+        and (a.atttypid not in ('uuid'::regtype, 'bigint'::regtype, 'integer'::regtype, 'smallint'::regtype, 'text'::regtype, 'varchar'::regtype)
+            or exists (select from pg_catalog.pg_collation c where c.oid = a.attcollation and not c.collisdeterministic));
+comment on view tenant.finding_t048 is 'A tenant column has a type that cannot hold a tenant';
+
+-- Unique, primary and exclusion keys of protected tables that leave the tenant column out; not those of partitions that
+-- come from their parent.
+create view tenant.doctor_loose_keys as
+    select t.relation, t.name, t.tenant_column, t.tenant_column_name, i.indexrelid as index, i.indexrelid::regclass::text as index_name,
+        i.indisprimary, i.indisexclusion or coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) as excludes,
+        i.indpred is null and i.indexprs is null and am.amname = 'btree' as plain, k.oid as con, k.conname, k.condeferrable, k.condeferred,
+        (select string_agg(quote_ident(a.attname), ', ' order by n.nth)
+            from unnest(i.indkey::int2[]) with ordinality n (attnum, nth)
+            join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum = n.attnum
+            where n.nth <= i.indnkeyatts) as columns,
+        -- One column that numbers itself.
+        i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
+            left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where a.attrelid = t.relation and a.attnum = i.indkey[0]
+                and (a.attidentity <> '' or pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(')) as is_numbered,
+        i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
+            where a.attrelid = t.relation and a.attnum = i.indkey[0] and a.atttypid = 'uuid'::regtype) as is_random,
+        exists (select from pg_catalog.pg_constraint f where f.contype = 'f' and f.conindid = i.indexrelid) as is_referenced
+    from tenant.doctor_tables t
+    join pg_catalog.pg_index i on i.indrelid = t.relation and (i.indisunique or i.indisexclusion)
+    join pg_catalog.pg_class c on c.oid = i.indexrelid and not c.relispartition
+    join pg_catalog.pg_am am on am.oid = c.relam
+    left join pg_catalog.pg_constraint k on k.conindid = i.indexrelid and k.conrelid = t.relation and k.contype in ('p', 'u', 'x')
+    where t.tenant_column <> all ((i.indkey::int2[])[0:i.indnkeyatts - 1]);
+
+create view tenant.finding_t050 as
+    select 'T050' as code, case when k.is_numbered then 'info' else 'warn' end as level,
+        k.index_name as object,
+        format('%s (%s) of protected table %s holds for all tenants at once',
+            case when k.indisprimary then 'the primary key' else 'the unique key' end, k.columns, k.name) as problem,
+        'A tenant learns from an error, from ON CONFLICT or from waiting that another has the value, and can take it first.' as why,
+        case when k.is_referenced or not k.plain then null
+            when k.con is not null then format('alter table %s drop constraint %I, add constraint %2$I %s (%I, %s)%s;',
+                k.name, k.conname, case when k.indisprimary then 'primary key' else 'unique' end, k.tenant_column_name, k.columns,
+                case when k.condeferrable then ' deferrable' || case when k.condeferred then ' initially deferred' else '' end end)
+            else format(E'create unique index on %s (%I, %s);\ndrop index %s;', k.name, k.tenant_column_name, k.columns, k.index_name) end as fix
+    from tenant.doctor_loose_keys k
+    where not k.excludes and not k.is_random;
+comment on view tenant.finding_t050 is 'A unique key holds for all tenants at once';
+
+create view tenant.finding_t051 as
+    select 'T051' as code, 'warn' as level,
+        k.index_name as object,
+        format('exclusion constraint %I of protected table %s compares rows of all tenants', k.conname, k.name) as problem,
+        'A tenant''s row is refused for what another tenant has, and the refusal says so.' as why,
+        null::text as fix
+    from tenant.doctor_loose_keys k where k.excludes;
+comment on view tenant.finding_t051 is 'An exclusion constraint compares rows of all tenants';
+
+-- Foreign keys between protected tables.
+create view tenant.doctor_foreign_keys as
+    select f.oid as con, f.conname, t.name, t.relation, r.name as other, t.tenant_column_name, r.tenant_column_name as other_column,
+        f.convalidated, coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced,
+        f.confdeltype, f.confupdtype, f.confmatchtype, f.condeferrable, f.condeferred, pg_catalog.pg_get_constraintdef(f.oid) as definition,
+        exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant,
+        (select string_agg(quote_ident(a.attname), ', ' order by k.nth) from unnest(f.conkey) with ordinality k (attnum, nth)
+            join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = k.attnum) as columns,
+        (select string_agg(quote_ident(a.attname), ', ' order by k.nth) from unnest(f.confkey) with ordinality k (attnum, nth)
+            join pg_catalog.pg_attribute a on a.attrelid = f.confrelid and a.attnum = k.attnum) as other_columns,
+        exists (select from pg_catalog.pg_index i where i.indrelid = f.confrelid and i.indisunique and i.indpred is null
+            and i.indimmediate and (i.indkey::int2[])[0:i.indnkeyatts - 1] @> (r.tenant_column || f.confkey)
+            and i.indnkeyatts = cardinality(f.confkey) + 1) as has_key
+    from pg_catalog.pg_constraint f
+    join tenant.doctor_tables t on t.relation = f.conrelid
+    join tenant.doctor_tables r on r.relation = f.confrelid
+    where f.contype = 'f' and f.conparentid = 0;
+
+create view tenant.finding_t052 as
+    select 'T052' as code, 'warn' as level,
+        format('%s.%I', f.name, f.conname) as object,
+        format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
+            case when f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd') then ', and its actions reach them' end) as problem,
+        'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' as why,
+        format(E'%salter table %s drop constraint %I, add constraint %3$I foreign key (%I, %s) references %s (%I, %s)%s%s%s not valid;\nalter table %2$s validate constraint %3$I;',
+            case when not f.has_key then format(E'alter table %s add unique (%I, %s);\n', f.other, f.other_column, f.other_columns) end,
+            f.name, f.conname, f.tenant_column_name, f.columns, f.other, f.other_column, f.other_columns,
+            case f.confupdtype when 'c' then ' on update cascade' when 'r' then ' on update restrict' else '' end,
+            case f.confdeltype when 'c' then ' on delete cascade' when 'r' then ' on delete restrict'
+                when 'n' then format(' on delete set null (%s)', f.columns) when 'd' then format(' on delete set default (%s)', f.columns) else '' end,
+            case when f.condeferrable then ' deferrable' || case when f.condeferred then ' initially deferred' else '' end else '' end) as fix
+    from tenant.doctor_foreign_keys f where not f.by_tenant;
+comment on view tenant.finding_t052 is 'A foreign key reaches across tenants';
+
+create view tenant.finding_t053 as
+    select 'T053' as code, 'warn' as level,
+        format('%s.%I', f.name, f.conname) as object,
+        format('foreign key %I of %s is not %s', f.conname, f.name, case when f.enforced then 'validated' else 'enforced' end) as problem,
+        'Rows that were there before, or all of them, may refer to another tenant''s rows or to none.' as why,
+        case when f.enforced then format('alter table %s validate constraint %I;', f.name, f.conname)
+            else format('alter table %s alter constraint %I enforced;', f.name, f.conname) end as fix
+    from tenant.doctor_foreign_keys f where not (f.convalidated and f.enforced);
+comment on view tenant.finding_t053 is 'A foreign key between protected tables is not validated or not enforced';
+
+create view tenant.finding_t054 as
+    select 'T054' as code, 'info' as level,
+        format('%s.%I', t.name, a.attname) as object,
+        format('rows of protected table %s are numbered by one sequence for all tenants', t.name) as problem,
+        'A tenant sees from the gaps in its numbers how much the others write, and guesses theirs.' as why,
+        null::text as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
+    left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where not t.is_partition and (a.attidentity <> '' or pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(');
+comment on view tenant.finding_t054 is 'Rows are numbered across tenants';
+
+create view tenant.finding_t055 as
+    select 'T055' as code, 'info' as level,
+        t.name as object,
+        format('tenant column %I of protected table %s does not take the current tenant as its default', t.tenant_column_name, t.name) as problem,
+        'Statements that leave the column out fail, or write what the default says and are refused.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    left join pg_catalog.pg_attrdef d on d.adrelid = t.relation and d.adnum = t.tenant_column
+    where coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)';
+comment on view tenant.finding_t055 is 'The tenant column has another default';
