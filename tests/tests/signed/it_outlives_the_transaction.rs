@@ -67,6 +67,23 @@ async fn or_the_savepoint() {
     app.run("rollback").await;
 }
 
+/// An argument of CALL is evaluated in a transaction that its procedure then ends: it is a copy, not what stands there now.
+#[tokio::test]
+async fn and_an_argument_of_call_changes() {
+    let (db, _) = shop_with_keys("argument").await;
+    db.owner()
+        .await
+        .run(
+            "create procedure keep(id text, actor text, out kept text, out after text) language plpgsql as $$
+             begin commit; kept := actor; after := tenant.current_actor(); end $$",
+        )
+        .await;
+    let app = db.app().await;
+    let call = "call keep(tenant.enter_signed($1), tenant.current_actor(), null, null)";
+    let row = app.query_one(call, &[&token(A, Some("ann"), None)]).await.expect("call");
+    assert_eq!((row.get::<_, Option<&str>>(0), row.get::<_, Option<&str>>(1)), (Some("ann"), None));
+}
+
 #[tokio::test]
 async fn when_somebody_else_sets_them() {
     let (db, _) = shop_with_keys("set").await;
