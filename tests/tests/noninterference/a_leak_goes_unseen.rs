@@ -1,0 +1,36 @@
+//! The comparison does not see what is there to be seen: each plant opens one way between tenants.
+
+use crate::lane::LANES;
+use crate::run::run;
+use crate::world::Worlds;
+
+/// A name, and what a superuser does in both worlds to the protected tables.
+const PLANTS: &[(&str, &str)] = &[
+    (
+        "a_policy_too_wide",
+        "select tenant.unprotect('orders', 'planted');
+         alter table orders enable row level security, force row level security;
+         create policy wide on orders using (tenant_id = tenant.current_id() or total % 40 = 0)
+            with check (tenant_id = tenant.current_id())",
+    ),
+    (
+        "a_view_for_a_policy",
+        "select tenant.unprotect('facts', 'planted');
+         alter table facts disable row level security; alter table facts rename to all_facts;
+         alter table all_facts alter tenant_id set default tenant.current_id();
+         create view facts as select * from all_facts where tenant_id = tenant.current_id();
+         grant all on facts to public; grant select on all_facts to public",
+    ),
+    ("a_key_that_all_share", "create unique index on customers (email) where id > 40"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_these() {
+    for (name, plant) in PLANTS {
+        let lanes = &LANES[..1];
+        let worlds = Worlds::new(name, lanes, plant).await;
+        let outcome = run(&worlds, lanes, 1, 4000).await.swap_remove(0);
+        let Err(difference) = outcome else { panic!("{name}: {outcome:?}") };
+        eprintln!("{name}: after {} statements", difference.after);
+    }
+}

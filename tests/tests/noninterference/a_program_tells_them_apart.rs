@@ -1,0 +1,33 @@
+//! A tenant's statement has another outcome where other tenants have other rows.
+//!
+//! `SEED=… STATEMENTS=…` repeats a run, or makes it longer: `make fuzz`.
+
+use crate::lane::LANES;
+use crate::run::{Tally, run};
+use crate::world::Worlds;
+
+fn setting(name: &str, otherwise: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name}={value} is no number")),
+        Err(_) => otherwise,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_thousands_of_statements() {
+    let (seed, statements) = (setting("SEED", 20), setting("STATEMENTS", 20_000));
+    let worlds = Worlds::new("two_worlds", &LANES, "").await;
+    let outcome = run(&worlds, &LANES, seed, (statements as usize).div_ceil(LANES.len())).await;
+    let mut all = Tally::default();
+    for lane in outcome {
+        match lane {
+            Ok(tally) => all = all.and(tally),
+            Err(difference) => {
+                panic!("SEED={seed} STATEMENTS={} repeats it\n{}", difference.after * LANES.len(), difference.what)
+            }
+        }
+    }
+    eprintln!("SEED={seed}: {all:?}");
+    assert!(all.succeeded * 10 > all.statements * 7, "too little succeeds to prove anything: {all:?}");
+    assert!(all.rows > all.statements, "too few rows come to prove anything: {all:?}");
+}

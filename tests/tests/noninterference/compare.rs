@@ -1,0 +1,145 @@
+//! What a session sees of a program, and where two of them differ.
+
+use std::fmt;
+
+use futures_util::future::join_all;
+use futures_util::{StreamExt, pin_mut};
+use pg_tenant_tests::Session;
+use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::error::{DbError, ErrorPosition};
+
+use crate::generator::Statement;
+
+/// What came back of one statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// Rows as text, headed by the names of columns, and the counts of the command tags.
+    Done {
+        rows: Vec<Vec<Option<String>>>,
+        counts: Vec<u64>,
+    },
+    Refused(Vec<String>),
+    Copied(Vec<String>),
+}
+
+/// What came back of a program.
+#[derive(Debug, PartialEq)]
+pub struct Transcript {
+    pub replies: Vec<Reply>,
+    /// In any order: plans may call functions in any.
+    pub notices: Vec<Vec<String>>,
+}
+
+/// So many statements are under way at once.
+const FLIGHT: usize = 24;
+
+/// Runs a program; all of it is sent before the first answer is awaited, but for COPY.
+pub async fn perform(session: &Session, program: &[Statement]) -> Transcript {
+    let mut replies = Vec::with_capacity(program.len());
+    for flight in program.chunk_by(|a, b| !a.copies() && !b.copies()).flat_map(|run| run.chunks(FLIGHT)) {
+        replies.extend(join_all(flight.iter().map(|statement| reply(session, statement))).await);
+    }
+    let mut notices: Vec<_> = session.notices().iter().map(said).collect();
+    notices.sort();
+    Transcript { replies, notices }
+}
+
+async fn reply(session: &Session, statement: &Statement) -> Reply {
+    let answer =
+        if statement.copies() { copied(session, &statement.sql).await } else { done(session, statement).await };
+    answer.unwrap_or_else(|error| match error.as_db_error() {
+        Some(error) => Reply::Refused(said(error)),
+        None => panic!("the connection is lost: {error}\n{}", statement.sql),
+    })
+}
+
+async fn done(session: &Session, statement: &Statement) -> Result<Reply, tokio_postgres::Error> {
+    let (mut head, mut rows, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+    for message in session.simple_query(&statement.sql).await? {
+        match message {
+            SimpleQueryMessage::Row(row) => rows.push((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()),
+            SimpleQueryMessage::CommandComplete(count) => counts.push(count),
+            SimpleQueryMessage::RowDescription(columns) => {
+                head.push(columns.iter().map(|column| Some(column.name().to_owned())).collect());
+            }
+            _ => {}
+        }
+    }
+    if !statement.ordered {
+        rows.sort();
+    }
+    head.extend(rows);
+    Ok(Reply::Done { rows: head, counts })
+}
+
+async fn copied(session: &Session, sql: &str) -> Result<Reply, tokio_postgres::Error> {
+    let stream = session.copy_out(sql).await?;
+    pin_mut!(stream);
+    let mut lines = Vec::new();
+    while let Some(line) = stream.next().await {
+        lines.push(String::from_utf8_lossy(&line?).into_owned());
+    }
+    lines.sort();
+    Ok(Reply::Copied(lines))
+}
+
+/// All that an error or a notice says, but for the line of PostgreSQL's source. That a worker said it is the plan's
+/// doing, which is no secret that is kept.
+fn said(e: &DbError) -> Vec<String> {
+    let place = match e.position() {
+        Some(ErrorPosition::Original(at)) => at.to_string(),
+        Some(ErrorPosition::Internal { position, query }) => format!("{position} of {query}"),
+        None => String::new(),
+    };
+    let context = e.where_().unwrap_or_default().replace("\nparallel worker", "").replace("parallel worker", "");
+    let parts = [e.detail(), e.hint(), e.schema(), e.table(), e.column(), e.datatype(), e.constraint()];
+    let head = [e.severity(), e.code().code(), e.message()].map(str::to_owned).into_iter();
+    head.chain(parts.map(|part| part.unwrap_or("-").to_owned())).chain([context, place]).collect()
+}
+
+/// The first statement with different replies, and both of them.
+pub fn difference(program: &[Statement], one: &Transcript, two: &Transcript) -> Option<String> {
+    let replies = one.replies.iter().zip(&two.replies);
+    if let Some(at) = replies.clone().position(|(one, two)| one != two) {
+        let upto: String = program[..=at].iter().map(|s| format!("{};\n", s.sql)).collect();
+        return Some(format!("{upto}crowded: {}\nsparse: {}", one.replies[at], two.replies[at]));
+    }
+    let all: String = program.iter().map(|s| format!("{};\n", s.sql)).collect();
+    let lone = |of: &[Vec<String>], by: &[Vec<String>]| of.iter().find(|n| !by.contains(n)).cloned();
+    (one.notices != two.notices).then(|| {
+        let (crowded, sparse) = (lone(&one.notices, &two.notices), lone(&two.notices, &one.notices));
+        let counts = (one.notices.len(), two.notices.len());
+        format!("{all}notices: {counts:?} of them, in the crowded world alone {crowded:?}, in the sparse {sparse:?}")
+    })
+}
+
+impl Reply {
+    pub fn succeeded(&self) -> bool {
+        !matches!(self, Reply::Refused(_))
+    }
+
+    /// How many rows came.
+    pub fn rows(&self) -> usize {
+        match self {
+            Reply::Done { rows, .. } => rows.len().saturating_sub(1),
+            Reply::Copied(lines) => lines.len(),
+            Reply::Refused(_) => 0,
+        }
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reply::Done { rows, counts } => {
+                writeln!(f, "{counts:?}")?;
+                rows.iter().take(60).try_for_each(|row| {
+                    let row: Vec<_> = row.iter().map(|value| value.as_deref().unwrap_or("null")).collect();
+                    writeln!(f, "  {}", row.join(" | "))
+                })
+            }
+            Reply::Refused(said) => write!(f, "{said:?}"),
+            Reply::Copied(lines) => write!(f, "{lines:?}"),
+        }
+    }
+}
