@@ -1,5 +1,6 @@
 //! The tenant of a transaction: who sets it, how long it lasts, what carries it, which ids it takes.
 
+mod a_cancel_leaves_it;
 mod a_model_disagrees;
 mod a_reader_lies;
 mod a_second_tenant_is_entered;
