@@ -27,8 +27,8 @@ fuzz: ## a million random statements in two worlds that a tenant must not tell a
 	cargo test --locked -p pg-tenant-tests --test noninterference tells_them_apart -- --nocapture
 lint: ## fmt, clippy, unsafe only where it belongs, cargo-deny, the generated schema is current
 	@tests/lint
-goldens: ## write the SQL goldens and the isolation matrix anew; what is reviewed is the diff
-	@$(ON_SERVER) GOLDENS=write cargo test --locked -p pg-tenant-tests --test goldens --test isolation_matrix
+goldens: ## write the SQL goldens, the isolation matrix and the catalogue anew; what is reviewed is the diff
+	@$(ON_SERVER) GOLDENS=write cargo test --locked -p pg-tenant-tests --test goldens --test isolation_matrix --test catalogue
 schema: ## generate sql/install/ from sql/schema/
 	@tests/setup/schema
 bench: ## what isolation costs, as ratios to peers in one run

@@ -11,9 +11,9 @@ mod perform; // one attack, step by step
 mod script; // what a statement says on either side
 mod stage; // two databases with the same rows
 
-pub use list::all;
+pub use list::{all, named};
 pub use measure::Outcome;
-pub use stage::{Stage, rows_for_test};
+pub use stage::{Seen, Stage, rows_for_test};
 
 /// One way to reach another tenant's rows.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,10 @@ pub enum Step {
     Run(Who, &'static str),
     /// The same, and each row that comes back says in a column `tenant_id` whose it is.
     Read(Who, &'static str),
+    /// Statements that answer by this SQLSTATE: the attacker learns of a row that belongs to another tenant.
+    Tells(Who, &'static str, &'static str),
+    /// A COPY … TO STDOUT, and each line is a tenant id.
+    Copy(Who, &'static str),
     /// A new session with these startup options.
     Connect(Who, &'static str),
     /// A transaction on behalf of a tenant from a pool with one connection: the usual way over deadpool-postgres, or

@@ -1,6 +1,7 @@
 //! One attack, step by step, in a database of its own.
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use futures_util::TryStreamExt as _;
 use pg_tenant_client::{Error, TenantPool, TenantTx};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
@@ -52,6 +53,23 @@ impl<'s> Run<'s> {
                 match answer {
                     Ok(messages) if matches!(step, Step::Read(..)) => self.outcome.seen += self.count(&messages),
                     Ok(_) => {}
+                    Err(error) => self.refuse(&error),
+                }
+            }
+            Step::Tells(who, code, sql) => {
+                let sql = self.fill(sql);
+                match self.session(who).await.simple_query(&sql).await {
+                    Ok(_) => {}
+                    Err(error) if error.as_db_error().is_some_and(|e| e.code().code() == code) => {
+                        self.outcome.seen += 1
+                    }
+                    Err(error) => self.refuse(&error),
+                }
+            }
+            Step::Copy(who, sql) => {
+                let sql = self.fill(sql);
+                match copied(self.session(who).await, &sql).await {
+                    Ok(text) => self.outcome.seen += foreign(text.lines().map(Some), &self.names.a),
                     Err(error) => self.refuse(&error),
                 }
             }
@@ -144,6 +162,14 @@ impl Lender {
             }
         }
     }
+}
+
+async fn copied(session: &Session, sql: &str) -> Result<String, tokio_postgres::Error> {
+    let (mut stream, mut text) = (std::pin::pin!(session.copy_out(sql).await?), String::new());
+    while let Some(chunk) = stream.try_next().await? {
+        text += &String::from_utf8_lossy(&chunk);
+    }
+    Ok(text)
 }
 
 async fn usual(

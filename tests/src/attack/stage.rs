@@ -1,5 +1,6 @@
 //! Two databases with the same rows, and a fresh copy of one for every run.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -8,7 +9,7 @@ use futures_util::future::join;
 use super::measure::Outcome;
 use super::perform::Run;
 use super::script::{Names, Side, protect};
-use super::{Attack, measure};
+use super::{Attack, Step, measure};
 use crate::{Cluster, Session, copy_in};
 
 /// Both databases, ready to be attacked.
@@ -17,12 +18,26 @@ pub struct Stage<'c> {
     protected: Half<'c>,
 }
 
+/// What one attack gave: on the stock policy, on pg_tenant, and the codes of what the doctor found there that was not
+/// there before.
+#[derive(Debug)]
+pub struct Seen {
+    /// On the stock policy.
+    pub stock: Outcome,
+    /// On pg_tenant.
+    pub ours: Outcome,
+    /// What the doctor says of the database afterwards.
+    pub found: BTreeSet<String>,
+}
+
 /// One database that is copied for every attack, and the roles of its side: what an attack does to a role stays there.
 struct Half<'c> {
     cluster: &'c Cluster,
     names: Names,
     side: Side,
     template: String,
+    /// What the doctor finds before an attack.
+    before: BTreeSet<String>,
 }
 
 impl<'c> Stage<'c> {
@@ -35,9 +50,9 @@ impl<'c> Stage<'c> {
             let role = |role: &str| format!("{prefix}_{name}_{role}");
             let names =
                 Names { a: a.into(), b: b.into(), app: role("app"), owner: role("owner"), backup: role("backup") };
-            Half { cluster, names, side, template: format!("{prefix}_{name}") }
+            Half { cluster, names, side, template: format!("{prefix}_{name}"), before: BTreeSet::new() }
         };
-        let stage = Stage { stock: half(Side::Stock, "stock"), protected: half(Side::Protected, "protected") };
+        let mut stage = Stage { stock: half(Side::Stock, "stock"), protected: half(Side::Protected, "protected") };
         stage.stock.build(rows).await;
         stage.protected.build(rows).await;
         stage
@@ -45,29 +60,43 @@ impl<'c> Stage<'c> {
 
     /// Runs one attack on a fresh copy of each: what came out on the stock policy, and on pg_tenant.
     pub async fn run(&self, attack: &Attack) -> (Outcome, Outcome) {
-        join(self.stock.run(attack), self.protected.run(attack)).await
+        let ((stock, _), (ours, _)) =
+            join(self.stock.run(attack.steps, false), self.protected.run(attack.steps, false)).await;
+        (stock, ours)
+    }
+
+    /// The same, and the doctor looks at what is left.
+    pub async fn examine(&self, steps: &[Step]) -> Seen {
+        let ((stock, _), (ours, found)) = join(self.stock.run(steps, false), self.protected.run(steps, true)).await;
+        Seen { stock, ours, found }
     }
 }
 
 impl Half<'_> {
-    async fn run(&self, attack: &Attack) -> Outcome {
+    async fn run(&self, steps: &[Step], doctor: bool) -> (Outcome, BTreeSet<String>) {
         let (admin, copy) = (self.cluster.superuser().await, format!("{}_copy", self.template));
         admin.run(&format!("create database {copy} template {}", self.template)).await;
         let mut run = Run::new(self.cluster, &self.names, self.side, copy.clone());
-        for step in attack.steps {
+        let dba = self.connect(&copy, "postgres").await;
+        for step in steps {
             run.step(step).await;
         }
         let mut outcome = run.finish();
-        let changed = self.connect(&copy, "postgres").await.query_one(&measure::changed_sql(&self.names.a), &[]).await;
+        let changed = dba.query_one(&measure::changed_sql(&self.names.a), &[]).await;
         outcome.changed = changed.expect("count what was changed").get::<_, i64>(0) as u64;
-        let Names { app, owner, backup, .. } = &self.names;
+        let found = if doctor { findings(&dba).await } else { BTreeSet::new() };
         admin.run(&format!("drop database {copy} with (force)")).await;
-        admin.run(&format!("alter role {app} reset all; revoke {owner}, {backup} from {app}")).await;
-        admin.run(&format!("revoke set on parameter app.tenant from {app}")).await;
-        outcome
+        admin.run(&as_before(&self.names)).await;
+        // Stages can stand side by side: what the others did to their roles is not of this one.
+        let app = &self.names.app;
+        let prefix = app.trim_end_matches("app");
+        let here = |finding: &&String| !finding.contains("regress_attack") || finding.contains(prefix);
+        let new = |finding: &&String| here(finding) && !self.before.contains(&finding.replace(&copy, &self.template));
+        let codes = found.iter().filter(new).map(|finding| finding[..4].to_owned());
+        (outcome, codes.collect())
     }
 
-    async fn build(&self, rows: &str) {
+    async fn build(&mut self, rows: &str) {
         let Names { app, owner, backup, .. } = &self.names;
         let (admin, database) = (self.cluster.superuser().await, &self.template);
         admin.run(&format!("create role {app} login; create role {owner} login; create role {backup} bypassrls")).await;
@@ -93,6 +122,9 @@ impl Half<'_> {
             .await;
         }
         self.connect(database, owner).await.run(&protect(self.side, "orders")).await;
+        if self.side == Side::Protected {
+            self.before = findings(&dba).await;
+        }
         drop(dba);
         admin.run(&wait_until_left(database)).await;
     }
@@ -100,6 +132,22 @@ impl Half<'_> {
     async fn connect(&self, database: &str, role: &str) -> Session {
         Session::connect(&self.cluster.config(database, role)).await
     }
+}
+
+/// What the doctor finds: code and object.
+async fn findings(dba: &Session) -> BTreeSet<String> {
+    let rows = dba.rows("select code || ' ' || object from tenant.doctor()").await;
+    rows.into_iter().flatten().flatten().collect()
+}
+
+/// Takes back what an attack did to the roles.
+fn as_before(names: &Names) -> String {
+    let Names { app, owner, backup, .. } = names;
+    format!(
+        "alter role {app} reset all; alter role {app} nosuperuser nobypassrls;
+         revoke {owner}, {backup}, pg_execute_server_program, pg_monitor from {app};
+         revoke set on parameter app.tenant, session_replication_role from {app}"
+    )
 }
 
 /// A database can be copied when nobody is in it.
@@ -116,7 +164,7 @@ fn wait_until_left(database: &str) -> String {
 
 /// Two tenants and a few rows of each: the tenants' ids, and lines for [`Stage::new`].
 pub fn rows_for_test() -> (String, String, String) {
-    let id = |n: u32| format!("00000000-0000-4000-8000-{n:012}");
+    let id = |n: u32| format!("aaaaaaaa-0000-4000-8000-{n:012}"); // with letters, which have two cases
     let mut rows = String::new();
     for n in 0..60 {
         let _ = writeln!(rows, "{n}\t{}\t{n}.50\tnote {n}", id(1 + n % 3));

@@ -9,6 +9,11 @@ mod session;
 
 use super::Attack;
 
+/// The attack of this name.
+pub fn named(name: &str) -> &'static Attack {
+    all().find(|attack| attack.name == name).unwrap_or_else(|| panic!("no attack is named {name:?}"))
+}
+
 /// Every attack.
 pub fn all() -> impl Iterator<Item = &'static Attack> {
     [context::ATTACKS, session::ATTACKS, policy::ATTACKS, path::ATTACKS, held::ATTACKS].into_iter().flatten()

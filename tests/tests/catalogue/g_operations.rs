@@ -1,0 +1,26 @@
+//! Dumps, replication, operations.
+
+use crate::row::Play::{Test, Unrun};
+use crate::row::Stock::{S, V};
+use crate::row::{Row, row};
+
+#[rustfmt::skip] // a table
+pub const ROWS: &[Row] = &[
+    row("G01", "T5", "D", V, "a dump holds every tenant's rows, or silently a part of them",
+        Test("servers/dump_loses_rows.rs", "a_role_without_the_right_dumps_a_part"))
+    .admitted("dumps"),
+    row("G03", "T5", "DR", S, "a replica, a base backup and the WAL know no policies",
+        Test("servers/standby_is_open.rs", "a_standby_serves_nobody_or_everybody"))
+    .admitted("replicas")
+    .finds(&["T007"]),
+    row("G04", "T5", "R", S, "logical replication ships every tenant's rows",
+        Test("servers/replication_stops.rs", "a_subscription_writes_around_the_fence_or_not_at_all"))
+    .finds(&["T071", "T072"]),
+    row("G05", "T5", "BR", S, "another library hooks in after pg_tenant, or pg_tenant is not preloaded",
+        Test("servers/not_preloaded.rs", "the_extension_is_installed_without_its_hooks"))
+    .finds(&["T085", "T086"])
+    .because("TN010, in that test"),
+    row("G06", "T5", "R", S, "the minor version has a weakness that is known",
+        Unrun("mended by an update of PostgreSQL"))
+    .finds(&["T087"]),
+];
