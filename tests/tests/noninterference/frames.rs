@@ -41,7 +41,9 @@ pub fn begin(g: &mut Generator, program: &mut Vec<Statement>) {
         parallel(g, program);
     }
     let enter = |tenant: &str| Statement::frame(&format!("select tenant.enter('{tenant}')"));
-    match g.int(0, 60) {
+    let way = g.int(0, 60);
+    g.inside = way != 0;
+    match way {
         0 => return, // none; a bound role is inside all the same
         1 => {
             let tenant = g.pick(&["nobody", FROZEN, "not an id"]);

@@ -26,12 +26,14 @@ pub struct Generator {
     pub major: u32,
     /// What is prepared in the session.
     pub prepared: Vec<String>,
+    /// Whether this transaction is inside the lane's tenant.
+    pub inside: bool,
     names: u32,
 }
 
 impl Generator {
     pub fn new(seed: u64, lane: Lane, major: u32) -> Generator {
-        Generator { rng: StdRng::seed_from_u64(seed), lane, major, prepared: Vec::new(), names: 0 }
+        Generator { rng: StdRng::seed_from_u64(seed), lane, major, prepared: Vec::new(), inside: false, names: 0 }
     }
 
     /// One transaction, from `begin` to its end, or statements outside of any.
@@ -103,8 +105,12 @@ impl Generator {
         self.pick(&TABLES.iter().filter(|table| table.keyed).collect::<Vec<_>>())
     }
 
-    /// A tenant that this one is not; some of them are of one world alone.
+    /// A tenant that this one is not; some of them are of one world alone. Who is inside none may enter any that there
+    /// is, so there it is one that nobody enters.
     pub fn other_tenant(&mut self) -> &'static str {
+        if !self.inside {
+            return self.pick(&["nobody", FROZEN]);
+        }
         let others = ["2001", "2003", "nobody", FROZEN];
         let uuids = ["00000000-0000-4000-8000-000000000009", "00000000-0000-4000-8000-000000000008"];
         if self.one_in(3) { self.pick(&uuids) } else { self.pick(&others) }
