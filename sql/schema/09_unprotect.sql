@@ -17,11 +17,9 @@ create function tenant.unfence(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     col name := (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel));
-    owner name := (select relowner::regrole from pg_class where oid = rel);
     fence pg_policy;
     access pg_policy;
     before jsonb;
-    set_default text;
 begin
     select * into fence from pg_policy where oid = tenant.fence_policy(rel);
     if not found then
@@ -38,15 +36,12 @@ begin
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
         execute format('alter table only %s alter column %I drop default', rel, col);
-        set_default := format('alter table only %s alter column %I set default %s', rel, col, before ->> 'default');
-        -- The owner wrote it, or could have: nobody else runs it.
-        if before ? 'default' and owner = quote_ident(current_user) then
-            execute set_default;
-        elsif before ? 'default' then
+        -- Whoever has owned the table could have written it: nobody runs it unseen.
+        if before ? 'default' then
             raise warning using
-                message = format('column "%s" of table %s does not get its default back', col, rel),
-                detail = format('Only %s itself, who owns the table, runs it.', owner),
-                hint = set_default;
+                message = format('column "%s" of table %s had another default before it was protected', col, rel),
+                detail = 'It is not given back by itself: whoever has owned the table could have changed what is kept of it.',
+                hint = format('alter table only %s alter column %I set default %s;', rel, col, before ->> 'default');
         end if;
     end if;
     if not coalesce((before ->> 'forced')::boolean, false) then

@@ -57,7 +57,7 @@ unsafe extern "C-unwind" fn process_utility(
     unsafe {
         let node = (*statement).utilityStmt;
         if pg_sys::PlannedStmtRequiresSnapshot(statement) {
-            begin_bound();
+            begin_bound(false);
         }
         referential::starting(false);
         let then = decide_or_raise(|| utility::judge(command::read(node, context)));
@@ -186,24 +186,28 @@ fn writes(rights: u64) -> bool {
 unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) {
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
-        begin_bound();
+        begin_bound((*(*query).plannedstmt).parallelModeNeeded);
         referential::starting(flags & pg_sys::EXEC_FLAG_SKIP_TRIGGERS as c_int != 0);
         strict::starting(plans::merges(query));
+        // Partitions are pruned here already, by casts that may be users'.
+        let saved = referential::enter();
         match PREVIOUS_START {
             Some(previous) => previous(query, flags),
             None => raw::standard_ExecutorStart(query, flags),
         }
+        referential::leave(saved);
     }
 }
 
-/// Where the registry refuses, the permission check says so, for protected tables only.
-unsafe fn begin_bound() {
+/// Where the registry refuses, the permission check says so, for protected tables only; but a worker cannot ask, so none
+/// is started then.
+unsafe fn begin_bound(workers: bool) {
     if !transaction::is_parallel_worker() {
         // SAFETY: the caller's frame holds nothing to drop.
         unsafe {
             decide_or_raise(|| {
                 system::keep_read_only();
-                bound::admit().or(Ok(()))
+                bound::admit().or_else(|report| if workers { Err(report) } else { Ok(()) })
             })
         }
     }

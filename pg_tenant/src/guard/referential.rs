@@ -1,8 +1,8 @@
 //! Referential actions: PostgreSQL runs the query of a foreign key with the rights of the table's owner and outside
 //! row-level security, and so would run whatever BEFORE triggers, casts and operators start from within it.
 //!
-//! The query itself passes: it is PostgreSQL's own, and started so that no AFTER trigger fires in it. While it is planned
-//! and run, the mark that puts it outside row-level security is off ([`crate::pg::security`]): its policies were decided
+//! The query itself passes: it is PostgreSQL's own, and started so that no AFTER trigger fires in it. While it is
+//! planned, started and run, the mark that puts it outside row-level security is off ([`crate::pg::security`]): its policies were decided
 //! when it was rewritten, and what users' code starts within it is a statement like any other, in plans kept for later
 //! too. The mark stays on for a superuser's or a backup's session with no tenant, whose maintenance reaches all tenants.
 
@@ -36,7 +36,7 @@ pub fn reaches_all() -> bool {
     slot::current().is_none() && role::bypasses_row_security(role::session_user())
 }
 
-/// A query is planned or run: policies apply within it, where the database has the extension.
+/// A query is planned, started or run: policies apply within it, where the database has the extension.
 pub fn enter() -> Option<Saved> {
     (is_running() && !reaches_all() && registry_row::table().is_some()).then(security::apply_policies_to_owners)
 }

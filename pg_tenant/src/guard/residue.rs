@@ -21,6 +21,8 @@ thread_local! {
     static NOTED: Cell<Kind> = const { Cell::new(Kind::None) };
     /// SET or `set_config` ran since the settings were last found clean. What set them before that is not known.
     static SETTINGS_TOUCHED: Cell<bool> = const { Cell::new(true) };
+    /// It ran, or was made ready to run by a cursor, in this transaction, which may yet do it again.
+    static TOUCHED_NOW: Cell<bool> = const { Cell::new(false) };
     /// A cursor WITH HOLD was declared in this transaction: its rows are not fetched yet.
     static HOLDS: Cell<bool> = const { Cell::new(false) };
     /// The last tenant that this session has entered.
@@ -47,6 +49,7 @@ pub fn note(kind: Kind) {
 /// SET or `set_config` runs, for the session or not.
 pub fn touch_settings() {
     SETTINGS_TOUCHED.set(true);
+    TOUCHED_NOW.set(true);
 }
 
 /// Whether a cursor WITH HOLD was declared in this transaction.
@@ -57,6 +60,7 @@ pub fn holds_cursor() -> bool {
 /// The transaction has ended.
 pub fn transaction_ended() {
     HOLDS.set(false);
+    TOUCHED_NOW.set(false);
 }
 
 /// DISCARD ALL has removed what was noted.
@@ -76,7 +80,7 @@ pub fn find() -> Option<String> {
         match session::settings() {
             Settings::Set(name) => return Some(format!("setting \"{name}\" set for the session")),
             Settings::CleanSoFar => {}
-            Settings::Clean => SETTINGS_TOUCHED.set(false),
+            Settings::Clean => SETTINGS_TOUCHED.set(TOUCHED_NOW.get()),
         }
     }
     session::has_temporary_objects().then(|| "temporary objects".into())

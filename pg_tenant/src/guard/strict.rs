@@ -53,8 +53,8 @@ pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome
     if referential::is_own_query() {
         return Ok(Verdict::Pass);
     }
-    // A bound session never calls enter: this is where its transaction begins. Only a protected table is refused. In a
-    // worker the leader has seen to that; what the worker's functions start is judged there, and so the query is again.
+    // A bound session never calls enter: this is where its transaction begins. Only a protected table is refused. What a
+    // worker's functions start is judged in the worker, and so the leader's query is again; none is started unadmitted.
     let in_leader = may_raise && !transaction::is_parallel_worker();
     let admitted = if in_leader { bound::admit() } else { Ok(()) };
     if in_leader {
@@ -65,6 +65,9 @@ pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome
         let user = if as_user == Oid::INVALID { role::current_user() } else { as_user };
         match protection::of(relation) {
             Protection::None => {}
+            _ if may_raise && let Some(context) = slot::system() => {
+                system::judge(context, user, writes, || relation::name(relation))?
+            }
             Protection::Uncovered(_) | Protection::Shadows(_) if !may_raise => {}
             Protection::Uncovered(rows) => {
                 if let Some(warning) = uncovered(relation, rows, user)? {
@@ -76,9 +79,6 @@ pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome
             // In one query PostgreSQL would see what the policies show: let it validate row by row, outside them.
             _ if !may_raise && !is_exempt(user) => return Ok(Verdict::No),
             _ if !may_raise => {}
-            _ if let Some(context) = slot::system() => {
-                system::judge(context, user, writes, || relation::name(relation))?
-            }
             Protection::Fenced(fence) => {
                 admitted?;
                 if referential::is_running() && role::owns(user, relation) {

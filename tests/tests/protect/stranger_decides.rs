@@ -70,7 +70,7 @@ async fn a_superuser_runs_what_the_owner_wrote() {
         let theirs = "select relowner::regrole::text from pg_class where oid = 'orders'::regclass";
         assert_eq!(boss.value(theirs).await, Some(db.roles.owner.clone()), "{default}");
     }
-    assert!(boss.notices().iter().any(|notice| notice.message().contains("does not get its default back")));
+    assert!(boss.notices().iter().any(|notice| notice.message().contains("had another default")));
     // What is no JSON is nothing.
     owner.run("select tenant.protect('orders'); comment on policy tenant_isolation on orders is 'Before: {x}'").await;
     owner.run("select tenant.unprotect('orders', 'leaving')").await;

@@ -2,6 +2,13 @@
 
 use crate::fixture::{A, catalog, stage, table, text};
 
+/// A default is given back by the one who is told of it.
+async fn run_hints(owner: &pg_tenant_tests::Session) {
+    for notice in owner.notices().iter().filter(|notice| notice.message().contains("had another default")) {
+        owner.run(notice.hint().expect("a remedy")).await;
+    }
+}
+
 #[tokio::test]
 async fn what_the_table_had_is_lost() {
     let (db, owner) = stage("gives_back").await;
@@ -29,6 +36,7 @@ async fn what_the_table_had_is_lost() {
         assert_ne!(catalog(&owner, table).await, before, "{table}");
         owner.run(&format!("select tenant.protect('{table}')")).await; // twice: the second call finds its own work
         owner.run(&format!("select tenant.unprotect('{table}', 'leaving')")).await;
+        run_hints(&owner).await;
         assert_eq!(catalog(&owner, table).await, before, "{table}");
     }
 }
@@ -50,6 +58,7 @@ async fn a_partition_made_later_makes_it_forget_the_others() {
         .run("create table orders_2 partition of orders for values from (10) to (20); select tenant.protect('orders')")
         .await;
     owner.run("select tenant.unprotect('orders', 'leaving')").await;
+    run_hints(&owner).await;
     assert_eq!(catalog(&owner, "orders,orders_1").await, before);
     assert_eq!(text(&owner, "select count(*) from tenant.protected_tables").await, "0");
 }
@@ -139,7 +148,9 @@ async fn a_table_gets_what_another_of_its_name_had() {
     owner.run("alter table orders force row level security, alter tenant_id set default gen_random_uuid()").await;
     let before = catalog(&owner, "orders").await;
     owner.run("select tenant.protect('orders'); alter table orders rename to renamed").await;
-    owner.run("select tenant.unprotect('renamed', 'leaving'); alter table renamed rename to orders").await;
+    owner.run("select tenant.unprotect('renamed', 'leaving')").await;
+    run_hints(&owner).await;
+    owner.run("alter table renamed rename to orders").await;
     assert_eq!(catalog(&owner, "orders").await, before);
 }
 

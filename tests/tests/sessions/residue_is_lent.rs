@@ -82,6 +82,14 @@ async fn to_the_next_tenant() {
         app.run("discard all").await;
         assert_eq!(lend(&app, B).await, Ok(None), "{sql}, then discard all");
     }
+    // Made ready to run before the tenant is entered, and run after it.
+    let app = db.app().await;
+    app.run(&format!(
+        "begin; declare c cursor for select set_config('work_mem', '1MB', false);
+         select tenant.enter_pristine('{A}'); fetch c; commit"
+    ))
+    .await;
+    assert!(matches!(lend(&app, B).await, Ok(Some(_))), "by a cursor");
     // Set before the tenant is entered, in the same transaction: clean then, and not any more when it is committed.
     for set in ["set work_mem = '1MB'", "select set_config('app.tenant', 'x', false)"] {
         let app = db.app().await;

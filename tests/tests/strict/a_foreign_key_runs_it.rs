@@ -118,3 +118,39 @@ async fn of_the_application() {
         .await;
     assert_eq!(app.inside_value(B, "select lines_left from deleted").await.as_deref(), Some("4"));
 }
+
+/// The query of a key to a partitioned table prunes partitions before it runs, by the casts of its maker.
+#[tokio::test]
+async fn while_partitions_are_pruned() {
+    let (db, stock_db) = (shop("pruned").await, stock_shop("pruned_stock").await);
+    db.owner().await.run(&objects("orders")).await;
+    stock_db.owner().await.run(&objects("stock_orders")).await;
+    let key = |count: &str| {
+        format!(
+            "create type pg_temp.spy as enum ('a');
+             create temp sequence calls;
+             create function pg_temp.count_all() returns bigint language plpgsql as $$ begin return ({count}); end $$;
+             create function pg_temp.cast_spy(pg_temp.spy) returns int stable language plpgsql as $$
+                declare n bigint; begin
+                    if nextval('pg_temp.calls') > 2 then n := pg_temp.count_all(); end if; return 1;
+                exception when others then return 1; end $$;
+             create cast (pg_temp.spy as int) with function pg_temp.cast_spy(pg_temp.spy) as implicit;
+             create temp table p (id int primary key) partition by list (id);
+             create temp table p1 partition of p for values in (1);
+             create temp table p2 partition of p for values in (2);
+             create temp table c (x pg_temp.spy references p);
+             insert into p values (1), (2)"
+        )
+    };
+    let stock = stock_db.app().await;
+    stock.run(&format!("set app.tenant = '{A}'")).await;
+    stock.run(&key("select count(*) from public.v_stock_orders")).await;
+    stock.run("insert into c values ('a')").await;
+    assert_eq!(stock.value("select pg_temp.count_all()").await.as_deref(), Some("5"), "the hole: the plan is kept");
+
+    db.admin().await.run(&format!("select tenant.bind_role('{}', '{A}')", db.roles.app)).await;
+    let bound = db.app().await;
+    bound.run(&key("select count(*) from public.v_orders")).await;
+    bound.run("insert into c values ('a')").await;
+    assert_eq!(bound.value("select pg_temp.count_all()").await.as_deref(), Some("3"));
+}
