@@ -1088,6 +1088,13 @@ create trigger shared_changed after insert or update or delete on tenant.shared
     for each row execute function tenant.registry_changed();
 alter table tenant.shared enable always trigger shared_changed;
 
+-- Asked in the plan of INSERT ... ON CONFLICT DO UPDATE ... WHERE, before that WHERE.
+create function tenant.own_row(is_own boolean) returns boolean
+    language c stable parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_own_row';
+comment on function tenant.own_row(boolean) is 'Refuses (TN068) a row that is not the current tenant''s.';
+-- To PUBLIC, as policies are: it tells nobody anything.
+grant execute on function tenant.own_row(boolean) to public;
+
 -- sql/schema/13_signed.sql
 -- Signed entry: the tenant, the actor and the role of the transaction are what a token says that a known key signed.
 

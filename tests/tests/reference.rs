@@ -10,7 +10,7 @@ use pg_tenant_tests::{Cluster, Install, Session, database, describe};
 const README: &str = include_str!("../../pg_tenant/README.md");
 
 /// Parts of what the reference describes, which nobody calls by themselves.
-const INTERNAL: [&str; 20] = [
+const INTERNAL: [&str; 21] = [
     "apply_protection",          // protect, with the guards off
     "before_protection",         // unprotect
     "fence",                     // protect, one table of a hierarchy
@@ -21,6 +21,7 @@ const INTERNAL: [&str; 20] = [
     "journal_system",            // enter_system
     "lock_key",                  // advisory_lock, try_advisory_lock, notify
     "protect_newcomer",          // pg_tenant.new_tables
+    "own_row",                   // plans of on conflict
     "reader_for",                // protect
     "refuse_materialized_views", // protect
     "registry_changed",          // trigger of tenants

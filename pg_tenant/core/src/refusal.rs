@@ -131,6 +131,8 @@ refusals! {
     ShadowedTable = "TN066", "shadowed_table";
     /// COPY with a file or a program of the server inside a tenant's transaction
     ServerFileRefused = "TN067", "server_file_refused";
+    /// The row that an INSERT … ON CONFLICT meets is another tenant's
+    RowOfAnotherTenant = "TN068", "row_of_another_tenant";
     /// The doctor has findings of the level asked for, or worse
     Unhealthy = "TN080", "unhealthy";
     /// The doctor has no finding of this code

@@ -3,6 +3,7 @@
 
 use crate::context::{enter, system};
 use crate::error::Outcome;
+use crate::guard::conflict;
 use crate::pg::function::{Args, Returned};
 use crate::sql_function;
 
@@ -10,6 +11,7 @@ sql_function!(pg_tenant_enter, pg_finfo_pg_tenant_enter, enter_);
 sql_function!(pg_tenant_enter_pristine, pg_finfo_pg_tenant_enter_pristine, enter_pristine);
 sql_function!(pg_tenant_in_system_context, pg_finfo_pg_tenant_in_system_context, in_system_context);
 sql_function!(pg_tenant_canonical_id, pg_finfo_pg_tenant_canonical_id, canonical_id);
+sql_function!(pg_tenant_own_row, pg_finfo_pg_tenant_own_row, own_row);
 sql_function!(pg_tenant_version, pg_finfo_pg_tenant_version, version);
 
 fn enter_(args: Args) -> Outcome<Returned> {
@@ -22,6 +24,10 @@ fn enter_pristine(args: Args) -> Outcome<Returned> {
 
 fn in_system_context(_: Args) -> Outcome<Returned> {
     Ok(Returned::boolean(system::in_force()))
+}
+
+fn own_row(args: Args) -> Outcome<Returned> {
+    conflict::own_row(args.boolean(0)).map(Returned::boolean)
 }
 
 fn canonical_id(args: Args) -> Outcome<Returned> {

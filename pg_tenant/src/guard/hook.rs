@@ -5,11 +5,12 @@
 
 use crate::context::{bound, limits, system};
 use crate::guard::{create, dropped, foreign_key, function, referential, residue, strict, truncate, utility};
-use crate::pg::boundary::{decide_or_raise, warn};
+use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::command;
 use crate::pg::foreign_key::CONSTRAINT;
 use crate::pg::policy::POLICY;
 use crate::pg::{function as sql_function, list, plans, raw, transaction};
+use crate::policy::protection;
 use pgrx::pg_sys::{self, List, ObjectAccessType, Oid, QueryDesc, ScanDirection};
 use std::ffi::{c_char, c_int, c_void};
 use strict::{Touched, Verdict};
@@ -271,6 +272,14 @@ unsafe extern "C-unwind" fn planner(
         }
     };
     referential::leave(saved);
+    // SAFETY: the plan was made a moment ago, and nobody else has seen it. Nothing to drop in this frame.
+    unsafe {
+        decide(|| {
+            plans::fences_first(plan);
+            let fenced = |table| protection::fence(table).is_some();
+            plans::ask_policy_before_conflict(plan, fenced, || sql_function::in_tenant("own_row"));
+        });
+    }
     plan
 }
 

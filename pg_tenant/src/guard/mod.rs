@@ -9,6 +9,7 @@
 //!   names functions.
 //! - [`residue`]: what a session carries from one transaction to the next.
 
+pub mod conflict;
 pub mod create;
 pub mod dropped;
 pub mod foreign_key;

@@ -20,6 +20,15 @@ pub unsafe fn oids(list: *const List) -> impl Iterator<Item = Oid> {
     (0..length(list)).map(move |at| unsafe { (*(*list).elements.add(at)).oid_value })
 }
 
+/// The numbers of a list of integers.
+///
+/// # Safety
+/// As [`nodes`], for a list of integers.
+pub unsafe fn integers(list: *const List) -> impl Iterator<Item = i32> {
+    // SAFETY: within the list's length.
+    (0..length(list)).map(move |at| unsafe { (*(*list).elements.add(at)).int_value })
+}
+
 /// The number of cells.
 pub fn length(list: *const List) -> usize {
     // SAFETY: a list that is not null has a length.

@@ -69,6 +69,25 @@ pub fn is_fence(relation: Oid, policy: &str) -> bool {
     found
 }
 
+/// The fence's condition, as the catalog has it: the table is the range table's first entry.
+pub fn fence_equality(relation: Oid) -> Option<*mut Node> {
+    let mut found = None;
+    catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| {
+        found = found.or_else(|| read(row).and_then(|_| expression(row, POLQUAL)));
+    });
+    // SAFETY: a whole node tree of our own.
+    found.inspect(|&node| unsafe { pg_sys::fix_opfuncids(node) })
+}
+
+/// Whether a condition of a plan is a fence's.
+///
+/// # Safety
+/// `node` is a valid node.
+pub unsafe fn is_fence_equality(node: *mut Node) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { tenant_equality(node) }.is_some()
+}
+
 fn read(row: Row) -> Option<Fence> {
     let permissive = row.get(POLPERMISSIVE)?.value() != 0;
     let for_all = row.get(POLCMD)?.value() as u8 == b'*';

@@ -1,5 +1,6 @@
 //! A statement without a tenant: which paths refuse it, which rights do not get around it, what goes on working.
 
+mod a_condition_runs_before_it;
 mod a_foreign_key_runs_it;
 mod a_path_around_it;
 mod a_worker_runs_it;
