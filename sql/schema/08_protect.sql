@@ -191,7 +191,7 @@ $$;
 revoke all on function tenant.fence(regclass, name, text) from public;
 grant execute on function tenant.fence(regclass, name, text) to tenant_admin;
 
-create function tenant.apply_protection(rel regclass, tenant_column name) returns void
+create function tenant.apply_protection(rel regclass, tenant_column name, harden boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     part regclass;
@@ -232,20 +232,25 @@ begin
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
         values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column));
+    if harden then
+        perform tenant.apply_hardening(rel);
+    end if;
 end
 $$;
-revoke all on function tenant.apply_protection(regclass, name) from public;
+revoke all on function tenant.apply_protection(regclass, name, boolean) from public;
 
-create function tenant.protect(rel regclass, tenant_column name default 'tenant_id') returns void
+create function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden boolean default false) returns void
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_protect';
-comment on function tenant.protect is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. Can be repeated. TN020 to TN027 say what is in the way.';
-revoke all on function tenant.protect(regclass, name) from public;
-grant execute on function tenant.protect(regclass, name) to tenant_admin;
+comment on function tenant.protect is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
+revoke all on function tenant.protect(regclass, name, boolean) from public;
+grant execute on function tenant.protect(regclass, name, boolean) to tenant_admin;
 
-create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id')
+create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false)
     returns table (relation regclass, result text) language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     was_protected boolean;
+    to_harden regclass;
+    all_to_harden regclass[] := '{}';
 begin
     perform tenant.forget_dropped();
     for relation in
@@ -264,12 +269,19 @@ begin
                 result := format('not protected: no column "%s"', tenant_column);
             else
                 perform tenant.protect(relation, tenant_column);
+                all_to_harden := all_to_harden || relation;
                 result := case when was_protected then 'protected already' else 'protected' end;
         end case;
         return next;
     end loop;
+    -- Only when all are protected: a foreign key of a table that is not yet would hold its referenced key back.
+    if harden then
+        foreach to_harden in array all_to_harden loop
+            perform tenant.protect(to_harden, tenant_column, harden => true);
+        end loop;
+    end if;
 end
 $$;
 comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each.';
-revoke all on function tenant.protect_schema(regnamespace, name) from public;
-grant execute on function tenant.protect_schema(regnamespace, name) to tenant_admin;
+revoke all on function tenant.protect_schema(regnamespace, name, boolean) from public;
+grant execute on function tenant.protect_schema(regnamespace, name, boolean) to tenant_admin;

@@ -20,6 +20,19 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tenant.before_protection", "a step of unprotect"),
     ("tenant.forget_dropped", "a step of share and protect_schema"),
     ("tenant.require_owner", "a step of protect and share"),
+    ("tenant.plan_hardening", "the body of tenant.hardening and of protect with harden"),
+    ("tenant.keys_without_tenant", "a step of tenant.hardening"),
+    ("tenant.key_obstacle", "a step of tenant.hardening: TN085 and TN086 are its refusals"),
+    ("tenant.reference_obstacle", "a step of tenant.hardening: TN086 is its refusal"),
+    ("tenant.index_with_tenant", "a step of tenant.hardening: harden/a_key_loses_something compares what it gives"),
+    ("tenant.constraint_with_tenant", "a step of tenant.hardening"),
+    ("tenant.reference_with_tenant", "a step of tenant.hardening"),
+    ("tenant.match_full_check", "a step of tenant.hardening"),
+    ("tenant.without_included", "a step of tenant.hardening"),
+    ("tenant.column_list", "a step of tenant.hardening"),
+    ("tenant.name_beside", "a step of tenant.hardening"),
+    ("tenant.references_across", "the query in the hint of TN087"),
+    ("tenant.count_across", "the number in the message of TN087"),
 ];
 
 /// All tests, but for this file.

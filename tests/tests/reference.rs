@@ -10,9 +10,13 @@ use pg_tenant_tests::{Cluster, Install, Session, database, describe};
 const README: &str = include_str!("../../pg_tenant/README.md");
 
 /// Parts of what the reference describes, which nobody calls by themselves.
-const INTERNAL: [&str; 21] = [
+const INTERNAL: [&str; 35] = [
+    "apply_hardening",           // protect with harden
     "apply_protection",          // protect, with the guards off
     "before_protection",         // unprotect
+    "column_list",               // hardening
+    "constraint_with_tenant",    // hardening
+    "count_across",              // protect with harden, where TN087 says how many
     "fence",                     // protect, one table of a hierarchy
     "fence_column",              // protected_tables, protect
     "fence_policy",              // protected_tables, protect
@@ -22,7 +26,16 @@ const INTERNAL: [&str; 21] = [
     "lock_key",                  // advisory_lock, try_advisory_lock, notify
     "protect_newcomer",          // pg_tenant.new_tables
     "own_row",                   // plans of on conflict
+    "index_with_tenant",         // hardening
+    "key_obstacle",              // hardening
+    "keys_without_tenant",       // hardening
+    "match_full_check",          // hardening
+    "name_beside",               // hardening
+    "plan_hardening",            // hardening, protect with harden
     "reader_for",                // protect
+    "reference_obstacle",        // hardening
+    "reference_with_tenant",     // hardening
+    "references_across",         // protect with harden, the query of TN087
     "refuse_materialized_views", // protect
     "registry_changed",          // trigger of tenants
     "remove_protection",         // unprotect, with the guards off
@@ -32,6 +45,7 @@ const INTERNAL: [&str; 21] = [
     "stamp_change",              // trigger of tenants
     "unfence",                   // unprotect, one table of a hierarchy
     "warn_of_newcomer",          // pg_tenant.new_tables = warn
+    "without_included",          // hardening
 ];
 
 /// A statement of a block, and the SQLSTATE it is refused with, if it is.

@@ -143,6 +143,12 @@ refusals! {
     NotWaived = "TN083", "not_waived";
     /// A finding's level is error, warn or info
     UnknownLevel = "TN084", "unknown_level";
+    /// The tenant column needs an operator class that an extension brings
+    OperatorClassMissing = "TN085", "operator_class_missing";
+    /// A key or a foreign key cannot contain the tenant column
+    KeyNotHardenable = "TN086", "key_not_hardenable";
+    /// Rows refer to rows of another tenant
+    CrossTenantReference = "TN087", "cross_tenant_reference";
     /// The role enters tenants with a signed token only
     SignedEntryRequired = "TN090", "signed_entry_required";
     /// No keys are configured that a token could be verified with, or none could be read

@@ -138,11 +138,11 @@ pub fn preloaded() -> Outcome<()> {
         .hint("Add pg_tenant to shared_preload_libraries in postgresql.conf and restart the server."))
 }
 
-/// Calls the SQL function `tenant.<name>`, which takes the same two arguments, with the guards off until it returns or
+/// Calls the SQL function `tenant.<name>`, which takes the same arguments, with the guards off until it returns or
 /// fails. Nobody may execute that function but through here.
 ///
 /// # Safety
-/// Called by PostgreSQL's function manager with its own `fcinfo`, of two arguments.
+/// Called by PostgreSQL's function manager with its own `fcinfo`.
 pub unsafe fn call_without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'static str) -> pg_sys::Datum {
     // SAFETY: the frame holds only Copy data. The call is bare: users' errors pass through it as they are, and then the
     // abort of the transaction or savepoint ends the nest level as it does for a function's SET clause.
@@ -163,7 +163,10 @@ pub unsafe fn call_without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'stat
 /// `fcinfo` is a call with two arguments.
 pub unsafe fn same_call_of(function: pg_sys::Oid, fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::FunctionCallInfo {
     // SAFETY: the caller's promise.
-    unsafe { new_call(function, std::array::from_fn(|at| (*fcinfo).args.as_slice(2)[at])) }
+    unsafe {
+        let count = usize::try_from((*fcinfo).nargs).unwrap_or(0);
+        new_call(function, (*fcinfo).args.as_slice(count))
+    }
 }
 
 /// Calls the SQL function `tenant.<name>(regclass, regclass)`, whoever may execute it.
@@ -175,22 +178,22 @@ pub unsafe fn call_with_tables(name: &'static str, first: pg_sys::Oid, second: p
     // SAFETY: the frame holds only Copy data; the call is bare, so errors pass through it as they are.
     unsafe {
         let function = boundary::decide_or_raise(|| Ok(function_of_tables(name)));
-        let call = new_call(function, [value(first), value(second)]);
+        let call = new_call(function, &[value(first), value(second)]);
         (*(*call).flinfo).fn_addr.map(|body| body(call));
     }
 }
 
-/// A call of a function with two arguments, null or not.
-unsafe fn new_call(function: pg_sys::Oid, arguments: [pg_sys::NullableDatum; 2]) -> pg_sys::FunctionCallInfo {
-    // SAFETY: a call ends in its arguments, so its size is that of the record and of two of them; palloc'ed memory
+/// A call of a function with these arguments, null or not.
+unsafe fn new_call(function: pg_sys::Oid, arguments: &[pg_sys::NullableDatum]) -> pg_sys::FunctionCallInfo {
+    // SAFETY: a call ends in its arguments, so its size is that of the record and of all of them; palloc'ed memory
     // outlives the call, and fmgr_info fills the record of the function or raises.
     unsafe {
-        let size = size_of::<pg_sys::FunctionCallInfoBaseData>() + 2 * size_of::<pg_sys::NullableDatum>();
+        let size = size_of::<pg_sys::FunctionCallInfoBaseData>() + size_of_val(arguments);
         let call = pg_sys::palloc0(size).cast::<pg_sys::FunctionCallInfoBaseData>();
         let flinfo = pg_sys::palloc0(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
         pg_sys::fmgr_info(function, flinfo);
-        ((*call).flinfo, (*call).nargs) = (flinfo, 2);
-        (*call).args.as_mut_slice(2).copy_from_slice(&arguments);
+        ((*call).flinfo, (*call).nargs) = (flinfo, i16::try_from(arguments.len()).unwrap_or(0));
+        (*call).args.as_mut_slice(arguments.len()).copy_from_slice(arguments);
         call
     }
 }
@@ -304,7 +307,7 @@ macro_rules! sql_function {
     };
 }
 
-/// Exports `$symbol` as a SQL function of two arguments that calls `tenant.$name` with the guards off.
+/// Exports `$symbol` as a SQL function that calls `tenant.$name` with the guards off.
 #[macro_export]
 macro_rules! sql_function_without_guards {
     ($symbol:ident, $finfo:ident, $name:literal) => {

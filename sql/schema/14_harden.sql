@@ -1,0 +1,507 @@
+-- Keys that contain the tenant: uniqueness and references hold within a tenant, and tell nothing of others.
+--
+-- A unique key without the tenant column says whether another tenant has a value; a foreign key without it refers,
+-- cascades and locks across tenants. plan_hardening says which statements put
+-- the tenant first in each: tenant.hardening gives them to whoever runs them one by one, apply_hardening runs them.
+
+-- A name for what stands beside the object until it takes its place.
+create function tenant.name_beside(name text, suffix text) returns text
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select case when octet_length(name) + octet_length(suffix) < 64 then name || suffix
+        else left(name, 8) || '_' || left(md5(name), 20) || suffix end
+$$;
+revoke all on function tenant.name_beside(text, text) from public;
+grant execute on function tenant.name_beside(text, text) to tenant_admin;
+
+-- The columns of a key by name, comma between.
+create function tenant.column_list(rel oid, columns smallint[]) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select string_agg(quote_ident(attname), ', ' order by at)
+        from unnest(columns) with ordinality as key (attnum, at) join pg_attribute a on a.attrelid = rel and a.attnum = key.attnum
+$$;
+revoke all on function tenant.column_list(oid, smallint[]) from public;
+grant execute on function tenant.column_list(oid, smallint[]) to tenant_admin;
+
+-- A list of columns that is INCLUDEd, without the tenant column.
+create function tenant.without_included(definition text, index oid, tenant_column smallint) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    i pg_index;
+    included smallint[];
+    rest text;
+begin
+    select * into i from pg_index where indexrelid = index;
+    included := array(select unnest((i.indkey::smallint[])[i.indnkeyatts:]));
+    if not tenant_column = any (included) then
+        return definition;
+    end if;
+    rest := tenant.column_list(i.indrelid, array_remove(included, tenant_column));
+    return replace(definition, format(') INCLUDE (%s)', tenant.column_list(i.indrelid, included)),
+        ')' || coalesce(format(' INCLUDE (%s)', rest), ''));
+end
+$$;
+revoke all on function tenant.without_included(text, oid, smallint) from public;
+grant execute on function tenant.without_included(text, oid, smallint) to tenant_admin;
+
+-- The unique index with the tenant column first: else the same.
+create function tenant.index_with_tenant(index oid, name text, tenant_column smallint, concurrent boolean) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    i pg_index;
+    old pg_class;
+    method text;
+    prefix text;
+begin
+    select * into i from pg_index where indexrelid = index;
+    select * into old from pg_class where oid = index;
+    method := (select quote_ident(amname) from pg_am where oid = old.relam);
+    prefix := format('CREATE UNIQUE INDEX %I ON %s%s USING %s (', old.relname,
+        case old.relkind when 'I' then 'ONLY ' else '' end, i.indrelid::regclass, method);
+    return format('CREATE UNIQUE INDEX %s%I ON %s USING %s (%s, ', case when concurrent then 'CONCURRENTLY ' else '' end,
+            name, i.indrelid::regclass, method, tenant.column_list(i.indrelid, array[tenant_column]))
+        || substr(tenant.without_included(pg_get_indexdef(index), index, tenant_column), length(prefix) + 1);
+end
+$$;
+revoke all on function tenant.index_with_tenant(oid, text, smallint, boolean) from public;
+grant execute on function tenant.index_with_tenant(oid, text, smallint, boolean) to tenant_admin;
+
+-- The constraint with the tenant column first: else the same.
+create function tenant.constraint_with_tenant(con oid, tenant_column smallint) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select left(old, strpos(old, '(')) || tenant.column_list(conrelid, array[tenant_column])
+            || case contype when 'x' then ' WITH OPERATOR(pg_catalog.=)' else '' end || ', ' || substr(old, strpos(old, '(') + 1)
+        from (select contype, conrelid, tenant.without_included(pg_get_constraintdef(oid), conindid, tenant_column) as old
+            from pg_constraint where oid = con) c
+$$;
+revoke all on function tenant.constraint_with_tenant(oid, smallint) from public;
+grant execute on function tenant.constraint_with_tenant(oid, smallint) to tenant_admin;
+
+-- The foreign key with the tenant columns of both tables first, and what it does restricted to the other columns.
+create function tenant.reference_with_tenant(fk oid) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    f pg_constraint;
+    period boolean;
+    columns smallint[];
+    referenced smallint[];
+    full_match boolean;
+    own smallint;
+begin
+    select * into f from pg_constraint where oid = fk;
+    own := tenant.fence_column(f.conrelid);
+    period := coalesce((to_jsonb(f) ->> 'conperiod')::boolean, false);
+    columns := case when period then trim_array(f.conkey, 1) else f.conkey end;
+    referenced := case when period then trim_array(f.confkey, 1) else f.confkey end;
+    -- MATCH FULL is all or none: none is not to be had with a tenant column that is never null.
+    full_match := f.confmatchtype = 'f' and not exists (
+        select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull);
+    return format('foreign key (%s%s) references %s (%s%s)',
+            tenant.column_list(f.conrelid, own || columns),
+            case when period then ', period ' || tenant.column_list(f.conrelid, f.conkey[cardinality(f.conkey):]) else '' end,
+            f.confrelid::regclass,
+            tenant.column_list(f.confrelid, tenant.fence_column(f.confrelid) || referenced),
+            case when period then ', period ' || tenant.column_list(f.confrelid, f.confkey[cardinality(f.confkey):]) else '' end)
+        || case when full_match then ' match full' else '' end
+        || case f.confupdtype when 'c' then ' on update cascade' when 'r' then ' on update restrict' else '' end
+        || case f.confdeltype when 'c' then ' on delete cascade' when 'r' then ' on delete restrict'
+            when 'n' then ' on delete set null' when 'd' then ' on delete set default' else '' end
+        || case when f.confdeltype in ('n', 'd') then
+            format(' (%s)', tenant.column_list(f.conrelid, coalesce(f.confdelsetcols, f.conkey))) else '' end
+        || case when f.condeferrable then ' deferrable' else '' end
+        || case when f.condeferred then ' initially deferred' else '' end
+        || case when (to_jsonb(f) ->> 'conenforced')::boolean is false then ' not enforced' else '' end;
+end
+$$;
+revoke all on function tenant.reference_with_tenant(oid) from public;
+grant execute on function tenant.reference_with_tenant(oid) to tenant_admin;
+
+-- What MATCH FULL over several columns says beyond the reference itself; null where there is nothing.
+create function tenant.match_full_check(fk oid) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select format('alter table %s add constraint %I check (num_nulls(%s) in (0, %s))%s', f.conrelid::regclass,
+            tenant.name_beside(f.conname, '_match'), tenant.column_list(f.conrelid, f.conkey), cardinality(f.conkey),
+            case c.relkind when 'r' then ' no inherit' else '' end)
+        from pg_constraint f join pg_class c on c.oid = f.conrelid
+        where f.oid = fk and f.confmatchtype = 'f' and cardinality(f.conkey) > 1 and exists (
+            select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull)
+$$;
+revoke all on function tenant.match_full_check(oid) from public;
+grant execute on function tenant.match_full_check(oid) to tenant_admin;
+
+-- The rows whose reference is to a row of another tenant.
+create function tenant.references_across(fk oid) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select format('select child.* from %s child join %s parent on %s where child.%s <> parent.%s',
+            f.conrelid::regclass, f.confrelid::regclass,
+            (select string_agg(format('parent.%s operator(%I.%s) child.%s', tenant.column_list(f.confrelid, array[f.confkey[n]]),
+                    nspname, oprname, tenant.column_list(f.conrelid, array[f.conkey[n]])), ' and ' order by n)
+                from generate_subscripts(f.conkey, 1) n
+                join pg_operator o on o.oid = f.conpfeqop[n] join pg_namespace on pg_namespace.oid = oprnamespace),
+            tenant.column_list(f.conrelid, array[tenant.fence_column(f.conrelid)]),
+            tenant.column_list(f.confrelid, array[tenant.fence_column(f.confrelid)]))
+        from pg_constraint f where f.oid = fk
+$$;
+revoke all on function tenant.references_across(oid) from public;
+grant execute on function tenant.references_across(oid) to tenant_admin;
+
+-- How many they are. The owner does not see them: the fences are lifted, and back whatever happens. Null where the
+-- caller may not lift one.
+create function tenant.count_across(fk oid) returns bigint
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    query text := tenant.references_across(fk);
+    part regclass;
+    fence name;
+    found_rows bigint;
+begin
+    for part in
+        select distinct h from pg_constraint f, lateral (
+            select tenant.hierarchy(f.conrelid) union select tenant.hierarchy(f.confrelid)) both_sides (h)
+        where f.oid = fk
+    loop
+        select polname into fence from pg_policy where oid = tenant.fence_policy(part);
+        if found then
+            execute format('drop policy %I on %s', fence, part);
+            execute format('alter table %s disable row level security', part);
+        end if;
+    end loop;
+    execute format('select count(*) from (%s) across', query) into found_rows;
+    raise exception using errcode = 'TN087', message = found_rows::text;
+exception
+    when sqlstate 'TN087' then return sqlerrm::bigint;
+    when others then return null;
+end
+$$;
+revoke all on function tenant.count_across(oid) from public;
+grant execute on function tenant.count_across(oid) to tenant_admin;
+
+-- Why the tenant column cannot be part of this key; null where it can.
+create function tenant.key_obstacle(index oid, tenant_column smallint) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case
+            when not pg_indexam_has_property(am.oid, 'can_multi_col') then
+                format('TN086: its index method %s takes one column only.', am.amname)
+            when not exists (select from pg_opclass o where o.opcmethod = am.oid and o.opcdefault
+                    and o.opcintype = case a.atttypid when 'varchar'::regtype then 'text'::regtype else a.atttypid end) then
+                format('TN085: index method %s has no operator class for %s.', am.amname, format_type(a.atttypid, null))
+        end
+        from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am am on am.oid = c.relam
+        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = tenant_column
+        where i.indexrelid = index
+$$;
+revoke all on function tenant.key_obstacle(oid, smallint) from public;
+grant execute on function tenant.key_obstacle(oid, smallint) to tenant_admin;
+
+-- Why the tenant columns cannot be part of this foreign key; null where they can.
+create function tenant.reference_obstacle(fk oid) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case
+            when f.confupdtype in ('n', 'd') then
+                'TN086: on update set null or set default would reach the tenant column; use cascade or no action.'
+            when case when child.atttypid in ('smallint'::regtype, 'integer'::regtype) then 'bigint'::regtype
+                    when child.atttypid = 'varchar'::regtype then 'text'::regtype else child.atttypid end
+                <> case when parent.atttypid in ('smallint'::regtype, 'integer'::regtype) then 'bigint'::regtype
+                    when parent.atttypid = 'varchar'::regtype then 'text'::regtype else parent.atttypid end then
+                format('TN086: the tenant columns differ in type: %s and %s.',
+                    format_type(child.atttypid, null), format_type(parent.atttypid, null))
+        end
+        from pg_constraint f
+        join pg_attribute child on child.attrelid = f.conrelid and child.attnum = tenant.fence_column(f.conrelid)
+        join pg_attribute parent on parent.attrelid = f.confrelid and parent.attnum = tenant.fence_column(f.confrelid)
+        where f.oid = fk
+$$;
+revoke all on function tenant.reference_obstacle(oid) from public;
+grant execute on function tenant.reference_obstacle(oid) to tenant_admin;
+
+-- The keys of these tables, and those that their foreign keys refer to, that do not contain the tenant.
+create function tenant.keys_without_tenant(parts oid[])
+    returns table (relation oid, index oid, constraint_oid oid, name text, columns smallint[], is_reference boolean, online boolean)
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select i.indrelid, i.indexrelid, con.oid, c.relname, key.columns, i.indisunique and i.indexprs is null and i.indpred is null,
+        -- Else there is no way but to drop the constraint and add the other.
+        t.relkind = 'r' and con.contype is distinct from 'x' and not i.indisexclusion
+    from (select unnest(parts)
+            union select confrelid from pg_constraint where contype = 'f' and conparentid = 0 and conrelid = any (parts)) touched (oid)
+    join pg_class t on t.oid = touched.oid
+    join pg_index i on i.indrelid = t.oid and (i.indisunique or i.indisexclusion) and i.indisvalid
+    join pg_class c on c.oid = i.indexrelid and not c.relispartition
+    left join pg_constraint con on con.conindid = i.indexrelid and con.conrelid = i.indrelid and con.contype in ('p', 'u', 'x')
+    cross join lateral (select array(select unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1])) as columns,
+        tenant.fence_column(t.oid::regclass) as tenant) key
+    where key.tenant is not null
+        and not key.tenant = any (key.columns)
+        and (t.oid = any (parts) or exists (select from pg_constraint f where f.contype = 'f' and f.conparentid = 0
+            and f.conrelid = any (parts) and f.confrelid = t.oid and f.confkey <@ key.columns and f.confkey @> key.columns))
+    order by t.oid::regclass::text, c.relname
+$$;
+revoke all on function tenant.keys_without_tenant(oid[]) from public;
+grant execute on function tenant.keys_without_tenant(oid[]) to tenant_admin;
+
+-- What puts the tenant first in every key of the table and in every foreign key between it and a protected table, in an
+-- order in which each statement can run alone. Keys stay where a foreign key from an unprotected table needs them; the
+-- call for that table completes them. An obstacle is a row without statement that begins with its SQLSTATE.
+create function tenant.plan_hardening(rel regclass, concurrent boolean)
+    returns table (relation regclass, statement text, why text, foreign_keys oid[])
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    parts constant oid[] := array(select h::oid from tenant.hierarchy(rel) h);
+    key record;
+    fk record;
+    own smallint;
+    beside text;     -- the name of what stands beside the key until it takes its place, or for as long as the key stays
+    schema_name text;
+    held boolean;    -- by a foreign key of a table that is not protected
+    waiting oid[];   -- foreign keys that can contain the tenant and do not yet
+    done oid[] := '{}';
+    reusable boolean;
+    swap text;
+    cell text;
+    after text;
+begin
+    for key in select * from tenant.keys_without_tenant(parts) loop
+        relation := key.relation;
+        own := tenant.fence_column(relation);
+        foreign_keys := '{}';
+        why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+        statement := null;
+        if tenant.key_obstacle(key.index, own) is not null then
+            why := tenant.key_obstacle(key.index, own);
+            why := format('%s: %s cannot contain the tenant: %s', left(why, 5), key.name, substr(why, 8));
+            return next;
+            continue;
+        end if;
+        beside := tenant.name_beside(key.name, '_tenant');
+        schema_name := (select quote_ident(nspname) from pg_class c join pg_namespace n on n.oid = relnamespace where c.oid = key.index);
+        select coalesce(bool_or(not usable), false), coalesce(array_agg(oid order by child, conname) filter (where usable), '{}')
+            into held, waiting
+            from (select f.oid, f.conrelid::regclass::text as child, f.conname,
+                    coalesce(not tenant.fence_column(f.conrelid) = any (f.conkey), false) as usable
+                from pg_constraint f
+                where key.is_reference and f.contype = 'f' and f.conparentid = 0 and f.confrelid = key.relation
+                    and f.confkey <@ key.columns and f.confkey @> key.columns and not f.oid = any (done)) f;
+        for fk in select oid, conrelid, conname, tenant.reference_obstacle(oid) as obstacle
+            from pg_constraint where oid = any (waiting) and tenant.reference_obstacle(oid) is not null
+        loop
+            why := format('%s: %s of %s cannot contain the tenant: %s', left(fk.obstacle, 5), fk.conname, fk.conrelid::regclass,
+                substr(fk.obstacle, 8));
+            return next;
+            held := true;
+            waiting := array_remove(waiting, fk.oid);
+        end loop;
+        done := done || waiting;
+        why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+        continue when held and waiting = '{}';
+
+        -- What else stands on the index, when another takes its name.
+        select concat(
+                case when i.indisreplident then format('; alter table %s replica identity using index %I', relation, key.name) end,
+                case when i.indisclustered then format('; alter table %s cluster on %I', relation, key.name) end,
+                '; comment on constraint ' || quote_ident(key.name) || ' on ' || relation || ' is '
+                    || quote_literal(obj_description(key.constraint_oid, 'pg_constraint')),
+                '; comment on index ' || schema_name || '.' || quote_ident(key.name) || ' is '
+                    || quote_literal(obj_description(key.index, 'pg_class')))
+            into after from pg_index i where i.indexrelid = key.index;
+
+        if key.online then
+            reusable := coalesce((select i.indisvalid and pg_get_indexdef(i.indexrelid) = tenant.index_with_tenant(key.index, beside, own, false)
+                from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = relation and c.relname = beside), false);
+            if not reusable then
+                if exists (select from pg_index i join pg_class c on c.oid = i.indexrelid
+                        where i.indrelid = relation and c.relname = beside and not i.indisvalid) then
+                    statement := format('drop index %s.%I', schema_name, beside);
+                    return next;
+                end if;
+                statement := tenant.index_with_tenant(key.index, beside, own, concurrent);
+                return next;
+                statement := (select format('alter index %s.%I set tablespace %I', schema_name, beside, spcname)
+                    from pg_class c join pg_tablespace s on s.oid = c.reltablespace where c.oid = key.index);
+                if statement is not null then
+                    return next;
+                end if;
+            end if;
+            for fk in select f.oid, f.conname::text as name, f.conrelid::regclass as child,
+                    tenant.name_beside(f.conname, '_tenant') as beside, f.conrelid, c.relkind,
+                    f.convalidated or (to_jsonb(f) ->> 'conenforced')::boolean is false as validated,
+                    coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced,
+                    obj_description(f.oid, 'pg_constraint') as said
+                from pg_constraint f join pg_class c on c.oid = f.conrelid where f.oid = any (waiting) order by 3::text, 2
+            loop
+                relation := fk.child;
+                foreign_keys := array[fk.oid];
+                why := format('%s of %s refers, cascades and locks across tenants.', fk.name, fk.child);
+                cell := coalesce(format('; comment on constraint %I on %s is ', fk.name, fk.child) || quote_literal(fk.said), '');
+                if fk.relkind = 'p' then
+                    statement := concat(format('alter table %1$s drop constraint %2$I; alter table %1$s add constraint %2$I ', fk.child, fk.name),
+                        tenant.reference_with_tenant(fk.oid), '; ' || tenant.match_full_check(fk.oid), cell);
+                    return next;
+                    continue;
+                end if;
+                if not exists (select from pg_constraint where conrelid = fk.conrelid and conname = fk.beside) then
+                    statement := concat(format('alter table %s add constraint %I ', fk.child, fk.beside),
+                        tenant.reference_with_tenant(fk.oid), case when fk.enforced then ' not valid' end,
+                        '; ' || tenant.match_full_check(fk.oid) || ' not valid');
+                    return next;
+                end if;
+                if fk.validated and fk.enforced and not exists (select from pg_constraint
+                        where conrelid = fk.conrelid and conname = fk.beside and convalidated) then
+                    statement := concat(format('alter table %s validate constraint %I', fk.child, fk.beside),
+                        case when tenant.match_full_check(fk.oid) is not null then
+                            format(', validate constraint %I', tenant.name_beside(fk.name, '_match')) end);
+                    return next;
+                end if;
+                statement := format('alter table %1$s drop constraint %2$I; alter table %1$s rename constraint %3$I to %2$I%4$s',
+                    fk.child, fk.name, fk.beside, cell);
+                return next;
+            end loop;
+            relation := key.relation;
+            foreign_keys := '{}';
+            why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+            continue when held;
+            statement := coalesce(
+                (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s using index %4$I%5$s%6$s', relation, key.name,
+                        case contype when 'p' then 'primary key' else 'unique' end, beside,
+                        case when condeferrable then ' deferrable' else '' end, case when condeferred then ' initially deferred' else '' end)
+                    from pg_constraint where oid = key.constraint_oid),
+                format('drop index %1$s.%2$I; alter index %1$s.%3$I rename to %2$I', schema_name, key.name, beside)) || after;
+            return next;
+        else
+            foreign_keys := waiting;
+            reusable := exists (select from pg_constraint where conrelid = key.relation and conname = beside);
+            if held then
+                if not reusable then
+                    statement := format('alter table %s add constraint %I %s', relation, beside, coalesce(
+                        (select regexp_replace(tenant.constraint_with_tenant(oid, own), '^PRIMARY KEY', 'UNIQUE')
+                            from pg_constraint where oid = key.constraint_oid),
+                        format('unique (%s)', tenant.column_list(key.relation, own || key.columns))));
+                    return next;
+                end if;
+                swap := null;
+            else
+                swap := coalesce(
+                    (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s', relation, key.name,
+                        tenant.constraint_with_tenant(key.constraint_oid, own)) where key.constraint_oid is not null),
+                    format('%1$s; drop index %2$s.%3$I; alter index %2$s.%4$I rename to %3$I',
+                        tenant.index_with_tenant(key.index, beside || '_', own, false), schema_name, key.name, beside || '_')) || after;
+                if reusable then
+                    swap := format('alter table %s drop constraint %I; ', relation, beside) || swap;
+                end if;
+            end if;
+            -- Those that wait, and those that stand on what stood beside the key: all are taken off and put back.
+            select concat_ws('; ',
+                    string_agg(format('alter table %s drop constraint %I', conrelid::regclass, conname), '; '
+                        order by conrelid::regclass::text, conname),
+                    swap,
+                    string_agg(concat(format('alter table %s add constraint %I ', conrelid::regclass, conname), definition,
+                        format('; comment on constraint %I on %s is ', conname, conrelid::regclass) || quote_literal(said)),
+                        '; ' order by conrelid::regclass::text, conname))
+                into statement
+                from (select f.conrelid, f.conname, concat(tenant.reference_with_tenant(f.oid), case when not f.convalidated
+                            and (to_jsonb(f) ->> 'conenforced')::boolean is distinct from false then ' not valid' end,
+                            '; ' || tenant.match_full_check(f.oid)) as definition,
+                            obj_description(f.oid, 'pg_constraint') as said
+                        from pg_constraint f where f.oid = any (waiting)
+                    union all
+                    select f.conrelid, f.conname, pg_get_constraintdef(f.oid), obj_description(f.oid, 'pg_constraint')
+                        from pg_constraint f join pg_constraint stand on stand.conindid = f.conindid and stand.conname = beside
+                            and stand.conrelid = key.relation and stand.contype = 'u'
+                        where not held and f.contype = 'f' and f.conparentid = 0) f;
+            return next;
+        end if;
+    end loop;
+
+    -- What stays, since another table is not protected yet, or for reasons of its own.
+    foreign_keys := '{}';
+    statement := null;
+    for fk in
+        select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, tenant.fence_column(f.conrelid) as own
+        from pg_constraint f
+        where f.contype = 'f' and f.conparentid = 0 and (f.conrelid = any (parts) or f.confrelid = any (parts))
+            and not f.oid = any (done) and tenant.fence_column(f.confrelid) is not null
+            and tenant.reference_obstacle(f.oid) is null
+            and (tenant.fence_column(f.conrelid) is null or not exists (
+                select from generate_subscripts(f.conkey, 1) n
+                where f.conkey[n] = tenant.fence_column(f.conrelid) and f.confkey[n] = tenant.fence_column(f.confrelid)))
+        order by f.conrelid::regclass::text, f.conname
+    loop
+        relation := fk.child;
+        why := format('%s of %s stays without the tenant, and so does the key of %s that it refers to: %s', fk.conname, fk.child, fk.parent,
+            case when fk.own is null then format('%s is not protected.', fk.child)
+                else 'it refers by the tenant column already, or to a partition.' end);
+        return next;
+    end loop;
+end
+$$;
+revoke all on function tenant.plan_hardening(regclass, boolean) from public;
+grant execute on function tenant.plan_hardening(regclass, boolean) to tenant_admin;
+
+create function tenant.hardening(rel regclass) returns table (step bigint, relation regclass, statement text, why text)
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if tenant.fence_policy(rel) is null then
+        raise exception using
+            errcode = 'TN028',
+            message = format('table %s is not protected', rel),
+            detail = 'Its keys can contain the tenant once it says which column that is.',
+            hint = format('First: select tenant.protect(%L);', rel);
+    end if;
+    return query select row_number() over (), p.relation, p.statement, p.why from tenant.plan_hardening(rel, true) p;
+end
+$$;
+comment on function tenant.hardening is 'The statements that put the tenant first in every key of the table, in order, each to be run alone; none where all have it. No statement: what stays as it is, and why.';
+revoke all on function tenant.hardening(regclass) from public;
+grant execute on function tenant.hardening(regclass) to tenant_admin;
+
+-- Called by tenant.protect, which has turned the guards off.
+create function tenant.apply_hardening(rel regclass) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    step record;
+    fk oid;
+    across bigint;
+    done jsonb := '[]';
+    messages constant text := current_setting('client_min_messages');
+begin
+    perform tenant.require_owner(rel);
+    for step in select * from tenant.plan_hardening(rel, false) loop
+        if step.statement is null then
+            if step.why like 'TN08_: %' then
+                raise exception using
+                    errcode = left(step.why, 5),
+                    message = format('cannot harden %s: %s', rel, split_part(substr(step.why, 8), ': ', 1)),
+                    detail = split_part(substr(step.why, 8), ': ', 2) || coalesce(': ' || nullif(split_part(substr(step.why, 8), ': ', 3), ''), ''),
+                    hint = case left(step.why, 5) when 'TN085' then 'create extension btree_gist;'
+                        else 'Change that key first, or protect without harden => true.' end;
+            end if;
+            raise notice using message = step.why, hint = 'Protect the other table with harden => true: that completes both.';
+            continue;
+        end if;
+        begin
+            if messages not in ('warning', 'error') then
+                perform set_config('client_min_messages', 'warning', true); -- that an index takes its name is no news
+            end if;
+            execute step.statement;
+            perform set_config('client_min_messages', messages, true);
+        exception when foreign_key_violation then
+            foreach fk in array step.foreign_keys loop
+                across := tenant.count_across(fk);
+                if across > 0 or array_length(step.foreign_keys, 1) = 1 then
+                    raise exception using
+                        errcode = 'TN087',
+                        message = format('cannot harden %s: %s rows of table %s refer to rows of another tenant', rel,
+                            coalesce(across::text, 'some'), (select conrelid::regclass from pg_constraint where oid = fk)),
+                        detail = format('The foreign key is %I.', (select conname from pg_constraint where oid = fk)),
+                        hint = format('As a superuser: %s;', tenant.references_across(fk));
+                end if;
+            end loop;
+            raise;
+        end;
+        done := done || to_jsonb(step.statement);
+    end loop;
+    if done <> '[]' then
+        insert into tenant.journal (action, object, detail) values ('harden', rel::text, jsonb_build_object('statements', done));
+    end if;
+end
+$$;
+revoke all on function tenant.apply_hardening(regclass) from public;
+grant execute on function tenant.apply_hardening(regclass) to tenant_admin;

@@ -1,0 +1,10 @@
+//! `tenant.protect(…, harden => true)`: keys that contain the tenant. What leaks through keys, shown on stock
+//! PostgreSQL, on a table that is only protected, and on one that is hardened as well.
+
+mod fixture; // the same tables three times: stock, protected, hardened
+
+mod a_key_loses_something;
+mod a_key_tells;
+mod a_reference_crosses;
+mod it_goes_through;
+mod order_matters;
