@@ -10,9 +10,12 @@ use pg_tenant_tests::{Cluster, Install, Session, database, describe};
 const README: &str = include_str!("../../pg_tenant/README.md");
 
 /// Parts of what the reference describes, which nobody calls by themselves.
-const INTERNAL: [&str; 35] = [
+const INTERNAL: [&str; 44] = [
     "apply_hardening",           // protect with harden
     "apply_protection",          // protect, with the guards off
+    "attack",                    // prove
+    "attack_prepared",           // prove
+    "attack_view",               // prove
     "before_protection",         // unprotect
     "column_list",               // hardening
     "constraint_with_tenant",    // hardening
@@ -32,6 +35,10 @@ const INTERNAL: [&str; 35] = [
     "match_full_check",          // hardening
     "name_beside",               // hardening
     "plan_hardening",            // hardening, protect with harden
+    "plant",                     // prove
+    "provable",                  // prove
+    "prove_mutation",            // prove
+    "prove_table",               // prove
     "reader_for",                // protect
     "reference_obstacle",        // hardening
     "reference_with_tenant",     // hardening
@@ -42,8 +49,10 @@ const INTERNAL: [&str; 35] = [
     "require_known",             // suspend, resume, set_limits, bind_role
     "require_owner",             // protect, unprotect, share, unshare
     "require_reason",            // unprotect, share, unshare
+    "sample_values",             // prove
     "stamp_change",              // trigger of tenants
     "unfence",                   // unprotect, one table of a hierarchy
+    "views_over",                // prove
     "warn_of_newcomer",          // pg_tenant.new_tables = warn
     "without_included",          // hardening
 ];

@@ -149,6 +149,8 @@ refusals! {
     KeyNotHardenable = "TN086", "key_not_hardenable";
     /// Rows refer to rows of another tenant
     CrossTenantReference = "TN087", "cross_tenant_reference";
+    /// The proof cannot be made by this role, as that role, or in this transaction
+    ProofImpossible = "TN088", "proof_impossible";
     /// The role enters tenants with a signed token only
     SignedEntryRequired = "TN090", "signed_entry_required";
     /// No keys are configured that a token could be verified with, or none could be read

@@ -157,10 +157,10 @@ pub unsafe fn call_without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'stat
     }
 }
 
-/// A call of another function with the same two arguments, null or not.
+/// A call of another function with the same arguments, null or not.
 ///
 /// # Safety
-/// `fcinfo` is a call with two arguments.
+/// `fcinfo` is a call.
 pub unsafe fn same_call_of(function: pg_sys::Oid, fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::FunctionCallInfo {
     // SAFETY: the caller's promise.
     unsafe {

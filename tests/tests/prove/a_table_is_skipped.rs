@@ -1,0 +1,65 @@
+//! A table is left out of the proof without a word.
+
+use crate::fixture::{proof, shop};
+
+#[tokio::test]
+async fn every_protected_table_has_its_rows() {
+    let (_db, boss) = shop("all_there", true).await;
+    let tables = boss.value("select count(*) from tenant.protected_tables").await;
+    let proved = boss.value("select count(distinct relation) from tenant.prove()").await;
+    assert_eq!(proved, tables);
+    let planted = proof(&boss, "", "path = 'plant'").await;
+    let filled: Vec<_> = ["customers", "events", "lines", "orders", "people", "staff"]
+        .iter()
+        .map(|t| format!("{t}: plant: a row of each tenant"))
+        .collect();
+    assert_eq!(planted, filled);
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_filled_is_said_to_be_proved() {
+    let (db, boss) = shop("unfilled", false).await;
+    let owner = db.owner().await;
+    owner
+        .run(
+            "create table odd (tenant_id uuid, n int not null check (n * n = 1764 and n < 0));
+             create table needs_odd (tenant_id uuid, id int primary key);
+             create table numbered (tenant_id bigint not null, id int primary key, tiny smallint unique not null);
+             select tenant.protect('odd'), tenant.protect('needs_odd'), tenant.protect('numbered')",
+        )
+        .await;
+    let untried = proof(&boss, "", "path = 'plant' and passed is null").await;
+    assert_eq!(
+        untried,
+        [
+            "numbered: plant: keyed by bigint: select * from tenant.prove(keyed_by => 'bigint')",
+            "odd: plant: new row for relation \"odd\" violates check constraint \"odd_n_check\"",
+        ]
+    );
+    // What needs no row is tried all the same.
+    assert!(proof(&boss, "", "passed").await.contains(&"odd: select with no tenant: TN001".to_owned()));
+    let by_number = proof(&boss, "keyed_by => 'bigint'", "relation = 'numbered'::regclass and passed").await;
+    assert!(by_number.contains(&"numbered: own rows: 1 rows".to_owned()), "{by_number:?}");
+    assert_eq!(proof(&boss, "keyed_by => 'bigint'", "passed is false").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn who_may_not_prove_is_told_that_all_is_well() {
+    let (db, boss) = shop("who", false).await;
+    db.app().await.expect_error("42501", "select * from tenant.prove()").await;
+    db.admin().await.expect_error("42501", "select * from tenant.prove()").await;
+    for role in ["postgres", &db.roles.bystander, &db.roles.backup, "nobody_of_this_name"] {
+        boss.expect_error("TN088", &format!("select * from tenant.prove('{role}')")).await;
+    }
+    let inside = "begin; select tenant.enter('cccccccc-0000-4000-8000-00000000000c'); select * from tenant.prove()";
+    boss.expect_error("TN088", inside).await;
+    boss.run("rollback").await;
+    // A superuser in the role of another is none.
+    boss.run(&format!(
+        "grant execute on function tenant.prove to {0}; grant usage on schema tenant to {0}",
+        db.roles.backup
+    ))
+    .await;
+    boss.run(&format!("set role {}", db.roles.backup)).await;
+    boss.expect_error("TN088", "select * from tenant.prove()").await;
+}
