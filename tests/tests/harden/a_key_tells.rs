@@ -108,6 +108,7 @@ async fn d08_a_tenant_may_have_what_another_has() {
 async fn e11_the_index_is_asked_for_others() {
     let db = accounts("e11").await;
     let owner = db.owner().await;
+    db.superuser().await.run(&format!("alter role {} set pg_tenant.side_channels = allow", db.roles.app)).await;
     let app = db.app().await;
     for (schema, tells) in [("plain", true), ("hard", false)] {
         owner.run(&format!("drop index {schema}.acct_tenant_id_idx")).await;
