@@ -82,7 +82,27 @@ comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 create function tenant.doctor(with_waived boolean default false)
     returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz)
     language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
-    select f.code, f.level, f.object, f.problem, f.why, f.fix, w.until
+    -- A line break in a name would make two commands of one for whoever runs a fix line by line.
+    with broken (name) as materialized (
+        select relname from pg_class where relname ~ '[\n\r]'
+        union select attname from pg_attribute where attname ~ '[\n\r]'
+        union select nspname from pg_namespace where nspname ~ '[\n\r]'
+        union select proname from pg_proc where proname ~ '[\n\r]'
+        union select polname from pg_policy where polname ~ '[\n\r]'
+        union select conname from pg_constraint where conname ~ '[\n\r]'
+        union select tgname from pg_trigger where tgname ~ '[\n\r]'
+        union select rulename from pg_rewrite where rulename ~ '[\n\r]'
+        union select typname from pg_type where typname ~ '[\n\r]'
+        union select pubname from pg_publication where pubname ~ '[\n\r]'
+        union select srvname from pg_foreign_server where srvname ~ '[\n\r]'
+        union select lanname from pg_language where lanname ~ '[\n\r]'
+        union select rolname from pg_roles where rolname ~ '[\n\r]'
+        union select datname from pg_database where datname ~ '[\n\r]'
+    )
+    select f.code, f.level, f.object, f.problem, f.why,
+        case when not exists (select from broken
+            where strpos(replace(replace(f.fix, '""', '"'), '''''', ''''), broken.name) > 0) then f.fix end,
+        w.until
     from tenant.doctor_findings f
     left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()
     where with_waived or w.until is null

@@ -77,6 +77,7 @@ const SYMBOLS: &[(Kind, &[&str])] = &[
             "pg_freespace*",
             "pg_visibility*",
             "pg_buffercache*",
+            "pg_prewarm",
             "pg_stat_statements*",
             "pg_stat_kcache*",
         ],

@@ -53,3 +53,23 @@ async fn a_name_becomes_sql() {
     assert_eq!(seen(&db, "T031", object).await, None);
     db.admin().await.run("select 'orders'::regclass").await;
 }
+
+#[tokio::test]
+async fn a_name_is_a_second_command() {
+    let db = stage("line_break").await;
+    let owner = db.owner().await;
+    owner
+        .run(&format!(
+            "create table \"x\nalter role {0} superuser;--\" (tenant_id text); create table plain (tenant_id text);
+             create table y (tenant_id text, \"a\"\"b\nalter role {0} superuser;--\" int);",
+            db.roles.owner
+        ))
+        .await;
+    let admin = db.admin().await;
+    let fixes = "select object, fix from tenant.doctor() where code = 'T031' order by fix nulls first";
+    let fixes = admin.rows(fixes).await;
+    assert!(fixes[0][0].as_deref().is_some_and(|object| object.contains('\n')) && fixes[0][1].is_none(), "{fixes:?}");
+    assert!(fixes.iter().any(|row| row[1].as_deref().is_some_and(|fix| fix.contains("plain"))), "{fixes:?}");
+    let broken = "select count(*) from tenant.doctor() where fix ~ E'\\n *alter role'";
+    assert_eq!(admin.value(broken).await.as_deref(), Some("0"));
+}
