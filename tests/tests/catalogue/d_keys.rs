@@ -131,7 +131,8 @@ pub const ROWS: &[Row] = &[
             create function check_tenant() returns trigger language plpgsql as $$ begin
                 if new.tenant_id is distinct from {tenant} then raise 'not yours'; end if; return new; end $$;
             create trigger check_tenant before insert on drafts for each row execute function check_tenant();
-            grant select, insert on drafts to {app}; grant set on parameter session_replication_role to {app}"),
+            grant select, insert on drafts to {app};
+            lock table pg_parameter_acl in share row exclusive mode; grant set on parameter session_replication_role to {app}"),
         Run(App, "set session_replication_role = replica"),
         Run(App, "begin; select {enter a}; insert into drafts values (1, '{b}'); commit"),
         Read(App, "select tenant_id from drafts"),

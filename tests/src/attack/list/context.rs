@@ -90,7 +90,10 @@ pub(super) const ATTACKS: &[Attack] = &[
         name: "GRANT SET ON PARAMETER, ALTER ROLE self SET",
         stock: Leaks,
         steps: &[
-            Run(Dba, "grant set on parameter {setting} to {app}"),
+            Run(
+                Dba,
+                "lock table pg_parameter_acl in share row exclusive mode; grant set on parameter {setting} to {app}",
+            ),
             Run(App, "alter role {app} set {setting} = '{b}'"),
             Connect(App, ""),
             Read(App, "select tenant_id from orders"),
@@ -100,7 +103,10 @@ pub(super) const ATTACKS: &[Attack] = &[
         name: "GRANT SET ON PARAMETER, function SET clause",
         stock: Leaks,
         steps: &[
-            Run(Dba, "grant set on parameter {setting} to {app}"),
+            Run(
+                Dba,
+                "lock table pg_parameter_acl in share row exclusive mode; grant set on parameter {setting} to {app}",
+            ),
             Run(
                 App,
                 "create function scratch.peek() returns setof orders language sql set {setting} = '{b}'
