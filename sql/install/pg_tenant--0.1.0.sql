@@ -1720,7 +1720,7 @@ create function tenant.provable() returns table (relation regclass, tenant_colum
 $$;
 revoke all on function tenant.provable() from public;
 
--- Plants a row of the tenant. Gives the row as {"row": …} or why there is none as {"why": …}; {"wait": …} where a table
+-- Plants a row of the tenant. Gives the row as {"row": ...} or why there is none as {"why": ...}; {"wait": ...} where a table
 -- that it refers to comes first.
 create function tenant.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -17,6 +17,7 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tenant.reader_for", "a step of tenant.protect: TN020 to TN026 are its refusals"),
     ("tenant.refuse_materialized_views", "a step of tenant.protect: TN027 is its refusal"),
     ("tenant.require_reason", "a step of unprotect and share: TN029 is its refusal"),
+    ("tenant.own_row", "asked by plans of on conflict: TN068 is its refusal"),
     ("tenant.before_protection", "a step of unprotect"),
     ("tenant.forget_dropped", "a step of share and protect_schema"),
     ("tenant.require_owner", "a step of protect and share"),

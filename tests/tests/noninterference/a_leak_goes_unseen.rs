@@ -18,7 +18,7 @@ const PLANTS: &[(&str, &str)] = &[
         "select tenant.unprotect('facts', 'planted');
          alter table facts disable row level security; alter table facts rename to all_facts;
          alter table all_facts alter tenant_id set default tenant.current_id();
-         create view facts as select * from all_facts where tenant_id = tenant.current_id();
+         create view facts as select * from all_facts where tenant_id || '' = tenant.current_id();
          grant all on facts to public; grant select on all_facts to public",
     ),
     ("a_key_that_all_share", "create unique index on customers (email) where id > 40"),
