@@ -2,6 +2,9 @@
 
 use pg_tenant_core::{MalformedTenantId, TenantId};
 
+use crate::error::Error;
+use crate::id::IntoTenantId;
+use crate::tenant::Tenant;
 use crate::token::Token;
 
 /// The isolation level of a transaction. PostgreSQL treats `READ UNCOMMITTED` as `READ COMMITTED`, so it is not here.
@@ -64,10 +67,50 @@ pub(crate) const ENTER_SIGNED: &str = "select tenant.enter_signed_pristine($1)";
 /// Who enters.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
-    /// A tenant by its id.
-    Plain(Result<TenantId, MalformedTenantId>),
+    /// A tenant, and on whose behalf.
+    Plain(Result<Tenant, MalformedTenantId>),
     /// Whom the token names.
     Signed(Token),
+    /// The task had no tenant.
+    Nobody,
+}
+
+impl Entry {
+    pub(crate) fn tenant(tenant: impl IntoTenantId) -> Entry {
+        Entry::Plain(tenant.into_tenant())
+    }
+
+    /// The tenant of the running task.
+    pub(crate) fn ambient() -> Entry {
+        crate::ambient::current().map_or(Entry::Nobody, |tenant| Entry::Plain(Ok(tenant)))
+    }
+
+    /// Where a tenant is named, changes on whose behalf.
+    #[cfg(feature = "sign")]
+    pub(crate) fn map(self, change: impl FnOnce(Tenant) -> Tenant) -> Entry {
+        match self {
+            Entry::Plain(Ok(tenant)) => Entry::Plain(Ok(change(tenant))),
+            other => other,
+        }
+    }
+
+    /// How it gets in, on a pool with this signer.
+    pub(crate) fn way(&self, #[cfg(feature = "sign")] signer: Option<&crate::sign::TokenSigner>) -> Result<Way, Error> {
+        let tenant = match self {
+            Entry::Signed(token) => return Ok(Way::Signed(None, token.clone())),
+            Entry::Nobody => return Err(Error::no_ambient_tenant()),
+            Entry::Plain(tenant) => tenant.as_ref().map_err(|why| Error::malformed(*why))?,
+        };
+        #[cfg(feature = "sign")]
+        if let Some(signer) = signer {
+            return Ok(Way::Signed(Some(tenant.id), signer.sign(tenant)));
+        }
+        Ok(match &tenant.token {
+            // The server reads it for itself, and says whom it names.
+            Some(token) => Way::Signed(None, token.clone()),
+            None => Way::In(tenant.id),
+        })
+    }
 }
 
 /// How a transaction gets in: what an [`Entry`] comes to when it begins.

@@ -27,6 +27,11 @@ pub(crate) struct Inner {
 pub(crate) enum Kind {
     /// The id is no tenant id; nothing was sent.
     Malformed,
+    /// The task has no tenant; nothing was sent.
+    NoAmbientTenant,
+    /// The application refused a token.
+    #[cfg(feature = "verify")]
+    BadToken,
     /// The pool cannot be built, or runs outside a runtime.
     Config,
     /// No connection within the time given.
@@ -79,7 +84,8 @@ impl Error {
         self.0.hint.as_deref()
     }
 
-    /// A statement touched a protected table without a tenant (`TN001`).
+    /// A statement touched a protected table without a tenant (`TN001`). From the client it means that the task has no
+    /// [ambient](crate::ambient) tenant, and that nothing was sent.
     pub fn is_no_tenant(&self) -> bool {
         self.refusal() == Some(Refusal::NoTenant)
     }
@@ -97,6 +103,11 @@ impl Error {
     /// The id is no tenant id (`TN004`). From the client it means that nothing was sent.
     pub fn is_malformed_id(&self) -> bool {
         self.refusal() == Some(Refusal::MalformedTenantId)
+    }
+
+    /// A token was not taken, by the application or by the server (`TN092` to `TN097`).
+    pub fn is_bad_token(&self) -> bool {
+        matches!(self.code(), Some("TN092" | "TN093" | "TN094" | "TN095" | "TN096" | "TN097"))
     }
 
     /// The transaction had entered another tenant (`TN005`).

@@ -41,6 +41,13 @@ impl Error {
             .with_source(why)
     }
 
+    pub(crate) fn no_ambient_tenant() -> Error {
+        Error::new(Kind::NoAmbientTenant, "no tenant: this task has none")
+            .with_code(Refusal::NoTenant.code())
+            .with_detail("The tenant of a task is not that of the task that spawned it, unless it is carried over.")
+            .with_hint("wrap it in ambient::scope, spawn it with ambient::spawn, or pass it: pool.tenant(&tenant)")
+    }
+
     pub(crate) fn interrupted() -> Error {
         Error::new(
             Kind::Interrupted,

@@ -3,7 +3,10 @@
 use pg_tenant_core::{MalformedTenantId, TenantId};
 use uuid::Uuid;
 
-/// A value that names a tenant: a parsed [`TenantId`], its text, or the UUID or number the application keys by.
+use crate::tenant::Tenant;
+
+/// A value that names a tenant: a [`Tenant`], a parsed [`TenantId`], its text, or the UUID or number the application keys
+/// by.
 ///
 /// A text that is no tenant id does not panic and is not sent: the call that would have used it fails with SQLSTATE
 /// `TN004` before any I/O.
@@ -13,6 +16,27 @@ pub trait IntoTenantId {
     /// # Errors
     /// [`MalformedTenantId`], the reason the text is outside the grammar.
     fn into_tenant_id(self) -> Result<TenantId, MalformedTenantId>;
+
+    /// The tenant, with on whose behalf where the value says so.
+    ///
+    /// # Errors
+    /// [`MalformedTenantId`], likewise.
+    fn into_tenant(self) -> Result<Tenant, MalformedTenantId>
+    where
+        Self: Sized,
+    {
+        self.into_tenant_id().map(Tenant::new)
+    }
+}
+
+impl IntoTenantId for Tenant {
+    fn into_tenant_id(self) -> Result<TenantId, MalformedTenantId> {
+        Ok(self.id)
+    }
+
+    fn into_tenant(self) -> Result<Tenant, MalformedTenantId> {
+        Ok(self)
+    }
 }
 
 impl IntoTenantId for TenantId {
@@ -49,6 +73,10 @@ impl IntoTenantId for i64 {
 impl<T: IntoTenantId + Clone> IntoTenantId for &T {
     fn into_tenant_id(self) -> Result<TenantId, MalformedTenantId> {
         self.clone().into_tenant_id()
+    }
+
+    fn into_tenant(self) -> Result<Tenant, MalformedTenantId> {
+        self.clone().into_tenant()
     }
 }
 

@@ -32,7 +32,18 @@
 //!   carries state from before (`TN008`); the client then closes it and takes another, unseen.
 //! - **Commit is honest.** A commit that PostgreSQL turned into a rollback is an error here.
 //!
-//! With the feature `sqlx`, the module `sqlx` offers the same over `sqlx::PgPool`.
+//! # The tenant through a program
+//!
+//! A [`Tenant`] is made where a request, a job or a command comes in, and passed on from there: `pool.tenant(&tenant)`.
+//! [`ambient`] is for programs that rather let the running task have one.
+//!
+//! # Features
+//!
+//! | | |
+//! |---|---|
+//! | `sqlx` | the module `sqlx`: the same over `sqlx::PgPool` |
+//! | `sign` | pools that sign a token for each transaction |
+//! | `verify` | `TokenVerifier`: a token becomes a [`Tenant`] |
 #![forbid(unsafe_code)]
 
 mod begin;
@@ -51,13 +62,17 @@ mod recycle;
 mod sign;
 mod statements;
 mod stream;
+mod tenant;
 mod token;
 mod tx;
 mod tx_builder;
 mod tx_end;
 mod tx_send;
+#[cfg(feature = "verify")]
+mod verify;
 mod version;
 
+pub mod ambient;
 pub mod danger;
 #[cfg(feature = "sqlx")]
 pub mod sqlx;
@@ -73,6 +88,9 @@ pub use pool::{Status, TenantPool};
 #[cfg(feature = "sign")]
 pub use sign::TokenSigner;
 pub use stream::RowStream;
+pub use tenant::Tenant;
 pub use tokio_postgres;
 pub use tx::TenantTx;
 pub use tx_builder::TxBuilder;
+#[cfg(feature = "verify")]
+pub use verify::TokenVerifier;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pg_tenant_core::TenantId;
 use pg_tenant_token::{Grant, Signer};
 
+use crate::tenant::Tenant;
 use crate::token::Token;
 
 /// Signs the tokens of a pool: a key, and what every token says.
@@ -50,30 +50,17 @@ impl TokenSigner {
         self
     }
 
-    fn sign(&self, tenant: &TenantId, actor: Option<&str>, role: Option<&str>) -> Token {
+    pub(crate) fn sign(&self, tenant: &Tenant) -> Token {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let grant = Grant {
-            tenant: tenant.as_str(),
-            actor,
-            role,
+            tenant: tenant.id.as_str(),
+            actor: tenant.actor(),
+            role: tenant.role(),
             issuer: self.issuer.as_deref(),
             audience: self.audience.as_deref(),
             expires: i64::try_from(expires(now, self.ttl)).unwrap_or(i64::MAX),
         };
         Token::signed(self.key.sign(&grant))
-    }
-}
-
-/// Whom a token is signed for.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct OnBehalf {
-    pub(crate) actor: Option<String>,
-    pub(crate) role: Option<String>,
-}
-
-impl OnBehalf {
-    pub(crate) fn sign(&self, signer: &TokenSigner, tenant: &TenantId) -> Token {
-        signer.sign(tenant, self.actor.as_deref(), self.role.as_deref())
     }
 }
 

@@ -6,8 +6,6 @@ use crate::begin::{BeginOptions, Entry, IsolationLevel, Way};
 use crate::error::Error;
 use crate::pool::TenantPool;
 use crate::query;
-#[cfg(feature = "sign")]
-use crate::sign::OnBehalf;
 use crate::tx::TenantTx;
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by [`TenantPool::tenant`].
@@ -22,27 +20,19 @@ use crate::tx::TenantTx;
 pub struct TxBuilder {
     pool: TenantPool,
     entry: Entry,
-    #[cfg(feature = "sign")]
-    on_behalf: OnBehalf,
     options: BeginOptions,
 }
 
 impl TxBuilder {
     pub(crate) fn new(pool: TenantPool, entry: Entry) -> TxBuilder {
-        TxBuilder {
-            pool,
-            entry,
-            #[cfg(feature = "sign")]
-            on_behalf: OnBehalf::default(),
-            options: BeginOptions::default(),
-        }
+        TxBuilder { pool, entry, options: BeginOptions::default() }
     }
 
     /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()` in
     /// SQL. Of no effect where the pool signs none.
     #[cfg(feature = "sign")]
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
-        self.on_behalf.actor = Some(actor.into());
+        self.entry = self.entry.map(|tenant| tenant.with_actor(actor.into()));
         self
     }
 
@@ -50,7 +40,7 @@ impl TxBuilder {
     /// signs no token.
     #[cfg(feature = "sign")]
     pub fn role(mut self, role: impl Into<String>) -> Self {
-        self.on_behalf.role = Some(role.into());
+        self.entry = self.entry.map(|tenant| tenant.with_role(role.into()));
         self
     }
 
@@ -112,25 +102,16 @@ impl TxBuilder {
     /// # Errors
     /// `TN004` for a malformed id; those of getting a connection (see [`TenantPool::check`]).
     pub async fn begin(&self) -> Result<TenantTx, Error> {
-        let entry = self.entry()?;
+        let entry = self.entry.way(
+            #[cfg(feature = "sign")]
+            self.pool.signer.as_ref(),
+        )?;
         let lease = self.pool.lease().await?;
         let (id, token, lead) = match entry {
             Way::In(id) => (Some(id), None, self.options.enter(&id, "")),
             Way::Signed(id, token) => (id, Some(token), self.options.enter_signed()),
         };
         Ok(TenantTx::new(self.pool.clone(), lease, id, token, lead))
-    }
-
-    fn entry(&self) -> Result<Way, Error> {
-        let id = match &self.entry {
-            Entry::Signed(token) => return Ok(Way::Signed(None, token.clone())),
-            Entry::Plain(id) => id.map_err(Error::malformed)?,
-        };
-        #[cfg(feature = "sign")]
-        if let Some(signer) = &self.pool.signer {
-            return Ok(Way::Signed(Some(id), self.on_behalf.sign(signer, &id)));
-        }
-        Ok(Way::In(id))
     }
 
     /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.

@@ -33,11 +33,17 @@ impl TenantPool {
         TenantPool::from(pool.test_before_acquire(false).connect_lazy_with(connect))
     }
 
-    /// Says on whose behalf the next statements run. Nothing is sent.
+    /// Says in which tenant, and on whose behalf, the next statements run. Nothing is sent.
     ///
     /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
-    pub fn tenant(&self, id: impl IntoTenantId) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::Plain(id.into_tenant_id()))
+    pub fn tenant(&self, tenant: impl IntoTenantId) -> TxBuilder {
+        TxBuilder::new(self.clone(), Entry::tenant(tenant))
+    }
+
+    /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the task
+    /// has none, the call that would use it says so with SQLSTATE `TN001` and without I/O.
+    pub fn current(&self) -> TxBuilder {
+        TxBuilder::new(self.clone(), Entry::ambient())
     }
 
     /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is sent.

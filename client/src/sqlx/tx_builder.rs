@@ -10,8 +10,6 @@ use super::quell::Transaction;
 use super::tx::TenantTx;
 use crate::begin::{BeginOptions, ENTER_SIGNED, Entry, IsolationLevel, Way};
 use crate::error::{Error, Kind};
-#[cfg(feature = "sign")]
-use crate::sign::OnBehalf;
 use crate::version;
 
 /// What entering returns beside the id: how to find this transaction from another connection, and the version.
@@ -28,27 +26,19 @@ const AND: &str = ", pg_catalog.pg_backend_pid(), extract(epoch from pg_catalog.
 pub struct TxBuilder {
     pool: TenantPool,
     entry: Entry,
-    #[cfg(feature = "sign")]
-    on_behalf: OnBehalf,
     options: BeginOptions,
 }
 
 impl TxBuilder {
     pub(super) fn new(pool: TenantPool, entry: Entry) -> TxBuilder {
-        TxBuilder {
-            pool,
-            entry,
-            #[cfg(feature = "sign")]
-            on_behalf: OnBehalf::default(),
-            options: BeginOptions::default(),
-        }
+        TxBuilder { pool, entry, options: BeginOptions::default() }
     }
 
     /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()` in
     /// SQL. Of no effect where the pool signs none.
     #[cfg(feature = "sign")]
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
-        self.on_behalf.actor = Some(actor.into());
+        self.entry = self.entry.map(|tenant| tenant.with_actor(actor.into()));
         self
     }
 
@@ -56,7 +46,7 @@ impl TxBuilder {
     /// signs no token.
     #[cfg(feature = "sign")]
     pub fn role(mut self, role: impl Into<String>) -> Self {
-        self.on_behalf.role = Some(role.into());
+        self.entry = self.entry.map(|tenant| tenant.with_role(role.into()));
         self
     }
 
@@ -129,7 +119,10 @@ impl TxBuilder {
     /// # Errors
     /// As every call of this type; [`Error::is_timeout`] where no connection became free.
     pub async fn begin(&self) -> Result<TenantTx, Error> {
-        let entry = self.entry()?;
+        let entry = self.entry.way(
+            #[cfg(feature = "sign")]
+            self.pool.signer.as_ref(),
+        )?;
         // Every connection that is there may be of no use, and one more may be made meanwhile. (sqlx's count of idle ones
         // is below zero, which is usize::MAX, while one is taken as another is returned.)
         let mut spare = self.pool.pool.size() as usize + 1;
@@ -161,18 +154,6 @@ impl TxBuilder {
                 }
             }
         }
-    }
-
-    fn entry(&self) -> Result<Way, Error> {
-        let id = match &self.entry {
-            Entry::Signed(token) => return Ok(Way::Signed(None, token.clone())),
-            Entry::Plain(id) => id.map_err(Error::malformed)?,
-        };
-        #[cfg(feature = "sign")]
-        if let Some(signer) = &self.pool.signer {
-            return Ok(Way::Signed(Some(id), self.on_behalf.sign(signer, &id)));
-        }
-        Ok(Way::In(id))
     }
 
     /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
