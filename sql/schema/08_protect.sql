@@ -191,13 +191,45 @@ $$;
 revoke all on function tenant.fence(regclass, name, text) from public;
 grant execute on function tenant.fence(regclass, name, text) to tenant_admin;
 
+-- Fences a table and all below it. The comment of each policy keeps what unprotect gives back: it is the owner's, and goes
+-- where the table goes. Foreign tables cannot be fenced: they are an error, or stay closed and are read through their parent.
+create function tenant.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    parts regclass[] := array(select h from tenant.hierarchy(rel) h join pg_class c on c.oid = h
+        where c.relkind <> 'f' or refuse_foreign);
+    part regclass;
+    reader text;
+    before jsonb := '{}';
+begin
+    foreach part in array parts loop
+        reader := tenant.reader_for(part, tenant_column);
+    end loop;
+    -- All before any is fenced: what is done to a table reaches those below it.
+    foreach part in array parts loop
+        before := before || jsonb_build_object(part::text, (
+            select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity, 'default', (
+                select pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
+                where adrelid = part and attname = tenant_column
+                    and pg_get_expr(adbin, adrelid) !~ '^tenant\.current_(id|uuid|bigint)\(\)'))
+            from pg_class where oid = part and tenant.fence_policy(part) is null));
+    end loop;
+    foreach part in array parts loop
+        perform tenant.fence(part, tenant_column, reader);
+        if jsonb_typeof(before -> part::text) = 'object' then
+            execute format('comment on policy tenant_isolation on %s is %L', part,
+                format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text)));
+        end if;
+    end loop;
+end
+$$;
+revoke all on function tenant.fence_hierarchy(regclass, name, boolean) from public;
+grant execute on function tenant.fence_hierarchy(regclass, name, boolean) to tenant_admin;
+
 create function tenant.apply_protection(rel regclass, tenant_column name, harden boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    part regclass;
     parent regclass;
-    reader text;
-    before jsonb := '{}';
 begin
     perform tenant.require_owner(rel);
     select inhparent into parent from pg_inherits
@@ -210,25 +242,7 @@ begin
             hint = format('Protect the whole: select tenant.protect(%L);', parent);
     end if;
     perform tenant.refuse_materialized_views(rel);
-    for part in select tenant.hierarchy(rel) loop
-        reader := tenant.reader_for(part, tenant_column);
-    end loop;
-    for part in select tenant.hierarchy(rel) loop
-        before := before || jsonb_build_object(part::text, (
-            select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity, 'default', (
-                select pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
-                where adrelid = part and attname = tenant_column))
-            from pg_class where oid = part and tenant.fence_policy(part) is null));
-    end loop;
-    -- Only now: what is done to a table reaches those below it. The policy's comment keeps what unprotect gives back: it
-    -- is the owner's, and goes where the table goes.
-    for part in select tenant.hierarchy(rel) loop
-        perform tenant.fence(part, tenant_column, reader);
-        if jsonb_typeof(before -> part::text) = 'object' then
-            execute format('comment on policy tenant_isolation on %s is %L', part,
-                format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text)));
-        end if;
-    end loop;
+    perform tenant.fence_hierarchy(rel, tenant_column, refuse_foreign => true);
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
         values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column));

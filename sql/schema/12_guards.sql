@@ -61,31 +61,13 @@ revoke all on function tenant.notify(text, text) from public;
 grant execute on function tenant.notify(text, text) to tenant_user;
 
 -- Called by the guards when a command has put a table below a protected one; nobody else may. SECURITY DEFINER: who may
--- add a partition need not be allowed to protect, and must not be able to leave it open. Foreign tables cannot be
--- protected: they stay closed, and are read through their parent.
+-- add a partition need not be allowed to protect, and must not be able to leave it open.
 create function tenant.protect_newcomer(child regclass, parent regclass) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 declare
     tenant_column name := (select attname from pg_attribute where attrelid = parent and attnum = tenant.fence_column(parent));
-    part regclass;
-    reader text;
-    before jsonb := '{}';
 begin
-    for part in select h from tenant.hierarchy(child) h join pg_class c on c.oid = h where c.relkind <> 'f' loop
-        reader := tenant.reader_for(part, tenant_column);
-        before := before || jsonb_build_object(part::text, (
-            select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity, 'default', (
-                select pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
-                where adrelid = part and attname = tenant_column))
-            from pg_class where oid = part and tenant.fence_policy(part) is null));
-    end loop;
-    for part in select h from tenant.hierarchy(child) h join pg_class c on c.oid = h where c.relkind <> 'f' loop
-        perform tenant.fence(part, tenant_column, reader);
-        if jsonb_typeof(before -> part::text) = 'object' then
-            execute format('comment on policy tenant_isolation on %s is %L', part,
-                format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text)));
-        end if;
-    end loop;
+    perform tenant.fence_hierarchy(child, tenant_column, refuse_foreign => false);
     insert into tenant.journal (action, object, detail, role)
         values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
 end

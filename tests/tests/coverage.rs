@@ -12,6 +12,7 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tenant.apply_protection", "the body of tenant.protect, which every test of protection calls"),
     ("tenant.remove_protection", "the body of tenant.unprotect"),
     ("tenant.fence", "a step of tenant.protect"),
+    ("tenant.fence_hierarchy", "a step of tenant.protect, and of what becomes of a new partition"),
     ("tenant.unfence", "a step of tenant.unprotect"),
     ("tenant.hierarchy", "a step of tenant.protect: partitions and children are in the matrix"),
     ("tenant.reader_for", "a step of tenant.protect: TN020 to TN026 are its refusals"),

@@ -10,7 +10,7 @@ use pg_tenant_tests::{Cluster, Install, Session, database, describe};
 const README: &str = include_str!("../../pg_tenant/README.md");
 
 /// Parts of what the reference describes, which nobody calls by themselves.
-const INTERNAL: [&str; 44] = [
+const INTERNAL: [&str; 45] = [
     "apply_hardening",           // protect with harden
     "apply_protection",          // protect, with the guards off
     "attack",                    // prove
@@ -22,6 +22,7 @@ const INTERNAL: [&str; 44] = [
     "count_across",              // protect with harden, where TN087 says how many
     "fence",                     // protect, one table of a hierarchy
     "fence_column",              // protected_tables, protect
+    "fence_hierarchy",           // protect, pg_tenant.new_tables
     "fence_policy",              // protected_tables, protect
     "forget_dropped",            // share, protect_schema
     "hierarchy",                 // protect, unprotect

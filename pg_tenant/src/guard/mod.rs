@@ -3,6 +3,7 @@
 //! - [`hook`]: all hook chaining, and the order of decide, previous hook, check.
 //! - [`strict`]: statements that touch a protected table.
 //! - [`referential`]: foreign keys, which PostgreSQL checks outside row-level security.
+//! - [`conflict`]: the WHERE of ON CONFLICT, which PostgreSQL asks before the policy.
 //! - [`utility`]: commands that would weaken protection or outlive the transaction.
 //! - [`create`]: new tables, views, triggers and temporary objects.
 //! - [`truncate`], [`dropped`], [`foreign_key`], [`function`]: what only the object-access hook sees; [`function_list`]

@@ -2,9 +2,10 @@
 //! row-level security, and so would run whatever BEFORE triggers, casts and operators start from within it.
 //!
 //! The query itself passes: it is PostgreSQL's own, and started so that no AFTER trigger fires in it. While it is
-//! planned, started and run, the mark that puts it outside row-level security is off ([`crate::pg::security`]): its policies were decided
-//! when it was rewritten, and what users' code starts within it is a statement like any other, in plans kept for later
-//! too. The mark stays on for a superuser's or a backup's session with no tenant, whose maintenance reaches all tenants.
+//! planned, started and run, the mark that puts it outside row-level security is off ([`crate::pg::security`]): its
+//! policies were decided when it was rewritten, and what users' code starts within it is a statement like any other, in
+//! plans kept for later too. The mark stays on for a superuser's or a backup's session with no tenant, whose maintenance
+//! reaches all tenants.
 
 use crate::context::slot;
 use crate::pg::security::{self, Saved};

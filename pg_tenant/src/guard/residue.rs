@@ -1,8 +1,8 @@
 //! What a session carries from one transaction to the next: what a pool must not lend to another tenant.
 //!
 //! Settings and temporary objects are read from PostgreSQL itself; settings only where one may have been set since they
-//! were last found clean, since PostgreSQL sorts them all for whoever asks. LISTEN, PREPARE and cursors WITH HOLD leave nothing
-//! that can be asked for cheaply, so the utility hook notes them; the note stays until DISCARD ALL.
+//! were last found clean, since PostgreSQL sorts them all for whoever asks. LISTEN, PREPARE and cursors WITH HOLD leave
+//! nothing that can be asked for cheaply, so the utility hook notes them; the note stays until DISCARD ALL.
 
 use crate::pg::session::{self, Settings};
 use pg_tenant_core::TenantId;

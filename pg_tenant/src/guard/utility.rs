@@ -43,6 +43,7 @@ fn decide(command: Command) -> Outcome<Then> {
         }
         Command::ChangePolicy { table, policy } => change_policy(table, &policy),
         Command::DefineOn { table, what } => define_on(table, what),
+        Command::Maintain { tables } => maintain(&tables),
         Command::CreateTrigger { table } => create_trigger(table),
         Command::Create(new) => {
             create::judge(&new)?;
@@ -140,13 +141,22 @@ fn change_policy(table: Oid, name: &str) -> Outcome<()> {
 
 fn define_on(table: Oid, what: &str) -> Outcome<()> {
     if slot::current().is_some() && fence(table).is_some() {
-        return Err(ddl_in_tenant(table, &format!("giving it {what}")));
+        return Err(ddl_in_tenant(table, what));
     }
     Ok(())
 }
 
+fn maintain(tables: &[Oid]) -> Outcome<()> {
+    if tables.is_empty() && in_tenant() {
+        return Err(Report::new(Refusal::DdlInTenant, "the database cannot be analyzed in a tenant's transaction")
+            .detail("ANALYZE of all tables would read every tenant's rows.")
+            .hint("Run it in a transaction that has entered no tenant."));
+    }
+    tables.iter().try_for_each(|&table| define_on(table, "VACUUM or ANALYZE"))
+}
+
 fn create_trigger(table: Oid) -> Outcome<()> {
-    define_on(table, "a trigger")?;
+    define_on(table, "CREATE TRIGGER")?;
     create::trigger(table)
 }
 

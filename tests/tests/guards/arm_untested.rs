@@ -5,12 +5,13 @@ const COMMANDS: &str = include_str!("../../../pg_tenant/src/pg/command/alter.rs"
 
 /// Each arm, and the file beside this one that shows what it refuses; `-` where it only takes note (the client's tests
 /// show what for).
-const ARMS: [(&str, &str); 20] = [
+const ARMS: [(&str, &str); 21] = [
     ("DiscardAll", "-"),
     ("Transaction", "-"),
     ("AlterTable", "fence_removed ddl_in_tenant"),
     ("ChangePolicy", "fence_removed ddl_in_tenant"),
     ("DefineOn", "ddl_in_tenant"),
+    ("Maintain", "ddl_in_tenant"),
     ("CreateTableAs", "copy_unprotected"),
     ("Lock", "outlives_the_transaction"),
     ("HoldCursor", "outlives_the_transaction"),

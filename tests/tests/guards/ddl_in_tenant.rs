@@ -3,7 +3,7 @@
 
 use pg_tenant_tests::shop::{A, B, shop};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 26] = [
     "alter table TABLE add stamp uuid default tenant.current_uuid()",
     "alter table TABLE alter note set default 'x'",
     "alter table TABLE add constraint c check (id < 9)",
@@ -12,6 +12,15 @@ const COMMANDS: [&str; 17] = [
     "alter table TABLE rename note to remark",
     "alter table TABLE disable trigger all",
     "create index on TABLE (note)",
+    "alter index TABLE_pkey rename to other_key",
+    "alter index TABLE_pkey set (fillfactor = 50)",
+    "alter table TABLE set schema elsewhere",
+    "cluster TABLE using TABLE_pkey",
+    "reindex table TABLE",
+    "reindex index TABLE_pkey",
+    "analyze TABLE",
+    "analyze plain, TABLE (note)",
+    "analyze",
     "create policy extra on TABLE using (true)",
     "create rule r as on delete to TABLE do instead nothing",
     "create trigger t before insert on TABLE for each row execute function suppress_redundant_updates_trigger()",
@@ -28,7 +37,9 @@ async fn a_tenant_redefines_a_table_of_all() {
     let db = shop("redefines").await;
     let boss = db.superuser().await;
     boss.run(&format!("grant tenant_user to {}; alter schema public owner to {0}", db.roles.owner)).await;
+    boss.run(&format!("create schema elsewhere authorization {}", db.roles.owner)).await;
     let owner = db.owner().await;
+    owner.run("create table plain (id int)").await;
     for command in COMMANDS {
         // The hole: on the stock table the command runs, and reaches the rows and the sessions of every tenant.
         let stock = command.replace("TABLE", "stock_orders");
@@ -59,14 +70,18 @@ async fn every_tenants_rows_are_stamped_as_ones_own() {
 #[tokio::test]
 async fn a_tenant_cannot_work_with_tables_of_its_own() {
     let db = shop("own_tables").await;
-    db.superuser().await.run(&format!("grant tenant_user to {}", db.roles.owner)).await;
+    let boss = db.superuser().await;
+    boss.run(&format!("grant tenant_user to {}; create schema elsewhere authorization {0}", db.roles.owner)).await;
     let owner = db.owner().await;
+    owner.run("create table plain (id int)").await;
     owner
         .inside(
             A,
             "create temp table work (id int) on commit drop;
              alter table work add note text;
-             create index on work (id);
+             create index work_id on work (id);
+             alter index work_id rename to work_key;
+             analyze work, plain;
              insert into work select id, note from orders;
              drop table work;
              alter table stock_orders add more int;

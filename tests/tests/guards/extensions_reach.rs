@@ -10,7 +10,8 @@ async fn another_session_or_a_raw_page() {
     boss.run(
         "create schema tools; grant usage on schema tools to public; create extension dblink schema tools;
          create extension pgstattuple schema tools; create extension pageinspect schema tools;
-         create extension pgrowlocks schema tools; create extension pg_trgm schema tools",
+         create extension pgrowlocks schema tools; create extension pg_trgm schema tools;
+         create extension pg_prewarm schema tools",
     )
     .await;
     boss.run("alter function tools.dblink_get_connections() rename to harmless").await;
@@ -23,6 +24,7 @@ async fn another_session_or_a_raw_page() {
         ("TN064", "select * from tools.heap_page_items('x'::bytea)"),
         ("TN062", "select * from tools.pgstattuple('orders')"),
         ("TN062", "select * from tools.pgrowlocks('orders')"),
+        ("TN062", "select tools.pg_prewarm('orders')"),
     ] {
         boss.run(&format!(
             "begin; {}; rollback",

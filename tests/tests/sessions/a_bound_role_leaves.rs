@@ -94,7 +94,9 @@ async fn because_its_tenant_is_suspended() {
     is_in_a(&session, "login").await;
     db.admin().await.run(&format!("select tenant.suspend('{A}')")).await;
     for session in [&session, &db.app().await] {
-        for sql in ["table orders", "delete from orders", "insert into orders (id) values (9)", "begin; table orders"] {
+        let enter = format!("select tenant.enter('{A}')");
+        let rows = ["table orders", "delete from orders", "insert into orders (id) values (9)", "begin; table orders"];
+        for sql in rows.into_iter().chain([&*enter]) {
             session.expect_error("TN003", sql).await;
             session.run("rollback").await;
         }

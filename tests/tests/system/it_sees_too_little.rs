@@ -147,3 +147,25 @@ async fn of_a_hierarchy() {
     session.expect_error("TN016", "reset role; table parts_2").await;
     session.run("rollback").await;
 }
+
+/// What is refused to a tenant because it holds every tenant's rows, or stands in front of them.
+#[tokio::test]
+async fn of_what_no_tenant_may_read() {
+    let db = system_shop("system_uncovered").await;
+    let (owner, boss) = (db.owner().await, db.superuser().await);
+    owner.run("create table lines (tenant_id uuid not null, id int)").await;
+    owner.run(&format!("insert into lines values ('{A}', 1), ('{B}', 2)")).await;
+    owner.run("create materialized view line_count as select count(*) from lines").await;
+    owner.run("grant select on lines, line_count to tenant_system, tenant_user").await;
+    boss.run("select tenant.share('line_count', 'a test'), tenant.protect('lines')").await;
+    boss.run("delete from tenant.shared").await;
+    let session = operator(&db).await;
+    session.refused_inside("TN065", A, "table line_count").await;
+    session.run(&format!("begin; {READ}")).await;
+    assert_eq!(session.value("table line_count").await.as_deref(), Some("2"));
+    session.run("commit").await;
+
+    session.run("create temp table orders (id int); grant select on orders to tenant_system").await;
+    session.refused_inside("TN066", A, "table orders").await;
+    session.run(&format!("begin; {READ}; table orders; commit")).await;
+}

@@ -105,6 +105,9 @@ async fn by_a_utility_command() {
     assert!(error.hint().is_some_and(|h| h.contains("write => true")), "{error:?}");
     session.run("rollback").await;
 
+    session.expect_error("25006", &format!("begin; {READ}; truncate orders")).await;
+    session.run("rollback").await;
+
     session.run(&format!("begin; {WRITE}")).await;
     assert_eq!(copy_in(&session, copy, row()).await.expect("copy"), 1);
     session.run("truncate orders; rollback").await;

@@ -1,6 +1,6 @@
 //! Changes of tables and policies that are there.
 
-use super::{Change, Command, oid, string};
+use super::{Change, Command, oid, string, table};
 use crate::pg::list::{self, nodes};
 use crate::pg::text::owned;
 use pgrx::pg_sys::AlterTableType as At;
@@ -49,12 +49,12 @@ pub unsafe fn rename(statement: &pg_sys::RenameStmt) -> Command {
                 Command::ChangePolicy { table: oid(statement.relation), policy: owned(statement.subname) }
             }
             _ if statement.relation.is_null() => Command::Other,
-            _ => define(statement.relation, "a new name"),
+            _ => define(statement.relation, "RENAME"),
         }
     }
 }
 
 pub unsafe fn define(relation: *mut RangeVar, what: &'static str) -> Command {
     // SAFETY: the caller's relation is a RangeVar.
-    Command::DefineOn { table: unsafe { oid(relation) }, what }
+    Command::DefineOn { table: unsafe { table(relation) }, what }
 }

@@ -17,8 +17,10 @@ pub enum Command {
     AlterTable { table: Oid, changes: Vec<Change> },
     /// ALTER, RENAME or DROP of an existing policy.
     ChangePolicy { table: Oid, policy: String },
-    /// CREATE RULE, INDEX or POLICY, a RENAME, CLUSTER, ANALYZE and the like: a command on one table.
+    /// CREATE RULE, INDEX or POLICY, a RENAME, CLUSTER and the like: a command on one table or an index of it.
     DefineOn { table: Oid, what: &'static str },
+    /// VACUUM of tables, ANALYZE; no table stands for all. (VACUUM of all does not run in a transaction.)
+    Maintain { tables: Vec<Oid> },
     /// CREATE TRIGGER.
     CreateTrigger { table: Oid },
     /// CREATE of a table, view, sequence or type.
@@ -91,7 +93,7 @@ pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type
             NodeTag::T_AlterTableStmt => {
                 let statement = &*node.cast::<pg_sys::AlterTableStmt>();
                 let changes = nodes(statement.cmds).map(|node| change(node.cast())).collect();
-                Command::AlterTable { table: oid(statement.relation), changes }
+                Command::AlterTable { table: table(statement.relation), changes }
             }
             NodeTag::T_AlterPolicyStmt => {
                 let statement = &*node.cast::<pg_sys::AlterPolicyStmt>();
@@ -99,12 +101,12 @@ pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type
             }
             NodeTag::T_DropStmt => drop_policy(&*node.cast::<pg_sys::DropStmt>()),
             NodeTag::T_RenameStmt => rename(&*node.cast::<pg_sys::RenameStmt>()),
-            NodeTag::T_CreatePolicyStmt => define((*node.cast::<pg_sys::CreatePolicyStmt>()).table, "a policy"),
+            NodeTag::T_CreatePolicyStmt => define((*node.cast::<pg_sys::CreatePolicyStmt>()).table, "CREATE POLICY"),
             NodeTag::T_CreateTrigStmt => {
                 Command::CreateTrigger { table: oid((*node.cast::<pg_sys::CreateTrigStmt>()).relation) }
             }
-            NodeTag::T_RuleStmt => define((*node.cast::<pg_sys::RuleStmt>()).relation, "a rule"),
-            NodeTag::T_IndexStmt => define((*node.cast::<pg_sys::IndexStmt>()).relation, "an index"),
+            NodeTag::T_RuleStmt => define((*node.cast::<pg_sys::RuleStmt>()).relation, "CREATE RULE"),
+            NodeTag::T_IndexStmt => define((*node.cast::<pg_sys::IndexStmt>()).relation, "CREATE INDEX"),
             NodeTag::T_CreateTableAsStmt => create_table_as(&*node.cast::<pg_sys::CreateTableAsStmt>()),
             NodeTag::T_ExplainStmt => explained((*node.cast::<pg_sys::ExplainStmt>()).query),
             NodeTag::T_CopyStmt => {
@@ -117,10 +119,12 @@ pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type
                 define((*node.cast::<pg_sys::AlterObjectSchemaStmt>()).relation, "SET SCHEMA")
             }
             NodeTag::T_VacuumStmt => {
-                let first = nodes((*node.cast::<pg_sys::VacuumStmt>()).rels).next();
-                first.map_or(Command::Other, |rel| {
-                    define((*rel.cast::<pg_sys::VacuumRelation>()).relation, "VACUUM or ANALYZE")
-                })
+                let statement = &*node.cast::<pg_sys::VacuumStmt>();
+                let table = |node: *mut Node| oid((*node.cast::<pg_sys::VacuumRelation>()).relation);
+                match nodes(statement.rels).map(table).collect::<Vec<_>>() {
+                    tables if tables.is_empty() && statement.is_vacuumcmd => Command::Other,
+                    tables => Command::Maintain { tables },
+                }
             }
             NodeTag::T_LockStmt => {
                 let statement = &*node.cast::<pg_sys::LockStmt>();
@@ -189,6 +193,16 @@ unsafe fn oid(relation: *mut RangeVar) -> Oid {
     unsafe {
         let missing_ok = pg_sys::RVROption::RVR_MISSING_OK;
         pg_sys::RangeVarGetRelidExtended(relation, pg_sys::NoLock as i32, missing_ok, None, std::ptr::null_mut())
+    }
+}
+
+/// The same, and for an index the table it belongs to.
+unsafe fn table(relation: *mut RangeVar) -> Oid {
+    // SAFETY: as above; with missing_ok the lookup does not raise for what is no index.
+    unsafe {
+        let oid = oid(relation);
+        let table = pg_sys::IndexGetRelation(oid, true);
+        if table == Oid::INVALID { oid } else { table }
     }
 }
 
