@@ -2163,6 +2163,7 @@ create table tenant.row_security_cves (
     major integer,
     fixed_in integer not null,
     what text not null,
+    answered boolean not null default false, -- a guard closes it for protected tables, whatever the version
     primary key (cve, major)
 );
 comment on table tenant.row_security_cves is 'Known weaknesses of row-level security, and the minor version of each major that mends it.';
@@ -2185,6 +2186,9 @@ insert into tenant.row_security_cves (cve, major, fixed_in, what) values
     ('CVE-2026-14666', 16, 15, 'cached plans keep policies of a membership that has been revoked'),
     ('CVE-2026-14666', 17, 11, 'cached plans keep policies of a membership that has been revoked'),
     ('CVE-2026-14666', 18, 6, 'cached plans keep policies of a membership that has been revoked');
+insert into tenant.row_security_cves (cve, major, fixed_in, what, answered)
+    select 'CVE-2026-120154', major, fixed_in, 'INSERT ... ON CONFLICT DO UPDATE evaluates its WHERE on rows that a policy hides', true
+    from (values (15, 20), (16, 16), (17, 12), (18, 7)) v (major, fixed_in);
 grant select on tenant.row_security_cves to tenant_admin;
 
 -- Memberships that are of use: from 16, one without INHERIT, SET and ADMIN gives nothing. With ADMIN alone a role can
@@ -2280,10 +2284,10 @@ create view tenant.doctor_readers as
     from reader join pg_catalog.pg_class c on c.oid = reader.relation
     where c.relkind in ('v', 'm') group by c.oid;
 
--- Roles to which policies do not apply.
+-- Roles to which policies do not apply. tenant_system has BYPASSRLS and strict mode for it: T020 is its finding.
 create view tenant.doctor_exempt as
     select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
-    from pg_catalog.pg_roles where (rolsuper or rolbypassrls) and rolname <> 'tenant_system';
+    from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname <> 'tenant_system';
 
 create function tenant.doctor_is_equality(policy oid) returns boolean
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_is_equality';
@@ -2338,6 +2342,15 @@ create view tenant.doctor_settings as
     cross join lateral unnest(s.setconfig) c (setting)
     where s.setdatabase = 0 or d.datname = current_database();
 
+-- Why no token can be verified by a session that begins now, and who else could put other keys in the place of ours; null
+-- where nothing is wrong. They say what the server's user sees of the file, never what is in it.
+create function tenant.doctor_keys_missing() returns text
+    language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_missing';
+revoke all on function tenant.doctor_keys_missing() from public;
+create function tenant.doctor_keys_replaceable() returns text
+    language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_replaceable';
+revoke all on function tenant.doctor_keys_replaceable() from public;
+
 -- sql/schema/21_findings_roles.sql
 -- Findings on roles: who escapes the policies, and how the application could become one who does.
 
@@ -2353,13 +2366,14 @@ comment on view tenant.finding_t001 is 'A login is a superuser';
 
 create view tenant.finding_t002 as
     select 'T002' as code,
-        case when r.oid in (select role from tenant.doctor_applications) then 'error' else 'warn' end as level,
+        case when r.oid in (select role from tenant.doctor_applications) or r.rolname = 'tenant_system' then 'error' else 'warn' end as level,
         r.rolname::text as object,
         format('login %I has BYPASSRLS', r.rolname) as problem,
         'Policies do not apply to it. With row_security = off it reads and writes every tenant''s rows with no tenant entered.' as why,
-        format('alter role %I nobypassrls;', r.rolname) as fix
+        case r.rolname when 'tenant_system' then 'alter role tenant_system nologin;'
+            else format('alter role %I nobypassrls;', r.rolname) end as fix
     from pg_catalog.pg_roles r
-    where r.rolbypassrls and not r.rolsuper and r.rolcanlogin and r.rolname <> 'tenant_system';
+    where r.rolbypassrls and not r.rolsuper and r.rolcanlogin;
 comment on view tenant.finding_t002 is 'A login has BYPASSRLS';
 
 create view tenant.finding_t003 as
@@ -2961,12 +2975,19 @@ create view tenant.finding_t048 as
             or exists (select from pg_catalog.pg_collation c where c.oid = a.attcollation and not c.collisdeterministic));
 comment on view tenant.finding_t048 is 'A tenant column has a type that cannot hold a tenant';
 
+-- What puts the tenant into every key of the table.
+create function tenant.doctor_harden(name text, tenant_column name) returns text
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select format('select tenant.protect(%L, %L, harden => true); -- on a busy table, one by one: select statement from tenant.hardening(%1$L) order by step;',
+        name, tenant_column)
+$$;
+revoke all on function tenant.doctor_harden(text, name) from public;
+
 -- Unique, primary and exclusion keys of protected tables that leave the tenant column out; not those of partitions that
--- come from their parent.
+-- come from their parent. What mends them is tenant.protect with harden, but where it would leave the key as it is.
 create view tenant.doctor_loose_keys as
-    select t.relation, t.name, t.tenant_column, t.tenant_column_name, i.indexrelid as index, i.indexrelid::regclass::text as index_name,
-        i.indisprimary, i.indisexclusion or coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) as excludes,
-        i.indpred is null and i.indexprs is null and am.amname = 'btree' as plain, k.oid as con, k.conname, k.condeferrable, k.condeferred,
+    select t.relation, t.name, i.indexrelid as index, i.indexrelid::regclass::text as index_name,
+        i.indisprimary, i.indisexclusion or coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) as excludes, k.conname,
         (select string_agg(quote_ident(a.attname), ', ' order by n.nth)
             from unnest(i.indkey::int2[]) with ordinality n (attnum, nth)
             join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum = n.attnum
@@ -2978,7 +2999,11 @@ create view tenant.doctor_loose_keys as
                 and (a.attidentity <> '' or pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(')) as is_numbered,
         i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
             where a.attrelid = t.relation and a.attnum = i.indkey[0] and a.atttypid = 'uuid'::regtype) as is_random,
-        exists (select from pg_catalog.pg_constraint f where f.contype = 'f' and f.conindid = i.indexrelid) as is_referenced
+        case when (am.amname = 'btree' or tenant.key_obstacle(i.indexrelid, t.tenant_column) is null)
+            and not exists (select from pg_catalog.pg_constraint f
+                where f.contype = 'f' and f.conindid = i.indexrelid and f.conparentid = 0
+                    and (f.conrelid not in (select relation from tenant.doctor_tables) or tenant.reference_obstacle(f.oid) is not null))
+            then tenant.doctor_harden(t.name, t.tenant_column_name) end as harden
     from tenant.doctor_tables t
     join pg_catalog.pg_index i on i.indrelid = t.relation and (i.indisunique or i.indisexclusion)
     join pg_catalog.pg_class c on c.oid = i.indexrelid and not c.relispartition
@@ -2992,11 +3017,7 @@ create view tenant.finding_t050 as
         format('%s (%s) of protected table %s holds for all tenants at once',
             case when k.indisprimary then 'the primary key' else 'the unique key' end, k.columns, k.name) as problem,
         'A tenant learns from an error, from ON CONFLICT or from waiting that another has the value, and can take it first.' as why,
-        case when k.is_referenced or not k.plain then null
-            when k.con is not null then format('alter table %s drop constraint %I, add constraint %2$I %s (%I, %s)%s;',
-                k.name, k.conname, case when k.indisprimary then 'primary key' else 'unique' end, k.tenant_column_name, k.columns,
-                case when k.condeferrable then ' deferrable' || case when k.condeferred then ' initially deferred' else '' end end)
-            else format(E'create unique index on %s (%I, %s);\ndrop index %s;', k.name, k.tenant_column_name, k.columns, k.index_name) end as fix
+        k.harden as fix
     from tenant.doctor_loose_keys k
     where not k.excludes and not k.is_random;
 comment on view tenant.finding_t050 is 'A unique key holds for all tenants at once';
@@ -3006,23 +3027,15 @@ create view tenant.finding_t051 as
         k.index_name as object,
         format('exclusion constraint %I of protected table %s compares rows of all tenants', k.conname, k.name) as problem,
         'A tenant''s row is refused for what another tenant has, and the refusal says so.' as why,
-        null::text as fix
+        k.harden as fix
     from tenant.doctor_loose_keys k where k.excludes;
 comment on view tenant.finding_t051 is 'An exclusion constraint compares rows of all tenants';
 
 -- Foreign keys between protected tables.
 create view tenant.doctor_foreign_keys as
-    select f.oid as con, f.conname, t.name, t.relation, r.name as other, t.tenant_column_name, r.tenant_column_name as other_column,
-        f.convalidated, coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced,
-        f.confdeltype, f.confupdtype, f.confmatchtype, f.condeferrable, f.condeferred, pg_catalog.pg_get_constraintdef(f.oid) as definition,
-        exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant,
-        (select string_agg(quote_ident(a.attname), ', ' order by k.nth) from unnest(f.conkey) with ordinality k (attnum, nth)
-            join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = k.attnum) as columns,
-        (select string_agg(quote_ident(a.attname), ', ' order by k.nth) from unnest(f.confkey) with ordinality k (attnum, nth)
-            join pg_catalog.pg_attribute a on a.attrelid = f.confrelid and a.attnum = k.attnum) as other_columns,
-        exists (select from pg_catalog.pg_index i where i.indrelid = f.confrelid and i.indisunique and i.indpred is null
-            and i.indimmediate and (i.indkey::int2[])[0:i.indnkeyatts - 1] @> (r.tenant_column || f.confkey)
-            and i.indnkeyatts = cardinality(f.confkey) + 1) as has_key
+    select f.oid as con, f.conname, t.name, r.name as other, t.tenant_column_name, f.convalidated,
+        coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced, f.confdeltype, f.confupdtype,
+        exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant
     from pg_catalog.pg_constraint f
     join tenant.doctor_tables t on t.relation = f.conrelid
     join tenant.doctor_tables r on r.relation = f.confrelid
@@ -3034,13 +3047,7 @@ create view tenant.finding_t052 as
         format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
             case when f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd') then ', and its actions reach them' end) as problem,
         'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' as why,
-        format(E'%salter table %s drop constraint %I, add constraint %3$I foreign key (%I, %s) references %s (%I, %s)%s%s%s not valid;\nalter table %2$s validate constraint %3$I;',
-            case when not f.has_key then format(E'alter table %s add unique (%I, %s);\n', f.other, f.other_column, f.other_columns) end,
-            f.name, f.conname, f.tenant_column_name, f.columns, f.other, f.other_column, f.other_columns,
-            case f.confupdtype when 'c' then ' on update cascade' when 'r' then ' on update restrict' else '' end,
-            case f.confdeltype when 'c' then ' on delete cascade' when 'r' then ' on delete restrict'
-                when 'n' then format(' on delete set null (%s)', f.columns) when 'd' then format(' on delete set default (%s)', f.columns) else '' end,
-            case when f.condeferrable then ' deferrable' || case when f.condeferred then ' initially deferred' else '' end else '' end) as fix
+        case when tenant.reference_obstacle(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
     from tenant.doctor_foreign_keys f where not f.by_tenant;
 comment on view tenant.finding_t052 is 'A foreign key reaches across tenants';
 
@@ -3420,9 +3427,10 @@ create view tenant.finding_t086 as
 comment on view tenant.finding_t086 is 'Libraries are loaded into each session';
 
 create view tenant.finding_t087 as
-    select 'T087' as code, 'warn' as level,
+    select 'T087' as code, case when c.answered then 'info' else 'warn' end as level,
         c.cve as object,
-        format('PostgreSQL %s has %s: %s', current_setting('server_version'), c.cve, c.what) as problem,
+        format('PostgreSQL %s has %s: %s%s', current_setting('server_version'), c.cve, c.what,
+            case when c.answered then '; on protected tables pg_tenant asks the policy first' end) as problem,
         'Policies rest on PostgreSQL applying them. The release notes of the version named describe how here it does not.' as why,
         null::text as fix
     from tenant.row_security_cves c
@@ -3471,6 +3479,27 @@ create view tenant.finding_t091 as
         null::text as fix
     from pg_catalog.pg_extension e where e.extname = 'pg_tenant' and e.extversion <> tenant.version();
 comment on view tenant.finding_t091 is 'Library and schema are of different versions';
+
+create view tenant.finding_t092 as
+    select 'T092' as code, 'warn' as level,
+        s.object,
+        format('%s is on, and no token can be verified: %s', s.object, k.missing) as problem,
+        'Nobody enters a tenant there. Who is in a hurry turns require_signed off, and every tenant is open to the role again.' as why,
+        null::text as fix
+    from tenant.doctor_settings s
+    cross join (select tenant.doctor_keys_missing() as missing) k
+    where s.name = 'pg_tenant.require_signed' and lower(s.value) in ('on', 'true', 'yes', '1') and k.missing is not null;
+comment on view tenant.finding_t092 is 'A role must sign and no token can be verified';
+
+create view tenant.finding_t093 as
+    select 'T093' as code, case when k.missing is null then 'error' else 'warn' end as level,
+        'pg_tenant.jwks_file' as object,
+        format('the key file is not as it should be: %s', coalesce(k.missing, k.replaceable)) as problem,
+        'Whoever can put keys in it, or read a secret in it, makes tokens for every tenant; and a file that cannot be used lets nobody in.' as why,
+        null::text as fix
+    from (select tenant.doctor_keys_missing() as missing, tenant.doctor_keys_replaceable() as replaceable) k
+    where current_setting('pg_tenant.jwks_file') <> '' and coalesce(k.missing, k.replaceable) is not null;
+comment on view tenant.finding_t093 is 'The key file cannot be used, or others can reach it';
 
 -- sql/schema/29_doctor.sql
 -- The doctor's door: every finding, what is waived, and the gate.
@@ -3551,7 +3580,9 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t088
     union all select * from tenant.finding_t089
     union all select * from tenant.finding_t090
-    union all select * from tenant.finding_t091;
+    union all select * from tenant.finding_t091
+    union all select * from tenant.finding_t092
+    union all select * from tenant.finding_t093;
 comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 
 create function tenant.doctor(with_waived boolean default false)

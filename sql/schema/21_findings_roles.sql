@@ -12,13 +12,14 @@ comment on view tenant.finding_t001 is 'A login is a superuser';
 
 create view tenant.finding_t002 as
     select 'T002' as code,
-        case when r.oid in (select role from tenant.doctor_applications) then 'error' else 'warn' end as level,
+        case when r.oid in (select role from tenant.doctor_applications) or r.rolname = 'tenant_system' then 'error' else 'warn' end as level,
         r.rolname::text as object,
         format('login %I has BYPASSRLS', r.rolname) as problem,
         'Policies do not apply to it. With row_security = off it reads and writes every tenant''s rows with no tenant entered.' as why,
-        format('alter role %I nobypassrls;', r.rolname) as fix
+        case r.rolname when 'tenant_system' then 'alter role tenant_system nologin;'
+            else format('alter role %I nobypassrls;', r.rolname) end as fix
     from pg_catalog.pg_roles r
-    where r.rolbypassrls and not r.rolsuper and r.rolcanlogin and r.rolname <> 'tenant_system';
+    where r.rolbypassrls and not r.rolsuper and r.rolcanlogin;
 comment on view tenant.finding_t002 is 'A login has BYPASSRLS';
 
 create view tenant.finding_t003 as

@@ -34,12 +34,19 @@ create view tenant.finding_t048 as
             or exists (select from pg_catalog.pg_collation c where c.oid = a.attcollation and not c.collisdeterministic));
 comment on view tenant.finding_t048 is 'A tenant column has a type that cannot hold a tenant';
 
+-- What puts the tenant into every key of the table.
+create function tenant.doctor_harden(name text, tenant_column name) returns text
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select format('select tenant.protect(%L, %L, harden => true); -- on a busy table, one by one: select statement from tenant.hardening(%1$L) order by step;',
+        name, tenant_column)
+$$;
+revoke all on function tenant.doctor_harden(text, name) from public;
+
 -- Unique, primary and exclusion keys of protected tables that leave the tenant column out; not those of partitions that
--- come from their parent.
+-- come from their parent. What mends them is tenant.protect with harden, but where it would leave the key as it is.
 create view tenant.doctor_loose_keys as
-    select t.relation, t.name, t.tenant_column, t.tenant_column_name, i.indexrelid as index, i.indexrelid::regclass::text as index_name,
-        i.indisprimary, i.indisexclusion or coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) as excludes,
-        i.indpred is null and i.indexprs is null and am.amname = 'btree' as plain, k.oid as con, k.conname, k.condeferrable, k.condeferred,
+    select t.relation, t.name, i.indexrelid as index, i.indexrelid::regclass::text as index_name,
+        i.indisprimary, i.indisexclusion or coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) as excludes, k.conname,
         (select string_agg(quote_ident(a.attname), ', ' order by n.nth)
             from unnest(i.indkey::int2[]) with ordinality n (attnum, nth)
             join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum = n.attnum
@@ -51,7 +58,11 @@ create view tenant.doctor_loose_keys as
                 and (a.attidentity <> '' or pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(')) as is_numbered,
         i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
             where a.attrelid = t.relation and a.attnum = i.indkey[0] and a.atttypid = 'uuid'::regtype) as is_random,
-        exists (select from pg_catalog.pg_constraint f where f.contype = 'f' and f.conindid = i.indexrelid) as is_referenced
+        case when (am.amname = 'btree' or tenant.key_obstacle(i.indexrelid, t.tenant_column) is null)
+            and not exists (select from pg_catalog.pg_constraint f
+                where f.contype = 'f' and f.conindid = i.indexrelid and f.conparentid = 0
+                    and (f.conrelid not in (select relation from tenant.doctor_tables) or tenant.reference_obstacle(f.oid) is not null))
+            then tenant.doctor_harden(t.name, t.tenant_column_name) end as harden
     from tenant.doctor_tables t
     join pg_catalog.pg_index i on i.indrelid = t.relation and (i.indisunique or i.indisexclusion)
     join pg_catalog.pg_class c on c.oid = i.indexrelid and not c.relispartition
@@ -65,11 +76,7 @@ create view tenant.finding_t050 as
         format('%s (%s) of protected table %s holds for all tenants at once',
             case when k.indisprimary then 'the primary key' else 'the unique key' end, k.columns, k.name) as problem,
         'A tenant learns from an error, from ON CONFLICT or from waiting that another has the value, and can take it first.' as why,
-        case when k.is_referenced or not k.plain then null
-            when k.con is not null then format('alter table %s drop constraint %I, add constraint %2$I %s (%I, %s)%s;',
-                k.name, k.conname, case when k.indisprimary then 'primary key' else 'unique' end, k.tenant_column_name, k.columns,
-                case when k.condeferrable then ' deferrable' || case when k.condeferred then ' initially deferred' else '' end end)
-            else format(E'create unique index on %s (%I, %s);\ndrop index %s;', k.name, k.tenant_column_name, k.columns, k.index_name) end as fix
+        k.harden as fix
     from tenant.doctor_loose_keys k
     where not k.excludes and not k.is_random;
 comment on view tenant.finding_t050 is 'A unique key holds for all tenants at once';
@@ -79,23 +86,15 @@ create view tenant.finding_t051 as
         k.index_name as object,
         format('exclusion constraint %I of protected table %s compares rows of all tenants', k.conname, k.name) as problem,
         'A tenant''s row is refused for what another tenant has, and the refusal says so.' as why,
-        null::text as fix
+        k.harden as fix
     from tenant.doctor_loose_keys k where k.excludes;
 comment on view tenant.finding_t051 is 'An exclusion constraint compares rows of all tenants';
 
 -- Foreign keys between protected tables.
 create view tenant.doctor_foreign_keys as
-    select f.oid as con, f.conname, t.name, t.relation, r.name as other, t.tenant_column_name, r.tenant_column_name as other_column,
-        f.convalidated, coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced,
-        f.confdeltype, f.confupdtype, f.confmatchtype, f.condeferrable, f.condeferred, pg_catalog.pg_get_constraintdef(f.oid) as definition,
-        exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant,
-        (select string_agg(quote_ident(a.attname), ', ' order by k.nth) from unnest(f.conkey) with ordinality k (attnum, nth)
-            join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = k.attnum) as columns,
-        (select string_agg(quote_ident(a.attname), ', ' order by k.nth) from unnest(f.confkey) with ordinality k (attnum, nth)
-            join pg_catalog.pg_attribute a on a.attrelid = f.confrelid and a.attnum = k.attnum) as other_columns,
-        exists (select from pg_catalog.pg_index i where i.indrelid = f.confrelid and i.indisunique and i.indpred is null
-            and i.indimmediate and (i.indkey::int2[])[0:i.indnkeyatts - 1] @> (r.tenant_column || f.confkey)
-            and i.indnkeyatts = cardinality(f.confkey) + 1) as has_key
+    select f.oid as con, f.conname, t.name, r.name as other, t.tenant_column_name, f.convalidated,
+        coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced, f.confdeltype, f.confupdtype,
+        exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant
     from pg_catalog.pg_constraint f
     join tenant.doctor_tables t on t.relation = f.conrelid
     join tenant.doctor_tables r on r.relation = f.confrelid
@@ -107,13 +106,7 @@ create view tenant.finding_t052 as
         format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
             case when f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd') then ', and its actions reach them' end) as problem,
         'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' as why,
-        format(E'%salter table %s drop constraint %I, add constraint %3$I foreign key (%I, %s) references %s (%I, %s)%s%s%s not valid;\nalter table %2$s validate constraint %3$I;',
-            case when not f.has_key then format(E'alter table %s add unique (%I, %s);\n', f.other, f.other_column, f.other_columns) end,
-            f.name, f.conname, f.tenant_column_name, f.columns, f.other, f.other_column, f.other_columns,
-            case f.confupdtype when 'c' then ' on update cascade' when 'r' then ' on update restrict' else '' end,
-            case f.confdeltype when 'c' then ' on delete cascade' when 'r' then ' on delete restrict'
-                when 'n' then format(' on delete set null (%s)', f.columns) when 'd' then format(' on delete set default (%s)', f.columns) else '' end,
-            case when f.condeferrable then ' deferrable' || case when f.condeferred then ' initially deferred' else '' end else '' end) as fix
+        case when tenant.reference_obstacle(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
     from tenant.doctor_foreign_keys f where not f.by_tenant;
 comment on view tenant.finding_t052 is 'A foreign key reaches across tenants';
 

@@ -87,9 +87,10 @@ create view tenant.finding_t086 as
 comment on view tenant.finding_t086 is 'Libraries are loaded into each session';
 
 create view tenant.finding_t087 as
-    select 'T087' as code, 'warn' as level,
+    select 'T087' as code, case when c.answered then 'info' else 'warn' end as level,
         c.cve as object,
-        format('PostgreSQL %s has %s: %s', current_setting('server_version'), c.cve, c.what) as problem,
+        format('PostgreSQL %s has %s: %s%s', current_setting('server_version'), c.cve, c.what,
+            case when c.answered then '; on protected tables pg_tenant asks the policy first' end) as problem,
         'Policies rest on PostgreSQL applying them. The release notes of the version named describe how here it does not.' as why,
         null::text as fix
     from tenant.row_security_cves c
@@ -138,3 +139,24 @@ create view tenant.finding_t091 as
         null::text as fix
     from pg_catalog.pg_extension e where e.extname = 'pg_tenant' and e.extversion <> tenant.version();
 comment on view tenant.finding_t091 is 'Library and schema are of different versions';
+
+create view tenant.finding_t092 as
+    select 'T092' as code, 'warn' as level,
+        s.object,
+        format('%s is on, and no token can be verified: %s', s.object, k.missing) as problem,
+        'Nobody enters a tenant there. Who is in a hurry turns require_signed off, and every tenant is open to the role again.' as why,
+        null::text as fix
+    from tenant.doctor_settings s
+    cross join (select tenant.doctor_keys_missing() as missing) k
+    where s.name = 'pg_tenant.require_signed' and lower(s.value) in ('on', 'true', 'yes', '1') and k.missing is not null;
+comment on view tenant.finding_t092 is 'A role must sign and no token can be verified';
+
+create view tenant.finding_t093 as
+    select 'T093' as code, case when k.missing is null then 'error' else 'warn' end as level,
+        'pg_tenant.jwks_file' as object,
+        format('the key file is not as it should be: %s', coalesce(k.missing, k.replaceable)) as problem,
+        'Whoever can put keys in it, or read a secret in it, makes tokens for every tenant; and a file that cannot be used lets nobody in.' as why,
+        null::text as fix
+    from (select tenant.doctor_keys_missing() as missing, tenant.doctor_keys_replaceable() as replaceable) k
+    where current_setting('pg_tenant.jwks_file') <> '' and coalesce(k.missing, k.replaceable) is not null;
+comment on view tenant.finding_t093 is 'The key file cannot be used, or others can reach it';

@@ -1,5 +1,5 @@
-//! `tenant.enter_signed`, `tenant.enter_signed_pristine`. No refusal of theirs shows the statement in the server log: a
-//! token may stand in it.
+//! `tenant.enter_signed`, `tenant.enter_signed_pristine`; what the doctor asks of the key file. No refusal of the entries
+//! shows the statement in the server log: a token may stand in it.
 
 use crate::context::enter;
 use crate::error::{Outcome, Report};
@@ -9,6 +9,16 @@ use crate::sql_function;
 
 sql_function!(pg_tenant_enter_signed, pg_finfo_pg_tenant_enter_signed, enter_signed);
 sql_function!(pg_tenant_enter_signed_pristine, pg_finfo_pg_tenant_enter_signed_pristine, enter_signed_pristine);
+sql_function!(pg_tenant_keys_missing, pg_finfo_pg_tenant_keys_missing, keys_missing);
+sql_function!(pg_tenant_keys_replaceable, pg_finfo_pg_tenant_keys_replaceable, keys_replaceable);
+
+fn keys_missing(_: Args) -> Outcome<Returned> {
+    Ok(signed::keys_missing().map_or(Returned::Null, |why| Returned::text(&why)))
+}
+
+fn keys_replaceable(_: Args) -> Outcome<Returned> {
+    Ok(signed::keys_replaceable().map_or(Returned::Null, |why| Returned::text(&why)))
+}
 
 fn enter_signed(args: Args) -> Outcome<Returned> {
     entered(args, || Ok(())).map_err(Report::hiding_statement)

@@ -32,6 +32,21 @@ pub fn read(path: &str) -> Result<KeySet, String> {
     Ok(keys)
 }
 
+/// What lets somebody else put another file in the place of this one: a directory on the way to it that they may write.
+pub fn way_to_replace(path: &str) -> Option<String> {
+    const STICKY: u32 = 0o1000;
+    let file = std::fs::canonicalize(path).ok()?;
+    file.ancestors().skip(1).find_map(|directory| {
+        let about = std::fs::metadata(directory).ok()?;
+        let name = directory.display();
+        if about.uid() != 0 && about.uid() != server::user() {
+            return Some(format!("Directory {name} belongs neither to the server's user nor to root."));
+        }
+        let open = about.mode() & 0o022 != 0 && about.mode() & STICKY == 0;
+        open.then(|| format!("Directory {name} has mode {:04o}: others may write it.", about.mode() & 0o7777))
+    })
+}
+
 fn check_access(about: &Metadata, secret: bool) -> Result<(), String> {
     let (root, mode) = (about.uid() == 0, about.mode() & 0o777);
     if !root && about.uid() != server::user() {

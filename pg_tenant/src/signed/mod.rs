@@ -25,3 +25,16 @@ pub fn keep_secret(token: &str) -> Outcome<()> {
     statement::hide();
     if gucs::require_signed() { Err(refusals::in_statement()) } else { Ok(()) }
 }
+
+/// Why a session that begins now could verify no token; none where it can.
+pub fn keys_missing() -> Option<String> {
+    match gucs::jwks_file() {
+        None => Some("pg_tenant.jwks_file is empty.".into()),
+        Some(path) => key_file::read(&path).err(),
+    }
+}
+
+/// Who else could put other keys in the place of ours; none where nobody could, or there is no file.
+pub fn keys_replaceable() -> Option<String> {
+    key_file::way_to_replace(&gucs::jwks_file()?)
+}

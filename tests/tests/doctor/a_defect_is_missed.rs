@@ -62,12 +62,8 @@ pub const CASES: &[Case] = &[
          select tenant.bind_role('{x}', 'acme')
          grant {x} to {app}",
     ),
-    fixed(
-        "T020",
-        "{app} in tenant_system",
-        "do $$ begin if to_regrole('tenant_system') is null then create role tenant_system bypassrls; end if; end $$
-         grant tenant_system to {app}",
-    ),
+    fixed("T020", "{app} in tenant_system", "grant tenant_system to {app}"),
+    fixed("T020", "{x} in tenant_system", "create role {x} in role tenant_system; grant {x} to {app}"),
     fixed("T021", "tenant.journal to {app}", "grant insert on tenant.journal to {app}"),
     by_hand(
         "T022",
@@ -95,4 +91,24 @@ async fn a_membership_with_admin_alone() {
     assert_eq!(crate::case::seen(&db, "T003", &object).await, None);
     crate::case::perform(&db, "grant {x} to {app} with admin true, inherit false, set false").await;
     assert!(crate::case::seen(&db, "T003", &object).await.is_some());
+}
+
+/// The role of the system context is nobody's login, and no superuser. It belongs to the server, so this has its own.
+#[tokio::test]
+async fn the_system_role_is_more_than_that() {
+    let cluster = pg_tenant_tests::Cluster::start(pg_tenant_tests::Options::default());
+    let db = crate::case::stage_on(&cluster, "system_role").await;
+    assert_eq!(crate::case::seen(&db, "T002", "tenant_system").await, None);
+    crate::case::perform(&db, "alter role tenant_system login").await;
+    let finding = crate::case::seen(&db, "T002", "tenant_system").await.expect("T002");
+    assert_eq!(finding.level, "error");
+    crate::case::perform(&db, &finding.fix.expect("a fix")).await;
+    assert_eq!(crate::case::seen(&db, "T002", "tenant_system").await, None);
+    let object = crate::case::fill(&db, "{app} in tenant_system");
+    crate::case::perform(&db, "grant tenant_system to {app}").await;
+    assert_eq!(crate::case::seen(&db, "T003", &object).await, None);
+    crate::case::perform(&db, "alter role tenant_system superuser").await;
+    let finding = crate::case::seen(&db, "T003", &object).await.expect("T003");
+    crate::case::perform(&db, &finding.fix.expect("a fix")).await;
+    assert_eq!(crate::case::seen(&db, "T003", &object).await, None);
 }

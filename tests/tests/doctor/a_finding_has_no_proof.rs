@@ -23,6 +23,10 @@ async fn a_finding_has_no_page_or_no_case() {
     let cases: BTreeSet<&str> = crate::cases().map(|case| case.code).chain(crate::ALONE.iter().copied()).collect();
     assert_eq!(codes, cases, "findings, and cases that plant them");
 
+    let threats = include_str!("../../../pg_tenant/SECURITY.md");
+    let unlisted: Vec<_> = codes.iter().filter(|code| !threats.contains(**code)).collect();
+    assert!(unlisted.is_empty(), "SECURITY.md says of no escape that {unlisted:?} reports it");
+
     let pages = page::pages();
     assert_eq!(codes, pages.keys().map(|code| &**code).collect(), "findings, and pages in pg_tenant/doctor/");
     for (code, title) in &findings {

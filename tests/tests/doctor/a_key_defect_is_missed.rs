@@ -16,6 +16,18 @@ pub const CASES: &[Case] = &[
     fixed("T050", "public.t50_code_key", "create table t50 (tenant_id text, code text unique); select tenant.protect('t50')"),
     fixed("T050", "public.t50b_pkey", "create table t50b (tenant_id text, id bigint generated always as identity primary key); select tenant.protect('t50b')"),
     fixed("T050", "public.bare", "create table t50c (tenant_id text, code text); select tenant.protect('t50c'); create unique index bare on t50c (code)"),
+    fixed(
+        "T050",
+        "public.t50e_id_key",
+        "create table t50e (tenant_id text, id int unique); create table t50f (tenant_id text, t50e_id int references t50e (id))
+         select tenant.protect('t50e'), tenant.protect('t50f')",
+    ),
+    by_hand(
+        "T050",
+        "public.t50g_pkey",
+        "create table t50g (tenant_id text, id int primary key); select tenant.protect('t50g'); create table t50h (id int references t50g)",
+        "drop table t50h; alter table t50g drop constraint t50g_pkey",
+    ),
     by_hand(
         "T051",
         "public.t51_during_excl",
@@ -23,10 +35,22 @@ pub const CASES: &[Case] = &[
         "alter table t51 drop constraint t51_during_excl",
     ),
     fixed(
+        "T051",
+        "public.t51b_during_excl",
+        "create extension btree_gist; create table t51b (tenant_id text, during int4range, exclude using gist (during with &&)); select tenant.protect('t51b')",
+    ),
+    fixed(
         "T052",
         "public.t52.t52_order_id_fkey",
         "create table t52_orders (tenant_id text, id int primary key); select tenant.protect('t52_orders')
          create table t52 (tenant_id text, order_id int references t52_orders on delete set null); select tenant.protect('t52')",
+    ),
+    by_hand(
+        "T052",
+        "public.t52b.t52b_id_fkey",
+        "create table t52_b (tenant_id text, id int primary key); select tenant.protect('t52_b')
+         create table t52b (tenant_id text, id int references t52_b on update set null); select tenant.protect('t52b')",
+        "alter table t52b drop constraint t52b_id_fkey",
     ),
     fixed(
         "T053",

@@ -1,5 +1,9 @@
 //! The server: what its log keeps, what it loads, which version it is.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+
 use pg_tenant_tests::{Cluster, Database, Options};
 
 use crate::case::{Case, Finding, by_hand, fixed, perform, prove, seen, stage_on};
@@ -69,7 +73,7 @@ async fn a_setting_of_the_server() {
 }
 
 async fn current(db: &Database<'_>, setting: &str) -> String {
-    db.admin().await.value(&format!("show {setting}")).await.expect("a value")
+    db.superuser().await.value(&format!("show {setting}")).await.expect("a value")
 }
 
 /// A server reads its configuration when it comes to it: sessions that begin before have the old value.
@@ -100,4 +104,57 @@ async fn a_library_in_front() {
 fn restart(cluster: &Cluster) {
     cluster.stop();
     cluster.start_again();
+}
+
+/// Roles that must sign, a file of keys, and directories on the way to it.
+#[tokio::test]
+async fn keys_that_are_missing_or_within_reach() {
+    let cluster = Cluster::start(Options::default().set("pg_tenant.jwks_file", "keys/set.json"));
+    let db = stage_on(&cluster, "keys").await;
+    let (role, file) = (crate::case::fill(&db, "pg_tenant.require_signed of role {app}"), "pg_tenant.jwks_file");
+    let data = db.superuser().await.value("show data_directory").await.expect("a directory");
+    let (directory, path) = (Path::new(&data).join("keys"), Path::new(&data).join("keys/set.json"));
+    let secret = r#"{"keys":[{"kty":"oct","alg":"HS256","k":"YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcy4uLi4"}]}"#;
+    write_as_server(&data, &directory, None);
+    write_as_server(&data, &path, Some(secret));
+
+    perform(&db, "alter role {app} set pg_tenant.require_signed = on").await;
+    for (mode_of, mode, level, needle, is_read) in [
+        (&path, 0o644, "warn", "others may read", false),
+        (&path, 0o622, "warn", "others may write", false),
+        (&directory, 0o777, "error", "keys has mode 0777: others may write it", true),
+    ] {
+        assert_eq!((seen(&db, "T092", &role).await, seen(&db, "T093", file).await), (None, None), "before {needle}");
+        let before = fs::metadata(mode_of).expect("a mode").permissions();
+        fs::set_permissions(mode_of, Permissions::from_mode(mode)).expect("chmod");
+        let finding = seen(&db, "T093", file).await.unwrap_or_else(|| panic!("T093 is missed: {needle}"));
+        page::must_tell_of("T093", &finding);
+        assert_eq!((&*finding.level, finding.fix), (level, None));
+        let problem = db.admin().await.value("select problem from tenant.doctor() where code = 'T093'").await;
+        assert!(problem.as_ref().is_some_and(|problem| problem.contains(needle)), "{problem:?}");
+        assert_eq!(seen(&db, "T092", &role).await.is_none(), is_read, "T092 at {needle}");
+        fs::set_permissions(mode_of, before).expect("chmod back");
+    }
+    fs::remove_file(&path).expect("remove the keys");
+    page::must_tell_of("T092", &seen(&db, "T092", &role).await.expect("T092 with no file"));
+    assert!(seen(&db, "T093", file).await.is_some(), "T093 with no file");
+    perform(&db, "alter system set pg_tenant.jwks_file = ''\nselect pg_reload_conf()").await;
+    until_not(&db, file, "keys/set.json").await;
+    assert!(seen(&db, "T092", &role).await.is_some(), "T092 with no file configured");
+    assert_eq!(seen(&db, "T093", file).await, None, "no file is no defect");
+    perform(&db, "alter role {app} reset pg_tenant.require_signed").await;
+    assert_eq!(seen(&db, "T092", &role).await, None);
+}
+
+/// A file, or a directory where there is no text, that the server's user owns and nobody else reaches.
+fn write_as_server(data: &str, path: &Path, text: Option<&str>) {
+    match text {
+        Some(text) => fs::write(path, text).expect("write"),
+        None => fs::create_dir(path).expect("make a directory"),
+    }
+    let owner = fs::metadata(data).expect("the data directory");
+    if fs::metadata(path).expect("it").uid() != owner.uid() {
+        chown(path, Some(owner.uid()), Some(owner.gid())).expect("give it to the server");
+    }
+    fs::set_permissions(path, Permissions::from_mode(if text.is_some() { 0o600 } else { 0o700 })).expect("chmod");
 }
