@@ -1,7 +1,10 @@
 //! How a transaction begins: the text that is sent, for both drivers.
 
+use std::time::Duration;
+
 use pg_tenant_core::{MalformedTenantId, TenantId};
 
+use crate::admission::{Holder, Permit};
 use crate::error::Error;
 use crate::id::IntoTenantId;
 use crate::tenant::Tenant;
@@ -26,6 +29,8 @@ pub(crate) struct BeginOptions {
     pub isolation_level: Option<IsolationLevel>,
     pub read_only: Option<bool>,
     pub deferrable: Option<bool>,
+    /// From the tenant's limits.
+    pub statement_timeout: Option<Duration>,
 }
 
 impl BeginOptions {
@@ -52,12 +57,34 @@ impl BeginOptions {
 
     /// `BEGIN` and `enter` as one message. `and` adds columns to what enter returns.
     pub(crate) fn enter(&self, id: &TenantId, and: &str) -> String {
-        format!("{}; select tenant.enter_pristine({}){and}", self.begin(), quote(id.as_str()))
+        let time = self.time_limit();
+        format!("{}; select tenant.enter_pristine({}){and}{time}", self.begin(), quote(id.as_str()))
+    }
+
+    /// With what the holder of the connection may.
+    pub(crate) fn within(mut self, permit: Option<&Permit>) -> BeginOptions {
+        self.statement_timeout = permit.and_then(Permit::statement_timeout);
+        self
     }
 
     /// `BEGIN`, and where the token goes.
     pub(crate) fn enter_signed(&self) -> String {
-        format!("{}; {ENTER_SIGNED}", self.begin())
+        match self.time_limit().strip_prefix(", ") {
+            Some(time) => format!("{}; {ENTER_SIGNED}; select {time}", self.begin()),
+            None => format!("{}; {ENTER_SIGNED}", self.begin()),
+        }
+    }
+
+    /// A column that lowers `statement_timeout` for the transaction, after the tenant's limits in the registry came into
+    /// force with entering, and never raises it. 0 is no timeout.
+    pub(crate) fn time_limit(&self) -> String {
+        let Some(timeout) = self.statement_timeout else { return String::new() };
+        let ms = timeout.as_millis().clamp(1, i32::MAX as u128);
+        let now = "pg_catalog.current_setting('statement_timeout')::pg_catalog.interval";
+        format!(
+            ", case when {now} operator(pg_catalog.=) '0' or {now} operator(pg_catalog.>) '{ms}ms' \
+             then pg_catalog.set_config('statement_timeout', '{ms}', true) end"
+        )
     }
 }
 
@@ -91,6 +118,16 @@ impl Entry {
         match self {
             Entry::Plain(Ok(tenant)) => Entry::Plain(Ok(change(tenant))),
             other => other,
+        }
+    }
+
+    /// In whose share of the pool it is: of the tenant that the application named or verified, or that the server has
+    /// found in this token before (`of_token`).
+    pub(crate) fn holder(&self, of_token: impl FnOnce(&Token) -> Holder) -> Holder {
+        match self {
+            Entry::Plain(Ok(tenant)) => Holder::Tenant(tenant.id),
+            Entry::Signed(token) => of_token(token),
+            Entry::Plain(Err(_)) | Entry::Nobody => Holder::NoTenant,
         }
     }
 
@@ -150,12 +187,22 @@ mod tests {
             isolation_level: Some(IsolationLevel::Serializable),
             read_only: Some(true),
             deferrable: Some(true),
+            statement_timeout: None,
         };
         assert_eq!(BeginOptions::default().enter(&id, ""), "begin; select tenant.enter_pristine('acme')");
         assert_eq!(
             all.enter(&id, ", 1"),
             "begin isolation level serializable read only deferrable; select tenant.enter_pristine('acme'), 1"
         );
+    }
+
+    #[test]
+    fn a_time_limit_comes_after_entering() {
+        let options = BeginOptions { statement_timeout: Some(Duration::from_micros(1)), ..Default::default() };
+        let sql = options.enter(&"acme".parse().unwrap(), ", 1");
+        assert!(sql.starts_with("begin; select tenant.enter_pristine('acme'), 1, case when"), "{sql}");
+        assert!(sql.ends_with("set_config('statement_timeout', '1', true) end"), "{sql}");
+        assert!(options.enter_signed().contains(&format!("{ENTER_SIGNED}; select case when")));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::{CancelToken, Socket, tls::MakeTlsConnect, tls::TlsConnect};
 
+use crate::admission::Permit;
 use crate::recycle::Connection;
 
 /// Sends a CancelRequest with the pool's TLS connector, whose type ends here.
@@ -37,7 +38,12 @@ where
 /// then. So a ROLLBACK is queued behind whatever was sent, and where it is not answered soon, cancel requests go out until
 /// it is: one alone may arrive between two statements and hit none. The connection stays open meanwhile, so the process
 /// id in the request cannot have become somebody else's. Without a runtime the connection is only closed.
-pub(crate) fn quell(connection: Connection, canceller: Canceller) {
+///
+/// The permit stays until then: what a tenant has left running counts against it, though others have the slot.
+pub(crate) fn quell(connection: Connection, canceller: Canceller, mut permit: Option<Permit>) {
+    if let Some(permit) = &mut permit {
+        permit.free_place();
+    }
     if connection.client.is_closed() {
         return;
     }
@@ -53,6 +59,7 @@ pub(crate) fn quell(connection: Connection, canceller: Canceller) {
             let _ = timeout(Duration::from_secs(2), canceller(token.clone())).await;
             ended = timeout(Duration::from_millis(patience), &mut rolled_back).await.is_ok();
         }
+        drop(permit);
     });
 }
 

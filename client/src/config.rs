@@ -1,5 +1,6 @@
 //! What can be chosen about a pool.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::{Runtime, managed};
@@ -8,6 +9,7 @@ use tokio_postgres::{Config, NoTls, Socket, tls::MakeTlsConnect, tls::TlsConnect
 
 use crate::cancel::{Canceller, canceller};
 use crate::error::{Error, Kind};
+use crate::limits::LimitPolicy;
 use crate::pool::TenantPool;
 use crate::recycle::Manager;
 
@@ -23,6 +25,7 @@ pub struct TenantPoolBuilder {
     max_size: usize,
     timeouts: managed::Timeouts,
     statement_cache: usize,
+    limits: Option<Arc<dyn LimitPolicy>>,
     #[cfg(feature = "sign")]
     signer: Option<crate::sign::TokenSigner>,
 }
@@ -36,6 +39,7 @@ impl TenantPoolBuilder {
             max_size: 16,
             timeouts: managed::Timeouts::default(),
             statement_cache: 256,
+            limits: None,
             #[cfg(feature = "sign")]
             signer: None,
         }
@@ -61,7 +65,8 @@ impl TenantPoolBuilder {
         self
     }
 
-    /// How long to wait for a connection to become free; for ever by default.
+    /// How long to wait for a connection to become free; for ever by default. A tenant's own
+    /// [`acquire_timeout`](crate::Limits::acquire_timeout) goes before.
     pub fn wait_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.wait = Some(timeout);
         self
@@ -83,6 +88,15 @@ impl TenantPoolBuilder {
     /// How many prepared statements each connection keeps; 256 by default. The least recently used is closed.
     pub fn statement_cache(mut self, statements: usize) -> Self {
         self.statement_cache = statements;
+        self
+    }
+
+    /// What each tenant may take of the pool: the same [`Limits`](crate::Limits) for all, a closure, or
+    /// [`Plans`](crate::Plans). None by default.
+    ///
+    /// With and without limits, a connection that becomes free goes to the waiting tenant that has the fewest, in turn.
+    pub fn limits(mut self, policy: impl LimitPolicy) -> Self {
+        self.limits = Some(Arc::new(policy));
         self
     }
 
@@ -113,7 +127,7 @@ impl TenantPoolBuilder {
             .build()
             .map_err(|error| Error::new(Kind::Config, error.to_string()).with_source(error))?;
         #[cfg_attr(not(feature = "sign"), expect(unused_mut))]
-        let mut pool = TenantPool::new(pool, self.canceller);
+        let mut pool = TenantPool::new(pool, self.canceller, self.limits);
         #[cfg(feature = "sign")]
         {
             pool.signer = self.signer;

@@ -1,8 +1,11 @@
 //! One error type for both drivers.
 
 use std::fmt;
+use std::time::Duration;
 
 use pg_tenant_core::Refusal;
+
+use crate::limits::Limit;
 
 pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 
@@ -20,6 +23,9 @@ pub(crate) struct Inner {
     pub(crate) detail: Option<String>,
     pub(crate) hint: Option<String>,
     pub(crate) source: Option<Source>,
+    /// The limit that refused the call.
+    pub(crate) limit: Option<Limit>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// In the order in which a call meets them.
@@ -34,6 +40,8 @@ pub(crate) enum Kind {
     BadToken,
     /// The pool cannot be built, or runs outside a runtime.
     Config,
+    /// The tenant has met a limit of this pool.
+    Limited,
     /// No connection within the time given.
     Timeout,
     /// The pool or the connection is closed.
@@ -170,9 +178,12 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, code, message, detail, hint, source } = &*self.0;
+        let Inner { kind, code, message, detail, hint, source, limit, retry_after } = &*self.0;
         let mut out = f.debug_struct("Error");
         out.field("kind", kind).field("code", code).field("message", message);
+        if limit.is_some() || retry_after.is_some() {
+            out.field("limit", limit).field("retry_after", retry_after);
+        }
         out.field("detail", detail).field("hint", hint).field("source", source).finish()
     }
 }

@@ -43,7 +43,7 @@ impl From<PoolError<Error>> for Error {
                 Error::new(Kind::Timeout, "no connection became free within the pool's wait timeout")
             }
             PoolError::Timeout(_) => Error::new(Kind::Timeout, "no connection could be made within the pool's timeout"),
-            PoolError::Closed => Error::new(Kind::Closed, "the pool is closed"),
+            PoolError::Closed => Error::pool_closed(),
             other => Error::new(Kind::Config, other.to_string()),
         }
     }

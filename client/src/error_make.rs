@@ -11,7 +11,8 @@ impl Error {
 
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Error {
         let message = message.into();
-        Error(Box::new(Inner { kind, code: None, message, detail: None, hint: None, source: None }))
+        let (code, detail, hint, source, limit, retry_after) = (None, None, None, None, None, None);
+        Error(Box::new(Inner { kind, code, message, detail, hint, source, limit, retry_after }))
     }
 
     pub(crate) fn with_code(mut self, code: impl Into<String>) -> Error {

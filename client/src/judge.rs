@@ -41,8 +41,10 @@ impl TenantTx {
             }
         }
         self.begun = true;
-        self.token = None;
         self.id = self.id.or_else(|| named.and_then(|id| id.parse().ok()));
+        if let Some((token, id)) = self.token.take().zip(self.id) {
+            self.lease.learn(&token, id);
+        }
         self.flights += u64::from(!std::mem::take(&mut self.lead).is_empty());
         if resets_statements(sql) {
             self.lease.discard();

@@ -5,10 +5,13 @@
 //! once) and is quelled. A lease dropped unmarked with an open transaction queues a ROLLBACK and goes back.
 
 use deadpool::managed::Object;
+use pg_tenant_core::TenantId;
 use tokio_postgres::Statement;
 
+use crate::admission::Permit;
 use crate::cancel::{Canceller, quell, queue_rollback};
 use crate::recycle::{Connection, Manager};
+use crate::token::Token;
 
 /// What may still be coming on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub(crate) struct Lease {
     /// `None` once the loan has ended.
     object: Option<Object<Manager>>,
     canceller: Canceller,
+    /// Ends after the loan.
+    permit: Option<Permit>,
     wire: Wire,
     /// A BEGIN was sent and its end was not confirmed.
     open: bool,
@@ -33,8 +38,9 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    pub(crate) fn new(object: Object<Manager>, canceller: Canceller) -> Lease {
-        Lease { object: Some(object), canceller, wire: Wire::Quiet, open: false, discard: false }
+    pub(crate) fn new(object: Object<Manager>, canceller: Canceller, permit: Permit) -> Lease {
+        let (object, permit) = (Some(object), Some(permit));
+        Lease { object, canceller, permit, wire: Wire::Quiet, open: false, discard: false }
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -94,19 +100,39 @@ impl Lease {
 }
 
 impl Lease {
+    pub(crate) fn permit(&self) -> Option<&Permit> {
+        self.permit.as_ref()
+    }
+
+    /// The server has accepted the token, and this is its tenant.
+    pub(crate) fn learn(&mut self, token: &Token, tenant: TenantId) {
+        if let Some(permit) = &mut self.permit {
+            permit.learn(token, tenant);
+        }
+    }
+
     /// Ends the loan: the connection goes back, or is closed outside the pool. Its slot is free afterwards. No call may
     /// follow but dropping.
     pub(crate) fn end(&mut self) {
+        let permit = self.permit.take();
         let Some(object) = self.object.take() else { return };
         if self.discard || self.wire != Wire::Quiet {
             let connection = Object::take(object);
             if self.open || self.wire != Wire::Quiet {
-                quell(connection, self.canceller.clone());
+                quell(connection, self.canceller.clone(), permit);
             }
         } else if self.open {
             queue_rollback(&object);
         }
         (self.wire, self.open) = (Wire::Quiet, false);
+    }
+
+    /// Gives up the connection for another: its slot is free afterwards, and the permit stays for the other.
+    pub(crate) fn give_up(&mut self) -> Option<Permit> {
+        let permit = self.permit.take();
+        self.discard = true;
+        self.end();
+        permit
     }
 }
 

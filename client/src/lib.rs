@@ -46,15 +46,18 @@
 //! | `verify` | `TokenVerifier`: a token becomes a [`Tenant`] |
 #![forbid(unsafe_code)]
 
+mod admission;
 mod begin;
 mod cancel;
 mod config;
 mod error;
 mod error_from;
+mod error_limit;
 mod error_make;
 mod id;
 mod judge;
 mod lease;
+mod limits;
 mod pool;
 mod query;
 mod recycle;
@@ -81,6 +84,7 @@ pub use begin::IsolationLevel;
 pub use config::TenantPoolBuilder;
 pub use error::Error;
 pub use id::IntoTenantId;
+pub use limits::{Limit, LimitPolicy, Limits, Plans, Rate};
 pub use pg_tenant_core::{MalformedTenantId, Refusal, TenantId, TenantStatus};
 #[cfg(feature = "sign")]
 pub use pg_tenant_token::{BadKey, Signer};

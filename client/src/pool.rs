@@ -1,16 +1,20 @@
 //! The pool: every way to a connection goes through a tenant.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool::managed;
 use tokio_postgres::Config;
 
+use crate::admission::{Admission, Holder, Permit};
 use crate::begin::Entry;
 use crate::cancel::Canceller;
 use crate::config::TenantPoolBuilder;
 use crate::error::Error;
 use crate::id::IntoTenantId;
 use crate::lease::Lease;
+use crate::limits::LimitPolicy;
 use crate::recycle::Manager;
 use crate::token::Token;
 use crate::tx_builder::TxBuilder;
@@ -31,6 +35,9 @@ use crate::tx_builder::TxBuilder;
 pub struct TenantPool {
     pool: managed::Pool<Manager>,
     canceller: Canceller,
+    /// Before the pool's own queue: who may ask it for a connection.
+    admission: Admission,
+    wait_timeout: Option<Duration>,
     /// How many connections may turn out to be of no use before one must be new.
     pub(crate) max_size: usize,
     /// Signs a token for each transaction.
@@ -58,11 +65,18 @@ impl TenantPool {
         TenantPoolBuilder::new(config)
     }
 
-    pub(crate) fn new(pool: managed::Pool<Manager>, canceller: Canceller) -> TenantPool {
+    pub(crate) fn new(
+        pool: managed::Pool<Manager>,
+        canceller: Canceller,
+        limits: Option<Arc<dyn LimitPolicy>>,
+    ) -> TenantPool {
         let max_size = pool.status().max_size;
+        let wait_timeout = pool.timeouts().wait;
         TenantPool {
             pool,
             canceller,
+            admission: Admission::new(max_size, limits),
+            wait_timeout,
             max_size,
             #[cfg(feature = "sign")]
             signer: None,
@@ -102,19 +116,47 @@ impl TenantPool {
     /// How full the pool is.
     pub fn status(&self) -> Status {
         let managed::Status { max_size, size, available, waiting, .. } = self.pool.status();
-        Status { max_size, size, available, waiting }
+        Status { max_size, size, available, waiting: waiting + self.admission.waiting() }
+    }
+
+    /// Limits tenants by this policy from now on: those that ask for a connection, and how many connections those that
+    /// wait already may have. What is lent stays lent.
+    pub fn set_limits(&self, policy: impl LimitPolicy) {
+        self.admission.set_policy(Arc::new(policy));
     }
 
     /// Closes the idle connections and refuses further calls; lent ones close when they come back.
     pub fn close(&self) {
+        self.admission.close();
         self.pool.close();
     }
 
+    /// Lends a connection for no tenant.
     pub(crate) async fn lease(&self) -> Result<Lease, Error> {
-        Ok(Lease::new(self.pool.get().await?, self.canceller.clone()))
+        self.lease_for(Holder::NoTenant).await
+    }
+
+    /// Lends a connection, out of this holder's share.
+    pub(crate) async fn lease_for(&self, holder: Holder) -> Result<Lease, Error> {
+        let permit = self.admission.admit(holder, self.wait_timeout).await?;
+        self.lease_with(Some(permit)).await
+    }
+
+    /// Lends a connection to whoever has been admitted already.
+    pub(crate) async fn lease_with(&self, permit: Option<Permit>) -> Result<Lease, Error> {
+        match permit {
+            Some(permit) => Ok(Lease::new(self.pool.get().await?, self.canceller.clone(), permit)),
+            None => Err(Error::interrupted()),
+        }
+    }
+
+    /// In whose share a call with this token is.
+    pub(crate) fn holder_of(&self, token: &Token) -> Holder {
+        self.admission.holder_of(token)
     }
 
     pub(crate) async fn take(&self) -> Result<crate::recycle::Connection, Error> {
+        let _permit = self.admission.admit(Holder::NoTenant, self.wait_timeout).await?;
         Ok(managed::Object::take(self.pool.get().await?))
     }
 }

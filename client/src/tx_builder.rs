@@ -106,10 +106,11 @@ impl TxBuilder {
             #[cfg(feature = "sign")]
             self.pool.signer.as_ref(),
         )?;
-        let lease = self.pool.lease().await?;
+        let lease = self.pool.lease_for(self.entry.holder(|token| self.pool.holder_of(token))).await?;
+        let options = self.options.within(lease.permit());
         let (id, token, lead) = match entry {
-            Way::In(id) => (Some(id), None, self.options.enter(&id, "")),
-            Way::Signed(id, token) => (id, Some(token), self.options.enter_signed()),
+            Way::In(id) => (Some(id), None, options.enter(&id, "")),
+            Way::Signed(id, token) => (id, Some(token), options.enter_signed()),
         };
         Ok(TenantTx::new(self.pool.clone(), lease, id, token, lead))
     }

@@ -118,10 +118,9 @@ impl TenantTx {
     /// only slot. Without a connection no call may follow.
     async fn replace(&mut self) -> Result<(), Error> {
         self.spare -= 1;
-        self.lease.discard();
-        self.lease.end();
+        let permit = self.lease.give_up();
         self.refuses = Some(Refuses::Interrupted);
-        let lease = self.pool.lease().await;
+        let lease = self.pool.lease_with(permit).await;
         self.refuses = lease.is_err().then_some(Refuses::Failed);
         self.lease = lease?;
         Ok(())

@@ -11,12 +11,15 @@ use ::sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
 use tokio::runtime::Handle;
 
 use super::quell::{Transaction, quell, roll_back};
+use crate::admission::Permit;
 use crate::lease::Wire;
 use crate::token::Token;
 
 pub(crate) struct Lease {
     /// `None` once the loan has ended.
     pub(super) connection: Option<PoolConnection<Postgres>>,
+    /// Ends after the loan.
+    pub(super) permit: Option<Permit>,
     options: Arc<PgConnectOptions>,
     pub(super) marks: Marks,
     /// What the server calls the transaction, once it is known.
@@ -33,10 +36,16 @@ pub(crate) struct Marks {
 }
 
 impl Lease {
-    pub(crate) async fn new(pool: &PgPool) -> Result<Lease, ::sqlx::Error> {
+    pub(crate) async fn new(pool: &PgPool, permit: Option<Permit>) -> Result<Lease, ::sqlx::Error> {
         let connection = Some(pool.acquire().await?);
         let marks = Marks { wire: Wire::Quiet, open: false, discard: false };
-        Ok(Lease { connection, options: pool.connect_options(), marks, transaction: None })
+        Ok(Lease { connection, permit, options: pool.connect_options(), marks, transaction: None })
+    }
+
+    /// Gives up the connection for another. The permit stays for the other.
+    pub(crate) fn give_up(mut self) -> Option<Permit> {
+        self.marks.discard = true;
+        self.permit.take()
     }
 
     /// The connection and its marks, for one call.
@@ -65,6 +74,7 @@ impl Lease {
 
     /// Ends the loan: the connection goes back, or is closed outside the pool.
     fn end(&mut self) {
+        let mut permit = self.permit.take();
         let Some(connection) = self.connection.take() else { return };
         let Marks { wire, open, discard } = self.marks;
         let Ok(runtime) = Handle::try_current() else {
@@ -73,9 +83,12 @@ impl Lease {
             return;
         };
         if discard || wire != Wire::Quiet {
-            runtime.spawn(quell(connection.detach(), self.options.clone(), self.transaction.take()));
+            if let Some(permit) = &mut permit {
+                permit.free_place();
+            }
+            runtime.spawn(quell(connection.detach(), self.options.clone(), self.transaction.take(), permit));
         } else if open {
-            runtime.spawn(roll_back(connection));
+            runtime.spawn(roll_back(connection, permit));
         }
     }
 }

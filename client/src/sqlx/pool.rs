@@ -1,13 +1,16 @@
 //! The pool over sqlx.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ::sqlx::PgPool;
 use ::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use super::tx_builder::TxBuilder;
+use crate::admission::Admission;
 use crate::begin::Entry;
 use crate::id::IntoTenantId;
+use crate::limits::LimitPolicy;
 use crate::token::Token;
 
 /// A `sqlx::PgPool` whose connections are lent only inside a tenant. Cloning shares the pool.
@@ -17,6 +20,8 @@ use crate::token::Token;
 #[derive(Clone)]
 pub struct TenantPool {
     pub(super) pool: PgPool,
+    /// Before the pool's own queue: who may ask it for a connection.
+    pub(super) admission: Admission,
     #[cfg(feature = "sign")]
     pub(super) signer: Option<crate::sign::TokenSigner>,
 }
@@ -72,8 +77,29 @@ impl TenantPool {
         self.pool.num_idle().min(self.pool.size() as usize) // sqlx's count wraps around for a moment
     }
 
+    /// Limits what each tenant may take of the pool: the same [`Limits`](crate::Limits) for all, a closure, or
+    /// [`Plans`](crate::Plans). Of effect on all clones, also later.
+    ///
+    /// With and without limits, a connection that becomes free goes to the waiting tenant that has the fewest, in turn.
+    pub fn limits(self, policy: impl LimitPolicy) -> Self {
+        self.set_limits(policy);
+        self
+    }
+
+    /// Limits tenants by this policy from now on: those that ask for a connection, and how many connections those that
+    /// wait already may have. What is lent stays lent.
+    pub fn set_limits(&self, policy: impl LimitPolicy) {
+        self.admission.set_policy(Arc::new(policy));
+    }
+
+    /// How many calls wait for a connection.
+    pub fn waiting(&self) -> usize {
+        self.admission.waiting()
+    }
+
     /// Closes the pool and waits until every connection is back.
     pub async fn close(&self) {
+        self.admission.close();
         self.pool.close().await;
     }
 }
@@ -82,8 +108,10 @@ impl TenantPool {
 /// refuses them protected tables.
 impl From<PgPool> for TenantPool {
     fn from(pool: PgPool) -> TenantPool {
+        let admission = Admission::new(pool.options().get_max_connections() as usize, None);
         TenantPool {
             pool,
+            admission,
             #[cfg(feature = "sign")]
             signer: None,
         }

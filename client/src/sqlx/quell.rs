@@ -10,6 +10,8 @@ use ::sqlx::{ConnectOptions, Connection, PgConnection, Postgres};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::admission::Permit;
+
 /// A transaction as `pg_stat_activity` shows it. The time is in it so that what is cancelled is this transaction and not
 /// a later one of the same backend.
 pub(crate) struct Transaction {
@@ -19,8 +21,11 @@ pub(crate) struct Transaction {
 }
 
 /// Rolls back on a connection on which nothing is in flight, then returns it to its pool.
-pub(crate) fn roll_back(connection: PoolConnection<Postgres>) -> impl Future<Output = ()> + Send + 'static {
-    let mut returning = Returning(Some(connection));
+pub(crate) fn roll_back(
+    connection: PoolConnection<Postgres>,
+    permit: Option<Permit>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let mut returning = Returning(Some(connection), permit);
     async move {
         let Some(connection) = returning.0.as_mut() else { return };
         if ::sqlx::raw_sql("rollback").execute(&mut **connection).await.is_err() {
@@ -30,7 +35,10 @@ pub(crate) fn roll_back(connection: PoolConnection<Postgres>) -> impl Future<Out
 }
 
 /// A connection that a task is about to return. A runtime that shuts down drops the task where sqlx cannot spawn.
-struct Returning(Option<PoolConnection<Postgres>>);
+struct Returning(
+    Option<PoolConnection<Postgres>>,
+    #[expect(dead_code, reason = "ends after the connection")] Option<Permit>,
+);
 
 impl Drop for Returning {
     fn drop(&mut self) {
@@ -44,10 +52,13 @@ impl Drop for Returning {
 
 /// Ends a connection that has left the pool, perhaps with a statement running: a backend would notice the closed socket
 /// only when its statement ends, and hold the transaction until then.
+///
+/// The permit stays until then: what a tenant has left running counts against it, though others have the slot.
 pub(crate) async fn quell(
     mut connection: PgConnection,
     options: Arc<PgConnectOptions>,
     transaction: Option<Transaction>,
+    _permit: Option<Permit>,
 ) {
     {
         let mut rolled_back = pin!(::sqlx::raw_sql("rollback").execute(&mut connection));

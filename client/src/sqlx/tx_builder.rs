@@ -126,13 +126,18 @@ impl TxBuilder {
         // Every connection that is there may be of no use, and one more may be made meanwhile. (sqlx's count of idle ones
         // is below zero, which is usize::MAX, while one is taken as another is returned.)
         let mut spare = self.pool.pool.size() as usize + 1;
+        let admission = &self.pool.admission;
+        let patience = self.pool.pool.options().get_acquire_timeout();
+        let permit = admission.admit(self.entry.holder(|token| admission.holder_of(token)), Some(patience)).await?;
+        let options = self.options.within(Some(&permit));
+        let mut permit = Some(permit);
         loop {
-            let mut lease = Lease::new(&self.pool.pool).await?;
+            let mut lease = Lease::new(&self.pool.pool, permit).await?;
             lease.marks.open = true;
             let entered = match &entry {
-                Way::In(id) => lease.run(self.options.enter(id, AND)).await,
-                Way::Signed(_, token) => match lease.run(self.options.begin()).await {
-                    Ok(_) => lease.run_with(format!("{ENTER_SIGNED}{AND}"), token).await,
+                Way::In(id) => lease.run(options.enter(id, AND)).await,
+                Way::Signed(_, token) => match lease.run(options.begin()).await {
+                    Ok(_) => lease.run_with(format!("{ENTER_SIGNED}{AND}{}", options.time_limit()), token).await,
                     Err(error) => Err(error),
                 },
             };
@@ -141,6 +146,9 @@ impl TxBuilder {
                     let row = rows.first().ok_or_else(|| Error::new(Kind::Driver, "entering returned nothing"))?;
                     let id = row.try_get::<&str, _>(0)?.parse().map_err(Error::malformed)?;
                     version::check(row.try_get(3)?)?;
+                    if let (Way::Signed(_, token), Some(permit)) = (&entry, &mut lease.permit) {
+                        permit.learn(token, id);
+                    }
                     lease.transaction = Some(Transaction { pid: row.try_get(1)?, start: row.try_get(2)? });
                     return Ok(TenantTx::new(lease, id));
                 }
@@ -151,6 +159,7 @@ impl TxBuilder {
                         return Err(Error::from(error).at_entry());
                     }
                     spare -= 1;
+                    permit = lease.give_up();
                 }
             }
         }

@@ -1,0 +1,27 @@
+//! Under whose name a connection is lent.
+
+use std::fmt;
+
+use pg_tenant_core::TenantId;
+
+/// Whose share of the pool a connection counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Holder {
+    /// The tenant the application named, or the one the server read out of this very token before.
+    Tenant(TenantId),
+    /// Whom a token names that the server has not accepted yet: what stands in it is only a claim, with which a caller
+    /// could take another tenant's share. All of them together hold as one tenant would.
+    Unnamed,
+    /// No tenant: checks of the pool, the system context.
+    NoTenant,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Holder::Tenant(id) => write!(f, "tenant {id}"),
+            Holder::Unnamed => f.write_str("the calls whose token the server has not accepted yet"),
+            Holder::NoTenant => f.write_str("the calls without a tenant"),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What one tenant may take of a pool that all of them share.
+
+mod plans;
+mod policy;
+mod rate;
+mod which;
+
+pub use plans::Plans;
+pub use policy::{LimitPolicy, Limits};
+pub use rate::Rate;
+pub use which::Limit;

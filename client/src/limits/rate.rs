@@ -1,0 +1,55 @@
+//! How often a tenant may begin.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// A rate of transactions, with a burst: a bucket of `burst` that is refilled evenly.
+///
+/// ```
+/// use pg_tenant_client::Rate;
+///
+/// let rate = Rate::per_second(100);             // a burst of 100, then one every 10 ms
+/// let bursty = Rate::per_minute(60).burst(20);  // a burst of 20, then one a second
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rate {
+    burst: NonZeroU32,
+    /// The time in which one more is allowed. Above zero.
+    every: Duration,
+}
+
+impl Rate {
+    /// So many a second, and at most so many at once. 0 counts as 1.
+    pub fn per_second(transactions: u32) -> Rate {
+        Rate::of(transactions, Duration::from_secs(1))
+    }
+
+    /// So many a minute, and at most so many at once. 0 counts as 1.
+    pub fn per_minute(transactions: u32) -> Rate {
+        Rate::of(transactions, Duration::from_secs(60))
+    }
+
+    fn of(transactions: u32, time: Duration) -> Rate {
+        let burst = NonZeroU32::new(transactions).unwrap_or(NonZeroU32::MIN);
+        Rate { burst, every: (time / burst.get()).max(Duration::from_nanos(1)) }
+    }
+
+    /// Allows so many at once instead; the rate over time stays. 0 counts as 1.
+    #[must_use]
+    pub fn burst(mut self, transactions: u32) -> Rate {
+        self.burst = NonZeroU32::new(transactions).unwrap_or(NonZeroU32::MIN);
+        self
+    }
+
+    /// The bucket of `governor`.
+    pub(crate) fn quota(&self) -> governor::Quota {
+        governor::Quota::with_period(self.every)
+            .unwrap_or_else(|| governor::Quota::per_second(self.burst))
+            .allow_burst(self.burst)
+    }
+
+    /// After so long without a transaction the bucket is full, and as if it had never been used.
+    pub(crate) fn full_after(&self) -> Duration {
+        self.every.saturating_mul(self.burst.get())
+    }
+}
