@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pg_tenant_core::{MalformedTenantId, TenantId};
+use pg_tenant_core::{MalformedTenantId, SystemContext, TenantId};
 
 use crate::admission::{Holder, Permit};
 use crate::error::Error;
@@ -67,6 +67,13 @@ impl BeginOptions {
         self
     }
 
+    /// `BEGIN` and entering the system context as one message.
+    pub(crate) fn enter_system(&self, reason: &str, context: SystemContext, and: &str) -> String {
+        let write = context == SystemContext::Write;
+        let (begin, time) = (self.begin(), self.time_limit());
+        format!("{begin}; select tenant.enter_system_pristine({}, {write}){and}{time}", quote(reason))
+    }
+
     /// `BEGIN`, and where the token goes.
     pub(crate) fn enter_signed(&self) -> String {
         match self.time_limit().strip_prefix(", ") {
@@ -90,6 +97,25 @@ impl BeginOptions {
 
 /// Enters with a token, which is a parameter: in a text it would be shown and logged.
 pub(crate) const ENTER_SIGNED: &str = "select tenant.enter_signed_pristine($1)";
+
+/// Why all tenants are worked on: not empty, or nothing is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Reason(String);
+
+impl Reason {
+    pub(crate) fn new(reason: impl Into<String>) -> Reason {
+        Reason(reason.into())
+    }
+
+    pub(crate) fn checked(&self) -> Result<&str, Error> {
+        let reason = self.0.trim();
+        match reason {
+            "" => Err(Error::no_reason("it was empty")),
+            _ if reason.contains('\0') => Err(Error::no_reason("it contained a null byte")),
+            _ => Ok(reason),
+        }
+    }
+}
 
 /// Who enters.
 #[derive(Clone, Debug)]
@@ -155,16 +181,13 @@ pub(crate) enum Way {
     In(TenantId),
     /// The id is known before the server says it where the client signed the token itself.
     Signed(Option<TenantId>, Token),
+    /// With the reason.
+    System(SystemContext, String),
 }
 
-/// Asks which tenant the transaction has, by the setting rather than `tenant.current_id()`: a transaction may have gone
+/// Asks what the transaction is inside of, by the setting rather than `tenant.current_id()`: a transaction may have gone
 /// on in a role (`SET LOCAL ROLE`) that has no rights on the schema `tenant`.
 pub(crate) const PROBE: &str = "select pg_catalog.current_setting('pg_tenant.id', true)";
-
-/// Whether the probe's answer is this tenant. No tenant is NULL or empty.
-pub(crate) fn is_tenant(probed: Option<&str>, id: &TenantId) -> bool {
-    probed.and_then(|text| text.parse().ok()) == Some(*id)
-}
 
 /// A literal that reads the same with and without `standard_conforming_strings`. The grammar of an id has neither
 /// quotes nor backslashes; this does not rely on it.
@@ -203,6 +226,16 @@ mod tests {
         assert!(sql.starts_with("begin; select tenant.enter_pristine('acme'), 1, case when"), "{sql}");
         assert!(sql.ends_with("set_config('statement_timeout', '1', true) end"), "{sql}");
         assert!(options.enter_signed().contains(&format!("{ENTER_SIGNED}; select case when")));
+    }
+
+    #[test]
+    fn a_reason_is_quoted() {
+        let begin = BeginOptions { read_only: Some(true), ..BeginOptions::default() };
+        assert_eq!(
+            begin.enter_system("the month's end", SystemContext::Read, ""),
+            "begin read only; select tenant.enter_system_pristine('the month''s end', false)"
+        );
+        assert!(begin.enter_system("x", SystemContext::Write, ", 1").ends_with("_pristine('x', true), 1"));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Ways around the crate's promise, each with a loud name.
 //!
-//! The server still isolates: a connection without a tenant is refused protected tables (`TN001`). What is lost here is
-//! the client's part: knowing that no state and no transaction outlives a checkout. So a connection that was handed out
-//! raw is never lent again.
+//! [`system`] works across all tenants, as the server allows it to operators. The other two keep what the server
+//! isolates: a connection without a tenant is refused protected tables (`TN001`). What is lost there is the client's
+//! part: knowing that no state and no transaction outlives a checkout. So a connection that was handed out raw is never
+//! lent again.
 
 use std::fmt;
 use std::ops::Deref;
@@ -13,6 +14,33 @@ use crate::error::Error;
 use crate::pool::TenantPool;
 use crate::recycle::Connection;
 use crate::tx::TenantTx;
+
+pub use crate::system::SystemTxBuilder;
+pub use crate::system_tx::SystemTx;
+
+/// Works across all tenants, in the system context. Nothing is sent yet.
+///
+/// It is read-only unless [`write`](SystemTxBuilder::write) is said. Each entry is audited: `reason` goes to the server's
+/// log with the role, and to `tenant.journal` where the transaction can write it; every entry that writes and is
+/// committed has a line there. Who may: members of `tenant_system`, which is for operators and not for the application,
+/// so give them a pool of their own. What the role `tenant_system` may do with a table is up to its grants.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use pg_tenant_client::{TenantPool, danger};
+///
+/// let operators = TenantPool::builder("host=localhost user=operator dbname=shop".parse()?).max_size(2).build()?;
+/// let report = danger::system(&operators, "monthly report")
+///     .query("select tenant_id, count(*) from orders group by tenant_id", &[])
+///     .await?;
+///
+/// let repair = danger::system(&operators, "ticket 7: close what is older than a year").write();
+/// repair.execute("update orders set open = false where placed < now() - interval '1 year'", &[]).await?;
+/// # Ok(()) }
+/// ```
+pub fn system(pool: &TenantPool, reason: impl Into<String>) -> SystemTxBuilder {
+    SystemTxBuilder::new(pool.clone(), reason.into())
+}
 
 /// A connection outside any tenant and outside the pool. Closed when dropped.
 pub struct UnscopedConnection(Connection);

@@ -38,6 +38,8 @@ pub(crate) enum Kind {
     /// The application refused a token.
     #[cfg(feature = "verify")]
     BadToken,
+    /// The system context was asked for without a reason; nothing was sent.
+    NoReason,
     /// The pool cannot be built, or runs outside a runtime.
     Config,
     /// The tenant has met a limit of this pool.
@@ -52,6 +54,8 @@ pub(crate) enum Kind {
     VersionMismatch,
     /// The role was not granted `tenant_user`.
     NotGranted,
+    /// The role was not granted `tenant_system`.
+    SystemNotGranted,
     /// A connection that was never lent is dirty already.
     NotPristine,
     /// The server refused or failed the statement.
@@ -62,7 +66,7 @@ pub(crate) enum Kind {
     Interrupted,
     /// An earlier statement had failed, so commit rolled back.
     Failed,
-    /// The transaction no longer has the tenant it entered.
+    /// The transaction is no longer inside of what it entered.
     TenantLost,
 }
 
@@ -123,6 +127,23 @@ impl Error {
         self.refusal() == Some(Refusal::AlreadyEntered)
     }
 
+    /// The role may not enter the system context (`TN013`; `42501` where it was granted neither `tenant_user` nor
+    /// `tenant_system`).
+    pub fn is_system_refused(&self) -> bool {
+        self.refusal() == Some(Refusal::SystemRefused) || self.0.kind == Kind::SystemNotGranted
+    }
+
+    /// A write in a system context that was entered for reading (`TN015`, or PostgreSQL's own `25006`), or one asked for
+    /// where the transaction or the server is read-only.
+    pub fn is_read_only(&self) -> bool {
+        self.refusal() == Some(Refusal::SystemReadOnly) || self.code() == Some("25006")
+    }
+
+    /// No reason was given where one is required (`TN029`). From the client it means that nothing was sent.
+    pub fn is_reason_missing(&self) -> bool {
+        self.refusal() == Some(Refusal::ReasonRequired)
+    }
+
     /// The whole transaction may be run again: exactly `40001` (serialization failure) and `40P01` (deadlock), from a
     /// statement or from the commit. A closed connection is not among them: its commit may have happened.
     pub fn is_retryable(&self) -> bool {
@@ -154,7 +175,8 @@ impl Error {
         self.0.kind == Kind::Interrupted
     }
 
-    /// The commit found the transaction without the tenant it had entered: a statement ended it.
+    /// The commit found the transaction outside of the tenant, or the system context, that it had entered: a statement
+    /// ended it.
     pub fn is_tenant_lost(&self) -> bool {
         self.0.kind == Kind::TenantLost
     }

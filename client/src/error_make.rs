@@ -1,7 +1,8 @@
 //! The errors the client makes itself, each with what to do about it.
 
-use pg_tenant_core::{MalformedTenantId, Refusal, TenantId};
+use pg_tenant_core::{MalformedTenantId, Refusal};
 
+use crate::entered::Entered;
 use crate::error::{Error, Inner, Kind, Source};
 
 impl Error {
@@ -74,10 +75,10 @@ impl Error {
         error
     }
 
-    pub(crate) fn tenant_lost(entered: Option<&TenantId>, found: Option<&str>) -> Error {
-        let found = found.filter(|id| !id.is_empty()).map_or("no tenant".to_owned(), |id| format!("tenant {id}"));
-        let entered = entered.map_or("the tenant of its token".to_owned(), |id| format!("tenant {id}"));
-        Error::new(Kind::TenantLost, "the transaction lost its tenant before it was committed")
+    pub(crate) fn tenant_lost(entered: &Entered, found: Option<&str>) -> Error {
+        let what = if let Entered::System(_) = entered { "the system context" } else { "its tenant" };
+        let (entered, found) = (entered.describe(), Entered::describe_probed(found));
+        Error::new(Kind::TenantLost, format!("the transaction lost {what} before it was committed"))
             .with_detail(format!("it entered {entered} and ended with {found}; statements after that ran outside it"))
             .with_hint("do not run commit, rollback or begin as statements: use commit(), rollback() and savepoint()")
     }
@@ -113,5 +114,24 @@ impl Error {
         });
         self.0.kind = kind;
         self.with_hint(hint)
+    }
+
+    /// The same, of a transaction that enters this.
+    pub(crate) fn at_entry_of(self, entered: &Entered) -> Error {
+        let mut error = self.at_entry();
+        if let (Kind::NotGranted, Entered::System(_)) = (error.0.kind, entered) {
+            error.0.kind = Kind::SystemNotGranted;
+            error.0.message = "the role may not enter the system context".to_owned();
+            return error.with_hint("grant tenant_user, tenant_system to the role this pool connects as");
+        }
+        error
+    }
+
+    /// What the server would answer as well, without a round trip.
+    pub(crate) fn no_reason(detail: &str) -> Error {
+        Error::new(Kind::NoReason, "the system context needs a reason")
+            .with_code(Refusal::ReasonRequired.code())
+            .with_detail(detail)
+            .with_hint("say in a few words why all tenants are worked on; the server's log and the journal keep it")
     }
 }

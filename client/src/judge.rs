@@ -41,9 +41,9 @@ impl TenantTx {
             }
         }
         self.begun = true;
-        self.id = self.id.or_else(|| named.and_then(|id| id.parse().ok()));
-        if let Some((token, id)) = self.token.take().zip(self.id) {
-            self.lease.learn(&token, id);
+        self.entered.learn(named);
+        if let Some((token, id)) = self.token.take().zip(self.entered.tenant()) {
+            self.lease.learn(&token, *id);
         }
         self.flights += u64::from(!std::mem::take(&mut self.lead).is_empty());
         if resets_statements(sql) {
@@ -69,7 +69,7 @@ impl TenantTx {
             self.refuses = Some(Refuses::Failed);
         }
         let error = Error::from(error);
-        Next::Done(Err(self.note(if self.begun { error } else { error.at_entry() })))
+        Next::Done(Err(self.note(if self.begun { error } else { error.at_entry_of(&self.entered) })))
     }
 
     /// Remembers the first error, for the commit that will say the transaction has failed.

@@ -32,6 +32,11 @@
 //!   carries state from before (`TN008`); the client then closes it and takes another, unseen.
 //! - **Commit is honest.** A commit that PostgreSQL turned into a rollback is an error here.
 //!
+//! # Across tenants
+//!
+//! There is one way, for operators: [`danger::system`], with a reason that the server writes down, and transactions of a
+//! type of their own.
+//!
 //! # The tenant through a program
 //!
 //! A [`Tenant`] is made where a request, a job or a command comes in, and passed on from there: `pool.tenant(&tenant)`.
@@ -50,6 +55,7 @@ mod admission;
 mod begin;
 mod cancel;
 mod config;
+mod entered;
 mod error;
 mod error_from;
 mod error_limit;
@@ -61,10 +67,13 @@ mod limits;
 mod pool;
 mod query;
 mod recycle;
+mod savepoint;
 #[cfg(feature = "sign")]
 mod sign;
 mod statements;
 mod stream;
+mod system;
+mod system_tx;
 mod tenant;
 mod token;
 mod tx;

@@ -5,6 +5,8 @@ use std::fmt;
 use pg_tenant_core::TenantId;
 use tokio_postgres::{Row, types::ToSql};
 
+use crate::begin::{BeginOptions, Way};
+use crate::entered::Entered;
 use crate::error::Error;
 use crate::lease::{Lease, Wire};
 use crate::pool::TenantPool;
@@ -26,8 +28,7 @@ use crate::token::Token;
 pub struct TenantTx {
     pub(crate) pool: TenantPool,
     pub(crate) lease: Lease,
-    /// `None` until the server has said whom a token names.
-    pub(crate) id: Option<TenantId>,
+    pub(crate) entered: Entered,
     /// What is to be sent before the next statement: begin and enter, savepoints.
     pub(crate) lead: String,
     /// What the lead enters with, until it has.
@@ -54,21 +55,33 @@ pub(crate) enum Refuses {
 }
 
 impl TenantTx {
-    pub(crate) fn new(
-        pool: TenantPool,
-        lease: Lease,
-        id: Option<TenantId>,
-        token: Option<Token>,
-        lead: String,
-    ) -> TenantTx {
+    pub(crate) fn new(pool: TenantPool, lease: Lease, way: Way, options: &BeginOptions) -> TenantTx {
+        let entered = Entered::by(&way);
+        let (token, lead) = match way {
+            Way::In(id) => (None, options.enter(&id, "")),
+            Way::Signed(_, token) => (Some(token), options.enter_signed()),
+            Way::System(context, reason) => (None, options.enter_system(&reason, context, "")),
+        };
         let spare = pool.max_size;
         let (refuses, first_error) = (None, None);
-        TenantTx { pool, lease, id, lead, token, begun: false, flights: 0, refuses, first_error, savepoints: 0, spare }
+        TenantTx {
+            pool,
+            lease,
+            entered,
+            lead,
+            token,
+            begun: false,
+            flights: 0,
+            refuses,
+            first_error,
+            savepoints: 0,
+            spare,
+        }
     }
 
     /// The tenant. `None` where a token names it and nothing was sent yet.
     pub fn tenant_id(&self) -> Option<&TenantId> {
-        self.id.as_ref()
+        self.entered.tenant()
     }
 
     /// Runs a statement and returns its rows.
@@ -137,7 +150,7 @@ impl TenantTx {
 impl fmt::Debug for TenantTx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("TenantTx");
-        out.field("tenant", &self.id).field("begun", &self.begun).field("wire", &self.lease.wire());
+        out.field("entered", &self.entered).field("begun", &self.begun).field("wire", &self.lease.wire());
         out.field("savepoints", &self.savepoints).finish()
     }
 }

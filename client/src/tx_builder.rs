@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Row, types::ToSql};
 
-use crate::begin::{BeginOptions, Entry, IsolationLevel, Way};
+use crate::begin::{BeginOptions, Entry, IsolationLevel};
 use crate::error::Error;
 use crate::pool::TenantPool;
 use crate::query;
@@ -102,17 +102,13 @@ impl TxBuilder {
     /// # Errors
     /// `TN004` for a malformed id; those of getting a connection (see [`TenantPool::check`]).
     pub async fn begin(&self) -> Result<TenantTx, Error> {
-        let entry = self.entry.way(
+        let way = self.entry.way(
             #[cfg(feature = "sign")]
             self.pool.signer.as_ref(),
         )?;
         let lease = self.pool.lease_for(self.entry.holder(|token| self.pool.holder_of(token))).await?;
         let options = self.options.within(lease.permit());
-        let (id, token, lead) = match entry {
-            Way::In(id) => (Some(id), None, options.enter(&id, "")),
-            Way::Signed(id, token) => (id, Some(token), options.enter_signed()),
-        };
-        Ok(TenantTx::new(self.pool.clone(), lease, id, token, lead))
+        Ok(TenantTx::new(self.pool.clone(), lease, way, &options))
     }
 
     /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.

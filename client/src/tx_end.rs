@@ -1,12 +1,13 @@
-//! How a transaction ends: commit with a probe, rollback, savepoints.
+//! How a transaction ends: commit with a probe, rollback; savepoints.
 
 use futures_util::future::join;
 use tokio_postgres::SimpleQueryMessage;
 
-use crate::begin::{PROBE, is_tenant};
+use crate::begin::PROBE;
 use crate::error::Error;
 use crate::judge::ended;
-use crate::tx::{Refuses, TenantTx};
+use crate::savepoint::savepoint;
+use crate::tx::TenantTx;
 
 impl TenantTx {
     /// Commits. A transaction in which nothing was sent costs nothing.
@@ -40,9 +41,9 @@ impl TenantTx {
             SimpleQueryMessage::Row(row) => row.get(0),
             _ => None,
         });
-        if !self.id.is_some_and(|id| is_tenant(found, &id)) {
+        if !self.entered.is(found) {
             self.lease.discard();
-            return Err(Error::tenant_lost(self.id.as_ref(), found));
+            return Err(Error::tenant_lost(&self.entered, found));
         }
         committed.map_err(|error| self.note(error.into()))
     }
@@ -75,68 +76,6 @@ impl TenantTx {
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
         E: From<Error>,
     {
-        self.usable()?;
-        let mark = self.lead.len();
-        let flights = self.flights;
-        self.savepoints += 1;
-        let name = format!("pg_tenant_{}", self.savepoints);
-        self.lead.push_str(if mark == 0 { "savepoint " } else { "; savepoint " });
-        self.lead.push_str(&name);
-
-        let mut inside = Inside { tx: self, finished: false };
-        let result = work(inside.tx).await;
-        inside.finished = true;
-        drop(inside);
-
-        self.savepoints -= 1;
-        if self.usable().is_err() {
-            return match result {
-                Ok(_) => Err(self.usable().err().unwrap_or_else(Error::interrupted).into()),
-                Err(error) => Err(error),
-            };
-        }
-        if self.flights == flights {
-            // Nothing was sent, so there is nothing to release.
-            self.lead.truncate(mark);
-            return result;
-        }
-        match result {
-            Ok(value) => match self.send_batch(&format!("release {name}")).await {
-                Ok(()) => Ok(value),
-                Err(error) => {
-                    let first = self.first_error.clone();
-                    self.undo(&name).await;
-                    let failed = error.code() == Some("25P02");
-                    Err(if failed { Error::undone(first.as_deref()) } else { error }.into())
-                }
-            },
-            Err(error) => {
-                self.undo(&name).await;
-                Err(error)
-            }
-        }
-    }
-
-    /// Undoes a savepoint; a transaction in which that fails refuses further calls.
-    async fn undo(&mut self, name: &str) {
-        let noted = self.first_error.take();
-        if self.send_batch(&format!("rollback to {name}; release {name}")).await.is_err() {
-            self.refuses = Some(Refuses::Failed);
-            self.first_error = noted.or(self.first_error.take());
-        }
-    }
-}
-
-/// The closure of a savepoint is running. Dropped before it finished, it leaves the transaction refusing.
-struct Inside<'tx> {
-    tx: &'tx mut TenantTx,
-    finished: bool,
-}
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        if !self.finished {
-            self.tx.refuses = Some(Refuses::Interrupted);
-        }
+        savepoint(self, work).await
     }
 }

@@ -1,4 +1,4 @@
-//! `&mut TenantTx` as an sqlx executor: the connection's own, with the lease marked while it runs.
+//! `&mut TenantTx` and `&mut SystemTx` as sqlx executors: the connection's own, with the lease marked while it runs.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,63 +10,76 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 
 use super::error::into_sqlx;
 use super::lease::Marks;
+use super::scope::{Handle, Scope};
+use super::system_tx::SystemTx;
 use super::tx::TenantTx;
 use crate::lease::Wire;
 
 type Step = Result<Either<PgQueryResult, PgRow>, Error>;
 
-impl TenantTx {
+impl Scope {
     fn executor(&mut self) -> Result<(&mut PgConnection, &mut Marks), Error> {
         self.usable().map_err(into_sqlx)?;
         Ok(self.lease.parts())
     }
 }
 
-impl<'c> Executor<'c> for &'c mut TenantTx {
-    type Database = Postgres;
+macro_rules! executor {
+    ($tx:ty) => {
+        impl<'c> Executor<'c> for &'c mut $tx {
+            type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Step>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        match self.executor() {
-            Ok((connection, marks)) => Marked { steps: connection.fetch_many(query), marks }.boxed(),
-            Err(error) => stream::iter([Err(error)]).boxed(),
+            fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Step>
+            where
+                'c: 'e,
+                E: 'q + Execute<'q, Postgres>,
+            {
+                match self.scope().executor() {
+                    Ok((connection, marks)) => Marked { steps: connection.fetch_many(query), marks }.boxed(),
+                    Err(error) => stream::iter([Err(error)]).boxed(),
+                }
+            }
+
+            fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+            where
+                'c: 'e,
+                E: 'q + Execute<'q, Postgres>,
+            {
+                Box::pin(async move {
+                    let (connection, marks) = self.scope().executor()?;
+                    marks.watch(connection.fetch_optional(query)).await
+                })
+            }
+
+            fn prepare_with<'e>(
+                self,
+                sql: SqlStr,
+                parameters: &'e [PgTypeInfo],
+            ) -> BoxFuture<'e, Result<PgStatement, Error>>
+            where
+                'c: 'e,
+            {
+                Box::pin(async move {
+                    let (connection, marks) = self.scope().executor()?;
+                    marks.watch(connection.prepare_with(sql, parameters)).await
+                })
+            }
+
+            fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
+            where
+                'c: 'e,
+            {
+                Box::pin(async move {
+                    let (connection, marks) = self.scope().executor()?;
+                    marks.watch(connection.describe(sql)).await
+                })
+            }
         }
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        Box::pin(async move {
-            let (connection, marks) = self.executor()?;
-            marks.watch(connection.fetch_optional(query)).await
-        })
-    }
-
-    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, Error>>
-    where
-        'c: 'e,
-    {
-        Box::pin(async move {
-            let (connection, marks) = self.executor()?;
-            marks.watch(connection.prepare_with(sql, parameters)).await
-        })
-    }
-
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
-    where
-        'c: 'e,
-    {
-        Box::pin(async move {
-            let (connection, marks) = self.executor()?;
-            marks.watch(connection.describe(sql)).await
-        })
-    }
+    };
 }
+
+executor!(TenantTx);
+executor!(SystemTx);
 
 impl Marks {
     /// Marks while a call runs. Its answer may be read past by the next call, so the mark is not one that refuses.

@@ -31,13 +31,19 @@
 //! - Its statements report [`sqlx::Error`], which converts into [`Error`](crate::Error) with `?`.
 //! - A dropped statement does not make the transaction refuse: as always in sqlx, the next call reads past what it left.
 
+mod begin;
 mod error;
 mod executor;
 mod lease;
 mod pool;
 mod quell;
+mod scope;
+mod system;
+mod system_tx;
 mod tx;
 mod tx_builder;
+
+pub mod danger;
 
 pub use pool::TenantPool;
 pub use tx::TenantTx;

@@ -1,19 +1,13 @@
 //! On whose behalf, and how: between the sqlx pool and the transaction.
 
 use ::sqlx::postgres::{PgQueryResult, PgRow};
-use ::sqlx::{Execute, Executor, Postgres, Row};
-use pg_tenant_core::Refusal;
+use ::sqlx::{Execute, Executor, Postgres};
 
-use super::lease::Lease;
+use super::begin::begin;
 use super::pool::TenantPool;
-use super::quell::Transaction;
 use super::tx::TenantTx;
-use crate::begin::{BeginOptions, ENTER_SIGNED, Entry, IsolationLevel, Way};
+use crate::begin::{BeginOptions, Entry, IsolationLevel};
 use crate::error::{Error, Kind};
-use crate::version;
-
-/// What entering returns beside the id: how to find this transaction from another connection, and the version.
-const AND: &str = ", pg_catalog.pg_backend_pid(), extract(epoch from pg_catalog.now())::text, tenant.version()";
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by
 /// [`TenantPool::tenant`](super::TenantPool::tenant).
@@ -119,50 +113,14 @@ impl TxBuilder {
     /// # Errors
     /// As every call of this type; [`Error::is_timeout`] where no connection became free.
     pub async fn begin(&self) -> Result<TenantTx, Error> {
-        let entry = self.entry.way(
+        let way = self.entry.way(
             #[cfg(feature = "sign")]
             self.pool.signer.as_ref(),
         )?;
-        // Every connection that is there may be of no use, and one more may be made meanwhile. (sqlx's count of idle ones
-        // is below zero, which is usize::MAX, while one is taken as another is returned.)
-        let mut spare = self.pool.pool.size() as usize + 1;
-        let admission = &self.pool.admission;
-        let patience = self.pool.pool.options().get_acquire_timeout();
-        let permit = admission.admit(self.entry.holder(|token| admission.holder_of(token)), Some(patience)).await?;
-        let options = self.options.within(Some(&permit));
-        let mut permit = Some(permit);
-        loop {
-            let mut lease = Lease::new(&self.pool.pool, permit).await?;
-            lease.marks.open = true;
-            let entered = match &entry {
-                Way::In(id) => lease.run(options.enter(id, AND)).await,
-                Way::Signed(_, token) => match lease.run(options.begin()).await {
-                    Ok(_) => lease.run_with(format!("{ENTER_SIGNED}{AND}{}", options.time_limit()), token).await,
-                    Err(error) => Err(error),
-                },
-            };
-            match entered {
-                Ok(rows) => {
-                    let row = rows.first().ok_or_else(|| Error::new(Kind::Driver, "entering returned nothing"))?;
-                    let id = row.try_get::<&str, _>(0)?.parse().map_err(Error::malformed)?;
-                    version::check(row.try_get(3)?)?;
-                    if let (Way::Signed(_, token), Some(permit)) = (&entry, &mut lease.permit) {
-                        permit.learn(token, id);
-                    }
-                    lease.transaction = Some(Transaction { pid: row.try_get(1)?, start: row.try_get(2)? });
-                    return Ok(TenantTx::new(lease, id));
-                }
-                Err(error) => {
-                    let fault = is_the_connections_fault(&error);
-                    lease.marks.discard = fault;
-                    if !fault || spare == 0 {
-                        return Err(Error::from(error).at_entry());
-                    }
-                    spare -= 1;
-                    permit = lease.give_up();
-                }
-            }
-        }
+        let holder = self.entry.holder(|token| self.pool.admission.holder_of(token));
+        let (lease, id) = begin(&self.pool, holder, &way, &self.options).await?;
+        let id = id.ok_or_else(|| Error::new(Kind::Driver, "entering returned no tenant"))?;
+        Ok(TenantTx::new(lease, id))
     }
 
     /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
@@ -188,21 +146,5 @@ impl TxBuilder {
                 Err(error)
             }
         }
-    }
-}
-
-/// Whether entering failed because of what the connection carries, or because it is broken, rather than because of the
-/// tenant or the database. Only begin and enter were sent, so another may be tried in either case.
-fn is_the_connections_fault(error: &::sqlx::Error) -> bool {
-    match error {
-        ::sqlx::Error::Database(db) => {
-            let code = db.code().unwrap_or_default();
-            match Refusal::from_code(&code) {
-                Some(refusal) => refusal == Refusal::SessionNotPristine,
-                None => !matches!(&*code, "3F000" | "42883"),
-            }
-        }
-        ::sqlx::Error::Io(_) | ::sqlx::Error::Protocol(_) => true,
-        _ => false,
     }
 }

@@ -1,9 +1,9 @@
 //! A commit that did not commit says Ok; an error is undone halfway.
 
-use pg_tenant_client::{Error, IsolationLevel, TenantPool};
+use pg_tenant_client::{Error, IsolationLevel, TenantPool, danger};
 use sqlx::Executor;
 
-use crate::fixture::{Fixture, INSERT};
+use crate::fixture::{Fixture, INSERT, SYSTEM_INSERT};
 
 #[tokio::test]
 async fn of_a_failed_transaction() {
@@ -51,6 +51,45 @@ async fn of_a_transaction_that_lost_its_tenant() {
         sqlx.tenant("acme").execute("select 1").await.unwrap();
     }
     assert_eq!(pool.tenant("acme").query("select from orders", &[]).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn of_a_transaction_that_lost_the_system_context() {
+    let fixture = Fixture::new("l_system").await;
+    let (pool, sqlx) = (fixture.operators(1), fixture.sqlx_operators(1));
+    // A tenant, and the context the other way, are as much of a loss as nothing at all.
+    for end in [
+        "commit",
+        "rollback",
+        "commit and chain",
+        "commit; begin; select tenant.enter('acme')",
+        "commit; begin; select tenant.enter_system('a test', write => true)",
+    ] {
+        let mut tx = danger::system(&pool, "a test").begin().await.unwrap();
+        tx.query("select 1", &[]).await.unwrap();
+        tx.batch_execute(end).await.unwrap();
+        let error = tx.commit().await.unwrap_err();
+        assert!(error.is_tenant_lost() && error.message().contains("system context"), "{end}: {error}");
+
+        let mut tx = pg_tenant_client::sqlx::danger::system(&sqlx, "a test").begin().await.unwrap();
+        tx.execute(sqlx::raw_sql(end)).await.unwrap();
+        let error = tx.commit().await.unwrap_err();
+        assert!(error.is_tenant_lost() && error.message().contains("system context"), "sqlx, {end}: {error}");
+        fixture.nothing_is_left(end).await;
+    }
+    // And a tenant's transaction does not end in the system context.
+    let mut tx = pool.tenant("acme").begin().await.unwrap();
+    tx.query("select 1", &[]).await.unwrap();
+    tx.batch_execute("commit; begin; select tenant.enter_system('a test')").await.unwrap();
+    let error = tx.commit().await.unwrap_err();
+    assert!(error.is_tenant_lost() && error.detail().is_some_and(|d| d.contains("system context")), "{error}");
+
+    // Of one that failed nothing was committed, and it says so.
+    let mut tx = danger::system(&pool, "a test").write().begin().await.unwrap();
+    tx.execute(SYSTEM_INSERT, &[]).await.unwrap();
+    tx.execute("select 1/0", &[]).await.unwrap_err();
+    assert_eq!(tx.commit().await.unwrap_err().code(), Some("25P02"));
+    assert_eq!(fixture.orders("globex").await, 0);
 }
 
 #[tokio::test]

@@ -7,13 +7,18 @@ use pg_tenant_client::sqlx::TenantPool as SqlxPool;
 use pg_tenant_tests::{Cluster, Database, Session};
 use sqlx::postgres::PgPoolOptions;
 
-/// `acme` and `globex` are active, `sleepy` is suspended. `acme` has the orders 1 and 2.
+/// `acme` and `globex` are active, `sleepy` is suspended. `acme` has the orders 1 and 2. The operator may enter tenants and
+/// the system context.
 pub struct Fixture {
     pub db: Database<'static>,
     pub superuser: Session,
+    pub operator: String,
 }
 
 pub const INSERT: &str = "insert into orders (total) values (nextval('totals'))";
+
+/// The same in the system context, where there is no tenant to fill in.
+pub const SYSTEM_INSERT: &str = "insert into orders (tenant_id, total) values ('globex', nextval('totals'))";
 
 impl Fixture {
     pub async fn new(name: &str) -> Fixture {
@@ -38,9 +43,17 @@ impl Fixture {
             .await;
         let superuser = db.superuser().await;
         superuser.run("select tenant.protect('orders')").await;
+        let operator = format!("regress_{}_operator", db.name);
+        superuser
+            .run(&format!(
+                "create role {operator} login; grant tenant_user, tenant_system to {operator};
+                 grant select, insert, update, delete on orders to {operator}, tenant_system;
+                 grant usage on sequence totals to {operator}, tenant_system"
+            ))
+            .await;
         let app = db.app().await;
         app.run("begin; select tenant.enter('acme'); insert into orders (total) values (1), (2); commit").await;
-        Fixture { db, superuser }
+        Fixture { db, superuser, operator }
     }
 
     pub fn pool(&self, size: usize) -> TenantPool {
@@ -52,20 +65,29 @@ impl Fixture {
         pool.build().expect("a pool")
     }
 
-    pub fn sqlx(&self, size: u32) -> SqlxPool {
-        self.sqlx_at(self.db.cluster().port(), size)
+    /// The pool of the operator.
+    pub fn operators(&self, size: usize) -> TenantPool {
+        self.pool_of(self.db.config(&self.operator), size)
     }
 
-    pub fn sqlx_at(&self, port: u16, size: u32) -> SqlxPool {
+    pub fn sqlx(&self, size: u32) -> SqlxPool {
+        self.sqlx_at(self.db.cluster().port(), &self.db.roles.app, size)
+    }
+
+    pub fn sqlx_operators(&self, size: u32) -> SqlxPool {
+        self.sqlx_at(self.db.cluster().port(), &self.operator, size)
+    }
+
+    pub fn sqlx_at(&self, port: u16, role: &str, size: u32) -> SqlxPool {
         let options = PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(10));
-        let url = format!("postgres://{}@127.0.0.1:{port}/{}", self.db.roles.app, self.db.name);
+        let url = format!("postgres://{role}@127.0.0.1:{port}/{}", self.db.name);
         SqlxPool::new(options, url.parse().expect("a URL"))
     }
 
     /// How tokio-postgres goes through a proxy.
-    pub fn config_at(&self, port: u16) -> tokio_postgres::Config {
+    pub fn config_at(&self, port: u16, role: &str) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
-        config.host("127.0.0.1").port(port).dbname(&self.db.name).user(&self.db.roles.app);
+        config.host("127.0.0.1").port(port).dbname(&self.db.name).user(role);
         config
     }
 
@@ -73,10 +95,10 @@ impl Fixture {
     /// a server that is still working on it, but not for long.
     pub async fn nothing_is_left(&self, after: &str) {
         let sql = format!(
-            "select pid, state, query from pg_stat_activity a where usename = '{}' and datname = '{}'
+            "select pid, state, query from pg_stat_activity a where usename in ('{}', '{}') and datname = '{}'
                 and (state <> 'idle' or xact_start is not null
                     or exists (select from pg_locks l where l.pid = a.pid and l.granted))",
-            self.db.roles.app, self.db.name
+            self.db.roles.app, self.operator, self.db.name
         );
         let since = Instant::now();
         loop {

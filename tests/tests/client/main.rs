@@ -13,3 +13,5 @@ mod refusals;
 mod round_trips;
 mod sqlx_cancelled_call;
 mod sqlx_shapes;
+mod system_left_behind;
+mod system_unasked;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pg_tenant_client::Error;
+use pg_tenant_client::{Error, danger};
 use sqlx::Executor;
 
 use crate::fixture::{Fixture, INSERT};
@@ -15,7 +15,7 @@ const DELAY: Duration = Duration::from_millis(5);
 async fn over_tokio_postgres() {
     let fixture = Fixture::new("t_pg").await;
     let wire = Proxy::start(fixture.db.cluster().port(), DELAY).await;
-    let pool = fixture.pool_of(fixture.config_at(wire.port), 1);
+    let pool = fixture.pool_of(fixture.config_at(wire.port, &fixture.operator), 1);
     let acme = pool.tenant("acme");
     pool.check().await.unwrap();
     wire.round_trips();
@@ -45,6 +45,12 @@ async fn over_tokio_postgres() {
     tx.commit().await.unwrap();
     assert_eq!(wire.round_trips(), 1, "the probe travels with commit");
 
+    let system = danger::system(&pool, "a test");
+    system.query("select count(*) from orders", &[]).await.unwrap();
+    assert_eq!(wire.round_trips(), 2, "the first use of a statement prepares it");
+    system.query("select count(*) from orders", &[]).await.unwrap();
+    assert_eq!(wire.round_trips(), 1, "the system context is entered in the same flight");
+
     let mut tx = acme.begin().await.unwrap();
     tx.execute(INSERT, &[]).await.unwrap();
     drop(tx);
@@ -56,7 +62,7 @@ async fn over_tokio_postgres() {
 async fn over_sqlx() {
     let fixture = Fixture::new("t_sqlx").await;
     let wire = Proxy::start(fixture.db.cluster().port(), DELAY).await;
-    let pool = fixture.sqlx_at(wire.port, 1);
+    let pool = fixture.sqlx_at(wire.port, &fixture.operator, 1);
     let mut tx = pool.tenant("acme").begin().await.unwrap();
     tx.execute(INSERT).await.unwrap();
     wire.round_trips();
@@ -70,4 +76,8 @@ async fn over_sqlx() {
     tx.rollback().await.unwrap();
     tokio::time::sleep(8 * DELAY).await;
     assert_eq!(wire.round_trips(), 2, "rollback, and the ping");
+
+    let tx = pg_tenant_client::sqlx::danger::system(&pool, "a test").begin().await.unwrap();
+    assert_eq!(wire.round_trips(), 1, "the same for the system context");
+    tx.rollback().await.unwrap();
 }

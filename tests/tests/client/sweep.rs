@@ -13,6 +13,9 @@ use crate::proxy::Proxy;
 
 pub type Call<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
+/// In which tenant, and as which role: "none" is the login itself.
+const WHERE: &str = "select concat_ws(' ', tenant.current_id(), current_setting('role'))";
+
 /// Polls `call` at most `times` times, as often as it is woken, and drops it. Whether it finished.
 pub async fn poll_times(call: impl Future, times: usize) -> bool {
     let mut call = Box::pin(call);
@@ -37,14 +40,17 @@ async fn slow_wire(fixture: &Fixture) -> Proxy {
 }
 
 /// With a new pool each time, so that connecting and preparing are swept too, and with one that is warm.
+///
+/// The pools are the operator's: the system context is swept as tenants are, and who asks next enters a tenant.
 pub async fn sweep(name: &str, call: impl for<'a> Fn(&'a TenantPool) -> Call<'a>) {
     let fixture = Fixture::new(name).await;
     let wire = slow_wire(&fixture).await;
+    let new_pool = || fixture.pool_of(fixture.config_at(wire.port, &fixture.operator), 2);
     for warm in [false, true] {
-        let kept = fixture.pool_of(fixture.config_at(wire.port), 2);
+        let kept = new_pool();
         for times in 0.. {
             let after = format!("{name}, warm: {warm}, dropped after {times} polls");
-            let pool = if warm { kept.clone() } else { fixture.pool_of(fixture.config_at(wire.port), 2) };
+            let pool = if warm { kept.clone() } else { new_pool() };
             if warm {
                 call(&pool).await;
             }
@@ -54,8 +60,9 @@ pub async fn sweep(name: &str, call: impl for<'a> Fn(&'a TenantPool) -> Call<'a>
             let mut lent = [pool.tenant("acme").begin().await, pool.tenant("acme").begin().await];
             for tx in &mut lent {
                 let tx = tx.as_mut().unwrap_or_else(|e| panic!("{after}: no slot: {e}"));
-                let row = tx.query_one("select tenant.current_id()", &[]).await;
-                assert_eq!(row.unwrap_or_else(|e| panic!("{after}: {e}")).get::<_, &str>(0), "acme", "{after}");
+                let row = tx.query_one(WHERE, &[]).await;
+                let row = row.unwrap_or_else(|e| panic!("{after}: {e}"));
+                assert_eq!(row.get::<_, &str>(0), "acme none", "{after}");
             }
             drop(lent);
             if finished {
@@ -70,11 +77,12 @@ pub async fn sweep(name: &str, call: impl for<'a> Fn(&'a TenantPool) -> Call<'a>
 pub async fn sweep_sqlx(name: &str, call: impl for<'a> Fn(&'a SqlxPool) -> Call<'a>) {
     let fixture = Fixture::new(name).await;
     let wire = slow_wire(&fixture).await;
+    let new_pool = || fixture.sqlx_at(wire.port, &fixture.operator, 2);
     for warm in [false, true] {
-        let kept = fixture.sqlx_at(wire.port, 2);
+        let kept = new_pool();
         for times in 0.. {
             let after = format!("{name}, warm: {warm}, dropped after {times} polls");
-            let pool = if warm { kept.clone() } else { fixture.sqlx_at(wire.port, 2) };
+            let pool = if warm { kept.clone() } else { new_pool() };
             if warm {
                 call(&pool).await;
             }
@@ -83,8 +91,8 @@ pub async fn sweep_sqlx(name: &str, call: impl for<'a> Fn(&'a SqlxPool) -> Call<
             let mut lent = [pool.tenant("acme").begin().await, pool.tenant("acme").begin().await];
             for tx in &mut lent {
                 let tx = tx.as_mut().unwrap_or_else(|e| panic!("{after}: no slot: {e}"));
-                let id: Result<String, _> = sqlx::query_scalar("select tenant.current_id()").fetch_one(tx).await;
-                assert_eq!(id.unwrap_or_else(|e| panic!("{after}: {e}")), "acme", "{after}");
+                let id: Result<String, _> = sqlx::query_scalar(WHERE).fetch_one(tx).await;
+                assert_eq!(id.unwrap_or_else(|e| panic!("{after}: {e}")), "acme none", "{after}");
             }
             drop(lent);
             fixture.nothing_is_left(&format!("{after}, then a dropped transaction")).await;

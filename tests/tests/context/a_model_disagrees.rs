@@ -1,4 +1,4 @@
-//! Random programs of transactions, savepoints and entries, on the server and on a model of thirty lines: they differ.
+//! Random programs of transactions, savepoints and entries, on the server and on a model of forty lines: they differ.
 
 use std::sync::OnceLock;
 
@@ -7,54 +7,64 @@ use pg_tenant_tests::shop::{A, B, shop};
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
+/// What a transaction is in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Context {
+    Tenant(&'static str),
+    System { write: bool },
+}
+use Context::*;
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Begin,
-    Enter(&'static str),
+    Enter(Context),
     Savepoint(u8),
     RollbackTo(u8),
     Release(u8),
     Commit,
     Rollback,
     Read,
+    Write,
     Fail,
 }
 use Step::*;
 
 fn step() -> impl Strategy<Value = Step> {
-    let tenant = prop_oneof![Just(A), Just(B)];
+    let tenant = prop_oneof![Just(A), Just(B)].prop_map(Tenant);
+    let context = prop_oneof![2 => tenant, 1 => any::<bool>().prop_map(|write| System { write })];
     prop_oneof![
-        3 => Just(Begin), 4 => tenant.prop_map(Enter), 3 => (0..3u8).prop_map(Savepoint), 3 => (0..3u8).prop_map(RollbackTo),
-        1 => (0..3u8).prop_map(Release), 1 => Just(Commit), 1 => Just(Rollback), 6 => Just(Read), 1 => Just(Fail),
+        3 => Just(Begin), 4 => context.prop_map(Enter), 3 => (0..3u8).prop_map(Savepoint), 3 => (0..3u8).prop_map(RollbackTo),
+        1 => (0..3u8).prop_map(Release), 1 => Just(Commit), 1 => Just(Rollback), 5 => Just(Read), 2 => Just(Write), 1 => Just(Fail),
     ]
 }
 
 fn sql(step: Step) -> String {
     match step {
         Begin => "begin".into(),
-        Enter(tenant) => format!("select tenant.enter('{tenant}')"),
+        Enter(Tenant(tenant)) => format!("select tenant.enter('{tenant}')"),
+        Enter(System { write }) => format!("select tenant.enter_system('a test', write => {write})"),
         Savepoint(n) => format!("savepoint s{n}"),
         RollbackTo(n) => format!("rollback to s{n}"),
         Release(n) => format!("release s{n}"),
         Commit => "commit".into(),
         Rollback => "rollback".into(),
-        Read => "select distinct tenant_id from orders".into(),
+        Read => "select string_agg(distinct tenant_id::text, ' ') from orders".into(),
+        Write => "update orders set note = note".into(),
         Fail => "select 1/0".into(),
     }
 }
 
-type Tenant = Option<&'static str>;
-
 #[derive(Default)]
 struct Transaction {
     failed: bool,
-    sealed: Tenant,
-    tenant: Tenant,
-    saved: Vec<(u8, Tenant)>,
+    sealed: Option<Context>,
+    context: Option<Context>,
+    saved: Vec<(u8, Option<Context>)>,
 }
 
-/// What the server must answer: a tenant whose orders are read, nothing, or an SQLSTATE.
-fn expect(model: &mut Option<Transaction>, step: Step) -> Result<Tenant, &'static str> {
+/// What the server must answer: whose orders are read, nothing, or an SQLSTATE.
+fn expect(model: &mut Option<Transaction>, step: Step) -> Result<Option<String>, &'static str> {
     let Some(tx) = model else {
         return match step {
             Begin => {
@@ -62,7 +72,7 @@ fn expect(model: &mut Option<Transaction>, step: Step) -> Result<Tenant, &'stati
                 Ok(None)
             }
             Savepoint(_) | RollbackTo(_) | Release(_) => Err("25P01"),
-            Read => Err("TN001"),
+            Read | Write => Err("TN001"),
             Fail => Err("22012"),
             Enter(_) | Commit | Rollback => Ok(None), // an entry of its own ends with its statement
         };
@@ -74,7 +84,7 @@ fn expect(model: &mut Option<Transaction>, step: Step) -> Result<Tenant, &'stati
             return Ok(None);
         }
         RollbackTo(n) => place(n, tx).ok_or("3B001").map(|at| {
-            tx.tenant = tx.saved[at].1;
+            tx.context = tx.saved[at].1;
             tx.saved.truncate(at + 1);
             tx.failed = false;
             None
@@ -82,20 +92,30 @@ fn expect(model: &mut Option<Transaction>, step: Step) -> Result<Tenant, &'stati
         _ if tx.failed => Err("25P02"),
         Begin => Ok(None), // a warning
         Fail => Err("22012"),
-        Enter(tenant) if tx.sealed.is_none_or(|sealed| sealed == tenant) => {
-            (tx.sealed, tx.tenant) = (Some(tenant), Some(tenant));
+        Enter(context) if tx.sealed.is_none_or(|sealed| sealed == context) => {
+            (tx.sealed, tx.context) = (Some(context), Some(context));
             Ok(None)
         }
-        Enter(_) => Err("TN005"),
+        Enter(Tenant(_)) if matches!(tx.sealed, Some(Tenant(_))) => Err("TN005"),
+        Enter(_) => Err("TN014"),
         Savepoint(n) => {
-            tx.saved.push((n, tx.tenant));
+            tx.saved.push((n, tx.context));
             Ok(None)
         }
         Release(n) => place(n, tx).ok_or("3B001").map(|at| {
             tx.saved.truncate(at);
             None
         }),
-        Read => tx.tenant.map(Some).ok_or("TN001"),
+        Read => match tx.context {
+            None => Err("TN001"),
+            Some(Tenant(tenant)) => Ok(Some(tenant.to_owned())),
+            Some(System { .. }) => Ok(Some(format!("{A} {B}"))),
+        },
+        Write => match tx.context {
+            None => Err("TN001"),
+            Some(System { write: false }) => Err("25006"),
+            Some(Tenant(_) | System { write: true }) => Ok(None),
+        },
     };
     tx.failed |= answer.is_err();
     answer
@@ -111,12 +131,26 @@ async fn observe(session: &Session, step: Step) -> Result<Option<String>, String
     }
 }
 
+/// May enter tenants and the system context.
+async fn operator() -> Session {
+    let db = shop("model").await;
+    let operator = format!("regress_{}_operator", db.name);
+    db.superuser()
+        .await
+        .run(&format!(
+            "create role {operator} login; grant tenant_user, tenant_system to {operator};
+             grant select, update on orders to {operator}, tenant_system"
+        ))
+        .await;
+    db.connect(&operator).await
+}
+
 fn server() -> &'static (Runtime, Session) {
     static SERVER: OnceLock<(Runtime, Session)> = OnceLock::new();
     SERVER.get_or_init(|| {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let session = runtime.block_on(async { shop("model").await.app().await });
+        let session = runtime.block_on(async { operator().await });
         (runtime, session)
     })
 }
@@ -125,13 +159,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 500, ..ProptestConfig::default() })]
     #[test]
     fn on_a_random_program(program in prop::collection::vec(step(), 1..30)) {
-        let (runtime, app) = server();
-        runtime.block_on(app.batch_execute("rollback")).expect("rollback");
+        let (runtime, session) = server();
+        runtime.block_on(session.batch_execute("rollback")).expect("rollback");
         let mut model = None;
         for (at, &step) in program.iter().enumerate() {
-            let observed = runtime.block_on(observe(app, step));
+            let observed = runtime.block_on(observe(session, step));
             let expected = expect(&mut model, step);
-            prop_assert_eq!(observed, expected.map(|t| t.map(str::to_owned)).map_err(str::to_owned), "step {}", at);
+            prop_assert_eq!(observed, expected.map_err(str::to_owned), "step {}", at);
         }
     }
 }

@@ -1,0 +1,87 @@
+//! Beginning over sqlx: a connection that is good, and in it what was asked for.
+
+use ::sqlx::Row;
+use pg_tenant_core::{Refusal, TenantId};
+
+use super::lease::Lease;
+use super::pool::TenantPool;
+use super::quell::Transaction;
+use crate::admission::Holder;
+use crate::begin::{BeginOptions, ENTER_SIGNED, Way};
+use crate::entered::Entered;
+use crate::error::{Error, Kind};
+use crate::version;
+
+/// What entering returns beside the id: how to find this transaction from another connection, and the version.
+const AND: &str = ", pg_catalog.pg_backend_pid(), extract(epoch from pg_catalog.now())::text, tenant.version()";
+
+/// Begins and enters in one round trip; with a token in two. The id is that of a tenant. `holder` has the share of the
+/// pool that the connection counts for.
+///
+/// A connection that turns out broken or dirty is given up and another is taken: nothing was executed yet.
+pub(super) async fn begin(
+    pool: &TenantPool,
+    holder: Holder,
+    way: &Way,
+    options: &BeginOptions,
+) -> Result<(Lease, Option<TenantId>), Error> {
+    // Every connection that is there may be of no use, and one more may be made meanwhile. (sqlx's count of idle ones
+    // is below zero, which is usize::MAX, while one is taken as another is returned.)
+    let mut spare = pool.pool.size() as usize + 1;
+    let patience = pool.pool.options().get_acquire_timeout();
+    let permit = pool.admission.admit(holder, Some(patience)).await?;
+    let options = options.within(Some(&permit));
+    let mut permit = Some(permit);
+    loop {
+        let mut lease = Lease::new(&pool.pool, permit).await?;
+        lease.marks.open = true;
+        let entered = match way {
+            Way::In(id) => lease.run(options.enter(id, AND)).await,
+            Way::Signed(_, token) => match lease.run(options.begin()).await {
+                Ok(_) => lease.run_with(format!("{ENTER_SIGNED}{AND}{}", options.time_limit()), token).await,
+                Err(error) => Err(error),
+            },
+            Way::System(context, reason) => lease.run(options.enter_system(reason, *context, AND)).await,
+        };
+        match entered {
+            Ok(rows) => {
+                let row = rows.first().ok_or_else(|| Error::new(Kind::Driver, "entering returned nothing"))?;
+                let id = match way {
+                    Way::System(..) => None,
+                    Way::In(_) | Way::Signed(..) => Some(row.try_get::<&str, _>(0)?.parse().map_err(Error::malformed)?),
+                };
+                version::check(row.try_get(3)?)?;
+                if let (Way::Signed(_, token), Some(permit), Some(id)) = (way, &mut lease.permit, id) {
+                    permit.learn(token, id);
+                }
+                lease.transaction = Some(Transaction { pid: row.try_get(1)?, start: row.try_get(2)? });
+                return Ok((lease, id));
+            }
+            Err(error) => {
+                let fault = is_the_connections_fault(&error);
+                lease.marks.discard = fault;
+                if !fault || spare == 0 {
+                    return Err(Error::from(error).at_entry_of(&Entered::by(way)));
+                }
+                spare -= 1;
+                permit = lease.give_up();
+            }
+        }
+    }
+}
+
+/// Whether entering failed because of what the connection carries, or because it is broken, rather than because of the
+/// tenant or the database. Only begin and enter were sent, so another may be tried in either case.
+fn is_the_connections_fault(error: &::sqlx::Error) -> bool {
+    match error {
+        ::sqlx::Error::Database(db) => {
+            let code = db.code().unwrap_or_default();
+            match Refusal::from_code(&code) {
+                Some(refusal) => refusal == Refusal::SessionNotPristine,
+                None => !matches!(&*code, "3F000" | "42883"),
+            }
+        }
+        ::sqlx::Error::Io(_) | ::sqlx::Error::Protocol(_) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,122 @@
+//! An open transaction over sqlx: what a tenant's and one in the system context have in common.
+
+use std::fmt;
+
+use ::sqlx::Row;
+
+use super::lease::Lease;
+use crate::begin::PROBE;
+use crate::entered::Entered;
+use crate::error::Error;
+use crate::lease::Wire;
+
+pub(crate) struct Scope {
+    pub(super) lease: Lease,
+    entered: Entered,
+    /// A savepoint was dropped half-way.
+    interrupted: bool,
+    savepoints: u32,
+}
+
+/// What the closure of a savepoint gets.
+pub(super) trait Handle {
+    fn scope(&mut self) -> &mut Scope;
+}
+
+impl Scope {
+    pub(super) fn new(lease: Lease, entered: Entered) -> Scope {
+        Scope { lease, entered, interrupted: false, savepoints: 0 }
+    }
+
+    pub(super) async fn commit(mut self) -> Result<(), Error> {
+        self.usable()?;
+        let rows = match self.lease.run(format!("{PROBE}; commit")).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                let failed = error.as_database_error().is_some_and(|db| db.code().as_deref() == Some("25P02"));
+                return Err(if failed { Error::failed(None).with_source(error) } else { error.into() });
+            }
+        };
+        let found = rows.first().and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
+        if !self.entered.is(found.as_deref()) {
+            self.lease.marks.discard = true;
+            return Err(Error::tenant_lost(&self.entered, found.as_deref()));
+        }
+        self.lease.marks.open = false;
+        Ok(())
+    }
+
+    pub(super) async fn rollback(mut self) -> Result<(), Error> {
+        self.usable()?;
+        self.lease.run("rollback".to_owned()).await?;
+        self.lease.marks.open = false;
+        Ok(())
+    }
+
+    /// Whether a call may follow.
+    pub(super) fn usable(&self) -> Result<(), Error> {
+        if self.interrupted || self.lease.marks.wire == Wire::Awaiting { Err(Error::interrupted()) } else { Ok(()) }
+    }
+}
+
+pub(super) async fn savepoint<H, T, E, F>(handle: &mut H, work: F) -> Result<T, E>
+where
+    H: Handle,
+    F: AsyncFnOnce(&mut H) -> Result<T, E>,
+    E: From<Error>,
+{
+    let scope = handle.scope();
+    scope.usable()?;
+    scope.savepoints += 1;
+    let name = format!("pg_tenant_{}", scope.savepoints);
+    // Set until the end, so that dropping this future at any await leaves it set.
+    scope.interrupted = true;
+    if let Err(error) = scope.lease.run(format!("savepoint {name}")).await {
+        scope.savepoints -= 1;
+        scope.interrupted = false;
+        return Err(Error::from(error).into());
+    }
+    let inside = Inside { handle };
+    inside.handle.scope().interrupted = false;
+    let result = work(inside.handle).await;
+    drop(inside);
+
+    let scope = handle.scope();
+    let ended = match &result {
+        Ok(_) => scope.lease.run(format!("release {name}")).await.err(),
+        Err(_) => None,
+    };
+    let mut undone = Ok(Vec::new());
+    if result.is_err() || ended.is_some() {
+        undone = scope.lease.run(format!("rollback to {name}; release {name}")).await;
+    }
+    scope.savepoints -= 1;
+    scope.interrupted = undone.is_err();
+    match (result, ended) {
+        (Ok(_), Some(error)) => {
+            let error = Error::from(error);
+            Err(if error.code() == Some("25P02") { Error::undone(None) } else { error }.into())
+        }
+        (result, _) => result,
+    }
+}
+
+/// The closure of a savepoint is running. Dropped, whether it finished or not, it leaves the transaction refusing until
+/// the savepoint has been ended.
+struct Inside<'tx, H: Handle> {
+    handle: &'tx mut H,
+}
+
+impl<H: Handle> Drop for Inside<'_, H> {
+    fn drop(&mut self) {
+        self.handle.scope().interrupted = true;
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Scope");
+        out.field("entered", &self.entered).field("wire", &self.lease.marks.wire);
+        out.field("savepoints", &self.savepoints).finish()
+    }
+}

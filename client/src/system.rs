@@ -1,0 +1,136 @@
+//! Why, and how: between the pool and a transaction in the system context.
+
+use pg_tenant_core::SystemContext;
+use tokio_postgres::{Row, types::ToSql};
+
+use crate::begin::{BeginOptions, IsolationLevel, Reason, Way};
+use crate::error::Error;
+use crate::pool::TenantPool;
+use crate::query::{self, Answer, Then};
+use crate::system_tx::SystemTx;
+
+/// The system context on one pool: runs single statements, or begins transactions, **across all tenants**. Made by
+/// [`danger::system`](crate::danger::system).
+///
+/// A single statement costs one round trip once it is prepared, as a tenant's does.
+///
+/// Every call fails with [`Error::is_reason_missing`] where the reason is empty, without I/O;
+/// [`Error::is_system_refused`] where the role may not; [`Error::is_read_only`] where it was to write and the transaction
+/// or the server is read-only.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until a query, begin() or run()"]
+pub struct SystemTxBuilder {
+    pool: TenantPool,
+    reason: Reason,
+    context: SystemContext,
+    options: BeginOptions,
+}
+
+impl SystemTxBuilder {
+    pub(crate) fn new(pool: TenantPool, reason: String) -> SystemTxBuilder {
+        let (reason, context, options) = (Reason::new(reason), SystemContext::Read, BeginOptions::default());
+        SystemTxBuilder { pool, reason, context, options }
+    }
+
+    /// Lets it write. The journal then has a line of every transaction that was committed.
+    pub fn write(mut self) -> Self {
+        self.context = SystemContext::Write;
+        self
+    }
+
+    /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
+    pub fn isolation_level(mut self, level: IsolationLevel) -> Self {
+        self.options.isolation_level = Some(level);
+        self
+    }
+
+    /// Sets how the transaction begins. The context is read-only in any case unless [`write`](Self::write) was said, and
+    /// with `true` even its line in the journal is left to the server's log. `false` is for writing where
+    /// `default_transaction_read_only` is on.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.options.read_only = Some(read_only);
+        self
+    }
+
+    /// Lets a serializable transaction that begins read-only wait at its beginning so that it cannot fail with `40001`
+    /// later: for long reports.
+    pub fn deferrable(mut self, deferrable: bool) -> Self {
+        self.options.deferrable = Some(deferrable);
+        self
+    }
+
+    /// Runs one statement in a transaction of its own and returns its rows.
+    ///
+    /// # Errors
+    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`]: a connection that broke
+    /// while the answer was under way leaves the outcome unknown.
+    pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        Ok(self.once(sql, params).await?.rows)
+    }
+
+    /// Runs one statement that returns exactly one row.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), and where it returns another number of rows. **It is committed then**: the rows were
+    /// counted after the one flight had ended. Use [`run`](Self::run) where a wrong count must undo a write.
+    pub async fn query_one(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
+        query::one(self.once(sql, params).await?.rows)
+    }
+
+    /// Runs one statement that returns one row or none.
+    ///
+    /// # Errors
+    /// As [`query_one`](Self::query_one), where it returns more than one row.
+    pub async fn query_opt(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
+        query::opt(self.once(sql, params).await?.rows)
+    }
+
+    /// Runs one statement and returns how many rows it affected.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        Ok(self.once(sql, params).await?.affected)
+    }
+
+    /// Takes a connection and begins a transaction on it. Nothing is sent yet: begin and entering travel with the first
+    /// statement, whose errors therefore include those of entering.
+    ///
+    /// # Errors
+    /// [`Error::is_reason_missing`]; those of getting a connection (see [`TenantPool::check`]).
+    pub async fn begin(&self) -> Result<SystemTx, Error> {
+        let way = Way::System(self.context, self.reason.checked()?.to_owned());
+        let lease = self.pool.lease().await?;
+        let options = self.options.within(lease.permit());
+        Ok(SystemTx::new(self.pool.clone(), lease, way, &options))
+    }
+
+    /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
+    ///
+    /// Dropping the future, or a panic in the closure, rolls back too.
+    ///
+    /// # Errors
+    /// The closure's, or those of [`begin`](Self::begin) and [`SystemTx::commit`].
+    pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
+        E: From<Error>,
+    {
+        let mut tx = self.begin().await?;
+        match work(&mut tx).await {
+            Ok(value) => {
+                tx.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                // The caller hears what went wrong first; a rollback that fails closes the connection, which rolls back.
+                let _ = tx.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn once(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Answer, Error> {
+        self.begin().await?.send(sql, params, Then::Commit).await
+    }
+}
