@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::fixture::Fixture;
 
-fn run(example: &str, args: [&str; 2]) -> String {
+fn run<const N: usize>(example: &str, args: [&str; N]) -> String {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args([
         "run",
@@ -34,6 +34,9 @@ async fn each_of_them() {
         let said = run("quickstart", [&config, "acme"]);
         assert!(said.contains("inside acme") && said.contains("TN004"), "{said}");
         assert!(run("retry", [&config, "acme"]).contains("at attempt 1"));
+        let said = run("limits", [&config, "acme", "globex"]);
+        assert!(said.contains("acme had 22 calls answered") && said.contains("the limit \"waiting\""), "{said}");
+        assert!(said.contains("a limit of this pool: rate\nDETAIL: tenant acme"), "{said}");
         assert!(run("sqlx", [&url, "acme"]).contains("inside acme\n42"));
     });
 }

@@ -1,0 +1,17 @@
+//! Limits of tenants inside one pool: what a greedy tenant may take from the others.
+
+mod a_greedy_tenant_starves_the_others;
+mod a_limit_is_passed;
+mod a_refusal_does_not_help;
+mod a_statement_runs_on;
+mod a_token_takes_anothers_share;
+mod a_waiting_call_is_dropped;
+
+#[path = "../client/fixture.rs"]
+#[allow(dead_code, reason = "shared with the tests of the client")]
+mod fixture;
+#[path = "../client/proxy.rs"]
+mod proxy;
+#[path = "../signed/fixture.rs"]
+#[allow(dead_code, reason = "shared with the tests of signed entry")]
+mod signed;
