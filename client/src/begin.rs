@@ -185,9 +185,11 @@ pub(crate) enum Way {
     System(SystemContext, String),
 }
 
-/// Asks what the transaction is inside of, by the setting rather than `tenant.current_id()`: a transaction may have gone
-/// on in a role (`SET LOCAL ROLE`) that has no rights on the schema `tenant`.
-pub(crate) const PROBE: &str = "select pg_catalog.current_setting('pg_tenant.id', true)";
+/// COMMIT, and before it the probe: what the transaction is inside of, by the setting rather than `tenant.current_id()`,
+/// which a transaction that has gone on in a role (`SET LOCAL ROLE`) may have no right to call. SHOW needs no plan.
+///
+/// PostgreSQL runs the texts of one message until one fails, so a failed transaction does not reach COMMIT.
+pub(crate) const COMMIT: &str = "show pg_tenant.id; commit";
 
 /// A literal that reads the same with and without `standard_conforming_strings`. The grammar of an id has neither
 /// quotes nor backslashes; this does not rely on it.

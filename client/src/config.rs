@@ -119,7 +119,7 @@ impl TenantPoolBuilder {
         }
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let driver = deadpool_postgres::Manager::from_connect(self.config, Boxed(self.connect), recycling);
-        let manager = Manager { driver, statement_cache: self.statement_cache };
+        let manager = Manager { driver, statement_cache: self.statement_cache, known: Arc::default() };
         let pool = managed::Pool::builder(manager)
             .max_size(self.max_size)
             .timeouts(self.timeouts)

@@ -26,6 +26,8 @@ pub(crate) struct Inner {
     /// The limit that refused the call.
     pub(crate) limit: Option<Limit>,
     pub(crate) retry_after: Option<Duration>,
+    /// Which statement of how many.
+    pub(crate) statement: Option<(usize, usize)>,
 }
 
 /// In the order in which a call meets them.
@@ -94,6 +96,12 @@ impl Error {
     /// The server's HINT: what to do about it.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
+    }
+
+    /// Which statement of a pipeline failed: its position, from 0. Those after it did not run. `None` where the call had
+    /// one statement, or what failed was entering or committing.
+    pub fn statement(&self) -> Option<usize> {
+        self.0.statement.filter(|(_, of)| *of > 1).map(|(at, _)| at)
     }
 
     /// A statement touched a protected table without a tenant (`TN001`). From the client it means that the task has no
@@ -188,6 +196,9 @@ impl fmt::Display for Error {
         if let Some(code) = self.code() {
             write!(f, " ({code})")?;
         }
+        if let Some((at, of)) = self.0.statement.filter(|(_, of)| *of > 1) {
+            write!(f, "\nSTATEMENT: {} of {of}", at + 1)?;
+        }
         if let Some(detail) = self.detail() {
             write!(f, "\nDETAIL: {detail}")?;
         }
@@ -200,11 +211,14 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, code, message, detail, hint, source, limit, retry_after } = &*self.0;
+        let Inner { kind, code, message, detail, hint, source, limit, retry_after, statement } = &*self.0;
         let mut out = f.debug_struct("Error");
         out.field("kind", kind).field("code", code).field("message", message);
         if limit.is_some() || retry_after.is_some() {
             out.field("limit", limit).field("retry_after", retry_after);
+        }
+        if statement.is_some() {
+            out.field("statement", statement);
         }
         out.field("detail", detail).field("hint", hint).field("source", source).finish()
     }

@@ -53,9 +53,14 @@ impl From<PoolError<Error>> for Error {
 pub(crate) fn did_not_run(error: &tokio_postgres::Error) -> bool {
     match error.as_db_error() {
         Some(db) => *db.code() == SqlState::IN_FAILED_SQL_TRANSACTION,
-        // Encoding the parameters failed, so it was never sent. A closed connection proves nothing.
-        None => !error.is_closed() && std::error::Error::source(error).is_none_or(|e| !e.is::<std::io::Error>()),
+        None => was_not_sent(error),
     }
+}
+
+/// Encoding it failed: no more of it has left than of a call that was never made. A closed connection proves nothing.
+pub(crate) fn was_not_sent(error: &tokio_postgres::Error) -> bool {
+    let io = || std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
+    error.as_db_error().is_none() && !error.is_closed() && !io()
 }
 
 /// Why the server no longer has a prepared statement as it was prepared.

@@ -12,8 +12,9 @@ impl Error {
 
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Error {
         let message = message.into();
-        let (code, detail, hint, source, limit, retry_after) = (None, None, None, None, None, None);
-        Error(Box::new(Inner { kind, code, message, detail, hint, source, limit, retry_after }))
+        let (code, detail, hint, source) = (None, None, None, None);
+        let (limit, retry_after, statement) = (None, None, None);
+        Error(Box::new(Inner { kind, code, message, detail, hint, source, limit, retry_after, statement }))
     }
 
     pub(crate) fn with_code(mut self, code: impl Into<String>) -> Error {
@@ -33,6 +34,12 @@ impl Error {
 
     pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Error {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// `at`, from 0, of `of`.
+    pub(crate) fn at_statement(mut self, at: usize, of: usize) -> Error {
+        self.0.statement = Some((at, of));
         self
     }
 
@@ -81,6 +88,13 @@ impl Error {
         Error::new(Kind::TenantLost, format!("the transaction lost {what} before it was committed"))
             .with_detail(format!("it entered {entered} and ended with {found}; statements after that ran outside it"))
             .with_hint("do not run commit, rollback or begin as statements: use commit(), rollback() and savepoint()")
+    }
+
+    /// After it, what follows in the pipeline would run without the tenant.
+    pub(crate) fn control_in_pipeline() -> Error {
+        Error::new(Kind::Config, "a pipeline holds no statement that begins, ends or divides a transaction")
+            .with_code("2D000")
+            .with_hint("end it with pipeline_then_commit(), commit() or rollback(), divide it with savepoint()")
     }
 
     pub(crate) fn count(expected: &str, found: usize) -> Error {

@@ -2,10 +2,11 @@
 
 use pg_tenant_core::Refusal;
 use tokio_postgres::Error as PgError;
+use tokio_postgres::error::SqlState;
 
 use crate::error::{Error, Kind};
-use crate::error_from::{Stale, did_not_run, stale_statement};
-use crate::query::{Flight, Then};
+use crate::error_from::{Stale, was_not_sent};
+use crate::query::{Failed, Flight, Step};
 use crate::tx::{Refuses, TenantTx};
 
 /// What to do about a flight.
@@ -13,28 +14,38 @@ pub(crate) enum Next<T> {
     Done(Result<T, Error>),
     /// Nothing was executed: the same again, on another connection.
     Elsewhere,
-    /// Nothing was executed: the same again, prepared afresh.
+    /// Nothing of it remains: the same again, prepared afresh.
     Afresh,
 }
 
 impl TenantTx {
-    pub(crate) fn judge<T>(&mut self, flight: Flight<T>, sql: &str, then: Then) -> Next<T> {
+    pub(crate) fn judge<T>(&mut self, flight: Flight<T>, steps: &[Step<'_>]) -> Next<T> {
         let Flight { entered, answer, committed } = flight;
         let named = match entered {
             Ok(named) => named,
-            Err(error) => return self.judge_entry(error, answer.as_ref().err().is_some_and(did_not_run)),
+            Err(error) => return self.judge_entry(error, answer.as_ref().err().is_some_and(|failed| !failed.ran)),
         };
-        if let Some(stale) = answer.as_ref().err().and_then(stale_statement) {
-            self.lease.evict_statement(sql);
-            if stale == Stale::Gone {
-                self.lease.discard();
+        if let Err(Failed { at, error, stale, .. }) = &answer {
+            let sql = steps.get(*at).map_or("", |step| step.sql);
+            match stale {
+                Some(Stale::Gone) => {
+                    self.lease.evict_statement(sql);
+                    self.lease.discard();
+                }
+                Some(Stale::Changed) => self.lease.forget_statement(sql),
+                None if was_not_sent(error) => self.lease.forget_statement(sql),
+                None => {}
             }
-            if !self.begun && self.spare > 0 {
-                // It failed before it ran, and nothing ran before it.
-                if stale == Stale::Gone {
+            if let Some(stale) = stale
+                && !self.begun
+                && self.spare > 0
+            {
+                // It failed before it ran, and what ran before it is rolled back.
+                if *stale == Stale::Gone {
                     return Next::Elsewhere;
                 }
-                if then == Then::Stay && !self.lead.starts_with("rollback") {
+                let open = committed.as_ref().is_none_or(|committed| !committed.ended());
+                if open && !self.lead.starts_with("rollback") {
                     self.lead.insert_str(0, "rollback; ");
                 }
                 return Next::Afresh;
@@ -46,12 +57,24 @@ impl TenantTx {
             self.lease.learn(&token, *id);
         }
         self.flights += u64::from(!std::mem::take(&mut self.lead).is_empty());
-        if resets_statements(sql) {
+        if steps.iter().any(|step| resets_statements(step.sql)) {
             self.lease.discard();
         }
-        match answer.and_then(|answer| committed.map(|()| answer)) {
-            Ok(answer) => Next::Done(Ok(answer)),
-            Err(error) => Next::Done(Err(self.note(error.into()))),
+        Next::Done(match (answer, committed) {
+            (Ok(answer), None) => Ok(answer),
+            (Ok(answer), Some(committed)) => self.settle(committed).map(|()| answer),
+            (Err(failed), _) => Err(self.blame(failed, steps.len())),
+        })
+    }
+
+    /// The error of a statement, one of `of`.
+    fn blame(&mut self, Failed { at, error, .. }: Failed, of: usize) -> Error {
+        let late = error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION);
+        let first = self.first_error.clone().filter(|_| late);
+        let error = self.note(error.into()).at_statement(at, of);
+        match first {
+            Some(first) => error.with_detail(format!("its first error was: {first}")),
+            None => error,
         }
     }
 
@@ -83,11 +106,6 @@ impl TenantTx {
         }
         error
     }
-}
-
-/// COMMIT was answered, so no transaction is open: where it failed it rolled back.
-pub(crate) fn ended(committed: &Result<(), PgError>) -> bool {
-    committed.as_ref().err().is_none_or(|error| error.as_db_error().is_some())
 }
 
 /// Whether entering failed because of what the connection carries, rather than because of the tenant.

@@ -10,7 +10,9 @@ use tokio_postgres::Statement;
 
 use crate::admission::Permit;
 use crate::cancel::{Canceller, quell, queue_rollback};
+use crate::query::Step;
 use crate::recycle::{Connection, Manager};
+use crate::statements::Form;
 use crate::token::Token;
 
 /// What may still be coming on the wire.
@@ -86,8 +88,8 @@ impl Lease {
         self.discard = true;
     }
 
-    pub(crate) fn statement(&mut self, sql: &str) -> Option<Statement> {
-        self.connection_mut().statements.find(sql)
+    pub(crate) fn form(&mut self, step: &Step<'_>) -> Option<Form> {
+        self.connection_mut().statements.form(step)
     }
 
     pub(crate) fn keep_statement(&mut self, sql: &str, statement: Statement) {
@@ -96,6 +98,10 @@ impl Lease {
 
     pub(crate) fn evict_statement(&mut self, sql: &str) {
         self.connection_mut().statements.evict(sql);
+    }
+
+    pub(crate) fn forget_statement(&mut self, sql: &str) {
+        self.connection_mut().statements.forget(sql);
     }
 }
 

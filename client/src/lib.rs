@@ -60,8 +60,10 @@ mod error;
 mod error_from;
 mod error_limit;
 mod error_make;
+mod flight;
 mod id;
 mod judge;
+mod known;
 mod lease;
 mod limits;
 mod pool;
@@ -75,6 +77,7 @@ mod stream;
 mod system;
 mod system_tx;
 mod tenant;
+mod text;
 mod token;
 mod tx;
 mod tx_builder;
@@ -86,6 +89,7 @@ mod version;
 
 pub mod ambient;
 pub mod danger;
+pub mod pipeline;
 #[cfg(feature = "sqlx")]
 pub mod sqlx;
 

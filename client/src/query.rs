@@ -4,13 +4,38 @@
 //! polls its futures in the order they are written. So joined requests leave in one poll, in that order: a future that
 //! is dropped has sent all of them or none.
 
-use futures_util::{TryStreamExt, future::join, future::join3};
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error as PgError, Row, Statement};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::begin::ENTER_SIGNED;
+use futures_util::TryStreamExt;
+use futures_util::future::{join, join3, join4};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error as PgError, Row, SimpleQueryMessage, Statement};
+
+use crate::begin::{COMMIT, ENTER_SIGNED};
 use crate::error::Error;
+use crate::error_from::{Stale, did_not_run, stale_statement, was_not_sent};
+use crate::statements::Form;
 use crate::token::Token;
+
+/// A statement and its parameters.
+#[derive(Clone, Copy)]
+pub(crate) struct Step<'a> {
+    pub(crate) sql: &'a str,
+    pub(crate) params: &'a [&'a (dyn ToSql + Sync)],
+    /// Its rows are wanted, not only their number.
+    pub(crate) rows: bool,
+}
+
+impl<'a> Step<'a> {
+    pub(crate) fn rows(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Step<'a> {
+        Step { sql, params, rows: true }
+    }
+
+    pub(crate) fn count(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Step<'a> {
+        Step { sql, params, rows: false }
+    }
+}
 
 /// What one statement returned.
 pub(crate) struct Answer {
@@ -30,8 +55,41 @@ pub(crate) enum Then {
 pub(crate) struct Flight<T> {
     /// The tenant, where a token said which.
     pub(crate) entered: Result<Option<String>, PgError>,
-    pub(crate) answer: Result<T, PgError>,
-    pub(crate) committed: Result<(), PgError>,
+    pub(crate) answer: Result<T, Failed>,
+    pub(crate) committed: Option<Committed>,
+}
+
+/// The first statement of a flight that failed.
+pub(crate) struct Failed {
+    /// Which it is, from 0.
+    pub(crate) at: usize,
+    pub(crate) error: PgError,
+    /// It, or another of the flight, may have run.
+    pub(crate) ran: bool,
+    /// Preparing it afresh may mend it.
+    pub(crate) stale: Option<Stale>,
+}
+
+impl From<PgError> for Failed {
+    fn from(error: PgError) -> Failed {
+        Failed { at: 0, ran: !did_not_run(&error), stale: stale_statement(&error), error }
+    }
+}
+
+/// The answers to COMMIT and to the probe before it.
+pub(crate) struct Committed {
+    /// The probe was answered, so COMMIT was reached.
+    pub(crate) probed: bool,
+    /// The tenant at the end.
+    pub(crate) found: Option<String>,
+    pub(crate) done: Result<(), PgError>,
+}
+
+impl Committed {
+    /// No transaction is open: where COMMIT failed it rolled back.
+    pub(crate) fn ended(&self) -> bool {
+        self.done.as_ref().map_or_else(|error| self.probed && error.as_db_error().is_some(), |()| true)
+    }
 }
 
 /// What goes before a statement, if anything does: begin and enter, savepoints. A text, and the parameter of
@@ -48,30 +106,33 @@ impl<'a> Lead<'a> {
     }
 }
 
-/// `lead` (begin and enter, a savepoint) before a statement that is prepared, and perhaps commit behind it.
+/// `lead` before a statement, and perhaps commit behind it. Where preparing rides along, it goes before the statement:
+/// a text that does not parse fails there, and nothing of it has run.
 pub(crate) async fn fly(
     client: &Client,
     lead: Lead<'_>,
-    statement: &Statement,
-    params: &[&(dyn ToSql + Sync)],
+    form: &Form,
+    step: Step<'_>,
     then: Then,
-) -> Flight<Answer> {
-    let commit = (then == Then::Commit).then_some("commit");
-    let (entered, answer, committed) =
-        join3(enter(client, lead), collect(client, statement, params), simple(client, commit)).await;
-    Flight { entered, answer, committed }
-}
-
-/// `lead` before preparing a statement.
-pub(crate) async fn prepare(client: &Client, lead: Lead<'_>, sql: &str) -> Flight<Statement> {
-    let (entered, answer) = join(enter(client, lead), client.prepare(sql)).await;
-    Flight { entered, answer, committed: Ok(()) }
+) -> (Flight<Answer>, Option<Result<Statement, PgError>>) {
+    let unsent = AtomicBool::new(false);
+    let (entered, ride, mut answer, committed) = join4(
+        enter(client, lead),
+        ride(client, form, step.sql),
+        run(client, form, step, &unsent),
+        finish_if(client, then, &unsent),
+    )
+    .await;
+    if let (Err(failed), Some(Err(_))) = (&mut answer, &ride) {
+        failed.ran = false; // what does not parse does not run
+    }
+    (Flight { entered, answer, committed }, ride)
 }
 
 /// `lead` before a text of several statements.
 pub(crate) async fn batch(client: &Client, lead: Lead<'_>, sql: &str) -> Flight<()> {
     let (entered, answer) = join(enter(client, lead), client.batch_execute(sql)).await;
-    Flight { entered, answer, committed: Ok(()) }
+    Flight { entered, answer: answer.map_err(Failed::from), committed: None }
 }
 
 /// `lead` before a statement whose rows are read as they come.
@@ -83,10 +144,10 @@ pub(crate) async fn stream(
 ) -> Flight<tokio_postgres::RowStream> {
     let rows = client.query_raw(statement, params.iter().copied());
     let (entered, answer) = join(enter(client, lead), rows).await;
-    Flight { entered, answer, committed: Ok(()) }
+    Flight { entered, answer: answer.map_err(Failed::from), committed: None }
 }
 
-async fn enter(client: &Client, Lead { sql, token }: Lead<'_>) -> Result<Option<String>, PgError> {
+pub(crate) async fn enter(client: &Client, Lead { sql, token }: Lead<'_>) -> Result<Option<String>, PgError> {
     let some = |sql: &'_ str| !sql.is_empty();
     let Some((token, (before, after))) = token.zip(sql.split_once(ENTER_SIGNED)) else {
         return simple(client, Some(sql).filter(|sql| some(sql))).await.map(|()| None);
@@ -112,8 +173,63 @@ async fn simple(client: &Client, sql: Option<&str>) -> Result<(), PgError> {
     }
 }
 
+/// COMMIT, with the probe in the same message: where the transaction has failed the probe does too, and COMMIT, which
+/// PostgreSQL would answer with success, is not reached.
+pub(crate) async fn finish(client: &Client) -> Committed {
+    let (mut probed, mut found) = (false, None);
+    let done = async {
+        let mut messages = pin!(client.simple_query_raw(COMMIT).await?);
+        while let Some(message) = messages.try_next().await? {
+            if let SimpleQueryMessage::Row(row) = message {
+                (probed, found) = (true, row.get(0).map(str::to_owned));
+            }
+        }
+        Ok(())
+    };
+    let done = done.await;
+    Committed { probed, found, done }
+}
+
+/// Commits, unless a statement before it could not even be sent: the server would not know that anything had failed.
+pub(crate) async fn finish_if(client: &Client, then: Then, unsent: &AtomicBool) -> Option<Committed> {
+    match then {
+        Then::Commit if !unsent.load(Relaxed) => Some(finish(client).await),
+        _ => None,
+    }
+}
+
+/// Preparing what is sent without a name.
+pub(crate) async fn ride(client: &Client, form: &Form, sql: &str) -> Option<Result<Statement, PgError>> {
+    match form {
+        Form::Typed(types) => Some(client.prepare_typed(sql, types).await),
+        Form::Prepared(_) => None,
+    }
+}
+
+/// One statement. `unsent` is set, in the poll that would have sent it, where its parameters cannot be encoded.
+pub(crate) async fn run(client: &Client, form: &Form, step: Step<'_>, unsent: &AtomicBool) -> Result<Answer, Failed> {
+    let answer = match form {
+        Form::Prepared(statement) => collect(client, statement, step.params).await,
+        Form::Typed(types) => {
+            let params: Vec<_> = step.params.iter().copied().zip(types.iter().cloned()).collect();
+            let affected = client.execute_typed(step.sql, &params).await;
+            affected.map(|affected| Answer { rows: Vec::new(), affected })
+        }
+    };
+    answer.map_err(|error| {
+        let not_sent = was_not_sent(&error);
+        unsent.fetch_or(not_sent, Relaxed);
+        let mut failed = Failed::from(error);
+        if not_sent && matches!(form, Form::Typed(types) if !types.is_empty()) {
+            // What another connection remembers of it may be out of date.
+            failed.stale = Some(Stale::Changed);
+        }
+        failed
+    })
+}
+
 async fn collect(client: &Client, statement: &Statement, params: &[&(dyn ToSql + Sync)]) -> Result<Answer, PgError> {
-    let mut stream = std::pin::pin!(client.query_raw(statement, params.iter().copied()).await?);
+    let mut stream = pin!(client.query_raw(statement, params.iter().copied()).await?);
     let mut rows = Vec::new();
     while let Some(row) = stream.try_next().await? {
         rows.push(row);

@@ -3,11 +3,14 @@
 //! Whether it is pristine is the server's question (`tenant.enter_pristine`), asked in the first flight of each
 //! transaction, so returning a connection costs no round trip.
 
+use std::sync::Arc;
+
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::SimpleQueryMessage;
 
 use crate::error::{Error, Kind};
+use crate::known::Known;
 use crate::statements::Statements;
 use crate::version;
 
@@ -21,6 +24,7 @@ pub(crate) struct Connection {
 pub(crate) struct Manager {
     pub(crate) driver: deadpool_postgres::Manager,
     pub(crate) statement_cache: usize,
+    pub(crate) known: Arc<Known>,
 }
 
 impl managed::Manager for Manager {
@@ -30,7 +34,7 @@ impl managed::Manager for Manager {
     async fn create(&self) -> Result<Connection, Error> {
         let client = managed::Manager::create(&self.driver).await?;
         check_extension(&client).await?;
-        Ok(Connection { client, statements: Statements::new(self.statement_cache) })
+        Ok(Connection { client, statements: Statements::new(self.statement_cache, Arc::clone(&self.known)) })
     }
 
     /// A connection that the server has closed meanwhile is replaced here, before anything is sent on it.

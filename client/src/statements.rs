@@ -1,17 +1,33 @@
-//! The prepared statements of one connection, bounded.
+//! How a statement gets to the server, and the prepared statements of one connection, bounded.
 //!
 //! A statement that falls out is closed on the server: dropping the last handle of a `tokio_postgres::Statement` sends
 //! its Close without waiting.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use tokio_postgres::Statement;
+use tokio_postgres::{Statement, types::Type};
+
+use crate::known::Known;
+use crate::query::Step;
+
+/// How a statement gets to the server.
+pub(crate) enum Form {
+    /// By the name it was prepared under on this connection.
+    Prepared(Statement),
+    /// Whole and without a name, with parameters of these types, while preparing it rides along for the next time.
+    ///
+    /// Only where no rows are wanted: tokio-postgres asks the server for a column's type that it does not know while the
+    /// rows wait, so an answer too large for its buffers would wait for ever.
+    Typed(Arc<[Type]>),
+}
 
 /// Least recently used falls out first. Looking one up costs a hash; only inserting into a full cache scans it.
 pub(crate) struct Statements {
     capacity: usize,
     clock: u64,
     by_text: HashMap<String, Entry>,
+    known: Arc<Known>,
 }
 
 struct Entry {
@@ -20,18 +36,22 @@ struct Entry {
 }
 
 impl Statements {
-    pub(crate) fn new(capacity: usize) -> Statements {
-        Statements { capacity, clock: 0, by_text: HashMap::new() }
+    pub(crate) fn new(capacity: usize, known: Arc<Known>) -> Statements {
+        Statements { capacity, clock: 0, by_text: HashMap::new(), known }
     }
 
-    pub(crate) fn find(&mut self, sql: &str) -> Option<Statement> {
-        let entry = self.by_text.get_mut(sql)?;
-        self.clock += 1;
-        entry.used = self.clock;
-        Some(entry.statement.clone())
+    /// How it can be sent now. `None`: it must be prepared first, which takes a flight of its own.
+    pub(crate) fn form(&mut self, step: &Step<'_>) -> Option<Form> {
+        if let Some(entry) = self.by_text.get_mut(step.sql) {
+            self.clock += 1;
+            entry.used = self.clock;
+            return Some(Form::Prepared(entry.statement.clone()));
+        }
+        if step.rows { None } else { self.known.types(step).map(Form::Typed) }
     }
 
     pub(crate) fn insert(&mut self, sql: &str, statement: Statement) {
+        self.known.remember(sql, &statement);
         if self.capacity == 0 {
             return;
         }
@@ -46,5 +66,11 @@ impl Statements {
     /// The server no longer has it as it was prepared.
     pub(crate) fn evict(&mut self, sql: &str) {
         self.by_text.remove(sql);
+    }
+
+    /// The types of its parameters are no longer what they were.
+    pub(crate) fn forget(&mut self, sql: &str) {
+        self.evict(sql);
+        self.known.forget(sql);
     }
 }

@@ -8,7 +8,7 @@ use crate::begin::{BeginOptions, Way};
 use crate::error::Error;
 use crate::lease::Lease;
 use crate::pool::TenantPool;
-use crate::query::{self, Answer, Then};
+use crate::query::{self, Answer, Step, Then};
 use crate::savepoint::{Handle, savepoint};
 use crate::stream::RowStream;
 use crate::tx::TenantTx;
@@ -30,13 +30,8 @@ impl SystemTx {
         SystemTx(TenantTx::new(pool, lease, way, options))
     }
 
-    pub(crate) async fn send(
-        &mut self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-        then: Then,
-    ) -> Result<Answer, Error> {
-        self.0.send(sql, params, then).await
+    pub(crate) async fn send(&mut self, step: Step<'_>, then: Then) -> Result<Answer, Error> {
+        self.0.send(step, then).await
     }
 
     /// Runs a statement and returns its rows.
@@ -44,7 +39,7 @@ impl SystemTx {
     /// # Errors
     /// The server's, [`Error::is_read_only`] among them; those of entering with the first statement.
     pub async fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
-        Ok(self.send(sql, params, Then::Stay).await?.rows)
+        Ok(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
     }
 
     /// Runs a statement that returns exactly one row.
@@ -52,7 +47,7 @@ impl SystemTx {
     /// # Errors
     /// As [`query`](Self::query), and where it returns another number of rows; that does not fail the transaction.
     pub async fn query_one(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
-        query::one(self.send(sql, params, Then::Stay).await?.rows)
+        query::one(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
     }
 
     /// Runs a statement that returns one row or none.
@@ -60,7 +55,7 @@ impl SystemTx {
     /// # Errors
     /// As [`query_one`](Self::query_one), where it returns more than one row.
     pub async fn query_opt(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
-        query::opt(self.send(sql, params, Then::Stay).await?.rows)
+        query::opt(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
     }
 
     /// Runs a statement and returns how many rows it affected.
@@ -68,7 +63,7 @@ impl SystemTx {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn execute(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
-        Ok(self.send(sql, params, Then::Stay).await?.affected)
+        Ok(self.send(Step::count(sql, params), Then::Stay).await?.affected)
     }
 
     /// Runs several statements, separated by semicolons, in one round trip and without parameters.

@@ -10,7 +10,7 @@ use crate::entered::Entered;
 use crate::error::Error;
 use crate::lease::{Lease, Wire};
 use crate::pool::TenantPool;
-use crate::query::{self, Then};
+use crate::query::{self, Step, Then};
 use crate::stream::RowStream;
 use crate::token::Token;
 
@@ -89,7 +89,7 @@ impl TenantTx {
     /// # Errors
     /// The server's; those of entering with the first statement (see [`TenantTx`]).
     pub async fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
-        Ok(self.send(sql, params, Then::Stay).await?.rows)
+        Ok(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
     }
 
     /// Runs a statement that returns exactly one row.
@@ -97,7 +97,7 @@ impl TenantTx {
     /// # Errors
     /// As [`query`](Self::query), and where it returns another number of rows; that does not fail the transaction.
     pub async fn query_one(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
-        query::one(self.send(sql, params, Then::Stay).await?.rows)
+        query::one(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
     }
 
     /// Runs a statement that returns one row or none.
@@ -105,7 +105,7 @@ impl TenantTx {
     /// # Errors
     /// As [`query_one`](Self::query_one), where it returns more than one row.
     pub async fn query_opt(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
-        query::opt(self.send(sql, params, Then::Stay).await?.rows)
+        query::opt(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
     }
 
     /// Runs a statement and returns how many rows it affected.
@@ -113,7 +113,7 @@ impl TenantTx {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn execute(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
-        Ok(self.send(sql, params, Then::Stay).await?.affected)
+        Ok(self.send(Step::count(sql, params), Then::Stay).await?.affected)
     }
 
     /// Runs several statements, separated by semicolons, in one round trip and without parameters.

@@ -5,7 +5,7 @@ use tokio_postgres::{Row, types::ToSql};
 use crate::begin::{BeginOptions, Entry, IsolationLevel};
 use crate::error::Error;
 use crate::pool::TenantPool;
-use crate::query;
+use crate::query::{self, Answer, Step, Then};
 use crate::tx::TenantTx;
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by [`TenantPool::tenant`].
@@ -68,7 +68,7 @@ impl TxBuilder {
     /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`]: a connection that broke
     /// while the answer was under way leaves the outcome unknown.
     pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
-        Ok(self.once(sql, params).await?.rows)
+        Ok(self.once(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement that returns exactly one row.
@@ -77,7 +77,7 @@ impl TxBuilder {
     /// As [`query`](Self::query), and where it returns another number of rows. **It is committed then**: the rows were
     /// counted after the one flight had ended. Use [`run`](Self::run) where a wrong count must undo a write.
     pub async fn query_one(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
-        query::one(self.once(sql, params).await?.rows)
+        query::one(self.once(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement that returns one row or none.
@@ -85,7 +85,7 @@ impl TxBuilder {
     /// # Errors
     /// As [`query_one`](Self::query_one), where it returns more than one row.
     pub async fn query_opt(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
-        query::opt(self.once(sql, params).await?.rows)
+        query::opt(self.once(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement and returns how many rows it affected.
@@ -93,7 +93,7 @@ impl TxBuilder {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
-        Ok(self.once(sql, params).await?.affected)
+        Ok(self.once(Step::count(sql, params)).await?.affected)
     }
 
     /// Takes a connection and begins a transaction on it. Nothing is sent yet: begin and enter travel with the first
@@ -136,8 +136,8 @@ impl TxBuilder {
         }
     }
 
-    async fn once(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<query::Answer, Error> {
+    async fn once(&self, step: Step<'_>) -> Result<Answer, Error> {
         let mut tx = self.begin().await?;
-        tx.send(sql, params, query::Then::Commit).await
+        tx.send(step, Then::Commit).await
     }
 }

@@ -1,11 +1,9 @@
 //! How a transaction ends: commit with a probe, rollback; savepoints.
 
-use futures_util::future::join;
-use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::{Row, error::SqlState, types::ToSql};
 
-use crate::begin::PROBE;
 use crate::error::Error;
-use crate::judge::ended;
+use crate::query::{self, Committed, Step, Then};
 use crate::savepoint::savepoint;
 use crate::tx::TenantTx;
 
@@ -24,28 +22,44 @@ impl TenantTx {
         if !self.begun {
             return Ok(());
         }
-        let client = &self.lease.depart().client;
-        let (probe, committed) = join(client.simple_query(PROBE), client.batch_execute("commit")).await;
-        self.lease.arrive(!ended(&committed));
-        let messages = match probe {
-            Ok(messages) => messages,
-            Err(error) if error.code().is_some_and(|code| code.code() == "25P02") => {
-                return Err(Error::failed(self.first_error.as_deref()).with_source(error));
-            }
-            Err(error) => {
+        let committed = query::finish(&self.lease.depart().client).await;
+        self.lease.arrive(!committed.ended());
+        self.settle(committed)
+    }
+
+    /// Runs the last statement and commits, in one round trip.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query) and [`commit`](Self::commit); nothing was committed then, unless [`Error::is_closed`],
+    /// which leaves it unknown.
+    pub async fn query_then_commit(mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        Ok(self.send(Step::rows(sql, params), Then::Commit).await?.rows)
+    }
+
+    /// As [`query_then_commit`](Self::query_then_commit), and returns how many rows the statement affected.
+    ///
+    /// # Errors
+    /// As [`query_then_commit`](Self::query_then_commit).
+    pub async fn execute_then_commit(mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        Ok(self.send(Step::count(sql, params), Then::Commit).await?.affected)
+    }
+
+    /// What became of a commit.
+    pub(crate) fn settle(&mut self, Committed { probed, found, done }: Committed) -> Result<(), Error> {
+        match done {
+            Err(error) if !probed => {
+                if error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION) {
+                    return Err(Error::failed(self.first_error.as_deref()).with_source(error));
+                }
                 self.lease.discard();
-                return Err(self.note(error.into()));
+                Err(self.note(error.into()))
             }
-        };
-        let found = messages.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => row.get(0),
-            _ => None,
-        });
-        if !self.entered.is(found) {
-            self.lease.discard();
-            return Err(Error::tenant_lost(&self.entered, found));
+            _ if !self.entered.is(found.as_deref()) => {
+                self.lease.discard();
+                Err(Error::tenant_lost(&self.entered, found.as_deref()))
+            }
+            done => done.map_err(|error| self.note(error.into())),
         }
-        committed.map_err(|error| self.note(error.into()))
     }
 
     /// Rolls back and waits for it. Dropping the transaction rolls back too, without waiting.
@@ -59,7 +73,8 @@ impl TenantTx {
             _ => {}
         }
         let rolled_back = self.lease.depart().client.batch_execute("rollback").await;
-        self.lease.arrive(!ended(&rolled_back));
+        // Answered, whatever it said, no transaction is open.
+        self.lease.arrive(rolled_back.as_ref().is_err_and(|error| error.as_db_error().is_none()));
         rolled_back.map_err(|error| self.note(error.into()))
     }
 

@@ -1,36 +1,98 @@
 //! How a transaction's statements are sent, and when the first flight is flown again on another connection.
 
-use tokio_postgres::{Statement, types::ToSql};
+use tokio_postgres::{Error as PgError, Statement, types::ToSql};
 
 use crate::error::Error;
-use crate::judge::{Next, ended};
-use crate::query::{self, Answer, Flight, Lead, Then};
+use crate::error_from::Stale;
+use crate::flight;
+use crate::judge::Next;
+use crate::query::{self, Answer, Failed, Flight, Lead, Step, Then};
+use crate::statements::Form;
 use crate::tx::{Refuses, TenantTx};
 
 impl TenantTx {
     /// Sends one statement, with the lead before it and perhaps commit behind it.
-    pub(crate) async fn send(
-        &mut self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-        then: Then,
-    ) -> Result<Answer, Error> {
+    pub(crate) async fn send(&mut self, step: Step<'_>, then: Then) -> Result<Answer, Error> {
         self.usable()?;
         loop {
             self.board().await?;
-            let statement = match self.lease.statement(sql) {
-                Some(statement) => statement,
-                None => self.prepare(sql).await?,
+            let form = match self.lease.form(&step) {
+                Some(form) => form,
+                None => Form::Prepared(self.prepare(step.sql).await?),
             };
             let lead = Lead::new(&self.lead, &self.token);
-            let flight = query::fly(&self.lease.depart().client, lead, &statement, params, then).await;
-            self.lease.arrive(!(then == Then::Commit && ended(&flight.committed)));
-            match self.judge(flight, sql, then) {
+            let (flight, ride) = query::fly(&self.lease.depart().client, lead, &form, step, then).await;
+            let flight = self.land(flight, [ride], &[step]);
+            match self.judge(flight, &[step]) {
                 Next::Done(done) => return done,
                 Next::Elsewhere => self.replace().await?,
                 Next::Afresh => {}
             }
         }
+    }
+
+    /// Sends statements that do not wait for each other, in one flight once they are known to the connection.
+    pub(crate) async fn send_all(&mut self, steps: &[Step<'_>], then: Then) -> Result<Vec<Answer>, Error> {
+        self.usable()?;
+        loop {
+            self.board().await?;
+            let mut forms: Vec<_> = steps.iter().map(|step| self.lease.form(step)).collect();
+            if forms.iter().any(Option::is_none) {
+                let mut texts = Vec::new();
+                for (form, step) in forms.iter().zip(steps) {
+                    if form.is_none() && !texts.contains(&step.sql) {
+                        texts.push(step.sql);
+                    }
+                }
+                let prepared = self.prepare_all(&texts).await.map_err(|error| {
+                    let text = error.0.statement.and_then(|(at, _)| texts.get(at));
+                    match steps.iter().position(|step| Some(&step.sql) == text) {
+                        Some(at) => error.at_statement(at, steps.len()),
+                        None => error,
+                    }
+                })?;
+                for (form, step) in forms.iter_mut().zip(steps) {
+                    let at = texts.iter().position(|text| *text == step.sql);
+                    let statement = at.and_then(|at| prepared.get(at)).cloned();
+                    *form = form.take().or(statement.map(Form::Prepared));
+                }
+            }
+            let forms: Vec<_> = forms.into_iter().flatten().collect();
+            let lead = Lead::new(&self.lead, &self.token);
+            let (flight, rides) = flight::fly_all(&self.lease.depart().client, lead, &forms, steps, then).await;
+            let flight = self.land(flight, rides, steps);
+            match self.judge(flight, steps) {
+                Next::Done(done) => return done,
+                Next::Elsewhere => self.replace().await?,
+                Next::Afresh => {}
+            }
+        }
+    }
+
+    /// A flight was answered. Keeps what was prepared on the way; where that failed, it is what the flight failed of.
+    fn land<T>(
+        &mut self,
+        mut flight: Flight<T>,
+        rides: impl IntoIterator<Item = Option<Result<Statement, PgError>>>,
+        steps: &[Step<'_>],
+    ) -> Flight<T> {
+        self.lease.arrive(!flight.committed.as_ref().is_some_and(|committed| committed.ended()));
+        let mut failed = None;
+        for (at, (ride, step)) in rides.into_iter().zip(steps).enumerate() {
+            match ride {
+                Some(Ok(statement)) => self.lease.keep_statement(step.sql, statement),
+                Some(Err(error)) if failed.is_none() => failed = Some((at, error)),
+                _ => {}
+            }
+        }
+        if let Some((at, error)) = failed
+            && flight.entered.is_ok()
+            && flight.answer.is_err()
+        {
+            let stale = steps.get(at).is_some_and(|step| !step.params.is_empty()).then_some(Stale::Changed);
+            flight.answer = Err(Failed { at, error, ran: false, stale });
+        }
+        flight
     }
 
     pub(crate) async fn send_stream(
@@ -39,16 +101,17 @@ impl TenantTx {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<tokio_postgres::RowStream, Error> {
         self.usable()?;
+        let step = Step::rows(sql, params);
         loop {
             self.board().await?;
-            let statement = match self.lease.statement(sql) {
-                Some(statement) => statement,
-                None => self.prepare(sql).await?,
+            let statement = match self.lease.form(&step) {
+                Some(Form::Prepared(statement)) => statement,
+                _ => self.prepare(sql).await?,
             };
             let lead = Lead::new(&self.lead, &self.token);
             let flight = query::stream(&self.lease.depart().client, lead, &statement, params).await;
             self.lease.arrive(true);
-            match self.judge(flight, sql, Then::Stay) {
+            match self.judge(flight, &[step]) {
                 Next::Done(Ok(rows)) => {
                     self.lease.stream();
                     return Ok(rows);
@@ -67,7 +130,7 @@ impl TenantTx {
             let lead = Lead::new(&self.lead, &self.token);
             let flight = query::batch(&self.lease.depart().client, lead, sql).await;
             self.lease.arrive(true);
-            match self.judge(flight, sql, Then::Stay) {
+            match self.judge(flight, &[Step::count(sql, &[])]) {
                 Next::Done(done) => return done,
                 Next::Elsewhere => self.replace().await?,
                 Next::Afresh => {}
@@ -80,25 +143,33 @@ impl TenantTx {
         if self.lead.is_empty() { self.usable() } else { self.send_batch("").await }
     }
 
+    pub(crate) async fn prepare(&mut self, sql: &str) -> Result<Statement, Error> {
+        let prepared = self.prepare_all(&[sql]).await?;
+        prepared.into_iter().next().ok_or_else(Error::interrupted)
+    }
+
     /// Prepares inside the transaction, so that a text that does not parse fails it as PostgreSQL does, and so that the
     /// flight also begins: preparing first would cost no less.
-    async fn prepare(&mut self, sql: &str) -> Result<Statement, Error> {
+    async fn prepare_all(&mut self, texts: &[&str]) -> Result<Vec<Statement>, Error> {
+        let steps: Vec<_> = texts.iter().map(|sql| Step::rows(sql, &[])).collect();
         loop {
             self.board().await?;
             let lead = Lead::new(&self.lead, &self.token);
-            let flight = query::prepare(&self.lease.depart().client, lead, sql).await;
+            let flight = flight::prepare_all(&self.lease.depart().client, lead, texts).await;
             self.lease.arrive(true);
             let next = match flight.entered {
                 // Parsing executes nothing, so a connection that broke under it is replaced as well.
                 Err(error) if !self.begun && self.spare > 0 && error.as_db_error().is_none() => Next::Elsewhere,
                 Err(error) => self.judge_entry(error, true),
-                entered @ Ok(_) => self.judge(Flight { entered, ..flight }, sql, Then::Stay),
+                entered @ Ok(_) => self.judge(Flight { entered, ..flight }, &steps),
             };
             match next {
                 Next::Done(done) => {
-                    let statement = done?;
-                    self.lease.keep_statement(sql, statement.clone());
-                    return Ok(statement);
+                    let prepared = done?;
+                    for (sql, statement) in texts.iter().zip(&prepared) {
+                        self.lease.keep_statement(sql, statement.clone());
+                    }
+                    return Ok(prepared);
                 }
                 Next::Elsewhere => self.replace().await?,
                 Next::Afresh => {}

@@ -5,7 +5,7 @@ use std::fmt;
 use ::sqlx::Row;
 
 use super::lease::Lease;
-use crate::begin::PROBE;
+use crate::begin::COMMIT;
 use crate::entered::Entered;
 use crate::error::Error;
 use crate::lease::Wire;
@@ -30,7 +30,7 @@ impl Scope {
 
     pub(super) async fn commit(mut self) -> Result<(), Error> {
         self.usable()?;
-        let rows = match self.lease.run(format!("{PROBE}; commit")).await {
+        let rows = match self.lease.run(COMMIT.to_owned()).await {
             Ok(rows) => rows,
             Err(error) => {
                 let failed = error.as_database_error().is_some_and(|db| db.code().as_deref() == Some("25P02"));

@@ -6,9 +6,12 @@ mod sweep; // poll a call i times, drop it, look
 
 mod broken_server;
 mod cancelled_call;
+mod cancelled_flight;
 mod commit_lies;
 mod dirty_session;
 mod examples_rot;
+mod one_flight_lies;
+mod pipeline_half_runs;
 mod refusals;
 mod round_trips;
 mod sqlx_cancelled_call;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pg_tenant_client::pipeline::{execute, query};
+use pg_tenant_client::tokio_postgres::types::ToSql;
 use pg_tenant_client::{Error, danger};
 use sqlx::Executor;
 
@@ -32,7 +34,7 @@ async fn over_tokio_postgres() {
     assert_eq!(wire.round_trips(), 0, "nothing to do, nothing sent");
 
     acme.execute(INSERT, &[]).await.unwrap();
-    wire.round_trips();
+    assert_eq!(wire.round_trips(), 1, "a statement without rows or parameters is prepared on the way");
     let mut tx = acme.begin().await.unwrap();
     tx.execute(INSERT, &[]).await.unwrap();
     assert_eq!(wire.round_trips(), 1, "begin and enter ride with the first statement");
@@ -53,9 +55,60 @@ async fn over_tokio_postgres() {
 
     let mut tx = acme.begin().await.unwrap();
     tx.execute(INSERT, &[]).await.unwrap();
+    wire.round_trips();
+    tx.query_then_commit("select * from orders where id = $1", &[&1i64]).await.unwrap();
+    assert_eq!(wire.round_trips(), 1, "the last statement and commit travel together");
+    acme.begin().await.unwrap().execute_then_commit(INSERT, &[]).await.unwrap();
+    assert_eq!(wire.round_trips(), 1, "and so do begin and enter, where it is the first as well");
+
+    let mut tx = acme.begin().await.unwrap();
+    tx.execute(INSERT, &[]).await.unwrap();
     drop(tx);
     acme.execute(INSERT, &[]).await.unwrap();
     assert!(wire.round_trips() <= 3, "returning a connection waits for nothing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_pipeline() {
+    let fixture = Fixture::new("t_pipe").await;
+    let wire = Proxy::start(fixture.db.cluster().port(), DELAY).await;
+    let pool = fixture.pool_of(fixture.config_at(wire.port, &fixture.db.roles.app), 1);
+    let acme = pool.tenant("acme");
+    pool.check().await.unwrap();
+    wire.round_trips();
+
+    let (id, update) = (1i64, "update orders set total = total where id = $1");
+    let params: [&(dyn ToSql + Sync); 1] = [&id];
+    let select = |n: usize| vec![query("select * from orders where id = $1", &params); n];
+    for flights in [2, 1] {
+        acme.pipeline((select(3), execute(INSERT, &[]), select(1))).await.unwrap();
+        assert_eq!(wire.round_trips(), flights, "one text was to be prepared, and only once");
+    }
+    for flights in [2, 1] {
+        let mut tx = acme.begin().await.unwrap();
+        tx.pipeline((execute(INSERT, &[]), execute(update, &params))).await.unwrap();
+        assert_eq!(wire.round_trips(), flights);
+        tx.pipeline((execute(INSERT, &[]), select(2))).await.unwrap();
+        assert_eq!(wire.round_trips(), 1);
+        tx.pipeline_then_commit((execute(INSERT, &[]), select(1))).await.unwrap();
+        assert_eq!(wire.round_trips(), 1);
+    }
+    assert!(acme.pipeline(select(0)).await.unwrap().is_empty());
+    assert_eq!(wire.round_trips(), 0, "nothing to do, nothing sent");
+
+    // Another connection of the pool knows the types already.
+    let pool = fixture.pool_of(fixture.config_at(wire.port, &fixture.db.roles.app), 2);
+    pool.tenant("acme").execute(update, &params).await.unwrap();
+    let held = pool.tenant("acme").begin().await.unwrap();
+    let mut tx = pool.tenant("acme").begin().await.unwrap();
+    wire.round_trips();
+    tx.pipeline((execute(update, &params), execute(INSERT, &[]))).await.unwrap();
+    assert_eq!(wire.round_trips(), 1, "what is not prepared here but elsewhere needs no flight of its own");
+    tx.execute(update, &params).await.unwrap();
+    assert_eq!(wire.round_trips(), 1);
+    drop((held, tx));
+    let prepared = "select count(*) from pg_prepared_statements where statement like 'update%'";
+    assert_eq!(pool.tenant("acme").query_one(prepared, &[]).await.unwrap().get::<_, i64>(0), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

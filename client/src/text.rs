@@ -1,0 +1,83 @@
+//! What a statement's text tells before it is sent.
+
+/// Whether the statement begins, ends or divides a transaction (`COMMIT`, `ROLLBACK TO`, `PREPARE TRANSACTION`, …). Only
+/// a statement of its own can: within a transaction block PostgreSQL refuses it to procedures and `DO` (`2D000`).
+pub(crate) fn controls_the_transaction(sql: &str) -> bool {
+    const WORDS: [&str; 9] =
+        ["abort", "begin", "commit", "end", "prepare", "release", "rollback", "savepoint", "start"];
+    let text = after_comments(sql);
+    let word = text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    WORDS.iter().any(|control| word.eq_ignore_ascii_case(control))
+}
+
+/// The text from its first token on: without leading whitespace, comments and empty statements.
+fn after_comments(mut sql: &str) -> &str {
+    loop {
+        sql = sql.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{b}' || c == ';');
+        sql = if sql.starts_with("--") {
+            sql.find(['\n', '\r']).map_or("", |end| &sql[end..])
+        } else if sql.starts_with("/*") {
+            after_comment(sql)
+        } else {
+            return sql;
+        };
+    }
+}
+
+/// The text after the comment it begins with. Comments nest; one that does not end leaves nothing.
+fn after_comment(sql: &str) -> &str {
+    let (mut depth, mut at) = (0, 0);
+    while let Some(next) = sql[at..].find(['/', '*']) {
+        at += next;
+        let two = &sql.as_bytes()[at..sql.len().min(at + 2)];
+        at += if two == b"/*" || two == b"*/" { 2 } else { 1 };
+        depth += i32::from(two == b"/*") - i32::from(two == b"*/");
+        if depth == 0 {
+            return &sql[at..];
+        }
+    }
+    ""
+}
+
+#[cfg(test)]
+mod tests {
+    use super::controls_the_transaction;
+
+    #[test]
+    fn a_transaction_command_is_overlooked() {
+        for sql in [
+            "commit",
+            " \n\t COMMIT;",
+            "rollback to a",
+            "-- a\nend",
+            "--a\rabort",
+            "/* a /* b */ c */ start transaction",
+            "/**/begin",
+            "/*/**/*/rollback",
+            ";; commit",
+            "prepare transaction 'x'",
+            "Savepoint s",
+            "release s",
+        ] {
+            assert!(controls_the_transaction(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn another_is_taken_for_one() {
+        for sql in [
+            "select 1 -- commit",
+            "insert into commits values (1)",
+            "commits",
+            "/* commit */ select",
+            "ending",
+            "-- commit",
+            "/* commit",
+            "",
+            "é",
+            "call commit()",
+        ] {
+            assert!(!controls_the_transaction(sql), "{sql}");
+        }
+    }
+}

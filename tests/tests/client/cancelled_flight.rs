@@ -1,0 +1,45 @@
+//! A dropped call that sends several statements leaves half of them, a transaction or a lost slot behind.
+
+use pg_tenant_client::pipeline::{execute, query, query_one};
+
+use crate::fixture::INSERT;
+use crate::sweep::sweep;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pipeline() {
+    sweep("cf_pipe", |pool| {
+        Box::pin(async {
+            let batch = (execute(INSERT, &[]), query("select * from orders", &[]), query_one("select $1::int", &[&1]));
+            let (count, rows, one) = pool.tenant("globex").pipeline(batch).await.unwrap();
+            assert!(count == 1 && !rows.is_empty() && one.get::<_, i32>(0) == 1);
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pipelines_of_a_transaction() {
+    sweep("cf_pipes", |pool| {
+        Box::pin(async {
+            let mut tx = pool.tenant("globex").begin().await.unwrap();
+            tx.pipeline((execute(INSERT, &[]), query("select * from orders", &[]))).await.unwrap();
+            tx.pipeline(vec![execute(INSERT, &[]), execute(INSERT, &[])]).await.unwrap();
+            tx.pipeline_then_commit((execute(INSERT, &[]), query("select 1", &[]))).await.unwrap();
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn last_statement_and_commit() {
+    sweep("cf_last", |pool| {
+        Box::pin(async {
+            let mut tx = pool.tenant("globex").begin().await.unwrap();
+            tx.execute(INSERT, &[]).await.unwrap();
+            tx.execute_then_commit(INSERT, &[]).await.unwrap();
+            let tx = pool.tenant("globex").begin().await.unwrap();
+            tx.query_then_commit("select * from orders where total <> $1", &[&7i64]).await.unwrap();
+        })
+    })
+    .await;
+}
