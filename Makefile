@@ -13,7 +13,7 @@ ifeq ($(PG_CONFIG),)
 unexport PG_CONFIG
 endif
 
-.PHONY: help demo demo-stop test lint fuzz goldens schema bench install installcheck installcheck-core clean-clusters
+.PHONY: help demo demo-stop test lint fuzz goldens api schema bench install installcheck installcheck-core clean-clusters
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
 demo: ## see it work on a private server: tenants at once, attacks, throughput (KEEP=1 leaves the server up)
@@ -25,10 +25,12 @@ test: ## lint, unit tests, then extension and client on real servers: PG=18, PG=
 fuzz: ## a million random statements in two worlds that a tenant must not tell apart (SEED=… STATEMENTS=… repeats)
 	@$(ON_SERVER) export SEED=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} STATEMENTS=$${STATEMENTS:-1000000}; \
 	cargo test --locked -p pg-tenant-tests --test noninterference tells_them_apart -- --nocapture
-lint: ## fmt, clippy, unsafe only where it belongs, cargo-deny, the generated schema is current
+lint: ## fmt, clippy, documentation, unsafe only where it belongs, cargo-deny, the generated schema is current
 	@tests/lint
 goldens: ## write the SQL goldens, the isolation matrix and the catalogue anew; what is reviewed is the diff
 	@$(ON_SERVER) GOLDENS=write cargo test --locked -p pg-tenant-tests --test goldens --test isolation_matrix --test catalogue
+api: ## write the list of the client's public API anew, client/api/current.txt; what is reviewed is the diff
+	@PUBLIC_API=write cargo test --locked -p pg-tenant-client --all-features --test public_api
 schema: ## generate sql/install/ from sql/schema/
 	@tests/setup/schema
 bench: ## what isolation costs, as ratios to peers in one run

@@ -5,6 +5,7 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::begin::{BeginOptions, IsolationLevel, Reason, Way};
 use crate::error::Error;
+use crate::pipeline::Pipeline;
 use crate::pool::TenantPool;
 use crate::query::{self, Answer, Step, Then};
 use crate::system_tx::SystemTx;
@@ -91,6 +92,15 @@ impl SystemTxBuilder {
     /// As [`query`](Self::query).
     pub async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         Ok(self.once(Step::count(sql, params)).await?.affected)
+    }
+
+    /// Runs statements in a transaction of their own, in one round trip once they are prepared. All of them take effect,
+    /// or none.
+    ///
+    /// # Errors
+    /// Those of [`SystemTx::pipeline_then_commit`], and of every call of this type.
+    pub async fn pipeline<P: Pipeline>(&self, pipeline: P) -> Result<P::Answers, Error> {
+        self.begin().await?.pipeline_then_commit(pipeline).await
     }
 
     /// Takes a connection and begins a transaction on it. Nothing is sent yet: begin and entering travel with the first

@@ -7,6 +7,7 @@ use tokio_postgres::{Row, types::ToSql};
 use crate::begin::{BeginOptions, Way};
 use crate::error::Error;
 use crate::lease::Lease;
+use crate::pipeline::Pipeline;
 use crate::pool::TenantPool;
 use crate::query::{self, Answer, Step, Then};
 use crate::savepoint::{Handle, savepoint};
@@ -84,6 +85,39 @@ impl SystemTx {
     /// As [`query`](Self::query), from this call or from the stream.
     pub async fn query_stream(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<RowStream<'_>, Error> {
         self.0.query_stream(sql, params).await
+    }
+
+    /// Sends statements together and waits for all, as [`TenantTx::pipeline`] does.
+    ///
+    /// # Errors
+    /// Those of [`TenantTx::pipeline`].
+    pub async fn pipeline<P: Pipeline>(&mut self, pipeline: P) -> Result<P::Answers, Error> {
+        self.0.pipeline(pipeline).await
+    }
+
+    /// As [`pipeline`](Self::pipeline), with commit in the same round trip.
+    ///
+    /// # Errors
+    /// Those of [`TenantTx::pipeline_then_commit`].
+    pub async fn pipeline_then_commit<P: Pipeline>(self, pipeline: P) -> Result<P::Answers, Error> {
+        self.0.pipeline_then_commit(pipeline).await
+    }
+
+    /// Runs the last statement and commits, in one round trip.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query) and [`commit`](Self::commit); nothing was committed then, unless [`Error::is_closed`],
+    /// which leaves it unknown.
+    pub async fn query_then_commit(self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        self.0.query_then_commit(sql, params).await
+    }
+
+    /// As [`query_then_commit`](Self::query_then_commit), and returns how many rows the statement affected.
+    ///
+    /// # Errors
+    /// As [`query_then_commit`](Self::query_then_commit).
+    pub async fn execute_then_commit(self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        self.0.execute_then_commit(sql, params).await
     }
 
     /// Commits. A transaction in which nothing was sent costs nothing, and was not entered.
