@@ -39,6 +39,7 @@ pub extern "C-unwind" fn _PG_init() {
     gucs::init_signed();
     context::slot::init();
     pg::identity::init();
+    pg::statement::init();
     gucs::reserve_prefix();
     registry::init();
     policy::protection::init();

@@ -208,7 +208,6 @@ declare
 begin
     insert into tenant.tenants (id, name, slug, plan, settings)
         values (canonical, name, slug, plan, coalesce(settings, '{}'));
-    insert into tenant.journal (action, object) values ('create', canonical);
     return canonical;
 exception when unique_violation then
     raise exception using
@@ -250,15 +249,15 @@ revoke all on function tenant.require_known(text) from public;
 grant execute on function tenant.require_known(text) to tenant_admin;
 
 create function tenant.suspend(id text, reason text default null) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 declare
     canonical text := tenant.canonical_id(id);
 begin
     perform tenant.require_known(canonical);
-    update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
-    if found then
-        insert into tenant.journal (action, object, reason) values ('suspend', canonical, suspend.reason);
+    if reason is not null then
+        perform tenant.give_reason(reason);
     end if;
+    update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
 end
 $$;
 comment on function tenant.suspend is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will.';
@@ -266,15 +265,15 @@ revoke all on function tenant.suspend(text, text) from public;
 grant execute on function tenant.suspend(text, text) to tenant_admin;
 
 create function tenant.resume(id text, reason text default null) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 declare
     canonical text := tenant.canonical_id(id);
 begin
     perform tenant.require_known(canonical);
-    update tenant.tenants t set status = 'active' where t.id = canonical and t.status <> 'active';
-    if found then
-        insert into tenant.journal (action, object, reason) values ('resume', canonical, resume.reason);
+    if reason is not null then
+        perform tenant.give_reason(reason);
     end if;
+    update tenant.tenants t set status = 'active' where t.id = canonical and t.status <> 'active';
 end
 $$;
 comment on function tenant.resume is 'The tenant can be entered again.';
@@ -313,10 +312,6 @@ begin
         work_mem_kb = pg_size_bytes(set_limits.work_mem) / 1024,
         read_only = coalesce(set_limits.read_only, false)
     where t.id = canonical;
-    insert into tenant.journal (action, object, detail) values ('set_limits', canonical, jsonb_strip_nulls(jsonb_build_object(
-        'statement_timeout', statement_timeout, 'lock_timeout', lock_timeout,
-        'idle_in_transaction_session_timeout', idle_in_transaction_session_timeout,
-        'work_mem', work_mem, 'read_only', read_only)));
 end
 $$;
 comment on function tenant.set_limits is 'What the tenant''s transactions are given: applied by enter, and nothing in them may raise it (TN009). Null is no limit; a call sets all of them.';
@@ -345,6 +340,12 @@ $$;
 revoke all on function tenant.forget_dropped() from public;
 grant execute on function tenant.forget_dropped() to tenant_admin;
 
+-- Refuses (TN100) what would forge a line of the journal or the log.
+create function tenant.require_plain(what text, given text) returns boolean
+    language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require_plain';
+revoke all on function tenant.require_plain(text, text) from public;
+grant execute on function tenant.require_plain(text, text) to tenant_admin;
+
 create function tenant.require_reason(reason text) returns void
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -355,10 +356,22 @@ begin
             detail = 'The journal keeps it.',
             hint = 'Say in a few words why, for whoever reads the journal.';
     end if;
+    perform tenant.require_plain('a reason', reason);
 end
 $$;
 revoke all on function tenant.require_reason(text) from public;
 grant execute on function tenant.require_reason(text) to tenant_admin;
+
+-- The reason of what a function does next, for tenant.journal_change: its SET clause ends it.
+create function tenant.give_reason(reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant.require_reason(reason);
+    perform set_config('tenant.reason', reason, true);
+end
+$$;
+revoke all on function tenant.give_reason(text) from public;
+grant execute on function tenant.give_reason(text) to tenant_admin;
 
 create function tenant.require_owner(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -773,9 +786,9 @@ revoke all on function tenant.unprotect(regclass, text) from public;
 grant execute on function tenant.unprotect(regclass, text) to tenant_admin;
 
 create function tenant.share(rel regclass, reason text) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.require_reason(reason);
+    perform tenant.give_reason(reason);
     perform tenant.require_owner(rel);
     if tenant.fence_policy(rel) is not null then
         raise exception using
@@ -787,7 +800,6 @@ begin
     perform tenant.forget_dropped();
     insert into tenant.shared as s (relation, reason) values (rel, share.reason)
         on conflict (relation) do update set reason = excluded.reason;
-    insert into tenant.journal (action, object, reason) values ('share', rel::text, share.reason);
 end
 $$;
 comment on function tenant.share is 'Declares that the table is the same for every tenant, and why. It grants nothing.';
@@ -795,9 +807,9 @@ revoke all on function tenant.share(regclass, text) from public;
 grant execute on function tenant.share(regclass, text) to tenant_admin;
 
 create function tenant.unshare(rel regclass, reason text) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.require_reason(reason);
+    perform tenant.give_reason(reason);
     perform tenant.require_owner(rel);
     delete from tenant.shared where relation = rel;
     if not found then
@@ -807,7 +819,6 @@ begin
             detail = 'tenant.shared has no such table.',
             hint = 'select * from tenant.shared; lists those that are.';
     end if;
-    insert into tenant.journal (action, object, reason) values ('unshare', rel::text, unshare.reason);
 end
 $$;
 revoke all on function tenant.unshare(regclass, text) from public;
@@ -3619,9 +3630,9 @@ revoke all on function tenant.doctor(boolean) from public;
 grant execute on function tenant.doctor(boolean) to tenant_admin;
 
 create function tenant.waive(code text, object text, reason text, until timestamptz) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.require_reason(reason);
+    perform tenant.give_reason(reason);
     if to_regclass(format('tenant.%I', 'finding_' || lower(code))) is null then
         raise exception using
             errcode = 'TN081',
@@ -3629,19 +3640,10 @@ begin
             detail = 'Findings are numbered T001 and up.',
             hint = 'select code, object from tenant.doctor(); lists those of this database.';
     end if;
-    if until is null or until <= now() or until = 'infinity' then
-        raise exception using
-            errcode = 'TN082',
-            message = format('a waiver cannot run until %s', coalesce(until::text, 'null')),
-            detail = 'It is for a time that ends in the future; then the finding is back.',
-            hint = format('select tenant.waive(%L, %L, %L, now() + interval ''90 days'');', code, object, reason);
-    end if;
     insert into tenant.waivers as w (code, object, reason, until)
         values (upper(waive.code), waive.object, waive.reason, waive.until)
         on conflict on constraint waivers_pkey do update
         set reason = excluded.reason, until = excluded.until, waived_at = now(), waived_by = current_user;
-    insert into tenant.journal (action, object, reason, detail)
-        values ('waive', upper(waive.code) || ' ' || waive.object, waive.reason, jsonb_build_object('until', waive.until));
 end
 $$;
 comment on function tenant.waive is 'Accepts a finding on one object until then; it is left out of the doctor''s report for as long.';
@@ -3649,9 +3651,9 @@ revoke all on function tenant.waive(text, text, text, timestamptz) from public;
 grant execute on function tenant.waive(text, text, text, timestamptz) to tenant_admin;
 
 create function tenant.unwaive(code text, object text, reason text) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.require_reason(reason);
+    perform tenant.give_reason(reason);
     delete from tenant.waivers w where w.code = upper(unwaive.code) and w.object = unwaive.object;
     if not found then
         raise exception using
@@ -3660,8 +3662,6 @@ begin
             detail = 'tenant.waivers has no such line.',
             hint = 'select * from tenant.waivers; lists what is.';
     end if;
-    insert into tenant.journal (action, object, reason)
-        values ('unwaive', upper(unwaive.code) || ' ' || unwaive.object, unwaive.reason);
 end
 $$;
 comment on function tenant.unwaive is 'Takes a waiver back.';
@@ -3698,3 +3698,98 @@ $$;
 comment on function tenant.assert_healthy is 'Fails (TN080) where the doctor has findings of this level or worse: a gate for CI and deployments.';
 revoke all on function tenant.assert_healthy(text) from public;
 grant execute on function tenant.assert_healthy(text) to tenant_admin;
+
+-- sql/schema/30_changes.sql
+-- The registry, the shared tables and the waivers are tables that tenant_admin writes. Whichever statement does it keeps to
+-- the rules of the functions, and leaves a line in the journal. Not pg_restore: it brings the journal along.
+
+create function tenant.check_change() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
+        return coalesce(new, old);
+    end if;
+    case tg_table_name
+        when 'tenants' then
+            perform tenant.require_plain('the tenant''s name', new.name), tenant.require_plain('the tenant''s plan', new.plan);
+        when 'shared' then
+            perform tenant.require_owner(coalesce(new.relation, old.relation));
+            if tg_op <> 'DELETE' then
+                perform tenant.require_reason(new.reason);
+            end if;
+        when 'waivers' then
+            perform tenant.require_reason(new.reason), tenant.require_plain('the object', new.object);
+            if new.until is null or new.until <= now() or new.until = 'infinity' then
+                raise exception using
+                    errcode = 'TN082',
+                    message = format('a waiver cannot run until %s', coalesce(new.until::text, 'null')),
+                    detail = 'It is for a time that ends in the future; then the finding is back.',
+                    hint = format('select tenant.waive(%L, %L, %L, now() + interval ''90 days'');', new.code, new.object, new.reason);
+            end if;
+    end case;
+    return coalesce(new, old);
+end
+$$;
+revoke all on function tenant.check_change() from public;
+
+create function tenant.journal_change() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    reason constant text := nullif(current_setting('tenant.reason', true), '');
+    was constant jsonb := case when tg_op = 'INSERT' then '{}' else to_jsonb(old) end;
+    is_now constant jsonb := case when tg_op = 'DELETE' then '{}' else to_jsonb(new) end;
+    subject text;
+    changed text[];
+    limits constant text[] := array['statement_timeout_ms', 'lock_timeout_ms', 'idle_in_transaction_session_timeout_ms', 'work_mem_kb', 'read_only'];
+begin
+    if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
+        return null;
+    end if;
+    if tg_table_name = 'shared' then
+        subject := coalesce(new.relation, old.relation)::text;
+        -- A line of a table that is gone says nothing.
+        if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
+            insert into tenant.journal (action, object, reason) values (
+                case tg_op when 'DELETE' then 'unshare' else 'share' end, subject, coalesce(reason, new.reason));
+        end if;
+    elsif tg_table_name = 'waivers' then
+        subject := coalesce(new.code, old.code) || ' ' || coalesce(new.object, old.object);
+        insert into tenant.journal (action, object, reason, detail) values (
+            case tg_op when 'DELETE' then 'unwaive' else 'waive' end, subject, coalesce(reason, new.reason),
+            case when tg_op <> 'DELETE' then jsonb_build_object('until', new.until) end);
+    elsif tg_op <> 'UPDATE' then
+        insert into tenant.journal (action, object, reason)
+            values (case tg_op when 'INSERT' then 'create' else 'delete' end, coalesce(new.id, old.id), reason);
+    else
+        changed := array(select n.key from jsonb_each(is_now) n where n.value is distinct from was -> n.key and n.key <> 'changed_at');
+        if 'status' = any (changed) then
+            insert into tenant.journal (action, object, reason)
+                values (case new.status when 'suspended' then 'suspend' else 'resume' end, new.id, reason);
+        end if;
+        if changed && limits then
+            insert into tenant.journal (action, object, reason, detail) values ('set_limits', new.id, reason,
+                (select jsonb_object_agg(n.key, n.value) from jsonb_each(jsonb_strip_nulls(is_now)) n where n.key = any (limits)));
+        end if;
+        changed := array(select unnest(changed) except select unnest(limits || 'status'::text) order by 1);
+        if changed <> '{}' then
+            insert into tenant.journal (action, object, reason, detail)
+                values ('change', new.id, reason, jsonb_build_object('columns', changed));
+        end if;
+    end if;
+    return null;
+end
+$$;
+revoke all on function tenant.journal_change() from public;
+
+create trigger check_change before insert or update on tenant.tenants
+    for each row execute function tenant.check_change();
+create trigger check_change before insert or update or delete on tenant.shared
+    for each row execute function tenant.check_change();
+create trigger check_change before insert or update on tenant.waivers
+    for each row execute function tenant.check_change();
+create trigger journal_change after insert or update or delete on tenant.tenants
+    for each row execute function tenant.journal_change();
+create trigger journal_change after insert or update or delete on tenant.shared
+    for each row execute function tenant.journal_change();
+create trigger journal_change after insert or update or delete on tenant.waivers
+    for each row execute function tenant.journal_change();

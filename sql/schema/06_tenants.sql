@@ -7,7 +7,6 @@ declare
 begin
     insert into tenant.tenants (id, name, slug, plan, settings)
         values (canonical, name, slug, plan, coalesce(settings, '{}'));
-    insert into tenant.journal (action, object) values ('create', canonical);
     return canonical;
 exception when unique_violation then
     raise exception using
@@ -49,15 +48,15 @@ revoke all on function tenant.require_known(text) from public;
 grant execute on function tenant.require_known(text) to tenant_admin;
 
 create function tenant.suspend(id text, reason text default null) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 declare
     canonical text := tenant.canonical_id(id);
 begin
     perform tenant.require_known(canonical);
-    update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
-    if found then
-        insert into tenant.journal (action, object, reason) values ('suspend', canonical, suspend.reason);
+    if reason is not null then
+        perform tenant.give_reason(reason);
     end if;
+    update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
 end
 $$;
 comment on function tenant.suspend is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will.';
@@ -65,15 +64,15 @@ revoke all on function tenant.suspend(text, text) from public;
 grant execute on function tenant.suspend(text, text) to tenant_admin;
 
 create function tenant.resume(id text, reason text default null) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 declare
     canonical text := tenant.canonical_id(id);
 begin
     perform tenant.require_known(canonical);
-    update tenant.tenants t set status = 'active' where t.id = canonical and t.status <> 'active';
-    if found then
-        insert into tenant.journal (action, object, reason) values ('resume', canonical, resume.reason);
+    if reason is not null then
+        perform tenant.give_reason(reason);
     end if;
+    update tenant.tenants t set status = 'active' where t.id = canonical and t.status <> 'active';
 end
 $$;
 comment on function tenant.resume is 'The tenant can be entered again.';
@@ -112,10 +111,6 @@ begin
         work_mem_kb = pg_size_bytes(set_limits.work_mem) / 1024,
         read_only = coalesce(set_limits.read_only, false)
     where t.id = canonical;
-    insert into tenant.journal (action, object, detail) values ('set_limits', canonical, jsonb_strip_nulls(jsonb_build_object(
-        'statement_timeout', statement_timeout, 'lock_timeout', lock_timeout,
-        'idle_in_transaction_session_timeout', idle_in_transaction_session_timeout,
-        'work_mem', work_mem, 'read_only', read_only)));
 end
 $$;
 comment on function tenant.set_limits is 'What the tenant''s transactions are given: applied by enter, and nothing in them may raise it (TN009). Null is no limit; a call sets all of them.';

@@ -19,6 +19,12 @@ $$;
 revoke all on function tenant.forget_dropped() from public;
 grant execute on function tenant.forget_dropped() to tenant_admin;
 
+-- Refuses (TN100) what would forge a line of the journal or the log.
+create function tenant.require_plain(what text, given text) returns boolean
+    language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require_plain';
+revoke all on function tenant.require_plain(text, text) from public;
+grant execute on function tenant.require_plain(text, text) to tenant_admin;
+
 create function tenant.require_reason(reason text) returns void
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -29,10 +35,22 @@ begin
             detail = 'The journal keeps it.',
             hint = 'Say in a few words why, for whoever reads the journal.';
     end if;
+    perform tenant.require_plain('a reason', reason);
 end
 $$;
 revoke all on function tenant.require_reason(text) from public;
 grant execute on function tenant.require_reason(text) to tenant_admin;
+
+-- The reason of what a function does next, for tenant.journal_change: its SET clause ends it.
+create function tenant.give_reason(reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant.require_reason(reason);
+    perform set_config('tenant.reason', reason, true);
+end
+$$;
+revoke all on function tenant.give_reason(text) from public;
+grant execute on function tenant.give_reason(text) to tenant_admin;
 
 create function tenant.require_owner(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -93,9 +93,9 @@ revoke all on function tenant.unprotect(regclass, text) from public;
 grant execute on function tenant.unprotect(regclass, text) to tenant_admin;
 
 create function tenant.share(rel regclass, reason text) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.require_reason(reason);
+    perform tenant.give_reason(reason);
     perform tenant.require_owner(rel);
     if tenant.fence_policy(rel) is not null then
         raise exception using
@@ -107,7 +107,6 @@ begin
     perform tenant.forget_dropped();
     insert into tenant.shared as s (relation, reason) values (rel, share.reason)
         on conflict (relation) do update set reason = excluded.reason;
-    insert into tenant.journal (action, object, reason) values ('share', rel::text, share.reason);
 end
 $$;
 comment on function tenant.share is 'Declares that the table is the same for every tenant, and why. It grants nothing.';
@@ -115,9 +114,9 @@ revoke all on function tenant.share(regclass, text) from public;
 grant execute on function tenant.share(regclass, text) to tenant_admin;
 
 create function tenant.unshare(rel regclass, reason text) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.require_reason(reason);
+    perform tenant.give_reason(reason);
     perform tenant.require_owner(rel);
     delete from tenant.shared where relation = rel;
     if not found then
@@ -127,7 +126,6 @@ begin
             detail = 'tenant.shared has no such table.',
             hint = 'select * from tenant.shared; lists those that are.';
     end if;
-    insert into tenant.journal (action, object, reason) values ('unshare', rel::text, unshare.reason);
 end
 $$;
 revoke all on function tenant.unshare(regclass, text) from public;

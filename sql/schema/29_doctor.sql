@@ -115,9 +115,9 @@ revoke all on function tenant.doctor(boolean) from public;
 grant execute on function tenant.doctor(boolean) to tenant_admin;
 
 create function tenant.waive(code text, object text, reason text, until timestamptz) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.require_reason(reason);
+    perform tenant.give_reason(reason);
     if to_regclass(format('tenant.%I', 'finding_' || lower(code))) is null then
         raise exception using
             errcode = 'TN081',
@@ -125,19 +125,10 @@ begin
             detail = 'Findings are numbered T001 and up.',
             hint = 'select code, object from tenant.doctor(); lists those of this database.';
     end if;
-    if until is null or until <= now() or until = 'infinity' then
-        raise exception using
-            errcode = 'TN082',
-            message = format('a waiver cannot run until %s', coalesce(until::text, 'null')),
-            detail = 'It is for a time that ends in the future; then the finding is back.',
-            hint = format('select tenant.waive(%L, %L, %L, now() + interval ''90 days'');', code, object, reason);
-    end if;
     insert into tenant.waivers as w (code, object, reason, until)
         values (upper(waive.code), waive.object, waive.reason, waive.until)
         on conflict on constraint waivers_pkey do update
         set reason = excluded.reason, until = excluded.until, waived_at = now(), waived_by = current_user;
-    insert into tenant.journal (action, object, reason, detail)
-        values ('waive', upper(waive.code) || ' ' || waive.object, waive.reason, jsonb_build_object('until', waive.until));
 end
 $$;
 comment on function tenant.waive is 'Accepts a finding on one object until then; it is left out of the doctor''s report for as long.';
@@ -145,9 +136,9 @@ revoke all on function tenant.waive(text, text, text, timestamptz) from public;
 grant execute on function tenant.waive(text, text, text, timestamptz) to tenant_admin;
 
 create function tenant.unwaive(code text, object text, reason text) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.require_reason(reason);
+    perform tenant.give_reason(reason);
     delete from tenant.waivers w where w.code = upper(unwaive.code) and w.object = unwaive.object;
     if not found then
         raise exception using
@@ -156,8 +147,6 @@ begin
             detail = 'tenant.waivers has no such line.',
             hint = 'select * from tenant.waivers; lists what is.';
     end if;
-    insert into tenant.journal (action, object, reason)
-        values ('unwaive', upper(unwaive.code) || ' ' || unwaive.object, unwaive.reason);
 end
 $$;
 comment on function tenant.unwaive is 'Takes a waiver back.';

@@ -10,7 +10,7 @@ use pg_tenant_tests::{Cluster, Install, Session, database, describe};
 const README: &str = include_str!("../../pg_tenant/README.md");
 
 /// Parts of what the reference describes, which nobody calls by themselves.
-const INTERNAL: [&str; 45] = [
+const INTERNAL: [&str; 49] = [
     "apply_hardening",           // protect with harden
     "apply_protection",          // protect, with the guards off
     "attack",                    // prove
@@ -49,6 +49,10 @@ const INTERNAL: [&str; 45] = [
     "remove_protection",         // unprotect, with the guards off
     "require_known",             // suspend, resume, set_limits, bind_role
     "require_owner",             // protect, unprotect, share, unshare
+    "require_plain",             // create, and what takes a reason
+    "give_reason",               // suspend, resume, share, unshare, waive, unwaive
+    "check_change",              // triggers of tenants, shared, waivers
+    "journal_change",            // likewise
     "require_reason",            // unprotect, share, unshare
     "sample_values",             // prove
     "stamp_change",              // trigger of tenants

@@ -2,15 +2,18 @@
 //!
 //! - [`TenantId`]: the grammar of a tenant id and its one canonical form.
 //! - [`Refusal`]: every SQLSTATE of class `TN`, listed once.
+//! - [`is_plain`]: texts that read in a log as they are written.
 //! - [`SystemContext`]: how the system context stands where a tenant id would.
 //! - [`TenantStatus`]: the states of a tenant and which of them may be entered.
 #![forbid(unsafe_code)]
 
+mod plain;
 mod refusal;
 mod status;
 mod system;
 mod tenant_id;
 
+pub use plain::is_plain;
 pub use refusal::Refusal;
 pub use status::TenantStatus;
 pub use system::SystemContext;

@@ -6,7 +6,7 @@ macro_rules! refusals {
         ///
         /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
         /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN08x` the doctor, `TN09x`
-        /// signed entry.
+        /// signed entry, `TN10x` the texts that a journal keeps.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
@@ -171,6 +171,8 @@ refusals! {
     TokenInStatement = "TN098", "token_in_statement";
     /// The transaction was entered for another actor or in another role
     AnotherActor = "TN099", "another_actor";
+    /// A name or a reason has characters that forge a line of a log
+    UnplainText = "TN100", "unplain_text";
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ sql_function!(pg_tenant_enter_pristine, pg_finfo_pg_tenant_enter_pristine, enter
 sql_function!(pg_tenant_in_system_context, pg_finfo_pg_tenant_in_system_context, in_system_context);
 sql_function!(pg_tenant_canonical_id, pg_finfo_pg_tenant_canonical_id, canonical_id);
 sql_function!(pg_tenant_own_row, pg_finfo_pg_tenant_own_row, own_row);
+sql_function!(pg_tenant_require_plain, pg_finfo_pg_tenant_require_plain, require_plain);
 sql_function!(pg_tenant_version, pg_finfo_pg_tenant_version, version);
 
 fn enter_(args: Args) -> Outcome<Returned> {
@@ -32,6 +33,10 @@ fn own_row(args: Args) -> Outcome<Returned> {
 
 fn canonical_id(args: Args) -> Outcome<Returned> {
     Ok(Returned::text(enter::parse(&args.text(0))?.as_str()))
+}
+
+fn require_plain(args: Args) -> Outcome<Returned> {
+    system::require_plain(&args.text(0), &args.text(1)).map(|()| Returned::boolean(true))
 }
 
 fn version(_: Args) -> Outcome<Returned> {

@@ -5,7 +5,7 @@ use crate::context::{bound, limits, slot, system};
 use crate::error::{Outcome, Report};
 use crate::guard::residue;
 use crate::gucs;
-use crate::pg::{identity, role, session};
+use crate::pg::{identity, relation, role, session};
 use crate::registry;
 use pg_tenant_core::{Refusal, TenantId};
 use pg_tenant_token::Verified;
@@ -59,6 +59,7 @@ pub fn enter_signed(token: &Verified) -> Outcome<TenantId> {
 
 fn take(id: TenantId, token: Option<&Verified>) -> Outcome<TenantId> {
     refuse_held_cursor(&format!("tenant \"{id}\""), "this tenant's rows")?;
+    refuse_locked_table(id)?;
     let tenant = registry::admit(&id)?;
     residue::hand_over(id);
     seal::seal(Entered::Tenant(id), token.map(Verified::identity));
@@ -101,6 +102,16 @@ pub fn refuse_held_cursor(entering: &str, rows: &str) -> Outcome<()> {
     Err(Report::new(Refusal::SessionObjectRefused, message)
         .detail(format!("It would be filled with {rows} at COMMIT and stay open for the next tenant."))
         .hint("Declare it in a transaction of its own, or without WITH HOLD."))
+}
+
+/// A table that was locked before would be locked in the tenant's transaction.
+fn refuse_locked_table(id: TenantId) -> Outcome<()> {
+    let Some(table) = residue::locked_table() else { return Ok(()) };
+    let table = relation::name(table);
+    let message = format!("cannot enter tenant \"{id}\": this transaction has locked table {table}");
+    Err(Report::new(Refusal::LockRefused, message)
+        .detail("A table lock holds up every other tenant.")
+        .hint("Lock tables in a transaction that enters no tenant; lock rows with select ... for update."))
 }
 
 /// Reads a tenant id.

@@ -11,7 +11,7 @@ use crate::error::{Outcome, Report};
 use crate::gucs;
 use crate::pg::text::{CText, ctext};
 use crate::pg::{role, setting, transaction};
-use pg_tenant_core::{Refusal, SystemContext};
+use pg_tenant_core::{Refusal, SystemContext, is_plain};
 use pgrx::pg_sys::Oid;
 
 /// The role of the system context.
@@ -29,10 +29,11 @@ pub struct Entry {
 
 /// Whether this session may enter the system context now.
 ///
-/// Refuses an empty reason (`TN029`), a session that may not (`TN013`), a transaction that has entered a tenant, or the
+/// Refuses an empty reason (`TN029`) and one that forges lines (`TN100`), a session that may not (`TN013`), a transaction that has entered a tenant, or the
 /// context the other way (`TN014`), and a write where the transaction is read-only (`TN015`).
 pub fn admit(reason: Option<&str>, write: bool) -> Outcome<Entry> {
     let reason = reason.map(str::trim).filter(|reason| !reason.is_empty()).ok_or_else(no_reason)?;
+    require_plain("a reason", reason)?;
     require_permission()?;
     let context = SystemContext::new(write);
     match seal::sealed() {
@@ -134,6 +135,16 @@ fn require_permission() -> Outcome<()> {
         return refuse(detail, "A superuser allows it: grant tenant_system to <role>;");
     }
     Ok(())
+}
+
+/// Refuses (`TN100`) a text that would not stand in a log as it is.
+pub fn require_plain(what: &str, text: &str) -> Outcome<()> {
+    if is_plain(text) {
+        return Ok(());
+    }
+    Err(Report::new(Refusal::UnplainText, format!("{what} has characters that do not show"))
+        .detail("Control characters, line separators and marks of direction forge lines where it is read.")
+        .hint("Write it in one line, without them."))
 }
 
 fn no_reason() -> Report {

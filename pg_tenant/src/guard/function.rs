@@ -6,6 +6,7 @@
 use crate::context::slot;
 use crate::error::{Outcome, Report};
 use crate::guard::function_list::{self, Kind};
+use crate::guard::residue;
 use crate::gucs;
 use crate::pg::{extension, function, invalidation};
 use pg_tenant_core::Refusal;
@@ -30,18 +31,26 @@ pub fn init() {
     invalidation::on_function_change(|| EPOCH.set(EPOCH.get() + 1));
 }
 
-/// Whether the call needs no look: there is no tenant, or the function is known to be harmless.
+/// Whether the call needs no look: it is PostgreSQL's own function, and there is no tenant or it is known to be harmless.
 pub fn passes(function: Oid) -> bool {
-    if !slot::is_set() {
-        return true;
-    }
     let oid = u32::from(function) as usize;
-    oid < FIRST_NORMAL_OID && BUILTIN.with(|kinds| kinds[oid].get()) == Kind::Harmless as u8
+    oid < FIRST_NORMAL_OID && (!slot::is_set() || BUILTIN.with(|kinds| kinds[oid].get()) == Kind::Harmless as u8)
 }
 
-/// Judges a call inside a tenant's transaction.
+/// Whether the function takes from the session's random numbers, or sets where they begin: `random`, `setseed`,
+/// `random_normal`, `array_shuffle`, `array_sample`.
+pub fn is_random(function: Oid) -> bool {
+    matches!(u32::from(function), 1598 | 1599 | 6212 | 6215 | 6216 | 6339..=6341)
+}
+
+/// Judges a call inside a tenant's transaction, and notes what may set a setting in any.
 pub fn judge(function: Oid) -> Outcome<()> {
-    match kind(function) {
+    let kind = kind(function);
+    if kind == Kind::Foreign {
+        residue::touch_settings();
+    }
+    match kind {
+        _ if !slot::is_set() => Ok(()),
         Kind::Tells | Kind::Shares | Kind::Reaches if !extension::is_installed() => Ok(()),
         Kind::Tells if !gucs::side_channels_allowed() => Err(tells(&format!("function {}", function::name(function)))),
         Kind::Shares if gucs::guards() => Err(shares(&function::name(function))),

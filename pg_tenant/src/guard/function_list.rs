@@ -13,6 +13,8 @@ pub enum Kind {
     Shares = 3,
     /// It works on rows, files, sequences or sessions that no policy covers.
     Reaches = 4,
+    /// C code of another extension that is not known to do any of this. It may set a setting, and no hook sees it.
+    Foreign = 5,
 }
 
 /// PostgreSQL's own functions; a name that ends in `*` stands for all that begin so.
@@ -109,7 +111,10 @@ pub fn builtin(name: &str) -> Kind {
 
 /// What an extension's function with this C symbol does.
 pub fn symbol(symbol: &str) -> Kind {
-    find(SYMBOLS, symbol)
+    match find(SYMBOLS, symbol) {
+        Kind::Harmless if !symbol.starts_with("pg_tenant_") => Kind::Foreign,
+        kind => kind,
+    }
 }
 
 fn find(list: &[(Kind, &[&str])], name: &str) -> Kind {

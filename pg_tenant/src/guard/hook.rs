@@ -3,7 +3,7 @@
 //! The previous hook is a bare call outside any guard: users' errors pass through these frames by longjmp with their
 //! SQLSTATE, CONTEXT and constraint names intact. So a hook's frame never holds anything to drop across that call.
 
-use crate::context::{bound, limits, system};
+use crate::context::{bound, limits, slot, system};
 use crate::guard::{create, dropped, foreign_key, function, referential, residue, strict, truncate, utility};
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::command;
@@ -303,6 +303,7 @@ unsafe extern "C-unwind" fn object_access(
             (ObjectAccessType::OAT_FUNCTION_EXECUTE, _) if u32::from(object) == pg_sys::F_SET_CONFIG => {
                 residue::touch_settings();
             }
+            (ObjectAccessType::OAT_FUNCTION_EXECUTE, _) if function::is_random(object) => residue::touch_seed(),
             (ObjectAccessType::OAT_FUNCTION_EXECUTE, pg_sys::ProcedureRelationId) if !function::passes(object) => {
                 decide_or_raise(|| function::judge(object))
             }
@@ -315,6 +316,9 @@ unsafe extern "C-unwind" fn object_access(
             // The row that it was is still the one that catalog scans see.
             (ObjectAccessType::OAT_POST_ALTER, POLICY) => decide_or_raise(|| dropped::judge(object)),
             (ObjectAccessType::OAT_DROP, POLICY) => decide_or_raise(|| dropped::judge(object)),
+            (ObjectAccessType::OAT_DROP, class) if slot::is_set() => {
+                decide_or_raise(|| dropped::judge_part(class, object))
+            }
             _ => {}
         }
         if let Some(previous) = PREVIOUS_OBJECT_ACCESS {

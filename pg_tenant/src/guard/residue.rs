@@ -1,12 +1,14 @@
 //! What a session carries from one transaction to the next: what a pool must not lend to another tenant.
 //!
 //! Settings and temporary objects are read from PostgreSQL itself; settings only where one may have been set since they
-//! were last found clean, since PostgreSQL sorts them all for whoever asks. LISTEN, PREPARE and cursors WITH HOLD leave
-//! nothing that can be asked for cheaply, so the utility hook notes them; the note stays until DISCARD ALL.
+//! were last found clean: by SET, by `set_config`, or by C code that no hook sees at work. LISTEN, PREPARE and cursors
+//! WITH HOLD leave nothing that can be asked for cheaply, so the utility hook notes them; the note stays until DISCARD ALL.
 
+use crate::pg::relation;
 use crate::pg::session::{self, Settings};
 use pg_tenant_core::TenantId;
-use std::cell::Cell;
+use pgrx::pg_sys::Oid;
+use std::cell::{Cell, RefCell};
 
 /// What the utility hook notes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,21 +21,48 @@ pub enum Kind {
 
 thread_local! {
     static NOTED: Cell<Kind> = const { Cell::new(Kind::None) };
-    /// SET or `set_config` ran since the settings were last found clean. What set them before that is not known.
+    /// SET, `set_config` or C code of another extension ran since the settings were last found clean. What set them before that is not known.
     static SETTINGS_TOUCHED: Cell<bool> = const { Cell::new(true) };
     /// It ran, or was made ready to run by a cursor, in this transaction, which may yet do it again.
     static TOUCHED_NOW: Cell<bool> = const { Cell::new(false) };
+    /// `random` or `setseed` ran since the state of the one was made anew; and so in this transaction.
+    static SEED_TOUCHED: Cell<bool> = const { Cell::new(false) };
+    static SEED_TOUCHED_NOW: Cell<bool> = const { Cell::new(false) };
+    /// Tables of others' rows that LOCK has locked in this transaction.
+    static LOCKED: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
     /// A cursor WITH HOLD was declared in this transaction: its rows are not fetched yet.
     static HOLDS: Cell<bool> = const { Cell::new(false) };
     /// The last tenant that this session has entered.
     static LAST: Cell<Option<TenantId>> = const { Cell::new(None) };
 }
 
-/// Another tenant than the last gets the session: `lastval` and `currval` tell it no number of the other's.
+/// Another tenant than the last gets the session: `lastval` and `currval` tell it no number of the other's, and `random`
+/// gives none that the other could know.
 pub fn hand_over(id: TenantId) {
-    if LAST.replace(Some(id)).is_some_and(|last| last != id) {
+    let last = LAST.replace(Some(id));
+    if last.is_some_and(|last| last != id) {
         session::forget_sequences();
     }
+    if SEED_TOUCHED.get() && last != Some(id) {
+        session::forget_random_state();
+        SEED_TOUCHED.set(SEED_TOUCHED_NOW.get());
+    }
+}
+
+/// `random` or `setseed` runs, or is made ready to.
+pub fn touch_seed() {
+    SEED_TOUCHED.set(true);
+    SEED_TOUCHED_NOW.set(true);
+}
+
+/// LOCK locks the table, with no tenant entered yet.
+pub fn note_lock(table: Oid) {
+    LOCKED.with_borrow_mut(|locked| locked.push(table));
+}
+
+/// A table that LOCK has locked in this transaction, where it is still locked: a savepoint may have let go of it.
+pub fn locked_table() -> Option<Oid> {
+    LOCKED.with_borrow(|locked| locked.iter().copied().find(|&table| relation::is_locked_for_others(table)))
 }
 
 /// The session made one of these.
@@ -46,7 +75,7 @@ pub fn note(kind: Kind) {
     }
 }
 
-/// SET or `set_config` runs, for the session or not.
+/// SET, `set_config` or somebody's C code runs, for the session or not.
 pub fn touch_settings() {
     SETTINGS_TOUCHED.set(true);
     TOUCHED_NOW.set(true);
@@ -61,6 +90,8 @@ pub fn holds_cursor() -> bool {
 pub fn transaction_ended() {
     HOLDS.set(false);
     TOUCHED_NOW.set(false);
+    SEED_TOUCHED_NOW.set(false);
+    LOCKED.with_borrow_mut(Vec::clear);
 }
 
 /// DISCARD ALL has removed what was noted.

@@ -6,7 +6,7 @@ use crate::guard::{create, dropped, function, residue};
 use crate::gucs;
 use crate::pg::command::{Change, Command};
 use crate::pg::relation;
-use crate::pg::{extension, policy};
+use crate::pg::{extension, policy, types};
 use crate::policy::protection::{self, Gap, Protection};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
@@ -55,6 +55,7 @@ fn decide(command: Command) -> Outcome<Then> {
         Command::Explain(command) => explain(*command),
         Command::CopyFile => copy_file(),
         Command::Lock { tables } => lock(&tables),
+        Command::AlterType { changed, what } => alter_type(changed, what),
         Command::HoldCursor => outlives("a cursor WITH HOLD", residue::Kind::HeldCursor),
         Command::PrepareTransaction => outlives("a prepared transaction", residue::Kind::None),
         Command::PrepareStatement => note(residue::Kind::PreparedStatement),
@@ -211,13 +212,27 @@ fn create_table_as(materialized_view: bool, temporary: bool, ends: bool, reads: 
 fn lock(tables: &[Oid]) -> Outcome<()> {
     // The lock of a view reaches the tables under it.
     let reaches_others = |table| fence(table).is_some() || relation::class(table).is_some_and(|class| class.is_view());
-    let Some(&table) = tables.iter().find(|&&table| slot::current().is_some() && reaches_others(table)) else {
+    let mut theirs = tables.iter().copied().filter(|&table| reaches_others(table));
+    if slot::current().is_none() {
+        theirs.for_each(residue::note_lock);
         return Ok(());
-    };
+    }
+    let Some(table) = theirs.next() else { return Ok(()) };
     let name = relation::name(table);
     Err(Report::new(Refusal::LockRefused, format!("cannot lock table {name} in a tenant's transaction"))
         .detail("A table lock holds up every other tenant.")
         .hint("Lock rows with select ... for update."))
+}
+
+/// A type or a domain under the columns of a protected table: a new CHECK runs on every tenant's values.
+fn alter_type(changed: Oid, what: &str) -> Outcome<()> {
+    if slot::current().is_none() {
+        return Ok(());
+    }
+    match types::tables_with(changed).into_iter().find(|&table| fence(table).is_some()) {
+        Some(table) => Err(ddl_in_tenant(table, what)),
+        None => Ok(()),
+    }
 }
 
 fn outlives(what: &str, kind: residue::Kind) -> Outcome<()> {

@@ -108,6 +108,13 @@ unsafe fn emit(level: c_int, report: Report) {
             if hides_statement {
                 raw::errhidestmt(true);
                 raw::errhidecontext(true);
+                // What the callbacks would add is the client's CONTEXT: a statement within a function, with the token.
+                let callbacks = pg_sys::error_context_stack;
+                pg_sys::error_context_stack = std::ptr::null_mut();
+                raw::errfinish(c"pg_tenant".as_ptr(), 0, c"pg_tenant".as_ptr());
+                // Only a line of the log returns; whoever catches an error has saved the callbacks.
+                pg_sys::error_context_stack = callbacks;
+                return;
             }
             raw::errfinish(c"pg_tenant".as_ptr(), 0, c"pg_tenant".as_ptr());
         }

@@ -7,6 +7,8 @@ use pgrx::pg_sys::{self, AttrNumber, Oid};
 pub const CONSTRAINT: Oid = Oid::from_u32(2606);
 const CONSTRAINT_BY_OID: Oid = Oid::from_u32(2667);
 const OID: AttrNumber = 1;
+/// The column that names the table which has the constraint.
+pub const CONRELID: AttrNumber = CONRELID_CONFRELID_CONKEY[0];
 const CONTYPE: AttrNumber = 4;
 // 18 has put conenforced and conperiod before them.
 #[cfg(not(feature = "pg18"))]

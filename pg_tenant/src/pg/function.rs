@@ -204,9 +204,9 @@ pub fn name(function: pg_sys::Oid) -> String {
     unsafe { super::text::owned(pg_sys::get_func_name(function)) }
 }
 
-/// The C symbol of a function, if it is written in C.
+/// The C symbol of a function, if it is written in C: in a library, or in the server itself under another name.
 pub fn symbol(function: pg_sys::Oid) -> Option<String> {
-    const C_LANGUAGE: pg_sys::Oid = pg_sys::Oid::from_u32(13);
+    const C_LANGUAGES: [pg_sys::Oid; 2] = [pg_sys::Oid::from_u32(12), pg_sys::Oid::from_u32(13)];
     // SAFETY: the tuple is valid until released; prosrc is a text.
     unsafe {
         let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
@@ -217,7 +217,7 @@ pub fn symbol(function: pg_sys::Oid) -> Option<String> {
         let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
         let mut isnull = false;
         let source = pg_sys::SysCacheGetAttr(cache, tuple, pg_sys::Anum_pg_proc_prosrc as i16, &mut isnull);
-        let symbol = (form.prolang == C_LANGUAGE && !isnull)
+        let symbol = (C_LANGUAGES.contains(&form.prolang) && !isnull)
             .then(|| super::text::owned(pg_sys::text_to_cstring(source.cast_mut_ptr())));
         pg_sys::ReleaseSysCache(tuple);
         symbol

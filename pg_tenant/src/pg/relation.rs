@@ -104,3 +104,31 @@ pub fn column(relation: Oid, name: &str) -> Option<i16> {
     let attnum = unsafe { pg_sys::get_attnum(relation, text::ctext(name).as_ptr()) };
     (attnum > 0).then_some(attnum)
 }
+
+/// Whether this session has locked the relation so that others cannot write it.
+pub fn is_locked_for_others(relation: Oid) -> bool {
+    // SAFETY: a tag of a relation of this database, as SET_LOCKTAG_RELATION fills it; the lookup is in local memory.
+    unsafe {
+        let tag = pg_sys::LOCKTAG {
+            locktag_field1: pg_sys::MyDatabaseId.into(),
+            locktag_field2: relation.into(),
+            locktag_field3: 0,
+            locktag_field4: 0,
+            locktag_type: pg_sys::LockTagType::LOCKTAG_RELATION as u8,
+            locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+        };
+        (pg_sys::ShareUpdateExclusiveLock..=pg_sys::AccessExclusiveLock).any(|mode| held(&tag, mode as i32))
+    }
+}
+
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+unsafe fn held(tag: &pg_sys::LOCKTAG, mode: i32) -> bool {
+    // SAFETY: the caller's tag is filled.
+    unsafe { pg_sys::LockHeldByMe(tag, mode) }
+}
+
+#[cfg(not(any(feature = "pg15", feature = "pg16")))]
+unsafe fn held(tag: &pg_sys::LOCKTAG, mode: i32) -> bool {
+    // SAFETY: the caller's tag is filled.
+    unsafe { pg_sys::LockHeldByMe(tag, mode, false) }
+}

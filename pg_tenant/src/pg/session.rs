@@ -1,13 +1,10 @@
 //! What a session carries from earlier transactions.
 
-use crate::pg::{catalog, raw, text};
-use pgrx::pg_sys::{self, AttrNumber, Oid};
+use crate::pg::{catalog, depend, raw, text};
+use pgrx::IntoDatum;
+use pgrx::pg_sys::{self, Oid};
 
 const NAMESPACE: Oid = Oid::from_u32(2615);
-const DEPEND: Oid = Oid::from_u32(2608);
-const DEPEND_BY_REFERENCED: Oid = Oid::from_u32(2674);
-const REFCLASSID: AttrNumber = 4;
-const REFOBJID: AttrNumber = 5;
 
 /// What the settings say of earlier transactions.
 pub enum Settings {
@@ -19,10 +16,50 @@ pub enum Settings {
     Set(String),
 }
 
-/// Looks at every setting. A value set earlier in this transaction counts by what stands below it, which is what the
+/// Whether a setting stands as this session has set it at this moment, with SET LOCAL or without. It reads what PostgreSQL
+/// writes down for parallel workers, which leaves out settings with their defaults; for whoever asks for all of them it
+/// sorts them first.
+fn one_is_set() -> bool {
+    // SAFETY: the state is written into as much memory as PostgreSQL says it takes; its length comes first.
+    unsafe {
+        if pg_sys::GetCurrentRoleId() != Oid::INVALID {
+            return true;
+        }
+        let size = pg_sys::EstimateGUCStateSpace();
+        let state = pg_sys::palloc(size).cast::<u8>();
+        pg_sys::SerializeGUCState(size, state.cast());
+        let length = state.cast::<usize>().read_unaligned().min(size - size_of::<usize>());
+        let found = one_is_from_session(std::slice::from_raw_parts(state.add(size_of::<usize>()), length));
+        pg_sys::pfree(state.cast());
+        found.unwrap_or(true)
+    }
+}
+
+/// Each setting is a name, a value and a file, which end with a zero; where there is a file, a line in it; then source,
+/// context and role, of four bytes each. None where it reads otherwise.
+fn one_is_from_session(mut state: &[u8]) -> Option<bool> {
+    while !state.is_empty() {
+        let mut file = 0;
+        for _ in 0..3 {
+            file = state.iter().position(|&byte| byte == 0)?;
+            state = &state[file + 1..];
+        }
+        let (source, rest) = state.get(if file > 0 { 4 } else { 0 }..)?.split_first_chunk::<4>()?;
+        if u32::from_ne_bytes(*source) == pg_sys::GucSource::PGC_S_SESSION {
+            return Some(true);
+        }
+        state = rest.get(8..)?;
+    }
+    Some(false)
+}
+
+/// Looks at every setting, where there may be one. A value set earlier in this transaction counts by what stands below it, which is what the
 /// transaction began with.
 pub fn settings() -> Settings {
     let mut so_far = Settings::Clean;
+    if !one_is_set() {
+        return so_far;
+    }
     // SAFETY: PostgreSQL's own array of settings; each record's stack is a list that ends in null.
     unsafe {
         for &setting in variables() {
@@ -73,8 +110,8 @@ pub fn has_temporary_objects() -> bool {
     unsafe { pg_sys::GetTempNamespaceState(&mut schema, &mut toast) };
     let mut found = false;
     if schema != Oid::INVALID {
-        let keys = [(REFCLASSID, NAMESPACE), (REFOBJID, schema)];
-        catalog::scan(DEPEND, DEPEND_BY_REFERENCED, &keys, |_| found = true);
+        let keys = [(depend::REFCLASSID, NAMESPACE), (depend::REFOBJID, schema)];
+        catalog::scan(depend::CATALOG, depend::BY_REFERENCED, &keys, |_| found = true);
     }
     found
 }
@@ -84,6 +121,18 @@ pub fn release_locks_and_sequences() {
     // SAFETY: what pg_advisory_unlock_all() calls; it walks this backend's own table of locks.
     unsafe { pg_sys::LockReleaseSession(pg_sys::USER_LOCKMETHOD as u16) };
     forget_sequences();
+}
+
+/// What `random` gives from now on follows from nothing that was seen or set before.
+pub fn forget_random_state() {
+    let mut bytes = [0; 8];
+    // SAFETY: fills the eight bytes; setseed takes a float8 from -1 to 1.
+    unsafe {
+        if pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) {
+            let unit = (u64::from_ne_bytes(bytes) >> 11) as f64 / (1_u64 << 53) as f64;
+            pgrx::direct_function_call_as_datum(pg_sys::setseed, &[(unit * 2.0 - 1.0).into_datum()]);
+        }
+    }
 }
 
 /// Lets go of what `lastval` and `currval` remember.

@@ -6,6 +6,31 @@ use std::ffi::{CStr, c_char};
 /// What is shown instead.
 const HIDDEN: &CStr = c"<a statement with a token>";
 
+static mut PREVIOUS_LOG: pg_sys::emit_log_hook_type = None;
+
+/// Puts our hook in front of those that see each line of the log.
+pub fn init() {
+    // SAFETY: called once, from _PG_init, in the postmaster's one thread.
+    unsafe {
+        PREVIOUS_LOG = pg_sys::emit_log_hook;
+        pg_sys::emit_log_hook = Some(log_line);
+    }
+}
+
+/// While the statement is hidden, so is where in it an error came from: CONTEXT quotes it.
+unsafe extern "C-unwind" fn log_line(error: *mut pg_sys::ErrorData) {
+    // SAFETY: PostgreSQL's own record, which it writes to the log after the hook. Nothing here raises.
+    unsafe {
+        if std::ptr::eq(pg_sys::debug_query_string, HIDDEN.as_ptr()) {
+            (*error).hide_ctx = true;
+            (*error).hide_stmt = true;
+        }
+        if let Some(previous) = PREVIOUS_LOG {
+            previous(error);
+        }
+    }
+}
+
 /// Whether this secret stands in the text that the client sent, or in that of the prepared statement that it executes.
 pub fn contains(secret: &str) -> bool {
     let secret = secret.as_bytes();

@@ -25,7 +25,8 @@ pub fn ctext(text: impl AsRef<str>) -> CText {
 }
 
 fn utf8(text: impl AsRef<str>) -> CText {
-    let bytes = text.as_ref().as_bytes();
+    let raw = if has_no_encoding() { raw_bytes(text.as_ref()) } else { None };
+    let bytes = raw.as_deref().unwrap_or(text.as_ref().as_bytes());
     let bytes = bytes.split(|&b| b == 0).next().unwrap_or_default();
     // SAFETY: palloc0 returns len + 1 zeroed bytes or raises; we fill the first len.
     unsafe {
@@ -39,13 +40,54 @@ fn utf8(text: impl AsRef<str>) -> CText {
 const SQL_ASCII: i32 = 0;
 const UTF8: i32 = 6;
 
+/// A database with encoding SQL_ASCII holds any bytes. Those that are not UTF-8 stand in our texts as these characters,
+/// of a private use area, so that a name finds its object again: 0x80 as the first of them.
+const RAW: u32 = 0x10_FE80;
+
+fn has_no_encoding() -> bool {
+    // SAFETY: reads the database's encoding.
+    unsafe { pg_sys::GetDatabaseEncoding() == SQL_ASCII }
+}
+
+fn is_raw(c: char) -> bool {
+    (RAW..RAW + 0x80).contains(&u32::from(c))
+}
+
+/// Reads bytes of no known encoding.
+fn from_raw_bytes(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains(is_raw) => text.to_owned(),
+        _ => {
+            let character = |byte: u8| {
+                if byte < 0x80 { Some(char::from(byte)) } else { char::from_u32(RAW - 0x80 + u32::from(byte)) }
+            };
+            bytes.iter().filter_map(|&byte| character(byte)).collect()
+        }
+    }
+}
+
+/// The bytes that were read so; none where the text has none of them.
+fn raw_bytes(text: &str) -> Option<Vec<u8>> {
+    text.contains(is_raw).then(|| {
+        let mut bytes = Vec::with_capacity(text.len());
+        for c in text.chars() {
+            match u8::try_from(u32::from(c).wrapping_sub(RAW)) {
+                Ok(above) if is_raw(c) => bytes.push(0x80 + above),
+                _ => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        bytes
+    })
+}
+
 /// Whether bytes need no conversion: SQL_ASCII has none.
 fn speaks_utf8() -> bool {
     // SAFETY: reads the database's encoding.
     matches!(unsafe { pg_sys::GetDatabaseEncoding() }, SQL_ASCII | UTF8)
 }
 
-/// Reads a C string of PostgreSQL's, in the database's encoding, into one of ours; what is not UTF-8 then is replaced.
+/// Reads a C string of PostgreSQL's, in the database's encoding, into one of ours; what is not UTF-8 then
+/// is replaced, but for names in a database without encoding.
 /// Null reads as empty.
 ///
 /// # Safety
@@ -61,7 +103,8 @@ pub unsafe fn owned(text: *const c_char) -> String {
         } else {
             pg_sys::pg_server_to_any(text, CStr::from_ptr(text).count_bytes() as i32, UTF8).cast_const()
         };
-        CStr::from_ptr(text).to_string_lossy().into_owned()
+        let bytes = CStr::from_ptr(text);
+        if has_no_encoding() { from_raw_bytes(bytes.to_bytes()) } else { bytes.to_string_lossy().into_owned() }
     }
 }
 

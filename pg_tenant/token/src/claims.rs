@@ -118,7 +118,7 @@ fn name(claims: &Object, name: &str) -> Result<Option<String>, Rejected> {
     match text {
         Some("") => Err(wrong(name, "is empty")),
         Some(text) if text.len() > MAX_NAME => Err(wrong(name, "is longer than 255 bytes")),
-        Some(text) if text.chars().any(char::is_control) => Err(wrong(name, "has control characters")),
+        Some(text) if !pg_tenant_core::is_plain(text) => Err(wrong(name, "has characters that do not show")),
         text => Ok(text.map(str::to_owned)),
     }
 }

@@ -181,7 +181,9 @@ fn its_names_cannot_be_used() {
         assert!(is_claim(check(&token(claims)), "tenant_id"), "{claims}");
     }
     let long = "x".repeat(256);
-    for value in ["1", "[]", "\"\"", "\"a\\u0000b\"", "\"a\\nb\"", &format!("\"{long}\"")] {
+    for value in
+        ["1", "[]", "\"\"", "\"a\\u0000b\"", "\"a\\nb\"", "\"a\\u202eb\"", "\"a\\u2028b\"", &format!("\"{long}\"")]
+    {
         for claim in ["sub", "role"] {
             assert!(is_claim(check(&token(&format!(r#","tenant_id":"acme","{claim}":{value}"#))), claim), "{value}");
         }

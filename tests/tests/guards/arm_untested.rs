@@ -5,11 +5,12 @@ const COMMANDS: &str = include_str!("../../../pg_tenant/src/pg/command/alter.rs"
 
 /// Each arm, and the file beside this one that shows what it refuses; `-` where it only takes note (the client's tests
 /// show what for).
-const ARMS: [(&str, &str); 21] = [
+const ARMS: [(&str, &str); 22] = [
     ("DiscardAll", "-"),
     ("Transaction", "-"),
     ("AlterTable", "fence_removed ddl_in_tenant"),
     ("ChangePolicy", "fence_removed ddl_in_tenant"),
+    ("AlterType", "ddl_in_tenant"),
     ("DefineOn", "ddl_in_tenant"),
     ("Maintain", "ddl_in_tenant"),
     ("CreateTableAs", "copy_unprotected"),

@@ -105,3 +105,88 @@ async fn a_protection_changes_inside_a_tenant() {
     owner.run("create table fresh (tenant_id uuid)").await;
     owner.refused_inside("TN032", A, "select tenant.protect('fresh')").await;
 }
+
+/// What a column is made of: its owner is not always that of the table, and a new check is run on every value.
+#[tokio::test]
+async fn a_type_below_a_column_changes() {
+    let db = shop("types").await;
+    db.superuser().await.run(&format!("grant tenant_user, tenant_admin to {}", db.roles.owner)).await;
+    let owner = db.owner().await;
+    let leak = "create function leak(value text) returns boolean language plpgsql as $$ begin raise warning '%', value; return true; end $$";
+    owner
+        .run(&format!(
+            "{leak}; create domain words as text; create domain short as words; create type state as enum ('new', 'paid');
+             create type place as (street words, no int); create domain unused as text; create type mood as enum ('ok');
+             create table stock_lines (tenant_id uuid, line words);
+             create table lines (tenant_id uuid, line words);
+             create table states (tenant_id uuid, states state[]);
+             create table places (tenant_id uuid, place place, short short);
+             select tenant.protect('lines'), tenant.protect('states'), tenant.protect('places');
+             create table free (line unused, mood mood)"
+        ))
+        .await;
+    // The hole: a check on a domain reads the rows of every tenant.
+    let check = "alter domain words add check (leak(value))";
+    owner
+        .run(&format!("begin; set local app.tenant = '{A}'; alter table lines rename to hidden; drop table hidden, places; {check}; rollback"))
+        .await;
+    for change in [
+        check,
+        "alter domain short add constraint c check (leak(value))",
+        "alter domain words set not null",
+        "alter domain words set default 'x'",
+        "alter type state add value 'gone'",
+        "alter type state rename value 'new' to 'old'",
+        "do $$ begin alter domain words add check (true); end $$",
+    ] {
+        let refused = owner.refused_inside("TN032", A, change).await; // TN032
+        assert!(refused.message().contains("cannot be redefined"), "{refused:?}");
+        if change.contains(" short ") || change.contains("alter type") {
+            owner.run(&format!("begin; {change}; rollback")).await; // with no tenant it is the owner's business
+        }
+    }
+    owner.inside(A, "alter domain unused add check (leak(value)); alter type mood add value 'bad'").await;
+}
+
+#[tokio::test]
+async fn a_part_of_a_table_goes_with_what_it_needs() {
+    let db = shop("parts").await;
+    db.superuser().await.run(&format!("grant tenant_user, tenant_admin to {}", db.roles.owner)).await;
+    let owner = db.owner().await;
+    owner
+        .run(
+            "create function one() returns int immutable language sql as 'select 1';
+             create function nothing() returns trigger language plpgsql as $$ begin return new; end $$;
+             create domain words as text",
+        )
+        .await;
+    for table in ["stock_parts", "parts"] {
+        owner
+            .run(&format!(
+                "create table {table} (tenant_id uuid, id int default one(), line words, constraint {table}_c check (id > one()));
+                 create index {table}_i on {table} (id); create trigger {table}_t before insert on {table} for each row execute function nothing();
+                 create rule {table}_r as on delete to {table} where old.id = 7 do instead nothing"
+            ))
+            .await;
+    }
+    owner.run("select tenant.protect('parts')").await;
+    for drop in [
+        "drop index TABLE_i",
+        "drop trigger TABLE_t on TABLE",
+        "drop rule TABLE_r on TABLE",
+        "drop function nothing() cascade",
+        "drop function one() cascade",
+        "drop domain words cascade",
+    ] {
+        // The hole: the part is gone for every tenant.
+        owner
+            .run(&format!(
+                "begin; set local app.tenant = '{A}'; drop table parts cascade; {}; rollback",
+                drop.replace("TABLE", "stock_parts")
+            ))
+            .await;
+        owner.refused_inside("TN032", A, &drop.replace("TABLE", "parts")).await; // TN032
+        owner.run(&format!("begin; {}; rollback", drop.replace("TABLE", "parts"))).await;
+    }
+    owner.inside(A, "drop index stock_parts_i; drop rule stock_parts_r on stock_parts").await;
+}

@@ -89,6 +89,32 @@ async fn finds_the_last_number_of_a_sequence() {
 }
 
 #[tokio::test]
+async fn knows_what_random_gives() {
+    let db = shop("random").await;
+    let app = db.app().await;
+    let five = "select string_agg(random()::text, ',') from generate_series(1, 5)";
+    // The hole: who sets the seed, or has seen enough numbers, knows the next tenant's.
+    let stock = |tenant: &str, sql: &str| format!("begin; set local app.tenant = '{tenant}'; {sql}; commit");
+    app.run(&stock(A, "select setseed(0.5)")).await;
+    let known = app.value(&stock(B, five)).await;
+    app.run(&stock(A, "select setseed(0.5)")).await;
+    assert_eq!(app.value(&stock(B, five)).await, known);
+
+    for seed in ["select setseed(0.5)", "do $$ begin perform setseed(0.5); end $$"] {
+        app.inside(A, seed).await;
+        assert_ne!(app.inside_value(B, five).await, known, "{seed}");
+    }
+    app.run("select setseed(0.5)").await;
+    assert_ne!(app.inside_value(A, five).await, known, "set with no tenant");
+    app.run(&format!("begin; declare c cursor for select setseed(0.5); select tenant.enter('{A}'); fetch c; commit"))
+        .await;
+    assert_ne!(app.inside_value(B, five).await, known, "by a cursor");
+    // One's own numbers can be repeated.
+    app.inside(A, "select setseed(0.5)").await;
+    assert_eq!(app.inside_value(A, five).await, known);
+}
+
+#[tokio::test]
 async fn finds_a_cursor_half_read() {
     let db = shop("portals").await;
     let app = db.app().await;

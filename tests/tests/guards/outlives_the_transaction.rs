@@ -93,6 +93,30 @@ async fn a_lock_holds_up_every_tenant() {
 }
 
 #[tokio::test]
+async fn a_lock_is_taken_before_the_tenant_is_entered() {
+    let db = shop("lock_before").await;
+    let (app, other) = (db.app().await, db.app().await);
+    db.owner().await.run("create view v as select * from orders").await;
+    // The hole: nobody else writes for as long as this tenant's transaction goes on.
+    app.run(&format!("begin; lock table stock_orders; set local app.tenant = '{A}'")).await;
+    other.expect_error("55P03", "begin; lock table stock_orders in row exclusive mode nowait").await;
+    app.run("rollback").await;
+    for lock in ["lock table orders", "lock table orders in share mode", "lock table v"] {
+        for enter in ["tenant.enter", "tenant.enter_pristine"] {
+            app.run(&format!("begin; {lock}")).await;
+            let refused = app.expect_error("TN033", &format!("select {enter}('{A}')")).await; // TN033
+            assert!(refused.hint().is_some_and(|hint| hint.contains("enters no tenant")), "{refused:?}");
+            app.run("rollback").await;
+        }
+    }
+    // The neighbours: a lock that a savepoint has let go of, one that holds up nobody, one of another transaction.
+    app.run(&format!("begin; savepoint s; lock table orders; rollback to s; select tenant.enter('{A}'); commit")).await;
+    app.run(&format!("begin; lock table orders in row exclusive mode; select tenant.enter('{A}'); commit")).await;
+    app.run("begin; lock table orders; commit").await;
+    app.inside(A, "select * from orders").await;
+}
+
+#[tokio::test]
 async fn a_lock_goes_through_a_view() {
     let db = shop("lock_view").await;
     let owner = db.owner().await;

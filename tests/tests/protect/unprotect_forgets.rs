@@ -130,7 +130,7 @@ async fn a_shared_table_is_an_accident() {
             and action like '%share'"
         )
         .await,
-        "share share share unshare"
+        "share share unshare share unshare"
     );
 }
 

@@ -69,6 +69,65 @@ async fn by_saying_nothing() {
     assert_eq!(journal, expected);
 }
 
+/// tenant_admin writes the tables as well, where a function does not do what is needed: to the same rules.
+#[tokio::test]
+async fn by_writing_past_the_functions() {
+    let db = shop("past").await;
+    let (admin, boss) = (db.admin().await, db.superuser().await);
+    boss.run("create table countries (code text)").await;
+    let shared = "insert into tenant.shared (relation, reason) values";
+    let waiver = "insert into tenant.waivers (code, object, reason, until) values";
+    for (code, sql) in [
+        ("42501", format!("{shared} ('public.countries', 'not mine')")),
+        ("TN082", format!("{waiver} ('T001', 'x', 'why', '2000-01-01')")),
+        ("TN082", format!("{waiver} ('T001', 'x', 'why', 'infinity')")),
+        ("TN029", format!("{waiver} ('T001', 'x', ' ', now() + interval '1 day')")),
+        ("TN100", format!("{waiver} ('T001', 'x', E'a\\nb', now() + interval '1 day')")),
+        ("TN100", format!("update tenant.tenants set name = E'a\\u202Eb' where id = '{A}'")),
+        ("TN100", "select tenant.create('x', name => E'a\\rb')".into()),
+        ("TN100", "select tenant.create('x', plan => E'a\\u2028b')".into()),
+        ("TN100", format!("select tenant.suspend('{A}', E'unpaid\\u2028')")),
+        ("TN100", "select tenant.waive('T001', 'x', E'a\\u2066', now() + interval '1 day')".into()),
+    ] {
+        admin.expect_error(code, &sql).await;
+    }
+    boss.run(&format!("alter table countries owner to {}", db.roles.admin)).await;
+    admin.run(&format!("{shared} ('public.countries', 'the same for all')")).await;
+    admin.expect_error("TN029", "update tenant.shared set reason = ''").await;
+    boss.run("alter table countries owner to postgres").await;
+    admin.expect_error("42501", "delete from tenant.shared").await;
+    boss.run(&format!("alter table countries owner to {}", db.roles.admin)).await;
+    admin
+        .run(&format!(
+            "delete from tenant.shared;
+             {waiver} ('T001', 'x', 'why', '2999-01-01'); delete from tenant.waivers;
+             begin; select set_config('tenant.reason', 'a reason', true);
+             insert into tenant.tenants (id) values ('direct'); commit;
+             update tenant.tenants set status = 'suspended', work_mem_kb = 64, name = 'D', plan = 'p' where id = 'direct';
+             update tenant.tenants set status = 'active' where id = 'direct';
+             update tenant.tenants set status = 'active' where id = 'direct';
+             select tenant.suspend('direct', 'by the function'), tenant.resume('direct')"
+        ))
+        .await;
+    let lines = "select concat_ws(' ', action, object, reason, detail) from tenant.journal
+        where (object in ('public.countries', 'direct') or object like 'T001%') and role = session_role order by id";
+    let lines: Vec<String> = admin.rows(lines).await.into_iter().flatten().flatten().collect();
+    let expected = [
+        "share public.countries the same for all",
+        "unshare public.countries",
+        "waive T001 x why {\"until\": \"2999-01-01T00:00:00+00:00\"}",
+        "unwaive T001 x",
+        "create direct a reason",
+        "suspend direct",
+        "set_limits direct {\"read_only\": false, \"work_mem_kb\": 64}",
+        "change direct {\"columns\": [\"name\", \"plan\"]}",
+        "resume direct",
+        "suspend direct by the function",
+        "resume direct",
+    ];
+    assert_eq!(lines, expected);
+}
+
 #[tokio::test]
 async fn under_another_role() {
     let db = shop("asanother").await;

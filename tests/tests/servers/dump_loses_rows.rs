@@ -142,3 +142,23 @@ async fn a_role_without_the_right_dumps_a_part() {
     // A backup role that asks for the policies has no tenant either.
     assert!(dump(&db.roles.backup, &["-t", "orders", "--enable-row-security"]).stderr.contains("no tenant"));
 }
+
+/// A tenant with a login of its own takes its rows along, and only those.
+#[tokio::test]
+async fn of_a_bound_role() {
+    let db = shop("own_dump").await;
+    db.admin().await.run(&format!("select tenant.bind_role('{}', '{A}')", db.roles.app)).await;
+    db.owner().await.run("create table numbered (tenant_id uuid not null, id serial)").await;
+    db.superuser()
+        .await
+        .run("select tenant.protect('numbered'); grant select on all sequences in schema public to public")
+        .await;
+    db.superuser().await.run(&format!("grant select on numbered to {}", db.roles.app)).await;
+    let mut dump = db.program("pg_dump", &db.roles.app);
+    dump.args(["--enable-row-security", "--schema=public", "--exclude-table=stock_orders"]);
+    let text = run(&mut dump, "").expect("pg_dump");
+    assert!(text.contains("note 1") && text.contains("note 3") && !text.contains("note 4"), "{text}");
+    let mut dump = db.program("pg_dump", &db.roles.app);
+    dump.args(["--schema=public"]);
+    assert!(!run(&mut dump, "").ok, "not without saying that part of it is enough");
+}

@@ -58,5 +58,23 @@ async fn an_encoding_without_the_signs_of_utf8() {
                 there.expect_error("TN030", "alter table \"t\u{ef}r\" alter \"mand\u{e4}nt\" drop not null").await;
             assert!(refused.message().contains("t\u{ef}r"), "{refused:?}");
         }
+        if encoding == "SQL_ASCII" {
+            // Names are whatever bytes they are. Those are no UTF-8, and no client of ours could send or be sent them.
+            let run = |sql: &str| {
+                let sql = sql
+                    .replace("COLUMN", "' || quote_ident('mand' || chr(228) || 'nt') || '")
+                    .replace("NAME", "' || quote_literal('mand' || chr(228) || 'nt') || '");
+                format!(
+                    "do $do$ begin execute '{sql}';
+                     exception when others then raise exception using errcode = sqlstate, message = 'refused'; end $do$"
+                )
+            };
+            there.run(&run("create table t (COLUMN text, other text)")).await;
+            there.run(&run("select tenant.protect(''t'', tenant_column => NAME)")).await;
+            for weaker in ["alter COLUMN drop not null", "drop COLUMN", "alter COLUMN type varchar"] {
+                there.expect_error("TN030", &run(&format!("alter table t {weaker}"))).await;
+            }
+            there.run("alter table t drop other").await;
+        }
     }
 }

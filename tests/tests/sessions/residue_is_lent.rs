@@ -168,3 +168,49 @@ async fn before_the_tenant_is_known() {
     let session = format!("begin; select tenant.enter_pristine('{A}'); select count(*) from orders; commit");
     assert_eq!(app.rows(&session).await[1], [Some("3".to_owned())]);
 }
+
+/// A function in C that sets a setting by itself: neither a command nor `set_config` is seen.
+#[tokio::test]
+async fn as_a_setting_of_another_extension() {
+    let db = shop("foreign_c").await;
+    db.superuser().await.run("create extension pg_trgm").await;
+    let app = db.app().await;
+    let limit = "select similarity('note', note), note % 'note' from orders";
+    for _ in 0..3 {
+        app.inside(A, limit).await;
+        assert_eq!(lend(&app, B).await, Ok(None), "what only reads leaves nothing");
+    }
+    // The hole: the next tenant's search finds other rows.
+    for set in ["select set_limit(0.99)", "do $$ begin perform set_limit(0.99); end $$"] {
+        let app = db.app().await;
+        assert_eq!(lend(&app, A).await, Ok(None));
+        app.inside(A, set).await;
+        app.run(&format!("select tenant.enter('{B}')")).await;
+        assert_eq!(app.value("show pg_trgm.similarity_threshold").await.as_deref(), Some("0.99"));
+        let left = lend(&app, B).await;
+        assert!(
+            matches!(&left, Ok(Some(detail)) if detail.contains("pg_trgm.similarity_threshold")),
+            "{set}: {left:?}"
+        );
+    }
+    // With no tenant too, and made ready to run by a cursor.
+    let app = db.app().await;
+    assert_eq!(lend(&app, A).await, Ok(None));
+    app.run("select set_limit(0.99)").await;
+    assert!(matches!(lend(&app, B).await, Ok(Some(_))), "with no tenant");
+    let app = db.app().await;
+    app.run(&format!(
+        "begin; declare c cursor for select set_limit(0.99); select tenant.enter_pristine('{A}'); fetch c; commit"
+    ))
+    .await;
+    assert!(matches!(lend(&app, B).await, Ok(Some(_))), "by a cursor");
+    // In the server under another name.
+    db.superuser()
+        .await
+        .run("create function quietly(text, text, boolean) returns text language internal as 'set_config_by_name'")
+        .await;
+    let app = db.app().await;
+    assert_eq!(lend(&app, A).await, Ok(None));
+    app.inside(A, "select quietly('work_mem', '1MB', false)").await;
+    assert!(matches!(lend(&app, B).await, Ok(Some(_))), "set_config under another name");
+}

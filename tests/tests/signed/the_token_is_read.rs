@@ -65,7 +65,14 @@ async fn in_the_text_of_a_statement() {
     app.expect_error("22012", &format!("select 1 / length(replace(tenant.enter_signed('{good}'), '{A}', ''))")).await;
     app.run("rollback").await;
     app.expect_error("TN094", &format!("select tenant.enter_signed('{bad}')")).await;
-    app.expect_error("TN094", &format!("do $$ begin perform tenant.enter_signed('{bad}'); end $$")).await;
+    // Within a function the error's CONTEXT quotes the statement, to the client and in the log; stock PostgreSQL shows it.
+    let quoted =
+        app.expect_error("22012", &format!("do $$ begin perform 1 / length(left('{shown}', 0)); end $$")).await;
+    assert!(quoted.where_().is_some_and(|context| leaks(context, &shown)), "stock: {quoted:?}");
+    let inside = app.expect_error("TN094", &format!("do $$ begin perform tenant.enter_signed('{bad}'); end $$")).await;
+    assert!(!leaks(&format!("{inside:?}"), &bad), "{inside:?}");
+    let later = format!("do $$ begin perform 1 / length(replace(tenant.enter_signed('{good}'), '{A}', '')); end $$");
+    app.expect_error("22012", &later).await;
     assert_eq!(seen(&db, &pid).await, "<a statement with a token>");
 
     db.superuser().await.run(&format!("alter role {} set pg_tenant.require_signed = on", db.roles.app)).await;

@@ -10,6 +10,10 @@ async fn without_a_reason() {
         let error = session.expect_error("TN029", &format!("select tenant.{enter}")).await;
         assert!(error.hint().is_some_and(|h| h.contains("enter_system('<reason>')")), "{error:?}");
     }
+    // A reason that forges a line of the log, or hides what follows.
+    for forged in ["a\\nLOG:  all is well", "a\\u2028b", "a\\u202Eb", "a\\u001b[2K"] {
+        session.expect_error("TN100", &format!("select tenant.enter_system(E'{forged}')")).await;
+    }
     session.expect_error("42883", "select tenant.enter_system()").await;
     // A null for write is no write.
     session.run("begin; select tenant.enter_system('a test', null)").await;
@@ -75,7 +79,7 @@ async fn in_the_servers_log() {
     }
     assert!(session.notices().iter().all(|notice| !notice.message().contains("system context")));
     // A reason of two lines does not make a line of its own.
-    session.run("begin; select tenant.enter_system(E'one\\n2026-01-01 LOG:  forged'); commit").await;
+    session.expect_error("TN100", "select tenant.enter_system(E'one\\n2026-01-01 LOG:  forged')").await; // TN100
     assert!(!db.cluster().log().lines().any(|line| line.starts_with("2026-01-01 LOG:  forged")));
 }
 

@@ -58,3 +58,11 @@ pub unsafe fn define(relation: *mut RangeVar, what: &'static str) -> Command {
     // SAFETY: the caller's relation is a RangeVar.
     Command::DefineOn { table: unsafe { table(relation) }, what }
 }
+
+pub unsafe fn alter_type(names: *mut List, what: &'static str) -> Command {
+    // SAFETY: the caller's list names a type; with missing_ok the lookup gives InvalidOid where there is none.
+    unsafe {
+        let name = pg_sys::makeTypeNameFromNameList(names);
+        Command::AlterType { changed: pg_sys::LookupTypeNameOid(std::ptr::null_mut(), name, true), what }
+    }
+}

@@ -6,7 +6,7 @@ mod query;
 
 use crate::pg::list::nodes;
 use crate::pg::text::{owned, owned_opt};
-use alter::{change, define, drop_policy, rename};
+use alter::{alter_type, change, define, drop_policy, rename};
 pub use create::{New, newcomer};
 use pgrx::pg_sys::{self, Node, NodeTag, ObjectType, Oid, RangeVar};
 use query::{create_table_as, explained};
@@ -33,6 +33,8 @@ pub enum Command {
     CopyFile,
     /// LOCK TABLE in a mode that holds up who only reads or writes rows.
     Lock { tables: Vec<Oid> },
+    /// ALTER DOMAIN; ALTER TYPE of an enum.
+    AlterType { changed: Oid, what: &'static str },
     /// DECLARE … WITH HOLD.
     HoldCursor,
     /// PREPARE TRANSACTION.
@@ -126,6 +128,10 @@ pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type
                     tables => Command::Maintain { tables },
                 }
             }
+            NodeTag::T_AlterDomainStmt => {
+                alter_type((*node.cast::<pg_sys::AlterDomainStmt>()).typeName, "ALTER DOMAIN")
+            }
+            NodeTag::T_AlterEnumStmt => alter_type((*node.cast::<pg_sys::AlterEnumStmt>()).typeName, "ALTER TYPE"),
             NodeTag::T_LockStmt => {
                 let statement = &*node.cast::<pg_sys::LockStmt>();
                 if statement.mode <= pg_sys::RowExclusiveLock as i32 {
