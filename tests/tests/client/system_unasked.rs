@@ -104,8 +104,7 @@ async fn to_write() {
 async fn with_nothing_written_down() {
     let fixture = Fixture::new("u_journal").await;
     let (pool, sqlx) = (fixture.operators(1), fixture.sqlx_operators(1));
-    let reasons =
-        ["month's end", r"a back\slash's \' end", "', true); delete from orders; --", "größer als 3 € \n two"];
+    let reasons = ["month's end", r"a back\slash's \' end", "', true); delete from orders; --", "größer als 3 € {two}"];
     for reason in reasons {
         danger::system(&pool, reason).query(COUNT, &[]).await.unwrap();
         over_sqlx::danger::system(&sqlx, reason).write().query("select 1").await.unwrap();
@@ -117,6 +116,9 @@ async fn with_nothing_written_down() {
         assert_eq!(lines, [line("true"), line("false")]);
     }
     assert_eq!(fixture.orders("acme").await, 2);
+    // One that would forge a line is refused, by the server.
+    let forged = danger::system(&pool, "a look\nLOG:  all is well").query(COUNT, &[]).await.unwrap_err();
+    assert_eq!(forged.code(), Some("TN100"));
 
     // What was begun read-only has its line in the log, and nothing was entered where nothing was sent.
     danger::system(&pool, "for the log alone").read_only(true).query(COUNT, &[]).await.unwrap();
