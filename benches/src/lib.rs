@@ -1,44 +1,59 @@
 //! What isolation costs, as ratios to peers: all in one run, in turns, the median of the rounds. Prints
-//! `ratio <workload> <peer> <value>`; above 1 the protected side is faster. (d) has no peer: `us <workload> <case> <value>`.
+//! `ratio <workload> <peer> <value>`, above 1 the protected side is faster, and `<unit> <workload> <case> <value>` where
+//! there is no peer. Each suite writes JSON, and drawings where there is something to draw, to `benches/results/`.
 //!
 //! The peer of (a) and (b) is a role that bypasses row-level security (`row_security = off`) and writes the tenant's
-//! predicate by hand; that of (c) is the usual way, BEGIN, set_config, query, COMMIT on a stock policy.
+//! predicate by hand; that of (c) a server that does not load the library.
 #![forbid(unsafe_code)]
 
+mod client; // (f) the client beside what applications do today
+mod doctor; // (e) the doctor on a large schema
+mod guard; // (c) what the hooks cost
 mod point; // (a) reads by primary key
+mod report; // figures: printed, written, drawn
 mod scan; // (b) reads of a whole table
 mod signed; // (d) entering with a token
 mod world; // the server and its tables
 
-use pg_tenant_tests::pace::{Pace, median};
-use world::{APP, World};
+use report::{About, Record};
+use world::World;
 
-/// Runs every workload and prints its ratio.
+/// The suites, in the order in which they run.
+pub const SUITES: [&str; 5] = ["isolation", "guard", "signed", "doctor", "client"];
+
+/// Runs one suite, prints its figures and writes them down.
 ///
 /// # Errors
 /// Where the server fails, and where two sides return different rows.
-pub async fn run() -> anyhow::Result<()> {
+async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
+    let mut record = Record::new(suite, About::here(&world.session("postgres").await).await?);
+    match suite {
+        "isolation" => {
+            point::run(world, &mut record).await?;
+            scan::run(world, &mut record).await?;
+        }
+        "guard" => guard::run(world, &mut record).await?,
+        "signed" => signed::run(world, &mut record).await?,
+        "doctor" => doctor::run(&mut record).await?,
+        "client" => client::run(world, &mut record).await?,
+        _ => unreachable!("run_all has checked the names"),
+    }
+    record.finish()
+}
+
+/// Runs the suites named, or all.
+///
+/// # Errors
+/// Those of [`run`].
+pub async fn run_all(only: &[String]) -> anyhow::Result<()> {
+    for name in only {
+        anyhow::ensure!(SUITES.contains(&name.as_str()), "no suite {name:?}: one of {}", SUITES.join(", "));
+    }
     let world = World::build().await?;
-    point::run(&world).await?;
-    scan::run(&world).await?;
-    signed::run(&world).await?;
-    let queries = [
-        "select amount from points where id = $1",
-        "select amount from stock.points where id = $1", // the policy adds the tenant
-    ];
-    let keys = (0..400).map(|n| world::key(n * 7)).collect();
-    let pace = Pace::new(&world.config(APP), &world.url(APP), world::tenant(), keys, queries)?;
-    for (name, ratio) in pace.compare(15).await? {
-        print("client", &name.replace(", ", "_").replace(' ', "_"), ratio);
+    for suite in SUITES {
+        if only.is_empty() || only.iter().any(|name| name == suite) {
+            run(suite, &world).await?;
+        }
     }
     Ok(())
-}
-
-/// Median of the peer's time by the protected side's.
-fn report(workload: &str, peer: &str, rounds: Vec<(f64, f64)>) {
-    print(workload, peer, median(rounds.into_iter().map(|(protected, peer)| peer / protected).collect()));
-}
-
-fn print(workload: &str, peer: &str, ratio: f64) {
-    println!("ratio {workload} {peer} {ratio:.3}");
 }

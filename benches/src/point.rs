@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use pg_tenant_tests::Session;
 use tokio_postgres::Statement;
 
-use crate::report;
+use crate::report::Record;
 use crate::world::{APP, BOUND, BYPASS, World, key, tenant};
 
 const READS: i64 = 2000;
@@ -51,7 +51,7 @@ impl Reader {
     }
 }
 
-pub(crate) async fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()> {
     let by_hand = Reader::new(world.session(BYPASS).await, true).await?;
     let by_hand_begun = Reader::new(world.session(BYPASS).await, true).await?;
     let bound = Reader::new(world.session(BOUND).await, false).await?;
@@ -77,8 +77,8 @@ pub(crate) async fn run(world: &World) -> anyhow::Result<()> {
                 of_entered.push((times[3].0, times[2].0));
             }
         }
-        report(&format!("{name}_bound_role"), "bypassrls_by_hand", of_bound);
-        report(&format!("{name}_entered"), "bypassrls_by_hand", of_entered);
+        record.rounds(&format!("{name}_bound_role"), "bypassrls_by_hand", of_bound);
+        record.rounds(&format!("{name}_entered"), "bypassrls_by_hand", of_entered);
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use pg_tenant_tests::Session;
 
-use crate::report;
+use crate::report::Record;
 use crate::world::{APP, BYPASS, World, tenant};
 
 const ROUNDS: usize = 21;
@@ -13,7 +13,7 @@ const ROUNDS: usize = 21;
 const PLAN: &str = "set enable_indexscan = off; set enable_bitmapscan = off; set enable_indexonlyscan = off;
     set max_parallel_workers_per_gather = 0";
 
-pub(crate) async fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()> {
     let by_hand = world.session(BYPASS).await;
     by_hand.run(&format!("{PLAN}; set row_security = off")).await;
     let entered = world.session(APP).await;
@@ -35,7 +35,7 @@ pub(crate) async fn run(world: &World) -> anyhow::Result<()> {
                 rounds.push((own.0, other.0));
             }
         }
-        report(name, "bypassrls_by_hand", rounds);
+        record.rounds(name, "bypassrls_by_hand", rounds);
     }
     entered.run("commit").await;
     Ok(())

@@ -10,17 +10,17 @@ use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use pg_tenant_tests::Session;
-use pg_tenant_tests::pace::median;
 use pg_tenant_token::Signer;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
+use crate::report::{Record, median};
 use crate::world::{self, APP, World};
 
 const SECRET: &[u8] = b"a secret of thirty-two bytes....";
 const TOKENS: usize = 1000;
 
-pub(crate) async fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()> {
     let dba = world.session("postgres").await;
     let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).ok().context("a key")?;
     let public = Ed25519KeyPair::from_pkcs8(key.as_ref()).ok().context("a key")?;
@@ -56,8 +56,8 @@ pub(crate) async fn run(world: &World) -> anyhow::Result<()> {
             first.push(each(&app, &tokens, 1, true).await? - each(&app, &tokens, 1, false).await?);
             again.push(each(&app, &tokens[..1], TOKENS, true).await? - each(&app, &tokens[..1], TOKENS, false).await?);
         }
-        println!("us signed_entry {name}_first {:.1}", median(first));
-        println!("us signed_entry {name}_again {:.1}", median(again));
+        record.add("us", "signed_entry", &format!("{name}_first"), median(first));
+        record.add("us", "signed_entry", &format!("{name}_again"), median(again));
     }
     Ok(())
 }

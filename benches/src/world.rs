@@ -31,21 +31,54 @@ pub(crate) fn key(n: i64) -> i64 {
     (n * 1009) % ROWS * TENANTS + TENANT
 }
 
+/// A server to measure on.
+fn settings(options: Options) -> Options {
+    options.set("shared_buffers", "512MB").set("autovacuum", "off")
+}
+
+/// The table of points, and a table `plain` of one tenant's that nobody protects.
+fn points() -> String {
+    format!(
+        "create function id(n bigint) returns uuid language sql immutable
+            as $$ select ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid $$;
+         create table points (tenant_id uuid not null, id bigint, amount bigint, note text, primary key (tenant_id, id));
+         insert into points select id(n % {TENANTS}), n, n % 1000, 'note ' || n
+            from generate_series(0, {TENANTS} * {ROWS} - 1) n;
+         create table plain (id bigint primary key, amount bigint, note text);
+         insert into plain select id, amount, note from points where tenant_id = id({TENANT})"
+    )
+}
+
+/// A server that does not load the library, with policies as `tenant.protect` makes them and the tenant as a literal.
+pub(crate) async fn without_library() -> Cluster {
+    let cluster = Cluster::start(settings(Options::without_preload()));
+    let (points, tenant) = (points(), tenant());
+    let dba = cluster.superuser().await;
+    dba.run(&format!(
+        "create role {APP} login; create role {BOUND} login; {points};
+         alter table points enable row level security, force row level security;
+         create policy tenant_isolation on points as restrictive
+            using (tenant_id = '{tenant}') with check (tenant_id = '{tenant}');
+         create policy tenant_access on points using (tenant_id = '{tenant}') with check (tenant_id = '{tenant}');
+         grant select on points, plain to {APP}, {BOUND}"
+    ))
+    .await;
+    dba.run("vacuum analyze").await;
+    cluster
+}
+
 impl World {
     pub(crate) async fn build() -> anyhow::Result<World> {
-        let options = Options::default().set("shared_buffers", "512MB").set("autovacuum", "off");
-        let world = World { cluster: Cluster::start(options.named("bench")) };
+        let world = World { cluster: Cluster::start(settings(Options::default()).named("bench")) };
         let dba = world.session("postgres").await;
+        let points = points();
         dba.run(&format!(
             "create role {APP} login; create role {BOUND} login; create role {BYPASS} login bypassrls;
              create extension pg_tenant; grant tenant_user to {APP}, {BOUND};
-             create function id(n bigint) returns uuid language sql immutable
-                as $$ select ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid $$;
+             {points};
              select count(tenant.create(id(n))) from generate_series(0, {TENANTS} - 1) n;
-             create table points (tenant_id uuid not null, id bigint, amount bigint, note text,
-                primary key (tenant_id, id));
-             insert into points select id(n % {TENANTS}), n, n % 1000, 'note ' || n
-                from generate_series(0, {TENANTS} * {ROWS} - 1) n;
+             create schema bare; create table bare.points as table points;
+             alter table bare.points add primary key (tenant_id, id);
              create table rows (tenant_id uuid not null, id bigint, amount bigint, note text);
              insert into rows select case when n % 10 < 7 then id({TENANT}) else id(n % {TENANTS}) end,
                 n, n % 1000, 'note ' || n from generate_series(1, 1000000) n;
@@ -53,9 +86,10 @@ impl World {
              alter table stock.points add primary key (tenant_id, id), enable row level security, force row level security;
              create policy by_setting on stock.points
                 using (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
-             grant usage on schema stock to {APP}; grant select on all tables in schema public, stock to {APP};
+             grant usage on schema stock, bare to {APP};
+             grant select on all tables in schema public, stock, bare to {APP};
              grant select on points, rows to {BOUND}, {BYPASS};
-             select tenant.protect_schema('public'); select tenant.bind_role('{BOUND}', id({TENANT})::text);"
+             select tenant.protect(t) from unnest('{{points,rows}}'::regclass[]) t; select tenant.bind_role('{BOUND}', id({TENANT})::text);"
         ))
         .await;
         dba.run("vacuum analyze").await;
@@ -66,8 +100,8 @@ impl World {
         self.cluster.config("postgres", role)
     }
 
-    pub(crate) fn url(&self, role: &str) -> String {
-        format!("postgres://{role}@127.0.0.1:{}/postgres", self.cluster.port())
+    pub(crate) fn port(&self) -> u16 {
+        self.cluster.port()
     }
 
     pub(crate) async fn session(&self, role: &str) -> Session {

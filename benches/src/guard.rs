@@ -1,0 +1,91 @@
+//! (c) What the library's hooks cost a statement: prepared reads by primary key on two servers of the same binaries and
+//! the same settings, one with pg_tenant preloaded and its guards armed, one that does not load it.
+//!
+//! The peer's policies are those of `tenant.protect` with the tenant as a literal, the cheapest policy there is, so what
+//! the guarded side pays for reading the tenant is counted as the guard's too. Throughput is by the clock, with reads in
+//! flight so that the server decides; microseconds are those that the backend had of a processor.
+
+use std::fs;
+use std::time::Instant;
+
+use anyhow::Context;
+use futures_util::future::try_join_all;
+use pg_tenant_tests::Session;
+use tokio_postgres::Statement;
+
+use crate::report::{Record, median};
+use crate::world::{APP, BOUND, World, key, tenant, without_library};
+
+const READS: i64 = 2000;
+const IN_FLIGHT: usize = 50;
+const ROUNDS: usize = 41;
+
+/// One session, its prepared statement, and where Linux counts its backend's time.
+struct Reader {
+    session: Session,
+    statement: Statement,
+    schedstat: String,
+}
+
+impl Reader {
+    async fn new(session: Session, table: &str) -> anyhow::Result<Reader> {
+        let pid = session.value("select pg_backend_pid()").await.context("a backend")?;
+        let statement = session.prepare(&format!("select id, amount, note from {table} where id = $1")).await?;
+        Ok(Reader { session, statement, schedstat: format!("/proc/{pid}/schedstat") })
+    }
+
+    /// Seconds by the clock, seconds of a processor, and the sum of what was read.
+    async fn round(&self) -> anyhow::Result<(f64, f64, i64)> {
+        let (start, used, mut sum) = (Instant::now(), self.used()?, 0);
+        for first in (0..READS).step_by(IN_FLIGHT) {
+            sum += try_join_all((first..).take(IN_FLIGHT).map(|n| self.read(n))).await?.iter().sum::<i64>();
+        }
+        Ok((start.elapsed().as_secs_f64(), self.used()? - used, sum))
+    }
+
+    async fn read(&self, n: i64) -> Result<i64, tokio_postgres::Error> {
+        let row = self.session.query_one(&self.statement, &[&key(n)]).await?;
+        Ok(row.get::<_, i64>(0) + row.get::<_, i64>(1))
+    }
+
+    /// What the backend has had of a processor until now, in seconds.
+    fn used(&self) -> anyhow::Result<f64> {
+        let nanoseconds: u64 = fs::read_to_string(&self.schedstat)?.split(' ').next().context("schedstat")?.parse()?;
+        Ok(nanoseconds as f64 / 1e9)
+    }
+}
+
+pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()> {
+    let bare = without_library().await;
+    let cases = [("bound_role", BOUND, "points"), ("entered", APP, "points"), ("unprotected_table", APP, "plain")];
+    for (name, role, table) in cases {
+        let armed = Reader::new(world.session(role).await, table).await?;
+        let peer = Reader::new(Session::connect(&bare.config("postgres", role)).await, table).await?;
+        let (mut ratios, mut costs) = (Vec::new(), Vec::new());
+        for round in 0..=ROUNDS {
+            if name == "entered" {
+                armed.session.batch_execute(&format!("begin; select tenant.enter('{}')", tenant())).await?;
+                peer.session.batch_execute("begin").await?;
+            }
+            // Who goes first alternates; the first round warms up.
+            let (own, other) = if round % 2 == 0 {
+                (armed.round().await?, peer.round().await?)
+            } else {
+                let other = peer.round().await?;
+                (armed.round().await?, other)
+            };
+            if name == "entered" {
+                armed.session.batch_execute("commit").await?;
+                peer.session.batch_execute("commit").await?;
+            }
+            anyhow::ensure!(own.2 == other.2, "guard {name}: {} read, its peer read {}", own.2, other.2);
+            if round > 0 {
+                ratios.push((own.0, other.0));
+                costs.push((own.1 - other.1) * 1e6 / READS as f64);
+            }
+        }
+        record.rounds(&format!("guard_{name}"), "library_not_loaded", ratios);
+        record.add("us", "guard", name, median(costs));
+    }
+    Ok(())
+}
