@@ -33,8 +33,8 @@ api: ## write the list of the client's public API anew, client/api/current.txt; 
 	@PUBLIC_API=write cargo test --locked -p pg-tenant-client --all-features --test public_api
 schema: ## generate sql/install/ from sql/schema/
 	@tests/setup/schema
-bench: ## what isolation costs, as ratios to peers in one run
-	@$(ON_SERVER) cargo bench --locked -p pg-tenant-benches
+bench: ## what isolation costs, as ratios to peers in one run, written to benches/results/ (ONLY=client: one suite)
+	@$(ON_SERVER) cargo bench --locked -p pg-tenant-benches -- $(ONLY)
 install: ## build for PG_CONFIG (default: pg_config in PATH) and copy three files there; DESTDIR is honoured
 	@tests/setup/install "$(PG_CONFIG_INSTALL)"
 installcheck: ## the SQL goldens against a running server (PGHOST, PGPORT, PGUSER: a superuser) with pg_tenant preloaded

@@ -16,9 +16,9 @@ use tokio_postgres::Statement;
 use crate::report::{Record, median};
 use crate::world::{APP, BOUND, World, key, tenant, without_library};
 
-const READS: i64 = 2000;
+const READS: i64 = 500;
 const IN_FLIGHT: usize = 50;
-const ROUNDS: usize = 41;
+const ROUNDS: usize = 151;
 
 /// One session, its prepared statement, and where Linux counts its backend's time.
 struct Reader {

@@ -8,6 +8,7 @@
 
 mod client; // (f) the client beside what applications do today
 mod doctor; // (e) the doctor on a large schema
+mod fairness; // (g) a greedy tenant
 mod guard; // (c) what the hooks cost
 mod point; // (a) reads by primary key
 mod report; // figures: printed, written, drawn
@@ -19,7 +20,7 @@ use report::{About, Record};
 use world::World;
 
 /// The suites, in the order in which they run.
-pub const SUITES: [&str; 5] = ["isolation", "guard", "signed", "doctor", "client"];
+pub const SUITES: [&str; 6] = ["isolation", "guard", "signed", "doctor", "client", "fairness"];
 
 /// Runs one suite, prints its figures and writes them down.
 ///
@@ -36,6 +37,7 @@ async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
         "signed" => signed::run(world, &mut record).await?,
         "doctor" => doctor::run(&mut record).await?,
         "client" => client::run(world, &mut record).await?,
+        "fairness" => fairness::run(world, &mut record).await?,
         _ => unreachable!("run_all has checked the names"),
     }
     record.finish()

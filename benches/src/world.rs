@@ -23,12 +23,22 @@ const TENANT: i64 = 42;
 
 /// Its id.
 pub(crate) fn tenant() -> Uuid {
-    Uuid::from_u128(0x4000_8000_0000_0000_0000 + TENANT as u128)
+    tenant_of(TENANT)
 }
 
 /// The n-th key of that tenant, in an order that jumps about.
 pub(crate) fn key(n: i64) -> i64 {
-    (n * 1009) % ROWS * TENANTS + TENANT
+    key_of(TENANT, n)
+}
+
+/// The id of one of the hundred tenants.
+pub(crate) fn tenant_of(tenant: i64) -> Uuid {
+    Uuid::from_u128(0x4000_8000_0000_0000_0000 + tenant as u128)
+}
+
+/// The n-th key of a tenant. Its row's amount is the key's last three digits.
+pub(crate) fn key_of(tenant: i64, n: i64) -> i64 {
+    (n * 1009) % ROWS * TENANTS + tenant
 }
 
 /// A server to measure on.

@@ -5,34 +5,26 @@
 //! and a query before a connection is lent (`RecyclingMethod::Verified`). The bare statement has no transaction, no
 //! tenant and no policy: the predicate is written by hand.
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use deadpool_postgres::Pool;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
-use diesel_async::pooled_connection::AsyncDieselConnectionManager;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
-use tokio_postgres::NoTls;
 use uuid::Uuid;
 
-use super::peer::{BARE, POOL, Peer, Point, STOCK};
+use super::peer::{BARE, Peer, Point, STOCK};
+use super::pools;
 
 pub(crate) struct Deadpool {
     pool: Pool,
     tenant: Uuid,
 }
 
-fn pool(config: &tokio_postgres::Config) -> anyhow::Result<Pool> {
-    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let manager = Manager::from_config(config.clone(), NoTls, recycling);
-    Ok(Pool::builder(manager).max_size(POOL).build()?)
-}
-
 impl Deadpool {
     pub(crate) fn new(config: &tokio_postgres::Config, tenant: Uuid) -> anyhow::Result<Deadpool> {
-        Ok(Deadpool { pool: pool(config)?, tenant })
+        Ok(Deadpool { pool: pools::deadpool(config)?, tenant })
     }
 }
 
@@ -63,7 +55,7 @@ pub(crate) struct Bare {
 
 impl Bare {
     pub(crate) fn new(config: &tokio_postgres::Config, tenant: Uuid) -> anyhow::Result<Bare> {
-        Ok(Bare { pool: pool(config)?, tenant })
+        Ok(Bare { pool: pools::deadpool(config)?, tenant })
     }
 }
 
@@ -89,7 +81,7 @@ pub(crate) struct Sqlx {
 
 impl Sqlx {
     pub(crate) fn new(url: &str, tenant: Uuid) -> anyhow::Result<Sqlx> {
-        Ok(Sqlx { pool: PgPoolOptions::new().max_connections(POOL as u32).connect_lazy(url)?, tenant })
+        Ok(Sqlx { pool: pools::sqlx(url)?, tenant })
     }
 }
 
@@ -124,15 +116,13 @@ extern "SQL" {
 }
 
 pub(crate) struct Diesel {
-    pool: diesel_async::pooled_connection::deadpool::Pool<AsyncPgConnection>,
+    pool: pools::DieselPool,
     tenant: Uuid,
 }
 
 impl Diesel {
     pub(crate) fn new(url: &str, tenant: Uuid) -> anyhow::Result<Diesel> {
-        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url);
-        let pool = diesel_async::pooled_connection::deadpool::Pool::builder(manager).max_size(POOL).build()?;
-        Ok(Diesel { pool, tenant })
+        Ok(Diesel { pool: pools::diesel(url)?, tenant })
     }
 }
 

@@ -6,6 +6,7 @@ mod idioms; // the peers
 mod measure; // one peer, some tasks, for a while
 mod ours; // the client's shapes
 mod peer; // what all of them do
+pub(crate) mod pools; // all of one size
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -74,14 +75,18 @@ fn config(port: u16) -> Config {
 /// Ours first, each by name. Each has a pool of its own.
 fn peers(port: u16, workload: &Workload) -> anyhow::Result<Vec<Named>> {
     let (config, url) = (config(port), format!("postgres://{APP}@127.0.0.1:{port}/postgres"));
-    let (ours, ours_sqlx) = (ours::pool(&config)?, ours::pool_over_sqlx(&url)?);
+    let (ours, ours_sqlx) = (pools::ours(&config)?, pools::ours_over_sqlx(&url)?);
     let mut peers: Vec<Named> = if workload.statements == 1 {
         vec![
             ("pg_tenant", Arc::new(ours::OneFlight(ours.clone(), tenant()))),
             ("pg_tenant_begin_commit", Arc::new(ours::Transaction(ours, tenant()))),
         ]
     } else {
-        vec![("pg_tenant", Arc::new(ours::Transaction(ours, tenant())))]
+        vec![
+            ("pg_tenant", Arc::new(ours::Transaction(ours.clone(), tenant()))),
+            ("pg_tenant_then_commit", Arc::new(ours::ThenCommit(ours.clone(), tenant()))),
+            ("pg_tenant_pipeline", Arc::new(ours::Pipelined(ours, tenant()))),
+        ]
     };
     peers.push(("pg_tenant_sqlx", Arc::new(ours::OverSqlx(ours_sqlx, tenant()))));
     peers.push(("deadpool", Arc::new(idioms::Deadpool::new(&config, tenant())?)));

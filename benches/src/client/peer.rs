@@ -10,14 +10,11 @@ pub(crate) struct Point {
     pub(crate) note: String,
 }
 
-/// One way to read, over a pool of its own. All pools have [`POOL`] connections.
+/// One way to read, over a pool of its own.
 pub(crate) trait Peer: Send + Sync {
     /// Reads a point for each key, one statement each, in that order.
     fn read<'a>(&'a self, keys: &'a [i64]) -> BoxFuture<'a, anyhow::Result<Vec<Point>>>;
 }
-
-/// How many connections each pool has.
-pub(crate) const POOL: usize = 16;
 
 /// On the protected table: the policy adds the tenant.
 pub(crate) const PROTECTED: &str = "select id, amount, note from points where id = $1";

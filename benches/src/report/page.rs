@@ -9,9 +9,7 @@ use anyhow::Context;
 use super::plot;
 use super::record::{Cell, Figure, Record};
 use super::targets;
-
-/// Every suite that writes a record, in the order of the page.
-const SUITES: [&str; 6] = ["isolation", "guard", "signed", "doctor", "client", "fairness"];
+use crate::SUITES;
 
 const BEGIN: &str = "<!-- figures: written by `make bench` -->\n";
 const END: &str = "<!-- end of figures -->\n";

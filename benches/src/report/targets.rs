@@ -42,7 +42,12 @@ const TARGETS: &[Target] = &[
     target("client", "ratio", "one_statement_rtt0ms_tasks16", "deadpool", AtLeast(1.5)),
     target("client", "ratio", "one_statement_latency_rtt0.5ms", "bare", AtLeast(1.0 / 1.1)),
     target("client", "ratio", "five_statements_rtt2ms_tasks16", "deadpool", AtLeast(1.3)),
+    target("client", "ratio", "five_statements_then_commit_rtt2ms_tasks16", "deadpool", AtLeast(1.3)),
+    target("client", "ratio", "five_statements_pipeline_rtt2ms_tasks16", "deadpool", AtLeast(1.3)),
+    target("client", "ratio", "five_statements_rtt0ms_tasks16", "deadpool", AtLeast(1.3)),
     target("client", "round_trips", "one_statement", "pg_tenant", AtMost(1.0)),
+    target("fairness", "times", "victims_p99_beside_greedy", "pg_tenant", AtMost(1.5)),
+    target("fairness", "ratio", "greedy_alone", "deadpool", AtLeast(1.0)),
 ];
 
 /// Those of one suite.
