@@ -1,0 +1,53 @@
+//! A write is lost, doubled, or another tenant's; a transaction, a tenant or a slot is left behind.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::deed::Driver;
+use crate::ledger::Ledger;
+use crate::over_sqlx::OverSqlx;
+use crate::over_tokio_postgres::OverTokioPostgres;
+use crate::server::Server;
+use crate::storm::storm;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tokio_postgres() {
+    let server = Server::new("load_pg").await;
+    let driver = Arc::new(OverTokioPostgres::new(&server));
+    weather(&server, driver).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_sqlx() {
+    let server = Server::new("load_sqlx").await;
+    let driver = Arc::new(OverSqlx::new(&server));
+    weather(&server, driver).await;
+}
+
+async fn weather(server: &Server, driver: Arc<dyn Driver>) {
+    let number =
+        |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|e| panic!("{name}: {e}")));
+    let (seed, seconds) = (number("SEED").unwrap_or_else(rand::random), number("LOAD_SECONDS").unwrap_or(60));
+    println!("SEED={seed} LOAD_SECONDS={seconds}");
+    let (ledger, until) = (Arc::new(Ledger::default()), Instant::now() + Duration::from_secs(seconds));
+    let storm = storm(Arc::clone(&driver), Arc::clone(&ledger), seed, until);
+    let ((), terminated) = tokio::join!(storm, server.terminate(seed, until));
+    for ((shape, outcome), count) in ledger.outcomes() {
+        println!("{count:>7} {shape:?}: {outcome}");
+    }
+    println!("{terminated:>7} backends terminated");
+
+    server.nothing_is_left().await.unwrap_or_else(|left| panic!("{left}"));
+    let slots = driver.every_slot().await.unwrap_or_else(|error| panic!("a slot is lost: {error}"));
+    for slot in slots {
+        assert_eq!(slot, "id= role=none", "a tenant or a role was left on a connection");
+    }
+    server.nothing_is_left().await.unwrap_or_else(|left| panic!("{left}"));
+    let differences = ledger.differs(&server.superuser).await;
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+    // It was a storm.
+    for outcome in ["done", "dropped", "closed"] {
+        assert!(ledger.how_many(outcome) > 0, "no call was {outcome}");
+    }
+    assert!(terminated > 0);
+}

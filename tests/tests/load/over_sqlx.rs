@@ -1,0 +1,157 @@
+//! Each deed over sqlx.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, try_join_all};
+use pg_tenant_client::Error;
+use pg_tenant_client::sqlx::{TenantPool, TenantTx, danger};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Executor, PgPool, Row};
+
+use crate::deed::{Deed, Driver, INSERT, MANY, NOWHERE, SYSTEM_INSERT, Shape, TENANT, TENANTS, assert_in};
+use crate::ledger::Key;
+use crate::server::Server;
+
+const SIZE: u32 = 16;
+
+pub struct OverSqlx {
+    bare: PgPool,
+    pool: TenantPool,
+}
+
+impl OverSqlx {
+    pub fn new(server: &Server) -> OverSqlx {
+        let options = PgPoolOptions::new().max_connections(SIZE).acquire_timeout(Duration::from_secs(20));
+        let url = server.db.url(&server.operator).parse().expect("a URL");
+        let bare = options.test_before_acquire(false).connect_lazy_with(url);
+        OverSqlx { pool: TenantPool::from(bare.clone()), bare }
+    }
+
+    async fn begin(&self, deed: &Deed) -> Result<TenantTx, Error> {
+        let mut tx = self.pool.tenant(deed.tenant).begin().await?;
+        let found: Option<String> = sqlx::query_scalar(TENANT).fetch_one(&mut tx).await?;
+        assert_in(deed, found.as_deref());
+        Ok(tx)
+    }
+
+    async fn act(&self, deed: &Deed) -> Result<(), Error> {
+        let tenant = self.pool.tenant(deed.tenant);
+        let [one, two] = deed.keys;
+        match deed.shape {
+            Shape::Once => {
+                deed.commits();
+                tenant.execute(sqlx::query(INSERT).bind(one)).await.map(drop)
+            }
+            Shape::Commit | Shape::LastWithCommit | Shape::Pipeline => {
+                let mut tx = self.begin(deed).await?;
+                insert(&mut tx, one).await?;
+                insert(&mut tx, two).await?;
+                deed.commits();
+                tx.commit().await
+            }
+            Shape::Run => {
+                let work = tenant.run(async |tx| {
+                    tx.savepoint(async |tx| insert(tx, one).await).await?;
+                    let undone = tx.savepoint(async |tx| {
+                        insert(tx, deed.undone).await?;
+                        Ok::<_, Error>(tx.execute("select 1/0").await?)
+                    });
+                    expect(undone.await, "22012")?;
+                    insert(tx, two).await?;
+                    deed.commits();
+                    Ok(())
+                });
+                work.await
+            }
+            Shape::Stream => {
+                let mut tx = self.begin(deed).await?;
+                {
+                    let mut rows = sqlx::query(MANY).fetch(&mut tx);
+                    for _ in 0..5 {
+                        rows.next().await.transpose()?;
+                    }
+                }
+                insert(&mut tx, one).await?;
+                deed.commits();
+                tx.commit().await
+            }
+            Shape::System => {
+                deed.commits();
+                let system = danger::system(&self.pool, "a storm").write();
+                system.execute(sqlx::query(SYSTEM_INSERT).bind(deed.tenant).bind(one)).await.map(drop)
+            }
+            Shape::RunFails => {
+                let failing = tenant.run(async |tx| {
+                    insert(tx, one).await?;
+                    Ok::<_, Error>(sqlx::query("select 1 where false").fetch_one(tx).await?)
+                });
+                match failing.await {
+                    Err(error) if error.is_closed() => Err(error),
+                    Err(_) => Ok(()),
+                    Ok(row) => panic!("{deed:?} returned a row of {} columns", row.len()),
+                }
+            }
+            Shape::Rollback => {
+                let mut tx = self.begin(deed).await?;
+                insert(&mut tx, one).await?;
+                tx.rollback().await
+            }
+            Shape::Drop => {
+                let mut tx = self.begin(deed).await?;
+                insert(&mut tx, one).await?;
+                drop(tx);
+                Ok(())
+            }
+            Shape::FailedCommit => {
+                let mut tx = self.begin(deed).await?;
+                insert(&mut tx, one).await?;
+                expect(tx.execute("select 1/0").await.map_err(Error::from), "22012")?;
+                expect(tx.commit().await, "25P02")
+            }
+            Shape::Sleep => tenant.execute("select pg_sleep(0.02)").await.map(drop),
+            Shape::Dirt => tenant.execute("set work_mem = '65kB'").await.map(drop),
+        }
+    }
+}
+
+async fn insert(tx: &mut TenantTx, key: Key) -> Result<(), Error> {
+    sqlx::query(INSERT).bind(key).execute(tx).await?;
+    Ok(())
+}
+
+/// This error, or that of a connection that was lost.
+fn expect<T>(result: Result<T, Error>, code: &str) -> Result<(), Error> {
+    match result {
+        Err(error) if error.code() == Some(code) => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => panic!("{code} was to be reported"),
+    }
+}
+
+impl Driver for OverSqlx {
+    fn perform<'a>(&'a self, deed: &'a Deed) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.act(deed))
+    }
+
+    fn every_slot(&self) -> BoxFuture<'_, Result<Vec<String>, Error>> {
+        Box::pin(async move {
+            let lent = (0..SIZE as usize).map(|n| async move {
+                let mut tx = self.pool.tenant(TENANTS[n % TENANTS.len()]).begin().await?;
+                let found: String = sqlx::query_scalar(TENANT).fetch_one(&mut tx).await?;
+                assert_eq!(found, TENANTS[n % TENANTS.len()]);
+                Ok::<_, Error>(tx)
+            });
+            for tx in try_join_all(lent).await? {
+                tx.rollback().await?;
+            }
+            assert_eq!(self.pool.size(), SIZE);
+            let raw = (0..SIZE).map(|_| async {
+                let mut connection = self.bare.acquire().await?;
+                let found: String = sqlx::query_scalar(NOWHERE).fetch_one(&mut *connection).await?;
+                Ok::<_, Error>((found, connection))
+            });
+            Ok(try_join_all(raw).await?.into_iter().map(|(found, _)| found).collect())
+        })
+    }
+}
