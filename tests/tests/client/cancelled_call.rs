@@ -7,7 +7,7 @@ use pg_tenant_client::{Error, danger};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use crate::fixture::{Fixture, INSERT, SYSTEM_INSERT};
+use crate::fixture::{Fixture, INSERT};
 use crate::sweep::sweep;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -49,6 +49,7 @@ async fn begin_and_commit() {
             let mut tx = pool.tenant("globex").begin().await.unwrap();
             tx.execute(INSERT, &[]).await.unwrap();
             tx.query_opt("select 1", &[]).await.unwrap();
+            tx.query_one("select $1::int", &[&1]).await.unwrap();
             tx.commit().await.unwrap();
         })
     })
@@ -115,61 +116,6 @@ async fn danger_and_check() {
             tx.commit().await.unwrap();
             let unscoped = danger::connection_without_tenant(pool).await.unwrap();
             unscoped.batch_execute("begin; select 1").await.unwrap();
-        })
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn system_one_shots() {
-    sweep("c_system_once", |pool| {
-        Box::pin(async {
-            let system = danger::system(pool, "a sweep");
-            system.query("select * from orders", &[]).await.unwrap();
-            system.query_one("select count(*) from orders", &[]).await.unwrap();
-            system.query_opt("select where false", &[]).await.unwrap();
-            system.write().execute(SYSTEM_INSERT, &[]).await.unwrap();
-        })
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn system_begin_and_commit() {
-    sweep("c_system_commit", |pool| {
-        Box::pin(async {
-            let mut tx = danger::system(pool, "a sweep").write().begin().await.unwrap();
-            tx.execute(SYSTEM_INSERT, &[]).await.unwrap();
-            tx.query("select * from orders", &[]).await.unwrap();
-            tx.query_one("select $1::int", &[&1]).await.unwrap();
-            tx.query_opt("select where false", &[]).await.unwrap();
-            tx.batch_execute("select 1; select 2").await.unwrap();
-            let rows = tx.query_stream("select generate_series(1, 500)", &[]).await.unwrap();
-            assert_eq!(rows.try_fold(0, |n, _| async move { Ok(n + 1) }).await.unwrap(), 500);
-            tx.commit().await.unwrap();
-        })
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn system_run_and_savepoint() {
-    sweep("c_system_run", |pool| {
-        Box::pin(async {
-            let mut tx = danger::system(pool, "a sweep").begin().await.unwrap();
-            tx.query("select * from orders", &[]).await.unwrap();
-            tx.rollback().await.unwrap();
-            let system = danger::system(pool, "a sweep").write();
-            let work = system.run(async |tx| {
-                let failing = tx.savepoint(async |tx| {
-                    tx.execute(SYSTEM_INSERT, &[]).await?;
-                    yield_now().await;
-                    tx.execute("select 1/0", &[]).await
-                });
-                assert_eq!(failing.await.unwrap_err().code(), Some("22012"));
-                tx.savepoint(async |tx| tx.savepoint(async |tx| tx.execute(SYSTEM_INSERT, &[]).await).await).await
-            });
-            work.await.unwrap();
         })
     })
     .await;

@@ -5,8 +5,10 @@ mod proxy; // a wire that is slow and counts
 mod sweep; // poll a call i times, drop it, look
 
 mod broken_server;
+mod call_not_swept;
 mod cancelled_call;
 mod cancelled_flight;
+mod cancelled_system;
 mod commit_lies;
 mod dirty_session;
 mod examples_rot;

@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use pg_tenant_client::Error;
-use pg_tenant_client::sqlx::danger;
 use sqlx::Executor;
 use sqlx::postgres::PgPoolOptions;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use crate::fixture::{Fixture, INSERT, SYSTEM_INSERT};
+use crate::fixture::{Fixture, INSERT};
 use crate::proxy::Proxy;
 use crate::sweep::{poll_times, sweep_sqlx};
 
@@ -66,6 +65,7 @@ async fn begin_and_commit() {
             let mut tx = pool.tenant("globex").begin().await.unwrap();
             tx.execute(INSERT).await.unwrap();
             sqlx::query("select $1::int4").bind(1).fetch_all(&mut tx).await.unwrap();
+            sqlx::query("select 1").fetch_optional(&mut tx).await.unwrap();
             tx.prepare(sqlx::SqlStr::from_static("select 2")).await.unwrap();
             tx.commit().await.unwrap();
         })
@@ -119,42 +119,6 @@ async fn run_and_savepoint() {
                 });
                 assert_eq!(failing.await.unwrap_err().code(), Some("22012"));
                 tx.savepoint(async |tx| Ok::<_, Error>(tx.execute(INSERT).await?)).await?;
-                yield_now().await;
-                Ok::<_, Error>(())
-            });
-            work.await.unwrap();
-        })
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn system_one_shots() {
-    sweep_sqlx("s_system_once", |pool| {
-        Box::pin(async {
-            let system = danger::system(pool, "a sweep");
-            system.query("select * from orders").await.unwrap();
-            system.query_one("select count(*) from orders").await.unwrap();
-            system.query_opt("select 1 where false").await.unwrap();
-            system.write().execute(SYSTEM_INSERT).await.unwrap();
-        })
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn system_transactions() {
-    sweep_sqlx("s_system_tx", |pool| {
-        Box::pin(async {
-            let mut tx = danger::system(pool, "a sweep").begin().await.unwrap();
-            sqlx::query("select * from orders").fetch_all(&mut tx).await.unwrap();
-            tx.rollback().await.unwrap();
-            let mut tx = danger::system(pool, "a sweep").write().begin().await.unwrap();
-            tx.execute(SYSTEM_INSERT).await.unwrap();
-            tx.commit().await.unwrap();
-            let system = danger::system(pool, "a sweep").write();
-            let work = system.run(async |tx| {
-                tx.savepoint(async |tx| Ok::<_, Error>(tx.execute(SYSTEM_INSERT).await?)).await?;
                 yield_now().await;
                 Ok::<_, Error>(())
             });
