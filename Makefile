@@ -29,8 +29,8 @@ lint: ## fmt, clippy, documentation, unsafe only where it belongs, cargo-deny, t
 	@tests/lint
 goldens: ## write the SQL goldens, the isolation matrix and the catalogue anew; what is reviewed is the diff
 	@$(ON_SERVER) GOLDENS=write cargo test --locked -p pg-tenant-tests --test goldens --test isolation_matrix --test catalogue
-api: ## write the list of the client's public API anew, client/api/current.txt; what is reviewed is the diff
-	@PUBLIC_API=write cargo test --locked -p pg-tenant-client --all-features --test public_api
+api: ## write anew the list of the client's public API and what the compiler says of misuses; what is reviewed is the diff
+	@PUBLIC_API=write TRYBUILD=overwrite cargo test --locked -p pg-tenant-client --all-features --test public_api --test ui
 schema: ## generate sql/install/ from sql/schema/
 	@tests/setup/schema
 bench: ## what isolation costs, as ratios to peers in one run, written to benches/results/ (ONLY=client: one suite)
