@@ -11,8 +11,8 @@ use crate::gucs;
 use crate::pg::{extension, function, invalidation};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
+use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 
 /// Oids below this belong to PostgreSQL itself, and keep their functions.
 const FIRST_NORMAL_OID: usize = 16_384;
@@ -22,7 +22,7 @@ const CAPACITY: usize = 65_536;
 thread_local! {
     /// [`Kind`] by oid, 0 where it was not asked for yet.
     static BUILTIN: [Cell<u8>; FIRST_NORMAL_OID] = const { [const { Cell::new(0) }; FIRST_NORMAL_OID] };
-    static OTHERS: RefCell<HashMap<Oid, Kind>> = RefCell::new(HashMap::new());
+    static OTHERS: RefCell<FxHashMap<Oid, Kind>> = RefCell::new(FxHashMap::default());
     static EPOCH: Cell<u64> = const { Cell::new(0) };
 }
 

@@ -7,8 +7,8 @@
 use crate::pg::policy::{self, Fence};
 use crate::pg::{hierarchy, invalidation, relation, rewrite, shared_row};
 use pgrx::pg_sys::Oid;
+use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 
 /// At most this many verdicts are remembered.
 const CAPACITY: usize = 65_536;
@@ -57,9 +57,9 @@ type Epoch = u64;
 
 thread_local! {
     static EPOCH: Cell<Epoch> = const { Cell::new(0) };
-    static VERDICTS: RefCell<HashMap<Oid, Protection>> = RefCell::new(HashMap::new());
+    static VERDICTS: RefCell<FxHashMap<Oid, Protection>> = RefCell::new(FxHashMap::default());
     /// Verdicts that rest on the hierarchy as well, each with the epoch it was made in.
-    static IN_HIERARCHY: RefCell<HashMap<Oid, (Epoch, Protection)>> = RefCell::new(HashMap::new());
+    static IN_HIERARCHY: RefCell<FxHashMap<Oid, (Epoch, Protection)>> = RefCell::new(FxHashMap::default());
     /// Tables that changed while [`VERDICTS`] was borrowed; none in practice, since no borrow spans a call.
     static FORGET_ALL: Cell<bool> = const { Cell::new(false) };
 }

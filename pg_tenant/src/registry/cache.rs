@@ -8,8 +8,8 @@ use crate::context::limits::Limits;
 use crate::pg::{invalidation, registry_row};
 use pg_tenant_core::{TenantId, TenantStatus};
 use pgrx::pg_sys::Oid;
+use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 
 /// At most this many tenants are remembered; past it the cache begins anew.
 const CAPACITY: usize = 4096;
@@ -31,7 +31,7 @@ thread_local! {
     static EPOCH: Cell<u64> = const { Cell::new(0) };
     /// The oid of `tenant.tenants`, while entries are remembered.
     static TABLE: Cell<Option<Oid>> = const { Cell::new(None) };
-    static ENTRIES: RefCell<(u64, HashMap<TenantId, Entry>)> = RefCell::new((0, HashMap::new()));
+    static ENTRIES: RefCell<(u64, FxHashMap<TenantId, Entry>)> = RefCell::new((0, FxHashMap::default()));
 }
 
 /// Listens for changes of the registry.
@@ -47,7 +47,7 @@ pub fn init() {
 pub fn entry(id: &TenantId) -> Entry {
     let remembered = ENTRIES.with_borrow_mut(|(epoch, entries)| {
         if *epoch != EPOCH.get() {
-            (*epoch, *entries) = (EPOCH.get(), HashMap::new());
+            (*epoch, *entries) = (EPOCH.get(), FxHashMap::default());
         }
         entries.get(id).copied()
     });
