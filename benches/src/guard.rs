@@ -1,9 +1,10 @@
 //! (c) What the library's hooks cost a statement: prepared reads by primary key on two servers of the same binaries and
-//! the same settings, one with pg_tenant preloaded and its guards armed, one that does not load it.
+//! the same settings, one with pg_tenant preloaded and its guards armed, one that does not preload it.
 //!
-//! The peer's policies are those of `tenant.protect` with the tenant as a literal, the cheapest policy there is, so what
-//! the guarded side pays for reading the tenant is counted as the guard's too. Throughput is by the clock, with reads in
-//! flight so that the server decides; microseconds are those that the backend had of a processor.
+//! The peer's policies are those of `tenant.protect` and read the tenant by the same function, so that what differs is
+//! the guard; `whole_…` is beside policies with a literal, the cheapest there are, and so counts reading the tenant too.
+//! Throughput is by the clock, one read at a time as pgbench does, and with fifty in flight, where nothing but the
+//! backend decides; microseconds are those that the backend had of a processor.
 
 use std::fs;
 use std::time::Instant;
@@ -17,8 +18,15 @@ use crate::report::{Record, median};
 use crate::world::{APP, BOUND, World, key, tenant, without_library};
 
 const READS: i64 = 500;
-const IN_FLIGHT: usize = 50;
-const ROUNDS: usize = 151;
+const ROUNDS: usize = 101;
+
+/// A name, who reads, from which table, and from which the peer does.
+const CASES: [(&str, &str, &str, &str); 4] = [
+    ("bound_role", BOUND, "points", "points"),
+    ("entered", APP, "points", "points"),
+    ("unprotected_table", APP, "plain", "plain"),
+    ("whole_bound_role", BOUND, "points", "fixed"),
+];
 
 /// One session, its prepared statement, and where Linux counts its backend's time.
 struct Reader {
@@ -35,10 +43,10 @@ impl Reader {
     }
 
     /// Seconds by the clock, seconds of a processor, and the sum of what was read.
-    async fn round(&self) -> anyhow::Result<(f64, f64, i64)> {
+    async fn round(&self, in_flight: usize) -> anyhow::Result<(f64, f64, i64)> {
         let (start, used, mut sum) = (Instant::now(), self.used()?, 0);
-        for first in (0..READS).step_by(IN_FLIGHT) {
-            sum += try_join_all((first..).take(IN_FLIGHT).map(|n| self.read(n))).await?.iter().sum::<i64>();
+        for first in (0..READS).step_by(in_flight) {
+            sum += try_join_all((first..).take(in_flight).map(|n| self.read(n))).await?.iter().sum::<i64>();
         }
         Ok((start.elapsed().as_secs_f64(), self.used()? - used, sum))
     }
@@ -57,35 +65,36 @@ impl Reader {
 
 pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()> {
     let bare = without_library().await;
-    let cases = [("bound_role", BOUND, "points"), ("entered", APP, "points"), ("unprotected_table", APP, "plain")];
-    for (name, role, table) in cases {
+    for (name, role, table, peers) in CASES {
         let armed = Reader::new(world.session(role).await, table).await?;
-        let peer = Reader::new(Session::connect(&bare.config("postgres", role)).await, table).await?;
-        let (mut ratios, mut costs) = (Vec::new(), Vec::new());
-        for round in 0..=ROUNDS {
-            if name == "entered" {
-                armed.session.batch_execute(&format!("begin; select tenant.enter('{}')", tenant())).await?;
-                peer.session.batch_execute("begin").await?;
+        let peer = Reader::new(Session::connect(&bare.config("postgres", role)).await, peers).await?;
+        for (in_flight, suffix) in [(1, ""), (50, "_pipelined")] {
+            let (mut ratios, mut costs) = (Vec::new(), Vec::new());
+            for round in 0..=ROUNDS {
+                if name == "entered" {
+                    armed.session.batch_execute(&format!("begin; select tenant.enter('{}')", tenant())).await?;
+                    peer.session.batch_execute("begin").await?;
+                }
+                // Who goes first alternates; the first round warms up.
+                let (own, other) = if round % 2 == 0 {
+                    (armed.round(in_flight).await?, peer.round(in_flight).await?)
+                } else {
+                    let other = peer.round(in_flight).await?;
+                    (armed.round(in_flight).await?, other)
+                };
+                if name == "entered" {
+                    armed.session.batch_execute("commit").await?;
+                    peer.session.batch_execute("commit").await?;
+                }
+                anyhow::ensure!(own.2 == other.2, "guard {name}: {} read, its peer read {}", own.2, other.2);
+                if round > 0 {
+                    ratios.push((own.0, other.0));
+                    costs.push((own.1 - other.1) * 1e6 / READS as f64);
+                }
             }
-            // Who goes first alternates; the first round warms up.
-            let (own, other) = if round % 2 == 0 {
-                (armed.round().await?, peer.round().await?)
-            } else {
-                let other = peer.round().await?;
-                (armed.round().await?, other)
-            };
-            if name == "entered" {
-                armed.session.batch_execute("commit").await?;
-                peer.session.batch_execute("commit").await?;
-            }
-            anyhow::ensure!(own.2 == other.2, "guard {name}: {} read, its peer read {}", own.2, other.2);
-            if round > 0 {
-                ratios.push((own.0, other.0));
-                costs.push((own.1 - other.1) * 1e6 / READS as f64);
-            }
+            record.rounds(&format!("guard_{name}{suffix}"), "library_not_loaded", ratios);
+            record.add("us", "guard", &format!("{name}{suffix}"), median(costs));
         }
-        record.rounds(&format!("guard_{name}"), "library_not_loaded", ratios);
-        record.add("us", "guard", name, median(costs));
     }
     Ok(())
 }

@@ -59,22 +59,36 @@ fn points() -> String {
     )
 }
 
-/// A server that does not load the library, with policies as `tenant.protect` makes them and the tenant as a literal.
+/// A server that does not preload the library, so that none of its hooks is armed, with policies as `tenant.protect` makes
+/// them: on `points` they call the same reader, which knows no tenant there, so that the tenant is a literal behind it; on
+/// `fixed` they have the literal alone.
 pub(crate) async fn without_library() -> Cluster {
     let cluster = Cluster::start(settings(Options::without_preload()));
     let (points, tenant) = (points(), tenant());
     let dba = cluster.superuser().await;
     dba.run(&format!(
         "create role {APP} login; create role {BOUND} login; {points};
-         alter table points enable row level security, force row level security;
-         create policy tenant_isolation on points as restrictive
-            using (tenant_id = '{tenant}') with check (tenant_id = '{tenant}');
-         create policy tenant_access on points using (tenant_id = '{tenant}') with check (tenant_id = '{tenant}');
-         grant select on points, plain to {APP}, {BOUND}"
+         create table fixed as table points; alter table fixed add primary key (tenant_id, id);
+         create function reader() returns uuid stable parallel safe leakproof language c
+            as '$libdir/pg_tenant', 'pg_tenant_current_uuid';
+         {};
+         {};
+         grant select on points, fixed, plain to {APP}, {BOUND}",
+        policies("points", &format!("coalesce(reader(), '{tenant}')")),
+        policies("fixed", &format!("'{tenant}'"))
     ))
     .await;
     dba.run("vacuum analyze").await;
     cluster
+}
+
+fn policies(table: &str, tenant: &str) -> String {
+    format!(
+        "alter table {table} enable row level security, force row level security;
+         create policy tenant_isolation on {table} as restrictive
+            using (tenant_id = {tenant}) with check (tenant_id = {tenant});
+         create policy tenant_access on {table} using (tenant_id = {tenant}) with check (tenant_id = {tenant})"
+    )
 }
 
 impl World {
