@@ -18,6 +18,22 @@ pub struct Install {
     libdir: PathBuf,
 }
 
+/// The modules of PostgreSQL's contrib that tests use. Some packages of PostgreSQL come without.
+pub const CONTRIB: [&str; 12] = [
+    "auto_explain",
+    "btree_gist",
+    "citext",
+    "dblink",
+    "file_fdw",
+    "pageinspect",
+    "pg_prewarm",
+    "pg_stat_statements",
+    "pg_trgm",
+    "pgrowlocks",
+    "pgstattuple",
+    "postgres_fdw",
+];
+
 impl Install {
     /// The installation that `PG_CONFIG` names; without it, the embedded 18 that `make test` fetched.
     pub fn current() -> &'static Install {
@@ -56,6 +72,22 @@ impl Install {
             command.env("LD_LIBRARY_PATH", &self.libdir);
         }
         command
+    }
+
+    /// Whether a module that `sql` names is missing here, which it says: what needs it cannot be tested on this server.
+    pub fn lacks(&self, sql: &str) -> bool {
+        let is_there = |module: &str| {
+            let files = [
+                self.sharedir.join(format!("extension/{module}.control")),
+                self.pkglibdir.join(format!("{module}.so")),
+            ];
+            files.iter().any(|file| file.exists())
+        };
+        let missing = CONTRIB.into_iter().find(|module| sql.contains(module) && !is_there(module));
+        if let Some(module) = missing {
+            eprintln!("not tested here: this PostgreSQL {} comes without {module}", self.major);
+        }
+        missing.is_some()
     }
 
     /// Panics where the extension is not installed, saying how to install it.

@@ -32,7 +32,7 @@ mod watchdog; // no server outlives its test process // psql scripts and the out
 pub use cluster::Cluster;
 pub use copy::copy_in;
 pub use database::Database;
-pub use install::Install;
+pub use install::{CONTRIB, Install};
 pub use options::Options;
 pub use psql::{Output, run};
 pub use roles::Roles;

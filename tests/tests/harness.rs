@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use pg_tenant_tests::golden::Goldens;
-use pg_tenant_tests::{Cluster, Install, Options};
+use pg_tenant_tests::{CONTRIB, Cluster, Install, Options};
 
 /// A server without the extension: these tests say nothing of it.
 fn plain() -> &'static Cluster {
@@ -149,5 +149,15 @@ async fn the_application_is_not_a_tenant_user() {
     assert_eq!(session.value(&member(&db.roles.admin, "tenant_admin")).await.as_deref(), Some("true"));
     for outsider in [&db.roles.bystander, &db.roles.owner, &db.roles.backup] {
         assert_eq!(session.value(&member(outsider, "tenant_user")).await.as_deref(), Some("false"), "{outsider}");
+    }
+}
+
+/// 15 and 18, which every run tests, have all that tests need; what they would lack would go untested unseen.
+#[test]
+fn a_module_of_contrib_is_missing_unseen() {
+    let install = Install::current();
+    for module in CONTRIB {
+        let tested = install.major == 15 || install.major == 18;
+        assert!(!install.lacks(module) || !tested, "install PostgreSQL's contrib modules: {module} is missing");
     }
 }

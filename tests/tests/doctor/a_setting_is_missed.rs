@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
-use pg_tenant_tests::{Cluster, Database, Options};
+use pg_tenant_tests::{Cluster, Database, Install, Options};
 
 use crate::case::{Case, Finding, by_hand, fixed, perform, prove, seen, stage_on};
 use crate::page;
@@ -89,6 +89,9 @@ async fn until_not(db: &Database<'_>, setting: &str, value: &str) {
 
 #[tokio::test]
 async fn a_library_in_front() {
+    if Install::current().lacks("auto_explain") {
+        return;
+    }
     let cluster = Cluster::start(Options::default());
     let db = stage_on(&cluster, "libraries").await;
     assert_eq!(seen(&db, "T085", "shared_preload_libraries").await, None);

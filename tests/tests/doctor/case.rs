@@ -1,6 +1,6 @@
 //! A defect is planted: the finding is there. The remedy is run: it is gone.
 
-use pg_tenant_tests::{Cluster, Database, Session};
+use pg_tenant_tests::{Cluster, Database, Install, Session};
 
 use crate::page;
 
@@ -32,7 +32,7 @@ pub const fn by_hand(code: &'static str, object: &'static str, plant: &'static s
 /// the case alone.
 pub async fn prove(name: &str, cases: &[Case]) {
     let db = stage(name).await;
-    for case in cases {
+    for case in cases.iter().filter(|case| !Install::current().lacks(case.plant)) {
         let (code, object) = (case.code, fill(&db, case.object));
         assert!(!is_there(&db, code, &object).await, "{code} on {object} before it was planted");
         perform(&db, case.plant).await;

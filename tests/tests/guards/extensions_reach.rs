@@ -1,10 +1,14 @@
 //! Functions of contrib modules reach other sessions' transactions and raw pages. They are known by their C symbol:
 //! another schema or another name hides none.
 
+use pg_tenant_tests::Install;
 use pg_tenant_tests::shop::{A, shop};
 
 #[tokio::test]
 async fn another_session_or_a_raw_page() {
+    if Install::current().lacks("dblink pgstattuple pageinspect pgrowlocks pg_trgm pg_prewarm") {
+        return;
+    }
     let db = shop("contrib").await;
     let (boss, app) = (db.superuser().await, db.app().await);
     boss.run(

@@ -1,5 +1,6 @@
 //! Rows that no policy can cover are read: a materialized view over protected tables, a foreign table.
 
+use pg_tenant_tests::Install;
 use pg_tenant_tests::shop::{A, shop};
 
 #[tokio::test]
@@ -48,6 +49,9 @@ async fn in_a_materialized_view() {
 
 #[tokio::test]
 async fn on_another_server() {
+    if Install::current().lacks("file_fdw") {
+        return;
+    }
     let db = shop("foreign").await;
     let (boss, app) = (db.superuser().await, db.app().await);
     boss.run(

@@ -1,6 +1,6 @@
 //! A partition or a child without the fence is read around the protection of its parent.
 
-use pg_tenant_tests::{Database, Session};
+use pg_tenant_tests::{Database, Install, Session};
 
 use crate::fixture::{A, B, rows, stage, table, text};
 
@@ -121,6 +121,9 @@ async fn one_partition_is_protected_alone() {
 
 #[tokio::test]
 async fn a_foreign_partition_is_open() {
+    if Install::current().lacks("postgres_fdw") {
+        return;
+    }
     let (db, owner) = stage("foreign_part").await;
     owner.run("create table orders (tenant_id uuid, id int, note text) partition by range (id)").await;
     let boss = db.superuser().await;
