@@ -1,13 +1,14 @@
-//! A public call that waits is not in the cancellation sweep.
+//! A public call that waits is not in the cancellation sweep, or not under load.
 //!
 //! What there is to sweep stands in the list of the public API; a call is swept where a test that runs a sweep makes it.
 
 use std::path::Path;
 
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client");
+const LOAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/load");
 const API: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../client/api/current.txt");
 
-/// Calls that no sweep makes, and why a dropped one leaves nothing.
+/// Calls that neither makes, and why a dropped one leaves nothing.
 const EXEMPT: [(&str, &str); 3] = [
     ("ambient::scope", "polls the caller's own future and holds nothing"),
     ("RowStream::poll_next", "the sweeps of query_stream poll it"),
@@ -22,18 +23,19 @@ fn waiting(line: &str) -> Option<String> {
     Some(name.split(['<', '(']).next()?.to_owned())
 }
 
-struct Sweep {
+/// A source that makes calls.
+struct Source {
     sqlx: bool,
     system: bool,
     body: String,
 }
 
-fn sweeps() -> Vec<Sweep> {
+fn sweeps() -> Vec<Source> {
     let files = std::fs::read_dir(HERE).expect("this directory").map(|entry| entry.expect("an entry").path());
     let texts = files.map(|path| std::fs::read_to_string(path).expect("a source")).collect::<Vec<_>>();
     let tests = texts.iter().flat_map(|text| text.split("#[tokio::test").skip(1));
     let swept = tests.filter(|body| body.contains(" sweep(\"") || body.contains(" sweep_sqlx(\""));
-    let sweep = |body: &str| Sweep {
+    let sweep = |body: &str| Source {
         sqlx: body.contains(" sweep_sqlx(\""),
         system: body.contains("danger::system("),
         body: body.to_owned(),
@@ -41,7 +43,16 @@ fn sweeps() -> Vec<Sweep> {
     swept.map(sweep).collect()
 }
 
-/// How the source of a sweep makes this call.
+fn load() -> Vec<Source> {
+    let source = |(sqlx, name): (bool, &str)| {
+        let text = std::fs::read_to_string(Path::new(LOAD).join(name)).expect("a source");
+        let (tenant, system) = text.split_once("async fn act_in_system").expect("two parts");
+        [(false, tenant), (true, system)].map(|(system, body)| Source { sqlx, system, body: body.to_owned() })
+    };
+    [(false, "over_tokio_postgres.rs"), (true, "over_sqlx.rs")].into_iter().flat_map(source).collect()
+}
+
+/// How a source makes this call.
 fn made(call: &str) -> (bool, bool, Vec<String>) {
     let name = call.rsplit("::").next().unwrap_or(call);
     let on = |receivers: &[&str]| receivers.iter().map(|receiver| format!("{receiver}.{name}(")).collect();
@@ -51,34 +62,39 @@ fn made(call: &str) -> (bool, bool, Vec<String>) {
         _ if name == "fetch_optional" => vec![".fetch_optional(&mut tx)".to_owned()],
         _ if name == "prepare_with" => vec!["tx.prepare(".to_owned()],
         Some("TenantTx" | "SystemTx") => on(&["tx"]),
-        Some("TxBuilder") => on(&["globex", "pool.tenant(\"globex\")"]),
+        Some("TxBuilder") => on(&["globex", "pool.tenant(\"globex\")", "tenant"]),
         Some("SystemTxBuilder") => on(&["system", "system.write()", "danger::system(pool, \"a sweep\")"]),
-        Some("TenantPool") => on(&["pool"]),
+        Some("TenantPool") => on(&["pool", "self.0"]),
         _ => vec![format!("{call}(")],
     };
     (sqlx, system, ways)
 }
 
-#[test]
-fn it_is_in_the_list() {
+/// The calls that none of these makes.
+fn missing(sources: &[Source]) -> Vec<String> {
     let api = std::fs::read_to_string(Path::new(API)).expect("the list of the public API: make api");
     let calls: Vec<String> = api.lines().filter_map(waiting).collect();
     assert!(calls.len() > 50, "of {} calls most were not read", calls.len());
-    let sweeps = sweeps();
-    let is_swept = |call: &String| {
-        let (sqlx, system, ways) = made(call);
-        sweeps
-            .iter()
-            .filter(|sweep| (sweep.sqlx, sweep.system) == (sqlx, system))
-            .any(|sweep| ways.iter().any(|way| sweep.body.contains(way)))
-    };
-    let exempt = |call: &String| EXEMPT.iter().any(|(name, _)| name == call);
-    let missing: Vec<&String> = calls.iter().filter(|&call| !exempt(call) && !is_swept(call)).collect();
-    assert!(
-        missing.is_empty(),
-        "add a sweep of {missing:?} to tests/tests/client/cancelled_*.rs, or an exemption here"
-    );
     for (name, _) in EXEMPT {
         assert!(calls.iter().any(|call| call == name), "{name} is exempt and no call");
     }
+    let is_made = |call: &String| {
+        let (sqlx, system, ways) = made(call);
+        let mut sources = sources.iter().filter(|source| (source.sqlx, source.system) == (sqlx, system));
+        sources.any(|source| ways.iter().any(|way| source.body.contains(way)))
+    };
+    let exempt = |call: &String| EXEMPT.iter().any(|(name, _)| name == call);
+    calls.into_iter().filter(|call| !exempt(call) && !is_made(call)).collect()
+}
+
+#[test]
+fn by_the_sweep() {
+    let missing = missing(&sweeps());
+    assert!(missing.is_empty(), "sweep {missing:?} in tests/tests/client/cancelled_*.rs, or exempt it here");
+}
+
+#[test]
+fn under_load() {
+    let missing = missing(&load());
+    assert!(missing.is_empty(), "call {missing:?} in tests/tests/load/over_*.rs, or exempt it here");
 }

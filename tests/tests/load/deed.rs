@@ -92,6 +92,11 @@ impl Deed {
         Deed { shape, tenant, keys: [key(), key()], undone: key(), committing: AtomicBool::new(false) }
     }
 
+    /// One of so many ways to do it.
+    pub fn variant(&self, ways: Key) -> Key {
+        self.keys[0] / 3 % ways
+    }
+
     /// From here on the outcome may be unknown.
     pub fn commits(&self) {
         self.committing.store(true, Ordering::SeqCst);
@@ -123,6 +128,9 @@ pub trait Driver: Send + Sync {
 /// The statements of both.
 pub const INSERT: &str = "insert into marks (key) values ($1)";
 pub const SYSTEM_INSERT: &str = "insert into marks (tenant_id, key) values ($1, $2)";
+/// For calls that want a row.
+pub const RETURNING: &str = "insert into marks (key) values ($1) returning key";
+pub const SYSTEM_RETURNING: &str = "insert into marks (tenant_id, key) values ($1, $2) returning key";
 pub const TENANT: &str = "select tenant.current_id()";
 pub const MANY: &str = "select generate_series(1, 3000)";
 /// Where a connection is when nobody is in it.

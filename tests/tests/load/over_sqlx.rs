@@ -9,7 +9,9 @@ use pg_tenant_client::sqlx::{TenantPool, TenantTx, danger};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor, PgPool, Row};
 
-use crate::deed::{Deed, Driver, INSERT, MANY, NOWHERE, SYSTEM_INSERT, Shape, TENANT, TENANTS, assert_in};
+use crate::deed::{
+    Deed, Driver, INSERT, MANY, NOWHERE, RETURNING, SYSTEM_INSERT, SYSTEM_RETURNING, Shape, TENANT, TENANTS, assert_in,
+};
 use crate::ledger::Key;
 use crate::server::Server;
 
@@ -29,7 +31,8 @@ impl OverSqlx {
     }
 
     async fn begin(&self, deed: &Deed) -> Result<TenantTx, Error> {
-        let mut tx = self.pool.tenant(deed.tenant).begin().await?;
+        let tenant = self.pool.tenant(deed.tenant);
+        let mut tx = tenant.begin().await?;
         let found: Option<String> = sqlx::query_scalar(TENANT).fetch_one(&mut tx).await?;
         assert_in(deed, found.as_deref());
         Ok(tx)
@@ -41,12 +44,24 @@ impl OverSqlx {
         match deed.shape {
             Shape::Once => {
                 deed.commits();
-                tenant.execute(sqlx::query(INSERT).bind(one)).await.map(drop)
+                match deed.variant(4) {
+                    0 => tenant.query(sqlx::query(INSERT).bind(one)).await.map(drop),
+                    1 => tenant.query_one(sqlx::query(RETURNING).bind(one)).await.map(drop),
+                    2 => tenant.query_opt(sqlx::query(RETURNING).bind(one)).await.map(drop),
+                    _ => tenant.execute(sqlx::query(INSERT).bind(one)).await.map(drop),
+                }
             }
             Shape::Commit | Shape::LastWithCommit | Shape::Pipeline => {
                 let mut tx = self.begin(deed).await?;
                 insert(&mut tx, one).await?;
-                insert(&mut tx, two).await?;
+                match deed.variant(3) {
+                    0 => drop(sqlx::query(RETURNING).bind(two).fetch_all(&mut tx).await?),
+                    1 => drop(sqlx::query(RETURNING).bind(two).fetch_optional(&mut tx).await?),
+                    _ => {
+                        tx.prepare(sqlx::SqlStr::from_static(INSERT)).await?;
+                        insert(&mut tx, two).await?;
+                    }
+                }
                 deed.commits();
                 tx.commit().await
             }
@@ -76,11 +91,7 @@ impl OverSqlx {
                 deed.commits();
                 tx.commit().await
             }
-            Shape::System => {
-                deed.commits();
-                let system = danger::system(&self.pool, "a storm").write();
-                system.execute(sqlx::query(SYSTEM_INSERT).bind(deed.tenant).bind(one)).await.map(drop)
-            }
+            Shape::System => self.act_in_system(deed).await,
             Shape::RunFails => {
                 let failing = tenant.run(async |tx| {
                     insert(tx, one).await?;
@@ -111,6 +122,44 @@ impl OverSqlx {
             }
             Shape::Sleep => tenant.execute("select pg_sleep(0.02)").await.map(drop),
             Shape::Dirt => tenant.execute("set work_mem = '65kB'").await.map(drop),
+        }
+    }
+
+    async fn act_in_system(&self, deed: &Deed) -> Result<(), Error> {
+        let system = danger::system(&self.pool, "a storm").write();
+        let one = |sql: &'static str| sqlx::query(sql).bind(deed.tenant).bind(deed.keys[0]);
+        let variant = deed.variant(6);
+        if variant < 4 {
+            deed.commits();
+        }
+        match variant {
+            0 => system.execute(one(SYSTEM_INSERT)).await.map(drop),
+            1 => system.query(one(SYSTEM_INSERT)).await.map(drop),
+            2 => system.query_one(one(SYSTEM_RETURNING)).await.map(drop),
+            3 => system.query_opt(one(SYSTEM_RETURNING)).await.map(drop),
+            4 => {
+                let work = system.run(async |tx| {
+                    let undone = tx.savepoint(async |tx| {
+                        one(SYSTEM_INSERT).execute(&mut *tx).await?;
+                        Ok::<_, Error>(tx.execute("select 1/0").await?)
+                    });
+                    expect(undone.await, "22012")?;
+                    one(SYSTEM_INSERT).execute(&mut *tx).await?;
+                    deed.commits();
+                    Ok(())
+                });
+                work.await
+            }
+            _ => {
+                let mut tx = system.begin().await?;
+                one(SYSTEM_INSERT).fetch_all(&mut tx).await?;
+                tx.rollback().await?;
+                let mut tx = system.begin().await?;
+                tx.prepare(sqlx::SqlStr::from_static(SYSTEM_INSERT)).await?;
+                one(SYSTEM_INSERT).fetch_optional(&mut tx).await?;
+                deed.commits();
+                tx.commit().await
+            }
         }
     }
 }

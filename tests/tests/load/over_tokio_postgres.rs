@@ -5,9 +5,12 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, try_join_all};
 use pg_tenant_client::pipeline::execute;
+use pg_tenant_client::tokio_postgres::types::ToSql;
 use pg_tenant_client::{Error, TenantPool, TenantTx, danger};
 
-use crate::deed::{Deed, Driver, INSERT, MANY, NOWHERE, SYSTEM_INSERT, Shape, TENANT, TENANTS, assert_in};
+use crate::deed::{
+    Deed, Driver, INSERT, MANY, NOWHERE, RETURNING, SYSTEM_INSERT, SYSTEM_RETURNING, Shape, TENANT, TENANTS, assert_in,
+};
 use crate::server::Server;
 
 const SIZE: usize = 16;
@@ -32,12 +35,23 @@ impl OverTokioPostgres {
         match deed.shape {
             Shape::Once => {
                 deed.commits();
-                tenant.execute(INSERT, &[&one]).await.map(drop)
+                match deed.variant(4) {
+                    0 => tenant.query(INSERT, &[&one]).await.map(drop),
+                    1 => tenant.query_one(RETURNING, &[&one]).await.map(drop),
+                    2 => tenant.query_opt(RETURNING, &[&one]).await.map(drop),
+                    _ => tenant.execute(INSERT, &[&one]).await.map(drop),
+                }
             }
             Shape::Commit => {
                 let mut tx = self.begin(deed).await?;
                 tx.execute(INSERT, &[&one]).await?;
-                tx.query(INSERT, &[&two]).await?;
+                match deed.variant(5) {
+                    0 => drop(tx.query(INSERT, &[&two]).await?),
+                    1 => drop(tx.query_opt(RETURNING, &[&two]).await?),
+                    2 => tx.batch_execute(&format!("select 1; insert into marks (key) values ({two})")).await?,
+                    3 => _ = danger::raw_client(&mut tx).await?.execute(INSERT, &[&two]).await?,
+                    _ => drop(tx.pipeline(vec![execute(INSERT, &[&two])]).await?),
+                }
                 deed.commits();
                 tx.commit().await
             }
@@ -45,7 +59,11 @@ impl OverTokioPostgres {
                 let mut tx = tenant.begin().await?;
                 tx.execute(INSERT, &[&one]).await?;
                 deed.commits();
-                tx.execute_then_commit(INSERT, &[&two]).await.map(drop)
+                match deed.variant(3) {
+                    0 => tx.execute_then_commit(INSERT, &[&two]).await.map(drop),
+                    1 => tx.query_then_commit(INSERT, &[&two]).await.map(drop),
+                    _ => tx.pipeline_then_commit(execute(INSERT, &[&two])).await.map(drop),
+                }
             }
             Shape::Pipeline => {
                 deed.commits();
@@ -76,11 +94,7 @@ impl OverTokioPostgres {
                 deed.commits();
                 tx.commit().await
             }
-            Shape::System => {
-                deed.commits();
-                let system = danger::system(&self.0, "a storm").write();
-                system.execute(SYSTEM_INSERT, &[&deed.tenant, &one]).await.map(drop)
-            }
+            Shape::System => self.act_in_system(deed).await,
             Shape::RunFails => {
                 let failing = tenant.run(async |tx| {
                     tx.execute(INSERT, &[&one]).await?;
@@ -110,7 +124,65 @@ impl OverTokioPostgres {
                 expect(tx.commit().await, "25P02")
             }
             Shape::Sleep => tenant.query("select pg_sleep(0.02)", &[]).await.map(drop),
-            Shape::Dirt => tenant.execute("set work_mem = '65kB'", &[]).await.map(drop),
+            Shape::Dirt => match deed.variant(3) {
+                0 => tenant.execute("set work_mem = '65kB'", &[]).await.map(drop),
+                1 => self.0.check().await,
+                _ => {
+                    let unscoped = danger::connection_without_tenant(&self.0).await?;
+                    Ok(unscoped.batch_execute("begin; select 1").await?)
+                }
+            },
+        }
+    }
+
+    async fn act_in_system(&self, deed: &Deed) -> Result<(), Error> {
+        let system = danger::system(&self.0, "a storm").write();
+        let (variant, one) = (deed.variant(10), &deed.keys[0]);
+        let (tenant, params): (_, [&(dyn ToSql + Sync); 2]) = (deed.tenant, [&deed.tenant, one]);
+        if variant < 5 {
+            deed.commits();
+            return match variant {
+                0 => system.execute(SYSTEM_INSERT, &params).await.map(drop),
+                1 => system.query(SYSTEM_INSERT, &params).await.map(drop),
+                2 => system.query_one(SYSTEM_RETURNING, &params).await.map(drop),
+                3 => system.query_opt(SYSTEM_RETURNING, &params).await.map(drop),
+                _ => system.pipeline(execute(SYSTEM_INSERT, &params)).await.map(drop),
+            };
+        }
+        if variant == 5 {
+            let work = system.run(async |tx| {
+                let undone = tx.savepoint(async |tx| {
+                    tx.execute(SYSTEM_INSERT, &[&tenant, &deed.undone]).await?;
+                    tx.query("select 1/0", &[]).await
+                });
+                expect(undone.await, "22012")?;
+                tx.execute(SYSTEM_INSERT, &params).await?;
+                deed.commits();
+                Ok(())
+            });
+            return work.await;
+        }
+        let mut tx = system.begin().await?;
+        match variant {
+            6 => drop(tx.query_stream(MANY, &[]).await?.next().await.transpose()?),
+            7 => tx.batch_execute("select 1; select 2").await?,
+            8 => drop(tx.query_opt("select 1", &[]).await?),
+            _ => {
+                drop(tx.query_one("select 1", &[]).await?);
+                tx.rollback().await?;
+                tx = system.begin().await?;
+                _ = tx.pipeline(execute("select 1", &[])).await?;
+            }
+        }
+        deed.commits();
+        match variant {
+            6 => {
+                tx.execute(SYSTEM_INSERT, &params).await?;
+                tx.commit().await
+            }
+            7 => tx.execute_then_commit(SYSTEM_INSERT, &params).await.map(drop),
+            8 => tx.query_then_commit(SYSTEM_INSERT, &params).await.map(drop),
+            _ => tx.pipeline_then_commit(execute(SYSTEM_INSERT, &params)).await.map(drop),
         }
     }
 }
