@@ -6,14 +6,13 @@
 //! Throughput is by the clock, one read at a time as pgbench does, and with fifty in flight, where nothing but the
 //! backend decides; microseconds are those that the backend had of a processor.
 
-use std::fs;
 use std::time::Instant;
 
-use anyhow::Context;
 use futures_util::future::try_join_all;
 use pg_tenant_tests::Session;
 use tokio_postgres::Statement;
 
+use crate::processor::Processor;
 use crate::report::{Record, median};
 use crate::world::{APP, BOUND, World, key, tenant, without_library};
 
@@ -28,38 +27,32 @@ const CASES: [(&str, &str, &str, &str); 4] = [
     ("whole_bound_role", BOUND, "points", "fixed"),
 ];
 
-/// One session, its prepared statement, and where Linux counts its backend's time.
+/// One session, its prepared statement, its backend's processor.
 struct Reader {
     session: Session,
     statement: Statement,
-    schedstat: String,
+    processor: Processor,
 }
 
 impl Reader {
     async fn new(session: Session, table: &str) -> anyhow::Result<Reader> {
-        let pid = session.value("select pg_backend_pid()").await.context("a backend")?;
         let statement = session.prepare(&format!("select id, amount, note from {table} where id = $1")).await?;
-        Ok(Reader { session, statement, schedstat: format!("/proc/{pid}/schedstat") })
+        let processor = Processor::of(&session).await?;
+        Ok(Reader { session, statement, processor })
     }
 
     /// Seconds by the clock, seconds of a processor, and the sum of what was read.
     async fn round(&self, in_flight: usize) -> anyhow::Result<(f64, f64, i64)> {
-        let (start, used, mut sum) = (Instant::now(), self.used()?, 0);
+        let (start, used, mut sum) = (Instant::now(), self.processor.used()?, 0);
         for first in (0..READS).step_by(in_flight) {
             sum += try_join_all((first..).take(in_flight).map(|n| self.read(n))).await?.iter().sum::<i64>();
         }
-        Ok((start.elapsed().as_secs_f64(), self.used()? - used, sum))
+        Ok((start.elapsed().as_secs_f64(), self.processor.used()? - used, sum))
     }
 
     async fn read(&self, n: i64) -> Result<i64, tokio_postgres::Error> {
         let row = self.session.query_one(&self.statement, &[&key(n)]).await?;
         Ok(row.get::<_, i64>(0) + row.get::<_, i64>(1))
-    }
-
-    /// What the backend has had of a processor until now, in seconds.
-    fn used(&self) -> anyhow::Result<f64> {
-        let nanoseconds: u64 = fs::read_to_string(&self.schedstat)?.split(' ').next().context("schedstat")?.parse()?;
-        Ok(nanoseconds as f64 / 1e9)
     }
 }
 

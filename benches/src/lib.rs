@@ -11,6 +11,7 @@ mod doctor; // (e) the doctor on a large schema
 mod fairness; // (g) a greedy tenant
 mod guard; // (c) what the hooks cost
 mod point; // (a) reads by primary key
+mod processor; // the time that a backend has had
 mod report; // figures: printed, written, drawn
 mod scan; // (b) reads of a whole table
 mod signed; // (d) entering with a token
@@ -43,11 +44,14 @@ async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
     record.finish()
 }
 
-/// Runs the suites named, or all.
+/// Runs the suites named, or all. `draw` runs none and draws anew what earlier runs wrote.
 ///
 /// # Errors
 /// Those of [`run`].
 pub async fn run_all(only: &[String]) -> anyhow::Result<()> {
+    if only == ["draw"] {
+        return Record::show_again(&SUITES);
+    }
     for name in only {
         anyhow::ensure!(SUITES.contains(&name.as_str()), "no suite {name:?}: one of {}", SUITES.join(", "));
     }

@@ -6,7 +6,9 @@ use plotters::prelude::*;
 
 use super::record::{Cell, Record};
 
-const PANEL: (u32, u32) = (420, 400);
+const PANEL: (u32, u32) = (400, 360);
+/// The width of the column of names.
+const NAMES: u32 = 190;
 
 /// Draws every workload of the record into `directory`.
 pub(super) fn draw(record: &Record, directory: &Path) -> anyhow::Result<()> {
@@ -47,10 +49,12 @@ fn svg(record: &Record, workload: &str) -> anyhow::Result<String> {
     distances.dedup();
     let mut text = String::new();
     {
-        let size = (PANEL.0 * distances.len() as u32, PANEL.1);
-        let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
+        let width = PANEL.0 * distances.len() as u32;
+        let root = SVGBackend::with_string(&mut text, (width + NAMES, PANEL.1)).into_drawing_area();
         root.fill(&WHITE)?;
-        for (panel, ms) in root.split_evenly((1, distances.len())).iter().zip(&distances) {
+        let (panels, names) = root.split_horizontally(width);
+        draw_names(&names, &peers(record, workload)).map_err(|error| anyhow::anyhow!("drawing names: {error}"))?;
+        for (panel, ms) in panels.split_evenly((1, distances.len())).iter().zip(&distances) {
             let here: Vec<&Cell> = cells.iter().copied().filter(|cell| cell.rtt_ms == *ms).collect();
             let title = format!("{workload}, +{ms} ms");
             draw_panel(panel, &title, &here, &peers(record, workload))
@@ -72,7 +76,7 @@ fn draw_panel(area: &Area<'_>, title: &str, cells: &[&Cell], peers: &[&str]) -> 
         .margin(10)
         .x_label_area_size(36)
         .y_label_area_size(58)
-        .build_cartesian_2d((fewest..most.max(fewest + 1.0)).log_scale().base(4.0), 0.0..highest * 1.35)?;
+        .build_cartesian_2d((fewest..most.max(fewest + 1.0)).log_scale().base(4.0), 0.0..highest * 1.05)?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -84,28 +88,43 @@ fn draw_panel(area: &Area<'_>, title: &str, cells: &[&Cell], peers: &[&str]) -> 
         .light_line_style(TRANSPARENT)
         .draw()?;
     for (nth, peer) in peers.iter().enumerate() {
-        let color = Palette99::pick(nth).to_rgba();
         let points: Vec<(f64, f64)> =
             cells.iter().filter(|cell| cell.peer == *peer).map(|cell| (cell.tasks as f64, cell.per_second)).collect();
-        let style = color.stroke_width(2);
-        chart
-            .draw_series(LineSeries::new(points, style).point_size(3))?
-            .label(*peer)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], style));
+        chart.draw_series(LineSeries::new(points, line(nth)).point_size(3))?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.8))
-        .label_font(("sans-serif", 12))
-        .draw()?;
     Ok(())
+}
+
+/// Whose line is whose.
+fn draw_names(area: &Area<'_>, peers: &[&str]) -> Result<(), Box<dyn std::error::Error>> {
+    for (nth, peer) in peers.iter().enumerate() {
+        let y = 50 + 22 * nth as i32;
+        area.draw(&PathElement::new([(4, y), (24, y)], line(nth)))?;
+        area.draw(&Text::new(*peer, (32, y - 6), ("sans-serif", 13)))?;
+    }
+    Ok(())
+}
+
+fn line(nth: usize) -> ShapeStyle {
+    Palette99::pick(nth).to_rgba().stroke_width(2)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::record::tests::sample;
+
+    #[test]
+    fn the_drawings_are_those_of_the_committed_figures() {
+        for suite in crate::SUITES {
+            let Some(record) = Record::read(suite).unwrap() else { continue };
+            for workload in workloads(&record) {
+                let name = file(&record, workload);
+                let drawn = std::fs::read_to_string(super::super::record::results().join(&name)).unwrap();
+                assert!(drawn == svg(&record, workload).unwrap(), "{name} is not what the JSON makes it");
+            }
+        }
+    }
 
     #[test]
     fn every_peer_is_in_the_drawing() {

@@ -84,6 +84,16 @@ impl Record {
         page::renew()
     }
 
+    /// Draws and shows again what earlier runs wrote.
+    pub(crate) fn show_again(suites: &[&str]) -> anyhow::Result<()> {
+        for suite in suites {
+            if let Some(record) = Record::read(suite)? {
+                plot::draw(&record, &results())?;
+            }
+        }
+        page::renew()
+    }
+
     pub(crate) fn read(suite: &str) -> anyhow::Result<Option<Record>> {
         match fs::read_to_string(results().join(format!("{suite}.json"))) {
             Ok(json) => Ok(Some(serde_json::from_str(&json)?)),

@@ -37,6 +37,7 @@ const TARGETS: &[Target] = &[
     target("guard", "us", "guard", "entered_pipelined", AtMost(1.0)),
     target("guard", "us", "guard", "unprotected_table_pipelined", AtMost(1.0)),
     target("doctor", "s", "doctor_1000_tables_10000_grants", "first", AtMost(2.0)),
+    target("doctor", "processor_s", "doctor_1000_tables_10000_grants", "first", AtMost(2.0)),
     target("client", "ratio", "one_statement_rtt2ms_tasks16", "deadpool", AtLeast(3.5)),
     target("client", "ratio", "one_statement_rtt2ms_tasks16", "sqlx", AtLeast(4.5)),
     target("client", "ratio", "one_statement_rtt0ms_tasks16", "deadpool", AtLeast(1.5)),

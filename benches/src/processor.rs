@@ -1,0 +1,40 @@
+//! The processor's time that a backend has had: what it costs, whatever else runs on the machine.
+
+use std::fs;
+
+use anyhow::Context;
+use pg_tenant_tests::Session;
+
+/// Where Linux counts it.
+pub(crate) struct Processor {
+    schedstat: String,
+}
+
+impl Processor {
+    /// That of this session's backend.
+    pub(crate) async fn of(session: &Session) -> anyhow::Result<Processor> {
+        let pid = session.value("select pg_backend_pid()").await.context("a backend")?;
+        Ok(Processor { schedstat: format!("/proc/{pid}/schedstat") })
+    }
+
+    /// Seconds until now.
+    pub(crate) fn used(&self) -> anyhow::Result<f64> {
+        nanoseconds(&fs::read_to_string(&self.schedstat)?).map(|nanoseconds| nanoseconds as f64 / 1e9)
+    }
+}
+
+/// The first of its numbers: time on a processor, time waiting for one, time slices.
+fn nanoseconds(schedstat: &str) -> anyhow::Result<u64> {
+    Ok(schedstat.split_whitespace().next().context("an empty schedstat")?.parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nanoseconds;
+
+    #[test]
+    fn the_first_number_is_the_time_on_a_processor() {
+        assert_eq!(nanoseconds("2500000 40 7\n").unwrap(), 2_500_000);
+        assert!(nanoseconds("").is_err());
+    }
+}
