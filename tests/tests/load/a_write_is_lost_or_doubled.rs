@@ -31,7 +31,7 @@ async fn weather(server: &Server, driver: Arc<dyn Driver>) {
     println!("SEED={seed} LOAD_SECONDS={seconds}");
     let (ledger, until) = (Arc::new(Ledger::default()), Instant::now() + Duration::from_secs(seconds));
     let storm = storm(Arc::clone(&driver), Arc::clone(&ledger), seed, until);
-    let ((), terminated) = tokio::join!(storm, server.terminate(seed, until));
+    let ((), terminated) = tokio::join!(storm, server.trouble(seed, until));
     for ((shape, outcome), count) in ledger.outcomes() {
         println!("{count:>7} {shape:?}: {outcome}");
     }

@@ -19,7 +19,7 @@ pub struct OverTokioPostgres(TenantPool);
 
 impl OverTokioPostgres {
     pub fn new(server: &Server) -> OverTokioPostgres {
-        let pool = TenantPool::builder(server.db.config(&server.operator)).max_size(SIZE);
+        let pool = TenantPool::builder(server.url().parse().expect("a URL")).max_size(SIZE);
         OverTokioPostgres(pool.wait_timeout(Duration::from_secs(20)).build().expect("a pool"))
     }
 

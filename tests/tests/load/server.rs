@@ -1,4 +1,4 @@
-//! Tenants and a table without any key, so that what is written twice is there twice; and who terminates backends.
+//! Tenants and a table without any key, so that what is written twice is there twice; and the trouble there is with it.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::deed::TENANTS;
+use crate::wire::Wire;
 
 pub struct Server {
     pub db: Database<'static>,
     /// May enter tenants and the system context: every pool is theirs.
     pub operator: String,
     pub superuser: Session,
+    wire: Wire,
 }
 
 impl Server {
@@ -32,16 +34,26 @@ impl Server {
                  grant select, insert on marks to {operator}, tenant_system"
             ))
             .await;
-        Server { db, operator, superuser }
+        let wire = Wire::start(db.cluster().port()).await;
+        Server { db, operator, superuser, wire }
     }
 
-    /// Terminates a backend every few milliseconds; how many there were.
-    pub async fn terminate(&self, seed: u64, until: Instant) -> usize {
+    /// How the pools find it: over the wire.
+    pub fn url(&self) -> String {
+        format!("postgres://{}@127.0.0.1:{}/{}", self.operator, self.wire.port, self.db.name)
+    }
+
+    /// Every few milliseconds terminates a backend or cuts a connection; how many backends there were.
+    pub async fn trouble(&self, seed: u64, until: Instant) -> usize {
         let session = self.db.superuser().await;
         let mut rng = StdRng::seed_from_u64(seed);
         let mut terminated = 0;
         while Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(rng.random_range(5..100))).await;
+            if rng.random_bool(0.5) {
+                self.wire.cut(&mut rng);
+                continue;
+            }
             let pids = session.rows(&self.sessions("pid", "true")).await;
             if !pids.is_empty()
                 && let Some(pid) = &pids[rng.random_range(0..pids.len())][0]
