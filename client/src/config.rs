@@ -26,6 +26,8 @@ pub struct TenantPoolBuilder {
     timeouts: managed::Timeouts,
     statement_cache: usize,
     limits: Option<Arc<dyn LimitPolicy>>,
+    #[cfg(feature = "metrics")]
+    labels: Option<crate::MetricLabels>,
     #[cfg(feature = "sign")]
     signer: Option<crate::sign::TokenSigner>,
 }
@@ -40,6 +42,8 @@ impl TenantPoolBuilder {
             timeouts: managed::Timeouts::default(),
             statement_cache: 256,
             limits: None,
+            #[cfg(feature = "metrics")]
+            labels: None,
             #[cfg(feature = "sign")]
             signer: None,
         }
@@ -100,6 +104,13 @@ impl TenantPoolBuilder {
         self
     }
 
+    /// What the metrics say of each tenant; `other` of all by default. With the feature `metrics`.
+    #[cfg(feature = "metrics")]
+    pub fn metric_labels(mut self, labels: crate::MetricLabels) -> Self {
+        self.labels = Some(labels);
+        self
+    }
+
     /// Signs a token for each transaction, so that `tenant(…)` enters with it: for roles that must
     /// (`pg_tenant.require_signed`). Whoever holds the key may enter every tenant; where tokens come from elsewhere, such
     /// as a login service, forward them with `signed(…)` instead.
@@ -128,6 +139,10 @@ impl TenantPoolBuilder {
             .map_err(|error| Error::new(Kind::Config, error.to_string()).with_source(error))?;
         #[cfg_attr(not(feature = "sign"), expect(unused_mut))]
         let mut pool = TenantPool::new(pool, self.canceller, self.limits);
+        #[cfg(feature = "metrics")]
+        if let Some(labels) = self.labels {
+            pool.meter().set_labels(labels);
+        }
         #[cfg(feature = "sign")]
         {
             pool.signer = self.signer;

@@ -97,6 +97,9 @@ impl TenantTx {
 
     /// Remembers the first error, for the commit that will say the transaction has failed.
     pub(crate) fn note(&mut self, error: Error) -> Error {
+        if let Some(code) = error.code() {
+            self.lease.count(|meter, holder| meter.refused(holder, code));
+        }
         if error.kind() == Kind::Closed {
             self.lease.discard();
         }

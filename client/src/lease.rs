@@ -8,8 +8,9 @@ use deadpool::managed::Object;
 use pg_tenant_core::TenantId;
 use tokio_postgres::Statement;
 
-use crate::admission::Permit;
+use crate::admission::{Holder, Permit};
 use crate::cancel::{Canceller, quell, queue_rollback};
+use crate::observe::Meter;
 use crate::query::Step;
 use crate::recycle::{Connection, Manager};
 use crate::statements::Form;
@@ -122,6 +123,9 @@ impl Lease {
     pub(crate) fn end(&mut self) {
         let permit = self.permit.take();
         let Some(object) = self.object.take() else { return };
+        if let Some(permit) = &permit {
+            permit.count_end(self.open, self.discard || self.wire != Wire::Quiet);
+        }
         if self.discard || self.wire != Wire::Quiet {
             let connection = Object::take(object);
             if self.open || self.wire != Wire::Quiet {
@@ -136,9 +140,19 @@ impl Lease {
     /// Gives up the connection for another: its slot is free afterwards, and the permit stays for the other.
     pub(crate) fn give_up(&mut self) -> Option<Permit> {
         let permit = self.permit.take();
+        if let Some(permit) = &permit {
+            permit.count_end(false, true);
+        }
         self.discard = true;
         self.end();
         permit
+    }
+
+    /// Counts something of this loan.
+    pub(crate) fn count(&self, what: impl FnOnce(&Meter, &Holder)) {
+        if let Some(permit) = &self.permit {
+            permit.count(what);
+        }
     }
 }
 

@@ -66,6 +66,7 @@ mod judge;
 mod known;
 mod lease;
 mod limits;
+mod observe;
 mod pool;
 mod query;
 mod recycle;
@@ -98,6 +99,10 @@ pub use config::TenantPoolBuilder;
 pub use error::Error;
 pub use id::IntoTenantId;
 pub use limits::{Limit, LimitPolicy, Limits, Plans, Rate};
+#[cfg(feature = "metrics")]
+pub use observe::MetricLabels;
+#[cfg(feature = "opentelemetry")]
+pub use observe::baggage;
 pub use pg_tenant_core::{MalformedTenantId, Refusal, TenantId, TenantStatus};
 #[cfg(feature = "sign")]
 pub use pg_tenant_token::{BadKey, Signer};

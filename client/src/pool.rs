@@ -150,6 +150,11 @@ impl TenantPool {
         }
     }
 
+    #[cfg(feature = "metrics")]
+    pub(crate) fn meter(&self) -> &crate::observe::Meter {
+        self.admission.meter()
+    }
+
     /// In whose share a call with this token is.
     pub(crate) fn holder_of(&self, token: &Token) -> Holder {
         self.admission.holder_of(token)

@@ -3,6 +3,7 @@
 use tokio_postgres::{Row, error::SqlState, types::ToSql};
 
 use crate::error::Error;
+use crate::observe::Meter;
 use crate::query::{self, Committed, Step, Then};
 use crate::savepoint::savepoint;
 use crate::tx::TenantTx;
@@ -49,6 +50,7 @@ impl TenantTx {
         match done {
             Err(error) if !probed => {
                 if error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION) {
+                    self.lease.count(Meter::probe_failure);
                     return Err(Error::failed(self.first_error.as_deref()).with_source(error));
                 }
                 self.lease.discard();
@@ -56,6 +58,7 @@ impl TenantTx {
             }
             _ if !self.entered.is(found.as_deref()) => {
                 self.lease.discard();
+                self.lease.count(Meter::probe_failure);
                 Err(Error::tenant_lost(&self.entered, found.as_deref()))
             }
             done => done.map_err(|error| self.note(error.into())),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pg_tenant_core::TenantId;
 use tokio::sync::oneshot;
@@ -14,6 +14,7 @@ use super::rates::Rates;
 use super::{Holder, Permit};
 use crate::error::{Error, Kind};
 use crate::limits::{Limit, LimitPolicy, Limits};
+use crate::observe::Meter;
 use crate::token::Token;
 
 /// Shares a pool's connections among its tenants. Cloning shares it.
@@ -26,6 +27,7 @@ pub(super) struct Shared {
     rates: Mutex<Rates>,
     learned: Mutex<Learned>,
     policy: RwLock<Option<Arc<dyn LimitPolicy>>>,
+    pub(super) meter: Meter,
     /// How long a connection has been lent lately, on average: nanoseconds, 0 before the first.
     loan: AtomicU64,
 }
@@ -41,6 +43,7 @@ impl Admission {
             rates: Mutex::default(),
             learned: Mutex::new(Learned::new()),
             policy: RwLock::new(policy),
+            meter: Meter::default(),
             loan: AtomicU64::new(0),
         }))
     }
@@ -70,6 +73,16 @@ impl Admission {
     /// # Errors
     /// [`Error::is_limited`], [`Error::is_timeout`], [`Error::is_closed`].
     pub(crate) async fn admit(&self, holder: Holder, patience: Option<Duration>) -> Result<Permit, Error> {
+        let asked = Instant::now();
+        let admitted = self.wait(holder, patience).await;
+        match &admitted {
+            Ok(permit) => self.0.meter.checkout(&holder, permit.since().duration_since(asked)),
+            Err(error) => self.0.meter.not_admitted(&holder, error),
+        }
+        admitted
+    }
+
+    async fn wait(&self, holder: Holder, patience: Option<Duration>) -> Result<Permit, Error> {
         let limits = self.0.limits(holder);
         let permit = || Permit::new(self.0.clone(), holder, limits.statement_timeout);
         let Some(mut waiting) = self.ask(holder, &limits)? else { return Ok(permit()) };
@@ -121,6 +134,11 @@ impl Admission {
             let number = queue.wait(holder, allowed, Some(tell));
             Ok(Some(Waiting { shared: shared.clone(), holder, number, told, holds_nothing: false }))
         })
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.0.meter
     }
 
     /// Refuses all who wait and all who will ask.

@@ -7,6 +7,7 @@ use pg_tenant_core::TenantId;
 
 use super::Holder;
 use super::gate::Shared;
+use crate::observe::Meter;
 use crate::token::Token;
 
 pub(crate) struct Permit {
@@ -21,6 +22,25 @@ pub(crate) struct Permit {
 impl Permit {
     pub(super) fn new(shared: Arc<Shared>, holder: Holder, statement_timeout: Option<Duration>) -> Permit {
         Permit { shared, holder, since: Instant::now(), place: true, statement_timeout }
+    }
+
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Counts something of this loan.
+    pub(crate) fn count(&self, what: impl FnOnce(&Meter, &Holder)) {
+        what(&self.shared.meter, &self.holder);
+    }
+
+    /// Counts how a loan ended: with a transaction that nobody had ended, with a connection that is not lent again.
+    pub(crate) fn count_end(&self, open: bool, discarded: bool) {
+        if open {
+            self.count(Meter::forced_rollback);
+        }
+        if discarded {
+            self.count(Meter::discard);
+        }
     }
 
     /// How long the holder's statements may run.

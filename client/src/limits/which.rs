@@ -15,12 +15,18 @@ pub enum Limit {
     Rate,
 }
 
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Limit {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
             Limit::Connections => "connections",
             Limit::Waiting => "waiting",
             Limit::Rate => "rate",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

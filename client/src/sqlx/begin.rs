@@ -51,7 +51,7 @@ pub(super) async fn begin(
                     Way::In(_) | Way::Signed(..) => Some(row.try_get::<&str, _>(0)?.parse().map_err(Error::malformed)?),
                 };
                 version::check(row.try_get(3)?)?;
-                if let (Way::Signed(_, token), Some(permit), Some(id)) = (way, &mut lease.permit, id) {
+                if let (Way::Signed(_, token), Some(permit), Some(id)) = (way, &mut lease.marks.permit, id) {
                     permit.learn(token, id);
                 }
                 lease.transaction = Some(Transaction { pid: row.try_get(1)?, start: row.try_get(2)? });
@@ -61,6 +61,7 @@ pub(super) async fn begin(
                 let fault = is_the_connections_fault(&error);
                 lease.marks.discard = fault;
                 if !fault || spare == 0 {
+                    lease.marks.refused(&error);
                     return Err(Error::from(error).at_entry_of(&Entered::by(way)));
                 }
                 spare -= 1;

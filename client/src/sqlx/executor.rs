@@ -13,7 +13,9 @@ use super::lease::Marks;
 use super::scope::{Handle, Scope};
 use super::system_tx::SystemTx;
 use super::tx::TenantTx;
+use crate::admission::Holder;
 use crate::lease::Wire;
+use crate::observe::Meter;
 
 type Step = Result<Either<PgQueryResult, PgRow>, Error>;
 
@@ -97,6 +99,21 @@ impl Marks {
     fn learn(&mut self, error: &Error) {
         if error.as_database_error().is_some_and(|db| db.code().as_deref() == Some("26000")) {
             self.discard = true;
+        }
+        self.refused(error);
+    }
+
+    /// Counts something of this loan.
+    pub(super) fn count(&self, what: impl FnOnce(&Meter, &Holder)) {
+        if let Some(permit) = &self.permit {
+            permit.count(what);
+        }
+    }
+
+    /// Counts an error of the server.
+    pub(super) fn refused(&self, error: &Error) {
+        if let Some(code) = error.as_database_error().and_then(|db| db.code()) {
+            self.count(|meter, holder| meter.refused(holder, &code));
         }
     }
 }

@@ -18,8 +18,6 @@ use crate::token::Token;
 pub(crate) struct Lease {
     /// `None` once the loan has ended.
     pub(super) connection: Option<PoolConnection<Postgres>>,
-    /// Ends after the loan.
-    pub(super) permit: Option<Permit>,
     options: Arc<PgConnectOptions>,
     pub(super) marks: Marks,
     /// What the server calls the transaction, once it is known.
@@ -33,19 +31,25 @@ pub(crate) struct Marks {
     pub(super) open: bool,
     /// Never lend it again.
     pub(super) discard: bool,
+    /// Ends after the loan.
+    pub(super) permit: Option<Permit>,
 }
 
 impl Lease {
     pub(crate) async fn new(pool: &PgPool, permit: Option<Permit>) -> Result<Lease, ::sqlx::Error> {
         let connection = Some(pool.acquire().await?);
-        let marks = Marks { wire: Wire::Quiet, open: false, discard: false };
-        Ok(Lease { connection, permit, options: pool.connect_options(), marks, transaction: None })
+        let marks = Marks { wire: Wire::Quiet, open: false, discard: false, permit };
+        Ok(Lease { connection, options: pool.connect_options(), marks, transaction: None })
     }
 
     /// Gives up the connection for another. The permit stays for the other.
     pub(crate) fn give_up(mut self) -> Option<Permit> {
         self.marks.discard = true;
-        self.permit.take()
+        let permit = self.marks.permit.take();
+        if let Some(permit) = &permit {
+            permit.count_end(false, true);
+        }
+        permit
     }
 
     /// The connection and its marks, for one call.
@@ -74,9 +78,12 @@ impl Lease {
 
     /// Ends the loan: the connection goes back, or is closed outside the pool.
     fn end(&mut self) {
-        let mut permit = self.permit.take();
+        let mut permit = self.marks.permit.take();
         let Some(connection) = self.connection.take() else { return };
-        let Marks { wire, open, discard } = self.marks;
+        let Marks { wire, open, discard, .. } = self.marks;
+        if let Some(permit) = &permit {
+            permit.count_end(open, discard || wire != Wire::Quiet);
+        }
         let Ok(runtime) = Handle::try_current() else {
             // sqlx needs a runtime to take it back, and closing it rolls back.
             drop(connection.detach());

@@ -92,6 +92,13 @@ impl TenantPool {
         self.admission.set_policy(Arc::new(policy));
     }
 
+    /// What the metrics say of each tenant; of all clones. With the feature `metrics`.
+    #[cfg(feature = "metrics")]
+    pub fn metric_labels(self, labels: crate::MetricLabels) -> Self {
+        self.admission.meter().set_labels(labels);
+        self
+    }
+
     /// How many calls wait for a connection.
     pub fn waiting(&self) -> usize {
         self.admission.waiting()

@@ -9,6 +9,7 @@ use crate::begin::COMMIT;
 use crate::entered::Entered;
 use crate::error::Error;
 use crate::lease::Wire;
+use crate::observe::Meter;
 
 pub(crate) struct Scope {
     pub(super) lease: Lease,
@@ -34,12 +35,18 @@ impl Scope {
             Ok(rows) => rows,
             Err(error) => {
                 let failed = error.as_database_error().is_some_and(|db| db.code().as_deref() == Some("25P02"));
+                if failed {
+                    self.lease.marks.count(Meter::probe_failure);
+                } else {
+                    self.lease.marks.refused(&error);
+                }
                 return Err(if failed { Error::failed(None).with_source(error) } else { error.into() });
             }
         };
         let found = rows.first().and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
         if !self.entered.is(found.as_deref()) {
             self.lease.marks.discard = true;
+            self.lease.marks.count(Meter::probe_failure);
             return Err(Error::tenant_lost(&self.entered, found.as_deref()));
         }
         self.lease.marks.open = false;

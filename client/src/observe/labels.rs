@@ -1,0 +1,100 @@
+//! Which tenants have a name in the metrics, so that these do not grow with the number of tenants.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ::metrics::Label;
+use pg_tenant_core::TenantId;
+
+use crate::admission::Holder;
+use crate::id::IntoTenantId;
+
+/// How many plans have a label of their own.
+const MOST_PLANS: usize = 32;
+
+/// What the metrics of a pool say of a tenant. With the feature `metrics`.
+///
+/// A time series for each tenant would be as many as there are tenants, so a tenant is named by its plan, or where it is
+/// in a list; all others are `other`. Without labels all are.
+///
+/// ```
+/// use pg_tenant_client::MetricLabels;
+///
+/// let some = MetricLabels::tenants(["acme", "globex"]);        // tenant="acme", tenant="globex", tenant="other"
+/// let plans = MetricLabels::plans(|tenant| Some("free"));      // plan="free", at most 32 of them
+/// ```
+#[derive(Clone)]
+pub struct MetricLabels(Arc<Naming>);
+
+enum Naming {
+    Tenants(HashMap<TenantId, Arc<str>>),
+    Plans { of: Box<dyn Fn(&TenantId) -> Option<String> + Send + Sync>, seen: RwLock<HashSet<Arc<str>>> },
+}
+
+impl MetricLabels {
+    /// The label `tenant`: the id of these tenants. What is no tenant id is left out.
+    pub fn tenants(ids: impl IntoIterator<Item = impl IntoTenantId>) -> MetricLabels {
+        let ids = ids.into_iter().filter_map(|id| id.into_tenant_id().ok());
+        MetricLabels(Arc::new(Naming::Tenants(ids.map(|id| (id, Arc::from(id.as_str()))).collect())))
+    }
+
+    /// The label `plan`: the first 32 plans that are seen. The function is asked for each event.
+    pub fn plans<P: Into<String>>(of: impl Fn(&TenantId) -> Option<P> + Send + Sync + 'static) -> MetricLabels {
+        let of = Box::new(move |tenant: &TenantId| of(tenant).map(Into::into));
+        MetricLabels(Arc::new(Naming::Plans { of, seen: RwLock::default() }))
+    }
+
+    pub(super) fn label(&self, holder: &Holder) -> Label {
+        match (&*self.0, holder) {
+            (Naming::Tenants(ids), Holder::Tenant(id)) => match ids.get(id) {
+                Some(id) => Label::new("tenant", id.clone()),
+                None => Label::from_static_parts("tenant", OTHER),
+            },
+            (Naming::Plans { of, seen }, Holder::Tenant(id)) => match of(id).and_then(|plan| bounded(seen, &plan)) {
+                Some(plan) => Label::new("plan", plan),
+                None => Label::from_static_parts("plan", OTHER),
+            },
+            (Naming::Tenants(_), other) => Label::from_static_parts("tenant", no_tenant(other)),
+            (Naming::Plans { .. }, other) => Label::from_static_parts("plan", no_tenant(other)),
+        }
+    }
+}
+
+const OTHER: &str = "other";
+
+/// Where nobody chose labels.
+pub(super) fn default_label(holder: &Holder) -> Label {
+    Label::from_static_parts("tenant", no_tenant(holder))
+}
+
+fn no_tenant(holder: &Holder) -> &'static str {
+    match holder {
+        Holder::Tenant(_) => OTHER,
+        Holder::Unnamed => "unnamed",
+        Holder::NoTenant => "none",
+    }
+}
+
+/// The plan, if it is one of the first that were seen.
+fn bounded(seen: &RwLock<HashSet<Arc<str>>>, plan: &str) -> Option<Arc<str>> {
+    if let Some(known) = seen.read().unwrap_or_else(PoisonError::into_inner).get(plan) {
+        return Some(known.clone());
+    }
+    let mut seen = seen.write().unwrap_or_else(PoisonError::into_inner);
+    if seen.len() >= MOST_PLANS && !seen.contains(plan) {
+        return None;
+    }
+    let plan: Arc<str> = Arc::from(plan);
+    seen.insert(plan.clone());
+    Some(plan)
+}
+
+impl fmt::Debug for MetricLabels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Naming::Tenants(ids) => f.debug_tuple("Tenants").field(&ids.len()).finish(),
+            Naming::Plans { .. } => f.write_str("Plans(..)"),
+        }
+    }
+}

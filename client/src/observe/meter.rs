@@ -1,0 +1,92 @@
+//! Counts what happens, with the feature `metrics`; without it, every method here is empty.
+
+use std::time::Duration;
+
+use crate::admission::Holder;
+use crate::error::Error;
+
+#[derive(Default)]
+pub(crate) struct Meter {
+    #[cfg(feature = "metrics")]
+    labels: std::sync::RwLock<Option<super::MetricLabels>>,
+}
+
+#[cfg(feature = "metrics")]
+mod counting {
+    use std::sync::PoisonError;
+
+    use ::metrics::{Label, counter, histogram};
+    use pg_tenant_core::Refusal;
+
+    use super::{Duration, Error, Holder, Meter};
+    use crate::observe::MetricLabels;
+    use crate::observe::labels::default_label;
+
+    impl Meter {
+        pub(crate) fn set_labels(&self, labels: MetricLabels) {
+            *self.labels.write().unwrap_or_else(PoisonError::into_inner) = Some(labels);
+        }
+
+        fn label(&self, holder: &Holder) -> Label {
+            let labels = self.labels.read().unwrap_or_else(PoisonError::into_inner);
+            labels.as_ref().map_or_else(|| default_label(holder), |labels| labels.label(holder))
+        }
+
+        fn count(&self, name: &'static str, holder: &Holder) {
+            counter!(name, vec![self.label(holder)]).increment(1);
+        }
+
+        pub(crate) fn checkout(&self, holder: &Holder, waited: Duration) {
+            let label = self.label(holder);
+            counter!("pg_tenant_checkouts_total", vec![label.clone()]).increment(1);
+            histogram!("pg_tenant_wait_seconds", vec![label]).record(waited);
+        }
+
+        pub(crate) fn not_admitted(&self, holder: &Holder, error: &Error) {
+            let limit = match error.limit() {
+                Some(limit) => limit.name(),
+                None if error.is_timeout() => "pool",
+                None => return,
+            };
+            let labels = vec![self.label(holder), Label::from_static_parts("limit", limit)];
+            counter!("pg_tenant_limited_total", labels).increment(1);
+        }
+
+        pub(crate) fn discard(&self, holder: &Holder) {
+            self.count("pg_tenant_discards_total", holder);
+        }
+
+        pub(crate) fn forced_rollback(&self, holder: &Holder) {
+            self.count("pg_tenant_forced_rollbacks_total", holder);
+        }
+
+        pub(crate) fn probe_failure(&self, holder: &Holder) {
+            self.count("pg_tenant_probe_failures_total", holder);
+        }
+
+        /// An error of the server. A tenant's own SQL can raise any SQLSTATE, so only pg_tenant's and those that a pool
+        /// meets have a label of their own.
+        pub(crate) fn refused(&self, holder: &Holder, code: &str) {
+            let code = match (Refusal::from_code(code), code) {
+                (Some(refusal), _) => refusal.code(),
+                (None, "40001") => "40001",
+                (None, "40P01") => "40P01",
+                (None, "42501") => "42501",
+                (None, "57014") => "57014",
+                _ => "other",
+            };
+            let labels = vec![self.label(holder), Label::from_static_parts("code", code)];
+            counter!("pg_tenant_refusals_total", labels).increment(1);
+        }
+    }
+}
+
+#[cfg(not(feature = "metrics"))]
+impl Meter {
+    pub(crate) fn checkout(&self, _: &Holder, _: Duration) {}
+    pub(crate) fn not_admitted(&self, _: &Holder, _: &Error) {}
+    pub(crate) fn discard(&self, _: &Holder) {}
+    pub(crate) fn forced_rollback(&self, _: &Holder) {}
+    pub(crate) fn probe_failure(&self, _: &Holder) {}
+    pub(crate) fn refused(&self, _: &Holder, _: &str) {}
+}

@@ -1,0 +1,11 @@
+//! What is seen from outside: spans, metrics, baggage. Never the text of a statement, nor its parameters.
+
+#[cfg(feature = "opentelemetry")]
+pub mod baggage;
+#[cfg(feature = "metrics")]
+mod labels;
+mod meter;
+
+#[cfg(feature = "metrics")]
+pub use labels::MetricLabels;
+pub(crate) use meter::Meter;
