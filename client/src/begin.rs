@@ -147,6 +147,14 @@ impl Entry {
         }
     }
 
+    /// The tenant, where it is named.
+    pub(crate) fn tenant_id(&self) -> Option<&TenantId> {
+        match self {
+            Entry::Plain(Ok(tenant)) => Some(&tenant.id),
+            Entry::Plain(Err(_)) | Entry::Signed(_) | Entry::Nobody => None,
+        }
+    }
+
     /// In whose share of the pool it is: of the tenant that the application named or verified, or that the server has
     /// found in this token before (`of_token`).
     pub(crate) fn holder(&self, of_token: impl FnOnce(&Token) -> Holder) -> Holder {

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::id::IntoTenantId;
 use crate::lease::Lease;
 use crate::limits::LimitPolicy;
+use crate::observe::Call;
 use crate::recycle::Manager;
 use crate::token::Token;
 use crate::tx_builder::TxBuilder;
@@ -138,8 +139,14 @@ impl TenantPool {
 
     /// Lends a connection, out of this holder's share.
     pub(crate) async fn lease_for(&self, holder: Holder) -> Result<Lease, Error> {
-        let permit = self.admission.admit(holder, self.wait_timeout).await?;
-        self.lease_with(Some(permit)).await
+        let call = Call::of("begin", holder.tenant());
+        let lease = async {
+            let permit = self.admission.admit(holder, self.wait_timeout).await?;
+            self.lease_with(Some(permit)).await
+        };
+        let lease = call.watch(lease).await;
+        call.ended(&lease);
+        lease
     }
 
     /// Lends a connection to whoever has been admitted already.

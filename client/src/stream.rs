@@ -8,6 +8,7 @@ use futures_util::Stream;
 use tokio_postgres::Row;
 
 use crate::error::Error;
+use crate::observe::Call;
 use crate::tx::TenantTx;
 
 /// The rows of [`TenantTx::query_stream`].
@@ -15,11 +16,13 @@ use crate::tx::TenantTx;
 pub struct RowStream<'tx> {
     tx: &'tx mut TenantTx,
     rows: Pin<Box<tokio_postgres::RowStream>>,
+    call: Call,
+    read: u64,
 }
 
 impl<'tx> RowStream<'tx> {
-    pub(crate) fn new(tx: &'tx mut TenantTx, rows: tokio_postgres::RowStream) -> RowStream<'tx> {
-        RowStream { tx, rows: Box::pin(rows) }
+    pub(crate) fn new(tx: &'tx mut TenantTx, rows: tokio_postgres::RowStream, call: Call) -> RowStream<'tx> {
+        RowStream { tx, rows: Box::pin(rows), call, read: 0 }
     }
 }
 
@@ -27,17 +30,30 @@ impl Stream for RowStream<'_> {
     type Item = Result<Row, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let span = self.call.span().clone();
+        let _inside = span.enter();
         Poll::Ready(match ready!(self.rows.as_mut().poll_next(cx)) {
-            Some(Ok(row)) => Some(Ok(row)),
+            Some(Ok(row)) => {
+                self.read += 1;
+                Some(Ok(row))
+            }
             Some(Err(error)) => {
                 self.tx.lease.arrive(true);
-                Some(Err(self.tx.note(error.into())))
+                let error = self.tx.note(error.into());
+                self.call.failed(&error);
+                Some(Err(error))
             }
             None => {
                 self.tx.lease.arrive(true);
                 None
             }
         })
+    }
+}
+
+impl Drop for RowStream<'_> {
+    fn drop(&mut self) {
+        self.call.rows(self.read);
     }
 }
 

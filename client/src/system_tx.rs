@@ -7,6 +7,7 @@ use tokio_postgres::{Row, types::ToSql};
 use crate::begin::{BeginOptions, Way};
 use crate::error::Error;
 use crate::lease::Lease;
+use crate::observe::Call;
 use crate::pipeline::Pipeline;
 use crate::pool::TenantPool;
 use crate::query::{self, Answer, Step, Then};
@@ -146,7 +147,7 @@ impl SystemTx {
         F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
         E: From<Error>,
     {
-        savepoint(self, work).await
+        Call::of("savepoint", None).watch(savepoint(self, work)).await
     }
 }
 

@@ -5,9 +5,13 @@
 pub(crate) fn controls_the_transaction(sql: &str) -> bool {
     const WORDS: [&str; 9] =
         ["abort", "begin", "commit", "end", "prepare", "release", "rollback", "savepoint", "start"];
-    let text = after_comments(sql);
-    let word = text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    let word = first_word(sql);
     WORDS.iter().any(|control| word.eq_ignore_ascii_case(control))
+}
+
+/// The statement's first word, such as `select`, in whatever case; empty where it begins with none.
+pub(crate) fn first_word(sql: &str) -> &str {
+    after_comments(sql).split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default()
 }
 
 /// The text from its first token on: without leading whitespace, comments and empty statements.

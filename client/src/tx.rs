@@ -133,8 +133,8 @@ impl TenantTx {
     /// # Errors
     /// As [`query`](Self::query), from this call or from the stream.
     pub async fn query_stream(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<RowStream<'_>, Error> {
-        let rows = self.send_stream(sql, params).await?;
-        Ok(RowStream::new(self, rows))
+        let (rows, call) = self.send_stream(sql, params).await?;
+        Ok(RowStream::new(self, rows, call))
     }
 
     /// Whether a call may follow.

@@ -4,6 +4,7 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::begin::{BeginOptions, Entry, IsolationLevel};
 use crate::error::Error;
+use crate::observe::Call;
 use crate::pool::TenantPool;
 use crate::query::{self, Answer, Step, Then};
 use crate::tx::TenantTx;
@@ -122,18 +123,21 @@ impl TxBuilder {
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
         E: From<Error>,
     {
-        let mut tx = self.begin().await?;
-        match work(&mut tx).await {
-            Ok(value) => {
-                tx.commit().await?;
-                Ok(value)
+        let work = async {
+            let mut tx = self.begin().await?;
+            match work(&mut tx).await {
+                Ok(value) => {
+                    tx.commit().await?;
+                    Ok(value)
+                }
+                Err(error) => {
+                    // The caller hears what went wrong first; a rollback that fails closes the connection, which rolls back.
+                    let _ = tx.rollback().await;
+                    Err(error)
+                }
             }
-            Err(error) => {
-                // The caller hears what went wrong first; a rollback that fails closes the connection, which rolls back.
-                let _ = tx.rollback().await;
-                Err(error)
-            }
-        }
+        };
+        Call::of("transaction", self.entry.tenant_id()).watch(work).await
     }
 
     async fn once(&self, step: Step<'_>) -> Result<Answer, Error> {

@@ -3,7 +3,7 @@
 use tokio_postgres::{Row, error::SqlState, types::ToSql};
 
 use crate::error::Error;
-use crate::observe::Meter;
+use crate::observe::{Call, Meter};
 use crate::query::{self, Committed, Step, Then};
 use crate::savepoint::savepoint;
 use crate::tx::TenantTx;
@@ -23,9 +23,12 @@ impl TenantTx {
         if !self.begun {
             return Ok(());
         }
-        let committed = query::finish(&self.lease.depart().client).await;
+        let call = Call::of("commit", self.tenant_id());
+        let committed = call.watch(query::finish(&self.lease.depart().client)).await;
         self.lease.arrive(!committed.ended());
-        self.settle(committed)
+        let done = self.settle(committed);
+        call.ended(&done);
+        done
     }
 
     /// Runs the last statement and commits, in one round trip.
@@ -75,10 +78,13 @@ impl TenantTx {
             _ if !self.lease.may_be_open() => return Ok(()),
             _ => {}
         }
-        let rolled_back = self.lease.depart().client.batch_execute("rollback").await;
+        let call = Call::of("rollback", self.tenant_id());
+        let rolled_back = call.watch(self.lease.depart().client.batch_execute("rollback")).await;
         // Answered, whatever it said, no transaction is open.
         self.lease.arrive(rolled_back.as_ref().is_err_and(|error| error.as_db_error().is_none()));
-        rolled_back.map_err(|error| self.note(error.into()))
+        let done = rolled_back.map_err(|error| self.note(error.into()));
+        call.ended(&done);
+        done
     }
 
     /// Runs a closure inside a savepoint: keeps what it did where it returns `Ok`, undoes it where it returns `Err`, and
@@ -94,6 +100,6 @@ impl TenantTx {
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
         E: From<Error>,
     {
-        savepoint(self, work).await
+        Call::of("savepoint", self.tenant_id()).watch(savepoint(self, work)).await
     }
 }

@@ -12,7 +12,7 @@ use crate::tx::{Refuses, TenantTx};
 
 impl TenantTx {
     /// Sends one statement, with the lead before it and perhaps commit behind it.
-    pub(crate) async fn send(&mut self, step: Step<'_>, then: Then) -> Result<Answer, Error> {
+    pub(crate) async fn send_one(&mut self, step: Step<'_>, then: Then) -> Result<Answer, Error> {
         self.usable()?;
         loop {
             self.board().await?;
@@ -32,7 +32,7 @@ impl TenantTx {
     }
 
     /// Sends statements that do not wait for each other, in one flight once they are known to the connection.
-    pub(crate) async fn send_all(&mut self, steps: &[Step<'_>], then: Then) -> Result<Vec<Answer>, Error> {
+    pub(crate) async fn send_many(&mut self, steps: &[Step<'_>], then: Then) -> Result<Vec<Answer>, Error> {
         self.usable()?;
         loop {
             self.board().await?;
@@ -95,7 +95,7 @@ impl TenantTx {
         flight
     }
 
-    pub(crate) async fn send_stream(
+    pub(crate) async fn open_stream(
         &mut self,
         sql: &str,
         params: &[&(dyn ToSql + Sync)],
@@ -123,7 +123,7 @@ impl TenantTx {
         }
     }
 
-    pub(crate) async fn send_batch(&mut self, sql: &str) -> Result<(), Error> {
+    pub(crate) async fn send_text(&mut self, sql: &str) -> Result<(), Error> {
         self.usable()?;
         loop {
             self.board().await?;

@@ -16,6 +16,15 @@ pub(crate) enum Holder {
     NoTenant,
 }
 
+impl Holder {
+    pub(crate) fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Holder::Tenant(id) => Some(id),
+            Holder::Unnamed | Holder::NoTenant => None,
+        }
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -5,7 +5,10 @@ pub mod baggage;
 #[cfg(feature = "metrics")]
 mod labels;
 mod meter;
+mod span;
+mod watched;
 
 #[cfg(feature = "metrics")]
 pub use labels::MetricLabels;
 pub(crate) use meter::Meter;
+pub(crate) use span::Call;

@@ -10,6 +10,7 @@ use crate::admission::Holder;
 use crate::begin::{BeginOptions, ENTER_SIGNED, Way};
 use crate::entered::Entered;
 use crate::error::{Error, Kind};
+use crate::observe::Call;
 use crate::version;
 
 /// What entering returns beside the id: how to find this transaction from another connection, and the version.
@@ -25,9 +26,23 @@ pub(super) async fn begin(
     way: &Way,
     options: &BeginOptions,
 ) -> Result<(Lease, Option<TenantId>), Error> {
+    let call = Call::of("begin", holder.tenant());
+    let begun = call.watch(enter(pool, holder, way, options, &call)).await;
+    call.ended(&begun);
+    begun
+}
+
+async fn enter(
+    pool: &TenantPool,
+    holder: Holder,
+    way: &Way,
+    options: &BeginOptions,
+    call: &Call,
+) -> Result<(Lease, Option<TenantId>), Error> {
     // Every connection that is there may be of no use, and one more may be made meanwhile. (sqlx's count of idle ones
     // is below zero, which is usize::MAX, while one is taken as another is returned.)
     let mut spare = pool.pool.size() as usize + 1;
+    let mut retries = 0;
     let patience = pool.pool.options().get_acquire_timeout();
     let permit = pool.admission.admit(holder, Some(patience)).await?;
     let options = options.within(Some(&permit));
@@ -55,6 +70,7 @@ pub(super) async fn begin(
                     permit.learn(token, id);
                 }
                 lease.transaction = Some(Transaction { pid: row.try_get(1)?, start: row.try_get(2)? });
+                call.tenant(id.as_ref());
                 return Ok((lease, id));
             }
             Err(error) => {
@@ -65,6 +81,8 @@ pub(super) async fn begin(
                     return Err(Error::from(error).at_entry_of(&Entered::by(way)));
                 }
                 spare -= 1;
+                retries += 1;
+                call.retries(retries);
                 permit = lease.give_up();
             }
         }

@@ -1,5 +1,6 @@
 //! `&mut TenantTx` and `&mut SystemTx` as sqlx executors: the connection's own, with the lease marked while it runs.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -13,9 +14,10 @@ use super::lease::Marks;
 use super::scope::{Handle, Scope};
 use super::system_tx::SystemTx;
 use super::tx::TenantTx;
+use super::watched::Watched;
 use crate::admission::Holder;
 use crate::lease::Wire;
-use crate::observe::Meter;
+use crate::observe::{Call, Meter};
 
 type Step = Result<Either<PgQueryResult, PgRow>, Error>;
 
@@ -36,8 +38,12 @@ macro_rules! executor {
                 'c: 'e,
                 E: 'q + Execute<'q, Postgres>,
             {
+                let query = Watched::new(query);
+                let call = Call::statement(query.text(), self.scope().tenant().as_ref());
                 match self.scope().executor() {
-                    Ok((connection, marks)) => Marked { steps: connection.fetch_many(query), marks }.boxed(),
+                    Ok((connection, marks)) => {
+                        Marked { steps: connection.fetch_many(query), marks, call, rows: 0 }.boxed()
+                    }
                     Err(error) => stream::iter([Err(error)]).boxed(),
                 }
             }
@@ -47,9 +53,16 @@ macro_rules! executor {
                 'c: 'e,
                 E: 'q + Execute<'q, Postgres>,
             {
+                let query = Watched::new(query);
+                let call = Call::statement(query.text(), self.scope().tenant().as_ref());
                 Box::pin(async move {
                     let (connection, marks) = self.scope().executor()?;
-                    marks.watch(connection.fetch_optional(query)).await
+                    let row = call.watch(marks.watch(connection.fetch_optional(query))).await;
+                    match &row {
+                        Ok(row) => call.rows(u64::from(row.is_some())),
+                        Err(error) => call.failed_with(code(error)),
+                    }
+                    row
                 })
             }
 
@@ -112,7 +125,7 @@ impl Marks {
 
     /// Counts an error of the server.
     pub(super) fn refused(&self, error: &Error) {
-        if let Some(code) = error.as_database_error().and_then(|db| db.code()) {
+        if let Some(code) = code(error) {
             self.count(|meter, holder| meter.refused(holder, &code));
         }
     }
@@ -122,19 +135,33 @@ impl Marks {
 struct Marked<'e> {
     steps: BoxStream<'e, Step>,
     marks: &'e mut Marks,
+    call: Call,
+    rows: u64,
+}
+
+/// The server's SQLSTATE, if the error is the server's.
+fn code(error: &Error) -> Option<Cow<'_, str>> {
+    error.as_database_error().and_then(|db| db.code())
 }
 
 impl Stream for Marked<'_> {
     type Item = Step;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Step>> {
+        let span = self.call.span().clone();
+        let _inside = span.enter();
         self.marks.wire = Wire::Streaming;
         let step = ready!(self.steps.poll_next_unpin(cx));
         match &step {
-            Some(Ok(_)) => {}
+            Some(Ok(Either::Left(done))) => {
+                self.rows += done.rows_affected();
+                self.call.rows(self.rows);
+            }
+            Some(Ok(Either::Right(_))) => {}
             Some(Err(error)) => {
                 self.marks.wire = Wire::Quiet;
                 self.marks.learn(error);
+                self.call.failed_with(code(error));
             }
             None => self.marks.wire = Wire::Quiet,
         }

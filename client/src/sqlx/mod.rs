@@ -42,6 +42,7 @@ mod system;
 mod system_tx;
 mod tx;
 mod tx_builder;
+mod watched;
 
 pub mod danger;
 

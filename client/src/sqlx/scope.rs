@@ -3,13 +3,14 @@
 use std::fmt;
 
 use ::sqlx::Row;
+use pg_tenant_core::TenantId;
 
 use super::lease::Lease;
 use crate::begin::COMMIT;
 use crate::entered::Entered;
 use crate::error::Error;
 use crate::lease::Wire;
-use crate::observe::Meter;
+use crate::observe::{Call, Meter};
 
 pub(crate) struct Scope {
     pub(super) lease: Lease,
@@ -29,7 +30,14 @@ impl Scope {
         Scope { lease, entered, interrupted: false, savepoints: 0 }
     }
 
-    pub(super) async fn commit(mut self) -> Result<(), Error> {
+    pub(super) async fn commit(self) -> Result<(), Error> {
+        let call = Call::of("commit", self.entered.tenant());
+        let done = call.watch(self.send_commit()).await;
+        call.ended(&done);
+        done
+    }
+
+    async fn send_commit(mut self) -> Result<(), Error> {
         self.usable()?;
         let rows = match self.lease.run(COMMIT.to_owned()).await {
             Ok(rows) => rows,
@@ -55,9 +63,16 @@ impl Scope {
 
     pub(super) async fn rollback(mut self) -> Result<(), Error> {
         self.usable()?;
-        self.lease.run("rollback".to_owned()).await?;
-        self.lease.marks.open = false;
-        Ok(())
+        let call = Call::of("rollback", self.entered.tenant());
+        let rolled_back = call.watch(self.lease.run("rollback".to_owned())).await.map_err(Error::from);
+        call.ended(&rolled_back);
+        self.lease.marks.open = rolled_back.is_err();
+        rolled_back.map(drop)
+    }
+
+    /// Whose statements these are.
+    pub(super) fn tenant(&self) -> Option<TenantId> {
+        self.entered.tenant().copied()
     }
 
     /// Whether a call may follow.
@@ -67,6 +82,16 @@ impl Scope {
 }
 
 pub(super) async fn savepoint<H, T, E, F>(handle: &mut H, work: F) -> Result<T, E>
+where
+    H: Handle,
+    F: AsyncFnOnce(&mut H) -> Result<T, E>,
+    E: From<Error>,
+{
+    let call = Call::of("savepoint", handle.scope().entered.tenant());
+    call.watch(run_savepoint(handle, work)).await
+}
+
+async fn run_savepoint<H, T, E, F>(handle: &mut H, work: F) -> Result<T, E>
 where
     H: Handle,
     F: AsyncFnOnce(&mut H) -> Result<T, E>,

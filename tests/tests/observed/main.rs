@@ -1,0 +1,14 @@
+//! What is seen of a pool from outside: spans, metrics, baggage.
+
+mod a_claim_becomes_a_tenant;
+mod a_metric_is_missing;
+mod a_span_tells_too_much;
+mod metrics_grow_with_tenants;
+mod recorded; // what spans and metrics said
+
+#[path = "../client/fixture.rs"]
+#[allow(dead_code, reason = "shared with the tests of the client")]
+mod fixture;
+#[path = "../signed/fixture.rs"]
+#[allow(dead_code, reason = "shared with the tests of signed entry")]
+mod signed;
