@@ -42,6 +42,12 @@
 //! A [`Tenant`] is made where a request, a job or a command comes in, and passed on from there: `pool.tenant(&tenant)`.
 //! [`ambient`] is for programs that rather let the running task have one.
 //!
+//! # Many tenants, one pool
+//!
+//! A free connection goes to the waiting tenant that has the fewest, in turn. [`Limits`] bound what one tenant takes, the
+//! same for all, by a closure or by [`Plans`]; a refusal says which limit ([`Error::limit`]) and when to ask again
+//! ([`Error::retry_after`]). Each call runs in a `tracing` span that has the tenant and never a statement's text.
+//!
 //! # Features
 //!
 //! | | |
@@ -49,6 +55,8 @@
 //! | `sqlx` | the module `sqlx`: the same over `sqlx::PgPool` |
 //! | `sign` | pools that sign a token for each transaction |
 //! | `verify` | `TokenVerifier`: a token becomes a [`Tenant`] |
+//! | `metrics` | counts for the recorder of the crate `metrics`, with a bounded number of series: `MetricLabels` |
+//! | `opentelemetry` | the module `baggage`: the tenant in the baggage of outgoing calls |
 #![forbid(unsafe_code)]
 
 mod admission;

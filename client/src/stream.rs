@@ -16,13 +16,25 @@ use crate::tx::TenantTx;
 pub struct RowStream<'tx> {
     tx: &'tx mut TenantTx,
     rows: Pin<Box<tokio_postgres::RowStream>>,
+    reading: Reading,
+}
+
+/// Tells how many rows were read when that ends. Apart from the stream, which would borrow the transaction for longer if
+/// it did something itself when it is dropped.
+struct Reading {
     call: Call,
-    read: u64,
+    rows: u64,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.call.rows(self.rows);
+    }
 }
 
 impl<'tx> RowStream<'tx> {
     pub(crate) fn new(tx: &'tx mut TenantTx, rows: tokio_postgres::RowStream, call: Call) -> RowStream<'tx> {
-        RowStream { tx, rows: Box::pin(rows), call, read: 0 }
+        RowStream { tx, rows: Box::pin(rows), reading: Reading { call, rows: 0 } }
     }
 }
 
@@ -30,17 +42,17 @@ impl Stream for RowStream<'_> {
     type Item = Result<Row, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let span = self.call.span().clone();
+        let span = self.reading.call.span().clone();
         let _inside = span.enter();
         Poll::Ready(match ready!(self.rows.as_mut().poll_next(cx)) {
             Some(Ok(row)) => {
-                self.read += 1;
+                self.reading.rows += 1;
                 Some(Ok(row))
             }
             Some(Err(error)) => {
                 self.tx.lease.arrive(true);
                 let error = self.tx.note(error.into());
-                self.call.failed(&error);
+                self.reading.call.failed(&error);
                 Some(Err(error))
             }
             None => {
@@ -48,12 +60,6 @@ impl Stream for RowStream<'_> {
                 None
             }
         })
-    }
-}
-
-impl Drop for RowStream<'_> {
-    fn drop(&mut self) {
-        self.call.rows(self.read);
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::learned::Learned;
 use super::queue::Queue;
 use super::rates::Rates;
+use super::waiting::Waiting;
 use super::{Holder, Permit};
 use crate::error::{Error, Kind};
 use crate::limits::{Limit, LimitPolicy, Limits};
@@ -224,32 +225,6 @@ impl Shared {
                 .with_detail(format!("{holder} waited {timeout:?}"))
                 .with_retry_after(retry),
         }
-    }
-}
-
-/// A call in the queue. Dropped at any moment it leaves nothing behind: neither its place, nor the connection it was
-/// given meanwhile.
-struct Waiting {
-    shared: Arc<Shared>,
-    holder: Holder,
-    number: u64,
-    told: oneshot::Receiver<()>,
-    /// It was served, and a permit has what it was given.
-    holds_nothing: bool,
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if self.holds_nothing {
-            return;
-        }
-        let (holder, number) = (self.holder, self.number);
-        self.shared.with_queue(|queue| {
-            if !queue.leave(holder, number) {
-                queue.free();
-                queue.give_back(holder);
-            }
-        });
     }
 }
 

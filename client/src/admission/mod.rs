@@ -15,6 +15,7 @@ mod queue_tests;
 mod rates;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub(crate) use gate::Admission;
 pub(crate) use holder::Holder;
