@@ -27,9 +27,11 @@ const MOST_PLANS: usize = 32;
 #[derive(Clone)]
 pub struct MetricLabels(Arc<Naming>);
 
+type PlanOf = dyn Fn(&TenantId) -> Option<String> + Send + Sync;
+
 enum Naming {
     Tenants(HashMap<TenantId, Arc<str>>),
-    Plans { of: Box<dyn Fn(&TenantId) -> Option<String> + Send + Sync>, seen: RwLock<HashSet<Arc<str>>> },
+    Plans { of: Box<PlanOf>, seen: RwLock<HashSet<Arc<str>>> },
 }
 
 impl MetricLabels {
