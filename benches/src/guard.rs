@@ -4,7 +4,8 @@
 //! The peer's policies are those of `tenant.protect` and read the tenant by the same function, so that what differs is
 //! the guard; `whole_…` is beside policies with a literal, the cheapest there are, and so counts reading the tenant too.
 //! Throughput is by the clock, one read at a time as pgbench does, and with fifty in flight, where nothing but the
-//! backend decides; microseconds are those that the backend had of a processor.
+//! backend decides; microseconds are those that the backend had of a processor, in the tenth of the rounds that was
+//! disturbed least: another process takes caches away, and that is more than what is measured.
 
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use pg_tenant_tests::Session;
 use tokio_postgres::Statement;
 
 use crate::processor::Processor;
-use crate::report::{Record, median};
+use crate::report::{Record, percentile};
 use crate::world::{APP, BOUND, World, key, tenant, without_library};
 
 const READS: i64 = 500;
@@ -62,7 +63,7 @@ pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()
         let armed = Reader::new(world.session(role).await, table).await?;
         let peer = Reader::new(Session::connect(&bare.config("postgres", role)).await, peers).await?;
         for (in_flight, suffix) in [(1, ""), (50, "_pipelined")] {
-            let (mut ratios, mut costs) = (Vec::new(), Vec::new());
+            let (mut ratios, mut costs, mut peer_costs) = (Vec::new(), Vec::new(), Vec::new());
             for round in 0..=ROUNDS {
                 if name == "entered" {
                     armed.session.batch_execute(&format!("begin; select tenant.enter('{}')", tenant())).await?;
@@ -82,12 +83,19 @@ pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()
                 anyhow::ensure!(own.2 == other.2, "guard {name}: {} read, its peer read {}", own.2, other.2);
                 if round > 0 {
                     ratios.push((own.0, other.0));
-                    costs.push((own.1 - other.1) * 1e6 / READS as f64);
+                    costs.push(own.1 * 1e6 / READS as f64);
+                    peer_costs.push(other.1 * 1e6 / READS as f64);
                 }
             }
             record.rounds(&format!("guard_{name}{suffix}"), "library_not_loaded", ratios);
-            record.add("us", "guard", &format!("{name}{suffix}"), median(costs));
+            record.add("us", "guard", &format!("{name}{suffix}"), undisturbed(costs) - undisturbed(peer_costs));
         }
     }
     Ok(())
+}
+
+/// The tenth percentile.
+fn undisturbed(mut costs: Vec<f64>) -> f64 {
+    costs.sort_by(f64::total_cmp);
+    percentile(&costs, 0.1)
 }

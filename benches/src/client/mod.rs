@@ -49,7 +49,7 @@ pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()
         // With nothing to add, straight to the server.
         let delay = (!distance.is_zero()).then(|| Delay::start(server, distance)).transpose()?;
         let port = delay.as_ref().map_or(world.port(), Delay::port);
-        println!("us ping rtt{}ms {:.0}", ms(distance), ping(&config(port)).await?);
+        record.add("us", "ping", &format!("rtt{}ms", ms(distance)), ping(&config(port)).await?);
         for workload in &WORKLOADS {
             let peers = peers(port, workload)?;
             if let Some(delay) = &delay

@@ -50,6 +50,10 @@ fn section(record: &Record) -> String {
         about.postgresql,
         versions.join(", ")
     );
+    let pings: Vec<String> = record.figures.iter().filter(|f| f.workload == "ping").map(ping).collect();
+    if !pings.is_empty() {
+        let _ = write!(text, "\nAn empty query and its answer took {}.\n", pings.join(", "));
+    }
     text += &judged(record);
     if record.cells.is_empty() {
         text += &listed(&record.figures);
@@ -57,6 +61,11 @@ fn section(record: &Record) -> String {
         text += &drawn(record);
     }
     text
+}
+
+/// How far away the server really was.
+fn ping(figure: &Figure) -> String {
+    format!("{:.2} ms ({})", figure.value / 1e3, figure.peer)
 }
 
 fn judged(record: &Record) -> String {
