@@ -35,6 +35,7 @@ pub extern "C-unwind" fn _PG_init() {
     if !pg::preload::in_progress() {
         return;
     }
+    pg::memory::init();
     gucs::init();
     gucs::init_signed();
     context::slot::init();
@@ -44,6 +45,9 @@ pub extern "C-unwind" fn _PG_init() {
     registry::init();
     policy::protection::init();
     guard::function::init();
+    guard::dropped::init();
+    guard::residue::init();
+    signed::init();
     guard::hook::init();
     pg::preload::done();
 }

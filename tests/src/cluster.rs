@@ -21,6 +21,7 @@ pub struct Cluster {
     /// The database that others are copied from, once it has the extension.
     pub(crate) template: OnceCell<()>,
     watchdog: Option<Watchdog>,
+    environment: Vec<(String, String)>,
 }
 
 impl Cluster {
@@ -107,7 +108,14 @@ impl Cluster {
         if options.preload {
             install.require_extension();
         }
-        Cluster { layout: Layout::new(install, options), install, template: OnceCell::new(), watchdog: None }
+        let environment = options.environment.clone();
+        Cluster {
+            layout: Layout::new(install, options),
+            install,
+            template: OnceCell::new(),
+            watchdog: None,
+            environment,
+        }
     }
 
     /// Another process may take the port between our look and the server's: then take another one.
@@ -128,7 +136,14 @@ impl Cluster {
     }
 
     fn try_start(&self) -> Result<(), String> {
-        let out = self.pg_ctl("start").arg("-l").arg(self.layout.dir.join("log")).output().expect("run pg_ctl");
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
+        let out = self
+            .pg_ctl("start")
+            .envs(environment)
+            .arg("-l")
+            .arg(self.layout.dir.join("log"))
+            .output()
+            .expect("run pg_ctl");
         if out.status.success() { Ok(()) } else { Err(self.log()) }
     }
 

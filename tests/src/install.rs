@@ -15,6 +15,8 @@ pub struct Install {
     pub sharedir: PathBuf,
     /// 15 to 18.
     pub major: u32,
+    /// The headers of the server.
+    pub includedir_server: PathBuf,
     libdir: PathBuf,
 }
 
@@ -55,6 +57,7 @@ impl Install {
             pkglibdir: ask("--pkglibdir").into(),
             sharedir: ask("--sharedir").into(),
             major: digits[..end].parse().unwrap_or_else(|_| panic!("no major version in {version:?}")),
+            includedir_server: ask("--includedir-server").into(),
             libdir: ask("--libdir").into(),
         }
     }

@@ -34,6 +34,7 @@ pub use copy::copy_in;
 pub use database::Database;
 pub use install::{CONTRIB, Install};
 pub use options::Options;
+pub use place::workshop;
 pub use psql::{Output, run};
 pub use roles::Roles;
 pub use sql::{Session, describe};

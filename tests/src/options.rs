@@ -6,6 +6,7 @@ pub struct Options {
     pub(crate) preload: bool,
     pub(crate) name: Option<String>,
     settings: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Default for Options {
@@ -26,7 +27,7 @@ impl Default for Options {
             ("log_line_prefix", "%m [%p] %u@%d "),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Options { preload: true, name: None, settings }
+        Options { preload: true, name: None, settings, environment: Vec::new() }
     }
 }
 
@@ -39,6 +40,12 @@ impl Options {
     /// One more line for `postgresql.conf`: the last one for a name wins.
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A variable in the environment of the server's processes.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 

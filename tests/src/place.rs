@@ -40,6 +40,13 @@ impl Place {
         place
     }
 
+    /// A directory beside the clusters, which the user that runs servers reaches.
+    fn beside(&self, name: &str) -> PathBuf {
+        let directory = self.clusters.with_file_name(name);
+        fs::create_dir_all(&directory).unwrap_or_else(|e| panic!("create {}: {e}", directory.display()));
+        directory
+    }
+
     /// Give a file or directory to the user that runs servers.
     pub(crate) fn give(&self, path: &Path) {
         if let Some((uid, gid)) = self.user {
@@ -64,6 +71,11 @@ impl Place {
             SERVER_USERS[0]
         );
     }
+}
+
+/// A directory for what tests build for their servers.
+pub fn workshop(name: &str) -> PathBuf {
+    Place::here().beside(name)
 }
 
 fn server_user() -> (u32, u32) {

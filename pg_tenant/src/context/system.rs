@@ -137,8 +137,16 @@ fn require_permission() -> Outcome<()> {
     Ok(())
 }
 
+/// The longest name or reason, in bytes.
+const LONGEST_PLAIN: usize = 10_000;
+
 /// Refuses (`TN100`) a text that would not stand in a log as it is.
 pub fn require_plain(what: &str, text: &str) -> Outcome<()> {
+    if text.len() > LONGEST_PLAIN {
+        return Err(Report::new(Refusal::UnplainText, format!("{what} is too long"))
+            .detail(format!("It has more than {LONGEST_PLAIN} bytes."))
+            .hint("Say it in fewer words."));
+    }
     if is_plain(text) {
         return Ok(());
     }

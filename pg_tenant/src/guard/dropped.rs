@@ -19,6 +19,11 @@ thread_local! {
     static TABLES: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Makes room for the notes, before the first session: see pg/memory.rs.
+pub fn init() {
+    TABLES.take();
+}
+
 /// A policy is about to go, alone or with its table, whose own turn comes later; or was changed a moment ago. Refused
 /// inside a tenant's transaction. Not that of a temporary table, which goes when the session or the transaction ends.
 pub fn judge(policy: Oid) -> Outcome<()> {

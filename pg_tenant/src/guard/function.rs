@@ -28,6 +28,8 @@ thread_local! {
 
 /// Listens for changes of functions.
 pub fn init() {
+    // Used here once: see pg/memory.rs.
+    OTHERS.take();
     invalidation::on_function_change(|| EPOCH.set(EPOCH.get() + 1));
 }
 

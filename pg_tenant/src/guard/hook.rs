@@ -9,6 +9,7 @@ use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::command;
 use crate::pg::foreign_key::CONSTRAINT;
 use crate::pg::policy::POLICY;
+use crate::pg::security::Saved;
 use crate::pg::{function as sql_function, list, plans, raw, transaction};
 use crate::policy::protection;
 use pgrx::pg_sys::{self, List, ObjectAccessType, Oid, QueryDesc, ScanDirection};
@@ -191,7 +192,7 @@ unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) 
         referential::starting(flags & pg_sys::EXEC_FLAG_SKIP_TRIGGERS as c_int != 0);
         strict::starting(plans::merges(query));
         // Partitions are pruned here already, by casts that may be users'.
-        let saved = referential::enter();
+        let saved = enter_referential();
         match PREVIOUS_START {
             Some(previous) => previous(query, flags),
             None => raw::standard_ExecutorStart(query, flags),
@@ -224,7 +225,7 @@ unsafe extern "C-unwind" fn executor_run(
 ) {
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
-        let saved = referential::enter();
+        let saved = enter_referential();
         match PREVIOUS_RUN {
             Some(previous) => previous(query, direction, count, execute_once),
             None => raw::standard_ExecutorRun(query, direction, count, execute_once),
@@ -238,7 +239,7 @@ unsafe extern "C-unwind" fn executor_run(
 unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanDirection::Type, count: u64) {
     // SAFETY: as above.
     unsafe {
-        let saved = referential::enter();
+        let saved = enter_referential();
         match PREVIOUS_RUN {
             Some(previous) => previous(query, direction, count),
             None => raw::standard_ExecutorRun(query, direction, count),
@@ -256,6 +257,12 @@ unsafe fn after_run() {
     }
 }
 
+/// Within a foreign key's query, catalogs are read, which may fail.
+fn enter_referential() -> Option<Saved> {
+    // SAFETY: the callers' frames hold nothing to drop.
+    if referential::is_running() { unsafe { decide(referential::enter) } } else { None }
+}
+
 /// Within a foreign key's query, immutable functions run while it is planned.
 unsafe extern "C-unwind" fn planner(
     query: *mut pg_sys::Query,
@@ -263,7 +270,7 @@ unsafe extern "C-unwind" fn planner(
     cursor_options: c_int,
     params: pg_sys::ParamListInfo,
 ) -> *mut pg_sys::PlannedStmt {
-    let saved = referential::enter();
+    let saved = enter_referential();
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     let plan = unsafe {
         match PREVIOUS_PLANNER {

@@ -36,6 +36,11 @@ thread_local! {
     static LAST: Cell<Option<TenantId>> = const { Cell::new(None) };
 }
 
+/// Makes room for the notes, before the first session: see pg/memory.rs.
+pub fn init() {
+    LOCKED.take();
+}
+
 /// Another tenant than the last gets the session: `lastval` and `currval` tell it no number of the other's, and `random`
 /// gives none that the other could know.
 pub fn hand_over(id: TenantId) {

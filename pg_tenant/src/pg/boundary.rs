@@ -4,8 +4,8 @@
 //! of it is left on the stack, is a refusal raised: PostgreSQL's longjmp then crosses frames with nothing to drop.
 
 use crate::error::{Outcome, Report};
-use crate::pg::raw;
 use crate::pg::text::CText;
+use crate::pg::{memory, raw};
 use pgrx::pg_sys;
 use std::cell::Cell;
 use std::ffi::c_int;
@@ -20,7 +20,26 @@ thread_local! {
 /// Called where PostgreSQL may raise an error, with nothing to drop in the caller's frame.
 pub unsafe fn decide<T: Copy>(f: impl FnOnce() -> T) -> T {
     // SAFETY: the caller's promise; T is Copy, so nothing is left to drop when the guard re-raises.
-    unsafe { pg_sys::submodules::panic::pgrx_extern_c_guard(f) }
+    unsafe {
+        let decided = pg_sys::submodules::panic::pgrx_extern_c_guard(f);
+        if memory::is_short() {
+            end_session();
+        }
+        decided
+    }
+}
+
+/// Ends this session, where Rust had to take of its reserve; never returns.
+unsafe fn end_session() {
+    // SAFETY: the caller's frame holds only Copy data; the texts are static.
+    unsafe {
+        if raw::errstart(raw::FATAL, std::ptr::null()) {
+            raw::errcode(raw::sqlstate("53200"));
+            raw::errmsg_internal(c"%s".as_ptr(), c"out of memory".as_ptr());
+            raw::errdetail_internal(c"%s".as_ptr(), c"pg_tenant ends the session rather than go on without.".as_ptr());
+            raw::errfinish(c"pg_tenant".as_ptr(), 0, c"pg_tenant".as_ptr());
+        }
+    }
 }
 
 /// Runs `f` and raises its refusal.

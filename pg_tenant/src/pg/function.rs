@@ -6,6 +6,9 @@ use pg_tenant_core::Refusal;
 use pg_tenant_token::Zeroizing;
 use pgrx::pg_sys;
 
+/// How many bytes of a text are read: whoever calls must not make us hold a gigabyte to say that it is no tenant id.
+pub const LONGEST: i32 = 65_536;
+
 /// The arguments of a call, read by position. A strict function has no null argument.
 #[derive(Clone, Copy)]
 pub struct Args(pg_sys::FunctionCallInfo);
@@ -48,11 +51,12 @@ impl Args {
         unsafe { (*self.0).args.as_slice((*self.0).nargs as usize)[at].value }
     }
 
-    /// A `text` argument.
+    /// A `text` argument; of one that is longer than [`LONGEST`], the beginning, which is no id and no token either.
     pub fn text(self, at: usize) -> String {
-        // SAFETY: the SQL declaration says text, so the datum is a varlena; text_to_cstring detoasts and copies.
+        // SAFETY: the SQL declaration says text, so the datum is a varlena; the slice is detoasted, text_to_cstring copies.
         unsafe {
-            let copy = pg_sys::text_to_cstring(self.datum(at).cast_mut_ptr());
+            let slice = pg_sys::pg_detoast_datum_slice(self.datum(at).cast_mut_ptr(), 0, LONGEST);
+            let copy = pg_sys::text_to_cstring(slice.cast());
             let text = super::text::owned(copy);
             pg_sys::pfree(copy.cast());
             text
@@ -147,8 +151,7 @@ pub unsafe fn call_without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'stat
     // SAFETY: the frame holds only Copy data. The call is bare: users' errors pass through it as they are, and then the
     // abort of the transaction or savepoint ends the nest level as it does for a function's SET clause.
     unsafe {
-        let function = boundary::decide_or_raise(|| preloaded().map(|()| in_tenant(name)));
-        let call = same_call_of(function, fcinfo);
+        let call = boundary::decide_or_raise(|| preloaded().map(|()| same_call_of(in_tenant(name), fcinfo)));
         let level = raw::NewGUCNestLevel();
         boundary::decide(|| super::setting::set_until_function_ends("pg_tenant.guards", "off"));
         let result = (*(*call).flinfo).fn_addr.map_or(pg_sys::Datum::null(), |body| body(call));
@@ -157,7 +160,8 @@ pub unsafe fn call_without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'stat
     }
 }
 
-/// A call of another function with the same arguments, null or not.
+/// A call of another function with the same arguments, null or not. Made within [`boundary::decide`], since it allocates
+/// and looks the function up.
 ///
 /// # Safety
 /// `fcinfo` is a call.
@@ -177,13 +181,12 @@ pub unsafe fn call_with_tables(name: &'static str, first: pg_sys::Oid, second: p
     let value = |oid: pg_sys::Oid| pg_sys::NullableDatum { value: oid.into(), isnull: false };
     // SAFETY: the frame holds only Copy data; the call is bare, so errors pass through it as they are.
     unsafe {
-        let function = boundary::decide_or_raise(|| Ok(function_of_tables(name)));
-        let call = new_call(function, &[value(first), value(second)]);
+        let call = boundary::decide(|| new_call(function_of_tables(name), &[value(first), value(second)]));
         (*(*call).flinfo).fn_addr.map(|body| body(call));
     }
 }
 
-/// A call of a function with these arguments, null or not.
+/// A call of a function with these arguments, null or not; likewise.
 unsafe fn new_call(function: pg_sys::Oid, arguments: &[pg_sys::NullableDatum]) -> pg_sys::FunctionCallInfo {
     // SAFETY: a call ends in its arguments, so its size is that of the record and of all of them; palloc'ed memory
     // outlives the call, and fmgr_info fills the record of the function or raises.

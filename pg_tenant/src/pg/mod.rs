@@ -11,6 +11,7 @@ pub mod hierarchy;
 pub mod identity;
 pub mod invalidation;
 pub mod list;
+pub mod memory;
 pub mod parts;
 pub mod plans;
 pub mod policy;

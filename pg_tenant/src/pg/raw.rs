@@ -66,6 +66,7 @@ unsafe extern "C-unwind" {
 pub const LOG_SERVER_ONLY: c_int = 16;
 pub const WARNING: c_int = 19;
 pub const ERROR: c_int = 21;
+pub const FATAL: c_int = 22;
 /// utils/timeout.h.
 pub const STATEMENT_TIMEOUT: c_int = 3;
 

@@ -20,8 +20,7 @@ pub unsafe fn enter(fcinfo: pg_sys::FunctionCallInfo, admit: fn(Option<&str>, bo
             admit(args.text_opt(0).as_deref(), args.boolean(1))
         });
         if entry.journal {
-            let write = boundary::decide(|| function::in_tenant("journal_system"));
-            let call = function::same_call_of(write, fcinfo);
+            let call = boundary::decide(|| function::same_call_of(function::in_tenant("journal_system"), fcinfo));
             let _ = (*(*call).flinfo).fn_addr.map(|body| body(call));
         }
         boundary::decide(|| system::take(entry));

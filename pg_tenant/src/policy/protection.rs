@@ -66,6 +66,9 @@ thread_local! {
 
 /// Listens for changes of tables.
 pub fn init() {
+    // Used here once: see pg/memory.rs.
+    VERDICTS.take();
+    IN_HIERARCHY.take();
     invalidation::on_relation_change(|changed| {
         EPOCH.set(EPOCH.get() + 1);
         VERDICTS.with(|verdicts| match (verdicts.try_borrow_mut(), changed) {

@@ -36,6 +36,8 @@ thread_local! {
 
 /// Listens for changes of the registry.
 pub fn init() {
+    // Used here once: see pg/memory.rs.
+    ENTRIES.take();
     invalidation::on_relation_change(|changed| {
         if changed.is_none() || changed == TABLE.get() {
             EPOCH.set(EPOCH.get() + 1);

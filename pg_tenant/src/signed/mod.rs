@@ -8,7 +8,7 @@ mod key_file;
 mod refusals;
 mod verifier;
 
-pub use verifier::verify;
+pub use verifier::{init, verify};
 
 use crate::error::Outcome;
 use crate::gucs;

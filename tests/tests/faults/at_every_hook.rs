@@ -1,0 +1,23 @@
+//! An error, a cancel or the end of the session, on either side of every hook and in the callbacks of transactions.
+
+use crate::library::{Points, server};
+use crate::program::PROGRAMS;
+use crate::sweep::{Fault, stage, sweep};
+
+async fn at_every_point(points: Points) {
+    let cluster = server(points);
+    let db = stage(&cluster, "points").await;
+    sweep(&cluster, &db, PROGRAMS, Fault::Error, 1).await;
+    sweep(&cluster, &db, PROGRAMS, Fault::Cancel, 3).await;
+    sweep(&cluster, &db, PROGRAMS, Fault::Terminate, 7).await;
+}
+
+#[tokio::test]
+async fn within_it() {
+    at_every_point(Points::Within).await;
+}
+
+#[tokio::test]
+async fn around_it() {
+    at_every_point(Points::Around).await;
+}
