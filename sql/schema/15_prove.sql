@@ -233,9 +233,29 @@ begin
                 'with taken as (insert into %1$s as t (%2$s) overriding system value select %2$s from %3$s on conflict on constraint %4$I
                     do update set %5$s = %6$L returning t.xmax <> 0 as other) select count(*) filter (where other) from taken',
                 rel, columns, case when key_has_tenant then row_of_b else row_moved end, coalesce(primary_key, 'none'), own, a), true)),
-            ('prepared', 'nothing', tenant.attack_prepared(as_role, a, format('select count(*) from %s where %s', rel, in_b)))
+            ('prepared', 'nothing', tenant.attack_prepared(as_role, a, format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security invoker',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security definer',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('function with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'function', 'security definer',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', 'with (security_invoker)',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', '',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'view', '',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('copy with no tenant', 'refused', tenant.attack_copy(as_role, null, format('copy (select from %s) to ''/dev/null''', rel))),
+            ('copy', 'nothing', tenant.attack_copy(as_role, a, format('copy (select from %s where %s) to ''/dev/null''', rel, in_b))),
+            ('copy of the table', 'its own', tenant.attack_copy(as_role, a, format('copy %s to ''/dev/null''', rel))),
+            ('copy from', 'refused', tenant.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel)))
     loop
-        continue when not theirs ? 'planted' and path not in ('select with no tenant', 'truncate', 'select', 'count');
+        continue when not theirs ? 'planted' and path not in ('select with no tenant', 'truncate', 'select', 'count',
+            'copy with no tenant', 'copy from');
+        -- COPY of a table leaves its children out, and is not for partitioned ones.
+        continue when path = 'copy of the table' and exists (select from pg_inherits where inhparent = rel)
+            or path like 'copy%' and exists (select from pg_class where oid = rel and relkind = 'p') and path in ('copy of the table', 'copy from');
         continue when path = 'on conflict' and primary_key is null
             or path in ('update to the other', 'on conflict') and own_rows = '0 rows';
         passed := case
@@ -243,6 +263,7 @@ begin
             when got ~ ' rows$' then got = case expected when 'nothing' then '0 rows' when 'its own' then own_rows else '' end
             -- 42501 is the policy's refusal as well as a right that the role has not.
             when got = '42501' or got ~ '^TN' then true
+            when path = 'copy from' and got = '0A000' then true
             -- A constraint was reached: the policy had let it through. Whatever else stopped it says nothing.
             when got ~ '^23' and path <> 'on conflict' then false end;
         return next;
@@ -270,6 +291,49 @@ exception when others then
 end
 $$;
 revoke all on function tenant.attack_prepared(name, text, text) from public;
+
+-- As attack, through a function or a view of the table's owner or of the caller, made for it.
+create function tenant.attack_through(as_role name, tenant_id text, rel regclass, mine boolean, what text, rights text, statement text)
+    returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    schema regnamespace := (select relnamespace from pg_class where oid = rel);
+    name text := format('%s.tenant_prove_through', schema);
+    got text;
+begin
+    perform set_config('client_min_messages', 'error', true);
+    execute case what
+        when 'view' then format('create view %s %s as %s', name, rights, replace(statement, 'count(*)', 'count(*) as n'))
+        else format('create function %s() returns bigint language sql volatile %s as %L', name, rights, statement) end;
+    if not mine then
+        execute format('alter %s %s owner to %s', what, name, (select relowner::regrole from pg_class where oid = rel));
+    end if;
+    execute case what when 'view' then format('grant select on %s to %I', name, as_role) else format('grant execute on function %s() to %I', name, as_role) end;
+    got := tenant.attack(as_role, tenant_id, case what when 'view' then format('select n from %s', name) else format('select %s()', name) end, true);
+    raise exception using errcode = 'TN089';
+exception
+    when sqlstate 'TN089' then return got;
+    when others then return sqlstate;
+end
+$$;
+revoke all on function tenant.attack_through(name, text, regclass, boolean, text, text, text) from public;
+
+-- As attack, by COPY with a file of the server: the only one that a function can run. It takes a right that the application
+-- should not have, and is refused in a tenant but for the guards: what is tried is the policy behind them.
+create function tenant.attack_copy(as_role name, tenant_id text, statement text) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    got text;
+begin
+    execute format('grant pg_read_server_files, pg_write_server_files to %I', as_role);
+    perform set_config('pg_tenant.guards', 'off', true);
+    got := tenant.attack(as_role, tenant_id, statement, false);
+    raise exception using errcode = 'TN089';
+exception
+    when sqlstate 'TN089' then return got;
+    when others then return sqlstate;
+end
+$$;
+revoke all on function tenant.attack_copy(name, text, text) from public;
 
 -- The views that read the table, whatever is between.
 create function tenant.views_over(rel regclass) returns setof regclass

@@ -47,6 +47,8 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tenant.sample_values", "a step of tenant.prove"),
     ("tenant.attack", "a step of tenant.prove: mutations fail where it does not attack"),
     ("tenant.attack_prepared", "a step of tenant.prove"),
+    ("tenant.attack_through", "a step of tenant.prove"),
+    ("tenant.attack_copy", "a step of tenant.prove"),
     ("tenant.attack_view", "a step of tenant.prove"),
     ("tenant.prove_table", "a step of tenant.prove"),
     ("tenant.prove_mutation", "a step of tenant.prove"),

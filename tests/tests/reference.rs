@@ -10,12 +10,14 @@ use pg_tenant_tests::{Cluster, Install, Session, database, describe};
 const README: &str = include_str!("../../pg_tenant/README.md");
 
 /// Parts of what the reference describes, which nobody calls by themselves.
-const INTERNAL: [&str; 49] = [
+const INTERNAL: [&str; 51] = [
     "apply_hardening",           // protect with harden
     "apply_protection",          // protect, with the guards off
     "attack",                    // prove
     "attack_prepared",           // prove
     "attack_view",               // prove
+    "attack_through",            // prove
+    "attack_copy",               // prove
     "before_protection",         // unprotect
     "column_list",               // hardening
     "constraint_with_tenant",    // hardening

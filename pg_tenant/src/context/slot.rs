@@ -186,7 +186,7 @@ pub unsafe extern "C-unwind" fn check_hook(
         };
         let place = setting::allocate_extra(size_of::<Slot>()).cast::<Slot>();
         if place.is_null() {
-            return false;
+            return setting::refuse_for_memory();
         }
         place.write(Slot::new(entered, from_role, limits));
         *extra = place.cast();

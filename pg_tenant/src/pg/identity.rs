@@ -96,7 +96,7 @@ unsafe extern "C-unwind" fn check_hook(
         }
         let place = setting::allocate_extra(size_of::<Name>()).cast::<Name>();
         if place.is_null() {
-            return false;
+            return setting::refuse_for_memory();
         }
         let mut name = NONE;
         name.header = ((text.len() as u32) + 4) << 2;

@@ -76,6 +76,16 @@ pub unsafe fn allocate_extra(size: usize) -> *mut c_void {
     unsafe { malloc(size) }
 }
 
+/// The check hook says why it refuses: there was no room.
+pub fn refuse_for_memory() -> bool {
+    // SAFETY: both are variables of this backend, which PostgreSQL reads when the hook has refused; the text is static.
+    unsafe {
+        pg_sys::GUC_check_errcode(raw::sqlstate("53200"));
+        pg_sys::GUC_check_errmsg_string = c"out of memory".as_ptr().cast_mut();
+    }
+    false
+}
+
 /// As on 15.
 ///
 /// # Safety

@@ -14,6 +14,8 @@ const LINES: Step = Run(
      grant select, insert, update, delete on lines to {app}",
 );
 const PROTECT_LINES: Step = Run(Owner, "{protect lines}");
+const HARDEN: Step = Run(Owner, "{harden orders}");
+const HARDEN_LINES: Step = Run(Owner, "{harden lines}");
 const A: Step = Run(App, "begin; select {enter a}");
 
 #[rustfmt::skip] // a table
@@ -23,17 +25,37 @@ pub const ROWS: &[Row] = &[
         A,
         Tells(App, "23505", "insert into orders values (1, '{a}', 0, 'mine')"),
     ])).finds(&["T050"]),
+    row("D01", "T1", "P", V, "the same with hardened keys", Steps(&[
+        UNIQUE,
+        HARDEN,
+        A,
+        Tells(App, "23505", "insert into orders values (1, '{a}', 0, 'mine')"),
+    ])),
     row("D01c", "T1", "PR", V, "ON CONFLICT DO NOTHING says so without an error", Steps(&[
         UNIQUE,
         A,
         Read(App, "with mine as (insert into orders values (1, '{a}', 0, 'mine') on conflict do nothing returning 1)
             select '{b}' as tenant_id where not exists (select from mine)"),
     ])).finds(&["T050"]),
+    row("D01c", "T1", "P", V, "the same with hardened keys", Steps(&[
+        UNIQUE,
+        HARDEN,
+        A,
+        Read(App, "with mine as (insert into orders values (1, '{a}', 0, 'mine') on conflict do nothing returning 1)
+            select '{b}' as tenant_id where not exists (select from mine)"),
+    ])),
     row("D01d", "T1", "PR", V, "ON CONFLICT DO UPDATE of a hidden row is refused, which says so", Steps(&[
         UNIQUE,
         A,
         Tells(App, "42501", "insert into orders values (1, '{a}', 0, 'mine') on conflict (id) do update set total = 1"),
     ])).finds(&["T050"]),
+    row("D01d", "T1", "P", V, "the same with hardened keys", Steps(&[
+        UNIQUE,
+        HARDEN,
+        A,
+        Tells(App, "42501", "insert into orders values (1, '{a}', 0, 'mine')
+            on conflict on constraint orders_id_key do update set total = 1"),
+    ])),
     row("D01b", "T1", "-", F, "the DETAIL of a unique violation shows the key of a hidden row", Steps(&[
         UNIQUE,
         Run(App, "create table scratch.detail (text text)"),
@@ -50,6 +72,15 @@ pub const ROWS: &[Row] = &[
         A,
         Read(App, "with mine as (insert into lines values (1, '{a}', 1) returning 1) select '{b}' as tenant_id from mine"),
     ])).finds(&["T052"]),
+    row("D02", "T1", "P", V, "the same with hardened keys", Steps(&[
+        UNIQUE,
+        LINES,
+        PROTECT_LINES,
+        HARDEN,
+        HARDEN_LINES,
+        A,
+        Read(App, "with mine as (insert into lines values (1, '{a}', 1) returning 1) select '{b}' as tenant_id from mine"),
+    ])).refuses(&["23503"]),
     row("D02", "T0", "PR", V, "ON DELETE CASCADE deletes another tenant's rows", Steps(&[
         UNIQUE,
         LINES,
@@ -58,6 +89,17 @@ pub const ROWS: &[Row] = &[
         Run(App, "begin; select {enter a}; delete from orders where id = 0; commit"),
         Read(Dba, "select '{b}' as tenant_id where not exists (select from lines)"),
     ])).finds(&["T052"]),
+    row("D02", "T0", "P", V, "the same with hardened keys", Steps(&[
+        UNIQUE,
+        LINES,
+        PROTECT_LINES,
+        HARDEN,
+        HARDEN_LINES,
+        Run(App, "create table scratch.sent (id int)"),
+        Run(App, "begin; select {enter b}; insert into lines values (1, '{b}', 0); insert into scratch.sent values (1); commit"),
+        Run(App, "begin; select {enter a}; delete from orders where id = 0; commit"),
+        Read(Dba, "select '{b}' as tenant_id from scratch.sent where not exists (select from lines)"),
+    ])).refuses(&["23503"]),
     row("D02d", "T1", "-", F, "the DETAIL of a foreign key violation shows a hidden row", Steps(&[
         UNIQUE,
         LINES,
@@ -77,6 +119,17 @@ pub const ROWS: &[Row] = &[
         A,
         Tells(App, "23503", "delete from orders where id = 0"),
     ])).finds(&["T052"]),
+    row("D03", "T1", "P", V, "the same with hardened keys", Steps(&[
+        UNIQUE,
+        Run(Owner, "create table lines (id bigint, tenant_id uuid not null, of bigint references orders (id));
+            grant insert on lines to {app}"),
+        PROTECT_LINES,
+        HARDEN,
+        HARDEN_LINES,
+        Run(App, "begin; select {enter b}; insert into lines values (1, '{b}', 0); commit"),
+        A,
+        Tells(App, "23503", "delete from orders where id = 0"),
+    ])).refuses(&["23503"]),
     row("D04a", "T1", "-", F, "the DETAIL of a check violation shows the row", Steps(&[
         Run(Owner, "alter table orders add constraint positive check (total >= 0)"),
         Run(App, "create table scratch.detail (text text)"),
@@ -94,6 +147,16 @@ pub const ROWS: &[Row] = &[
         A,
         Tells(App, "23P01", "insert into bookings values ('{a}', '[15,16)')"),
     ])).finds(&["T051"]),
+    row("D04b", "T1", "P", V, "the same with hardened keys", Steps(&[
+        Run(Dba, "create extension if not exists btree_gist"),
+        Run(Owner, "create table bookings (tenant_id uuid not null, during int4range, exclude using gist (during with &&));
+            grant select, insert on bookings to {app}"),
+        Run(Dba, "insert into bookings values ('{b}', '[10,20)')"),
+        Run(Owner, "{protect bookings}"),
+        Run(Owner, "{harden bookings}"),
+        A,
+        Tells(App, "23P01", "insert into bookings values ('{a}', '[15,16)')"),
+    ])).needs("btree_gist"),
     row("D06", "T1", "PR", V, "an INSERT waits for another tenant's open transaction with the same key", Steps(&[
         UNIQUE,
         Run(App, "begin; select {enter b}; insert into orders values (1000, '{b}', 0, 'open')"),
@@ -101,6 +164,14 @@ pub const ROWS: &[Row] = &[
         Run(App, "begin; select {enter a}; set local lock_timeout = '300ms'"),
         Tells(App, "55P03", "insert into orders values (1000, '{a}', 0, 'mine')"),
     ])).finds(&["T050"]),
+    row("D06", "T1", "P", V, "the same with hardened keys", Steps(&[
+        UNIQUE,
+        HARDEN,
+        Run(App, "begin; select {enter b}; insert into orders values (1000, '{b}', 0, 'open')"),
+        Connect(App, ""),
+        Run(App, "begin; select {enter a}; set local lock_timeout = '300ms'"),
+        Tells(App, "55P03", "insert into orders values (1000, '{a}', 0, 'mine')"),
+    ])),
     row("D08", "T1", "P", F, "keys that begin with the tenant: the same value in two tenants, a reference to a hidden row",
         Steps(&[
             Run(Owner, "create table lines (id bigint, tenant_id uuid not null, of bigint,

@@ -37,6 +37,11 @@ async fn a_policy_was_weakened() {
         "orders: select with no tenant: 2 rows",
         "orders: select by key: 1 rows",
         "orders: prepared: 1 rows",
+        "orders: function with the caller's rights: 1 rows",
+        "orders: function with the owner's rights: 1 rows",
+        "orders: view with the owner's rights: 1 rows",
+        "orders: copy: 1 rows",
+        "orders: copy of the table: 2 rows",
     ];
     finds("weakened", hole, &said).await;
 }
@@ -64,6 +69,12 @@ async fn policies_of_their_own_took_the_place_of_ours() {
 async fn a_view_shows_it() {
     let hole = "drop policy tenant_isolation on orders; drop policy tenant_access on orders; create policy wide on orders using (true)";
     finds("views", hole, &["orders: view public.totals: another", "orders: view public.open_orders: another"]).await;
+}
+
+#[tokio::test]
+async fn copy_writes_and_reads_past_policies() {
+    let hole = "drop policy tenant_isolation on orders; drop policy tenant_access on orders; alter table orders disable row level security";
+    finds("no_rls", hole, &["orders: copy from: 0 rows", "orders: copy of the table: 2 rows"]).await;
 }
 
 #[tokio::test]
