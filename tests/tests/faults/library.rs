@@ -19,9 +19,10 @@ pub enum Points {
 pub fn server(points: Points) -> Cluster {
     let (hooks, malloc) = built();
     let hooks = hooks.display();
+    // PL/pgSQL too: a library whose loading was cut short cannot be loaded again in that session.
     let libraries = match points {
-        Points::Within => format!("{hooks}, pg_tenant"),
-        Points::Around => format!("pg_tenant, {hooks}"),
+        Points::Within => format!("plpgsql, {hooks}, pg_tenant"),
+        Points::Around => format!("plpgsql, pg_tenant, {hooks}"),
     };
     let malloc = malloc.to_str().expect("a UTF-8 path");
     Cluster::start(Options::default().set("shared_preload_libraries", &libraries).env("LD_PRELOAD", malloc))
