@@ -2,7 +2,9 @@
 //!
 //! `cargo run --example retry -- "host=localhost user=app dbname=shop" acme`
 
-use pg_tenant_client::{Error, IsolationLevel, TenantPool};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use pg_tenant_client::{Error, IsolationLevel, Retry, TenantPool};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -13,18 +15,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let pool = TenantPool::builder(config.parse()?).build()?;
     let tenant = pool.tenant(&id).isolation_level(IsolationLevel::Serializable);
 
-    for attempt in 1.. {
-        let outcome: Result<i64, Error> =
-            tenant.run(async |tx| Ok(tx.query_one("select count(*) from pg_class", &[]).await?.get(0))).await;
-        match outcome {
-            Ok(count) => {
-                println!("{count} relations, at attempt {attempt}");
-                break;
-            }
-            // Only what is certain not to have committed is run again.
-            Err(error) if error.is_retryable() && attempt < 5 => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    // Runs the closure again only after what is certain not to have committed. What it does outside the database it does
+    // again as well, here: counting.
+    let attempts = AtomicU32::new(0);
+    let count: i64 = tenant
+        .retry(Retry::default().attempts(10))
+        .run(async |tx| {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, Error>(tx.query_one("select count(*) from pg_class", &[]).await?.get(0))
+        })
+        .await?;
+    println!("{count} relations, at attempt {}", attempts.into_inner());
     Ok(())
 }

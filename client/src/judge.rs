@@ -103,6 +103,7 @@ impl TenantTx {
         if error.kind() == Kind::Closed {
             self.lease.discard();
         }
+        self.lost_a_conflict |= error.is_retryable();
         if error.kind() != Kind::Driver && self.first_error.is_none() {
             let code = error.code().map(|code| format!(" ({code})")).unwrap_or_default();
             self.first_error = Some(format!("{}{code}", error.message()));

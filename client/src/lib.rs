@@ -78,6 +78,7 @@ mod observe;
 mod pool;
 mod query;
 mod recycle;
+mod retry;
 mod savepoint;
 #[cfg(feature = "sign")]
 mod sign;
@@ -115,6 +116,7 @@ pub use pg_tenant_core::{MalformedTenantId, Refusal, TenantId, TenantStatus};
 #[cfg(feature = "sign")]
 pub use pg_tenant_token::{BadKey, Signer};
 pub use pool::{Status, TenantPool};
+pub use retry::{Retry, RetryingTx};
 #[cfg(feature = "sign")]
 pub use sign::TokenSigner;
 pub use stream::RowStream;

@@ -40,6 +40,8 @@ pub struct TenantTx {
     /// No call may follow.
     pub(crate) refuses: Option<Refuses>,
     pub(crate) first_error: Option<String>,
+    /// A statement failed with `40001` or `40P01`.
+    pub(crate) lost_a_conflict: bool,
     pub(crate) savepoints: u32,
     /// How many more connections may be tried for the first flight.
     pub(crate) spare: usize,
@@ -74,6 +76,7 @@ impl TenantTx {
             flights: 0,
             refuses,
             first_error,
+            lost_a_conflict: false,
             savepoints: 0,
             spare,
         }
@@ -135,6 +138,11 @@ impl TenantTx {
     pub async fn query_stream(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<RowStream<'_>, Error> {
         let (rows, call) = self.send_stream(sql, params).await?;
         Ok(RowStream::new(self, rows, call))
+    }
+
+    /// Something in it failed so that the whole may be run again.
+    pub(crate) fn lost_a_conflict(&self) -> bool {
+        self.lost_a_conflict
     }
 
     /// Whether a call may follow.

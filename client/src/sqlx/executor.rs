@@ -110,8 +110,10 @@ impl Marks {
 
     /// A connection whose prepared statements were taken away fails the next borrower as well.
     fn learn(&mut self, error: &Error) {
-        if error.as_database_error().is_some_and(|db| db.code().as_deref() == Some("26000")) {
-            self.discard = true;
+        match error.as_database_error().and_then(|db| db.code()).as_deref() {
+            Some("26000") => self.discard = true,
+            Some("40001" | "40P01") => self.lost_a_conflict = true,
+            _ => {}
         }
         self.refused(error);
     }

@@ -33,12 +33,14 @@ pub(crate) struct Marks {
     pub(super) discard: bool,
     /// Ends after the loan.
     pub(super) permit: Option<Permit>,
+    /// A statement failed with `40001` or `40P01`.
+    pub(super) lost_a_conflict: bool,
 }
 
 impl Lease {
     pub(crate) async fn new(pool: &PgPool, permit: Option<Permit>) -> Result<Lease, ::sqlx::Error> {
         let connection = Some(pool.acquire().await?);
-        let marks = Marks { wire: Wire::Quiet, open: false, discard: false, permit };
+        let marks = Marks { wire: Wire::Quiet, open: false, discard: false, permit, lost_a_conflict: false };
         Ok(Lease { connection, options: pool.connect_options(), marks, transaction: None })
     }
 

@@ -37,6 +37,7 @@ mod executor;
 mod lease;
 mod pool;
 mod quell;
+mod retry;
 mod scope;
 mod system;
 mod system_tx;
@@ -47,5 +48,6 @@ mod watched;
 pub mod danger;
 
 pub use pool::TenantPool;
+pub use retry::RetryingTx;
 pub use tx::TenantTx;
 pub use tx_builder::TxBuilder;

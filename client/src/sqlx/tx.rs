@@ -30,6 +30,11 @@ impl TenantTx {
         &self.id
     }
 
+    /// Something in it failed so that the whole may be run again.
+    pub(super) fn lost_a_conflict(&self) -> bool {
+        self.scope.lease.marks.lost_a_conflict
+    }
+
     /// Commits, with a probe in the same round trip, because PostgreSQL answers COMMIT of a failed transaction with
     /// success and rolls back.
     ///

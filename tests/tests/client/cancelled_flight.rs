@@ -1,9 +1,13 @@
 //! A dropped call that sends several statements leaves half of them, a transaction or a lost slot behind.
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+
+use pg_tenant_client::Retry;
 use pg_tenant_client::pipeline::{execute, query, query_one};
 
 use crate::fixture::INSERT;
-use crate::sweep::sweep;
+use crate::sweep::{sweep, sweep_sqlx};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pipeline() {
@@ -39,6 +43,41 @@ async fn last_statement_and_commit() {
             tx.execute_then_commit(INSERT, &[]).await.unwrap();
             let tx = pool.tenant("globex").begin().await.unwrap();
             tx.query_then_commit("select * from orders where total <> $1", &[&7i64]).await.unwrap();
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn run_again() {
+    const CONFLICT: &str = "do $$ begin raise sqlstate '40001'; end $$";
+    let quick = Retry::default().pause(Duration::from_millis(1));
+    sweep("cf_again", |pool| {
+        Box::pin(async move {
+            let lost = AtomicBool::new(false);
+            let globex = pool.tenant("globex");
+            let retrying = globex.retry(quick);
+            let work = retrying.run(async |tx| {
+                tx.execute(INSERT, &[]).await?;
+                if lost.swap(true, SeqCst) { Ok(0) } else { tx.execute(CONFLICT, &[]).await }
+            });
+            work.await.unwrap();
+        })
+    })
+    .await;
+    sweep_sqlx("cf_again_sqlx", |pool| {
+        Box::pin(async move {
+            let lost = AtomicBool::new(false);
+            let globex = pool.tenant("globex");
+            let retrying = globex.retry(quick);
+            let work = retrying.run(async |tx| {
+                sqlx::query(INSERT).execute(&mut *tx).await?;
+                if !lost.swap(true, SeqCst) {
+                    sqlx::query(CONFLICT).execute(&mut *tx).await?;
+                }
+                Ok::<_, pg_tenant_client::Error>(())
+            });
+            work.await.unwrap();
         })
     })
     .await;

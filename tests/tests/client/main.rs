@@ -10,6 +10,7 @@ mod cancelled_call;
 mod cancelled_flight;
 mod cancelled_system;
 mod commit_lies;
+mod conflict_is_lost;
 mod dirty_session;
 mod examples_rot;
 mod one_flight_lies;
