@@ -22,7 +22,11 @@ impl Known {
             return Some(Arc::default());
         }
         // A wrong number of parameters is for the driver to report.
-        self.texts().get(step.sql).filter(|types| types.len() == step.params.len()).cloned()
+        self.types_of(step.sql).filter(|types| types.len() == step.params.len())
+    }
+
+    pub(crate) fn types_of(&self, sql: &str) -> Option<Arc<[Type]>> {
+        self.texts().get(sql).cloned()
     }
 
     pub(crate) fn remember(&self, sql: &str, statement: &Statement) {

@@ -4,9 +4,11 @@
 //! line, so the mark stays, and whoever drops the lease sees it: the connection leaves the pool (its slot is free at
 //! once) and is quelled. A lease dropped unmarked with an open transaction queues a ROLLBACK and goes back.
 
+use std::sync::Arc;
+
 use deadpool::managed::Object;
 use pg_tenant_core::TenantId;
-use tokio_postgres::Statement;
+use tokio_postgres::{Statement, types::Type};
 
 use crate::admission::{Holder, Permit};
 use crate::cancel::{Canceller, quell, queue_rollback};
@@ -91,6 +93,10 @@ impl Lease {
 
     pub(crate) fn form(&mut self, step: &Step<'_>) -> Option<Form> {
         self.connection_mut().statements.form(step)
+    }
+
+    pub(crate) fn types_of(&self, sql: &str) -> Option<Arc<[Type]>> {
+        self.connection().statements.types(sql)
     }
 
     pub(crate) fn keep_statement(&mut self, sql: &str, statement: Statement) {

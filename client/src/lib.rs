@@ -61,6 +61,9 @@
 
 mod admission;
 mod begin;
+mod bulk;
+mod bulk_columns;
+mod bulk_send;
 mod cancel;
 mod config;
 mod entered;
@@ -104,6 +107,7 @@ pub mod pipeline;
 pub mod sqlx;
 
 pub use begin::IsolationLevel;
+pub use bulk::BulkRow;
 pub use config::TenantPoolBuilder;
 pub use error::Error;
 pub use id::IntoTenantId;

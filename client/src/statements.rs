@@ -50,6 +50,11 @@ impl Statements {
         if step.rows { None } else { self.known.types(step).map(Form::Typed) }
     }
 
+    /// The types of its parameters, where this connection or another of the pool has prepared it.
+    pub(crate) fn types(&self, sql: &str) -> Option<Arc<[Type]>> {
+        self.by_text.get(sql).map(|entry| entry.statement.params().into()).or_else(|| self.known.types_of(sql))
+    }
+
     pub(crate) fn insert(&mut self, sql: &str, statement: Statement) {
         self.known.remember(sql, &statement);
         if self.capacity == 0 {

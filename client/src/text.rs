@@ -43,9 +43,20 @@ fn after_comment(sql: &str) -> &str {
     ""
 }
 
+/// A name as an identifier that is exactly it.
+pub(crate) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::controls_the_transaction;
+    use super::{controls_the_transaction, quote};
+
+    #[test]
+    fn a_quoted_name_stays_one_identifier() {
+        assert_eq!(quote("Orders"), r#""Orders""#);
+        assert_eq!(quote(r#"a" (b) values (1); --"#), r#""a"" (b) values (1); --""#);
+    }
 
     #[test]
     fn a_transaction_command_is_overlooked() {

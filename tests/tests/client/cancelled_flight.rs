@@ -1,6 +1,6 @@
 //! A dropped call that sends several statements leaves half of them, a transaction or a lost slot behind.
 
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
 
 use pg_tenant_client::Retry;
@@ -78,6 +78,22 @@ async fn run_again() {
                 Ok::<_, pg_tenant_client::Error>(())
             });
             work.await.unwrap();
+        })
+    })
+    .await;
+}
+
+/// Three chunks, with the first alone and the others behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bulk_write() {
+    static NEXT: AtomicI64 = AtomicI64::new(1_000_000);
+    let rows = || (0..25_000).map(|_| (NEXT.fetch_add(1, SeqCst),));
+    sweep("cf_bulk", |pool| {
+        Box::pin(async move {
+            pool.tenant("globex").insert_many("orders", &["total"], rows()).await.unwrap();
+            let mut tx = pool.tenant("globex").begin().await.unwrap();
+            tx.insert_many("orders", &["total"], rows().take(10)).await.unwrap();
+            tx.commit().await.unwrap();
         })
     })
     .await;

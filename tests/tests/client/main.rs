@@ -5,6 +5,7 @@ mod proxy; // a wire that is slow and counts
 mod sweep; // poll a call i times, drop it, look
 
 mod broken_server;
+mod bulk_write_crosses;
 mod call_not_swept;
 mod cancelled_call;
 mod cancelled_flight;
