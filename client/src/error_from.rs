@@ -57,6 +57,16 @@ pub(crate) fn did_not_run(error: &tokio_postgres::Error) -> bool {
     }
 }
 
+/// The server said so: it is no guess of the driver's after the connection was lost.
+pub(crate) fn is_answered(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some()
+}
+
+/// The text, with the types of its parameters, means nothing (class 42).
+pub(crate) fn makes_no_sense(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| code.code().starts_with("42"))
+}
+
 /// Encoding it failed: no more of it has left than of a call that was never made. A closed connection proves nothing.
 pub(crate) fn was_not_sent(error: &tokio_postgres::Error) -> bool {
     let io = || std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());

@@ -8,6 +8,7 @@ use std::task::Poll;
 use futures_util::future::{MaybeDone, join, join_all, join4, maybe_done};
 use tokio_postgres::{Client, Error as PgError, Statement};
 
+use crate::error_from::is_answered;
 use crate::query::{Answer, Failed, Flight, Lead, Step, Then, enter, finish_if, ride, run};
 use crate::statements::Form;
 
@@ -33,7 +34,8 @@ pub(crate) async fn fly_all(
     )
     .await;
     let unparsed = |step: &Step<'_>| {
-        rides.iter().zip(steps).any(|(ride, other)| matches!(ride, Some(Err(_))) && other.sql == step.sql)
+        let failed = |ride: &Option<Result<_, _>>| matches!(ride, Some(Err(error)) if is_answered(error));
+        rides.iter().zip(steps).any(|(ride, other)| failed(ride) && other.sql == step.sql)
     };
     let (mut done, mut first, mut ran) = (Vec::with_capacity(steps.len()), None, false);
     for (at, (answer, step)) in answers.into_iter().zip(steps).enumerate() {

@@ -14,7 +14,7 @@ use tokio_postgres::{Client, Error as PgError, Row, SimpleQueryMessage, Statemen
 
 use crate::begin::{COMMIT, ENTER_SIGNED};
 use crate::error::Error;
-use crate::error_from::{Stale, did_not_run, stale_statement, was_not_sent};
+use crate::error_from::{Stale, did_not_run, is_answered, stale_statement, was_not_sent};
 use crate::statements::Form;
 use crate::token::Token;
 
@@ -123,7 +123,9 @@ pub(crate) async fn fly(
         finish_if(client, then, &unsent),
     )
     .await;
-    if let (Err(failed), Some(Err(_))) = (&mut answer, &ride) {
+    if let (Err(failed), Some(Err(error))) = (&mut answer, &ride)
+        && is_answered(error)
+    {
         failed.ran = false; // what does not parse does not run
     }
     (Flight { entered, answer, committed }, ride)

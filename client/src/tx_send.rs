@@ -3,7 +3,7 @@
 use tokio_postgres::{Error as PgError, Statement, types::ToSql};
 
 use crate::error::Error;
-use crate::error_from::Stale;
+use crate::error_from::{Stale, is_answered, makes_no_sense};
 use crate::flight;
 use crate::judge::Next;
 use crate::query::{self, Answer, Failed, Flight, Lead, Step, Then};
@@ -81,7 +81,7 @@ impl TenantTx {
         for (at, (ride, step)) in rides.into_iter().zip(steps).enumerate() {
             match ride {
                 Some(Ok(statement)) => self.lease.keep_statement(step.sql, statement),
-                Some(Err(error)) if failed.is_none() => failed = Some((at, error)),
+                Some(Err(error)) if failed.is_none() && is_answered(&error) => failed = Some((at, error)),
                 _ => {}
             }
         }
@@ -89,7 +89,9 @@ impl TenantTx {
             && flight.entered.is_ok()
             && flight.answer.is_err()
         {
-            let stale = steps.get(at).is_some_and(|step| !step.params.is_empty()).then_some(Stale::Changed);
+            // What another connection remembers of the types may be out of date.
+            let typed = steps.get(at).is_some_and(|step| !step.params.is_empty());
+            let stale = (typed && makes_no_sense(&error)).then_some(Stale::Changed);
             flight.answer = Err(Failed { at, error, ran: false, stale });
         }
         flight

@@ -64,6 +64,7 @@ fn made(call: &str) -> (bool, bool, Vec<String>) {
         Some("TenantTx" | "SystemTx") => on(&["tx"]),
         Some("TxBuilder") => on(&["globex", "pool.tenant(\"globex\")", "tenant"]),
         Some("SystemTxBuilder") => on(&["system", "system.write()", "danger::system(pool, \"a sweep\")"]),
+        Some("RetryingTx") => on(&["retrying"]),
         Some("TenantPool") => on(&["pool", "self.0"]),
         _ => vec![format!("{call}(")],
     };

@@ -48,15 +48,19 @@ async fn last_statement_and_commit() {
     .await;
 }
 
+const CONFLICT: &str = "do $$ begin raise sqlstate '40001'; end $$";
+
+fn quick() -> Retry {
+    Retry::default().pause(Duration::from_millis(1))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn run_again() {
-    const CONFLICT: &str = "do $$ begin raise sqlstate '40001'; end $$";
-    let quick = Retry::default().pause(Duration::from_millis(1));
     sweep("cf_again", |pool| {
         Box::pin(async move {
             let lost = AtomicBool::new(false);
             let globex = pool.tenant("globex");
-            let retrying = globex.retry(quick);
+            let retrying = globex.retry(quick());
             let work = retrying.run(async |tx| {
                 tx.execute(INSERT, &[]).await?;
                 if lost.swap(true, SeqCst) { Ok(0) } else { tx.execute(CONFLICT, &[]).await }
@@ -65,11 +69,15 @@ async fn run_again() {
         })
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn run_again_over_sqlx() {
     sweep_sqlx("cf_again_sqlx", |pool| {
         Box::pin(async move {
             let lost = AtomicBool::new(false);
             let globex = pool.tenant("globex");
-            let retrying = globex.retry(quick);
+            let retrying = globex.retry(quick());
             let work = retrying.run(async |tx| {
                 sqlx::query(INSERT).execute(&mut *tx).await?;
                 if !lost.swap(true, SeqCst) {

@@ -1,5 +1,6 @@
 //! The Rust client against real servers: what a dropped call, a dirty session or a broken server may leave.
 
+mod cut; // a wire that breaks in the middle of an answer
 mod fixture; // tenants, a table, pools
 mod proxy; // a wire that is slow and counts
 mod sweep; // poll a call i times, drop it, look
@@ -14,6 +15,7 @@ mod commit_lies;
 mod conflict_is_lost;
 mod dirty_session;
 mod examples_rot;
+mod lost_answer_runs_twice;
 mod one_flight_lies;
 mod pipeline_half_runs;
 mod refusals;

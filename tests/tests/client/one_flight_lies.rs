@@ -105,3 +105,43 @@ async fn where_the_last_statement_cannot_be_sent() {
     fixture.nothing_is_left("statements that were not sent").await;
     assert_eq!(fixture.orders("acme").await, 2);
 }
+
+/// Over sqlx a text without arguments may hold several statements.
+#[tokio::test]
+async fn where_the_text_is_odd() {
+    let fixture = Fixture::new("f_text").await;
+    fixture.superuser.run("create table log (id int); grant all on log to public").await;
+    let pool = fixture.sqlx(1);
+    let acme = pool.tenant("acme");
+    for (sql, code) in [
+        ("select 1/0", Some("22012")),
+        ("insert into orders (total) values (1)", Some("23505")), // deferred: found by the commit
+        ("insert into log values (1) /*", Some("42601")),
+        ("insert into log values (1); select '", Some("42601")),
+        ("insert into log values (1); select $a$", Some("42601")),
+        ("insert into log values (1); select 1/0", Some("22012")),
+    ] {
+        let error = acme.execute(sql).await.unwrap_err();
+        assert_eq!(error.code(), code, "{sql}: {error}");
+        let error = acme.query(sql).await.unwrap_err();
+        assert_eq!(error.code(), code, "{sql}: {error}");
+    }
+    for sql in ["commit", "rollback", "select 1; commit -- and more", "commit and chain"] {
+        let error = acme.query(sql).await.unwrap_err();
+        assert!(error.is_tenant_lost(), "{sql}: {error}");
+        fixture.nothing_is_left(sql).await;
+    }
+    assert_eq!(fixture.superuser.value("select count(*) from log").await.as_deref(), Some("0"));
+    for sql in ["select total from orders order by 1 -- all", "select total from orders;", "select 1; select 2;;"] {
+        let rows = acme.query(sql).await.unwrap();
+        assert_eq!(rows.len(), 2, "{sql}: the probe's row is no answer");
+    }
+    let done = acme.execute("insert into log values (1), (2); insert into log values (3)").await.unwrap();
+    assert_eq!(done.rows_affected(), 3);
+    assert_eq!(fixture.superuser.value("select count(*) from log").await.as_deref(), Some("3"));
+    assert_eq!(acme.execute("").await.unwrap().rows_affected(), 0);
+    assert_eq!(acme.query("select set_config('work_mem', '65kB', false)").await.unwrap().len(), 1);
+    assert_eq!(acme.query("select 1").await.unwrap().len(), 1, "on a clean connection");
+    fixture.nothing_is_left("texts").await;
+    assert_eq!(fixture.orders("acme").await, 2);
+}

@@ -1,0 +1,86 @@
+//! A call whose answer was lost is made again, and takes effect twice.
+//!
+//! The connection breaks at each point of the answer: what was sent has arrived, and the rest of the answer never comes.
+
+use std::pin::Pin;
+
+use pg_tenant_client::pipeline::{execute, query};
+use pg_tenant_client::{Error, TenantPool, TenantTx};
+
+use crate::cut::cut;
+use crate::fixture::{Fixture, INSERT};
+
+type Call = for<'a> fn(&'a TenantPool) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+
+/// Every call adds exactly one order, if any.
+const CALLS: [(&str, Call); 7] = [
+    ("execute", |pool| Box::pin(async { pool.tenant("acme").execute(INSERT, &[]).await.map(drop) })),
+    ("execute with a parameter", |pool| {
+        Box::pin(async {
+            let sql = "insert into orders (total) values ($1)";
+            pool.tenant("acme").execute(sql, &[&(10 + i64::from(std::process::id()))]).await.map(drop)
+        })
+    }),
+    ("query", |pool| {
+        let sql = "insert into orders (total) values (nextval('totals')) returning id";
+        Box::pin(async { pool.tenant("acme").query(sql, &[]).await.map(drop) })
+    }),
+    ("pipeline", |pool| {
+        Box::pin(async { pool.tenant("acme").pipeline((query("select 1", &[]), execute(INSERT, &[]))).await.map(drop) })
+    }),
+    ("last statement and commit", |pool| {
+        Box::pin(async { pool.tenant("acme").begin().await?.execute_then_commit(INSERT, &[]).await.map(drop) })
+    }),
+    ("insert_many", |pool| {
+        Box::pin(async { pool.tenant("acme").insert_many("orders", &["total"], [(10i64,)]).await.map(drop) })
+    }),
+    ("retry", |pool| {
+        Box::pin(async {
+            let acme = pool.tenant("acme").retry(pg_tenant_client::Retry::default());
+            acme.run(async |tx: &mut TenantTx| tx.execute(INSERT, &[]).await).await.map(drop)
+        })
+    }),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wherever_it_was_lost() {
+    let fixture = Fixture::new("lost").await;
+    for (name, call) in CALLS {
+        for known in [false, true] {
+            let case = format!("{name}, known to the pool: {known}");
+            let (mut lost, mut cuts) = (0, 0);
+            // The first two answers are those to connecting and to checking the extension.
+            for answers in 2.. {
+                let port = cut(fixture.db.cluster().port(), usize::from(known), answers).await;
+                let pool = fixture.pool_of(fixture.config_at(port, &fixture.db.roles.app), 2);
+                let mut held = None;
+                if known {
+                    call(&pool).await.unwrap();
+                    fixture.superuser.run("delete from orders where total > 2").await;
+                    held = Some(pool.tenant("acme").begin().await.unwrap());
+                }
+                pool.check().await.unwrap();
+                let outcome = call(&pool).await;
+                drop(held);
+                fixture.nothing_is_left(&case).await;
+                let added = fixture.orders("acme").await - 2;
+                match &outcome {
+                    Ok(()) => assert_eq!(added, 1, "{case}, cut after {answers}: Ok"),
+                    Err(error) if error.is_closed() => {
+                        assert!(added <= 1, "{case}, cut after {answers}: {added} times")
+                    }
+                    Err(error) => panic!("{case}, cut after {answers}: {error}"),
+                }
+                lost += usize::from(outcome.is_err() && added == 1);
+                cuts += usize::from(outcome.is_err());
+                fixture.superuser.run("delete from orders where total > 2").await;
+                if outcome.is_ok() && answers > 3 {
+                    break;
+                }
+            }
+            // What commits in a flight of its own is cut before that leaves.
+            let one_flight = name != "retry";
+            assert!(cuts > 0 && one_flight == (lost > 0), "{case}: {lost} answers were lost of what had happened");
+        }
+    }
+}
