@@ -66,7 +66,7 @@ impl TenantTx {
         async move { self.bulk(table, columns, rows, Then::Stay).await }
     }
 
-    async fn bulk<R: BulkRow>(
+    pub(crate) async fn bulk<R: BulkRow>(
         &mut self,
         table: &str,
         columns: &[&str],

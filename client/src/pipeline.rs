@@ -114,6 +114,19 @@ impl<P: Sealed> Sealed for Vec<P> {
     }
 }
 
+impl<P: Sealed, const N: usize> Sealed for [P; N] {
+    type Read = [P::Read; N];
+
+    fn steps<'s>(&'s self, steps: &mut Steps<'s>) {
+        self.iter().for_each(|part| part.steps(steps));
+    }
+
+    fn read(self, answers: &mut Read) -> Result<Self::Read, Error> {
+        let read = self.into_iter().map(|part| part.read(answers)).collect::<Result<Vec<_>, _>>()?;
+        read.try_into().map_err(|_| Error::interrupted())
+    }
+}
+
 macro_rules! tuples {
     ($(($($part:ident)+))+) => {$(
         #[allow(non_snake_case)]

@@ -4,6 +4,7 @@ use pg_tenant_core::SystemContext;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::begin::{BeginOptions, IsolationLevel, Reason, Way};
+use crate::bulk::BulkRow;
 use crate::error::Error;
 use crate::observe::Call;
 use crate::pipeline::Pipeline;
@@ -102,6 +103,25 @@ impl SystemTxBuilder {
     /// Those of [`SystemTx::pipeline_then_commit`], and of every call of this type.
     pub async fn pipeline<P: Pipeline>(&self, pipeline: P) -> Result<P::Answers, Error> {
         self.begin().await?.pipeline_then_commit(pipeline).await
+    }
+
+    /// Writes many rows in a transaction of their own: all of them, or none. See [`SystemTx::insert_many`].
+    ///
+    /// # Errors
+    /// Those of [`SystemTx::insert_many`] and [`SystemTx::commit`].
+    pub fn insert_many<'t, R, I>(
+        &'t self,
+        table: &'t str,
+        columns: &'t [&'t str],
+        rows: I,
+    ) -> impl Future<Output = Result<u64, Error>> + Send + 't
+    where
+        R: BulkRow + Send + 't,
+        I: IntoIterator<Item = R>,
+        I::IntoIter: Send + 't,
+    {
+        let rows = rows.into_iter().peekable();
+        async move { self.begin().await?.insert_many_then_commit(table, columns, rows).await }
     }
 
     /// Takes a connection and begins a transaction on it. Nothing is sent yet: begin and entering travel with the first

@@ -1,10 +1,12 @@
 //! A transaction in the system context.
 
 use std::fmt;
+use std::iter::Peekable;
 
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::begin::{BeginOptions, Way};
+use crate::bulk::BulkRow;
 use crate::error::Error;
 use crate::lease::Lease;
 use crate::observe::Call;
@@ -86,6 +88,33 @@ impl SystemTx {
     /// As [`query`](Self::query), from this call or from the stream.
     pub async fn query_stream(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<RowStream<'_>, Error> {
         self.0.query_stream(sql, params).await
+    }
+
+    /// Writes many rows, as [`TenantTx::insert_many`] does; the tenant column is one of those named.
+    ///
+    /// # Errors
+    /// Those of [`TenantTx::insert_many`].
+    pub fn insert_many<'t, R, I>(
+        &'t mut self,
+        table: &'t str,
+        columns: &'t [&'t str],
+        rows: I,
+    ) -> impl Future<Output = Result<u64, Error>> + Send + 't
+    where
+        R: BulkRow + Send + 't,
+        I: IntoIterator<Item = R>,
+        I::IntoIter: Send + 't,
+    {
+        self.0.insert_many(table, columns, rows)
+    }
+
+    pub(crate) async fn insert_many_then_commit<R: BulkRow>(
+        mut self,
+        table: &str,
+        columns: &[&str],
+        rows: Peekable<impl Iterator<Item = R>>,
+    ) -> Result<u64, Error> {
+        self.0.bulk(table, columns, rows, Then::Commit).await
     }
 
     /// Sends statements together and waits for all, as [`TenantTx::pipeline`] does.

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
 use std::time::Duration;
 
-use pg_tenant_client::Retry;
 use pg_tenant_client::pipeline::{execute, query, query_one};
+use pg_tenant_client::{Retry, danger};
 
 use crate::fixture::INSERT;
 use crate::sweep::{sweep, sweep_sqlx};
@@ -101,6 +101,22 @@ async fn bulk_write() {
             pool.tenant("globex").insert_many("orders", &["total"], rows()).await.unwrap();
             let mut tx = pool.tenant("globex").begin().await.unwrap();
             tx.insert_many("orders", &["total"], rows().take(10)).await.unwrap();
+            tx.commit().await.unwrap();
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bulk_write_across_tenants() {
+    static NEXT: AtomicI64 = AtomicI64::new(1_000_000);
+    let rows = || (0..25_000).map(|n| (if n % 2 == 0 { "acme" } else { "globex" }, NEXT.fetch_add(1, SeqCst)));
+    sweep("cf_bulk_system", |pool| {
+        Box::pin(async move {
+            let (system, columns) = (danger::system(pool, "a sweep").write(), ["tenant_id", "total"]);
+            system.insert_many("orders", &columns, rows()).await.unwrap();
+            let mut tx = system.begin().await.unwrap();
+            tx.insert_many("orders", &columns, rows().take(10)).await.unwrap();
             tx.commit().await.unwrap();
         })
     })

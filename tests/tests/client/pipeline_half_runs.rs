@@ -20,6 +20,9 @@ async fn in_the_shape_it_was_given() {
         (query_opt("select 1 where false", &[]), vec![execute(INSERT, &[]), execute(INSERT, &[])]),
     ));
     let (count, updated, rows, (none, inserted)) = answers.await.unwrap();
+    let [one, two] =
+        acme.pipeline([execute("select 1", &[]), execute("select generate_series(1, 2)", &[])]).await.unwrap();
+    assert_eq!((one, two), (1, 2));
     assert_eq!((count.get::<_, i64>(0), updated), (2, 2));
     assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<i64>>(), [11, 12], "each sees what those before it did");
     assert!(none.is_none() && inserted == [1, 1]);

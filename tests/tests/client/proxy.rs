@@ -51,11 +51,15 @@ impl Proxy {
 
 async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, wire: Arc<Wire>, client: bool) {
     let mut buffer = vec![0; 64 * 1024];
-    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+    while let Ok(mut read @ 1..) = from.read(&mut buffer).await {
         if wire.client_spoke.swap(client, Ordering::SeqCst) != client && client {
             wire.turns.fetch_add(1, Ordering::SeqCst);
         }
         tokio::time::sleep(wire.delay).await;
+        // What was sent together need not have been written at once.
+        while let Ok(more @ 1..) = from.try_read(&mut buffer[read..]) {
+            read += more;
+        }
         if to.write_all(&buffer[..read]).await.is_err() {
             return;
         }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, try_join_all};
-use pg_tenant_client::Error;
 use pg_tenant_client::sqlx::{TenantPool, TenantTx, danger};
+use pg_tenant_client::{Error, Retry};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor, PgPool, Row};
 
@@ -66,7 +66,7 @@ impl OverSqlx {
                 tx.commit().await
             }
             Shape::Run => {
-                let work = tenant.run(async |tx| {
+                let work = async |tx: &mut TenantTx| {
                     tx.savepoint(async |tx| insert(tx, one).await).await?;
                     let undone = tx.savepoint(async |tx| {
                         insert(tx, deed.undone).await?;
@@ -76,8 +76,9 @@ impl OverSqlx {
                     insert(tx, two).await?;
                     deed.commits();
                     Ok(())
-                });
-                work.await
+                };
+                let retrying = tenant.retry(Retry::default());
+                if deed.variant(2) == 0 { tenant.run(work).await } else { retrying.run(work).await }
             }
             Shape::Stream => {
                 let mut tx = self.begin(deed).await?;

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, try_join_all};
 use pg_tenant_client::pipeline::execute;
 use pg_tenant_client::tokio_postgres::types::ToSql;
-use pg_tenant_client::{Error, TenantPool, TenantTx, danger};
+use pg_tenant_client::{Error, Retry, TenantPool, TenantTx, danger};
 
 use crate::deed::{
     Deed, Driver, INSERT, MANY, NOWHERE, RETURNING, SYSTEM_INSERT, SYSTEM_RETURNING, Shape, TENANT, TENANTS, assert_in,
@@ -35,21 +35,23 @@ impl OverTokioPostgres {
         match deed.shape {
             Shape::Once => {
                 deed.commits();
-                match deed.variant(4) {
+                match deed.variant(5) {
                     0 => tenant.query(INSERT, &[&one]).await.map(drop),
                     1 => tenant.query_one(RETURNING, &[&one]).await.map(drop),
                     2 => tenant.query_opt(RETURNING, &[&one]).await.map(drop),
+                    3 => tenant.insert_many("marks", &["key"], [[one]]).await.map(drop),
                     _ => tenant.execute(INSERT, &[&one]).await.map(drop),
                 }
             }
             Shape::Commit => {
                 let mut tx = self.begin(deed).await?;
                 tx.execute(INSERT, &[&one]).await?;
-                match deed.variant(5) {
+                match deed.variant(6) {
                     0 => drop(tx.query(INSERT, &[&two]).await?),
                     1 => drop(tx.query_opt(RETURNING, &[&two]).await?),
                     2 => tx.batch_execute(&format!("select 1; insert into marks (key) values ({two})")).await?,
-                    3 => _ = danger::raw_client(&mut tx).await?.execute(INSERT, &[&two]).await?,
+                    3 => _ = tx.insert_many("marks", &["key"], [[two]]).await?,
+                    4 => _ = danger::raw_client(&mut tx).await?.execute(INSERT, &[&two]).await?,
                     _ => drop(tx.pipeline(vec![execute(INSERT, &[&two])]).await?),
                 }
                 deed.commits();
@@ -70,7 +72,7 @@ impl OverTokioPostgres {
                 tenant.pipeline((execute(INSERT, &[&one]), execute(INSERT, &[&two]))).await.map(drop)
             }
             Shape::Run => {
-                let work = tenant.run(async |tx| {
+                let work = async |tx: &mut TenantTx| {
                     tx.savepoint(async |tx| tx.execute(INSERT, &[&one]).await).await?;
                     let undone = tx.savepoint(async |tx| {
                         tx.execute(INSERT, &[&deed.undone]).await?;
@@ -80,8 +82,9 @@ impl OverTokioPostgres {
                     tx.execute(INSERT, &[&two]).await?;
                     deed.commits();
                     Ok(())
-                });
-                work.await
+                };
+                let retrying = tenant.retry(Retry::default());
+                if deed.variant(2) == 0 { tenant.run(work).await } else { retrying.run(work).await }
             }
             Shape::Stream => {
                 let mut tx = self.begin(deed).await?;
@@ -137,19 +140,21 @@ impl OverTokioPostgres {
 
     async fn act_in_system(&self, deed: &Deed) -> Result<(), Error> {
         let system = danger::system(&self.0, "a storm").write();
-        let (variant, one) = (deed.variant(10), &deed.keys[0]);
+        let (variant, one) = (deed.variant(12), &deed.keys[0]);
         let (tenant, params): (_, [&(dyn ToSql + Sync); 2]) = (deed.tenant, [&deed.tenant, one]);
-        if variant < 5 {
+        let columns = ["tenant_id", "key"];
+        if variant < 6 {
             deed.commits();
             return match variant {
                 0 => system.execute(SYSTEM_INSERT, &params).await.map(drop),
                 1 => system.query(SYSTEM_INSERT, &params).await.map(drop),
                 2 => system.query_one(SYSTEM_RETURNING, &params).await.map(drop),
                 3 => system.query_opt(SYSTEM_RETURNING, &params).await.map(drop),
+                4 => system.insert_many("marks", &columns, [(tenant, one)]).await.map(drop),
                 _ => system.pipeline(execute(SYSTEM_INSERT, &params)).await.map(drop),
             };
         }
-        if variant == 5 {
+        if variant == 6 {
             let work = system.run(async |tx| {
                 let undone = tx.savepoint(async |tx| {
                     tx.execute(SYSTEM_INSERT, &[&tenant, &deed.undone]).await?;
@@ -164,9 +169,14 @@ impl OverTokioPostgres {
         }
         let mut tx = system.begin().await?;
         match variant {
-            6 => drop(tx.query_stream(MANY, &[]).await?.next().await.transpose()?),
-            7 => tx.batch_execute("select 1; select 2").await?,
-            8 => drop(tx.query_opt("select 1", &[]).await?),
+            7 => drop(tx.query_stream(MANY, &[]).await?.next().await.transpose()?),
+            8 => tx.batch_execute("select 1; select 2").await?,
+            9 => drop(tx.query_opt("select 1", &[]).await?),
+            10 => {
+                tx.insert_many("marks", &columns, [(tenant, one)]).await?;
+                deed.commits();
+                return tx.commit().await;
+            }
             _ => {
                 drop(tx.query_one("select 1", &[]).await?);
                 tx.rollback().await?;
@@ -176,12 +186,12 @@ impl OverTokioPostgres {
         }
         deed.commits();
         match variant {
-            6 => {
+            7 => {
                 tx.execute(SYSTEM_INSERT, &params).await?;
                 tx.commit().await
             }
-            7 => tx.execute_then_commit(SYSTEM_INSERT, &params).await.map(drop),
-            8 => tx.query_then_commit(SYSTEM_INSERT, &params).await.map(drop),
+            8 => tx.execute_then_commit(SYSTEM_INSERT, &params).await.map(drop),
+            9 => tx.query_then_commit(SYSTEM_INSERT, &params).await.map(drop),
             _ => tx.pipeline_then_commit(execute(SYSTEM_INSERT, &params)).await.map(drop),
         }
     }
