@@ -26,6 +26,8 @@
 //!
 //! - It cannot pipeline. Beginning and entering are one round trip, each statement is one (two when it is first
 //!   prepared), commit with its probe is one.
+//! - It has no bulk write of its own. Bind one array for each column; the policy is asked about each row:
+//!   `sqlx::query("insert into orders (id, total) select * from unnest($1::int8[], $2::int8[])").bind(ids).bind(totals)`.
 //! - It cannot send a CancelRequest. A statement whose future was dropped is cancelled with `pg_cancel_backend` from a
 //!   second connection, and only while it still belongs to the transaction that was dropped.
 //! - Its statements report [`sqlx::Error`], which converts into [`Error`](crate::Error) with `?`.
