@@ -35,8 +35,8 @@ pub(crate) struct Inner {
 pub(crate) enum Kind {
     /// The id is no tenant id; nothing was sent.
     Malformed,
-    /// The task has no tenant; nothing was sent.
-    NoAmbientTenant,
+    /// The task, or an envelope, has no tenant; nothing was sent.
+    NoTenant,
     /// The application refused a token.
     #[cfg(feature = "verify")]
     BadToken,
@@ -105,7 +105,7 @@ impl Error {
     }
 
     /// A statement touched a protected table without a tenant (`TN001`). From the client it means that the task has no
-    /// [ambient](crate::ambient) tenant, and that nothing was sent.
+    /// [ambient](crate::ambient) tenant or an envelope none, and that nothing was sent.
     pub fn is_no_tenant(&self) -> bool {
         self.refusal() == Some(Refusal::NoTenant)
     }

@@ -50,8 +50,29 @@ impl Error {
             .with_source(why)
     }
 
+    /// What several callers were waiting for, told to each of them.
+    #[cfg(feature = "directory")]
+    pub(crate) fn shared(error: std::sync::Arc<Error>) -> Error {
+        let mut told = Error::new(error.kind(), error.message());
+        (told.0.code, told.0.detail) = (error.0.code.clone(), error.0.detail.clone());
+        (told.0.hint, told.0.limit, told.0.retry_after) = (error.0.hint.clone(), error.0.limit, error.0.retry_after);
+        told.with_source(error)
+    }
+
+    #[cfg(any(feature = "tower", feature = "outbound"))]
+    pub(crate) fn malformed_token(detail: &str) -> Error {
+        Error::new(Kind::BadToken, "malformed token").with_code(Refusal::MalformedToken.code()).with_detail(detail)
+    }
+
+    #[cfg(feature = "envelope")]
+    pub(crate) fn no_tenant_in_envelope() -> Error {
+        Error::new(Kind::NoTenant, "no tenant: the envelope names none")
+            .with_code(Refusal::NoTenant.code())
+            .with_hint("let who orders the job make the envelope: Envelope::new(&tenant, payload)")
+    }
+
     pub(crate) fn no_ambient_tenant() -> Error {
-        Error::new(Kind::NoAmbientTenant, "no tenant: this task has none")
+        Error::new(Kind::NoTenant, "no tenant: this task has none")
             .with_code(Refusal::NoTenant.code())
             .with_detail("The tenant of a task is not that of the task that spawned it, unless it is carried over.")
             .with_hint("wrap it in ambient::scope, spawn it with ambient::spawn, or pass it: pool.tenant(&tenant)")

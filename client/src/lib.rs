@@ -40,7 +40,8 @@
 //! # The tenant through a program
 //!
 //! A [`Tenant`] is made where a request, a job or a command comes in, and passed on from there: `pool.tenant(&tenant)`.
-//! [`ambient`] is for programs that rather let the running task have one.
+//! [`ambient`] is for programs that rather let the running task have one. What leaves the program carries it as well:
+//! requests to other services, jobs, objects; and a [`CacheKey`] cannot be built without one.
 //!
 //! # Many tenants, one pool
 //!
@@ -57,9 +58,18 @@
 //! | `verify` | `TokenVerifier`: a token becomes a [`Tenant`] |
 //! | `metrics` | counts for the recorder of the crate `metrics`, with a bounded number of series: `MetricLabels` |
 //! | `opentelemetry` | the module `baggage`: the tenant in the baggage of outgoing calls |
+//! | `directory` | the module `directory`: which tenant a slug is, cached |
+//! | `tower` | the module `edge`: a layer that finds and proves the tenant of a request |
+//! | `axum` | the same, and extractors |
+//! | `outbound` | the module `outbound`: the tenant on requests to other services, signed |
+//! | `envelope` | `Envelope`: the tenant around a job's payload |
+//! | `object_store` | the module `objects`: a tenant's part of an object store |
+//! | `testing` | the module `testing`: shows that an API keeps tenants apart |
 #![forbid(unsafe_code)]
 
 mod admission;
+#[cfg(feature = "directory")]
+mod ask;
 mod begin;
 mod bulk;
 mod bulk_columns;
@@ -67,6 +77,8 @@ mod bulk_send;
 mod cancel;
 mod config;
 mod entered;
+#[cfg(feature = "envelope")]
+mod envelope;
 mod error;
 mod error_from;
 mod error_limit;
@@ -74,6 +86,7 @@ mod error_make;
 mod flight;
 mod id;
 mod judge;
+mod keys;
 mod known;
 mod lease;
 mod limits;
@@ -102,15 +115,28 @@ mod version;
 
 pub mod ambient;
 pub mod danger;
+#[cfg(feature = "directory")]
+pub mod directory;
+#[cfg(feature = "tower")]
+pub mod edge;
+#[cfg(feature = "object_store")]
+pub mod objects;
+#[cfg(feature = "outbound")]
+pub mod outbound;
 pub mod pipeline;
 #[cfg(feature = "sqlx")]
 pub mod sqlx;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use begin::IsolationLevel;
 pub use bulk::BulkRow;
 pub use config::TenantPoolBuilder;
+#[cfg(feature = "envelope")]
+pub use envelope::Envelope;
 pub use error::Error;
 pub use id::IntoTenantId;
+pub use keys::CacheKey;
 pub use limits::{Limit, LimitPolicy, Limits, Plans, Rate};
 #[cfg(feature = "metrics")]
 pub use observe::MetricLabels;

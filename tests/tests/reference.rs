@@ -10,7 +10,8 @@ use pg_tenant_tests::{Cluster, Install, Session, database, describe};
 const README: &str = include_str!("../../pg_tenant/README.md");
 
 /// Parts of what the reference describes, which nobody calls by themselves.
-const INTERNAL: [&str; 51] = [
+const INTERNAL: [&str; 52] = [
+    "announce_change",           // trigger of tenants
     "apply_hardening",           // protect with harden
     "apply_protection",          // protect, with the guards off
     "attack",                    // prove

@@ -33,6 +33,8 @@
 //! - Its statements report [`sqlx::Error`], which converts into [`Error`](crate::Error) with `?`.
 //! - A dropped statement does not make the transaction refuse: as always in sqlx, the next call reads past what it left.
 
+#[cfg(feature = "directory")]
+mod ask;
 mod begin;
 mod error;
 mod executor;

@@ -6,7 +6,7 @@ macro_rules! refusals {
         ///
         /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
         /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN08x` the doctor, `TN09x`
-        /// signed entry, `TN10x` the texts that a journal keeps.
+        /// signed entry, `TN10x` the texts that a journal keeps, `TN11x` looking tenants up.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
@@ -173,6 +173,8 @@ refusals! {
     AnotherActor = "TN099", "another_actor";
     /// A name or a reason has characters that forge a line of a log
     UnplainText = "TN100", "unplain_text";
+    /// A tenant is looked up from inside a tenant's transaction
+    LookupInTenant = "TN110", "lookup_in_tenant";
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod bulk_write_crosses;
 mod call_not_swept;
 mod cancelled_call;
 mod cancelled_flight;
+mod cancelled_lookup;
 mod cancelled_system;
 mod commit_lies;
 mod conflict_is_lost;

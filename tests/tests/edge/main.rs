@@ -4,6 +4,13 @@
 #[allow(dead_code, reason = "shared with the tests of signed entry")]
 mod signed;
 
+mod api; // an axum server with a database behind it
+
+mod a_file_is_elsewhere;
 mod a_forged_token_is_taken;
+mod a_header_is_forged;
+mod a_job_has_no_tenant;
+mod a_request_is_believed;
 mod a_task_has_the_wrong_tenant;
 mod somebody_else_acts;
+mod the_directory_is_wrong;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, try_join_all};
+use pg_tenant_client::directory::Directory;
 use pg_tenant_client::sqlx::{TenantPool, TenantTx, danger};
 use pg_tenant_client::{Error, Retry};
 use sqlx::postgres::PgPoolOptions;
@@ -122,7 +123,14 @@ impl OverSqlx {
                 expect(tx.commit().await, "25P02")
             }
             Shape::Sleep => tenant.execute("select pg_sleep(0.02)").await.map(drop),
-            Shape::Dirt => tenant.execute("set work_mem = '65kB'").await.map(drop),
+            Shape::Dirt => match deed.variant(2) {
+                0 => tenant.execute("set work_mem = '65kB'").await.map(drop),
+                _ => {
+                    let directory = Directory::new(self.pool.clone());
+                    directory.by_slug("nobody").await?;
+                    directory.by_id(&deed.tenant.parse().expect("an id")).await.map(drop)
+                }
+            },
         }
     }
 

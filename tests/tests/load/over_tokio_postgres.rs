@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, try_join_all};
+use pg_tenant_client::directory::Directory;
 use pg_tenant_client::pipeline::execute;
 use pg_tenant_client::tokio_postgres::types::ToSql;
 use pg_tenant_client::{Error, Retry, TenantPool, TenantTx, danger};
@@ -127,9 +128,14 @@ impl OverTokioPostgres {
                 expect(tx.commit().await, "25P02")
             }
             Shape::Sleep => tenant.query("select pg_sleep(0.02)", &[]).await.map(drop),
-            Shape::Dirt => match deed.variant(3) {
+            Shape::Dirt => match deed.variant(4) {
                 0 => tenant.execute("set work_mem = '65kB'", &[]).await.map(drop),
                 1 => self.0.check().await,
+                2 => {
+                    let directory = Directory::new(self.0.clone());
+                    directory.by_slug("nobody").await?;
+                    directory.by_id(&deed.tenant.parse().expect("an id")).await.map(drop)
+                }
                 _ => {
                     let unscoped = danger::connection_without_tenant(&self.0).await?;
                     Ok(unscoped.batch_execute("begin; select 1").await?)

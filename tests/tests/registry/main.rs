@@ -1,7 +1,9 @@
 //! The registry: which tenants exist, in which state, with which limits, and who says so.
 
+mod a_change_goes_unheard;
 mod a_limit_is_exceeded;
 mod a_limit_is_raised;
+mod a_lookup_tells_too_much;
 mod a_record_is_forged;
 mod a_suspended_tenant_is_entered;
 mod anybody_manages_tenants;

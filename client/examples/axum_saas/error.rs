@@ -1,0 +1,52 @@
+//! What a client is told of what went wrong.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use pg_tenant_client::Error;
+use serde_json::json;
+
+pub type Answer<T> = Result<T, Refused>;
+
+#[derive(Debug)]
+pub enum Refused {
+    /// There is none in this tenant. Whether there is one elsewhere nobody can tell, this program included.
+    NotFound,
+    /// An operator has not said why.
+    NoReason,
+    /// Who asks may not.
+    Forbidden,
+    /// Sign-in failed; why is not said.
+    Unknown,
+    /// There is one of this name.
+    Taken,
+    Database(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        match error.code() {
+            // It refers to what is not there, or not in this tenant: the keys have the tenant in them.
+            Some("23503") => Refused::NotFound,
+            Some("23505") => Refused::Taken,
+            _ => Refused::Database(error),
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (status, says) = match self {
+            Refused::NotFound => (StatusCode::NOT_FOUND, "not found"),
+            Refused::NoReason => (StatusCode::BAD_REQUEST, "say why: ?reason=…"),
+            Refused::Forbidden => (StatusCode::FORBIDDEN, "only an owner may do this"),
+            Refused::Unknown => (StatusCode::UNAUTHORIZED, "unknown tenant, address or key"),
+            Refused::Taken => (StatusCode::CONFLICT, "there is one of this name"),
+            Refused::Database(error) => {
+                eprintln!("{error}");
+                return error.into_response();
+            }
+        };
+        (status, Json(json!({"error": says}))).into_response()
+    }
+}

@@ -1,0 +1,51 @@
+//! From a key to a token.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Json;
+use axum::extract::State as Of;
+use pg_tenant_client::edge::Resolved;
+use pg_tenant_client::{Signer, Tenant, TenantPool, directory::Directory};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::error::{Answer, Refused};
+
+#[derive(Deserialize)]
+pub struct SignIn {
+    tenant: String,
+    email: String,
+    key: String,
+}
+
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+pub async fn sign_in(
+    Of(pool): Of<TenantPool>,
+    Of(directory): Of<Directory>,
+    Of(signer): Of<Arc<Signer>>,
+    Json(SignIn { tenant, email, key }): Json<SignIn>,
+) -> Answer<Json<Value>> {
+    // Here the wire's word is all there is: it says in which tenant the key is looked for, and the key proves it.
+    let record = directory.by_slug(&tenant).await?.filter(|record| record.is_active()).ok_or(Refused::Unknown)?;
+    let sql = "select role from members where email = $1 and key_hash = sha256(convert_to($2, 'UTF8'))";
+    let member = pool.tenant(record.id).query_opt(sql, &[&email, &key]).await?.ok_or(Refused::Unknown)?;
+    let role: String = member.get(0);
+
+    let expires = SystemTime::now() + LIFETIME;
+    let expires = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let claims = json!({
+        "tenant_id": record.id.as_str(), "sub": email, "role": role, "aud": "members", "exp": expires,
+    });
+    Ok(Json(json!({"token": *signer.sign_claims(&claims.to_string())})))
+}
+
+pub async fn me(tenant: Tenant, record: Resolved) -> Json<Value> {
+    Json(json!({"tenant": record.slug, "plan": record.plan, "email": tenant.actor(), "role": tenant.role()}))
+}
+
+/// What an owner may do and a member may not.
+pub fn require_owner(tenant: &Tenant) -> Answer<()> {
+    if tenant.role() == Some("owner") { Ok(()) } else { Err(Refused::Forbidden) }
+}

@@ -1,0 +1,51 @@
+//! What handlers work with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRef;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pg_tenant_client::directory::Directory;
+use pg_tenant_client::{Signer, TenantPool, TokenVerifier};
+
+#[derive(Clone, FromRef)]
+pub struct State {
+    /// As the application.
+    pub pool: TenantPool,
+    /// As an operator: a role and a pool of its own.
+    #[from_ref(skip)]
+    pub operators: TenantPool,
+    pub directory: Directory,
+    pub signer: Arc<Signer>,
+    pub jwks: Arc<str>,
+}
+
+impl State {
+    pub fn new(application: &str, operator: &str, secret: &[u8]) -> Result<State, Box<dyn std::error::Error>> {
+        let pool = |config: &str, size| -> Result<TenantPool, Box<dyn std::error::Error>> {
+            Ok(TenantPool::builder(config.parse()?).max_size(size).wait_timeout(Duration::from_secs(5)).build()?)
+        };
+        let (pool, operators) = (pool(application, 16)?, pool(operator, 2)?);
+        let directory = Directory::new(pool.clone());
+        let signer = Arc::new(Signer::hs256(Some("saas"), secret)?);
+        let key = URL_SAFE_NO_PAD.encode(secret);
+        let jwks = format!(r#"{{"keys":[{{"kty":"oct","kid":"saas","alg":"HS256","k":"{key}"}}]}}"#).into();
+        Ok(State { pool, operators, directory, signer, jwks })
+    }
+}
+
+/// Tokens of members.
+pub fn members(jwks: &str) -> TokenVerifier {
+    verifier(jwks, "members")
+}
+
+/// Tokens of operators, which no member's sign-in gives out. They name the tenant `operators`, which need not exist.
+pub fn operators(jwks: &str) -> TokenVerifier {
+    verifier(jwks, "operators")
+}
+
+fn verifier(jwks: &str, audience: &str) -> TokenVerifier {
+    // The set was made from the secret that the signer has taken.
+    TokenVerifier::new(jwks.as_bytes()).expect("a key set of our own").audience(audience)
+}

@@ -1,0 +1,74 @@
+//! What the registry tells an application of a tenant.
+
+use pg_tenant_core::{TenantId, TenantStatus};
+
+use crate::error::{Error, Kind};
+
+/// What the registry tells an application of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TenantRecord {
+    /// Its id, for good.
+    pub id: TenantId,
+    /// The name it has in addresses, if it has one; it may change.
+    pub slug: Option<String>,
+    /// Its plan, if it has one.
+    pub plan: Option<String>,
+    /// Whether it may be entered.
+    pub status: TenantStatus,
+}
+
+impl TenantRecord {
+    /// An active tenant without slug and plan; for a [`Registry`](super::Registry) of one's own.
+    pub fn new(id: TenantId) -> TenantRecord {
+        TenantRecord { id, slug: None, plan: None, status: TenantStatus::Active }
+    }
+
+    /// Whether it may be entered.
+    pub fn is_active(&self) -> bool {
+        self.status == TenantStatus::Active
+    }
+
+    pub(super) fn read(
+        id: &str,
+        slug: Option<String>,
+        plan: Option<String>,
+        status: &str,
+    ) -> Result<TenantRecord, Error> {
+        let id = id.parse().map_err(Error::malformed)?;
+        // A state that this client does not know is none in which it lets somebody in.
+        let status = status.parse().map_err(|()| {
+            Error::new(Kind::VersionMismatch, "the registry has a state that this client does not know")
+                .with_detail(status)
+        })?;
+        Ok(TenantRecord { id, slug, plan, status })
+    }
+}
+
+/// Whether the registry can have such a slug: what is none is not asked for.
+pub(super) fn is_slug(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_is_a_label_of_a_domain() {
+        for slug in ["a", "acme", "a-1", "7", &"x".repeat(63)] {
+            assert!(is_slug(slug), "{slug}");
+        }
+        for other in ["", "-a", "a-", "Acme", "a.b", "a_b", "ä", "a b", "a'", &"x".repeat(64)] {
+            assert!(!is_slug(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_state_from_later_is_refused() {
+        assert!(TenantRecord::read("acme", None, None, "active").unwrap().is_active());
+        assert!(!TenantRecord::read("acme", None, None, "suspended").unwrap().is_active());
+        assert!(TenantRecord::read("acme", None, None, "archived").unwrap_err().is_version_mismatch());
+    }
+}

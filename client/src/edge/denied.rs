@@ -1,0 +1,113 @@
+//! Why a request was denied, and what it is answered.
+
+use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+
+/// Why a request was not let in, in the order in which it is found out. The response has it among its extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Denied {
+    /// Nothing names a tenant, or not all that must: 400.
+    NoTenant,
+    /// What names the tenant can be read in two ways, or not at all: 400.
+    Ambiguous,
+    /// Nothing proves the tenant that is named, or what should is not valid: 401.
+    Unproven,
+    /// What is named is not what is proven: 403.
+    Mismatch,
+    /// The registry has no such tenant: 404.
+    Unknown,
+    /// The tenant is not active: 423.
+    Suspended,
+    /// The registry could not be asked: 503.
+    Unavailable,
+}
+
+impl Denied {
+    /// Every reason, in order.
+    pub const ALL: [Denied; 7] = [
+        Denied::NoTenant,
+        Denied::Ambiguous,
+        Denied::Unproven,
+        Denied::Mismatch,
+        Denied::Unknown,
+        Denied::Suspended,
+        Denied::Unavailable,
+    ];
+
+    /// What it is answered unless configured otherwise.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Denied::NoTenant | Denied::Ambiguous => StatusCode::BAD_REQUEST,
+            Denied::Unproven => StatusCode::UNAUTHORIZED,
+            Denied::Mismatch => StatusCode::FORBIDDEN,
+            Denied::Unknown => StatusCode::NOT_FOUND,
+            Denied::Suspended => StatusCode::LOCKED,
+            Denied::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// The statuses that were configured.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Statuses(Vec<(Denied, StatusCode)>);
+
+impl Statuses {
+    pub(super) fn set(&mut self, denied: Denied, status: StatusCode) {
+        self.0.retain(|(of, _)| *of != denied);
+        self.0.push((denied, status));
+    }
+
+    /// The body depends on the status alone, so that reasons with the same status cannot be told apart.
+    pub(super) fn respond<B: From<String>>(&self, denied: Denied) -> Response<B> {
+        let status = self.0.iter().find(|(of, _)| *of == denied).map_or(denied.status(), |(_, status)| *status);
+        let mut response = Response::new(B::from(body(status)));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(denied);
+        response
+    }
+}
+
+pub(super) fn body(status: StatusCode) -> String {
+    let says = match status {
+        StatusCode::BAD_REQUEST => "the request does not name its tenant",
+        StatusCode::UNAUTHORIZED => "the request does not prove its tenant",
+        StatusCode::FORBIDDEN => "the tenant named is not the tenant proven",
+        StatusCode::NOT_FOUND => "not found",
+        StatusCode::LOCKED => "the tenant is suspended",
+        status => status.canonical_reason().unwrap_or("refused"),
+    };
+    format!(r#"{{"error":"{says}"}}"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_with_the_same_status_cannot_be_told_apart() {
+        let mut statuses = Statuses::default();
+        statuses.set(Denied::Mismatch, StatusCode::GONE);
+        statuses.set(Denied::Mismatch, StatusCode::NOT_FOUND);
+        let (mismatch, unknown): (Response<String>, Response<String>) =
+            (statuses.respond(Denied::Mismatch), statuses.respond(Denied::Unknown));
+        assert_eq!(mismatch.status(), StatusCode::NOT_FOUND);
+        assert_eq!((mismatch.status(), mismatch.body()), (unknown.status(), unknown.body()));
+        assert_eq!(mismatch.headers(), unknown.headers());
+    }
+
+    #[test]
+    fn who_must_sign_in_is_told_so() {
+        let response: Response<String> = Statuses::default().respond(Denied::Unproven);
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
+        for denied in Denied::ALL {
+            let response: Response<String> = Statuses::default().respond(denied);
+            assert!(response.status().is_client_error() || response.status().is_server_error());
+            assert_eq!(response.extensions().get(), Some(&denied));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The layer: a request comes in, and goes on with its tenant or not at all.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, StatusCode};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::denied::{Denied, Statuses};
+use super::proof::Proof;
+use super::resolve::Resolver;
+use super::source::Source;
+use crate::ambient;
+use crate::directory::Directory;
+
+/// Lets a request through that names and proves an active tenant, with its [`Tenant`](crate::Tenant) and
+/// `Arc<`[`TenantRecord`](crate::directory::TenantRecord)`>` among its extensions.
+///
+/// ```no_run
+/// # fn example(pool: pg_tenant_client::TenantPool, jwks: &[u8]) -> Result<(), pg_tenant_client::Error> {
+/// use pg_tenant_client::{TokenVerifier, directory::Directory, edge::{Source, TenantLayer}};
+///
+/// let layer = TenantLayer::new(Directory::new(pool), TokenVerifier::new(jwks)?.audience("shop"))
+///     .source(Source::subdomain("example.com").required());
+/// # Ok(()) }
+/// ```
+///
+/// A slug is looked up only for a request that proves a tenant; a slug of nobody's is then answered 404, and somebody
+/// else's 403. Where users must not learn which slugs there are, answer both alike:
+/// `.status(Denied::Mismatch, StatusCode::NOT_FOUND)`.
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it is around a service"]
+pub struct TenantLayer {
+    resolver: Arc<Resolver>,
+}
+
+impl TenantLayer {
+    /// Tenants are proven so, and looked up there.
+    pub fn new(directory: Directory, proof: impl Proof) -> TenantLayer {
+        let (proofs, sources): (Vec<Arc<dyn Proof>>, _) = (vec![Arc::new(proof)], Vec::new());
+        let resolver = Resolver { directory, proofs, sources, statuses: Statuses::default(), ambient: false };
+        TenantLayer { resolver: Arc::new(resolver) }
+    }
+
+    /// Another way to prove a tenant. A request needs one of them; where it has several, they must agree.
+    pub fn proof(mut self, proof: impl Proof) -> Self {
+        self.change().proofs.push(Arc::new(proof));
+        self
+    }
+
+    /// A place where requests name their tenant. Each one that is there must agree with what is proven.
+    pub fn source(mut self, source: Source) -> Self {
+        self.change().sources.push(source);
+        self
+    }
+
+    /// Answers with another status.
+    pub fn status(mut self, denied: Denied, status: StatusCode) -> Self {
+        self.change().statuses.set(denied, status);
+        self
+    }
+
+    /// Also runs the service within [`ambient::scope`]. A body that is produced while it is sent is outside of it.
+    pub fn ambient(mut self) -> Self {
+        self.change().ambient = true;
+        self
+    }
+
+    fn change(&mut self) -> &mut Resolver {
+        Arc::make_mut(&mut self.resolver)
+    }
+}
+
+impl<S> Layer<S> for TenantLayer {
+    type Service = TenantService<S>;
+
+    fn layer(&self, inner: S) -> TenantService<S> {
+        TenantService { resolver: Arc::clone(&self.resolver), inner }
+    }
+}
+
+/// A service within a [`TenantLayer`].
+#[derive(Clone, Debug)]
+pub struct TenantService<S> {
+    resolver: Arc<Resolver>,
+    inner: S,
+}
+
+impl<S, B, C> Service<Request<B>> for TenantService<S>
+where
+    S: Service<Request<B>, Response = Response<C>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+    C: From<String>,
+{
+    type Response = Response<C>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<C>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The one that is ready is called; the clone has yet to become so.
+        let next = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, next);
+        let resolver = Arc::clone(&self.resolver);
+        Box::pin(async move {
+            let (mut parts, body) = request.into_parts();
+            let (tenant, record) = match resolver.resolve(&parts).await {
+                Ok(resolved) => resolved,
+                Err(denied) => return Ok(resolver.statuses.respond(denied)),
+            };
+            parts.extensions.insert(tenant.clone());
+            parts.extensions.insert(record);
+            let request = Request::from_parts(parts, body);
+            if resolver.ambient {
+                ambient::scope(tenant, async move { inner.call(request).await }).await
+            } else {
+                inner.call(request).await
+            }
+        })
+    }
+}

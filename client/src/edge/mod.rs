@@ -1,0 +1,29 @@
+//! The tenant of a request, with the feature `tower`: named by the address, a header or a token, and proven by a token or
+//! another [`Proof`]. What a request only says is compared with what it proves, and never believed by itself.
+//!
+//! ```text
+//!  request ──► Proof (a token, …) ──► a tenant, proven ──┐ the same?
+//!          ──► Source (subdomain, path, header) ─────────┴──► Directory: known? active? ──► handler, with its Tenant
+//!                                                             400 · 401 · 403 · 404 · 423 · 503
+//! ```
+//!
+//! With the feature `axum`, [`Tenant`](crate::Tenant), [`Resolved`] and the pools' `TxBuilder` are extractors, and
+//! [`Error`](crate::Error) is a response.
+
+mod denied;
+#[cfg(feature = "axum")]
+mod extract;
+mod host;
+mod layer;
+mod proof;
+mod resolve;
+#[cfg(feature = "axum")]
+mod respond;
+mod source;
+
+pub use denied::Denied;
+#[cfg(feature = "axum")]
+pub use extract::{NoTenantLayer, Resolved};
+pub use layer::{TenantLayer, TenantService};
+pub use proof::Proof;
+pub use source::Source;

@@ -1,0 +1,85 @@
+//! From a request to its tenant.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::denied::{Denied, Statuses};
+use super::proof::Proof;
+use super::source::Source;
+use crate::directory::{Directory, TenantRecord};
+use crate::tenant::Tenant;
+
+/// What a [`TenantLayer`](super::TenantLayer) was told.
+#[derive(Clone)]
+pub(super) struct Resolver {
+    pub(super) directory: Directory,
+    pub(super) proofs: Vec<Arc<dyn Proof>>,
+    pub(super) sources: Vec<Source>,
+    pub(super) statuses: Statuses,
+    pub(super) ambient: bool,
+}
+
+impl Resolver {
+    /// Nothing is looked up for a request that proves nothing, so nobody learns from outside which tenants there are.
+    pub(super) async fn resolve(&self, request: &Parts) -> Result<(Tenant, Arc<TenantRecord>), Denied> {
+        let proven = self.prove(request)?;
+        let mut named = Vec::with_capacity(self.sources.len());
+        for source in &self.sources {
+            match source.read(request)? {
+                Some(name) => named.push((source, name)),
+                None if source.required => return Err(Denied::NoTenant),
+                None => {}
+            }
+        }
+        let tenant = match proven {
+            Some(tenant) => tenant,
+            None if named.is_empty() => return Err(Denied::NoTenant),
+            None => return Err(Denied::Unproven),
+        };
+        for (source, name) in named {
+            let record = self.look_up(source, &name).await?;
+            if record.id != tenant.id {
+                return Err(Denied::Mismatch);
+            }
+        }
+        let record = found(self.directory.by_id(&tenant.id).await)?;
+        if record.is_active() { Ok((tenant, record)) } else { Err(Denied::Suspended) }
+    }
+
+    /// All proofs that the request has, which must be of the same tenant and of the same actor.
+    fn prove(&self, request: &Parts) -> Result<Option<Tenant>, Denied> {
+        let mut proven: Option<Tenant> = None;
+        for proof in &self.proofs {
+            let Some(tenant) = proof.prove(request).map_err(|_| Denied::Unproven)? else { continue };
+            match &proven {
+                None => proven = Some(tenant),
+                Some(first) if *first == tenant => {}
+                Some(_) => return Err(Denied::Mismatch),
+            }
+        }
+        Ok(proven)
+    }
+
+    async fn look_up(&self, source: &Source, name: &str) -> Result<Arc<TenantRecord>, Denied> {
+        found(if source.by_id {
+            let id = name.parse().map_err(|_| Denied::Unknown)?;
+            self.directory.by_id(&id).await
+        } else {
+            self.directory.by_slug(name).await
+        })
+    }
+}
+
+fn found<E>(answer: Result<Option<Arc<TenantRecord>>, E>) -> Result<Arc<TenantRecord>, Denied> {
+    answer.map_err(|_| Denied::Unavailable)?.ok_or(Denied::Unknown)
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("TenantLayer");
+        out.field("sources", &self.sources).field("proofs", &self.proofs.len()).field("ambient", &self.ambient);
+        out.finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,43 @@
+//! An error as a response: its status, and no word of what the server said.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+
+use super::denied::body;
+use crate::error::Error;
+
+impl Error {
+    /// The HTTP status that says to a client what it is for it to know: 404 unknown tenant, 423 suspended, 401 a token
+    /// that was not taken, 429 a limit of the pool, 503 no connection or a closed one; 500 otherwise.
+    pub fn http_status(&self) -> StatusCode {
+        if self.is_unknown_tenant() {
+            StatusCode::NOT_FOUND
+        } else if self.is_suspended() {
+            StatusCode::LOCKED
+        } else if self.is_bad_token() {
+            StatusCode::UNAUTHORIZED
+        } else if self.is_limited() {
+            StatusCode::TOO_MANY_REQUESTS
+        } else if self.is_timeout() || self.is_closed() {
+            StatusCode::SERVICE_UNAVAILABLE
+        } else {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    }
+}
+
+/// The status and nothing of the message, which may show values. The error itself is among the response's extensions, as
+/// `Arc<Error>`, for a layer that logs.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = self.http_status();
+        let mut response = (status, [(CONTENT_TYPE, "application/json")], body(status)).into_response();
+        if let Some(after) = self.retry_after() {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response.extensions_mut().insert(std::sync::Arc::new(self));
+        response
+    }
+}

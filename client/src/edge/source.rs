@@ -1,0 +1,122 @@
+//! Where a request names its tenant.
+
+use std::borrow::Cow;
+
+use http::HeaderName;
+use http::request::Parts;
+
+use super::denied::Denied;
+use super::host::host;
+
+/// A place where a request names its tenant: by its slug, or as configured by its id.
+///
+/// Each one that is there must name the tenant that the request proves. One that is [`required`](Self::required) must be
+/// there.
+#[derive(Clone, Debug)]
+pub struct Source {
+    place: Place,
+    pub(super) by_id: bool,
+    pub(super) required: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Subdomain(String),
+    Path(String),
+    Header(HeaderName),
+}
+
+impl Source {
+    fn new(place: Place) -> Source {
+        Source { place, by_id: false, required: false }
+    }
+
+    /// The label before this domain: `acme` of `acme.example.com` for `example.com`. The domain by itself, and another
+    /// one, name nobody. The host is that of the request line or the header `Host`; what a proxy says in other headers
+    /// is not looked at.
+    pub fn subdomain(domain: impl Into<String>) -> Source {
+        let domain = domain.into().to_ascii_lowercase();
+        Source::new(Place::Subdomain(domain.trim_matches('.').to_owned()))
+    }
+
+    /// The segment after this prefix of the path: `acme` of `/t/acme/orders` for `/t`. In a nested axum router it is the
+    /// path that the client asked for.
+    pub fn path(prefix: impl AsRef<str>) -> Source {
+        let inner = prefix.as_ref().trim_matches('/');
+        Source::new(Place::Path(if inner.is_empty() { "/".to_owned() } else { format!("/{inner}/") }))
+    }
+
+    /// The value of this header.
+    pub fn header(name: HeaderName) -> Source {
+        Source::new(Place::Header(name))
+    }
+
+    /// It names the tenant by its id, not by its slug.
+    pub fn by_id(mut self) -> Source {
+        self.by_id = true;
+        self
+    }
+
+    /// A request without it is denied with [`Denied::NoTenant`].
+    pub fn required(mut self) -> Source {
+        self.required = true;
+        self
+    }
+
+    /// What the request says here, if anything.
+    pub(super) fn read<'r>(&self, request: &'r Parts) -> Result<Option<Cow<'r, str>>, Denied> {
+        match &self.place {
+            Place::Subdomain(domain) => {
+                let Some(host) = host(request)? else { return Ok(None) };
+                let label = host.strip_suffix(domain).and_then(|rest| rest.strip_suffix('.'));
+                Ok(label.map(|label| Cow::Owned(label.to_owned())))
+            }
+            Place::Path(prefix) => {
+                let rest = path(request).strip_prefix(prefix.as_str());
+                let segment = rest.and_then(|rest| rest.split('/').next()).filter(|segment| !segment.is_empty());
+                segment.map(decode).transpose()
+            }
+            Place::Header(name) => {
+                let mut values = request.headers.get_all(name).iter();
+                match (values.next(), values.next()) {
+                    (None, _) => Ok(None),
+                    (Some(one), None) => {
+                        one.to_str().map(|text| Some(Cow::Borrowed(text))).map_err(|_| Denied::Ambiguous)
+                    }
+                    (Some(_), Some(_)) => Err(Denied::Ambiguous),
+                }
+            }
+        }
+    }
+}
+
+/// The path that the client asked for, whatever a router has taken off it.
+fn path(request: &Parts) -> &str {
+    #[cfg(feature = "axum")]
+    if let Some(original) = request.extensions.get::<axum::extract::OriginalUri>() {
+        return original.0.path();
+    }
+    request.uri.path()
+}
+
+/// Undoes percent-encoding. Neither a slug nor an id has a character that is not ASCII.
+fn decode(segment: &str) -> Result<Cow<'_, str>, Denied> {
+    if !segment.contains('%') {
+        return Ok(Cow::Borrowed(segment));
+    }
+    let mut decoded = String::with_capacity(segment.len());
+    let mut rest = segment;
+    while let Some((before, after)) = rest.split_once('%') {
+        let byte = after.get(..2).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        let byte = byte.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(u8::is_ascii_graphic);
+        decoded.push_str(before);
+        decoded.push(char::from(byte.ok_or(Denied::Ambiguous)?));
+        rest = &after[2..];
+    }
+    decoded.push_str(rest);
+    Ok(Cow::Owned(decoded))
+}
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;

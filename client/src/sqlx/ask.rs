@@ -1,0 +1,42 @@
+//! Asking the database what concerns no tenant's rows.
+
+use ::sqlx::postgres::PgRow;
+
+use super::lease::Lease;
+use super::pool::TenantPool;
+use crate::admission::Holder;
+use crate::error::Error;
+use crate::lease::Wire;
+
+impl TenantPool {
+    /// Asks something with no tenant entered, in a transaction of its own: what concerns no tenant's rows.
+    pub(crate) async fn ask(
+        &self,
+        sql: &'static str,
+        first: Option<&str>,
+        second: Option<&str>,
+    ) -> Result<Option<PgRow>, Error> {
+        let patience = self.pool.options().get_acquire_timeout();
+        let mut permit = Some(self.admission.admit(Holder::NoTenant, Some(patience)).await?);
+        let mut spare = self.pool.size() as usize + 1;
+        loop {
+            let mut lease = Lease::new(&self.pool, permit).await?;
+            let (connection, marks) = lease.parts();
+            marks.wire = Wire::Awaiting;
+            let query = ::sqlx::query(sql).bind(first).bind(second).persistent(false);
+            let answer = query.fetch_optional(connection).await;
+            marks.wire = Wire::Quiet;
+            let error = match answer {
+                Ok(row) => return Ok(row),
+                Err(error) => Error::from(error),
+            };
+            // What an earlier borrower left, such as SET ROLE, may be the reason: another connection is asked.
+            if error.refusal().is_some() || error.is_timeout() || spare == 0 {
+                return Err(error.at_entry());
+            }
+            marks.discard = true;
+            permit = lease.give_up();
+            spare -= 1;
+        }
+    }
+}

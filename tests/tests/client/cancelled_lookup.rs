@@ -1,0 +1,29 @@
+//! A dropped look-up of a tenant leaves something on the connection that it was asked on, or nobody an answer.
+
+use pg_tenant_client::directory::Directory;
+
+use crate::sweep::{sweep, sweep_sqlx};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tokio_postgres() {
+    sweep("c_lookup", |pool| {
+        Box::pin(async {
+            let directory = Directory::new(pool.clone());
+            assert!(directory.by_slug("nobody").await.unwrap().is_none());
+            assert!(directory.by_id(&"acme".parse().unwrap()).await.unwrap().is_some());
+        })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_sqlx() {
+    sweep_sqlx("s_lookup", |pool| {
+        Box::pin(async {
+            let directory = Directory::new(pool.clone());
+            assert!(directory.by_slug("nobody").await.unwrap().is_none());
+            assert!(directory.by_id(&"acme".parse().unwrap()).await.unwrap().is_some());
+        })
+    })
+    .await;
+}

@@ -1,0 +1,107 @@
+//! The example as a program of its own, on a database with two tenants whose data overlap.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use pg_tenant_client::Signer;
+use pg_tenant_tests::Session;
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+const SCHEMA: &str = include_str!("../../../client/examples/axum_saas/schema.sql");
+const SECRET: &[u8] = b"a secret of the example, 32 bytes.";
+
+pub struct Example {
+    pub superuser: Session,
+    pub base: String,
+    http: Client,
+    program: Child,
+}
+
+/// `acme` and `globex` have members of the same address, with keys of their own; `asleep` is suspended.
+const SEED: &str =
+    "select tenant.create('acme', slug => 'acme-inc', plan => 'gold'), tenant.create('globex', slug => 'globex'),
+        tenant.create('asleep', slug => 'asleep');
+    select tenant.suspend('asleep');
+    insert into members (tenant_id, email, role, key_hash) values
+        ('acme', 'ann@example.com', 'owner', sha256('key of acme''s ann')),
+        ('acme', 'bob@example.com', 'member', sha256('key of acme''s bob')),
+        ('globex', 'ann@example.com', 'owner', sha256('key of globex''s ann')),
+        ('asleep', 'ann@example.com', 'owner', sha256('key of asleep''s ann'))";
+
+impl Example {
+    pub async fn start(name: &str) -> Example {
+        let db = pg_tenant_tests::database(name).await;
+        let superuser = db.superuser().await;
+        superuser.run(SCHEMA).await;
+        superuser.run(SEED).await;
+        let operator = format!("regress_{}_operator", db.name);
+        superuser.run(&format!("create role {operator} login in role tenant_user, tenant_system")).await;
+
+        let (port, name) = (db.cluster().port(), &db.name);
+        let config = |user: &str| format!("host=127.0.0.1 port={port} user={user} dbname={name}");
+        // With all features, as the unit tests have built it.
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["run", "--quiet", "--locked", "-p", "pg-tenant-client", "--all-features"]);
+        cargo.args(["--example", "axum_saas", "--", &config(&db.roles.app), &config(&operator)]);
+        cargo.env("SAAS_SECRET", String::from_utf8_lossy(SECRET).as_ref()).stdout(Stdio::piped());
+        let mut program = tokio::task::block_in_place(|| cargo.spawn()).expect("run cargo");
+        let mut base = String::new();
+        let mut said = BufReader::new(program.stdout.take().expect("its output"));
+        tokio::task::block_in_place(|| said.read_line(&mut base)).expect("an address");
+        assert!(base.starts_with("http://"), "the example does not start: {base:?}");
+        let base = base.trim().to_owned();
+        Example { superuser, base, http: Client::new(), program }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base))
+    }
+
+    pub async fn sign_in(&self, tenant: &str, email: &str, key: &str) -> (StatusCode, Value) {
+        let sign_in = self.request(Method::POST, "/sign-in");
+        answer(sign_in.json(&json!({"tenant": tenant, "email": email, "key": key}))).await
+    }
+
+    /// The token of a member.
+    pub async fn token(&self, tenant: &str, email: &str, key: &str) -> String {
+        let (status, said) = self.sign_in(tenant, email, key).await;
+        assert_eq!(status, StatusCode::OK, "{said}");
+        said["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// Of acme's ann and globex's ann.
+    pub async fn tokens(&self) -> [String; 2] {
+        let email = "ann@example.com";
+        let acme = self.token("acme-inc", email, "key of acme's ann").await;
+        [acme, self.token("globex", email, "key of globex's ann").await]
+    }
+
+    /// Any claims, signed as the example signs.
+    pub fn signed(&self, claims: Value) -> String {
+        Signer::hs256(Some("saas"), SECRET).expect("a key").sign_claims(&claims.to_string()).to_string()
+    }
+
+    pub async fn call(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+        let request = self.request(method, path).bearer_auth(token);
+        answer(match body {
+            Some(body) => request.json(&body),
+            None => request,
+        })
+        .await
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+pub async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
+    let response = request.send().await.expect("an answer");
+    let status = response.status();
+    let body = response.text().await.expect("a body");
+    (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
+}
