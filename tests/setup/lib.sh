@@ -50,3 +50,22 @@ wheel() {
     find "$dir" -type f \( -path '*/bin/*' -o -path '*/pgxs/src/test/*' \) -exec chmod 755 {} +
     chmod -R go+rX "$dir"
 }
+
+# apt_under DIR: set `apt` to the options of an apt whose state is in DIR/.apt: works as any user, changes nothing else.
+apt_under() {
+    local dir=$1
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return
+    mkdir -p "$dir/.apt/state/lists/partial" "$dir/.apt/cache/archives/partial"
+    : >"$dir/.apt/status"
+    apt="-q -o APT::Sandbox::User= -o Dir::State=$dir/.apt/state -o Dir::State::status=$dir/.apt/status
+        -o Dir::Cache=$dir/.apt/cache -o APT::Update::Post-Invoke::= -o DPkg::Post-Invoke::="
+}
+
+# debs DIR PACKAGE…: download with that apt and unpack into DIR.
+debs() {
+    local dir=$1; shift
+    # shellcheck disable=SC2086
+    (cd "$dir/.apt" && apt-get $apt download "$@")
+    for deb in "$dir"/.apt/*.deb; do dpkg-deb -x "$deb" "$dir"; done
+    rm "$dir"/.apt/*.deb
+}

@@ -22,6 +22,7 @@ mod install; // which PostgreSQL, and whether the extension is in it
 mod layout; // a directory, a port and a socket that are free
 mod options; // what is asked of a server
 pub mod pace; // calls per second, beside the usual way
+mod pgbouncer; // PgBouncer in front of a server
 mod place; // where clusters live, and as whom their servers run
 mod psql; // programs beside the server: psql, pg_dump, pgbench
 mod roles; // the five roles of a database
@@ -35,6 +36,7 @@ pub use database::Database;
 pub use install::{CONTRIB, Install};
 pub use options::Options;
 pub use place::workshop;
+pub use pgbouncer::{Line, PgBouncer};
 pub use psql::{Output, run};
 pub use roles::Roles;
 pub use sql::{Session, describe};

@@ -3,7 +3,7 @@
 //! The previous hook is a bare call outside any guard: users' errors pass through these frames by longjmp with their
 //! SQLSTATE, CONTEXT and constraint names intact. So a hook's frame never holds anything to drop across that call.
 
-use crate::context::{bound, limits, slot, system};
+use crate::context::{bound, limits, seal, slot, system};
 use crate::guard::{create, dropped, foreign_key, function, referential, residue, strict, truncate, utility};
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::command;
@@ -292,6 +292,10 @@ unsafe extern "C-unwind" fn planner(
 
 unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _: *mut c_void) {
     use pg_sys::XactEvent::*;
+    if matches!(event, XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE) {
+        // SAFETY: nothing to drop in this frame; the transaction can still fail.
+        unsafe { decide(|| residue::transaction_commits(seal::sealed().is_some())) };
+    }
     if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
         residue::transaction_ended();
     }

@@ -30,6 +30,8 @@ thread_local! {
     static SEED_TOUCHED_NOW: Cell<bool> = const { Cell::new(false) };
     /// Tables of others' rows that LOCK has locked in this transaction.
     static LOCKED: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
+    /// Whether each of `session::HANDED_ON` was last set in a transaction without a tenant.
+    static FROM_OUTSIDE: Cell<[bool; session::HANDED_ON.len()]> = const { Cell::new([true; session::HANDED_ON.len()]) };
     /// A cursor WITH HOLD was declared in this transaction: its rows are not fetched yet.
     static HOLDS: Cell<bool> = const { Cell::new(false) };
     /// The last tenant that this session has entered.
@@ -91,6 +93,19 @@ pub fn holds_cursor() -> bool {
     HOLDS.get()
 }
 
+/// The transaction is about to commit, its settings still as it left them. `entered` says whether it has a tenant, or
+/// the system context: then what it sets for the session is residue, whatever it is.
+pub fn transaction_commits(entered: bool) {
+    // What C code sets by itself is not noted, so inside of a tenant it is always asked.
+    if entered || TOUCHED_NOW.get() {
+        let mut from_outside = FROM_OUTSIDE.get();
+        for (from_outside, set_now) in from_outside.iter_mut().zip(session::handed_on_now()) {
+            *from_outside = if set_now { !entered } else { *from_outside };
+        }
+        FROM_OUTSIDE.set(from_outside);
+    }
+}
+
 /// The transaction has ended.
 pub fn transaction_ended() {
     HOLDS.set(false);
@@ -113,7 +128,7 @@ pub fn find() -> Option<String> {
         Kind::None => {}
     }
     if SETTINGS_TOUCHED.get() {
-        match session::settings() {
+        match session::settings(FROM_OUTSIDE.get()) {
             Settings::Set(name) => return Some(format!("setting \"{name}\" set for the session")),
             Settings::CleanSoFar => {}
             Settings::Clean => SETTINGS_TOUCHED.set(TOUCHED_NOW.get()),

@@ -3,6 +3,8 @@
 use crate::pg::{catalog, depend, raw, text};
 use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Oid};
+use std::cell::Cell;
+use std::ffi::CStr;
 
 const NAMESPACE: Oid = Oid::from_u32(2615);
 
@@ -15,6 +17,17 @@ pub enum Settings {
     /// This one was set for the session: by SET, by `set_config`, or by SET ROLE.
     Set(String),
 }
+
+/// What a pooler (PgBouncer) sets between transactions so that the server's connection is as its client asked when it
+/// connected: where such a value comes from outside a tenant it is no residue.
+pub const HANDED_ON: [&CStr; 6] = [
+    c"application_name",
+    c"client_encoding",
+    c"DateStyle",
+    c"IntervalStyle",
+    c"standard_conforming_strings",
+    c"TimeZone",
+];
 
 /// Whether a setting stands as this session has set it at this moment, with SET LOCAL or without. It reads what PostgreSQL
 /// writes down for parallel workers, which leaves out settings with their defaults; for whoever asks for all of them it
@@ -53,9 +66,9 @@ fn one_is_from_session(mut state: &[u8]) -> Option<bool> {
     Some(false)
 }
 
-/// Looks at every setting, where there may be one. A value set earlier in this transaction counts by what stands below it, which is what the
-/// transaction began with.
-pub fn settings() -> Settings {
+/// Looks at every setting, where there may be one. A value set earlier in this transaction counts by what stands below it,
+/// which is what the transaction began with. `passes` says of which of [`HANDED_ON`] a value is no residue.
+pub fn settings(passes: [bool; HANDED_ON.len()]) -> Settings {
     let mut so_far = Settings::Clean;
     if !one_is_set() {
         return so_far;
@@ -72,8 +85,11 @@ pub fn settings() -> Settings {
                 source = (*level).source;
                 level = (*level).prev;
             }
-            if source == pg_sys::GucSource::PGC_S_SESSION && !begins_anew((*setting).name) {
-                return Settings::Set(text::owned((*setting).name));
+            if source == pg_sys::GucSource::PGC_S_SESSION {
+                let name = CStr::from_ptr((*setting).name);
+                if !begins_anew(name) && !is_handed_on(name, passes) {
+                    return Settings::Set(text::owned((*setting).name));
+                }
             }
         }
     }
@@ -81,10 +97,48 @@ pub fn settings() -> Settings {
 }
 
 /// SET TRANSACTION is noted as a setting of the session, yet each transaction begins with the defaults.
-unsafe fn begins_anew(name: *const std::ffi::c_char) -> bool {
-    // SAFETY: a setting's name is a NUL-terminated text.
-    let name = unsafe { std::ffi::CStr::from_ptr(name) };
+fn begins_anew(name: &CStr) -> bool {
     [c"transaction_isolation", c"transaction_read_only", c"transaction_deferrable"].contains(&name)
+}
+
+/// Two of them decide how a literal is read, so only the value that everybody expects passes.
+fn is_handed_on(name: &CStr, passes: [bool; HANDED_ON.len()]) -> bool {
+    let expected = match name {
+        _ if name == c"client_encoding" => Some("UTF8"),
+        _ if name == c"standard_conforming_strings" => Some("on"),
+        _ => None,
+    };
+    HANDED_ON.iter().zip(passes).any(|(&handed_on, passes)| passes && handed_on == name)
+        // SAFETY: the setting exists; its value is a NUL-terminated text.
+        && expected.is_none_or(|value| unsafe { text::owned(pg_sys::GetConfigOption(name.as_ptr(), true, false)) } == value)
+}
+
+/// Which of [`HANDED_ON`] this transaction has set so that its commit keeps them.
+pub fn handed_on_now() -> [bool; HANDED_ON.len()] {
+    type Found = [*mut pg_sys::config_generic; HANDED_ON.len()];
+    thread_local! {
+        /// PostgreSQL's own settings stay where they are for the life of the process.
+        static FOUND: Cell<Option<Found>> = const { Cell::new(None) };
+    }
+    let found = FOUND.get().unwrap_or_else(|| {
+        let mut found: Found = [std::ptr::null_mut(); HANDED_ON.len()];
+        // SAFETY: PostgreSQL's own array of settings.
+        for &setting in unsafe { variables() } {
+            // SAFETY: a setting's name is a NUL-terminated text.
+            let name = unsafe { CStr::from_ptr((*setting).name) };
+            if let Some(at) = HANDED_ON.iter().position(|&handed_on| handed_on == name) {
+                found[at] = setting;
+            }
+        }
+        FOUND.set(Some(found));
+        found
+    });
+    found.map(|setting| {
+        use pg_sys::GucStackState::{GUC_SET, GUC_SET_LOCAL};
+        // SAFETY: a record of PostgreSQL's, and the stack that hangs on it.
+        let level = unsafe { setting.as_ref().and_then(|setting| setting.stack.as_ref()) };
+        level.is_some_and(|level| matches!(level.state, GUC_SET | GUC_SET_LOCAL))
+    })
 }
 
 #[cfg(feature = "pg15")]

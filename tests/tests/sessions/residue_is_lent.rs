@@ -214,3 +214,62 @@ async fn as_a_setting_of_another_extension() {
     app.inside(A, "select quietly('work_mem', '1MB', false)").await;
     assert!(matches!(lend(&app, B).await, Ok(Some(_))), "set_config under another name");
 }
+
+/// What a pooler sets between two transactions, so that the connection is as its client asked, is no residue; the same
+/// from inside a tenant is, and so is what changes how a literal is read.
+#[tokio::test]
+async fn as_what_a_pooler_hands_on() {
+    let db = shop("handed_on").await;
+    let app = db.app().await;
+    let handed_on = [
+        ("application_name", "shop"),
+        ("client_encoding", "UTF8"),
+        ("DateStyle", "ISO, DMY"),
+        ("IntervalStyle", "iso_8601"),
+        ("standard_conforming_strings", "on"),
+        ("TimeZone", "Asia/Tokyo"),
+    ];
+    let all: String = handed_on.map(|(name, value)| format!("set {name} = '{value}';")).concat();
+    assert_eq!(lend(&app, A).await, Ok(None));
+    app.run(&all).await;
+    assert_eq!(lend(&app, A).await, Ok(None), "all of them");
+    for (name, value) in handed_on {
+        let (set, detail) = (format!("set {name} = '{value}'"), format!("\"{name}\""));
+        let left = |said: Result<Option<String>, String>| said.unwrap().is_some_and(|said| said.contains(&detail));
+        app.run(&set).await;
+        for inside in [
+            format!("begin; select tenant.enter('{A}'); set local {name} = '{value}'; commit"),
+            format!("begin; select tenant.enter('{A}'); savepoint s; {set}; rollback to s; commit"),
+            format!("begin; select tenant.enter('{A}'); {set}; rollback"),
+        ] {
+            app.run(&inside).await;
+            assert_eq!(lend(&app, B).await, Ok(None), "{inside}");
+        }
+        for inside in [
+            format!("begin; select tenant.enter('{A}'); {set}; commit"),
+            format!("begin; {set}; select tenant.enter('{A}'); commit"),
+            format!("begin; select tenant.enter('{A}'); select set_config('{name}', '{value}', false); commit"),
+            format!("begin; select tenant.enter('{A}'); {set}; set local {name} = '{value}'; commit"),
+            format!("begin; select tenant.enter('{A}'); savepoint s; {set}; release s; commit"),
+        ] {
+            app.run(&inside).await;
+            assert!(left(lend(&app, B).await), "{inside}");
+            assert!(left(lend(&app, B).await), "{inside}, asked again");
+            app.run(&set).await;
+            assert_eq!(lend(&app, B).await, Ok(None), "{inside}, then handed on anew");
+        }
+    }
+    for (set, name) in [
+        ("set standard_conforming_strings = off", "\"standard_conforming_strings\""),
+        ("set client_encoding = 'LATIN1'", "\"client_encoding\""),
+        ("set work_mem = '1MB'", "\"work_mem\""),
+    ] {
+        let app = db.app().await;
+        app.run(&format!("{all} {set}")).await;
+        assert!(lend(&app, A).await.unwrap().is_some_and(|said| said.contains(name)), "{set}");
+    }
+    // In a session that has only known plain enter.
+    let app = db.app().await;
+    app.run(&format!("begin; select tenant.enter('{A}'); set time zone 'Asia/Tokyo'; commit")).await;
+    assert!(matches!(lend(&app, B).await, Ok(Some(_))));
+}
