@@ -2,3 +2,4 @@
 
 mod a_setting_leaks;
 mod its_settings_are_dirt;
+mod the_probe_lies;

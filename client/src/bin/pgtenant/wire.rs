@@ -1,0 +1,103 @@
+//! A connection that answers within seconds, or says that it does not.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+/// How long a connection, and an answer, may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+#[path = "../../backend_key.rs"]
+mod backend_key;
+
+pub struct Wire {
+    pub client: Client,
+    /// The process id that the connection was told when it was made.
+    pub told: Option<i32>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Fault {
+    /// An error of the server, or of what stands before it: SQLSTATE, message, DETAIL.
+    Said(String, String, String),
+    /// Nothing came in time.
+    Silent,
+    /// The connection broke, or there was none.
+    Broken(String),
+}
+
+pub type Rows = Vec<Vec<Option<String>>>;
+
+impl Wire {
+    pub async fn connect(config: &Config) -> Result<Wire, Fault> {
+        let connected = timeout(PATIENCE, config.connect(NoTls)).await.map_err(|_| Fault::Silent)?;
+        let (client, connection) = connected?;
+        tokio::spawn(connection);
+        let told = backend_key::process_id(&client.cancel_token()).await;
+        Ok(Wire { client, told })
+    }
+
+    /// The rows of one message, of all its statements.
+    pub async fn ask(&self, sql: &str) -> Result<Rows, Fault> {
+        self.ask_within(PATIENCE, sql).await
+    }
+
+    pub async fn ask_within(&self, patience: Duration, sql: &str) -> Result<Rows, Fault> {
+        let messages = timeout(patience, self.client.simple_query(sql)).await.map_err(|_| Fault::Silent)??;
+        let row = |message| match message {
+            SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()),
+            _ => None,
+        };
+        Ok(messages.into_iter().filter_map(row).collect())
+    }
+
+    /// The first value.
+    pub async fn value(&self, sql: &str) -> Result<String, Fault> {
+        let rows = self.ask(sql).await?;
+        Ok(rows.into_iter().flatten().next().flatten().unwrap_or_default())
+    }
+
+    /// Which of the server's processes answers.
+    pub async fn pid(&self) -> Result<String, Fault> {
+        self.value("select pg_catalog.pg_backend_pid()").await
+    }
+}
+
+impl Fault {
+    pub fn code(&self) -> &str {
+        match self {
+            Fault::Said(code, ..) => code,
+            Fault::Silent | Fault::Broken(_) => "",
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Fault {
+        match error.as_db_error() {
+            Some(db) => Fault::Said(
+                db.code().code().to_owned(),
+                db.message().to_owned(),
+                db.detail().unwrap_or_default().to_owned(),
+            ),
+            None => {
+                let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+                Fault::Broken(format!("{error}{}", source.unwrap_or_default()))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Said(code, message, detail) if detail.is_empty() => write!(f, "{message} ({code})"),
+            Fault::Said(code, message, detail) => write!(f, "{message} ({code}): {detail}"),
+            Fault::Silent => write!(f, "no answer within {} s", PATIENCE.as_secs()),
+            Fault::Broken(what) => f.write_str(what),
+        }
+    }
+}
