@@ -22,7 +22,7 @@ const CASES: &[Case<'_>] = &[
         Line::Old,
         &[("pool_mode", "session")],
         0,
-        &["pooler        yes", "each connection has its own", "verdict       safe\n", "Pooler::Session"],
+        &["pooler        yes", "each connection has its own", "verdict       safe\n", "nothing to choose"],
     ),
     (
         "session mode that cleans nothing",
@@ -31,7 +31,7 @@ const CASES: &[Case<'_>] = &[
         0,
         &[
             "handed on: the next connection found settings",
-            "unsafe for what is kept",
+            "not safe for what is kept",
             "server_reset_query = DISCARD ALL",
         ],
     ),
@@ -45,7 +45,7 @@ const CASES: &[Case<'_>] = &[
             "settings, advisory locks, temporary tables",
             "lost between",
             "safe for pg_tenant",
-            "Pooler::Transaction)",
+            "do not work: use PgBouncer 1.21",
         ],
     ),
     (
@@ -60,7 +60,7 @@ const CASES: &[Case<'_>] = &[
         Line::New,
         &[("pool_mode", "transaction"), ("max_prepared_statements", "100")],
         0,
-        &["mixed", "statements are carried", "Pooler::TransactionPrepared"],
+        &["mixed", "statements are carried", "kept by name work"],
     ),
     (
         "statement mode",
@@ -112,10 +112,9 @@ async fn about_a_pool_mode() {
                 let app = Session::connect(&bouncer.config(&db.name, role)).await;
                 app.run("begin; select tenant.enter_pristine('acme')").await;
                 app.run("rollback").await;
-                assert_eq!(
-                    app.rows("select name from pg_prepared_statements where statement ~ 'probe'").await.len(),
-                    0
-                );
+                // What PgBouncer carries it keeps for a while.
+                let kept = app.rows("select name from pg_prepared_statements where statement ~ 'probe'").await;
+                assert!(kept.is_empty() || *line == Line::New, "{name}: {kept:?}");
             }
         }
     }

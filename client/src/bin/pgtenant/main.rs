@@ -1,6 +1,8 @@
 //! `pgtenant`: what an operator asks of a path to a database. With the feature `cli`.
 #![forbid(unsafe_code)]
 
+mod doctor; // what is wrong with a database
+mod harden; // the tenant first in a table's keys
 mod probe; // does the path mix sessions?
 mod wire; // connections that answer in time
 
@@ -18,7 +20,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Tell in seconds whether the path to the database mixes sessions. Exits 0 safe, 1 unsafe, 2 could not tell.
+    /// Tell in seconds whether the path to the database mixes sessions. Exits 0 safe, 1 not safe, 2 could not tell.
     ///
     /// It leaves marks in sessions of its own (a setting, an advisory lock, a temporary table), looks for them from other
     /// connections, and takes them away. It reads and writes no data. Connections are not encrypted.
@@ -29,11 +31,33 @@ enum Command {
         #[arg(long)]
         tenant: Option<String>,
     },
+    /// Put the tenant first in every key of a protected table, step by step, without a long lock: runs what
+    /// `tenant.hardening` lists. As the table's owner, not through a pooler. Exits 0 done, 1 stopped on the way, 2 not begun.
+    Harden {
+        /// How the owner of the table connects.
+        url: tokio_postgres::Config,
+        /// The table, with its schema unless that is in the search path.
+        table: String,
+        /// Print the steps and do nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Print what `tenant.doctor` finds. Exits 0 where nothing is as grave as the level, 1 where something is, 2 where the
+    /// doctor cannot be asked.
+    Doctor {
+        /// How a member of tenant_admin connects.
+        url: tokio_postgres::Config,
+        /// From which level on a finding fails the command.
+        #[arg(long, value_enum, default_value = "error")]
+        level: doctor::Level,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match Cli::parse().command {
         Command::LeakProbe { url, tenant } => probe::run(&url, tenant.as_deref()).await,
+        Command::Harden { url, table, dry_run } => harden::run(&url, &table, dry_run).await,
+        Command::Doctor { url, level } => doctor::run(&url, level).await,
     }
 }

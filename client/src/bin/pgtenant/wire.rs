@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 /// How long a connection, and an answer, may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[path = "../../backend_key.rs"]
 mod backend_key;
@@ -43,6 +43,11 @@ impl Wire {
     /// The rows of one message, of all its statements.
     pub async fn ask(&self, sql: &str) -> Result<Rows, Fault> {
         self.ask_within(PATIENCE, sql).await
+    }
+
+    /// As [`ask`](Self::ask), however long it takes.
+    pub async fn ask_patiently(&self, sql: &str) -> Result<Rows, Fault> {
+        self.ask_within(Duration::MAX, sql).await
     }
 
     pub async fn ask_within(&self, patience: Duration, sql: &str) -> Result<Rows, Fault> {

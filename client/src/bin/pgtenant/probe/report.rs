@@ -40,7 +40,7 @@ impl Report {
                     "give the pooler at least 3 connections to the server for this database and role, and ask again"
                 }
                 Fault::Said(code, ..) if code == "08P01" => {
-                    "the pooler refuses what the client asks for: see client/docs/pgbouncer.md for its settings"
+                    "the pooler refuses what the client asks for: ignore_startup_parameters = extra_float_digits, and no options"
                 }
                 _ => "check the address, the role and the database",
             },
@@ -64,7 +64,7 @@ impl Report {
             report.verdict = Verdict::Unsafe;
             report.line(
                 "verdict",
-                "unsafe: statements of one transaction run in different sessions, so none has a tenant",
+                "not safe: statements of one transaction run in different sessions, so none has a tenant",
             );
             report.line("advice", "use pool_mode = transaction or session; statement pooling is not supported");
             return report;
@@ -125,14 +125,14 @@ impl Report {
 
     fn verdict(&mut self, found: &Found, mixes: bool) {
         let (verdict, text) = match &found.entry {
-            Entry::Stayed => (Verdict::Unsafe, "unsafe: a tenant outlives its transaction"),
-            Entry::Refused(_) => (Verdict::Unsafe, "unsafe: pools cannot enter through this path"),
+            Entry::Stayed => (Verdict::Unsafe, "not safe: a tenant outlives its transaction"),
+            Entry::Refused(_) => (Verdict::Unsafe, "not safe: pools cannot enter through this path"),
             Entry::Clean(_) | Entry::Entered(_) if mixes || !found.survived.is_empty() => (
                 Verdict::Safe,
-                "safe for pg_tenant, whose tenant ends with the transaction; unsafe for what is kept in a session",
+                "safe for pg_tenant, whose tenant ends with the transaction; not safe for what is kept in a session",
             ),
             Entry::Absent | Entry::NotGranted if mixes || !found.survived.is_empty() => {
-                (Verdict::Unsafe, "unsafe: a tenant that is kept in the session is another client's tenant next")
+                (Verdict::Unsafe, "not safe: a tenant that is kept in the session is another client's tenant next")
             }
             Entry::NotGranted => (Verdict::NotTold, "could not tell: this role may not enter tenants"),
             Entry::Absent | Entry::Clean(_) | Entry::Entered(_) => (Verdict::Safe, "safe"),
@@ -144,12 +144,12 @@ impl Report {
 
 fn advice(found: &Found, mixes: bool) -> &'static str {
     match (mixes, found.pooler, found.statements) {
-        (true, _, Statements::Carried) => ".pooler(Pooler::TransactionPrepared) on the pool",
+        (true, _, Statements::Carried) => "nothing to choose: statements that are kept by name work",
         (true, ..) => {
-            ".pooler(Pooler::Transaction) on the pool; PgBouncer 1.21 or later with max_prepared_statements is faster"
+            "statements that are kept by name do not work: use PgBouncer 1.21 or later with max_prepared_statements, or \
+             pool_mode = session"
         }
         (false, Some(true), _) if !found.survived.is_empty() => "set server_reset_query = DISCARD ALL",
-        (false, Some(true), _) => ".pooler(Pooler::Session) on the pool",
         (false, ..) => "nothing to choose",
     }
 }

@@ -1,8 +1,12 @@
 //! Who answers: the same backend, or another each time.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::wire::{Fault, Wire};
+
+/// How long to wait for a backend that somebody else may hold.
+const WAITING: Duration = Duration::from_secs(1);
 
 /// Whether something with process ids of its own stands before PostgreSQL.
 pub async fn pooler(wires: &[Wire]) -> Result<Option<bool>, Fault> {
@@ -39,26 +43,36 @@ pub async fn split(wires: &[Wire]) -> Result<Option<String>, Fault> {
     Ok(None)
 }
 
-/// Whether the backend of one connection changes between transactions, when others have taken the one it had.
+/// Whether one connection is served by several backends, or one backend serves several connections. Slowness proves
+/// nothing: only process ids do.
 pub async fn switches(wires: &[Wire]) -> Result<bool, Fault> {
-    let Some((first, others)) = wires.split_first() else { return Ok(false) };
-    let before = first.pid().await?;
-    let mut waiting = false;
-    for other in others {
-        waiting |= matches!(other.ask_within(Duration::from_millis(500), "begin; select 1").await, Err(Fault::Silent));
+    let mut seen = vec![BTreeSet::new(); wires.len()];
+    for (wire, seen) in wires.iter().zip(&mut seen) {
+        seen.insert(wire.pid().await?);
     }
-    let after = first.ask_within(Duration::from_millis(500), "select pg_catalog.pg_backend_pid()").await;
+    // The others take what backends there are, and the first must find another, or wait.
+    let Some((first, others)) = wires.split_first() else { return Ok(false) };
+    let pid = "select pg_catalog.pg_backend_pid()";
+    for (at, other) in others.iter().enumerate() {
+        if let Ok(rows) = other.ask_within(WAITING, &format!("begin; {pid}")).await {
+            seen[at + 1].extend(rows.into_iter().flatten().flatten());
+        }
+    }
+    let waited = match first.ask_within(WAITING, pid).await {
+        Ok(rows) => {
+            seen[0].extend(rows.into_iter().flatten().flatten());
+            false
+        }
+        Err(Fault::Silent) => true,
+        Err(fault) => return Err(fault),
+    };
     for other in others {
         other.ask("rollback").await?;
     }
-    // One that waits for the others' transactions shares a backend with them.
-    let switched = match after {
-        Ok(rows) => rows.into_iter().flatten().next().flatten().is_none_or(|pid| pid != before),
-        Err(Fault::Silent) => {
-            first.ask("select 1").await?;
-            true
-        }
-        Err(fault) => return Err(fault),
-    };
-    Ok(switched || waiting)
+    if waited {
+        seen[0].insert(first.pid().await?);
+    }
+    let several = seen.iter().any(|pids| pids.len() > 1);
+    let backends = seen.iter().flatten().collect::<BTreeSet<_>>().len();
+    Ok(several || backends < wires.len())
 }

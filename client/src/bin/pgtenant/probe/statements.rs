@@ -37,8 +37,11 @@ pub async fn carried(wires: &[Wire], switches: bool) -> Result<Statements, Fault
             // Read only: should the name stand for somebody else's statement there, it changes nothing.
             if first.ask_within(Duration::from_secs(1), "begin read only").await.is_ok() {
                 let answer = timeout(Duration::from_secs(1), first.client.query_one(&statement, &[])).await;
-                let carried = matches!(answer, Ok(Ok(row)) if row.try_get::<_, i32>(0).is_ok_and(|n| n == 4711));
-                found = if carried { Statements::Carried } else { Statements::Lost };
+                found = match answer {
+                    Ok(Ok(row)) if row.try_get::<_, i32>(0).is_ok_and(|n| n == 4711) => Statements::Carried,
+                    Ok(_) => Statements::Lost,
+                    Err(_) => Statements::Unknown,
+                };
             }
             if found != Statements::Carried {
                 forget(second).await?;

@@ -1,0 +1,31 @@
+//! `pgtenant doctor` exits as if all were well where it is not, or the other way round.
+
+use super::pgtenant;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_its_level() {
+    let db = pg_tenant_tests::database("cli_doctor").await;
+    db.owner().await.run("create table orders (tenant_id text not null, total int)").await;
+    let url = db.url(&db.roles.admin);
+    let counted = "select count(*) filter (where level = 'error'), count(*) filter (where level in ('error', 'warn')),
+        count(*) from tenant.doctor()";
+    let admin = db.admin().await;
+    for _ in 0..2 {
+        let found = admin.rows(counted).await.remove(0);
+        let found: Vec<usize> = found.into_iter().map(|n| n.and_then(|n| n.parse().ok()).expect("a count")).collect();
+        for (level, grave) in ["error", "warn", "info"].into_iter().zip(&found) {
+            let (status, said) = pgtenant(&["doctor", &url, "--level", level]);
+            assert_eq!(status, Some(i32::from(*grave > 0)), "{level}: {said}");
+            let sum = format!("{} findings, {grave} of level {level} or graver", found[2]);
+            assert!(said.contains(&sum), "no {sum:?} in {said}");
+        }
+        // A defect more: no policy holds for the application.
+        db.superuser().await.run("select tenant.protect('orders')").await;
+        db.superuser().await.run(&format!("alter role {} bypassrls", db.roles.app)).await;
+    }
+    let (status, said) = pgtenant(&["doctor", &url]);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains(&db.roles.app), "{said}");
+    let (status, said) = pgtenant(&["doctor", &db.url(&db.roles.bystander)]);
+    assert_eq!(status, Some(2), "{said}");
+}
