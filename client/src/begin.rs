@@ -199,6 +199,9 @@ pub(crate) enum Way {
 /// PostgreSQL runs the texts of one message until one fails, so a failed transaction does not reach COMMIT.
 pub(crate) const COMMIT: &str = "show pg_tenant.id; commit";
 
+/// As [`COMMIT`], then taking the names of statements from the session.
+pub(crate) const COMMIT_AND_FORGET: &str = "show pg_tenant.id; commit; deallocate all";
+
 /// A literal that reads the same with and without `standard_conforming_strings`. The grammar of an id has neither
 /// quotes nor backslashes; this does not rely on it.
 fn quote(text: &str) -> String {

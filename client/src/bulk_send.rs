@@ -76,10 +76,13 @@ impl TenantTx {
             Some(Form::Prepared(statement)) => statement,
             _ => self.prepare(sql).await?,
         };
+        let then = self.then(then);
         let client = &self.lease.depart().client;
         let sent = follow(client, &statement, &mut chunks).await;
+        // Where its name does not last, it is closed before the commit.
+        drop(statement);
         let committed = match (&sent, then) {
-            (Ok(_), Then::Commit) => Some(finish(client).await),
+            (Ok(_), Then::Commit | Then::CommitAndForget) => Some(finish(client, then).await),
             _ => None,
         };
         self.lease.arrive(!committed.as_ref().is_some_and(|committed| committed.ended()));

@@ -8,29 +8,13 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use tokio_postgres::{CancelToken, Socket, tls::MakeTlsConnect, tls::TlsConnect};
+use tokio_postgres::CancelToken;
 
 use crate::admission::Permit;
 use crate::recycle::Connection;
 
 /// Sends a CancelRequest with the pool's TLS connector, whose type ends here.
 pub(crate) type Canceller = Arc<dyn Fn(CancelToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
-
-pub(crate) fn canceller<T>(tls: T) -> Canceller
-where
-    T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
-    T::Stream: Send + Sync,
-    T::TlsConnect: Send + Sync,
-    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
-{
-    Arc::new(move |token| {
-        let tls = tls.clone();
-        Box::pin(async move {
-            // Nobody is left to tell. The connection is closed afterwards in any case.
-            let _ = token.cancel_query(tls).await;
-        })
-    })
-}
 
 /// Ends a connection that has left the pool with a call in flight.
 ///
@@ -50,7 +34,7 @@ pub(crate) fn quell(connection: Connection, canceller: Canceller, mut permit: Op
     let Ok(runtime) = Handle::try_current() else { return };
     runtime.spawn(async move {
         let token = connection.client.cancel_token();
-        let mut rolled_back = pin!(connection.client.batch_execute("rollback"));
+        let mut rolled_back = pin!(connection.client.batch_execute(roll_back(connection.statements.forgets_names())));
         let mut ended = timeout(Duration::from_millis(10), &mut rolled_back).await.is_ok();
         for patience in [50, 100, 250, 500, 1000, 2000, 4000, 8000] {
             if ended {
@@ -67,5 +51,12 @@ pub(crate) fn quell(connection: Connection, canceller: Canceller, mut permit: Op
 ///
 /// tokio-postgres hands a simple query to its connection task on the first poll and only then waits.
 pub(crate) fn queue_rollback(connection: &Connection) {
-    let _ = pin!(connection.client.batch_execute("rollback")).poll(&mut Context::from_waker(Waker::noop()));
+    let _ = pin!(connection.client.batch_execute(roll_back(connection.statements.forgets_names())))
+        .poll(&mut Context::from_waker(Waker::noop()));
+}
+
+/// `named`: a statement may have a name in a session that goes to somebody else. It is taken away in the same message,
+/// before the session can go.
+pub(crate) fn roll_back(named: bool) -> &'static str {
+    if named { "rollback; deallocate all" } else { "rollback" }
 }

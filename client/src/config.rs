@@ -7,10 +7,12 @@ use deadpool::{Runtime, managed};
 use deadpool_postgres::{ConfigConnectImpl, Connect, ManagerConfig, RecyclingMethod};
 use tokio_postgres::{Config, NoTls, Socket, tls::MakeTlsConnect, tls::TlsConnect};
 
-use crate::cancel::{Canceller, canceller};
+use crate::cancel::Canceller;
+use crate::cancel_request;
 use crate::error::{Error, Kind};
 use crate::limits::LimitPolicy;
 use crate::pool::TenantPool;
+use crate::pooler::Pooler;
 use crate::recycle::Manager;
 
 /// Builds a [`TenantPool`].
@@ -25,6 +27,7 @@ pub struct TenantPoolBuilder {
     max_size: usize,
     timeouts: managed::Timeouts,
     statement_cache: usize,
+    pooler: Pooler,
     limits: Option<Arc<dyn LimitPolicy>>,
     #[cfg(feature = "metrics")]
     labels: Option<crate::MetricLabels>,
@@ -35,12 +38,13 @@ pub struct TenantPoolBuilder {
 impl TenantPoolBuilder {
     pub(crate) fn new(config: Config) -> TenantPoolBuilder {
         TenantPoolBuilder {
+            canceller: cancel_request::plain(&config),
             config,
             connect: Box::new(ConfigConnectImpl { tls: NoTls }),
-            canceller: canceller(NoTls),
             max_size: 16,
             timeouts: managed::Timeouts::default(),
             statement_cache: 256,
+            pooler: Pooler::default(),
             limits: None,
             #[cfg(feature = "metrics")]
             labels: None,
@@ -64,7 +68,7 @@ impl TenantPoolBuilder {
         T::TlsConnect: Send + Sync,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        self.canceller = canceller(tls.clone());
+        self.canceller = cancel_request::encrypted(&self.config, tls.clone());
         self.connect = Box::new(ConfigConnectImpl { tls });
         self
     }
@@ -92,6 +96,12 @@ impl TenantPoolBuilder {
     /// How many prepared statements each connection keeps; 256 by default. The least recently used is closed.
     pub fn statement_cache(mut self, statements: usize) -> Self {
         self.statement_cache = statements;
+        self
+    }
+
+    /// What stands between this pool and PostgreSQL, such as PgBouncer; found out by default.
+    pub fn pooler(mut self, pooler: Pooler) -> Self {
+        self.pooler = pooler;
         self
     }
 
@@ -130,7 +140,8 @@ impl TenantPoolBuilder {
         }
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let driver = deadpool_postgres::Manager::from_connect(self.config, Boxed(self.connect), recycling);
-        let manager = Manager { driver, statement_cache: self.statement_cache, known: Arc::default() };
+        let (statement_cache, pooler) = (self.statement_cache, self.pooler);
+        let manager = Manager { driver, statement_cache, known: Arc::default(), pooler };
         let pool = managed::Pool::builder(manager)
             .max_size(self.max_size)
             .timeouts(self.timeouts)

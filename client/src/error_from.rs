@@ -88,6 +88,10 @@ pub(crate) fn stale_statement(error: &tokio_postgres::Error) -> Option<Stale> {
     if *db.code() == SqlState::INVALID_SQL_STATEMENT_NAME {
         return Some(Stale::Gone);
     }
+    // Somebody has left a statement of that name in a session that a pooler lends. The next name is another.
+    if *db.code() == SqlState::DUPLICATE_PSTATEMENT {
+        return Some(Stale::Changed);
+    }
     let changed = *db.code() == SqlState::FEATURE_NOT_SUPPORTED && db.routine() == Some("RevalidateCachedQuery");
     changed.then_some(Stale::Changed)
 }

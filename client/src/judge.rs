@@ -6,6 +6,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::error::{Error, Kind};
 use crate::error_from::{Stale, was_not_sent};
+use crate::lease::Lease;
 use crate::query::{Failed, Flight, Step};
 use crate::tx::{Refuses, TenantTx};
 
@@ -45,9 +46,12 @@ impl TenantTx {
                     return Next::Elsewhere;
                 }
                 let open = committed.as_ref().is_none_or(|committed| !committed.ended());
-                if open && !self.lead.starts_with("rollback") {
+                // A pooler that carries statements knows them by their text, and would have the old one execute again.
+                self.clears = self.lease.carries_statements();
+                if open && !self.clears && !self.lead.starts_with("rollback") {
                     self.lead.insert_str(0, "rollback; ");
                 }
+                self.spare -= 1;
                 return Next::Afresh;
             }
         }
@@ -81,7 +85,7 @@ impl TenantTx {
     /// The lead failed. Where it was begin and enter, another connection may be tried, but only if what was sent behind
     /// it provably did not run.
     pub(crate) fn judge_entry<T>(&mut self, error: PgError, did_not_run: bool) -> Next<T> {
-        if !self.begun && did_not_run && self.spare > 0 && is_the_connections_fault(&error, self.lease.is_new()) {
+        if !self.begun && did_not_run && self.spare > 0 && is_the_connections_fault(&error, &self.lease) {
             return Next::Elsewhere;
         }
         if !did_not_run {
@@ -116,9 +120,13 @@ impl TenantTx {
 ///
 /// A dirty session may also fail in other ways before it is recognised (after `SET ROLE`, with `42501`), so on a
 /// connection that was lent before only pg_tenant's other refusals are final.
-fn is_the_connections_fault(error: &PgError, new: bool) -> bool {
+fn is_the_connections_fault(error: &PgError, lease: &Lease) -> bool {
     let Some(db) = error.as_db_error() else { return false };
-    !new && matches!(Refusal::from_code(db.code().code()), None | Some(Refusal::SessionNotPristine))
+    match Refusal::from_code(db.code().code()) {
+        Some(Refusal::SessionNotPristine) => !lease.is_new() || lease.has_lent_session(),
+        None => !lease.is_new() || (lease.has_lent_session() && *db.code() == SqlState::INSUFFICIENT_PRIVILEGE),
+        Some(_) => false,
+    }
 }
 
 /// The statement takes the connection's prepared statements away, and the server will not call the session dirty for it.

@@ -13,7 +13,14 @@ const CAPACITY: usize = 4096;
 /// Texts and the types of their parameters, bounded: a full one starts over, and what is in use comes back. Asked only
 /// where a connection has not prepared a statement itself.
 #[derive(Default)]
-pub(crate) struct Known(Mutex<HashMap<String, Arc<[Type]>>>);
+pub(crate) struct Known(Mutex<HashMap<String, Text>>);
+
+#[derive(Clone)]
+struct Text {
+    params: Arc<[Type]>,
+    /// The driver knows all types in it, of parameters and of columns, without asking the server.
+    plain: bool,
+}
 
 impl Known {
     /// The types to send a statement with.
@@ -26,6 +33,16 @@ impl Known {
     }
 
     pub(crate) fn types_of(&self, sql: &str) -> Option<Arc<[Type]>> {
+        self.text(sql).map(|text| text.params)
+    }
+
+    /// As [`types`](Self::types), where the driver will not have to ask the server about the answer either.
+    pub(crate) fn plain_types(&self, step: &Step<'_>) -> Option<Arc<[Type]>> {
+        let text = self.text(step.sql).filter(|text| text.plain)?;
+        Some(text.params).filter(|types| types.len() == step.params.len())
+    }
+
+    fn text(&self, sql: &str) -> Option<Text> {
         self.texts().get(sql).cloned()
     }
 
@@ -37,7 +54,8 @@ impl Known {
         if texts.len() >= CAPACITY {
             texts.clear();
         }
-        texts.insert(sql.to_owned(), statement.params().into());
+        let plain = is_plain(statement);
+        texts.insert(sql.to_owned(), Text { params: statement.params().into(), plain });
     }
 
     pub(crate) fn forget(&self, sql: &str) {
@@ -45,7 +63,13 @@ impl Known {
     }
 
     /// A panic elsewhere leaves a map that is whole.
-    fn texts(&self) -> MutexGuard<'_, HashMap<String, Arc<[Type]>>> {
+    fn texts(&self) -> MutexGuard<'_, HashMap<String, Text>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the driver knows all its types without asking the server.
+pub(crate) fn is_plain(statement: &Statement) -> bool {
+    let columns = statement.columns().iter().map(|column| column.type_());
+    statement.params().iter().chain(columns).all(|of| Type::from_oid(of.oid()).is_some())
 }

@@ -13,7 +13,8 @@ use tokio_postgres::{Statement, types::Type};
 use crate::admission::{Holder, Permit};
 use crate::cancel::{Canceller, quell, queue_rollback};
 use crate::observe::Meter;
-use crate::query::Step;
+use crate::pooler::{MOST_ENDED, Pooler};
+use crate::query::{Step, Then};
 use crate::recycle::{Connection, Manager};
 use crate::statements::Form;
 use crate::token::Token;
@@ -83,6 +84,25 @@ impl Lease {
         self.object.as_ref().is_some_and(|object| Object::metrics(object).recycle_count == 0)
     }
 
+    /// A pooler lends its session, which somebody may have had before.
+    pub(crate) fn has_lent_session(&self) -> bool {
+        self.object.as_ref().is_some_and(|object| object.pooler.lends_sessions())
+    }
+
+    /// A pooler carries prepared statements from session to session.
+    pub(crate) fn carries_statements(&self) -> bool {
+        self.object.as_ref().is_some_and(|object| object.pooler == Pooler::TransactionPrepared)
+    }
+
+    pub(crate) fn forget_all_statements(&mut self) {
+        self.connection_mut().statements.clear();
+    }
+
+    /// How many dirty sessions that a pooler lends may be ended for one transaction: it has more than this pool knows of.
+    pub(crate) fn sessions_to_end(&self) -> usize {
+        if self.has_lent_session() { MOST_ENDED } else { 0 }
+    }
+
     pub(crate) fn may_be_open(&self) -> bool {
         self.open
     }
@@ -101,6 +121,17 @@ impl Lease {
 
     pub(crate) fn keep_statement(&mut self, sql: &str, statement: Statement) {
         self.connection_mut().statements.insert(sql, statement);
+        // The driver has prepared statements of its own to learn of types, and would use them in other sessions.
+        self.discard |= self.connection().statements.has_borrowed_names();
+    }
+
+    pub(crate) fn form_of(&self, step: &Step<'_>, statement: Statement) -> Form {
+        self.connection().statements.form_of(step, statement)
+    }
+
+    /// How a transaction ends here.
+    pub(crate) fn commit(&self) -> Then {
+        if self.connection().statements.has_borrowed_names() { Then::CommitAndForget } else { Then::Commit }
     }
 
     pub(crate) fn evict_statement(&mut self, sql: &str) {

@@ -70,11 +70,13 @@
 mod admission;
 #[cfg(feature = "directory")]
 mod ask;
+mod backend_key;
 mod begin;
 mod bulk;
 mod bulk_columns;
 mod bulk_send;
 mod cancel;
+mod cancel_request;
 mod config;
 mod entered;
 #[cfg(feature = "envelope")]
@@ -92,6 +94,7 @@ mod lease;
 mod limits;
 mod observe;
 mod pool;
+mod pooler;
 mod query;
 mod recycle;
 mod retry;
@@ -146,6 +149,7 @@ pub use pg_tenant_core::{MalformedTenantId, Refusal, TenantId, TenantStatus};
 #[cfg(feature = "sign")]
 pub use pg_tenant_token::{BadKey, Signer};
 pub use pool::{Status, TenantPool};
+pub use pooler::Pooler;
 pub use retry::{Retry, RetryingTx};
 #[cfg(feature = "sign")]
 pub use sign::TokenSigner;

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use futures_util::TryStreamExt;
 use futures_util::future::{join, join3, join4};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error as PgError, Row, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, Error as PgError, Row, RowStream, SimpleQueryMessage, Statement};
 
-use crate::begin::{COMMIT, ENTER_SIGNED};
+use crate::begin::{COMMIT, COMMIT_AND_FORGET, ENTER_SIGNED};
 use crate::error::Error;
 use crate::error_from::{Stale, did_not_run, is_answered, stale_statement, was_not_sent};
 use crate::statements::Form;
@@ -48,6 +49,8 @@ pub(crate) struct Answer {
 pub(crate) enum Then {
     Stay,
     Commit,
+    /// And then take away the names of statements from the session, before it goes to somebody else.
+    CommitAndForget,
 }
 
 /// The answers of a flight, in the order they were sent. The first error is the cause: what comes after it only says
@@ -141,10 +144,18 @@ pub(crate) async fn batch(client: &Client, lead: Lead<'_>, sql: &str) -> Flight<
 pub(crate) async fn stream(
     client: &Client,
     lead: Lead<'_>,
-    statement: &Statement,
+    sql: &str,
+    form: &Form,
     params: &[&(dyn ToSql + Sync)],
-) -> Flight<tokio_postgres::RowStream> {
-    let rows = client.query_raw(statement, params.iter().copied());
+) -> Flight<RowStream> {
+    let rows = async {
+        match form {
+            Form::Prepared(statement) => client.query_raw(statement, params.iter().copied()).await,
+            Form::Typed(types) | Form::Unnamed(types) => {
+                client.query_typed_raw(sql, params.iter().copied().zip(types.iter().cloned())).await
+            }
+        }
+    };
     let (entered, answer) = join(enter(client, lead), rows).await;
     Flight { entered, answer: answer.map_err(Failed::from), committed: None }
 }
@@ -177,10 +188,11 @@ async fn simple(client: &Client, sql: Option<&str>) -> Result<(), PgError> {
 
 /// COMMIT, with the probe in the same message: where the transaction has failed the probe does too, and COMMIT, which
 /// PostgreSQL would answer with success, is not reached.
-pub(crate) async fn finish(client: &Client) -> Committed {
+pub(crate) async fn finish(client: &Client, then: Then) -> Committed {
+    let sql = if then == Then::CommitAndForget { COMMIT_AND_FORGET } else { COMMIT };
     let (mut probed, mut found) = (false, None);
     let done = async {
-        let mut messages = pin!(client.simple_query_raw(COMMIT).await?);
+        let mut messages = pin!(client.simple_query_raw(sql).await?);
         while let Some(message) = messages.try_next().await? {
             if let SimpleQueryMessage::Row(row) = message {
                 (probed, found) = (true, row.get(0).map(str::to_owned));
@@ -195,7 +207,7 @@ pub(crate) async fn finish(client: &Client) -> Committed {
 /// Commits, unless a statement before it could not even be sent: the server would not know that anything had failed.
 pub(crate) async fn finish_if(client: &Client, then: Then, unsent: &AtomicBool) -> Option<Committed> {
     match then {
-        Then::Commit if !unsent.load(Relaxed) => Some(finish(client).await),
+        Then::Commit | Then::CommitAndForget if !unsent.load(Relaxed) => Some(finish(client, then).await),
         _ => None,
     }
 }
@@ -204,15 +216,25 @@ pub(crate) async fn finish_if(client: &Client, then: Then, unsent: &AtomicBool) 
 pub(crate) async fn ride(client: &Client, form: &Form, sql: &str) -> Option<Result<Statement, PgError>> {
     match form {
         Form::Typed(types) => Some(client.prepare_typed(sql, types).await),
-        Form::Prepared(_) => None,
+        Form::Prepared(_) | Form::Unnamed(_) => None,
     }
 }
 
 /// One statement. `unsent` is set, in the poll that would have sent it, where its parameters cannot be encoded.
 pub(crate) async fn run(client: &Client, form: &Form, step: Step<'_>, unsent: &AtomicBool) -> Result<Answer, Failed> {
     let answer = match form {
-        Form::Prepared(statement) => collect(client, statement, step.params).await,
-        Form::Typed(types) => {
+        Form::Prepared(statement) => match client.query_raw(statement, step.params.iter().copied()).await {
+            Ok(rows) => collect(rows).await,
+            Err(error) => Err(error),
+        },
+        Form::Unnamed(types) if step.rows => {
+            let params = step.params.iter().copied().zip(types.iter().cloned());
+            match client.query_typed_raw(step.sql, params).await {
+                Ok(rows) => collect(rows).await,
+                Err(error) => Err(error),
+            }
+        }
+        Form::Typed(types) | Form::Unnamed(types) => {
             let params: Vec<_> = step.params.iter().copied().zip(types.iter().cloned()).collect();
             let affected = client.execute_typed(step.sql, &params).await;
             affected.map(|affected| Answer { rows: Vec::new(), affected })
@@ -222,7 +244,10 @@ pub(crate) async fn run(client: &Client, form: &Form, step: Step<'_>, unsent: &A
         let not_sent = was_not_sent(&error);
         unsent.fetch_or(not_sent, Relaxed);
         let mut failed = Failed::from(error);
-        if not_sent && matches!(form, Form::Typed(types) if !types.is_empty()) {
+        if matches!(form, Form::Unnamed(_)) && failed.error.code() == Some(&SqlState::SYNTAX_ERROR) {
+            failed.ran = false; // what does not parse does not run
+        }
+        if not_sent && matches!(form, Form::Typed(types) | Form::Unnamed(types) if !types.is_empty()) {
             // What another connection remembers of it may be out of date.
             failed.stale = Some(Stale::Changed);
         }
@@ -230,8 +255,8 @@ pub(crate) async fn run(client: &Client, form: &Form, step: Step<'_>, unsent: &A
     })
 }
 
-async fn collect(client: &Client, statement: &Statement, params: &[&(dyn ToSql + Sync)]) -> Result<Answer, PgError> {
-    let mut stream = pin!(client.query_raw(statement, params.iter().copied()).await?);
+async fn collect(rows: RowStream) -> Result<Answer, PgError> {
+    let mut stream = pin!(rows);
     let mut rows = Vec::new();
     while let Some(row) = stream.try_next().await? {
         rows.push(row);

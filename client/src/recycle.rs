@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_postgres::ClientWrapper;
-use tokio_postgres::SimpleQueryMessage;
 
 use crate::error::{Error, Kind};
 use crate::known::Known;
+use crate::pooler::{self, Pooler};
 use crate::statements::Statements;
 use crate::version;
 
@@ -18,6 +18,8 @@ use crate::version;
 pub(crate) struct Connection {
     pub(crate) client: ClientWrapper,
     pub(crate) statements: Statements,
+    /// What stands before its server.
+    pub(crate) pooler: Pooler,
 }
 
 /// deadpool-postgres makes and recycles; this adds the check of the extension and the bound on prepared statements.
@@ -25,6 +27,7 @@ pub(crate) struct Manager {
     pub(crate) driver: deadpool_postgres::Manager,
     pub(crate) statement_cache: usize,
     pub(crate) known: Arc<Known>,
+    pub(crate) pooler: Pooler,
 }
 
 impl managed::Manager for Manager {
@@ -33,8 +36,10 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<Connection, Error> {
         let client = managed::Manager::create(&self.driver).await?;
-        check_extension(&client).await?;
-        Ok(Connection { client, statements: Statements::new(self.statement_cache, Arc::clone(&self.known)) })
+        let (extension, pooler) = pooler::meet(&client, self.pooler).await?;
+        check_extension(extension.as_deref())?;
+        let statements = Statements::new(self.statement_cache, Arc::clone(&self.known), pooler.forgets_names());
+        Ok(Connection { client, statements, pooler })
     }
 
     /// A connection that the server has closed meanwhile is replaced here, before anything is sent on it.
@@ -49,13 +54,7 @@ impl managed::Manager for Manager {
     }
 }
 
-/// One flight per connection, when it is new.
-async fn check_extension(client: &ClientWrapper) -> Result<(), Error> {
-    let answer = client.simple_query("select tenant.version()").await.map_err(|e| Error::from(e).at_entry())?;
-    let version = answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0),
-        _ => None,
-    });
+fn check_extension(version: Option<&str>) -> Result<(), Error> {
     match version {
         Some(version) => version::check(version),
         None => Err(Error::new(Kind::VersionMismatch, "tenant.version() returned nothing")),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio_postgres::{Statement, types::Type};
 
-use crate::known::Known;
+use crate::known::{Known, is_plain};
 use crate::query::Step;
 
 /// How a statement gets to the server.
@@ -20,6 +20,8 @@ pub(crate) enum Form {
     /// Only where no rows are wanted: tokio-postgres asks the server for a column's type that it does not know while the
     /// rows wait, so an answer too large for its buffers would wait for ever.
     Typed(Arc<[Type]>),
+    /// Whole and without a name, each time. Where rows are wanted, only if the driver knows all their types.
+    Unnamed(Arc<[Type]>),
 }
 
 /// Least recently used falls out first. Looking one up costs a hash; only inserting into a full cache scans it.
@@ -28,6 +30,8 @@ pub(crate) struct Statements {
     clock: u64,
     by_text: HashMap<String, Entry>,
     known: Arc<Known>,
+    /// A name lasts no longer than its transaction: what is kept here is gone with that.
+    forgets_names: bool,
 }
 
 struct Entry {
@@ -36,8 +40,8 @@ struct Entry {
 }
 
 impl Statements {
-    pub(crate) fn new(capacity: usize, known: Arc<Known>) -> Statements {
-        Statements { capacity, clock: 0, by_text: HashMap::new(), known }
+    pub(crate) fn new(capacity: usize, known: Arc<Known>, forgets_names: bool) -> Statements {
+        Statements { capacity, clock: 0, by_text: HashMap::new(), known, forgets_names }
     }
 
     /// How it can be sent now. `None`: it must be prepared first, which takes a flight of its own.
@@ -46,6 +50,10 @@ impl Statements {
             self.clock += 1;
             entry.used = self.clock;
             return Some(Form::Prepared(entry.statement.clone()));
+        }
+        if self.forgets_names {
+            let types = if step.rows { self.known.plain_types(step) } else { self.known.types(step) };
+            return types.map(Form::Unnamed);
         }
         if step.rows { None } else { self.known.types(step).map(Form::Typed) }
     }
@@ -57,15 +65,40 @@ impl Statements {
 
     pub(crate) fn insert(&mut self, sql: &str, statement: Statement) {
         self.known.remember(sql, &statement);
-        if self.capacity == 0 {
+        if if self.forgets_names { is_plain(&statement) } else { self.capacity == 0 } {
             return;
         }
-        if self.by_text.len() >= self.capacity {
+        if self.by_text.len() >= self.capacity.max(1) {
             let oldest = self.by_text.iter().min_by_key(|(_, entry)| entry.used).map(|(text, _)| text.clone());
             oldest.and_then(|text| self.by_text.remove(&text));
         }
         self.clock += 1;
         self.by_text.insert(sql.to_owned(), Entry { statement, used: self.clock });
+    }
+
+    /// How a statement that has just been prepared is sent.
+    pub(crate) fn form_of(&self, step: &Step<'_>, statement: Statement) -> Form {
+        // A wrong number of parameters is for the driver to report.
+        let fits = statement.params().len() == step.params.len();
+        if self.forgets_names && fits && (!step.rows || is_plain(&statement)) {
+            return Form::Unnamed(statement.params().into()); // and its name is closed before it is sent
+        }
+        Form::Prepared(statement)
+    }
+
+    /// A name, and what the driver has prepared to ask about types, is to be taken from the session that the transaction
+    /// has: it is the last that the connection uses.
+    pub(crate) fn has_borrowed_names(&self) -> bool {
+        self.forgets_names && !self.by_text.is_empty()
+    }
+
+    pub(crate) fn forgets_names(&self) -> bool {
+        self.forgets_names
+    }
+
+    /// The server no longer has any.
+    pub(crate) fn clear(&mut self) {
+        self.by_text.clear();
     }
 
     /// The server no longer has it as it was prepared.

@@ -45,6 +45,8 @@ pub struct TenantTx {
     pub(crate) savepoints: u32,
     /// How many more connections may be tried for the first flight.
     pub(crate) spare: usize,
+    /// The session's statements are to be taken away before the next flight.
+    pub(crate) clears: bool,
 }
 
 /// Why no call may follow.
@@ -64,7 +66,7 @@ impl TenantTx {
             Way::Signed(_, token) => (Some(token), options.enter_signed()),
             Way::System(context, reason) => (None, options.enter_system(&reason, context, "")),
         };
-        let spare = pool.max_size;
+        let spare = pool.max_size + lease.sessions_to_end();
         let (refuses, first_error) = (None, None);
         TenantTx {
             pool,
@@ -79,6 +81,7 @@ impl TenantTx {
             lost_a_conflict: false,
             savepoints: 0,
             spare,
+            clears: false,
         }
     }
 

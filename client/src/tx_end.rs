@@ -2,6 +2,7 @@
 
 use tokio_postgres::{Row, error::SqlState, types::ToSql};
 
+use crate::cancel::roll_back;
 use crate::error::Error;
 use crate::observe::{Call, Meter};
 use crate::query::{self, Committed, Step, Then};
@@ -23,8 +24,9 @@ impl TenantTx {
         if !self.begun {
             return Ok(());
         }
+        let then = self.lease.commit();
         let call = Call::of("commit", self.tenant_id());
-        let committed = call.watch(query::finish(&self.lease.depart().client)).await;
+        let committed = call.watch(query::finish(&self.lease.depart().client, then)).await;
         self.lease.arrive(!committed.ended());
         let done = self.settle(committed);
         call.ended(&done);
@@ -79,7 +81,9 @@ impl TenantTx {
             _ => {}
         }
         let call = Call::of("rollback", self.tenant_id());
-        let rolled_back = call.watch(self.lease.depart().client.batch_execute("rollback")).await;
+        let connection = self.lease.depart();
+        let roll_back = roll_back(connection.statements.forgets_names());
+        let rolled_back = call.watch(connection.client.batch_execute(roll_back)).await;
         // Answered, whatever it said, no transaction is open.
         self.lease.arrive(rolled_back.as_ref().is_err_and(|error| error.as_db_error().is_none()));
         let done = rolled_back.map_err(|error| self.note(error.into()));

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::error_from::{Stale, is_answered, makes_no_sense};
 use crate::flight;
 use crate::judge::Next;
+use crate::pooler::end_dirty_session;
 use crate::query::{self, Answer, Failed, Flight, Lead, Step, Then};
 use crate::statements::Form;
 use crate::tx::{Refuses, TenantTx};
@@ -18,8 +19,12 @@ impl TenantTx {
             self.board().await?;
             let form = match self.lease.form(&step) {
                 Some(form) => form,
-                None => Form::Prepared(self.prepare(step.sql).await?),
+                None => {
+                    let prepared = self.prepare(step.sql).await?;
+                    self.lease.form_of(&step, prepared)
+                }
             };
+            let then = self.then(then);
             let lead = Lead::new(&self.lead, &self.token);
             let (flight, ride) = query::fly(&self.lease.depart().client, lead, &form, step, then).await;
             let flight = self.land(flight, [ride], &[step]);
@@ -54,10 +59,11 @@ impl TenantTx {
                 for (form, step) in forms.iter_mut().zip(steps) {
                     let at = texts.iter().position(|text| *text == step.sql);
                     let statement = at.and_then(|at| prepared.get(at)).cloned();
-                    *form = form.take().or(statement.map(Form::Prepared));
+                    *form = form.take().or_else(|| statement.map(|statement| self.lease.form_of(step, statement)));
                 }
             }
             let forms: Vec<_> = forms.into_iter().flatten().collect();
+            let then = self.then(then);
             let lead = Lead::new(&self.lead, &self.token);
             let (flight, rides) = flight::fly_all(&self.lease.depart().client, lead, &forms, steps, then).await;
             let flight = self.land(flight, rides, steps);
@@ -67,6 +73,11 @@ impl TenantTx {
                 Next::Afresh => {}
             }
         }
+    }
+
+    /// How a flight ends here that is to end so.
+    pub(crate) fn then(&self, then: Then) -> Then {
+        if then == Then::Stay { then } else { self.lease.commit() }
     }
 
     /// A flight was answered. Keeps what was prepared on the way; where that failed, it is what the flight failed of.
@@ -106,12 +117,15 @@ impl TenantTx {
         let step = Step::rows(sql, params);
         loop {
             self.board().await?;
-            let statement = match self.lease.form(&step) {
-                Some(Form::Prepared(statement)) => statement,
-                _ => self.prepare(sql).await?,
+            let form = match self.lease.form(&step) {
+                Some(form @ (Form::Prepared(_) | Form::Unnamed(_))) => form,
+                _ => {
+                    let prepared = self.prepare(sql).await?;
+                    self.lease.form_of(&step, prepared)
+                }
             };
             let lead = Lead::new(&self.lead, &self.token);
-            let flight = query::stream(&self.lease.depart().client, lead, &statement, params).await;
+            let flight = query::stream(&self.lease.depart().client, lead, sql, &form, params).await;
             self.lease.arrive(true);
             match self.judge(flight, &[step]) {
                 Next::Done(Ok(rows)) => {
@@ -184,6 +198,13 @@ impl TenantTx {
         while !self.begun && self.spare > 0 && self.lease.connection().client.is_closed() {
             self.replace().await?;
         }
+        if std::mem::take(&mut self.clears) {
+            // In a message of its own: what is sent behind it the pooler would take for gone as well.
+            let cleared = self.lease.depart().client.batch_execute("rollback; deallocate all").await;
+            self.lease.arrive(false);
+            self.lease.forget_all_statements();
+            cleared?;
+        }
         Ok(())
     }
 
@@ -191,6 +212,10 @@ impl TenantTx {
     /// only slot. Without a connection no call may follow.
     async fn replace(&mut self) -> Result<(), Error> {
         self.spare -= 1;
+        if self.lease.has_lent_session() && !self.lease.connection().client.is_closed() {
+            end_dirty_session(&self.lease.depart().client).await;
+            self.lease.arrive(false);
+        }
         let permit = self.lease.give_up();
         self.refuses = Some(Refuses::Interrupted);
         let lease = self.pool.lease_with(permit).await;

@@ -26,6 +26,7 @@ mod pgbouncer; // PgBouncer in front of a server
 mod place; // where clusters live, and as whom their servers run
 mod psql; // programs beside the server: psql, pg_dump, pgbench
 mod roles; // the five roles of a database
+mod route; // the paths to the shared server
 pub mod shop;
 mod sql; // a session, and what it expects
 mod watchdog; // no server outlives its test process // psql scripts and the output they must have
@@ -39,6 +40,7 @@ pub use pgbouncer::{Line, PgBouncer};
 pub use place::workshop;
 pub use psql::{Output, run};
 pub use roles::Roles;
+pub use route::Route;
 pub use sql::{Session, describe};
 
 /// A fresh database with the extension, on the server that the tests of this binary share.

@@ -20,14 +20,26 @@ impl TenantPool {
         let mut permit = Some(self.admission.admit(Holder::NoTenant, Some(patience)).await?);
         let mut spare = self.pool.size() as usize + 1;
         loop {
-            let mut lease = Lease::new(&self.pool, permit).await?;
+            let mut lease = Lease::new(&self.pool, self.pooler, permit).await?;
+            // sqlx sends a statement in two parts, which a pooler could give to two sessions.
+            let lent = self.pooler.lends_sessions();
+            if lent {
+                lease.marks.open = true;
+                lease.run("begin".to_owned()).await?;
+            }
             let (connection, marks) = lease.parts();
             marks.wire = Wire::Awaiting;
             let query = ::sqlx::query(sql).bind(first).bind(second).persistent(false);
             let answer = query.fetch_optional(connection).await;
             marks.wire = Wire::Quiet;
             let error = match answer {
-                Ok(row) => return Ok(row),
+                Ok(row) => {
+                    if lent {
+                        lease.run("commit".to_owned()).await?;
+                        lease.marks.open = false;
+                    }
+                    return Ok(row);
+                }
                 Err(error) => Error::from(error),
             };
             // What an earlier borrower left, such as SET ROLE, may be the reason: another connection is asked.

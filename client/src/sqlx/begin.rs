@@ -11,6 +11,7 @@ use crate::begin::{BeginOptions, ENTER_SIGNED, Way};
 use crate::entered::Entered;
 use crate::error::{Error, Kind};
 use crate::observe::Call;
+use crate::pooler::{MOST_ENDED, end_session};
 use crate::version;
 
 /// What entering returns beside the id: how to find this transaction from another connection, and the version.
@@ -43,12 +44,15 @@ async fn enter(
     // is below zero, which is usize::MAX, while one is taken as another is returned.)
     let mut spare = pool.pool.size() as usize + 1;
     let mut retries = 0;
+    if pool.pooler.lends_sessions() {
+        spare += MOST_ENDED;
+    }
     let patience = pool.pool.options().get_acquire_timeout();
     let permit = pool.admission.admit(holder, Some(patience)).await?;
     let options = options.within(Some(&permit));
     let mut permit = Some(permit);
     loop {
-        let mut lease = Lease::new(&pool.pool, permit).await?;
+        let mut lease = Lease::new(&pool.pool, pool.pooler, permit).await?;
         lease.marks.open = true;
         let entered = match way {
             Way::In(id) => lease.run(options.enter(id, AND)).await,
@@ -76,6 +80,10 @@ async fn enter(
             Err(error) => {
                 let fault = is_the_connections_fault(&error);
                 lease.marks.discard = fault;
+                if pool.pooler.lends_sessions() && fault && error.as_database_error().is_some() {
+                    // The transaction has failed and is open, so this reaches the session that is dirty.
+                    let _ = lease.run(end_session()).await;
+                }
                 if !fault || spare == 0 {
                     lease.marks.refused(&error);
                     return Err(Error::from(error).at_entry_of(&Entered::by(way)));

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ::sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use ::sqlx::error::BoxDynError;
+use ::sqlx::postgres::{PgArguments, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use ::sqlx::{Describe, Either, Error, Execute, Executor, PgConnection, Postgres, SqlStr};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
@@ -42,6 +43,7 @@ macro_rules! executor {
                 let call = Call::statement(query.text(), self.scope().tenant().as_ref());
                 match self.scope().executor() {
                     Ok((connection, marks)) => {
+                        let query = Named { query, never: marks.nameless };
                         Marked { steps: connection.fetch_many(query), marks, call, rows: 0 }.boxed()
                     }
                     Err(error) => stream::iter([Err(error)]).boxed(),
@@ -57,6 +59,7 @@ macro_rules! executor {
                 let call = Call::statement(query.text(), self.scope().tenant().as_ref());
                 Box::pin(async move {
                     let (connection, marks) = self.scope().executor()?;
+                    let query = Named { query, never: marks.nameless };
                     let row = call.watch(marks.watch(connection.fetch_optional(query))).await;
                     match &row {
                         Ok(row) => call.rows(u64::from(row.is_some())),
@@ -76,6 +79,7 @@ macro_rules! executor {
             {
                 Box::pin(async move {
                     let (connection, marks) = self.scope().executor()?;
+                    marks.lend_name();
                     marks.watch(connection.prepare_with(sql, parameters)).await
                 })
             }
@@ -86,6 +90,7 @@ macro_rules! executor {
             {
                 Box::pin(async move {
                     let (connection, marks) = self.scope().executor()?;
+                    marks.lend_name();
                     marks.watch(connection.describe(sql)).await
                 })
             }
@@ -96,7 +101,37 @@ macro_rules! executor {
 executor!(TenantTx);
 executor!(SystemTx);
 
+/// A query that gets no name where names do not last.
+struct Named<E> {
+    query: E,
+    never: bool,
+}
+
+impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Named<E> {
+    fn sql(self) -> SqlStr {
+        self.query.sql()
+    }
+
+    fn statement(&self) -> Option<&PgStatement> {
+        self.query.statement()
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<PgArguments>, BoxDynError> {
+        self.query.take_arguments()
+    }
+
+    fn persistent(&self) -> bool {
+        !self.never && self.query.persistent()
+    }
+}
+
 impl Marks {
+    /// sqlx names what it prepares for its own sake. The connection's cache would use the name in another session.
+    fn lend_name(&mut self) {
+        self.borrowed_name |= self.nameless;
+        self.discard |= self.nameless;
+    }
+
     /// Marks while a call runs. Its answer may be read past by the next call, so the mark is not one that refuses.
     async fn watch<T>(&mut self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.wire = Wire::Streaming;

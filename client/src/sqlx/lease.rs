@@ -12,7 +12,9 @@ use tokio::runtime::Handle;
 
 use super::quell::{Transaction, quell, roll_back};
 use crate::admission::Permit;
+use crate::cancel;
 use crate::lease::Wire;
+use crate::pooler::Pooler;
 use crate::token::Token;
 
 pub(crate) struct Lease {
@@ -35,12 +37,24 @@ pub(crate) struct Marks {
     pub(super) permit: Option<Permit>,
     /// A statement failed with `40001` or `40P01`.
     pub(super) lost_a_conflict: bool,
+    /// Statements have no name that lasts longer than the transaction.
+    pub(super) nameless: bool,
+    /// A statement has a name although names do not last: to be taken from the session before that goes to somebody else.
+    pub(super) borrowed_name: bool,
 }
 
 impl Lease {
-    pub(crate) async fn new(pool: &PgPool, permit: Option<Permit>) -> Result<Lease, ::sqlx::Error> {
+    pub(crate) async fn new(pool: &PgPool, pooler: Pooler, permit: Option<Permit>) -> Result<Lease, ::sqlx::Error> {
         let connection = Some(pool.acquire().await?);
-        let marks = Marks { wire: Wire::Quiet, open: false, discard: false, permit, lost_a_conflict: false };
+        let marks = Marks {
+            wire: Wire::Quiet,
+            open: false,
+            discard: false,
+            permit,
+            lost_a_conflict: false,
+            nameless: pooler.forgets_names(),
+            borrowed_name: false,
+        };
         Ok(Lease { connection, options: pool.connect_options(), marks, transaction: None })
     }
 
@@ -73,7 +87,8 @@ impl Lease {
     pub(crate) async fn run_with(&mut self, sql: String, token: &Token) -> Result<Vec<PgRow>, ::sqlx::Error> {
         let (connection, marks) = self.parts();
         marks.wire = Wire::Awaiting;
-        let rows = ::sqlx::query(AssertSqlSafe(sql)).bind(token.expose()).fetch_all(connection).await;
+        let query = ::sqlx::query(AssertSqlSafe(sql)).bind(token.expose()).persistent(!marks.nameless);
+        let rows = query.fetch_all(connection).await;
         marks.wire = Wire::Quiet;
         rows
     }
@@ -82,7 +97,7 @@ impl Lease {
     fn end(&mut self) {
         let mut permit = self.marks.permit.take();
         let Some(connection) = self.connection.take() else { return };
-        let Marks { wire, open, discard, .. } = self.marks;
+        let Marks { wire, open, discard, borrowed_name, .. } = self.marks;
         if let Some(permit) = &permit {
             permit.count_end(open, discard || wire != Wire::Quiet);
         }
@@ -95,7 +110,13 @@ impl Lease {
             if let Some(permit) = &mut permit {
                 permit.free_place();
             }
-            runtime.spawn(quell(connection.detach(), self.options.clone(), self.transaction.take(), permit));
+            runtime.spawn(quell(
+                connection.detach(),
+                self.options.clone(),
+                self.transaction.take(),
+                cancel::roll_back(borrowed_name),
+                permit,
+            ));
         } else if open {
             runtime.spawn(roll_back(connection, permit));
         }

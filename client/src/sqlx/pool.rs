@@ -11,6 +11,7 @@ use crate::admission::Admission;
 use crate::begin::Entry;
 use crate::id::IntoTenantId;
 use crate::limits::LimitPolicy;
+use crate::pooler::Pooler;
 use crate::token::Token;
 
 /// A `sqlx::PgPool` whose connections are lent only inside a tenant. Cloning shares the pool.
@@ -22,6 +23,7 @@ pub struct TenantPool {
     pub(super) pool: PgPool,
     /// Before the pool's own queue: who may ask it for a connection.
     pub(super) admission: Admission,
+    pub(super) pooler: Pooler,
     #[cfg(feature = "sign")]
     pub(super) signer: Option<crate::sign::TokenSigner>,
 }
@@ -64,6 +66,15 @@ impl TenantPool {
     #[cfg(feature = "sign")]
     pub fn signer(mut self, signer: crate::sign::TokenSigner) -> Self {
         self.signer = Some(signer);
+        self
+    }
+
+    /// Says what stands between this pool and PostgreSQL, such as PgBouncer. By default nothing: sqlx cannot find out.
+    ///
+    /// With [`Pooler::Transaction`] every statement is sent without a name, whatever its `persistent` says, in two round
+    /// trips; a transaction that uses `prepare` gives its connection up when it ends.
+    pub fn pooler(mut self, pooler: Pooler) -> Self {
+        self.pooler = pooler;
         self
     }
 
@@ -119,6 +130,7 @@ impl From<PgPool> for TenantPool {
         TenantPool {
             pool,
             admission,
+            pooler: Pooler::Direct,
             #[cfg(feature = "sign")]
             signer: None,
         }

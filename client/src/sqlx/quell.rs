@@ -58,10 +58,11 @@ pub(crate) async fn quell(
     mut connection: PgConnection,
     options: Arc<PgConnectOptions>,
     transaction: Option<Transaction>,
+    roll_back: &'static str,
     _permit: Option<Permit>,
 ) {
     {
-        let mut rolled_back = pin!(::sqlx::raw_sql("rollback").execute(&mut connection));
+        let mut rolled_back = pin!(::sqlx::raw_sql(roll_back).execute(&mut connection));
         let mut ended = timeout(Duration::from_millis(10), &mut rolled_back).await.is_ok();
         for patience in [50, 100, 250, 500, 1000, 2000, 4000, 8000] {
             if ended {

@@ -6,7 +6,8 @@ use ::sqlx::Row;
 use pg_tenant_core::TenantId;
 
 use super::lease::Lease;
-use crate::begin::COMMIT;
+use crate::begin::{COMMIT, COMMIT_AND_FORGET};
+use crate::cancel::roll_back;
 use crate::entered::Entered;
 use crate::error::Error;
 use crate::lease::Wire;
@@ -39,7 +40,8 @@ impl Scope {
 
     async fn send_commit(mut self) -> Result<(), Error> {
         self.usable()?;
-        let rows = match self.lease.run(COMMIT.to_owned()).await {
+        let commit = if self.lease.marks.borrowed_name { COMMIT_AND_FORGET } else { COMMIT };
+        let rows = match self.lease.run(commit.to_owned()).await {
             Ok(rows) => rows,
             Err(error) => {
                 let failed = error.as_database_error().is_some_and(|db| db.code().as_deref() == Some("25P02"));
@@ -64,7 +66,8 @@ impl Scope {
     pub(super) async fn rollback(mut self) -> Result<(), Error> {
         self.usable()?;
         let call = Call::of("rollback", self.entered.tenant());
-        let rolled_back = call.watch(self.lease.run("rollback".to_owned())).await.map_err(Error::from);
+        let rolled_back =
+            call.watch(self.lease.run(roll_back(self.lease.marks.borrowed_name).to_owned())).await.map_err(Error::from);
         call.ended(&rolled_back);
         self.lease.marks.open = rolled_back.is_err();
         rolled_back.map(drop)

@@ -4,8 +4,8 @@ use pg_tenant_client::tokio_postgres::types::ToSql;
 use pg_tenant_client::{BulkRow, Error, TenantPool, tokio_postgres};
 use sqlx::types::Uuid;
 
-use crate::fixture::{Fixture, INSERT};
-use crate::proxy::Proxy;
+use super::fixture::{Fixture, INSERT};
+use super::proxy::Proxy;
 
 const MANY: i64 = 100_000;
 
@@ -219,7 +219,7 @@ async fn after_the_table_changed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_more_round_trips_than_it_must() {
     let fixture = Fixture::new("b_trips").await;
-    let wire = Proxy::start(fixture.db.cluster().port(), std::time::Duration::from_millis(5)).await;
+    let wire = Proxy::start(fixture.port(), std::time::Duration::from_millis(5)).await;
     let pool: TenantPool = fixture.pool_of(fixture.config_at(wire.port, &fixture.db.roles.app), 2);
     let held = pool.tenant("acme").begin().await.unwrap();
     pool.check().await.unwrap();

@@ -7,8 +7,8 @@ use pg_tenant_client::{Error, danger};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use crate::fixture::{Fixture, INSERT};
-use crate::sweep::sweep;
+use super::fixture::{Fixture, INSERT};
+use super::sweep::sweep;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn query() {

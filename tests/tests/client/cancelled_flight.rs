@@ -6,8 +6,8 @@ use std::time::Duration;
 use pg_tenant_client::pipeline::{execute, query, query_one};
 use pg_tenant_client::{Retry, danger};
 
-use crate::fixture::INSERT;
-use crate::sweep::{sweep, sweep_sqlx};
+use super::fixture::INSERT;
+use super::sweep::{sweep, sweep_sqlx};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pipeline() {

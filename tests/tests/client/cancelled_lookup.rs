@@ -2,7 +2,7 @@
 
 use pg_tenant_client::directory::Directory;
 
-use crate::sweep::{sweep, sweep_sqlx};
+use super::sweep::{sweep, sweep_sqlx};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_tokio_postgres() {

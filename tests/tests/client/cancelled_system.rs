@@ -7,8 +7,8 @@ use pg_tenant_client::{Error, danger};
 use sqlx::Executor;
 use tokio::task::yield_now;
 
-use crate::fixture::SYSTEM_INSERT;
-use crate::sweep::{sweep, sweep_sqlx};
+use super::fixture::SYSTEM_INSERT;
+use super::sweep::{sweep, sweep_sqlx};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_shots() {

@@ -3,7 +3,7 @@
 use pg_tenant_client::{Error, IsolationLevel, TenantPool, danger};
 use sqlx::Executor;
 
-use crate::fixture::{Fixture, INSERT, SYSTEM_INSERT};
+use super::fixture::{Fixture, INSERT, SYSTEM_INSERT};
 
 #[tokio::test]
 async fn of_a_failed_transaction() {

@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::fixture::Fixture;
+use super::fixture::Fixture;
 
 const READ: &str = "select total from orders where id = 1";
 const WRITE: &str = "update orders set total = $1 where id = 1";

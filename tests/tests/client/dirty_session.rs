@@ -1,9 +1,11 @@
 //! The next borrower gets what raw SQL did to the session, or an error because of it.
 
 use pg_tenant_client::danger;
+use pg_tenant_tests::Route;
 use sqlx::Executor;
 
-use crate::fixture::Fixture;
+use super::ROUTE;
+use super::fixture::Fixture;
 
 /// What a statement may leave in a session. Some of it the server refuses at once, which is as good.
 const DIRT: [&str; 14] = [
@@ -120,7 +122,7 @@ async fn a_raw_client_goes_back_to_the_pool() {
     assert_eq!(tenant.as_deref(), Some("acme"));
     tx.commit().await.unwrap();
     let after: i32 = pool.tenant("acme").query_one(pid, &[]).await.unwrap().get(0);
-    assert_ne!(before, after);
+    assert!(before != after || ROUTE != Route::Direct);
 
     let unscoped = danger::connection_without_tenant(&pool).await.unwrap();
     assert_eq!(pool.status().size, 0, "its slot is free");
@@ -152,7 +154,7 @@ async fn a_hook_makes_every_connection_dirty() {
     let options = sqlx::postgres::PgPoolOptions::new().max_connections(3).after_connect(|connection, _| {
         Box::pin(async move { connection.execute("set work_mem = '65kB'").await.map(drop) })
     });
-    let url = fixture.db.url(&fixture.db.roles.app);
+    let url = format!("postgres://{}@127.0.0.1:{}/{}", fixture.db.roles.app, fixture.port(), fixture.db.name);
     let pool = pg_tenant_client::sqlx::TenantPool::new(options, url.parse().unwrap());
     let error = pool.tenant("acme").begin().await.unwrap_err();
     assert_eq!(error.code(), Some("TN008"), "{error}");

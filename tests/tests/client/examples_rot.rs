@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::fixture::Fixture;
+use super::fixture::Fixture;
 
 fn run<const N: usize>(example: &str, args: [&str; N]) -> String {
     let mut cargo = Command::new(env!("CARGO"));

@@ -7,6 +7,8 @@ use pg_tenant_client::sqlx::TenantPool as SqlxPool;
 use pg_tenant_tests::{Cluster, Database, Session};
 use sqlx::postgres::PgPoolOptions;
 
+use super::ROUTE;
+
 /// `acme` and `globex` are active, `sleepy` is suspended. `acme` has the orders 1 and 2. The operator may enter tenants and
 /// the system context.
 pub struct Fixture {
@@ -22,11 +24,7 @@ pub const SYSTEM_INSERT: &str = "insert into orders (tenant_id, total) values ('
 
 impl Fixture {
     pub async fn new(name: &str) -> Fixture {
-        Fixture::on(Cluster::shared(), name).await
-    }
-
-    pub async fn on(cluster: &'static Cluster, name: &str) -> Fixture {
-        let db = cluster.database(name).await;
+        let db = Cluster::shared().database(name).await;
         let admin = db.admin().await;
         admin.run("select tenant.create('acme'), tenant.create('globex'), tenant.create('sleepy')").await;
         admin.run("select tenant.suspend('sleepy')").await;
@@ -56,32 +54,43 @@ impl Fixture {
         Fixture { db, superuser, operator }
     }
 
+    /// Where the path to the server begins.
+    pub fn port(&self) -> u16 {
+        ROUTE.port()
+    }
+
+    /// How tokio-postgres goes that path.
+    pub fn config(&self, role: &str) -> tokio_postgres::Config {
+        ROUTE.config(&self.db.name, role)
+    }
+
     pub fn pool(&self, size: usize) -> TenantPool {
-        self.pool_of(self.db.config(&self.db.roles.app), size)
+        self.pool_of(self.config(&self.db.roles.app), size)
     }
 
     pub fn pool_of(&self, config: tokio_postgres::Config, size: usize) -> TenantPool {
-        let pool = TenantPool::builder(config).max_size(size).wait_timeout(Duration::from_secs(10));
+        let pool =
+            TenantPool::builder(config).pooler(ROUTE.pooler()).max_size(size).wait_timeout(Duration::from_secs(10));
         pool.build().expect("a pool")
     }
 
     /// The pool of the operator.
     pub fn operators(&self, size: usize) -> TenantPool {
-        self.pool_of(self.db.config(&self.operator), size)
+        self.pool_of(self.config(&self.operator), size)
     }
 
     pub fn sqlx(&self, size: u32) -> SqlxPool {
-        self.sqlx_at(self.db.cluster().port(), &self.db.roles.app, size)
+        self.sqlx_at(self.port(), &self.db.roles.app, size)
     }
 
     pub fn sqlx_operators(&self, size: u32) -> SqlxPool {
-        self.sqlx_at(self.db.cluster().port(), &self.operator, size)
+        self.sqlx_at(self.port(), &self.operator, size)
     }
 
     pub fn sqlx_at(&self, port: u16, role: &str, size: u32) -> SqlxPool {
         let options = PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(10));
         let url = format!("postgres://{role}@127.0.0.1:{port}/{}", self.db.name);
-        SqlxPool::new(options, url.parse().expect("a URL"))
+        SqlxPool::new(options, url.parse().expect("a URL")).pooler(ROUTE.pooler_of_sqlx())
     }
 
     /// How tokio-postgres goes through a proxy.

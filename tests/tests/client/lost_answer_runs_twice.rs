@@ -7,8 +7,8 @@ use std::pin::Pin;
 use pg_tenant_client::pipeline::{execute, query};
 use pg_tenant_client::{Error, TenantPool, TenantTx};
 
-use crate::cut::cut;
-use crate::fixture::{Fixture, INSERT};
+use super::cut::cut;
+use super::fixture::{Fixture, INSERT};
 
 type Call = for<'a> fn(&'a TenantPool) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 

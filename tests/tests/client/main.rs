@@ -1,5 +1,10 @@
 //! The Rust client against real servers: what a dropped call, a dirty session or a broken server may leave.
 
+use pg_tenant_tests::Route;
+
+/// The path to the server. The binary `pgbouncer` runs the same tests on the others.
+const ROUTE: Route = Route::Direct;
+
 mod cut; // a wire that breaks in the middle of an answer
 mod fixture; // tenants, a table, pools
 mod proxy; // a wire that is slow and counts

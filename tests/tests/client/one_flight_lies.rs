@@ -2,7 +2,7 @@
 
 use pg_tenant_client::{Error, TenantPool};
 
-use crate::fixture::{Fixture, INSERT};
+use super::fixture::{Fixture, INSERT};
 
 /// A statement that ends the transaction itself: begin and enter before it, our commit behind it.
 #[tokio::test]

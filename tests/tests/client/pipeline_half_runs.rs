@@ -4,7 +4,7 @@ use pg_tenant_client::Error;
 use pg_tenant_client::pipeline::{execute, query, query_one, query_opt};
 use pg_tenant_client::tokio_postgres::types::ToSql;
 
-use crate::fixture::{Fixture, INSERT};
+use super::fixture::{Fixture, INSERT};
 
 const NOTE: &str = "insert into orders (total) values ($1)";
 

@@ -2,7 +2,7 @@
 
 use pg_tenant_client::{Error, Refusal, TenantPool};
 
-use crate::fixture::Fixture;
+use super::fixture::Fixture;
 
 fn is(error: &Error, refusal: Refusal) -> bool {
     error.refusal() == Some(refusal) && error.code() == Some(refusal.code())
@@ -86,7 +86,7 @@ async fn of_another_version() {
 async fn of_a_role_that_may_not_enter() {
     let fixture = Fixture::new("r_grant").await;
     let role = &fixture.db.roles.bystander;
-    let pool = fixture.pool_of(fixture.db.config(role), 1);
+    let pool = fixture.pool_of(fixture.config(role), 1);
     let error = pool.tenant("acme").query("select 1", &[]).await.unwrap_err();
     assert!(error.code() == Some("42501") && error.hint().unwrap().contains("grant tenant_user"), "{error}");
 }
@@ -94,7 +94,7 @@ async fn of_a_role_that_may_not_enter() {
 #[tokio::test]
 async fn of_a_full_and_of_a_closed_pool() {
     let fixture = Fixture::new("r_full").await;
-    let builder = TenantPool::builder(fixture.db.config(&fixture.db.roles.app)).max_size(1);
+    let builder = TenantPool::builder(fixture.config(&fixture.db.roles.app)).max_size(1);
     let pool = builder.wait_timeout(std::time::Duration::from_millis(20)).build().unwrap();
     let tx = pool.tenant("acme").begin().await.unwrap();
     assert!(pool.tenant("acme").begin().await.unwrap_err().is_timeout());
@@ -102,5 +102,5 @@ async fn of_a_full_and_of_a_closed_pool() {
     pool.tenant("acme").begin().await.unwrap();
     pool.close();
     assert!(pool.tenant("acme").begin().await.unwrap_err().is_closed());
-    assert!(TenantPool::builder(fixture.db.config("nobody")).max_size(0).build().is_err());
+    assert!(TenantPool::builder(fixture.config("nobody")).max_size(0).build().is_err());
 }

@@ -9,16 +9,16 @@ use sqlx::postgres::PgPoolOptions;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use crate::fixture::{Fixture, INSERT};
-use crate::proxy::Proxy;
-use crate::sweep::{poll_times, sweep_sqlx};
+use super::fixture::{Fixture, INSERT};
+use super::proxy::Proxy;
+use super::sweep::{poll_times, sweep_sqlx};
 
 /// Why the sweep is there: bare sqlx 0.9.0 returns a connection with an open transaction to its pool. When this fails,
 /// sqlx has mended it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bare_sqlx_leaks_a_cancelled_begin() {
     let fixture = Fixture::new("s_bare").await;
-    let wire = Proxy::start(fixture.db.cluster().port(), Duration::from_millis(1)).await;
+    let wire = Proxy::start(fixture.port(), Duration::from_millis(1)).await;
     let url = format!("postgres://{}@127.0.0.1:{}/{}", fixture.db.roles.app, wire.port, fixture.db.name);
     let options = PgPoolOptions::new().max_connections(1).test_before_acquire(false);
     let pool = options.connect(&url).await.unwrap();

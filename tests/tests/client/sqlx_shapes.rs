@@ -5,7 +5,7 @@ use pg_tenant_client::Error;
 use pg_tenant_client::sqlx::TenantTx;
 use sqlx::{Executor, FromRow};
 
-use crate::fixture::Fixture;
+use super::fixture::Fixture;
 
 #[derive(FromRow)]
 struct Order {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use pg_tenant_client::TenantPool;
 use pg_tenant_client::sqlx::TenantPool as SqlxPool;
 
-use crate::fixture::Fixture;
-use crate::proxy::Proxy;
+use super::fixture::Fixture;
+use super::proxy::Proxy;
 
 pub type Call<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
@@ -36,7 +36,7 @@ pub async fn poll_times(call: impl Future, times: usize) -> bool {
 
 /// A slow wire, so that every await is one that waits.
 async fn slow_wire(fixture: &Fixture) -> Proxy {
-    Proxy::start(fixture.db.cluster().port(), Duration::from_micros(300)).await
+    Proxy::start(fixture.port(), Duration::from_micros(300)).await
 }
 
 /// With a new pool each time, so that connecting and preparing are swept too, and with one that is warm.

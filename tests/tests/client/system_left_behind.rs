@@ -4,7 +4,7 @@ use pg_tenant_client::sqlx::danger as sqlx_danger;
 use pg_tenant_client::{TenantPool, danger};
 use sqlx::{Executor, Row};
 
-use crate::fixture::{Fixture, SYSTEM_INSERT};
+use super::fixture::{Fixture, SYSTEM_INSERT};
 
 /// The same texts in every context: their plans are kept with the connection.
 const ORDERS: &str = "select tenant_id, count(*) from orders group by tenant_id order by tenant_id";

@@ -3,7 +3,7 @@
 use pg_tenant_client::{Error, IsolationLevel, Refusal, TenantPool, danger, sqlx as over_sqlx};
 use sqlx::Row;
 
-use crate::fixture::{Fixture, SYSTEM_INSERT};
+use super::fixture::{Fixture, SYSTEM_INSERT};
 
 const COUNT: &str = "select count(*) from orders";
 
@@ -24,7 +24,7 @@ async fn by_a_role_that_is_no_operator() {
     assert_eq!(pool.tenant("acme").query("select from orders", &[]).await.unwrap().len(), 2);
 
     // A role of no membership at all, over a driver that does not look at the extension first.
-    let bystander = fixture.sqlx_at(fixture.db.cluster().port(), &fixture.db.roles.bystander, 1);
+    let bystander = fixture.sqlx_at(fixture.port(), &fixture.db.roles.bystander, 1);
     let error = over_sqlx::danger::system(&bystander, "curiosity").begin().await.unwrap_err();
     assert!(error.is_system_refused() && error.code() == Some("42501"), "{error}");
     assert!(error.hint().is_some_and(|hint| hint.contains("tenant_system")), "{error}");

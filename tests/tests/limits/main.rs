@@ -7,6 +7,9 @@ mod a_statement_runs_on;
 mod a_token_takes_anothers_share;
 mod a_waiting_call_is_dropped;
 
+/// The path to the server.
+const ROUTE: pg_tenant_tests::Route = pg_tenant_tests::Route::Direct;
+
 #[path = "../client/fixture.rs"]
 #[allow(dead_code, reason = "shared with the tests of the client")]
 mod fixture;
