@@ -18,7 +18,8 @@ use crate::recycle::Manager;
 /// Builds a [`TenantPool`].
 ///
 /// Give settings of the session in the [`Config`]'s `options` (`-c statement_timeout=5s`), not by a `SET` after
-/// connecting: that would make every connection dirty, and a dirty connection is not lent.
+/// connecting: that would make every connection dirty, and a dirty connection is not lent. (Behind PgBouncer: with
+/// `ALTER ROLE … SET`.)
 #[must_use = "a builder does nothing until build()"]
 pub struct TenantPoolBuilder {
     config: Config,

@@ -65,6 +65,8 @@
 //! | `envelope` | `Envelope`: the tenant around a job's payload |
 //! | `object_store` | the module `objects`: a tenant's part of an object store |
 //! | `testing` | the module `testing`: shows that an API keeps tenants apart |
+//!
+//! Behind PgBouncer it works in session and in transaction mode: see [`Pooler`].
 #![forbid(unsafe_code)]
 
 mod admission;

@@ -1,5 +1,8 @@
 //! What is seen of a pool from outside: spans, metrics, baggage.
 
+/// The path to the server.
+const ROUTE: pg_tenant_tests::Route = pg_tenant_tests::Route::Direct;
+
 mod a_claim_becomes_a_tenant;
 mod a_metric_is_missing;
 mod a_span_tells_too_much;

@@ -1,6 +1,7 @@
 //! PgBouncer stands between the application and PostgreSQL, and mixes what must stay apart.
 //!
 //! Beside tests of its own, the client's, on each path through it.
+#![allow(clippy::duplicate_mod, reason = "the same tests on three paths")]
 
 mod a_setting_leaks;
 mod its_settings_are_dirt;
@@ -18,6 +19,7 @@ mod session {
 
     mod cancelled_call;
     mod cancelled_flight;
+    mod cancelled_system;
     mod commit_lies;
     mod dirty_session;
     mod one_flight_lies;
@@ -41,6 +43,7 @@ mod transaction {
 
     mod cancelled_call;
     mod cancelled_flight;
+    mod cancelled_system;
     mod commit_lies;
     mod dirty_session;
     mod one_flight_lies;
@@ -64,6 +67,7 @@ mod transaction_prepared {
 
     mod cancelled_call;
     mod cancelled_flight;
+    mod cancelled_system;
     mod commit_lies;
     mod dirty_session;
     mod one_flight_lies;

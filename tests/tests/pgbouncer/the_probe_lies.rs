@@ -22,7 +22,7 @@ const CASES: &[Case<'_>] = &[
         Line::Old,
         &[("pool_mode", "session")],
         0,
-        &["pooler        yes", "each connection has its own", "verdict       safe\n", "nothing to choose"],
+        &["pooler        yes", "each connection has its own", "verdict       safe\n", "Pooler::Session"],
     ),
     (
         "session mode that cleans nothing",
@@ -45,7 +45,7 @@ const CASES: &[Case<'_>] = &[
             "settings, advisory locks, temporary tables",
             "lost between",
             "safe for pg_tenant",
-            "do not work: use PgBouncer 1.21",
+            "Pooler::Transaction)",
         ],
     ),
     (
@@ -60,7 +60,7 @@ const CASES: &[Case<'_>] = &[
         Line::New,
         &[("pool_mode", "transaction"), ("max_prepared_statements", "100")],
         0,
-        &["mixed", "statements are carried", "kept by name work"],
+        &["mixed", "statements are carried", "Pooler::TransactionPrepared"],
     ),
     (
         "statement mode",

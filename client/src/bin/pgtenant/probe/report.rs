@@ -40,7 +40,7 @@ impl Report {
                     "give the pooler at least 3 connections to the server for this database and role, and ask again"
                 }
                 Fault::Said(code, ..) if code == "08P01" => {
-                    "the pooler refuses what the client asks for: ignore_startup_parameters = extra_float_digits, and no options"
+                    "the pooler refuses what the client asks for: see client/docs/pgbouncer.md for its settings"
                 }
                 _ => "check the address, the role and the database",
             },
@@ -144,12 +144,12 @@ impl Report {
 
 fn advice(found: &Found, mixes: bool) -> &'static str {
     match (mixes, found.pooler, found.statements) {
-        (true, _, Statements::Carried) => "nothing to choose: statements that are kept by name work",
+        (true, _, Statements::Carried) => ".pooler(Pooler::TransactionPrepared) on the pool",
         (true, ..) => {
-            "statements that are kept by name do not work: use PgBouncer 1.21 or later with max_prepared_statements, or \
-             pool_mode = session"
+            ".pooler(Pooler::Transaction) on the pool; PgBouncer 1.21 or later with max_prepared_statements is faster"
         }
         (false, Some(true), _) if !found.survived.is_empty() => "set server_reset_query = DISCARD ALL",
+        (false, Some(true), _) => ".pooler(Pooler::Session) on the pool",
         (false, ..) => "nothing to choose",
     }
 }
