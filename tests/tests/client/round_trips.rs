@@ -110,10 +110,12 @@ async fn of_a_pipeline() {
     assert_eq!(wire.round_trips(), 1);
     drop((held, tx));
     let prepared = "select count(*) from pg_prepared_statements where statement like 'update%'";
-    assert_eq!(
-        pool.tenant("acme").query_one(prepared, &[]).await.unwrap().get::<_, i64>(0),
-        i64::from(ROUTE != Route::Transaction)
-    );
+    let prepared: i64 = pool.tenant("acme").query_one(prepared, &[]).await.unwrap().get(0);
+    match ROUTE {
+        Route::Direct | Route::Session => assert_eq!(prepared, 1),
+        Route::Transaction => assert_eq!(prepared, 0),
+        _ => assert!(prepared > 0), // also those that PgBouncer keeps for others
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

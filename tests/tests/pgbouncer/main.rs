@@ -17,10 +17,12 @@ mod session {
     mod proxy;
     mod sweep;
 
+    mod bulk_write_crosses;
     mod cancelled_call;
     mod cancelled_flight;
     mod cancelled_system;
     mod commit_lies;
+    mod conflict_is_lost;
     mod dirty_session;
     mod one_flight_lies;
     mod pipeline_half_runs;
@@ -41,10 +43,12 @@ mod transaction {
     mod proxy;
     mod sweep;
 
+    mod bulk_write_crosses;
     mod cancelled_call;
     mod cancelled_flight;
     mod cancelled_system;
     mod commit_lies;
+    mod conflict_is_lost;
     mod dirty_session;
     mod one_flight_lies;
     mod pipeline_half_runs;
@@ -65,10 +69,12 @@ mod transaction_prepared {
     mod proxy;
     mod sweep;
 
+    mod bulk_write_crosses;
     mod cancelled_call;
     mod cancelled_flight;
     mod cancelled_system;
     mod commit_lies;
+    mod conflict_is_lost;
     mod dirty_session;
     mod one_flight_lies;
     mod pipeline_half_runs;
