@@ -39,7 +39,12 @@ impl Fault {
             Fault::Error => code == "FT001" || code == "XX000",
             Fault::Cancel => code == "57014",
             Fault::Terminate => code == "57P01",
-            Fault::Malloc => code == "53200" || error.message().contains("out of memory"),
+            // A setting whose value cannot be kept is one that PostgreSQL 15 calls invalid.
+            Fault::Malloc => {
+                code == "53200"
+                    || error.message().contains("out of memory")
+                    || (code == "22023" && error.message().starts_with("invalid value for parameter"))
+            }
         }
     }
 }
