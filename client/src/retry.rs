@@ -104,6 +104,7 @@ macro_rules! run_again {
         }
     }};
 }
+#[cfg(feature = "sqlx")]
 pub(crate) use run_again;
 
 impl TxBuilder {
