@@ -103,6 +103,10 @@ impl Lease {
         if self.has_lent_session() { MOST_ENDED } else { 0 }
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.object.is_none()
+    }
+
     pub(crate) fn may_be_open(&self) -> bool {
         self.open
     }
@@ -112,7 +116,7 @@ impl Lease {
     }
 
     pub(crate) fn form(&mut self, step: &Step<'_>) -> Option<Form> {
-        self.connection_mut().statements.form(step)
+        self.object.as_mut()?.statements.form(step)
     }
 
     pub(crate) fn types_of(&self, sql: &str) -> Option<Arc<[Type]>> {

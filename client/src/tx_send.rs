@@ -195,6 +195,10 @@ impl TenantTx {
 
     /// The first flight never leaves on a connection that is known to be closed.
     async fn board(&mut self) -> Result<(), Error> {
+        if self.lease.has_ended() {
+            self.refuses.get_or_insert(Refuses::Failed);
+            return Err(Error::failed(self.first_error.as_deref()));
+        }
         while !self.begun && self.spare > 0 && self.lease.connection().client.is_closed() {
             self.replace().await?;
         }
