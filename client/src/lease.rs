@@ -103,10 +103,6 @@ impl Lease {
         if self.has_lent_session() { MOST_ENDED } else { 0 }
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
-        self.object.is_none()
-    }
-
     pub(crate) fn may_be_open(&self) -> bool {
         self.open
     }
@@ -116,7 +112,7 @@ impl Lease {
     }
 
     pub(crate) fn form(&mut self, step: &Step<'_>) -> Option<Form> {
-        self.object.as_mut()?.statements.form(step)
+        self.connection_mut().statements.form(step)
     }
 
     pub(crate) fn types_of(&self, sql: &str) -> Option<Arc<[Type]>> {
@@ -142,8 +138,11 @@ impl Lease {
         self.connection_mut().statements.evict(sql);
     }
 
+    /// A call that failed may have ended the loan.
     pub(crate) fn forget_statement(&mut self, sql: &str) {
-        self.connection_mut().statements.forget(sql);
+        if let Some(connection) = &mut self.object {
+            connection.statements.forget(sql);
+        }
     }
 }
 

@@ -41,28 +41,7 @@ impl TenantTx {
         self.usable()?;
         loop {
             self.board().await?;
-            let mut forms: Vec<_> = steps.iter().map(|step| self.lease.form(step)).collect();
-            if forms.iter().any(Option::is_none) {
-                let mut texts = Vec::new();
-                for (form, step) in forms.iter().zip(steps) {
-                    if form.is_none() && !texts.contains(&step.sql) {
-                        texts.push(step.sql);
-                    }
-                }
-                let prepared = self.prepare_all(&texts).await.map_err(|error| {
-                    let text = error.0.statement.and_then(|(at, _)| texts.get(at));
-                    match steps.iter().position(|step| Some(&step.sql) == text) {
-                        Some(at) => error.at_statement(at, steps.len()),
-                        None => error,
-                    }
-                })?;
-                for (form, step) in forms.iter_mut().zip(steps) {
-                    let at = texts.iter().position(|text| *text == step.sql);
-                    let statement = at.and_then(|at| prepared.get(at)).cloned();
-                    *form = form.take().or_else(|| statement.map(|statement| self.lease.form_of(step, statement)));
-                }
-            }
-            let forms: Vec<_> = forms.into_iter().flatten().collect();
+            let forms = self.forms(steps).await?;
             let then = self.then(then);
             let lead = Lead::new(&self.lead, &self.token);
             let (flight, rides) = flight::fly_all(&self.lease.depart().client, lead, &forms, steps, then).await;
@@ -72,6 +51,37 @@ impl TenantTx {
                 Next::Elsewhere => self.replace().await?,
                 Next::Afresh => {}
             }
+        }
+    }
+
+    /// How each of several statements is sent. What is not known to the connection is prepared first.
+    async fn forms(&mut self, steps: &[Step<'_>]) -> Result<Vec<Form>, Error> {
+        let mut prepared: Vec<(&str, Statement)> = Vec::new();
+        loop {
+            // Looked up again after preparing: that may have taken another connection, on which none of these is known.
+            // It has begun the transaction then, so that what it prepared stays.
+            let (mut forms, mut missing) = (Vec::with_capacity(steps.len()), Vec::new());
+            for step in steps {
+                match prepared.iter().find(|(sql, _)| *sql == step.sql) {
+                    Some((_, statement)) => forms.push(self.lease.form_of(step, statement.clone())),
+                    None => match self.lease.form(step) {
+                        Some(form) => forms.push(form),
+                        None if missing.contains(&step.sql) => {}
+                        None => missing.push(step.sql),
+                    },
+                }
+            }
+            if missing.is_empty() {
+                return Ok(forms);
+            }
+            let statements = self.prepare_all(&missing).await.map_err(|error| {
+                let text = error.0.statement.and_then(|(at, _)| missing.get(at));
+                match steps.iter().position(|step| Some(&step.sql) == text) {
+                    Some(at) => error.at_statement(at, steps.len()),
+                    None => error,
+                }
+            })?;
+            prepared.extend(missing.into_iter().zip(statements));
         }
     }
 
@@ -195,10 +205,6 @@ impl TenantTx {
 
     /// The first flight never leaves on a connection that is known to be closed.
     async fn board(&mut self) -> Result<(), Error> {
-        if self.lease.has_ended() {
-            self.refuses.get_or_insert(Refuses::Failed);
-            return Err(Error::failed(self.first_error.as_deref()));
-        }
         while !self.begun && self.spare > 0 && self.lease.connection().client.is_closed() {
             self.replace().await?;
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pg_tenant_client::pipeline::query;
 use pg_tenant_client::{Error, TenantPool};
 use pg_tenant_tests::{Cluster, Options, Session};
 use sqlx::Executor;
@@ -41,6 +42,27 @@ async fn stopped_in_the_middle() {
         tokio::task::block_in_place(|| cluster.start_again());
         usable(&pool, &sqlx).await;
     }
+}
+
+/// The loan ends where no other connection is to be had, and nobody may take that for a flaw of what he sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopped_before_the_first_flight() {
+    let (cluster, pool, sqlx, superuser) = own_server().await;
+    superuser.run("create table marks (n int); grant insert on marks to public").await;
+    pool.tenant("acme").insert_many("marks", &["n"], [(1,)]).await.unwrap();
+    let (mut bulk, mut pipelined) =
+        (pool.tenant("acme").begin().await.unwrap(), pool.tenant("acme").begin().await.unwrap());
+    tokio::task::block_in_place(|| cluster.stop());
+    for _ in 0..2 {
+        let error = bulk.insert_many("marks", &["n"], [(2,)]).await.unwrap_err();
+        assert!(error.is_closed() || error.code() == Some("25P02"), "{error}");
+        let error = pipelined.pipeline([query("select 1", &[]), query("select 2", &[])]).await.unwrap_err();
+        assert!(error.is_closed() || error.code() == Some("25P02"), "{error}");
+    }
+    assert_eq!(bulk.commit().await.unwrap_err().code(), Some("25P02"));
+    pipelined.rollback().await.unwrap();
+    tokio::task::block_in_place(|| cluster.start_again());
+    usable(&pool, &sqlx).await;
 }
 
 /// Idle connections that died meanwhile are nobody's error.

@@ -129,6 +129,24 @@ async fn on_a_dirty_connection() {
     assert_eq!(pool.status().size, 1);
 }
 
+/// One statement is known to the connection, one is prepared first, which takes another connection: what was known of the
+/// first says nothing of that.
+#[tokio::test]
+async fn on_a_dirty_connection_that_knows_a_part() {
+    let fixture = Fixture::new("p_part").await;
+    let pool = fixture.pool(1);
+    let acme = pool.tenant("acme");
+    let pid = "select pg_backend_pid()";
+    for new in ["select 1", "select 2"] {
+        let before: i32 = acme.query_one(pid, &[]).await.unwrap().get(0);
+        acme.execute("set work_mem = '65kB'", &[]).await.unwrap();
+        let batch = (query_one(pid, &[]), query_one(new, &[]), query_one(pid, &[]));
+        let (first, _, last) = acme.pipeline(batch).await.unwrap();
+        assert_ne!(first.get::<_, i32>(0), before, "this test shows nothing");
+        assert_eq!(first.get::<_, i32>(0), last.get::<_, i32>(0));
+    }
+}
+
 /// Types that another connection of the pool remembers are out of date.
 #[tokio::test]
 async fn with_types_of_yesterday() {
