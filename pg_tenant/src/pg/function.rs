@@ -249,11 +249,12 @@ pub fn in_tenant(name: &str) -> pg_sys::Oid {
         // SAFETY: makeString keeps the palloc'ed copy.
         unsafe { pg_sys::makeString(super::text::ctext(text).as_ptr().cast_mut()) }
     };
-    // SAFETY: a list of two String nodes; -1 takes the function whatever its arguments are.
+    // SAFETY: a list of two String nodes; -1 takes the function whatever its arguments are, and an array of none is not the
+    // null pointer, which is for functions without any.
     unsafe {
         let names = pg_sys::lappend(std::ptr::null_mut(), string("tenant").cast());
         let names = pg_sys::lappend(names, string(name).cast());
-        pg_sys::LookupFuncName(names, -1, std::ptr::null(), false)
+        pg_sys::LookupFuncName(names, -1, [].as_ptr(), false)
     }
 }
 
