@@ -4,17 +4,33 @@ use std::fs;
 
 use anyhow::Context;
 use pg_tenant_tests::Session;
+use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
 /// Where Linux counts it.
 pub(crate) struct Processor {
     schedstat: String,
+    pid: Pid,
 }
 
 impl Processor {
     /// That of this session's backend.
     pub(crate) async fn of(session: &Session) -> anyhow::Result<Processor> {
         let pid = session.value("select pg_backend_pid()").await.context("a backend")?;
-        Ok(Processor { schedstat: format!("/proc/{pid}/schedstat") })
+        let id = Pid::from_raw(pid.parse()?).context("a process")?;
+        Ok(Processor { schedstat: format!("/proc/{pid}/schedstat"), pid: id })
+    }
+
+    /// Keeps the backend on the last processor that this process may use: backends on different ones differ by more than
+    /// a statement's guards cost.
+    ///
+    /// # Errors
+    /// Where that is not allowed.
+    pub(crate) fn keep(&self) -> anyhow::Result<()> {
+        let ours = sched_getaffinity(None)?;
+        let last = (0..CpuSet::MAX_CPU).rfind(|cpu| ours.is_set(*cpu)).context("no processor")?;
+        let mut one = CpuSet::new();
+        one.set(last);
+        Ok(sched_setaffinity(Some(self.pid), &one)?)
     }
 
     /// Seconds until now.
