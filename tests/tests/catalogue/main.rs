@@ -22,7 +22,7 @@ use futures_util::future::join_all;
 use pg_tenant_tests::attack::{Stage, named, rows_for_test};
 use pg_tenant_tests::golden::Goldens;
 use pg_tenant_tests::{Cluster, Install};
-use row::{Play, Row};
+use row::{Play, Row, Stock};
 use verdict::Verdict;
 
 /// Every row.
@@ -71,10 +71,19 @@ async fn run(row: &Row, stage: &Stage<'_>, here: &BTreeSet<String>) -> (String, 
         Play::Steps(steps) => Some(steps),
         Play::Test(..) | Play::Unrun(_) => None,
     };
-    let seen = match steps {
+    let mut seen = match steps {
         Some(steps) => Some(stage.examine(steps).await),
         None => None,
     };
+    // Some leak through a plan that is kept, and others' commands may have had it made anew just then.
+    for _ in 0..2 {
+        match (steps, &seen) {
+            (Some(steps), Some(once)) if row.stock == Stock::V && !once.stock.leaked() => {
+                seen = Some(stage.examine(steps).await);
+            }
+            _ => break,
+        }
+    }
     let verdict = Verdict::of(row, seen.as_ref());
     let line = verdict.line(row);
     eprint!("{line}");
