@@ -1,7 +1,5 @@
 //! A wire that breaks in the middle of an answer.
 
-use std::time::Duration;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,7 +23,6 @@ pub async fn cut(server: u16, nth: usize, answers: usize) -> u16 {
                     (client.into_split(), server.into_split());
                 let sent = tokio::spawn(async move {
                     let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
-                    to_server
                 });
                 answer(from_server, to_client, left).await;
                 sent.abort();
@@ -35,7 +32,8 @@ pub async fn cut(server: u16, nth: usize, answers: usize) -> u16 {
     port
 }
 
-/// Carries whole messages of the server, up to and with the `left`th ReadyForQuery, and closes the client's end.
+/// Carries whole messages of the server, up to and with the `left`th ReadyForQuery, and closes the client's end. The client
+/// then closes its own, and the server, which goes on with what it has, finds the end behind it.
 async fn answer(from: OwnedReadHalf, mut to: OwnedWriteHalf, mut left: usize) {
     let mut from = tokio::io::BufReader::new(from);
     let mut head = [0; 5];
@@ -49,6 +47,6 @@ async fn answer(from: OwnedReadHalf, mut to: OwnedWriteHalf, mut left: usize) {
         left -= usize::from(head[0] == b'Z');
     }
     drop(to);
-    // The server works on what it has, undisturbed by the end of a connection.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    // Answers that nobody took would have the server give up half-way.
+    let _ = tokio::io::copy(&mut from, &mut tokio::io::sink()).await;
 }
