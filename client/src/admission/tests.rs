@@ -79,6 +79,18 @@ async fn a_rate_refuses_at_once_and_takes_nothing() {
     slow.admit(tenant("globex"), None).await.unwrap();
 }
 
+/// More at once than there are nanoseconds to count them in.
+#[tokio::test]
+async fn a_burst_without_end_is_one() {
+    for rate in [Rate::per_minute(1), Rate::per_second(1), Rate::per_second(u32::MAX)] {
+        let pool = admission(1, Limits::new().rate(rate.burst(u32::MAX)));
+        for _ in 0..1000 {
+            drop(pool.admit(tenant("acme"), None).await.unwrap());
+        }
+        assert_eq!(pool.counts(), (0, 0));
+    }
+}
+
 #[tokio::test]
 async fn limits_change_for_those_who_wait() {
     let pool = admission(2, Limits::new().connections(1));

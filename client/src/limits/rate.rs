@@ -18,6 +18,9 @@ pub struct Rate {
     every: Duration,
 }
 
+/// No bucket takes longer to fill: a hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 impl Rate {
     /// So many a second, and at most so many at once. 0 counts as 1.
     pub fn per_second(transactions: u32) -> Rate {
@@ -41,11 +44,13 @@ impl Rate {
         self
     }
 
-    /// The bucket of `governor`.
+    /// The bucket of `governor`, which counts the time to fill it in 64 bits of nanoseconds and looks at no overflow.
     pub(crate) fn quota(&self) -> governor::Quota {
+        let most = LONGEST.as_nanos() / self.every.as_nanos();
+        let burst = u32::try_from(most).ok().and_then(NonZeroU32::new).map_or(self.burst, |most| most.min(self.burst));
         governor::Quota::with_period(self.every)
-            .unwrap_or_else(|| governor::Quota::per_second(self.burst))
-            .allow_burst(self.burst)
+            .unwrap_or_else(|| governor::Quota::per_second(burst))
+            .allow_burst(burst)
     }
 
     /// After so long without a transaction the bucket is full, and as if it had never been used.
