@@ -32,23 +32,22 @@
 
 use std::fmt;
 
-use opentelemetry::baggage::BaggageExt;
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::Context;
+use opentelemetry::baggage::{BaggageExt, BaggageMetadata, KeyValueMetadata};
 
 use crate::tenant::Tenant;
 
 /// The key in the baggage.
 pub const KEY: &str = "tenant.id";
 
-/// A context whose baggage names the tenant, beside what it has already. Actor, role and token are not in it.
+/// A context whose baggage names the tenant, beside what it has already as far as that fits. Actor, role and token are
+/// not in it.
 pub fn with_tenant(cx: &Context, tenant: &Tenant) -> Context {
-    let kept = cx.baggage().iter().map(|(key, (value, metadata))| {
-        opentelemetry::baggage::KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone())
-    });
-    let mut baggage: opentelemetry::baggage::Baggage = kept.collect();
-    let KeyValue { key, value, .. } = KeyValue::new(KEY, tenant.id().as_str().to_owned());
-    let _ = baggage.insert(key, value.as_str().into_owned());
-    cx.with_baggage(baggage)
+    // Full baggage takes nothing more, and a longer value in place of a shorter one neither: so the tenant is first.
+    let ours = KeyValueMetadata::new(KEY, tenant.id().as_str().to_owned(), BaggageMetadata::default());
+    let kept = cx.baggage().iter().filter(|(key, _)| key.as_str() != KEY);
+    let kept = kept.map(|(key, (value, metadata))| KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone()));
+    cx.with_baggage(std::iter::once(ours).chain(kept))
 }
 
 /// Whom the caller claims to call for; `None` where it says nothing.

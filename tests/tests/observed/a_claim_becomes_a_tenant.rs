@@ -31,3 +31,18 @@ fn on_its_way_through_a_header() {
     let claimed = baggage::claimed(&BaggagePropagator::new().extract(&long)).unwrap();
     assert!(!claimed.is(&acme) && format!("{claimed:?}").len() < 120);
 }
+
+/// Baggage that is full takes no more: what the caller claims in it must not go on in the tenant's place.
+#[test]
+fn in_place_of_the_tenant_that_was_proven() {
+    let acme: Tenant = "acme".parse().unwrap();
+    let claim = KeyValue::new(baggage::KEY, "g");
+    let long = Context::new().with_baggage([claim.clone(), KeyValue::new("fill", "x".repeat(8192 - 15))]);
+    let many = Context::new().with_baggage((0..63).map(|n| KeyValue::new(format!("k{n}"), "x")).chain([claim]));
+    let none = Context::new().with_baggage((0..64).map(|n| KeyValue::new(format!("k{n}"), "x")));
+    assert!(long.baggage().get(baggage::KEY).is_some() && many.baggage().len() == 64, "this test shows nothing");
+    for before in [long, many, none] {
+        let named = baggage::claimed(&baggage::with_tenant(&before, &acme));
+        assert!(named.as_ref().is_some_and(|named| named.is(&acme)), "{named:?}");
+    }
+}
