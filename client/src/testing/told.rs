@@ -12,10 +12,10 @@ const DISTINCTIVE: usize = 8;
 pub(super) fn tells(answer: &Response<Vec<u8>>, whose: &Party, list: Option<&str>) -> Option<String> {
     let body = String::from_utf8_lossy(answer.body());
     let headers = || answer.headers().values().map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let holds = |text: &str| body.contains(text) || headers().any(|value| value.contains(text));
+    let json = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
+    let holds = |text: &str| body.contains(text) || says(&json, text) || headers().any(|value| value.contains(text));
     let marker = whose.markers.iter().find(|marker| holds(marker)).map(|marker| format!("marker {marker:?}"));
     marker.or_else(|| {
-        let json = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
         let list = list?;
         let has = |name: &str, id: &str| {
             let member = |key: &str| is_called(key, name, list);
@@ -24,6 +24,16 @@ pub(super) fn tells(answer: &Response<Vec<u8>>, whose: &Party, list: Option<&str
         let id = whose.ids.iter().find(|(name, id)| has(name, id));
         id.map(|(name, id)| format!("{name} {id}"))
     })
+}
+
+/// Whether a text in it holds this one, however JSON has written that.
+fn says(json: &Value, text: &str) -> bool {
+    match json {
+        Value::Array(values) => values.iter().any(|value| says(value, text)),
+        Value::Object(members) => members.iter().any(|(key, value)| key.contains(text) || says(value, text)),
+        Value::String(value) => value.contains(text),
+        Value::Number(_) | Value::Bool(_) | Value::Null => false,
+    }
 }
 
 /// Whether a member that is called like this id has it.
@@ -102,6 +112,14 @@ mod tests {
         assert_eq!(told(r#"[{"id": 7}]"#, Some("tasks")), None, "a task");
         assert!(told(r#"[{"id": 3, "project": 7}]"#, Some("tasks")).is_some(), "in a project");
         assert_eq!(told(r#"[{"id": 7}]"#, None), None);
+    }
+
+    #[test]
+    fn a_marker_counts_however_json_writes_it() {
+        let other = Party::new("b").marker("Ann's \"plan\"\n\u{e4}");
+        for leak in [r#"["Ann's \"plan\"\n\u00e4"]"#, r#"{"a":{"b":"of Ann\u0027s \u0022plan\u0022\nä."}}"#] {
+            assert!(tells(&Response::new(leak.as_bytes().to_vec()), &other, None).is_some(), "{leak}");
+        }
     }
 
     #[test]
