@@ -1,5 +1,6 @@
 //! (a) Reads by primary key, prepared: a bound role, and a transaction that has entered, beside the same reads with a
 //! predicate by hand. One read at a time over a socket, as pgbench does, and many in flight, where the server decides.
+//! The backends are kept on one processor and give way to others before long, as in `guard`.
 
 use std::time::Instant;
 
@@ -7,11 +8,14 @@ use futures_util::future::try_join_all;
 use pg_tenant_tests::Session;
 use tokio_postgres::Statement;
 
+use crate::processor::Processor;
 use crate::report::Record;
 use crate::world::{APP, BOUND, BYPASS, World, key, tenant};
 
-const READS: i64 = 2000;
-const ROUNDS: usize = 31;
+const READS: i64 = 500;
+/// How often there are new backends, and rounds of each.
+const BACKENDS: usize = 25;
+const ROUNDS: usize = 8;
 
 /// One session and its prepared statement.
 struct Reader {
@@ -22,6 +26,7 @@ struct Reader {
 
 impl Reader {
     async fn new(session: Session, by_hand: bool) -> anyhow::Result<Reader> {
+        Processor::of(&session).await?.keep()?;
         let statement = match by_hand {
             true => {
                 session.run("set row_security = off").await;
@@ -51,30 +56,51 @@ impl Reader {
     }
 }
 
+/// A reader of each kind. Those that begin have a peer that does.
+struct Readers {
+    by_hand: Reader,
+    bound: Reader,
+    by_hand_begun: Reader,
+    entered: Reader,
+}
+
+impl Readers {
+    async fn new(world: &World) -> anyhow::Result<Readers> {
+        Ok(Readers {
+            by_hand: Reader::new(world.session(BYPASS).await, true).await?,
+            bound: Reader::new(world.session(BOUND).await, false).await?,
+            by_hand_begun: Reader::new(world.session(BYPASS).await, true).await?,
+            entered: Reader::new(world.session(APP).await, false).await?,
+        })
+    }
+
+    /// The seconds of each, in the order above. Who goes first moves on.
+    async fn round(&self, nth: usize, in_flight: i64) -> anyhow::Result<[f64; 4]> {
+        self.entered.session.batch_execute(&format!("begin; select tenant.enter('{}')", tenant())).await?;
+        self.by_hand_begun.session.batch_execute("begin").await?;
+        let readers = [&self.by_hand, &self.bound, &self.by_hand_begun, &self.entered];
+        let mut times = [(0.0, 0); 4];
+        for turn in 0..4 {
+            let who = (turn + nth) % 4;
+            times[who] = readers[who].round(in_flight).await?;
+        }
+        self.entered.session.batch_execute("commit").await?;
+        self.by_hand_begun.session.batch_execute("commit").await?;
+        anyhow::ensure!(times.iter().all(|(_, sum)| *sum == times[0].1), "different rows: {times:?}");
+        Ok(times.map(|(seconds, _)| seconds))
+    }
+}
+
 pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()> {
-    let by_hand = Reader::new(world.session(BYPASS).await, true).await?;
-    let by_hand_begun = Reader::new(world.session(BYPASS).await, true).await?;
-    let bound = Reader::new(world.session(BOUND).await, false).await?;
-    let entered = Reader::new(world.session(APP).await, false).await?;
     for (name, in_flight) in [("point_read", 1), ("point_read_pipelined", 50)] {
         let (mut of_bound, mut of_entered) = (Vec::new(), Vec::new());
-        for round in 0..=ROUNDS {
-            entered.session.batch_execute(&format!("begin; select tenant.enter('{}')", tenant())).await?;
-            by_hand_begun.session.batch_execute("begin").await?;
-            // Who goes first alternates; the first round warms up.
-            let mut times = Vec::new();
-            let mut turns = [&by_hand, &bound, &by_hand_begun, &entered];
-            turns.rotate_left(round % 4);
-            for reader in turns {
-                times.push(reader.round(in_flight).await?);
-            }
-            times.rotate_right(round % 4);
-            entered.session.batch_execute("commit").await?;
-            by_hand_begun.session.batch_execute("commit").await?;
-            anyhow::ensure!(times.iter().all(|(_, sum)| *sum == times[0].1), "{name}: different rows: {times:?}");
-            if round > 0 {
-                of_bound.push((times[1].0, times[0].0));
-                of_entered.push((times[3].0, times[2].0));
+        for _ in 0..BACKENDS {
+            let readers = Readers::new(world).await?;
+            readers.round(0, in_flight).await?; // warms up
+            for nth in 0..ROUNDS {
+                let [by_hand, bound, by_hand_begun, entered] = readers.round(nth, in_flight).await?;
+                of_bound.push((bound, by_hand));
+                of_entered.push((entered, by_hand_begun));
             }
         }
         record.rounds(&format!("{name}_bound_role"), "bypassrls_by_hand", of_bound);

@@ -30,12 +30,19 @@ const fn target(
 }
 
 const TARGETS: &[Target] = &[
+    target("isolation", "ratio", "point_read_bound_role", "bypassrls_by_hand", AtLeast(0.95)),
+    target("isolation", "ratio", "point_read_entered", "bypassrls_by_hand", AtLeast(0.95)),
+    target("isolation", "ratio", "scan_count", "bypassrls_by_hand", AtLeast(1.0 / 1.05)),
+    target("isolation", "ratio", "scan_aggregate", "bypassrls_by_hand", AtLeast(1.0 / 1.05)),
     target("guard", "ratio", "guard_bound_role", "library_not_loaded", AtLeast(0.98)),
     target("guard", "ratio", "guard_entered", "library_not_loaded", AtLeast(0.98)),
     target("guard", "ratio", "guard_unprotected_table", "library_not_loaded", AtLeast(0.98)),
     target("guard", "us", "guard", "bound_role_pipelined", AtMost(1.0)),
     target("guard", "us", "guard", "entered_pipelined", AtMost(1.0)),
     target("guard", "us", "guard", "unprotected_table_pipelined", AtMost(1.0)),
+    target("signed", "us", "signed_entry", "hs256_first", AtMost(5.0)),
+    target("signed", "us", "signed_entry", "eddsa_first", AtMost(60.0)),
+    target("signed", "us", "signed_entry", "eddsa_again", AtMost(2.0)),
     target("doctor", "s", "doctor_1000_tables_10000_grants", "first", AtMost(2.0)),
     target("doctor", "processor_s", "doctor_1000_tables_10000_grants", "first", AtMost(2.0)),
     target("client", "ratio", "one_statement_rtt2ms_tasks16", "deadpool", AtLeast(3.5)),
