@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::{Config, NoTls};
 
+use crate::processor::Apart;
 use crate::report::{Cell, Record, median, percentile};
 use crate::world::{APP, ROWS, World, key, tenant};
 use delay::Delay;
@@ -46,7 +47,11 @@ pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()
     let expected = expected(world).await?;
     let server = SocketAddr::from(([127, 0, 0, 1], world.port()));
     for distance in DISTANCES {
-        // With nothing to add, straight to the server.
+        // With nothing to add, straight to the server, on the same machine.
+        let _apart = match distance.is_zero() {
+            true => None,
+            false => Apart::put(&world.session(APP).await).await?,
+        };
         let delay = (!distance.is_zero()).then(|| Delay::start(server, distance)).transpose()?;
         let port = delay.as_ref().map_or(world.port(), Delay::port);
         record.add("us", "ping", &format!("rtt{}ms", ms(distance)), ping(&config(port)).await?);
