@@ -3,6 +3,7 @@
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::admission::Holder;
 use crate::error::Error;
 use crate::pool::TenantPool;
 
@@ -10,7 +11,7 @@ impl TenantPool {
     /// Asks something with no tenant entered, in a transaction of its own: what concerns no tenant's rows.
     pub(crate) async fn ask(&self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
         let mut spare = self.max_size;
-        let mut lease = self.lease().await?;
+        let mut lease = self.lease_for(Holder::Registry).await?;
         loop {
             let answer = lease.depart().client.query_typed(sql, params).await;
             lease.arrive(false);

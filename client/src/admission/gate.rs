@@ -180,7 +180,7 @@ impl Shared {
         match (policy, holder) {
             (Some(policy), Holder::Tenant(tenant)) => policy.limits(&tenant),
             (Some(policy), Holder::Unnamed) => policy.unnamed(),
-            (_, Holder::NoTenant) | (None, _) => Limits::new(),
+            (_, Holder::NoTenant | Holder::Registry) | (None, _) => Limits::new(),
         }
     }
 

@@ -14,13 +14,17 @@ pub(crate) enum Holder {
     Unnamed,
     /// No tenant: checks of the pool, the system context.
     NoTenant,
+    /// The registry, asked which tenant a request is for: apart from the system context, so that what runs there for
+    /// long does not put it behind every tenant that has less.
+    #[cfg_attr(not(feature = "directory"), expect(dead_code, reason = "only a directory asks it"))]
+    Registry,
 }
 
 impl Holder {
     pub(crate) fn tenant(&self) -> Option<&TenantId> {
         match self {
             Holder::Tenant(id) => Some(id),
-            Holder::Unnamed | Holder::NoTenant => None,
+            Holder::Unnamed | Holder::NoTenant | Holder::Registry => None,
         }
     }
 }
@@ -31,6 +35,7 @@ impl fmt::Display for Holder {
             Holder::Tenant(id) => write!(f, "tenant {id}"),
             Holder::Unnamed => f.write_str("the calls whose token the server has not accepted yet"),
             Holder::NoTenant => f.write_str("the calls without a tenant"),
+            Holder::Registry => f.write_str("the calls that ask the registry"),
         }
     }
 }

@@ -74,7 +74,7 @@ fn no_tenant(holder: &Holder) -> &'static str {
     match holder {
         Holder::Tenant(_) => OTHER,
         Holder::Unnamed => "unnamed",
-        Holder::NoTenant => "none",
+        Holder::NoTenant | Holder::Registry => "none",
     }
 }
 

@@ -17,7 +17,7 @@ impl TenantPool {
         second: Option<&str>,
     ) -> Result<Option<PgRow>, Error> {
         let patience = self.pool.options().get_acquire_timeout();
-        let mut permit = Some(self.admission.admit(Holder::NoTenant, Some(patience)).await?);
+        let mut permit = Some(self.admission.admit(Holder::Registry, Some(patience)).await?);
         let mut spare = self.pool.size() as usize + 1;
         loop {
             let mut lease = Lease::new(&self.pool, self.pooler, permit).await?;

@@ -3,6 +3,7 @@
 mod a_greedy_tenant_starves_the_others;
 mod a_limit_is_passed;
 mod a_refusal_does_not_help;
+mod a_report_keeps_requests_out;
 mod a_statement_runs_on;
 mod a_token_takes_anothers_share;
 mod a_waiting_call_is_dropped;
