@@ -23,7 +23,8 @@
 //!    it does for an id that does not exist: same status, same body. After a call that could write, what the other tenant
 //!    reads is what it was.
 //! 2. With the tenant's own ids it succeeds: else the test would prove nothing.
-//! 3. No answer holds a [marker](Party::marker) of the other; a list holds none of its ids, and something of one's own.
+//! 3. No answer holds a [marker](Party::marker) of the other; a list, also one below an id, holds none of its ids, and one
+//!    that takes no id something of one's own.
 //!
 //! Routes are called in the order in which they are given, so what deletes comes last.
 

@@ -72,11 +72,11 @@ impl Route {
         matches!(self.method, Method::GET | Method::HEAD)
     }
 
-    /// What it lists, if it is a list: the last segment of its path.
-    pub(super) fn lists(&self, party: &Party) -> Option<&str> {
+    /// What it lists, if it may be a list: the last segment of its path, where that is no id.
+    pub(super) fn lists(&self) -> Option<&str> {
         let path = self.path.split('?').next().unwrap_or_default();
-        let list = self.method == Method::GET && self.ids(party).is_empty();
-        list.then(|| path.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
+        let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        (self.method == Method::GET && !last.contains('{')).then_some(last)
     }
 
     /// The names of the ids that it takes.

@@ -123,12 +123,14 @@ impl<T: Target> Run<'_, T> {
         if !own.status().is_success() {
             self.find(route, me, Leak::OwnFails { status: own.status() });
         }
-        let lists = route.lists(me);
+        let lists = route.lists();
         if let Some(what) = tells(&own, you, lists) {
             self.find(route, me, Leak::Tells { what });
         }
         let has_something = !me.markers.is_empty() || !me.ids.is_empty();
-        if lists.is_some() && own.status().is_success() && has_something && tells(&own, me, lists).is_none() {
+        // What is below an id need not be a list, nor hold anything.
+        let must_list = lists.is_some() && route.ids(me).is_empty();
+        if must_list && own.status().is_success() && has_something && tells(&own, me, lists).is_none() {
             self.find(route, me, Leak::OwnMissing);
         }
     }

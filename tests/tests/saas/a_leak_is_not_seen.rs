@@ -213,6 +213,25 @@ async fn in_what_is_read() {
     seen(&report(Defect::CacheWithoutTenant).await, "GET /notes", |leak| matches!(leak, Leak::Tells { .. }));
 }
 
+/// The folder is looked at, and what is in it is everybody's.
+async fn notes_of_a_folder(headers: HeaderMap, Path(folder): Path<i64>) -> Response {
+    let own = if headers["x-tenant"] == "acme" { 1 } else { 3 };
+    if folder != own {
+        return refusal(StatusCode::NOT_FOUND, "not found");
+    }
+    Json(json!([{"id": 2}, {"id": 4}])).into_response()
+}
+
+#[tokio::test]
+async fn in_a_list_below_an_id() {
+    let [acme, globex] = [("acme", 1, 2), ("globex", 3, 4)]
+        .map(|(name, folder, note)| Party::new(name).header("x-tenant", name).id("folder", folder).id("note", note));
+    let app = Router::new().route("/folders/{folder}/notes", get(notes_of_a_folder));
+    let routes = [Route::get("/folders/{folder}/notes")];
+    let report = isolation(InProcess(app), [&acme, &globex], &routes).await;
+    seen(&report, "GET /folders/{folder}/notes", |leak| matches!(leak, Leak::Tells { what } if what.contains("note")));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_how_it_is_refused() {
     let by_status = report(Defect::OracleByStatus).await;
