@@ -8,10 +8,10 @@ use super::denied::body;
 use crate::error::Error;
 
 impl Error {
-    /// The HTTP status that says to a client what it is for it to know: 404 unknown tenant, 423 suspended, 401 a token
+    /// The HTTP status that says to a client what it is for it to know: 404 unknown tenant or what can be none, 423 suspended, 401 a token
     /// that was not taken, 429 a limit of the pool, 503 no connection or a closed one; 500 otherwise.
     pub fn http_status(&self) -> StatusCode {
-        if self.is_unknown_tenant() {
+        if self.is_unknown_tenant() || self.is_malformed_id() {
             StatusCode::NOT_FOUND
         } else if self.is_suspended() {
             StatusCode::LOCKED
@@ -39,5 +39,17 @@ impl IntoResponse for Error {
         }
         response.extensions_mut().insert(std::sync::Arc::new(self));
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name out of a request that can be no tenant's is answered as one that is nobody's.
+    #[test]
+    fn a_name_that_can_be_nobodys_is_nobodys() {
+        let malformed = "acme'; drop table orders".parse::<crate::Tenant>().map_err(Error::malformed);
+        assert_eq!(malformed.unwrap_err().http_status(), StatusCode::NOT_FOUND);
     }
 }
