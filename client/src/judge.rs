@@ -8,6 +8,7 @@ use crate::error::{Error, Kind};
 use crate::error_from::{Stale, was_not_sent};
 use crate::lease::Lease;
 use crate::query::{Failed, Flight, Step};
+use crate::text::mentions;
 use crate::tx::{Refuses, TenantTx};
 
 /// What to do about a flight.
@@ -131,6 +132,5 @@ fn is_the_connections_fault(error: &PgError, lease: &Lease) -> bool {
 
 /// The statement takes the connection's prepared statements away, and the server will not call the session dirty for it.
 fn resets_statements(sql: &str) -> bool {
-    let contains = |word: &str| sql.as_bytes().windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes()));
-    contains("deallocate") || contains("discard")
+    mentions(sql, "deallocate") || mentions(sql, "discard")
 }

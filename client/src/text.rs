@@ -43,6 +43,11 @@ fn after_comment(sql: &str) -> &str {
     ""
 }
 
+/// Whether the word, in whatever case, stands anywhere in the text.
+pub(crate) fn mentions(sql: &str, word: &str) -> bool {
+    sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+}
+
 /// A name as an identifier that is exactly it.
 pub(crate) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

@@ -38,6 +38,17 @@ impl From<::sqlx::Error> for Error {
     }
 }
 
+impl Error {
+    /// The error of a message with a COMMIT in it. Where it is not the server's, what became of the commit is unknown.
+    pub(crate) fn at_commit(error: ::sqlx::Error) -> Error {
+        let error = Error::from(error);
+        match error.kind() {
+            Kind::Driver => Error::new(Kind::Closed, "whether it was committed is unknown").with_source(error),
+            _ => error,
+        }
+    }
+}
+
 /// `Executor` knows only sqlx's error.
 pub(crate) fn into_sqlx(error: Error) -> ::sqlx::Error {
     ::sqlx::Error::AnyDriverError(Box::new(error))
@@ -57,5 +68,12 @@ mod tests {
         assert!(Error::from(::sqlx::Error::PoolTimedOut).is_timeout());
         assert!(Error::from(::sqlx::Error::PoolClosed).is_closed());
         assert!(!Error::from(::sqlx::Error::RowNotFound).is_closed());
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_no_proof_that_nothing_was_committed() {
+        let unread = || ::sqlx::Error::Protocol("unexpected message".to_owned());
+        assert!(!Error::from(unread()).is_closed());
+        assert!(Error::at_commit(unread()).is_closed());
     }
 }

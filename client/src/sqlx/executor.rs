@@ -27,6 +27,31 @@ impl Scope {
         self.usable().map_err(into_sqlx)?;
         Ok(self.lease.parts())
     }
+
+    /// What a statement returns, while it comes.
+    pub(super) fn steps(&mut self, query: Watched) -> BoxStream<'_, Step> {
+        let call = Call::statement(query.text(), self.tenant().as_ref());
+        match self.executor() {
+            Ok((connection, marks)) => {
+                let query = Named { query, never: marks.nameless };
+                Marked { steps: connection.fetch_many(query), marks, call, rows: 0 }.boxed()
+            }
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
+    }
+
+    /// Its first row, if there is one.
+    pub(super) async fn first(&mut self, query: Watched) -> Result<Option<PgRow>, Error> {
+        let call = Call::statement(query.text(), self.tenant().as_ref());
+        let (connection, marks) = self.executor()?;
+        let query = Named { query, never: marks.nameless };
+        let row = call.watch(marks.watch(connection.fetch_optional(query))).await;
+        match &row {
+            Ok(row) => call.rows(u64::from(row.is_some())),
+            Err(error) => call.failed_with(code(error)),
+        }
+        row
+    }
 }
 
 macro_rules! executor {
@@ -39,15 +64,7 @@ macro_rules! executor {
                 'c: 'e,
                 E: 'q + Execute<'q, Postgres>,
             {
-                let query = Watched::new(query);
-                let call = Call::statement(query.text(), self.scope().tenant().as_ref());
-                match self.scope().executor() {
-                    Ok((connection, marks)) => {
-                        let query = Named { query, never: marks.nameless };
-                        Marked { steps: connection.fetch_many(query), marks, call, rows: 0 }.boxed()
-                    }
-                    Err(error) => stream::iter([Err(error)]).boxed(),
-                }
+                self.scope().steps(Watched::new(query))
             }
 
             fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
@@ -55,18 +72,7 @@ macro_rules! executor {
                 'c: 'e,
                 E: 'q + Execute<'q, Postgres>,
             {
-                let query = Watched::new(query);
-                let call = Call::statement(query.text(), self.scope().tenant().as_ref());
-                Box::pin(async move {
-                    let (connection, marks) = self.scope().executor()?;
-                    let query = Named { query, never: marks.nameless };
-                    let row = call.watch(marks.watch(connection.fetch_optional(query))).await;
-                    match &row {
-                        Ok(row) => call.rows(u64::from(row.is_some())),
-                        Err(error) => call.failed_with(code(error)),
-                    }
-                    row
-                })
+                Box::pin(self.scope().first(Watched::new(query)))
             }
 
             fn prepare_with<'e>(
@@ -143,8 +149,10 @@ impl Marks {
         answer
     }
 
-    /// A connection whose prepared statements were taken away fails the next borrower as well.
-    fn learn(&mut self, error: &Error) {
+    /// A connection whose prepared statements were taken away fails the next borrower as well. One on which the server
+    /// waits for the rows of a COPY answers nobody.
+    pub(super) fn learn(&mut self, error: &Error) {
+        self.discard |= matches!(error, Error::Protocol(_));
         match error.as_database_error().and_then(|db| db.code()).as_deref() {
             Some("26000") => self.discard = true,
             Some("40001" | "40P01") => self.lost_a_conflict = true,

@@ -25,7 +25,11 @@
 //! What differs from the pool over tokio-postgres is what sqlx cannot do:
 //!
 //! - It cannot pipeline. Beginning and entering are one round trip, each statement is one (two when it is first
-//!   prepared), commit with its probe is one.
+//!   prepared), commit with its probe is one. `query`, `query_opt` and `execute` of a `TxBuilder` send a text without
+//!   arguments (`&str`, `raw_sql`) and its commit in one message: two round trips. A message of sqlx with arguments holds
+//!   one statement and is waited for before the next is sent, so these take three. Entering is waited for in any case:
+//!   before anything has run a connection that is dirty or broken can be replaced, and without the answer, which names the
+//!   server's process, a call that is dropped could not be cancelled.
 //! - It has no bulk write of its own. Bind one array for each column; the policy is asked about each row:
 //!   `sqlx::query("insert into orders (id, total) select * from unnest($1::int8[], $2::int8[])").bind(ids).bind(totals)`.
 //! - It cannot send a CancelRequest. A statement whose future was dropped is cancelled with `pg_cancel_backend` from a
@@ -39,6 +43,7 @@ mod begin;
 mod error;
 mod executor;
 mod lease;
+mod once;
 mod pool;
 mod quell;
 mod retry;

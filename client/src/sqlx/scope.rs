@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ::sqlx::Row;
+use ::sqlx::postgres::PgRow;
 use pg_tenant_core::TenantId;
 
 use super::lease::Lease;
@@ -24,6 +25,9 @@ pub(crate) struct Scope {
 /// What the closure of a savepoint gets.
 pub(super) trait Handle {
     fn scope(&mut self) -> &mut Scope;
+
+    /// For its last statement.
+    fn into_scope(self) -> Scope;
 }
 
 impl Scope {
@@ -50,10 +54,15 @@ impl Scope {
                 } else {
                     self.lease.marks.refused(&error);
                 }
-                return Err(if failed { Error::failed(None).with_source(error) } else { error.into() });
+                return Err(if failed { Error::failed(None).with_source(error) } else { Error::at_commit(error) });
             }
         };
-        let found = rows.first().and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
+        self.settle(rows.first())
+    }
+
+    /// What became of a commit, by its probe.
+    pub(super) fn settle(&mut self, probe: Option<&PgRow>) -> Result<(), Error> {
+        let found = probe.and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
         if !self.entered.is(found.as_deref()) {
             self.lease.marks.discard = true;
             self.lease.marks.count(Meter::probe_failure);

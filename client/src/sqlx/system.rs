@@ -1,11 +1,12 @@
 //! Why, and how: between the sqlx pool and a transaction in the system context.
 
 use ::sqlx::postgres::{PgQueryResult, PgRow};
-use ::sqlx::{Execute, Executor, Postgres};
+use ::sqlx::{Execute, Postgres};
 use pg_tenant_core::SystemContext;
 
 use super::begin::begin;
 use super::pool::TenantPool;
+use super::scope::Handle;
 use super::system_tx::SystemTx;
 use crate::admission::Holder;
 use crate::begin::{BeginOptions, IsolationLevel, Reason, Way};
@@ -63,12 +64,9 @@ impl SystemTxBuilder {
     /// Runs one statement in a transaction of its own and returns its rows.
     ///
     /// # Errors
-    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`] at commit.
+    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`], which leaves it unknown.
     pub async fn query<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Vec<PgRow>, Error> {
-        let mut tx = self.begin().await?;
-        let rows = (&mut tx).fetch_all(query).await?;
-        tx.commit().await?;
-        Ok(rows)
+        self.begin().await?.into_scope().query_then_commit(query).await
     }
 
     /// Runs one statement and returns its first row.
@@ -76,10 +74,7 @@ impl SystemTxBuilder {
     /// # Errors
     /// As [`query`](Self::query), and where it returns no row: nothing was committed then.
     pub async fn query_one<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<PgRow, Error> {
-        let mut tx = self.begin().await?;
-        let row = (&mut tx).fetch_one(query).await?;
-        tx.commit().await?;
-        Ok(row)
+        self.begin().await?.into_scope().query_one_then_commit(query).await
     }
 
     /// Runs one statement and returns its first row, if there is one.
@@ -87,10 +82,7 @@ impl SystemTxBuilder {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn query_opt<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Option<PgRow>, Error> {
-        let mut tx = self.begin().await?;
-        let row = (&mut tx).fetch_optional(query).await?;
-        tx.commit().await?;
-        Ok(row)
+        self.begin().await?.into_scope().query_opt_then_commit(query).await
     }
 
     /// Runs one statement and returns how many rows it affected.
@@ -98,10 +90,7 @@ impl SystemTxBuilder {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn execute<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<PgQueryResult, Error> {
-        let mut tx = self.begin().await?;
-        let done = (&mut tx).execute(query).await?;
-        tx.commit().await?;
-        Ok(done)
+        self.begin().await?.into_scope().execute_then_commit(query).await
     }
 
     /// Begins a transaction and enters the system context, in one round trip.

@@ -57,6 +57,10 @@ impl Handle for SystemTx {
     fn scope(&mut self) -> &mut Scope {
         &mut self.scope
     }
+
+    fn into_scope(self) -> Scope {
+        self.scope
+    }
 }
 
 impl fmt::Debug for SystemTx {

@@ -74,6 +74,10 @@ impl Handle for TenantTx {
     fn scope(&mut self) -> &mut Scope {
         &mut self.scope
     }
+
+    fn into_scope(self) -> Scope {
+        self.scope
+    }
 }
 
 impl fmt::Debug for TenantTx {

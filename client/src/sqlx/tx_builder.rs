@@ -1,10 +1,11 @@
 //! On whose behalf, and how: between the sqlx pool and the transaction.
 
 use ::sqlx::postgres::{PgQueryResult, PgRow};
-use ::sqlx::{Execute, Executor, Postgres};
+use ::sqlx::{Execute, Postgres};
 
 use super::begin::begin;
 use super::pool::TenantPool;
+use super::scope::Handle;
 use super::tx::TenantTx;
 use crate::begin::{BeginOptions, Entry, IsolationLevel};
 use crate::error::{Error, Kind};
@@ -66,12 +67,9 @@ impl TxBuilder {
     /// Runs one statement in a transaction of its own and returns its rows.
     ///
     /// # Errors
-    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`] at commit.
+    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`], which leaves it unknown.
     pub async fn query<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Vec<PgRow>, Error> {
-        let mut tx = self.begin().await?;
-        let rows = (&mut tx).fetch_all(query).await?;
-        tx.commit().await?;
-        Ok(rows)
+        self.begin().await?.into_scope().query_then_commit(query).await
     }
 
     /// Runs one statement and returns its first row.
@@ -79,10 +77,7 @@ impl TxBuilder {
     /// # Errors
     /// As [`query`](Self::query), and where it returns no row: nothing was committed then.
     pub async fn query_one<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<PgRow, Error> {
-        let mut tx = self.begin().await?;
-        let row = (&mut tx).fetch_one(query).await?;
-        tx.commit().await?;
-        Ok(row)
+        self.begin().await?.into_scope().query_one_then_commit(query).await
     }
 
     /// Runs one statement and returns its first row, if there is one.
@@ -90,10 +85,7 @@ impl TxBuilder {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn query_opt<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Option<PgRow>, Error> {
-        let mut tx = self.begin().await?;
-        let row = (&mut tx).fetch_optional(query).await?;
-        tx.commit().await?;
-        Ok(row)
+        self.begin().await?.into_scope().query_opt_then_commit(query).await
     }
 
     /// Runs one statement and returns how many rows it affected.
@@ -101,10 +93,7 @@ impl TxBuilder {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn execute<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<PgQueryResult, Error> {
-        let mut tx = self.begin().await?;
-        let done = (&mut tx).execute(query).await?;
-        tx.commit().await?;
-        Ok(done)
+        self.begin().await?.into_scope().execute_then_commit(query).await
     }
 
     /// Begins a transaction and enters the tenant, in one round trip; with a token in two.

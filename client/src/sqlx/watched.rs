@@ -3,6 +3,8 @@
 use ::sqlx::postgres::{PgArguments, PgStatement};
 use ::sqlx::{Execute, Postgres, SqlStr};
 
+use crate::text::mentions;
+
 type Arguments = Result<Option<PgArguments>, ::sqlx::error::BoxDynError>;
 
 /// What any query comes to.
@@ -23,6 +25,12 @@ impl Watched {
 
     pub(super) fn text(&self) -> &str {
         self.sql.as_str()
+    }
+
+    /// Whether another text may follow in the same message: it has no arguments, so it is sent as a text itself. sqlx stops
+    /// reading at COPY, with an error, while the server goes on and would commit.
+    pub(super) fn may_be_followed(&self) -> bool {
+        matches!(self.arguments, Some(Ok(None))) && !mentions(self.text(), "copy")
     }
 }
 

@@ -84,3 +84,32 @@ async fn wherever_it_was_lost() {
         }
     }
 }
+
+/// A connection that breaks as it begins is replaced; one that breaks as it commits is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_sqlx() {
+    let fixture = Fixture::new("lost_sqlx").await;
+    let with_argument = "insert into orders (total) select nextval('totals') where $1";
+    for text in [true, false] {
+        let mut lost = 0;
+        // The first answer is that to connecting.
+        for answers in 1..6 {
+            let port = cut(fixture.db.cluster().port(), 0, answers).await;
+            let pool = fixture.sqlx_at(port, &fixture.db.roles.app, 2);
+            let acme = pool.tenant("acme");
+            let outcome = match text {
+                true => acme.execute(INSERT).await,
+                false => acme.execute(sqlx::query(with_argument).bind(true)).await,
+            };
+            fixture.nothing_is_left("a lost answer").await;
+            let added = fixture.orders("acme").await - 2;
+            match &outcome {
+                Ok(done) => assert_eq!((added, done.rows_affected()), (1, 1), "cut after {answers}: Ok"),
+                Err(error) => assert!(error.is_closed() && added <= 1, "cut after {answers}: {added}, {error}"),
+            }
+            lost += usize::from(outcome.is_err() && added == 1);
+            fixture.superuser.run("delete from orders where total > 2").await;
+        }
+        assert_eq!(lost, 1, "of a text: {text}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What travels with its commit says Ok although nothing was committed, or commits although it says Err.
 
 use pg_tenant_client::{Error, TenantPool};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use super::fixture::{Fixture, INSERT};
 
@@ -140,8 +141,35 @@ async fn where_the_text_is_odd() {
     assert_eq!(done.rows_affected(), 3);
     assert_eq!(fixture.superuser.value("select count(*) from log").await.as_deref(), Some("3"));
     assert_eq!(acme.execute("").await.unwrap().rows_affected(), 0);
+    assert!(acme.query_opt("select 5 where false").await.unwrap().is_none(), "the probe's row is no answer");
+    let first: i32 = sqlx::Row::get(&acme.query_opt("select 5; select 6").await.unwrap().unwrap(), 0);
+    assert_eq!(first, 5);
     assert_eq!(acme.query("select set_config('work_mem', '65kB', false)").await.unwrap().len(), 1);
     assert_eq!(acme.query("select 1").await.unwrap().len(), 1, "on a clean connection");
     fixture.nothing_is_left("texts").await;
     assert_eq!(fixture.orders("acme").await, 2);
+}
+
+/// sqlx gives up reading where a text copies to or from it. The server goes on, and would come to a COMMIT behind it.
+#[tokio::test]
+async fn where_the_driver_stops_reading() {
+    let fixture = Fixture::new("f_copy").await;
+    fixture.superuser.run("create table log (id int); grant all on log to public").await;
+    let logged = async || fixture.superuser.value("select string_agg(id::text, ',' order by id) from log").await;
+    let url = format!("postgres://{}@127.0.0.1:{}/{}", fixture.db.roles.app, fixture.port(), fixture.db.name);
+    let mut bare = PgConnection::connect(&url).await.unwrap();
+    bare.execute("begin; insert into log values (1); copy log to stdout; commit").await.unwrap_err();
+    assert_eq!(logged().await.as_deref(), Some("1"), "bare sqlx says Err of what was committed");
+
+    let pool = fixture.sqlx(1);
+    let acme = pool.tenant("acme");
+    for copy in ["copy log to stdout", "/**/COPY log from stdin"] {
+        let text = format!("insert into log values (2); {copy}");
+        acme.query(sqlx::raw_sql(AssertSqlSafe(text.clone()))).await.unwrap_err();
+        acme.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.unwrap_err();
+        acme.execute("select 1").await.unwrap_or_else(|error| panic!("after {copy}: {error}"));
+    }
+    // And query_one must not commit without a row.
+    acme.query_one("insert into log values (3); select 1 where false").await.unwrap_err();
+    assert_eq!(logged().await.as_deref(), Some("1"));
 }

@@ -141,3 +141,35 @@ async fn over_sqlx() {
     assert_eq!(wire.round_trips(), 1, "the same for the system context");
     tx.rollback().await.unwrap();
 }
+
+/// With the ping of what comes back to sqlx's pool.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_single_statement_over_sqlx() {
+    let fixture = Fixture::new("t_once").await;
+    let wire = Proxy::start(fixture.port(), DELAY).await;
+    let pool = fixture.sqlx_at(wire.port, &fixture.operator, 1);
+    let acme = pool.tenant("acme");
+    let trips = async || {
+        tokio::time::sleep(8 * DELAY).await;
+        wire.round_trips()
+    };
+    acme.execute(INSERT).await.unwrap();
+    trips().await;
+
+    acme.execute(INSERT).await.unwrap();
+    assert_eq!(trips().await, 2 + 1, "a text and its commit travel together");
+    assert_eq!(acme.query("select * from orders where id = 1").await.unwrap().len(), 1);
+    assert_eq!(trips().await, 2 + 1);
+    assert!(acme.query_opt(sqlx::raw_sql("select * from orders where id = 1")).await.unwrap().is_some());
+    assert_eq!(trips().await, 2 + 1);
+    acme.query_one("select * from orders where id = 1").await.unwrap();
+    assert_eq!(trips().await, 3 + 1, "without a row it must not commit");
+    pg_tenant_client::sqlx::danger::system(&pool, "a test").query("select count(*) from orders").await.unwrap();
+    assert_eq!(trips().await, 2 + 1);
+
+    let nameless = usize::from(ROUTE == Route::Transaction);
+    for parse in [1, nameless] {
+        acme.query(sqlx::query("select * from orders where id = $1").bind(1i64)).await.unwrap();
+        assert_eq!(trips().await, 3 + parse + 1, "arguments take a message of their own");
+    }
+}

@@ -8,7 +8,7 @@ use pg_tenant_client::directory::Directory;
 use pg_tenant_client::sqlx::{TenantPool, TenantTx, danger};
 use pg_tenant_client::{Error, Retry};
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{Executor, PgPool, Row};
+use sqlx::{AssertSqlSafe, Executor, PgPool, RawSql, Row};
 
 use crate::deed::{
     Deed, Driver, INSERT, MANY, NOWHERE, RETURNING, SYSTEM_INSERT, SYSTEM_RETURNING, Shape, TENANT, TENANTS, assert_in,
@@ -45,10 +45,13 @@ impl OverSqlx {
         match deed.shape {
             Shape::Once => {
                 deed.commits();
-                match deed.variant(4) {
+                match deed.variant(7) {
                     0 => tenant.query(sqlx::query(INSERT).bind(one)).await.map(drop),
                     1 => tenant.query_one(sqlx::query(RETURNING).bind(one)).await.map(drop),
                     2 => tenant.query_opt(sqlx::query(RETURNING).bind(one)).await.map(drop),
+                    3 => tenant.query(text(INSERT, one)).await.map(drop),
+                    4 => tenant.query_opt(text(RETURNING, one)).await.map(drop),
+                    5 => tenant.execute(text(INSERT, one)).await.map(drop),
                     _ => tenant.execute(sqlx::query(INSERT).bind(one)).await.map(drop),
                 }
             }
@@ -171,6 +174,11 @@ impl OverSqlx {
             }
         }
     }
+}
+
+/// The key in the text, which goes with the commit then.
+fn text(sql: &str, key: Key) -> RawSql {
+    sqlx::raw_sql(AssertSqlSafe(sql.replace("$1", &key.to_string())))
 }
 
 async fn insert(tx: &mut TenantTx, key: Key) -> Result<(), Error> {
