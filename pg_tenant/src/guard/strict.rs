@@ -60,44 +60,65 @@ pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome
     if in_leader {
         limits::check(bound::limits_in_force())?;
     }
-    let mut verdict = Verdict::Pass;
-    for Touched { relation, as_user, blind, writes } in touched {
-        let user = if as_user == Oid::INVALID { role::current_user() } else { as_user };
-        match protection::of(relation) {
-            Protection::None => {}
-            _ if may_raise && let Some(context) = slot::system() => {
-                system::judge(context, user, writes, || relation::name(relation))?
-            }
-            Protection::Uncovered(_) | Protection::Shadows(_) if !may_raise => {}
-            Protection::Uncovered(rows) => {
-                if let Some(warning) = uncovered(relation, rows, user)? {
-                    verdict = Verdict::Warn(warning);
-                }
-            }
-            Protection::Shadows(table) if utility::in_tenant() => return Err(shadows(relation, table)),
-            Protection::Shadows(_) => {}
-            // In one query PostgreSQL would see what the policies show: let it validate row by row, outside them.
-            _ if !may_raise && !is_exempt(user) => return Ok(Verdict::No),
-            _ if !may_raise => {}
-            Protection::Fenced(fence) => {
-                admitted?;
-                if referential::is_running() && role::owns(user, relation) && referential::reaches_all() {
-                    continue;
-                }
-                if blind && merges && slot::current().is_some() {
-                    return Err(blind_merge(relation));
-                }
-                if let Some(warning) = fenced(relation, fence, user)? {
-                    verdict = Verdict::Warn(warning);
-                }
-            }
-            Protection::Broken(gap) if slot::current().is_none() && is_exempt(user) => {
-                let _ = gap;
-            }
-            Protection::Broken(gap) => return Err(broken(relation, gap)),
+    // The oldest relation is named of several: their order is the plan's, which tells how many rows all tenants have.
+    let (mut refused, mut warned) = (Oldest::default(), Oldest::default());
+    for touched in touched {
+        match one(touched, may_raise, merges, admitted) {
+            Ok(Verdict::Pass) => {}
+            Ok(Verdict::No) => return Ok(Verdict::No),
+            Ok(Verdict::Warn(report)) => warned.take(touched.relation, report),
+            Err(report) => refused.take(touched.relation, report),
         }
     }
-    Ok(verdict)
+    match (refused.0, warned.0) {
+        (Some((_, report)), _) => Err(report),
+        (None, Some((_, report))) => Ok(Verdict::Warn(report)),
+        (None, None) => Ok(Verdict::Pass),
+    }
+}
+
+/// What is said of the relation that was made first.
+#[derive(Clone, Copy, Default)]
+struct Oldest(Option<(Oid, Report)>);
+
+impl Oldest {
+    fn take(&mut self, relation: Oid, report: Report) {
+        if self.0.is_none_or(|(other, _)| relation.to_u32() < other.to_u32()) {
+            self.0 = Some((relation, report));
+        }
+    }
+}
+
+fn one(touched: Touched, may_raise: bool, merges: bool, admitted: Outcome<()>) -> Outcome<Verdict> {
+    let Touched { relation, as_user, blind, writes } = touched;
+    let user = if as_user == Oid::INVALID { role::current_user() } else { as_user };
+    let warned = match protection::of(relation) {
+        Protection::None => None,
+        _ if may_raise && let Some(context) = slot::system() => {
+            system::judge(context, user, writes, || relation::name(relation))?;
+            None
+        }
+        Protection::Uncovered(_) | Protection::Shadows(_) if !may_raise => None,
+        Protection::Uncovered(rows) => uncovered(relation, rows, user)?,
+        Protection::Shadows(table) if utility::in_tenant() => return Err(shadows(relation, table)),
+        Protection::Shadows(_) => None,
+        // In one query PostgreSQL would see what the policies show: let it validate row by row, outside them.
+        _ if !may_raise && !is_exempt(user) => return Ok(Verdict::No),
+        _ if !may_raise => None,
+        Protection::Fenced(fence) => {
+            admitted?;
+            if referential::is_running() && role::owns(user, relation) && referential::reaches_all() {
+                return Ok(Verdict::Pass);
+            }
+            if blind && merges && slot::current().is_some() {
+                return Err(blind_merge(relation));
+            }
+            fenced(relation, fence, user)?
+        }
+        Protection::Broken(_) if slot::current().is_none() && is_exempt(user) => None,
+        Protection::Broken(gap) => return Err(broken(relation, gap)),
+    };
+    Ok(warned.map_or(Verdict::Pass, Verdict::Warn))
 }
 
 fn fenced(table: Oid, fence: Fence, user: Oid) -> Outcome<Option<Report>> {
