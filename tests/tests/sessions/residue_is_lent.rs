@@ -1,8 +1,8 @@
 //! A connection goes back to the pool with something of its transaction on it, and the next tenant gets it.
 //! `tenant.enter_pristine` is what a pool enters with: it refuses such a session (TN008), or cleans it.
 
-use pg_tenant_tests::Session;
 use pg_tenant_tests::shop::{A, B, shop};
+use pg_tenant_tests::{Install, Session};
 
 /// What a transaction of A leaves, and what DETAIL calls it.
 const RESIDUE: &[(&str, &str)] = &[
@@ -172,6 +172,9 @@ async fn before_the_tenant_is_known() {
 /// A function in C that sets a setting by itself: neither a command nor `set_config` is seen.
 #[tokio::test]
 async fn as_a_setting_of_another_extension() {
+    if Install::current().lacks("pg_trgm") {
+        return;
+    }
     let db = shop("foreign_c").await;
     db.superuser().await.run("create extension pg_trgm").await;
     let app = db.app().await;
