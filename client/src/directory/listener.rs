@@ -5,11 +5,12 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{AsyncMessage, Config, Error as PgError, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, Client, Config, Error as PgError, NoTls, Socket};
 
 use super::cache::Directory;
 
@@ -29,7 +30,8 @@ impl Directory {
     /// LISTEN. Any role that may connect and is bound to no tenant will do.
     ///
     /// A connection that breaks is made again, for as long as it takes; meanwhile entries live for their time, and when
-    /// it is there again everything is forgotten.
+    /// it is there again everything is forgotten. After 30 seconds without a word, or the config's `keepalives_idle`
+    /// where that is less, the server is asked whether it is still there: one that cannot be reached does not say so.
     pub fn listen(&self, config: Config) -> Listener {
         self.listen_tls(config, NoTls)
     }
@@ -60,32 +62,57 @@ impl Directory {
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Until the connection ends.
+/// How long nothing may be heard before the server is asked whether it is still there, and how long its answer, or
+/// connecting, may take.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Until the connection ends, or carries nothing any more.
 async fn hear<T>(directory: &Directory, config: &Config, tls: T, says: &watch::Sender<bool>) -> Result<(), PgError>
 where
     T: MakeTlsConnect<Socket>,
 {
-    let (client, mut connection) = config.connect(tls).await?;
+    let Ok(connected) = timeout(SILENCE, config.connect(tls)).await else { return Ok(()) };
+    let (client, mut connection) = connected?;
     let mut messages = stream::poll_fn(move |cx| connection.poll_message(cx));
-    {
-        // What comes before LISTEN was answered is of no interest: everything is forgotten then.
-        let mut listen = pin!(client.batch_execute(LISTEN));
-        loop {
-            match select(listen.as_mut(), messages.next()).await {
-                Either::Left((listening, _)) => break listening?,
-                Either::Right((Some(message), _)) => drop(message?),
-                Either::Right((None, _)) => return Ok(()),
-            }
-        }
+    if !ask(&client, LISTEN, SILENCE, &mut messages, directory).await? {
+        return Ok(());
     }
     directory.forget();
     says.send_replace(true);
-    while let Some(message) = messages.next().await {
-        if matches!(message?, AsyncMessage::Notification(_)) {
-            directory.forget();
+    let silence = config.get_keepalives_idle().min(SILENCE);
+    loop {
+        match timeout(silence, messages.next()).await {
+            Ok(Some(message)) => note(&message?, directory),
+            Ok(None) => return Ok(()),
+            // A way that carries nothing any more looks like a registry in which nothing changes.
+            Err(_) if ask(&client, "", SILENCE.min(silence * 3), &mut messages, directory).await? => {}
+            Err(_) => return Ok(()),
         }
     }
-    Ok(())
+}
+
+/// Whether it was answered in time. What comes meanwhile is heard.
+async fn ask(
+    client: &Client,
+    sql: &str,
+    within: Duration,
+    messages: &mut (impl Stream<Item = Result<AsyncMessage, PgError>> + Unpin),
+    directory: &Directory,
+) -> Result<bool, PgError> {
+    let mut answer = pin!(timeout(within, client.batch_execute(sql)));
+    loop {
+        match select(answer.as_mut(), messages.next()).await {
+            Either::Left((Ok(answer), _)) => return answer.map(|()| true),
+            Either::Left((Err(_), _)) | Either::Right((None, _)) => return Ok(false),
+            Either::Right((Some(message), _)) => note(&message?, directory),
+        }
+    }
+}
+
+fn note(message: &AsyncMessage, directory: &Directory) {
+    if let AsyncMessage::Notification(_) = message {
+        directory.forget();
+    }
 }
 
 impl Listener {

@@ -10,7 +10,8 @@ use pg_tenant_client::sqlx::TenantPool as SqlxPool;
 use pg_tenant_client::{Error, TenantPool, TenantStatus};
 use pg_tenant_tests::Database;
 use pg_tenant_tests::shop::{A, B, shop};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -270,4 +271,41 @@ async fn after_a_change_that_it_hears_of() {
     while superuser.value(&count).await.as_deref() != Some("0") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// A way to the server that can go silent: what is on it then neither arrives nor fails. Later connections get through.
+async fn silent_way(server: u16) -> (u16, watch::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, (silence, falls)) = (listener.local_addr().unwrap().port(), watch::channel(()));
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let (mut server, mut falls) = (TcpStream::connect(("127.0.0.1", server)).await.unwrap(), falls.clone());
+            falls.mark_unchanged();
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut client, &mut server) => return,
+                    fallen = falls.changed() => fallen.unwrap(),
+                }
+                drop(server);
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    (port, silence)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_change_on_a_way_that_went_silent() {
+    let db = shop("d_silent").await;
+    let (port, silence) = silent_way(db.cluster().port()).await;
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(port).dbname(&db.name).user(&db.roles.bystander);
+    config.keepalives_idle(Duration::from_secs(1));
+    let directory = Directory::builder().ttl(HOUR).negative_ttl(HOUR).build(pool(&db, 1));
+    let mut listener = directory.listen(config);
+    listener.listening().await;
+    assert_eq!(status(&directory, "a").await, Some(TenantStatus::Active));
+    silence.send(()).unwrap();
+    db.admin().await.run(&format!("select tenant.suspend('{A}')")).await;
+    until(&directory, "a", Some(TenantStatus::Suspended), "nothing came, and nobody has asked").await;
 }
