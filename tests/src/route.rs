@@ -48,19 +48,23 @@ impl Route {
         if self == Route::Transaction { Pooler::Transaction } else { self.pooler() }
     }
 
-    /// In transaction mode with fewer sessions than clients, so that these share them.
-    fn bouncer(self) -> Option<&'static PgBouncer> {
-        static STARTED: [OnceLock<PgBouncer>; 3] = [const { OnceLock::new() }; 3];
-        let (slot, line, settings): (_, _, &[_]) = match self {
+    /// A PgBouncer as it has, in front of another server.
+    pub fn bouncer_before(self, cluster: &Cluster) -> Option<PgBouncer> {
+        // In transaction mode with fewer sessions than clients, so that these share them.
+        let (line, settings): (_, &[_]) = match self {
             Route::Direct => return None,
-            Route::Session => (0, Line::Old, &[("pool_mode", "session")]),
-            Route::Transaction => (1, Line::Old, &[("pool_mode", "transaction"), ("default_pool_size", "4")]),
+            Route::Session => (Line::Old, &[("pool_mode", "session")]),
+            Route::Transaction => (Line::Old, &[("pool_mode", "transaction"), ("default_pool_size", "4")]),
             Route::TransactionPrepared => (
-                2,
                 Line::New,
                 &[("pool_mode", "transaction"), ("default_pool_size", "4"), ("max_prepared_statements", "200")],
             ),
         };
-        Some(STARTED[slot].get_or_init(|| PgBouncer::start(Cluster::shared(), line, settings)))
+        Some(PgBouncer::start(cluster, line, settings))
+    }
+
+    fn bouncer(self) -> Option<&'static PgBouncer> {
+        static STARTED: [OnceLock<Option<PgBouncer>>; 4] = [const { OnceLock::new() }; 4];
+        STARTED[self as usize].get_or_init(|| self.bouncer_before(Cluster::shared())).as_ref()
     }
 }

@@ -1,23 +1,11 @@
 //! A server that goes away takes the pool with it.
 
-use std::time::Duration;
-
+use pg_tenant_client::Error;
 use pg_tenant_client::pipeline::query;
-use pg_tenant_client::{Error, TenantPool};
-use pg_tenant_tests::{Cluster, Options, Session};
+use pg_tenant_tests::Cluster;
 use sqlx::Executor;
-use sqlx::postgres::PgPoolOptions;
 
-/// A server of our own, to be stopped, with the tenant `acme`.
-async fn own_server() -> (&'static Cluster, TenantPool, pg_tenant_client::sqlx::TenantPool, Session) {
-    let cluster = Box::leak(Box::new(Cluster::start(Options::default())));
-    let db = cluster.database("broken").await;
-    db.admin().await.run("select tenant.create('acme')").await;
-    let pool = TenantPool::builder(db.config(&db.roles.app)).max_size(2).wait_timeout(Duration::from_secs(5));
-    let options = PgPoolOptions::new().acquire_timeout(Duration::from_secs(2));
-    let sqlx = pg_tenant_client::sqlx::TenantPool::new(options, db.url(&db.roles.app).parse().unwrap());
-    (cluster, pool.build().unwrap(), sqlx, db.superuser().await)
-}
+use super::restarted_server::{own_server, usable};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopped_in_the_middle() {
@@ -63,31 +51,4 @@ async fn stopped_before_the_first_flight() {
     pipelined.rollback().await.unwrap();
     tokio::task::block_in_place(|| cluster.start_again());
     usable(&pool, &sqlx).await;
-}
-
-/// Idle connections that died meanwhile are nobody's error.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn restarted_between_two_calls() {
-    let (cluster, pool, sqlx, superuser) = own_server().await;
-    usable(&pool, &sqlx).await;
-    tokio::task::block_in_place(|| {
-        cluster.stop();
-        cluster.start_again();
-    });
-    usable(&pool, &sqlx).await;
-    drop(superuser);
-    let terminate = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename like '%_app'";
-    cluster.superuser().await.run(terminate).await;
-    usable(&pool, &sqlx).await;
-}
-
-/// Every slot can be lent, and works at the first call.
-async fn usable(pool: &TenantPool, sqlx: &pg_tenant_client::sqlx::TenantPool) {
-    let (mut one, mut two) = (pool.tenant("acme").begin().await.unwrap(), pool.tenant("acme").begin().await.unwrap());
-    one.query("select 1", &[]).await.unwrap();
-    two.query("select 1", &[]).await.unwrap();
-    one.commit().await.unwrap();
-    two.commit().await.unwrap();
-    pool.tenant("acme").query("select 1", &[]).await.unwrap();
-    sqlx.tenant("acme").execute("select 1").await.unwrap();
 }

@@ -25,6 +25,7 @@ mod lost_answer_runs_twice;
 mod one_flight_lies;
 mod pipeline_half_runs;
 mod refusals;
+mod restarted_server;
 mod round_trips;
 mod sqlx_cancelled_call;
 mod sqlx_shapes;

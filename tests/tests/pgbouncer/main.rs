@@ -1,6 +1,7 @@
 //! PgBouncer stands between the application and PostgreSQL, and mixes what must stay apart.
 //!
-//! Beside tests of its own, the client's, on each path through it.
+//! Beside tests of its own, the client's, on each path through it. Not `broken_server`: while a server is away, and for a
+//! second after, PgBouncer itself keeps clients waiting and refuses them; `restarted_server` has what the pools do then.
 #![allow(clippy::duplicate_mod, reason = "the same tests on three paths")]
 
 mod a_setting_leaks;
@@ -13,6 +14,7 @@ mod the_probe_lies;
 mod session {
     const ROUTE: pg_tenant_tests::Route = pg_tenant_tests::Route::Session;
 
+    mod cut;
     mod fixture;
     mod proxy;
     mod sweep;
@@ -20,13 +22,16 @@ mod session {
     mod bulk_write_crosses;
     mod cancelled_call;
     mod cancelled_flight;
+    mod cancelled_lookup;
     mod cancelled_system;
     mod commit_lies;
     mod conflict_is_lost;
     mod dirty_session;
+    mod lost_answer_runs_twice;
     mod one_flight_lies;
     mod pipeline_half_runs;
     mod refusals;
+    mod restarted_server;
     mod round_trips;
     mod sqlx_cancelled_call;
     mod sqlx_shapes;
@@ -39,6 +44,7 @@ mod session {
 mod transaction {
     const ROUTE: pg_tenant_tests::Route = pg_tenant_tests::Route::Transaction;
 
+    mod cut;
     mod fixture;
     mod proxy;
     mod sweep;
@@ -46,13 +52,16 @@ mod transaction {
     mod bulk_write_crosses;
     mod cancelled_call;
     mod cancelled_flight;
+    mod cancelled_lookup;
     mod cancelled_system;
     mod commit_lies;
     mod conflict_is_lost;
     mod dirty_session;
+    mod lost_answer_runs_twice;
     mod one_flight_lies;
     mod pipeline_half_runs;
     mod refusals;
+    mod restarted_server;
     mod round_trips;
     mod sqlx_cancelled_call;
     mod sqlx_shapes;
@@ -65,6 +74,7 @@ mod transaction {
 mod transaction_prepared {
     const ROUTE: pg_tenant_tests::Route = pg_tenant_tests::Route::TransactionPrepared;
 
+    mod cut;
     mod fixture;
     mod proxy;
     mod sweep;
@@ -72,13 +82,16 @@ mod transaction_prepared {
     mod bulk_write_crosses;
     mod cancelled_call;
     mod cancelled_flight;
+    mod cancelled_lookup;
     mod cancelled_system;
     mod commit_lies;
     mod conflict_is_lost;
     mod dirty_session;
+    mod lost_answer_runs_twice;
     mod one_flight_lies;
     mod pipeline_half_runs;
     mod refusals;
+    mod restarted_server;
     mod round_trips;
     mod sqlx_cancelled_call;
     mod sqlx_shapes;
