@@ -3,9 +3,10 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
-/// A wire whose `nth` connection, from 0, breaks when the server has said `answers` times that it is ready: what was
-/// sent has arrived, and the rest of the answers never do. The others are as any. Returns its port.
+/// A wire whose `nth` connection, from 0, breaks when the server has said `answers` times that it is ready, and is asked
+/// for more: it does that, and only then the client finds the answer missing. The others are as any. Returns its port.
 pub async fn cut(server: u16, nth: usize, answers: usize) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("listen");
     let port = listener.local_addr().expect("an address").port();
@@ -19,34 +20,62 @@ pub async fn cut(server: u16, nth: usize, answers: usize) -> u16 {
                     let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
                     return;
                 };
-                let ((mut from_client, to_client), (from_server, mut to_server)) =
-                    (client.into_split(), server.into_split());
-                let sent = tokio::spawn(async move {
-                    let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
-                });
-                answer(from_server, to_client, left).await;
-                sent.abort();
+                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                let (ask_for, asked) = watch::channel(0);
+                let asking = tokio::spawn(ask(from_client, to_server, ask_for));
+                answer(from_server, to_client, left, asked).await;
+                asking.abort();
             });
         }
     });
     port
 }
 
-/// Carries whole messages of the server, up to and with the `left`th ReadyForQuery, and closes the client's end. The client
-/// then closes its own, and the server, which goes on with what it has, finds the end behind it.
-async fn answer(from: OwnedReadHalf, mut to: OwnedWriteHalf, mut left: usize) {
+/// Carries what the client sends, and counts before the server has it how often that is to say that it is ready.
+async fn ask(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, asked: watch::Sender<usize>) {
+    let (mut buffer, mut unread, mut started) = (vec![0; 64 * 1024], Vec::new(), false);
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        unread.extend_from_slice(&buffer[..read]);
+        // The first message has no type.
+        while let Some(length) = unread.get(usize::from(started)..).and_then(|rest| rest.first_chunk()) {
+            let end = usize::from(started) + u32::from_be_bytes(*length) as usize;
+            if unread.len() < end {
+                break;
+            }
+            let is_answered = !started || matches!(unread[0], b'Q' | b'S');
+            asked.send_modify(|asked| *asked += usize::from(is_answered));
+            started = true;
+            unread.drain(..end);
+        }
+        if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Carries whole messages of the server, up to and with the `left`th ReadyForQuery, and keeps to itself what comes behind
+/// it. Closes the client's end when that is there and the server has nothing more to do.
+async fn answer(from: OwnedReadHalf, mut to: OwnedWriteHalf, left: usize, mut asked: watch::Receiver<usize>) {
     let mut from = tokio::io::BufReader::new(from);
-    let mut head = [0; 5];
-    while left > 0 && from.read_exact(&mut head).await.is_ok() {
+    let (mut head, mut answered) = ([0; 5], 0);
+    loop {
+        if answered >= left && answered >= *asked.borrow_and_update() {
+            if answered > left || asked.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        if from.read_exact(&mut head).await.is_err() {
+            return;
+        }
         let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
         let mut body = vec![0; length - 4];
         if from.read_exact(&mut body).await.is_err() {
             return;
         }
-        let _ = (to.write_all(&head).await, to.write_all(&body).await);
-        left -= usize::from(head[0] == b'Z');
+        if answered < left {
+            let _ = (to.write_all(&head).await, to.write_all(&body).await);
+        }
+        answered += usize::from(head[0] == b'Z');
     }
-    drop(to);
-    // Answers that nobody took would have the server give up half-way.
-    let _ = tokio::io::copy(&mut from, &mut tokio::io::sink()).await;
 }

@@ -6,9 +6,7 @@ use std::pin::Pin;
 
 use pg_tenant_client::pipeline::{execute, query};
 use pg_tenant_client::{Error, TenantPool, TenantTx};
-use pg_tenant_tests::Route;
 
-use super::ROUTE;
 use super::cut::cut;
 use super::fixture::{Fixture, INSERT};
 
@@ -50,7 +48,7 @@ async fn wherever_it_was_lost() {
     for (name, call) in CALLS {
         for known in [false, true] {
             let case = format!("{name}, known to the pool: {known}");
-            let (mut lost, mut cuts) = (0, 0);
+            let mut lost = 0;
             // The first two answers are those to connecting and to checking the extension.
             for answers in 2.. {
                 let port = cut(fixture.port(), usize::from(known), answers).await;
@@ -74,15 +72,12 @@ async fn wherever_it_was_lost() {
                     Err(error) => panic!("{case}, cut after {answers}: {error}"),
                 }
                 lost += usize::from(outcome.is_err() && added == 1);
-                cuts += usize::from(outcome.is_err());
                 fixture.superuser.run("delete from orders where total > 2").await;
                 if outcome.is_ok() && answers > 3 {
                     break;
                 }
             }
-            // What commits in a flight of its own is cut before that leaves.
-            let one_flight = name != "retry";
-            assert!(cuts > 0 && one_flight == (lost > 0), "{case}: {lost} answers were lost of what had happened");
+            assert!(lost > 0, "{case}: no answer was lost of what had happened");
         }
     }
 }
@@ -112,10 +107,6 @@ async fn over_sqlx() {
             lost += usize::from(outcome.is_err() && added == 1);
             fixture.superuser.run("delete from orders where total > 2").await;
         }
-        // PgBouncer hangs up on the server when its client goes, perhaps before it has passed on what that sent.
-        assert!(
-            lost == 1 || ROUTE != Route::Direct,
-            "of a text: {text}, {lost} answers were lost of what had happened"
-        );
+        assert!(lost > 0, "of a text: {text}, no answer was lost of what had happened");
     }
 }
