@@ -1,9 +1,10 @@
-//! (b) A sequential scan and an aggregate over a table of which the tenant has most rows.
+//! (b) A sequential scan and an aggregate over a table of which the tenant has most rows, both on one processor.
 
 use std::time::Instant;
 
 use pg_tenant_tests::Session;
 
+use crate::processor::Processor;
 use crate::report::Record;
 use crate::world::{APP, BYPASS, World, tenant};
 
@@ -18,6 +19,9 @@ pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()
     by_hand.run(&format!("{PLAN}; set row_security = off")).await;
     let entered = world.session(APP).await;
     entered.run(PLAN).await;
+    for session in [&by_hand, &entered] {
+        Processor::of(session).await?.keep()?;
+    }
     entered.run(&format!("begin; select tenant.enter('{}')", tenant())).await;
     for (name, what) in [("scan_count", "count(*)"), ("scan_aggregate", "sum(amount * 2 + id)::bigint")] {
         let protected = format!("select {what} from rows");
