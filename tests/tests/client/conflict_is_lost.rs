@@ -109,11 +109,12 @@ async fn of_a_deadlock() {
             }
             tx.execute(lock, &[&second]).await.map(drop)
         };
-        acme.retry(Retry::default()).run(work).await
+        acme.retry(patient()).run(work).await
     };
     let (one, two) = tokio::join!(both(1, 2), both(2, 1));
     assert!(one.is_ok() && two.is_ok(), "{one:?}, {two:?}");
-    assert_eq!(attempts.load(SeqCst), 3, "one of the two was run again, once");
+    // More than once where the one that was run again was faster than the one that had waited.
+    assert!(attempts.load(SeqCst) > 2, "neither was run again");
     let rows = pool.tenant("acme").query("select total from orders order by id", &[]).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<i64>>(), [21, 22]);
 }
