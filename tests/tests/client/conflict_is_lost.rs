@@ -7,7 +7,6 @@ use pg_tenant_client::{Error, IsolationLevel, Retry, TenantPool, TenantTx};
 use sqlx::Executor;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use super::fixture::Fixture;
 
@@ -240,7 +239,16 @@ async fn while_it_pauses() {
     let acme = pool.tenant("acme");
     let retrying = acme.retry(long);
     let mut pausing = Box::pin(retrying.run(work));
-    timeout(Duration::from_millis(300), &mut pausing).await.unwrap_err();
+    let first = async {
+        while attempts.load(SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    };
+    tokio::select! {
+        done = &mut pausing => panic!("it did not pause: {done:?}"),
+        () = first => {}
+    }
     assert_eq!(attempts.load(SeqCst), 1);
     pool.tenant("acme").query("select 1", &[]).await.unwrap();
     fixture.nothing_is_left("a pause").await;
