@@ -21,6 +21,15 @@ const PLANTS: &[(&str, &str)] = &[
          create view facts as select * from all_facts where tenant_id || '' = tenant.current_id();
          grant all on facts to public; grant select on all_facts to public",
     ),
+    (
+        "an_internal_error",
+        "create function crowded() returns boolean language plpgsql as $$ begin
+            if (select reltuples > 1000 from pg_class where relname = 'orders') then raise 'crowded' using errcode = 'XX000'; end if;
+            return false;
+         end $$;
+         create or replace view cheap with (security_barrier = true) as
+            select id, total, note from orders where total < 500 and not crowded()",
+    ),
     ("a_key_that_all_share", "create unique index on customers (email) where id > 40"),
 ];
 

@@ -9,6 +9,7 @@ use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::{DbError, ErrorPosition};
 
 use crate::generator::Statement;
+use crate::unplanned;
 
 /// What came back of one statement.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,8 @@ pub enum Reply {
     },
     Refused(Vec<String>),
     Copied(Vec<String>),
+    /// There is nothing to compare: see [`unplanned`].
+    Unplanned,
 }
 
 /// What came back of a program.
@@ -48,6 +51,7 @@ async fn reply(session: &Session, statement: &Statement) -> Reply {
     let answer =
         if statement.copies() { copied(session, &statement.sql).await } else { done(session, statement).await };
     answer.unwrap_or_else(|error| match error.as_db_error() {
+        Some(error) if unplanned::is(error) => Reply::Unplanned,
         Some(error) => Reply::Refused(said(error)),
         None => panic!("the connection is lost: {error}\n{}", statement.sql),
     })
@@ -97,6 +101,21 @@ fn said(e: &DbError) -> Vec<String> {
     head.chain(parts.map(|part| part.unwrap_or("-").to_owned())).chain([context, place]).collect()
 }
 
+impl Transcript {
+    /// Whether PostgreSQL's planner failed in it.
+    pub fn is_unplanned(&self) -> bool {
+        self.replies.contains(&Reply::Unplanned)
+    }
+
+    /// This, and then that.
+    pub fn then(mut self, other: Transcript) -> Transcript {
+        self.replies.extend(other.replies);
+        self.notices.extend(other.notices);
+        self.notices.sort();
+        self
+    }
+}
+
 /// The first statement with different replies, and both of them.
 pub fn difference(program: &[Statement], one: &Transcript, two: &Transcript) -> Option<String> {
     let replies = one.replies.iter().zip(&two.replies);
@@ -115,7 +134,7 @@ pub fn difference(program: &[Statement], one: &Transcript, two: &Transcript) -> 
 
 impl Reply {
     pub fn succeeded(&self) -> bool {
-        !matches!(self, Reply::Refused(_))
+        matches!(self, Reply::Done { .. } | Reply::Copied(_))
     }
 
     /// How many rows came.
@@ -123,7 +142,7 @@ impl Reply {
         match self {
             Reply::Done { rows, .. } => rows.len().saturating_sub(1),
             Reply::Copied(lines) => lines.len(),
-            Reply::Refused(_) => 0,
+            Reply::Refused(_) | Reply::Unplanned => 0,
         }
     }
 }
@@ -140,6 +159,7 @@ impl fmt::Display for Reply {
             }
             Reply::Refused(said) => write!(f, "{said:?}"),
             Reply::Copied(lines) => write!(f, "{lines:?}"),
+            Reply::Unplanned => write!(f, "unplanned"),
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct Tally {
     pub statements: usize,
     pub succeeded: usize,
     pub rows: usize,
+    /// Programs that PostgreSQL could not plan, and that were not compared: see [`unplanned`](crate::unplanned).
+    pub unplanned: usize,
 }
 
 /// Where the worlds were told apart: after how many statements of the lane, and by what.
@@ -54,8 +56,19 @@ async fn watch(
     let (mut generator, mut tally) = (Generator::new(seed, lane, major), Tally::default());
     while tally.statements < enough && !over.load(Ordering::Relaxed) {
         let program = generator.transaction();
-        let (crowded, sparse) = join(perform(&one, &program), perform(&two, &program)).await;
+        let (upto, end) = held_back(&program);
+        let (mut crowded, mut sparse) = join(perform(&one, upto), perform(&two, upto)).await;
+        if !crowded.is_unplanned() && !sparse.is_unplanned() {
+            let (first, second) = join(perform(&one, end), perform(&two, end)).await;
+            (crowded, sparse) = (crowded.then(first), sparse.then(second));
+        }
         tally.count(&program, &crowded);
+        if crowded.is_unplanned() || sparse.is_unplanned() {
+            let undo = [Statement::frame("rollback")];
+            join(perform(&one, &undo), perform(&two, &undo)).await;
+            tally.unplanned += 1;
+            continue;
+        }
         if let Some(what) = difference(&program, &crowded, &sparse) {
             over.store(true, Ordering::Relaxed);
             let what = format!("seed {seed}, {lane:?}, after {} statements\n{what}", tally.statements);
@@ -73,6 +86,12 @@ async fn watch(
             })
         }
     }
+}
+
+/// A program, and its commit with what follows: nothing that only one world can plan is kept in the other.
+fn held_back(program: &[Statement]) -> (&[Statement], &[Statement]) {
+    let commit = program.iter().rposition(|statement| statement.frame && statement.sql == "commit");
+    program.split_at(commit.unwrap_or(program.len()))
 }
 
 /// They are there to be in the way, not to take the server's time.
@@ -120,6 +139,7 @@ impl Tally {
             statements: self.statements + other.statements,
             succeeded: self.succeeded + other.succeeded,
             rows: self.rows + other.rows,
+            unplanned: self.unplanned + other.unplanned,
         }
     }
 }
