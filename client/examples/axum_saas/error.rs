@@ -20,6 +20,8 @@ pub enum Refused {
     Unknown,
     /// There is one of this name.
     Taken,
+    /// No column holds such a value: too long, out of range, a zero byte.
+    Malformed,
     Database(Error),
 }
 
@@ -29,6 +31,7 @@ impl From<Error> for Refused {
             // It refers to what is not there, or not in this tenant: the keys have the tenant in them.
             Some("23503") => Refused::NotFound,
             Some("23505") => Refused::Taken,
+            Some("22001" | "22003" | "22021") => Refused::Malformed,
             _ => Refused::Database(error),
         }
     }
@@ -42,6 +45,7 @@ impl IntoResponse for Refused {
             Refused::Forbidden => (StatusCode::FORBIDDEN, "only an owner may do this"),
             Refused::Unknown => (StatusCode::UNAUTHORIZED, "unknown tenant, address or key"),
             Refused::Taken => (StatusCode::CONFLICT, "there is one of this name"),
+            Refused::Malformed => (StatusCode::BAD_REQUEST, "a value that cannot be kept"),
             Refused::Database(error) => {
                 eprintln!("{error}");
                 return error.into_response();

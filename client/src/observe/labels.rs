@@ -35,13 +35,15 @@ enum Naming {
 }
 
 impl MetricLabels {
-    /// The label `tenant`: the id of these tenants. What is no tenant id is left out.
+    /// The label `tenant`: the id of these tenants. What is no tenant id is left out, and so are the ids `other`, `none`
+    /// and `unnamed`, which mean something else here.
     pub fn tenants(ids: impl IntoIterator<Item = impl IntoTenantId>) -> MetricLabels {
-        let ids = ids.into_iter().filter_map(|id| id.into_tenant_id().ok());
+        let ids = ids.into_iter().filter_map(|id| id.into_tenant_id().ok()).filter(|id| !is_taken(id.as_str()));
         MetricLabels(Arc::new(Naming::Tenants(ids.map(|id| (id, Arc::from(id.as_str()))).collect())))
     }
 
-    /// The label `plan`: the first 32 plans that are seen. The function is asked for each event.
+    /// The label `plan`: the first 32 plans that are seen; `none` and `unnamed` are `other`, as above. The function is
+    /// asked for each event.
     pub fn plans<P: Into<String>>(of: impl Fn(&TenantId) -> Option<P> + Send + Sync + 'static) -> MetricLabels {
         let of = Box::new(move |tenant: &TenantId| of(tenant).map(Into::into));
         MetricLabels(Arc::new(Naming::Plans { of, seen: RwLock::default() }))
@@ -64,6 +66,13 @@ impl MetricLabels {
 }
 
 const OTHER: &str = "other";
+const UNNAMED: &str = "unnamed";
+const NONE: &str = "none";
+
+/// Whether the label is not a tenant's or a plan's.
+fn is_taken(label: &str) -> bool {
+    [OTHER, UNNAMED, NONE].contains(&label)
+}
 
 /// Where nobody chose labels.
 pub(super) fn default_label(holder: &Holder) -> Label {
@@ -73,13 +82,16 @@ pub(super) fn default_label(holder: &Holder) -> Label {
 fn no_tenant(holder: &Holder) -> &'static str {
     match holder {
         Holder::Tenant(_) => OTHER,
-        Holder::Unnamed => "unnamed",
-        Holder::NoTenant | Holder::Registry => "none",
+        Holder::Unnamed => UNNAMED,
+        Holder::NoTenant | Holder::Registry => NONE,
     }
 }
 
 /// The plan, if it is one of the first that were seen.
 fn bounded(seen: &RwLock<HashSet<Arc<str>>>, plan: &str) -> Option<Arc<str>> {
+    if is_taken(plan) {
+        return None;
+    }
     if let Some(known) = seen.read().unwrap_or_else(PoisonError::into_inner).get(plan) {
         return Some(known.clone());
     }
@@ -97,6 +109,22 @@ impl fmt::Debug for MetricLabels {
         match &*self.0 {
             Naming::Tenants(ids) => f.debug_tuple("Tenants").field(&ids.len()).finish(),
             Naming::Plans { .. } => f.write_str("Plans(..)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_or_a_plan_is_taken_for_none() {
+        for name in [OTHER, UNNAMED, NONE] {
+            let tenant = Holder::Tenant(name.into_tenant_id().unwrap());
+            for labels in [MetricLabels::tenants([name]), MetricLabels::plans(move |_| Some(name))] {
+                assert_eq!(labels.label(&tenant).value(), OTHER);
+                assert_eq!(labels.label(&Holder::NoTenant).value(), NONE);
+            }
         }
     }
 }

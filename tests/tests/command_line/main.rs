@@ -1,5 +1,6 @@
 //! `pgtenant` on the command line does not do what it says. (Its `leak-probe` is tested with PgBouncer.)
 
+mod a_password_is_shown;
 mod doctor_passes_a_defect;
 mod harden_stops_half_way;
 

@@ -61,6 +61,8 @@ async fn work(saas: &Example, acme: &str) -> i64 {
     let project = made.1["id"].as_i64().unwrap();
     let twice = saas.call(acme, Method::POST, "/projects", Some(json!({"name": "Website"}))).await;
     assert_eq!(twice.0, 409);
+    let unkept = saas.call(acme, Method::POST, "/projects", Some(json!({"name": "Web\0site"}))).await;
+    assert_eq!(unkept.0, 400);
     let renamed = saas.call(acme, Method::PUT, &format!("/projects/{project}"), Some(json!({"name": "Site"}))).await;
     assert_eq!(renamed, (StatusCode::OK, json!({"id": project, "name": "Site"})));
     assert_eq!(saas.call(acme, Method::GET, "/projects", None).await.1, json!([{"id": project, "name": "Site"}]));

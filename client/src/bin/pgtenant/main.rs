@@ -1,6 +1,7 @@
 //! `pgtenant`: what an operator asks of a path to a database. With the feature `cli`.
 #![forbid(unsafe_code)]
 
+mod address; // how to connect, and no password on the screen
 mod doctor; // what is wrong with a database
 mod harden; // the tenant first in a table's keys
 mod probe; // does the path mix sessions?
@@ -8,6 +9,7 @@ mod wire; // connections that answer in time
 
 use std::process::ExitCode;
 
+use address::Address;
 use clap::{Parser, Subcommand};
 
 /// Tools for databases with pg_tenant.
@@ -26,6 +28,7 @@ enum Command {
     /// connections, and takes them away. It reads and writes no data. Connections are not encrypted.
     LeakProbe {
         /// How the application connects: a URL or key=value pairs.
+        #[arg(value_parser = Address)]
         url: tokio_postgres::Config,
         /// Also enter this tenant, and look whether another connection is in it afterwards.
         #[arg(long)]
@@ -35,6 +38,7 @@ enum Command {
     /// `tenant.hardening` lists. As the table's owner, not through a pooler. Exits 0 done, 1 stopped on the way, 2 not begun.
     Harden {
         /// How the owner of the table connects.
+        #[arg(value_parser = Address)]
         url: tokio_postgres::Config,
         /// The table, with its schema unless that is in the search path.
         table: String,
@@ -46,6 +50,7 @@ enum Command {
     /// doctor cannot be asked.
     Doctor {
         /// How a member of tenant_admin connects.
+        #[arg(value_parser = Address)]
         url: tokio_postgres::Config,
         /// From which level on a finding fails the command.
         #[arg(long, value_enum, default_value = "error")]
