@@ -100,6 +100,7 @@ mod pooler;
 mod query;
 mod recycle;
 mod retry;
+mod run;
 mod savepoint;
 #[cfg(feature = "sign")]
 mod sign;

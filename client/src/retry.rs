@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::run::run_again;
 use crate::tx::TenantTx;
 use crate::tx_builder::TxBuilder;
 
@@ -71,41 +72,6 @@ pub struct RetryingTx {
     tenant: TxBuilder,
     retry: Retry,
 }
-
-/// The body of both drivers' `run`. What is run again has certainly not been committed: a statement failed with `40001`
-/// or `40P01`, or the commit did. A commit whose answer was lost is not among them.
-macro_rules! run_again {
-    ($tenant:expr, $retry:expr, $work:expr) => {{
-        let mut attempt = 1;
-        loop {
-            let mut tx = $tenant.begin().await?;
-            let (error, conflict) = match $work.clone()(&mut tx).await {
-                Ok(value) => {
-                    let lost = tx.lost_a_conflict();
-                    match tx.commit().await {
-                        Ok(()) => return Ok(value),
-                        Err(error) => {
-                            let conflict = error.is_retryable() || lost && error.kind() == $crate::error::Kind::Failed;
-                            (error.into(), conflict)
-                        }
-                    }
-                }
-                Err(error) => {
-                    let lost = tx.lost_a_conflict();
-                    // Before the pause: what it holds, others wait for.
-                    let _ = tx.rollback().await;
-                    (error, lost)
-                }
-            };
-            if !conflict || !$retry.again(attempt).await {
-                return Err(error);
-            }
-            attempt += 1;
-        }
-    }};
-}
-#[cfg(feature = "sqlx")]
-pub(crate) use run_again;
 
 impl TxBuilder {
     /// Lets [`RetryingTx::run`] run a closure again where its transaction lost a conflict.

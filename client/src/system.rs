@@ -6,10 +6,10 @@ use tokio_postgres::{Row, types::ToSql};
 use crate::begin::{BeginOptions, IsolationLevel, Reason, Way};
 use crate::bulk::BulkRow;
 use crate::error::Error;
-use crate::observe::Call;
 use crate::pipeline::Pipeline;
 use crate::pool::TenantPool;
 use crate::query::{self, Answer, Step, Then};
+use crate::run::run_once;
 use crate::system_tx::SystemTx;
 
 /// The system context on one pool: runs single statements, or begins transactions, **across all tenants**. Made by
@@ -147,21 +147,7 @@ impl SystemTxBuilder {
         F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
         E: From<Error>,
     {
-        let work = async {
-            let mut tx = self.begin().await?;
-            match work(&mut tx).await {
-                Ok(value) => {
-                    tx.commit().await?;
-                    Ok(value)
-                }
-                Err(error) => {
-                    // The caller hears what went wrong first; a rollback that fails closes the connection, which rolls back.
-                    let _ = tx.rollback().await;
-                    Err(error)
-                }
-            }
-        };
-        Call::of("transaction", None).watch(work).await
+        run_once!(self, None, work)
     }
 
     async fn once(&self, step: Step<'_>) -> Result<Answer, Error> {

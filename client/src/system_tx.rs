@@ -12,7 +12,7 @@ use crate::lease::Lease;
 use crate::observe::Call;
 use crate::pipeline::Pipeline;
 use crate::pool::TenantPool;
-use crate::query::{self, Answer, Step, Then};
+use crate::query::{Answer, Step, Then};
 use crate::savepoint::{Handle, savepoint};
 use crate::stream::RowStream;
 use crate::tx::TenantTx;
@@ -43,7 +43,7 @@ impl SystemTx {
     /// # Errors
     /// The server's, [`Error::is_read_only`] among them; those of entering with the first statement.
     pub async fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
-        Ok(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
+        self.0.query(sql, params).await
     }
 
     /// Runs a statement that returns exactly one row.
@@ -51,7 +51,7 @@ impl SystemTx {
     /// # Errors
     /// As [`query`](Self::query), and where it returns another number of rows; that does not fail the transaction.
     pub async fn query_one(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
-        query::one(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
+        self.0.query_one(sql, params).await
     }
 
     /// Runs a statement that returns one row or none.
@@ -59,7 +59,7 @@ impl SystemTx {
     /// # Errors
     /// As [`query_one`](Self::query_one), where it returns more than one row.
     pub async fn query_opt(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
-        query::opt(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
+        self.0.query_opt(sql, params).await
     }
 
     /// Runs a statement and returns how many rows it affected.
@@ -67,7 +67,7 @@ impl SystemTx {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn execute(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
-        Ok(self.send(Step::count(sql, params), Then::Stay).await?.affected)
+        self.0.execute(sql, params).await
     }
 
     /// Runs several statements, separated by semicolons, in one round trip and without parameters.

@@ -4,9 +4,9 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::begin::{BeginOptions, Entry, IsolationLevel};
 use crate::error::Error;
-use crate::observe::Call;
 use crate::pool::TenantPool;
 use crate::query::{self, Answer, Step, Then};
+use crate::run::run_once;
 use crate::tx::TenantTx;
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by [`TenantPool::tenant`].
@@ -123,21 +123,7 @@ impl TxBuilder {
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
         E: From<Error>,
     {
-        let work = async {
-            let mut tx = self.begin().await?;
-            match work(&mut tx).await {
-                Ok(value) => {
-                    tx.commit().await?;
-                    Ok(value)
-                }
-                Err(error) => {
-                    // The caller hears what went wrong first; a rollback that fails closes the connection, which rolls back.
-                    let _ = tx.rollback().await;
-                    Err(error)
-                }
-            }
-        };
-        Call::of("transaction", self.entry.tenant_id()).watch(work).await
+        run_once!(self, self.entry.tenant_id(), work)
     }
 
     async fn once(&self, step: Step<'_>) -> Result<Answer, Error> {

@@ -3,7 +3,8 @@
 use super::tx::TenantTx;
 use super::tx_builder::TxBuilder;
 use crate::error::Error;
-use crate::retry::{Retry, run_again};
+use crate::retry::Retry;
+use crate::run::run_again;
 
 /// Runs closures in transactions, again where they lose a conflict. Made by [`TxBuilder::retry`].
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use super::system_tx::SystemTx;
 use crate::admission::Holder;
 use crate::begin::{BeginOptions, IsolationLevel, Reason, Way};
 use crate::error::Error;
-use crate::observe::Call;
+use crate::run::run_once;
 
 /// The system context on one pool: runs single statements, or begins transactions, **across all tenants**. Made by
 /// [`danger::system`](super::danger::system).
@@ -116,20 +116,6 @@ impl SystemTxBuilder {
         F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
         E: From<Error>,
     {
-        let work = async {
-            let mut tx = self.begin().await?;
-            match work(&mut tx).await {
-                Ok(value) => {
-                    tx.commit().await?;
-                    Ok(value)
-                }
-                Err(error) => {
-                    // The caller hears what went wrong first; a rollback that fails closes the connection, which rolls back.
-                    let _ = tx.rollback().await;
-                    Err(error)
-                }
-            }
-        };
-        Call::of("transaction", None).watch(work).await
+        run_once!(self, None, work)
     }
 }

@@ -9,7 +9,7 @@ use super::scope::Handle;
 use super::tx::TenantTx;
 use crate::begin::{BeginOptions, Entry, IsolationLevel};
 use crate::error::{Error, Kind};
-use crate::observe::Call;
+use crate::run::run_once;
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by
 /// [`TenantPool::tenant`](super::TenantPool::tenant).
@@ -124,20 +124,6 @@ impl TxBuilder {
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
         E: From<Error>,
     {
-        let work = async {
-            let mut tx = self.begin().await?;
-            match work(&mut tx).await {
-                Ok(value) => {
-                    tx.commit().await?;
-                    Ok(value)
-                }
-                Err(error) => {
-                    // The caller hears what went wrong first; a rollback that fails closes the connection, which rolls back.
-                    let _ = tx.rollback().await;
-                    Err(error)
-                }
-            }
-        };
-        Call::of("transaction", self.entry.tenant_id()).watch(work).await
+        run_once!(self, self.entry.tenant_id(), work)
     }
 }
