@@ -8,7 +8,7 @@ use crate::error::{Outcome, Report};
 use crate::guard::function_list::{self, Kind};
 use crate::guard::residue;
 use crate::gucs;
-use crate::pg::{extension, function, invalidation};
+use crate::pg::{extension, invalidation, proc};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 use rustc_hash::FxHashMap;
@@ -54,9 +54,9 @@ pub fn judge(function: Oid) -> Outcome<()> {
     match kind {
         _ if !slot::is_set() => Ok(()),
         Kind::Tells | Kind::Shares | Kind::Reaches if !extension::is_installed() => Ok(()),
-        Kind::Tells if !gucs::side_channels_allowed() => Err(tells(&format!("function {}", function::name(function)))),
-        Kind::Shares if gucs::guards() => Err(shares(&function::name(function))),
-        Kind::Reaches if gucs::guards() => Err(reaches(&function::name(function))),
+        Kind::Tells if !gucs::side_channels_allowed() => Err(tells(&format!("function {}", proc::name(function)))),
+        Kind::Shares if gucs::guards() => Err(shares(&proc::name(function))),
+        Kind::Reaches if gucs::guards() => Err(reaches(&proc::name(function))),
         _ => Ok(()),
     }
 }
@@ -64,7 +64,7 @@ pub fn judge(function: Oid) -> Outcome<()> {
 fn kind(function: Oid) -> Kind {
     let oid = u32::from(function) as usize;
     if oid < FIRST_NORMAL_OID {
-        let kind = function_list::builtin(&function::name(function));
+        let kind = function_list::builtin(&proc::name(function));
         BUILTIN.with(|kinds| kinds[oid].set(kind as u8));
         return kind;
     }
@@ -77,7 +77,7 @@ fn kind(function: Oid) -> Kind {
         return kind;
     }
     // No borrow is held here: the lookup delivers invalidations.
-    let kind = function::symbol(function).map_or(Kind::Harmless, |symbol| function_list::symbol(&symbol));
+    let kind = proc::symbol(function).map_or(Kind::Harmless, |symbol| function_list::symbol(&symbol));
     if EPOCH.get() == now {
         OTHERS.with_borrow_mut(|others| {
             if others.len() >= CAPACITY {

@@ -10,7 +10,7 @@ use crate::pg::command;
 use crate::pg::foreign_key::CONSTRAINT;
 use crate::pg::policy::POLICY;
 use crate::pg::security::Saved;
-use crate::pg::{function as sql_function, list, plans, raw, transaction};
+use crate::pg::{call, list, plans, proc, raw, transaction};
 use crate::policy::protection;
 use pgrx::pg_sys::{self, List, ObjectAccessType, Oid, QueryDesc, ScanDirection};
 use std::ffi::{c_char, c_int, c_void};
@@ -95,10 +95,10 @@ unsafe fn complete(node: *mut pg_sys::Node) {
         match decide_or_raise(|| command::newcomer(node).map_or(Ok(create::Todo::Nothing), create::complete)) {
             create::Todo::Nothing => {}
             create::Todo::Protect { table, parent } => {
-                sql_function::call_with_tables("protect_newcomer", table, parent);
+                call::with_tables("protect_newcomer", table, parent);
             }
             create::Todo::Look { relation } => {
-                sql_function::call_with_tables("warn_of_newcomer", relation, relation);
+                call::with_tables("warn_of_newcomer", relation, relation);
             }
         }
     }
@@ -284,7 +284,7 @@ unsafe extern "C-unwind" fn planner(
         decide(|| {
             plans::fences_first(plan);
             let fenced = |table| protection::fence(table).is_some();
-            plans::ask_policy_before_conflict(plan, fenced, || sql_function::in_tenant("own_row"));
+            plans::ask_policy_before_conflict(plan, fenced, || proc::in_tenant("own_row"));
         });
     }
     plan

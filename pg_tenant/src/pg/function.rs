@@ -1,4 +1,5 @@
-//! SQL functions by hand: no pgrx wrapper stands between a user's statement and our SQLSTATEs.
+//! Our SQL functions, as PostgreSQL calls them: by hand, so that no pgrx wrapper stands between a user's statement and our
+//! SQLSTATEs.
 
 use crate::error::{Outcome, Report};
 use crate::pg::{boundary, preload, raw};
@@ -142,122 +143,6 @@ pub fn preloaded() -> Outcome<()> {
         .hint("Add pg_tenant to shared_preload_libraries in postgresql.conf and restart the server."))
 }
 
-/// Calls the SQL function `tenant.<name>`, which takes the same arguments, with the guards off until it returns or
-/// fails. Nobody may execute that function but through here.
-///
-/// # Safety
-/// Called by PostgreSQL's function manager with its own `fcinfo`.
-pub unsafe fn call_without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'static str) -> pg_sys::Datum {
-    // SAFETY: the frame holds only Copy data. The call is bare: users' errors pass through it as they are, and then the
-    // abort of the transaction or savepoint ends the nest level as it does for a function's SET clause.
-    unsafe {
-        let call = boundary::decide_or_raise(|| preloaded().map(|()| same_call_of(in_tenant(name), fcinfo)));
-        let level = raw::NewGUCNestLevel();
-        boundary::decide(|| super::setting::set_until_function_ends("pg_tenant.guards", "off"));
-        let result = (*(*call).flinfo).fn_addr.map_or(pg_sys::Datum::null(), |body| body(call));
-        raw::AtEOXact_GUC(true, level);
-        result
-    }
-}
-
-/// A call of another function with the same arguments, null or not. Made within [`boundary::decide`], since it allocates
-/// and looks the function up.
-///
-/// # Safety
-/// `fcinfo` is a call.
-pub unsafe fn same_call_of(function: pg_sys::Oid, fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::FunctionCallInfo {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let count = usize::try_from((*fcinfo).nargs).unwrap_or(0);
-        new_call(function, (*fcinfo).args.as_slice(count))
-    }
-}
-
-/// Calls the SQL function `tenant.<name>(regclass, regclass)`, whoever may execute it.
-///
-/// # Safety
-/// Called where PostgreSQL may raise an error, with nothing to drop in the caller's frame.
-pub unsafe fn call_with_tables(name: &'static str, first: pg_sys::Oid, second: pg_sys::Oid) {
-    let value = |oid: pg_sys::Oid| pg_sys::NullableDatum { value: oid.into(), isnull: false };
-    // SAFETY: the frame holds only Copy data; the call is bare, so errors pass through it as they are.
-    unsafe {
-        let call = boundary::decide(|| new_call(function_of_tables(name), &[value(first), value(second)]));
-        (*(*call).flinfo).fn_addr.map(|body| body(call));
-    }
-}
-
-/// A call of a function with these arguments, null or not; likewise.
-unsafe fn new_call(function: pg_sys::Oid, arguments: &[pg_sys::NullableDatum]) -> pg_sys::FunctionCallInfo {
-    // SAFETY: a call ends in its arguments, so its size is that of the record and of all of them; palloc'ed memory
-    // outlives the call, and fmgr_info fills the record of the function or raises.
-    unsafe {
-        let size = size_of::<pg_sys::FunctionCallInfoBaseData>() + size_of_val(arguments);
-        let call = pg_sys::palloc0(size).cast::<pg_sys::FunctionCallInfoBaseData>();
-        let flinfo = pg_sys::palloc0(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
-        pg_sys::fmgr_info(function, flinfo);
-        ((*call).flinfo, (*call).nargs) = (flinfo, i16::try_from(arguments.len()).unwrap_or(0));
-        (*call).args.as_mut_slice(arguments.len()).copy_from_slice(arguments);
-        call
-    }
-}
-
-/// The function's name, for messages.
-pub fn name(function: pg_sys::Oid) -> String {
-    // SAFETY: the lookup returns null or a palloc'ed string.
-    unsafe { super::text::owned(pg_sys::get_func_name(function)) }
-}
-
-/// The C symbol of a function, if it is written in C: in a library, or in the server itself under another name.
-pub fn symbol(function: pg_sys::Oid) -> Option<String> {
-    const C_LANGUAGES: [pg_sys::Oid; 2] = [pg_sys::Oid::from_u32(12), pg_sys::Oid::from_u32(13)];
-    // SAFETY: the tuple is valid until released; prosrc is a text.
-    unsafe {
-        let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
-        let tuple = pg_sys::SearchSysCache1(cache, function.into());
-        if tuple.is_null() {
-            return None;
-        }
-        let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
-        let mut isnull = false;
-        let source = pg_sys::SysCacheGetAttr(cache, tuple, pg_sys::Anum_pg_proc_prosrc as i16, &mut isnull);
-        let symbol = (C_LANGUAGES.contains(&form.prolang) && !isnull)
-            .then(|| super::text::owned(pg_sys::text_to_cstring(source.cast_mut_ptr())));
-        pg_sys::ReleaseSysCache(tuple);
-        symbol
-    }
-}
-
-/// The function `tenant.<name>(regclass, regclass)`, without asking who may see the schema; InvalidOid where there is
-/// none, which fmgr_info refuses.
-fn function_of_tables(name: &str) -> pg_sys::Oid {
-    let cache = pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32;
-    let types = [pg_sys::REGCLASSOID, pg_sys::REGCLASSOID];
-    // SAFETY: the keys are a text, an oidvector and an oid, as the cache asks for; missing_ok.
-    unsafe {
-        let schema = pg_sys::get_namespace_oid(c"tenant".as_ptr(), true);
-        let arguments = pg_sys::buildoidvector(types.as_ptr(), 2);
-        let name = super::text::ctext(name).as_ptr();
-        let (name, arguments) = (pg_sys::Datum::from(name), pg_sys::Datum::from(arguments));
-        let oid = pg_sys::Anum_pg_proc_oid as i16;
-        pg_sys::GetSysCacheOid(cache, oid, name, arguments, schema.into(), pg_sys::Datum::null())
-    }
-}
-
-/// The function of this name in schema `tenant`; an error of PostgreSQL's own where there is none.
-pub fn in_tenant(name: &str) -> pg_sys::Oid {
-    let string = |text: &str| {
-        // SAFETY: makeString keeps the palloc'ed copy.
-        unsafe { pg_sys::makeString(super::text::ctext(text).as_ptr().cast_mut()) }
-    };
-    // SAFETY: a list of two String nodes; -1 takes the function whatever its arguments are, and an array of none is not the
-    // null pointer, which is for functions without any.
-    unsafe {
-        let names = pg_sys::lappend(std::ptr::null_mut(), string("tenant").cast());
-        let names = pg_sys::lappend(names, string(name).cast());
-        pg_sys::LookupFuncName(names, -1, [].as_ptr(), false)
-    }
-}
-
 /// A value of ours, copied for one expression.
 struct Copied<T> {
     written: u64,
@@ -328,7 +213,7 @@ macro_rules! sql_function_without_guards {
         pub unsafe extern "C-unwind" fn $symbol(fcinfo: pgrx::pg_sys::FunctionCallInfo) -> pgrx::pg_sys::Datum {
             let name = $name;
             // SAFETY: fcinfo comes from the function manager.
-            unsafe { $crate::pg::function::call_without_guards(fcinfo, name) }
+            unsafe { $crate::pg::call::without_guards(fcinfo, name) }
         }
     };
 }

@@ -1,33 +1,44 @@
 //! Thin safe wrappers over PostgreSQL: the home of `unsafe`. Nothing here decides; it reads, converts and calls.
 
-pub mod boundary;
-pub mod catalog;
-pub mod command;
-pub mod depend;
-pub mod extension;
+// Rust in a backend
+pub mod boundary; // the one way into PostgreSQL's error machinery
+pub mod list; // its lists
+pub mod memory; // where Rust's memory comes from
+pub mod raw; // functions of PostgreSQL that we declare ourselves
+pub mod text; // its text
+
+// SQL functions
+pub mod call; // calling them from here
+pub mod function; // ours, as PostgreSQL calls them
+pub mod proc; // pg_proc: which one has this name
+
+// The server and the session
+pub mod identity; // on whose behalf the transaction runs
+pub mod invalidation; // a change in one session reaches the caches of all
+pub mod preload; // was the library preloaded?
+pub mod role; // who runs a statement
+pub mod security; // the mark on queries of foreign keys
+pub mod server; // configuration, clock, encoding
+pub mod session; // what earlier transactions left
+pub mod setting; // settings, for the transaction
+pub mod statement; // the running statement's text
+pub mod system_entry; // entering the system context
+pub mod transaction; // the state of the transaction
+
+// Statements
+pub mod command; // parse trees of utility commands
+pub mod plans; // plans of queries
+
+// The catalog
+pub mod catalog; // scans by an index on oids
+pub mod depend; // who needs whom
+pub mod extension; // is ours in this database?
 pub mod foreign_key;
-pub mod function;
-pub mod hierarchy;
-pub mod identity;
-pub mod invalidation;
-pub mod list;
-pub mod memory;
-pub mod parts;
-pub mod plans;
-pub mod policy;
-pub mod preload;
-pub mod raw;
-pub mod registry_row;
-pub mod relation;
-pub mod rewrite;
-pub mod role;
-pub mod security;
-pub mod server;
-pub mod session;
-pub mod setting;
-pub mod shared_row;
-pub mod statement;
-pub mod system_entry;
-pub mod text;
-pub mod transaction;
-pub mod types;
+pub mod hierarchy; // partitions and inheritance
+pub mod parts; // what a table has
+pub mod policy; // the tenant fence among the policies
+pub mod registry_row; // tenant.tenants without SQL
+pub mod relation; // by oid and by name
+pub mod rewrite; // what stands under a view
+pub mod shared_row; // tenant.shared without SQL
+pub mod types; // and the tables that hold them

@@ -5,7 +5,7 @@
 
 use crate::context::slot;
 use crate::pg::catalog::{self, Row};
-use crate::pg::{function, list, text};
+use crate::pg::{list, proc, text};
 use pgrx::pg_sys::{self, Node, NodeTag, Oid};
 
 /// The catalog `pg_policy`.
@@ -181,7 +181,7 @@ unsafe fn reader(node: *mut Node) -> Option<Reader> {
             return None;
         }
         let called = (*node.cast::<pg_sys::FuncExpr>()).funcid;
-        let (_, reader, address) = *slot::READERS.iter().find(|r| function::symbol(called).as_deref() == Some(r.0))?;
+        let (_, reader, address) = *slot::READERS.iter().find(|r| proc::symbol(called).as_deref() == Some(r.0))?;
         let mut info = pg_sys::FmgrInfo::default();
         pg_sys::fmgr_info(called, &mut info);
         info.fn_addr.is_some_and(|found| std::ptr::fn_addr_eq(found, address)).then_some(reader)

@@ -2,8 +2,8 @@
 
 use crate::context::system::{self, Entry};
 use crate::error::Outcome;
-use crate::pg::boundary;
 use crate::pg::function::{self, Args};
+use crate::pg::{boundary, call, proc};
 use pgrx::pg_sys::{self, Datum};
 
 /// The body of a SQL function `(reason text, write boolean)`.
@@ -20,7 +20,7 @@ pub unsafe fn enter(fcinfo: pg_sys::FunctionCallInfo, admit: fn(Option<&str>, bo
             admit(args.text_opt(0).as_deref(), args.boolean(1))
         });
         if entry.journal {
-            let call = boundary::decide(|| function::same_call_of(function::in_tenant("journal_system"), fcinfo));
+            let call = boundary::decide(|| call::same_call_of(proc::in_tenant("journal_system"), fcinfo));
             let _ = (*(*call).flinfo).fn_addr.map(|body| body(call));
         }
         boundary::decide(|| system::take(entry));

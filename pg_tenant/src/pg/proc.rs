@@ -1,0 +1,61 @@
+//! `pg_proc`: which function this is, and which one has that name.
+
+use crate::pg::text;
+use pgrx::pg_sys;
+
+/// The function's name, for messages.
+pub fn name(function: pg_sys::Oid) -> String {
+    // SAFETY: the lookup returns null or a palloc'ed string.
+    unsafe { text::owned(pg_sys::get_func_name(function)) }
+}
+
+/// The C symbol of a function, if it is written in C: in a library, or in the server itself under another name.
+pub fn symbol(function: pg_sys::Oid) -> Option<String> {
+    const C_LANGUAGES: [pg_sys::Oid; 2] = [pg_sys::Oid::from_u32(12), pg_sys::Oid::from_u32(13)];
+    // SAFETY: the tuple is valid until released; prosrc is a text.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
+        let tuple = pg_sys::SearchSysCache1(cache, function.into());
+        if tuple.is_null() {
+            return None;
+        }
+        let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
+        let mut isnull = false;
+        let source = pg_sys::SysCacheGetAttr(cache, tuple, pg_sys::Anum_pg_proc_prosrc as i16, &mut isnull);
+        let symbol = (C_LANGUAGES.contains(&form.prolang) && !isnull)
+            .then(|| text::owned(pg_sys::text_to_cstring(source.cast_mut_ptr())));
+        pg_sys::ReleaseSysCache(tuple);
+        symbol
+    }
+}
+
+/// The function `tenant.<name>(regclass, regclass)`, without asking who may see the schema; InvalidOid where there is
+/// none, which fmgr_info refuses.
+pub fn of_tables(name: &str) -> pg_sys::Oid {
+    let cache = pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32;
+    let types = [pg_sys::REGCLASSOID, pg_sys::REGCLASSOID];
+    // SAFETY: the keys are a text, an oidvector and an oid, as the cache asks for; missing_ok.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"tenant".as_ptr(), true);
+        let arguments = pg_sys::buildoidvector(types.as_ptr(), 2);
+        let name = text::ctext(name).as_ptr();
+        let (name, arguments) = (pg_sys::Datum::from(name), pg_sys::Datum::from(arguments));
+        let oid = pg_sys::Anum_pg_proc_oid as i16;
+        pg_sys::GetSysCacheOid(cache, oid, name, arguments, schema.into(), pg_sys::Datum::null())
+    }
+}
+
+/// The function of this name in schema `tenant`; an error of PostgreSQL's own where there is none.
+pub fn in_tenant(name: &str) -> pg_sys::Oid {
+    let string = |text: &str| {
+        // SAFETY: makeString keeps the palloc'ed copy.
+        unsafe { pg_sys::makeString(text::ctext(text).as_ptr().cast_mut()) }
+    };
+    // SAFETY: a list of two String nodes; -1 takes the function whatever its arguments are, and an array of none is not the
+    // null pointer, which is for functions without any.
+    unsafe {
+        let names = pg_sys::lappend(std::ptr::null_mut(), string("tenant").cast());
+        let names = pg_sys::lappend(names, string(name).cast());
+        pg_sys::LookupFuncName(names, -1, [].as_ptr(), false)
+    }
+}
