@@ -1,14 +1,15 @@
-//! A subscriber and a recorder of this thread that keep what they are told.
+//! What spans and metrics say in this thread.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use std::marker::PhantomData;
+use std::sync::Once;
 
 use metrics_util::MetricKind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
@@ -26,26 +27,35 @@ impl Seen {
     }
 }
 
-/// Those of this thread, from now on.
-pub struct Spans {
-    seen: Arc<Mutex<Vec<Seen>>>,
-    _guard: DefaultGuard,
+thread_local! {
+    /// What ended in this thread since somebody records.
+    static SEEN: RefCell<Option<Vec<Seen>>> = const { RefCell::new(None) };
 }
+
+/// One subscriber for all threads, before any of them has a span: a thread without one that is the first to come to a
+/// place in the code would turn that off for all the others.
+fn subscribe() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Registry::default().with(Keep)).expect("the only one"));
+}
+
+/// Those of this thread, from now on.
+pub struct Spans(PhantomData<*const ()>);
 
 impl Spans {
     pub fn record() -> Spans {
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let subscriber = Registry::default().with(Keep(seen.clone()));
-        Spans { seen, _guard: tracing::subscriber::set_default(subscriber) }
+        subscribe();
+        SEEN.set(Some(Vec::new()));
+        Spans(PhantomData)
     }
 
     /// What ended since the last call, without what drivers say.
     pub fn take(&self) -> Vec<Seen> {
-        std::mem::take(&mut self.seen.lock().unwrap())
+        SEEN.replace(Some(Vec::new())).unwrap_or_default()
     }
 }
 
-struct Keep(Arc<Mutex<Vec<Seen>>>);
+struct Keep;
 
 impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Keep {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
@@ -65,7 +75,11 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Keep {
         if span.metadata().target() == "pg_tenant_client" {
             let fields = span.extensions_mut().remove::<Fields>().unwrap().0;
             let seen = Seen { name: span.name(), parent: span.parent().map(|parent| parent.name()), fields };
-            self.0.lock().unwrap().push(seen);
+            SEEN.with_borrow_mut(|kept| {
+                if let Some(kept) = kept {
+                    kept.push(seen);
+                }
+            });
         }
     }
 }
@@ -87,6 +101,7 @@ pub struct Metrics(DebuggingRecorder);
 
 impl Metrics {
     pub fn new() -> &'static Metrics {
+        subscribe();
         Box::leak(Box::new(Metrics(DebuggingRecorder::new())))
     }
 
