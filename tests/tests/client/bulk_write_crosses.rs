@@ -216,7 +216,7 @@ async fn after_the_table_changed() {
     assert!(acme.insert_many("notes", &["a"], [(1i32,); 0]).await.is_ok_and(|written| written == 0));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn in_more_round_trips_than_it_must() {
     let fixture = Fixture::new("b_trips").await;
     let wire = Proxy::start(fixture.port(), std::time::Duration::from_millis(5)).await;

@@ -3,19 +3,32 @@
 use std::time::Duration;
 
 use pg_tenant_client::pipeline::{execute, query};
+use pg_tenant_client::sqlx::TenantPool as SqlxPool;
 use pg_tenant_client::tokio_postgres::types::ToSql;
 use pg_tenant_client::{Error, danger};
 use pg_tenant_tests::Route;
 use sqlx::Executor;
+use tokio::time::timeout;
 
 use super::ROUTE;
-use super::fixture::{Fixture, INSERT};
+use super::fixture::{Fixture, INSERT, PATIENCE};
 use super::proxy::Proxy;
 
-/// Slow enough that what is sent together arrives together.
+/// Slow enough that what is sent together arrives together. Client and wire have one thread, so nothing is carried before
+/// the client has sent all it sends without waiting.
 const DELAY: Duration = Duration::from_millis(5);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// Waits until sqlx's pool has its only connection back, which it pings before.
+async fn is_back(pool: &SqlxPool) {
+    let idle = async {
+        while pool.idle() == 0 {
+            tokio::time::sleep(DELAY).await;
+        }
+    };
+    timeout(PATIENCE, idle).await.expect("an idle connection");
+}
+
+#[tokio::test]
 async fn over_tokio_postgres() {
     let fixture = Fixture::new("t_pg").await;
     let wire = Proxy::start(fixture.port(), DELAY).await;
@@ -70,7 +83,7 @@ async fn over_tokio_postgres() {
     assert!(wire.round_trips() <= 3, "returning a connection waits for nothing");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn of_a_pipeline() {
     let fixture = Fixture::new("t_pipe").await;
     let wire = Proxy::start(fixture.port(), DELAY).await;
@@ -118,7 +131,7 @@ async fn of_a_pipeline() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn over_sqlx() {
     let fixture = Fixture::new("t_sqlx").await;
     let wire = Proxy::start(fixture.port(), DELAY).await;
@@ -129,12 +142,12 @@ async fn over_sqlx() {
     tx.execute(INSERT).await.unwrap();
     assert_eq!(wire.round_trips(), 1);
     tx.commit().await.unwrap();
-    tokio::time::sleep(8 * DELAY).await;
+    is_back(&pool).await;
     assert_eq!(wire.round_trips(), 2, "the probe travels with commit; then sqlx pings what comes back to its pool");
     let tx = pool.tenant("acme").begin().await.unwrap();
     assert_eq!(wire.round_trips(), 1, "begin and enter travel together, and nothing is tested before");
     tx.rollback().await.unwrap();
-    tokio::time::sleep(8 * DELAY).await;
+    is_back(&pool).await;
     assert_eq!(wire.round_trips(), 2, "rollback, and the ping");
 
     let tx = pg_tenant_client::sqlx::danger::system(&pool, "a test").begin().await.unwrap();
@@ -143,14 +156,14 @@ async fn over_sqlx() {
 }
 
 /// With the ping of what comes back to sqlx's pool.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn of_a_single_statement_over_sqlx() {
     let fixture = Fixture::new("t_once").await;
     let wire = Proxy::start(fixture.port(), DELAY).await;
     let pool = fixture.sqlx_at(wire.port, &fixture.operator, 1);
     let acme = pool.tenant("acme");
     let trips = async || {
-        tokio::time::sleep(8 * DELAY).await;
+        is_back(&pool).await;
         wire.round_trips()
     };
     acme.execute(INSERT).await.unwrap();
