@@ -9,7 +9,7 @@ use super::restarted_server::{own_server, usable};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopped_in_the_middle() {
-    let (cluster, pool, sqlx, _superuser) = own_server().await;
+    let (cluster, _superuser, pool, sqlx, impatient) = own_server().await;
     for stop in [Cluster::stop, Cluster::crash] {
         let (mut one, mut two) =
             (pool.tenant("acme").begin().await.unwrap(), pool.tenant("acme").begin().await.unwrap());
@@ -25,17 +25,20 @@ async fn stopped_in_the_middle() {
         assert!(three.commit().await.unwrap_err().is_closed());
         assert!(pool.tenant("acme").query("select 1", &[]).await.unwrap_err().is_closed());
         // sqlx goes on connecting until its acquire timeout.
-        let error = sqlx.tenant("acme").execute("select 1").await.unwrap_err();
+        let error = impatient.tenant("acme").execute("select 1").await.unwrap_err();
         assert!(error.is_closed() || error.is_timeout(), "{error}");
         tokio::task::block_in_place(|| cluster.start_again());
         usable(&pool, &sqlx).await;
+        while let Err(error) = impatient.tenant("acme").execute("select 1").await {
+            assert!(error.is_timeout(), "it has given up for good: {error}");
+        }
     }
 }
 
 /// The loan ends where no other connection is to be had, and nobody may take that for a flaw of what he sent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopped_before_the_first_flight() {
-    let (cluster, pool, sqlx, superuser) = own_server().await;
+    let (cluster, superuser, pool, sqlx, _) = own_server().await;
     superuser.run("create table marks (n int); grant insert on marks to public").await;
     pool.tenant("acme").insert_many("marks", &["n"], [(1,)]).await.unwrap();
     let (mut bulk, mut pipelined) =

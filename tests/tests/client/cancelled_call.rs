@@ -1,6 +1,6 @@
 //! A dropped call leaves a transaction, a tenant, a lock or a lost slot behind.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use pg_tenant_client::{Error, danger};
@@ -137,24 +137,22 @@ async fn replacing_a_dirty_connection() {
     .await;
 }
 
-/// A dropped call does not wait for its statement: the server is told to stop.
+/// A dropped call does not wait for its statement, which lasts longer than anybody here: the server is told to stop.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_statement_runs_on() {
     let fixture = Fixture::new("c_sleep").await;
     let pool = fixture.pool(1);
-    for round in 0..3 {
-        let since = Instant::now();
+    for _ in 0..3 {
         let acme = pool.tenant("acme");
-        timeout(Duration::from_millis(50), acme.query("select pg_sleep(30)", &[])).await.unwrap_err();
+        timeout(Duration::from_millis(50), acme.query("select pg_sleep(600)", &[])).await.unwrap_err();
         fixture.nothing_is_left("a dropped one-shot").await;
 
         let mut tx = pool.tenant("acme").begin().await.unwrap();
         tx.execute(INSERT, &[]).await.unwrap();
-        timeout(Duration::from_millis(50), tx.query("select pg_sleep(30)", &[])).await.unwrap_err();
+        timeout(Duration::from_millis(50), tx.query("select pg_sleep(600)", &[])).await.unwrap_err();
         assert!(tx.query("select 1", &[]).await.unwrap_err().is_interrupted());
         assert!(tx.commit().await.unwrap_err().is_interrupted());
         fixture.nothing_is_left("a transaction with a dropped statement").await;
-        assert!(since.elapsed() < Duration::from_secs(5), "round {round} took {:?}", since.elapsed());
     }
     assert_eq!(pool.tenant("acme").query("select from orders", &[]).await.unwrap().len(), 2);
 }

@@ -7,8 +7,9 @@ use pg_tenant_client::{Error, IsolationLevel, Retry, TenantPool, TenantTx};
 use sqlx::Executor;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, PATIENCE};
 
 const READ: &str = "select total from orders where id = 1";
 const WRITE: &str = "update orders set total = $1 where id = 1";
@@ -239,15 +240,14 @@ async fn while_it_pauses() {
     let acme = pool.tenant("acme");
     let retrying = acme.retry(long);
     let mut pausing = Box::pin(retrying.run(work));
-    let first = async {
-        while attempts.load(SeqCst) == 0 {
+    let gave_back = async {
+        while attempts.load(SeqCst) == 0 || pool.status().available == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        tokio::time::sleep(Duration::from_millis(300)).await;
     };
     tokio::select! {
         done = &mut pausing => panic!("it did not pause: {done:?}"),
-        () = first => {}
+        gave_back = timeout(PATIENCE, gave_back) => gave_back.expect("a pause that holds no connection"),
     }
     assert_eq!(attempts.load(SeqCst), 1);
     pool.tenant("acme").query("select 1", &[]).await.unwrap();

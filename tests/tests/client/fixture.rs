@@ -17,6 +17,9 @@ pub struct Fixture {
     pub operator: String,
 }
 
+/// How long to wait for what must happen: far longer than it takes on a slow machine that does other things too.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 pub const INSERT: &str = "insert into orders (total) values (nextval('totals'))";
 
 /// The same in the system context, where there is no tenant to fill in.
@@ -69,8 +72,7 @@ impl Fixture {
     }
 
     pub fn pool_of(&self, config: tokio_postgres::Config, size: usize) -> TenantPool {
-        let pool =
-            TenantPool::builder(config).pooler(ROUTE.pooler()).max_size(size).wait_timeout(Duration::from_secs(10));
+        let pool = TenantPool::builder(config).pooler(ROUTE.pooler()).max_size(size).wait_timeout(PATIENCE);
         pool.build().expect("a pool")
     }
 
@@ -88,7 +90,7 @@ impl Fixture {
     }
 
     pub fn sqlx_at(&self, port: u16, role: &str, size: u32) -> SqlxPool {
-        let options = PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(10));
+        let options = PgPoolOptions::new().max_connections(size).acquire_timeout(PATIENCE);
         let url = format!("postgres://{role}@127.0.0.1:{port}/{}", self.db.name);
         SqlxPool::new(options, url.parse().expect("a URL")).pooler(ROUTE.pooler_of_sqlx())
     }
@@ -101,7 +103,7 @@ impl Fixture {
     }
 
     /// Asks another connection what the application's sessions have left: a transaction, a statement, a lock. Waits for
-    /// a server that is still working on it, but not for long.
+    /// a server that is still working on it, but not for ever.
     pub async fn nothing_is_left(&self, after: &str) {
         let sql = format!(
             "select pid, state, query from pg_stat_activity a where usename in ('{}', '{}') and datname = '{}'
@@ -115,7 +117,7 @@ impl Fixture {
             if left.is_empty() {
                 return;
             }
-            assert!(since.elapsed() < Duration::from_secs(5), "{after}: left behind: {left:?}");
+            assert!(since.elapsed() < PATIENCE, "{after}: left behind: {left:?}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }

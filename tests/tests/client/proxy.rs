@@ -12,12 +12,14 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct Proxy {
     pub port: u16,
     turns: Arc<AtomicUsize>,
+    open: Arc<AtomicUsize>,
 }
 
 /// What one connection's two directions share.
 struct Wire {
     delay: Duration,
     turns: Arc<AtomicUsize>,
+    open: Arc<AtomicUsize>,
     /// The last to speak was the client.
     client_spoke: AtomicBool,
 }
@@ -27,20 +29,28 @@ impl Proxy {
     pub async fn start(server: u16, delay: Duration) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("listen");
         let port = listener.local_addr().expect("an address").port();
-        let turns = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&turns);
+        let (turns, open) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let proxy = Proxy { port, turns: Arc::clone(&turns), open: Arc::clone(&open) };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else { continue };
                 let _ = (client.set_nodelay(true), server.set_nodelay(true));
-                let wire = Wire { delay, turns: Arc::clone(&count), client_spoke: AtomicBool::new(false) };
+                open.fetch_add(1, Ordering::SeqCst);
+                let (turns, open) = (Arc::clone(&turns), Arc::clone(&open));
+                let wire = Wire { delay, turns, open, client_spoke: AtomicBool::new(false) };
                 let (wire, (from_client, to_client)) = (Arc::new(wire), client.into_split());
                 let (from_server, to_server) = server.into_split();
                 tokio::spawn(carry(from_client, to_server, Arc::clone(&wire), true));
                 tokio::spawn(carry(from_server, to_client, wire, false));
             }
         });
-        Proxy { port, turns }
+        proxy
+    }
+
+    /// How many connections clients have not closed.
+    #[allow(dead_code, reason = "for the sweeps")]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
     }
 
     /// Round trips since the last call: how often the client spoke after the server did.
@@ -61,8 +71,11 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, wire: Arc<Wire>,
             read += more;
         }
         if to.write_all(&buffer[..read]).await.is_err() {
-            return;
+            break;
         }
+    }
+    if client {
+        wire.open.fetch_sub(1, Ordering::SeqCst);
     }
     let _ = to.shutdown().await;
 }

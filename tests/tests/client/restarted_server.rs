@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use pg_tenant_client::TenantPool;
+use pg_tenant_client::sqlx::TenantPool as SqlxPool;
 use pg_tenant_tests::{Cluster, Options, Session};
 use sqlx::postgres::PgPoolOptions;
 
 use super::ROUTE;
+use super::fixture::PATIENCE;
 
-/// A server of our own, to be stopped, with the tenant `acme`.
-pub async fn own_server() -> (&'static Cluster, TenantPool, pg_tenant_client::sqlx::TenantPool, Session) {
+/// A server of our own, to be stopped, with the tenant `acme`, and pools of its application. The last of them gives up
+/// soon where it finds no connection.
+pub async fn own_server() -> (&'static Cluster, Session, TenantPool, SqlxPool, SqlxPool) {
     let cluster = Box::leak(Box::new(Cluster::start(Options::default())));
     let db = cluster.database("broken").await;
     db.admin().await.run("select tenant.create('acme')").await;
@@ -17,16 +20,19 @@ pub async fn own_server() -> (&'static Cluster, TenantPool, pg_tenant_client::sq
         Some(bouncer) => (bouncer.config(&db.name, &db.roles.app), bouncer.url(&db.name, &db.roles.app)),
         None => (db.config(&db.roles.app), db.url(&db.roles.app)),
     };
-    let pool = TenantPool::builder(config).pooler(ROUTE.pooler()).max_size(2).wait_timeout(Duration::from_secs(5));
-    let options = PgPoolOptions::new().acquire_timeout(Duration::from_secs(2));
-    let sqlx = pg_tenant_client::sqlx::TenantPool::new(options, url.parse().unwrap()).pooler(ROUTE.pooler_of_sqlx());
-    (cluster, pool.build().unwrap(), sqlx, db.superuser().await)
+    let pool = TenantPool::builder(config).pooler(ROUTE.pooler()).max_size(2).wait_timeout(PATIENCE);
+    let sqlx = |patience| {
+        let options = PgPoolOptions::new().acquire_timeout(patience);
+        SqlxPool::new(options, url.parse().unwrap()).pooler(ROUTE.pooler_of_sqlx())
+    };
+    let (patient, impatient) = (sqlx(PATIENCE), sqlx(Duration::from_secs(2)));
+    (cluster, db.superuser().await, pool.build().unwrap(), patient, impatient)
 }
 
 /// Idle connections that died meanwhile are nobody's error.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn restarted_between_two_calls() {
-    let (cluster, pool, sqlx, superuser) = own_server().await;
+    let (cluster, superuser, pool, sqlx, _) = own_server().await;
     usable(&pool, &sqlx).await;
     tokio::task::block_in_place(|| {
         cluster.stop();
@@ -34,13 +40,13 @@ async fn restarted_between_two_calls() {
     });
     usable(&pool, &sqlx).await;
     drop(superuser);
-    let terminate = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename like '%_app'";
+    let terminate = "select pg_terminate_backend(pid, 60000) from pg_stat_activity where usename like '%_app'";
     cluster.superuser().await.run(terminate).await;
     usable(&pool, &sqlx).await;
 }
 
 /// Every slot can be lent, and works at the first call.
-pub async fn usable(pool: &TenantPool, sqlx: &pg_tenant_client::sqlx::TenantPool) {
+pub async fn usable(pool: &TenantPool, sqlx: &SqlxPool) {
     let (mut one, mut two) = (pool.tenant("acme").begin().await.unwrap(), pool.tenant("acme").begin().await.unwrap());
     one.query("select 1", &[]).await.unwrap();
     two.query("select 1", &[]).await.unwrap();

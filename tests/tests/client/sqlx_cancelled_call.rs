@@ -9,7 +9,7 @@ use sqlx::postgres::PgPoolOptions;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::fixture::{Fixture, INSERT};
+use super::fixture::{Fixture, INSERT, PATIENCE};
 use super::proxy::Proxy;
 use super::sweep::{poll_times, sweep_sqlx};
 
@@ -22,20 +22,22 @@ async fn bare_sqlx_leaks_a_cancelled_begin() {
     let url = format!("postgres://{}@127.0.0.1:{}/{}", fixture.db.roles.app, wire.port, fixture.db.name);
     let options = PgPoolOptions::new().max_connections(1).test_before_acquire(false);
     let pool = options.connect(&url).await.unwrap();
-    let mut leaks = 0;
-    for times in 1..4 {
+    let sql = format!(
+        "select from pg_stat_activity where usename = '{}' and state = 'idle in transaction'",
+        fixture.db.roles.app
+    );
+    let since = Instant::now();
+    for times in (1..4).cycle() {
         // The connection is there and idle, so the first await of begin() is that for BEGIN.
         drop(pool.acquire().await.unwrap());
         tokio::time::sleep(Duration::from_millis(50)).await;
         poll_times(pool.begin(), times).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let sql = format!(
-            "select from pg_stat_activity where usename = '{}' and state = 'idle in transaction'",
-            fixture.db.roles.app
-        );
-        leaks += fixture.superuser.rows(&sql).await.len();
+        if !fixture.superuser.rows(&sql).await.is_empty() {
+            return;
+        }
+        assert!(since.elapsed() < PATIENCE, "bare sqlx leaks no more");
     }
-    assert!(leaks > 0, "bare sqlx leaks no more");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,13 +147,11 @@ async fn replacing_a_dirty_connection() {
 async fn a_dropped_statement_runs_on() {
     let fixture = Fixture::new("s_sleep").await;
     let pool = fixture.sqlx(1);
-    for round in 0..3 {
-        let since = Instant::now();
+    for _ in 0..3 {
         let mut tx = pool.tenant("acme").begin().await.unwrap();
-        timeout(Duration::from_millis(50), tx.execute("select pg_sleep(30)")).await.unwrap_err();
+        timeout(Duration::from_millis(50), tx.execute("select pg_sleep(600)")).await.unwrap_err();
         drop(tx);
         fixture.nothing_is_left("a transaction with a dropped statement").await;
-        assert!(since.elapsed() < Duration::from_secs(5), "round {round} took {:?}", since.elapsed());
         pool.tenant("acme").execute("select 1").await.unwrap();
     }
 }

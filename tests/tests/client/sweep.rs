@@ -3,12 +3,12 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pg_tenant_client::TenantPool;
 use pg_tenant_client::sqlx::TenantPool as SqlxPool;
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, PATIENCE};
 use super::proxy::Proxy;
 
 pub type Call<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -39,6 +39,16 @@ async fn slow_wire(fixture: &Fixture) -> Proxy {
     Proxy::start(fixture.port(), Duration::from_micros(300)).await
 }
 
+/// Waits until the wire carries no more than the pool's connections. PgBouncer 1.18 may be asked to cancel what has ended
+/// meanwhile, and then cancels what its session does next, for whomever.
+async fn nothing_is_under_way(wire: &Proxy, size: impl Fn() -> usize, after: &str) {
+    let since = Instant::now();
+    while wire.open() > size() {
+        assert!(since.elapsed() < PATIENCE, "{after}: {} connections of {} clients", wire.open(), size());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 /// With a new pool each time, so that connecting and preparing are swept too, and with one that is warm.
 ///
 /// The pools are the operator's: the system context is swept as tenants are, and who asks next enters a tenant.
@@ -56,6 +66,7 @@ pub async fn sweep(name: &str, call: impl for<'a> Fn(&'a TenantPool) -> Call<'a>
             }
             let finished = poll_times(call(&pool), times).await;
             fixture.nothing_is_left(&after).await;
+            nothing_is_under_way(&wire, || pool.status().size, &after).await;
             // Every slot is there, and what it holds belongs to whoever asks.
             let mut lent = [pool.tenant("acme").begin().await, pool.tenant("acme").begin().await];
             for tx in &mut lent {
@@ -88,6 +99,7 @@ pub async fn sweep_sqlx(name: &str, call: impl for<'a> Fn(&'a SqlxPool) -> Call<
             }
             let finished = poll_times(call(&pool), times).await;
             fixture.nothing_is_left(&after).await;
+            nothing_is_under_way(&wire, || pool.size() as usize, &after).await;
             let mut lent = [pool.tenant("acme").begin().await, pool.tenant("acme").begin().await];
             for tx in &mut lent {
                 let tx = tx.as_mut().unwrap_or_else(|e| panic!("{after}: no slot: {e}"));

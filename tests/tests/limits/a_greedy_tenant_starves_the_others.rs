@@ -9,7 +9,7 @@ use pg_tenant_client::{Limits, TenantPool};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, PATIENCE};
 
 const GREEDY: usize = 40;
 const POOL: usize = 2;
@@ -76,7 +76,7 @@ async fn over_tokio_postgres() {
         served.notified().await;
     };
     let other = async { drop(pool.tenant("globex").query("select 1", &[]).await.unwrap()) };
-    let patience = Duration::from_secs(30);
+    let patience = 2 * PATIENCE;
     assert!(the_other_is_served(held, greedy, other, || pool.status().waiting, patience).await);
 }
 
@@ -90,7 +90,7 @@ async fn over_sqlx() {
         served.notified().await;
     };
     let other = async { drop(pool.tenant("globex").query("select 1").await.unwrap()) };
-    let patience = Duration::from_secs(30);
+    let patience = 2 * PATIENCE;
     assert!(the_other_is_served(held, greedy, other, || pool.waiting(), patience).await);
 }
 
@@ -110,7 +110,7 @@ async fn or_it_does_not_get_an_idle_pool() {
             tx.execute("select 1", &[]).await.unwrap();
             most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             // Four at a time meet here: with fewer connections they would wait for ever.
-            let met = tokio::time::timeout(Duration::from_secs(30), gate.wait()).await;
+            let met = tokio::time::timeout(2 * PATIENCE, gate.wait()).await;
             inside.fetch_sub(1, Ordering::SeqCst);
             tx.commit().await.unwrap();
             met.is_ok()

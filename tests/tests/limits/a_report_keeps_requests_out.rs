@@ -4,20 +4,17 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::Duration;
 
 use pg_tenant_client::danger;
 use pg_tenant_client::directory::Directory;
 use pg_tenant_client::sqlx::danger as sqlx_danger;
 use tokio::time::timeout;
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, PATIENCE};
 
 async fn waits<F: Future>(mut call: Pin<&mut F>) -> bool {
     poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_pending())).await
 }
-
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn over_tokio_postgres() {

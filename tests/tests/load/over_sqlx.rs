@@ -25,7 +25,7 @@ pub struct OverSqlx {
 
 impl OverSqlx {
     pub fn new(server: &Server) -> OverSqlx {
-        let options = PgPoolOptions::new().max_connections(SIZE).acquire_timeout(Duration::from_secs(20));
+        let options = PgPoolOptions::new().max_connections(SIZE).acquire_timeout(Duration::from_secs(60));
         let url = server.url().parse().expect("a URL");
         let bare = options.test_before_acquire(false).connect_lazy_with(url);
         OverSqlx { pool: TenantPool::from(bare.clone()), bare }

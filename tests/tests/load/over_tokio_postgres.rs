@@ -21,7 +21,7 @@ pub struct OverTokioPostgres(TenantPool);
 impl OverTokioPostgres {
     pub fn new(server: &Server) -> OverTokioPostgres {
         let pool = TenantPool::builder(server.url().parse().expect("a URL")).max_size(SIZE);
-        OverTokioPostgres(pool.wait_timeout(Duration::from_secs(20)).build().expect("a pool"))
+        OverTokioPostgres(pool.wait_timeout(Duration::from_secs(60)).build().expect("a pool"))
     }
 
     async fn begin(&self, deed: &Deed) -> Result<TenantTx, Error> {

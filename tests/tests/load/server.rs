@@ -65,7 +65,7 @@ impl Server {
         terminated
     }
 
-    /// Waits until the server has ended what was cancelled, but not for long: no transaction, no statement, no lock.
+    /// Waits until the server has ended what was cancelled, but not for ever: no transaction, no statement, no lock.
     pub async fn nothing_is_left(&self) -> Result<(), String> {
         let since = Instant::now();
         let busy = "state <> 'idle' or xact_start is not null
@@ -75,7 +75,7 @@ impl Server {
             if left.is_empty() {
                 return Ok(());
             }
-            if since.elapsed() > Duration::from_secs(20) {
+            if since.elapsed() > Duration::from_secs(60) {
                 return Err(format!("left behind: {left:?}"));
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

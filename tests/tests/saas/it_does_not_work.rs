@@ -1,6 +1,6 @@
 //! The example does not do what it says: sign-in, a tenant's work, the operators' view.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -39,11 +39,11 @@ async fn sign_in(saas: &Example, acme: &str) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let claims = |audience: &str, tenant: &str, exp: u64| json!({"tenant_id": tenant, "aud": audience, "exp": exp});
     for (token, status) in [
-        (saas.signed(claims("members", "acme", now + 60)), 200),
+        (saas.signed(claims("members", "acme", now + 600)), 200),
         (saas.signed(claims("members", "acme", now - 60)), 401),
-        (saas.signed(claims("operators", "acme", now + 60)), 401),
-        (saas.signed(claims("members", "asleep", now + 60)), 423),
-        (saas.signed(claims("members", "nobody", now + 60)), 404),
+        (saas.signed(claims("operators", "acme", now + 600)), 401),
+        (saas.signed(claims("members", "asleep", now + 600)), 423),
+        (saas.signed(claims("members", "nobody", now + 600)), 404),
         (format!("{acme}x"), 401),
     ] {
         assert_eq!(saas.call(&token, Method::GET, "/projects", None).await.0, status);
@@ -95,7 +95,7 @@ async fn operators(saas: &Example, acme: &str, globex: &str) {
     let made = saas.call(globex, Method::POST, "/projects", Some(json!({"name": "Website"}))).await;
     assert_eq!(made.0, 201, "two tenants may have projects of one name");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let operator = json!({"tenant_id": "operators", "sub": "olga", "aud": "operators", "exp": now + 60});
+    let operator = json!({"tenant_id": "operators", "sub": "olga", "aud": "operators", "exp": now + 600});
     let operator = saas.signed(operator);
     let usage = "/admin/usage?reason=monthly%20report";
     assert_eq!(saas.call(acme, Method::GET, usage, None).await.0, 401, "an owner is no operator");
@@ -120,12 +120,13 @@ async fn operators(saas: &Example, acme: &str, globex: &str) {
 /// Noticed at once, though a token lives on.
 async fn suspension(saas: &Example, acme: &str) {
     saas.superuser.run("select tenant.suspend('acme')").await;
-    for _ in 0..1000 {
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(60) {
         let (status, _) = saas.call(acme, Method::GET, "/projects", None).await;
         if status == 423 {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("a suspended tenant still works");
 }
