@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 /// How long a connection, and an answer, may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 #[path = "../../backend_key.rs"]
 mod backend_key;

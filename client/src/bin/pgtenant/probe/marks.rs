@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use tokio_postgres::Config;
 
@@ -59,8 +60,9 @@ impl Marks {
         let before = last.pid().await?;
         drop(last);
         let mut seen = BTreeSet::new();
-        for _ in 0..3 {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        // A pooler may be slow to notice that one has closed.
+        for pause in [100, 500, 3000] {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
             let next = Wire::connect(config).await?;
             seen.extend(self.see(&next).await?);
             let same = next.pid().await? == before;
@@ -122,7 +124,7 @@ impl Marks {
                 if self.marked.is_empty() {
                     break;
                 }
-                let patience = std::time::Duration::from_millis(500);
+                let patience = Duration::from_millis(500);
                 let pid = "begin; select pg_catalog.pg_backend_pid()";
                 let Ok(rows) = wire.ask_within(patience, pid).await else { continue };
                 let pid = rows.into_iter().flatten().next().flatten().unwrap_or_default();
