@@ -16,6 +16,9 @@ use crate::recycle::Connection;
 /// Sends a CancelRequest with the pool's TLS connector, whose type ends here.
 pub(crate) type Canceller = Arc<dyn Fn(CancelToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
+/// How long a cancel request may take. Given up before it was carried out, it ends PgBouncer 1.18.
+const CANCELLING: Duration = Duration::from_secs(15);
+
 /// Ends a connection that has left the pool with a call in flight.
 ///
 /// Closing the socket is not enough: a backend notices only when its statement ends, and holds the transaction until
@@ -40,7 +43,7 @@ pub(crate) fn quell(connection: Connection, canceller: Canceller, mut permit: Op
             if ended {
                 break;
             }
-            let _ = timeout(Duration::from_secs(2), canceller(token.clone())).await;
+            let _ = timeout(CANCELLING, canceller(token.clone())).await;
             ended = timeout(Duration::from_millis(patience), &mut rolled_back).await.is_ok();
         }
         drop(permit);
