@@ -149,7 +149,7 @@ impl Cluster {
 
     fn pg_ctl(&self, verb: &str) -> Command {
         let mut command = self.install.program("pg_ctl");
-        Place::here().run_as_server(command.args([verb, "-w", "-t", "60", "-D"]).arg(self.layout.data()));
+        Place::here().run_as_server(command.args([verb, "-w", "-t", "300", "-D"]).arg(self.layout.data()));
         command
     }
 

@@ -1,7 +1,7 @@
 //! PgBouncer between a test and its server: a free port, a directory, an end with the test process.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -67,11 +67,12 @@ impl PgBouncer {
         sh.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let bouncer = PgBouncer { port, dir, shell: sh.spawn().expect("start /bin/sh") };
         let since = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        // Whoever answers on the port may be somebody who was there first.
+        while !bouncer.log().contains("listening on 127.0.0.1") {
             if bouncer.log().contains("Address already in use") {
                 return None;
             }
-            assert!(since.elapsed() < Duration::from_secs(20), "PgBouncer does not listen\n{}", bouncer.log());
+            assert!(since.elapsed() < Duration::from_secs(60), "PgBouncer does not listen\n{}", bouncer.log());
             std::thread::sleep(Duration::from_millis(20));
         }
         Some(bouncer)

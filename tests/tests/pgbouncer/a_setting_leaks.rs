@@ -2,8 +2,9 @@
 
 use pg_tenant_tests::{Cluster, Database, Line, PgBouncer, Session};
 
-/// One server connection for everybody.
-const SHARED: [(&str, &str); 2] = [("pool_mode", "transaction"), ("default_pool_size", "1")];
+/// One server connection for everybody, which stays however long nobody asks for it.
+const SHARED: [(&str, &str); 3] =
+    [("pool_mode", "transaction"), ("default_pool_size", "1"), ("server_idle_timeout", "3600")];
 
 const ORDERS: &str = "create table orders (tenant_id text not null, total int);
     insert into orders values ('acme', 1), ('globex', 2)";

@@ -18,13 +18,13 @@ async fn two_sessions(name: &str) -> (Database<'static>, PgBouncer) {
         grant usage on type mood to public";
     db.owner().await.run(moods).await;
     db.superuser().await.run("select tenant.protect('moods')").await;
-    let settings = [("pool_mode", "transaction"), ("default_pool_size", "2")];
+    let settings = [("pool_mode", "transaction"), ("default_pool_size", "2"), ("server_idle_timeout", "3600")];
     (db, PgBouncer::start(cluster, Line::Old, &settings))
 }
 
 fn pool(bouncer: &PgBouncer, db: &Database<'_>, pooler: Pooler) -> TenantPool {
     let builder = TenantPool::builder(bouncer.config(&db.name, &db.roles.app)).max_size(4);
-    builder.pooler(pooler).wait_timeout(Duration::from_secs(10)).build().expect("a pool")
+    builder.pooler(pooler).wait_timeout(Duration::from_secs(60)).build().expect("a pool")
 }
 
 /// Each call of several tasks at once; what they wait for keeps the sessions busy, and so changing hands.
@@ -106,7 +106,7 @@ async fn by_types_of_the_database() {
 async fn over_sqlx() {
     let (db, bouncer) = two_sessions("n_sqlx").await;
     let make = || {
-        let options = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(10));
+        let options = PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(60));
         SqlxPool::new(options, bouncer.url(&db.name, &db.roles.app).parse().expect("a URL"))
     };
     let all = |pool: SqlxPool| async move {
@@ -128,7 +128,7 @@ async fn over_sqlx() {
     assert_ne!(all(make()).await, 0, "nothing was mixed up: this test shows nothing");
     // What that left would get in nobody's way who gives no names, and in the test's.
     let app = &db.roles.app;
-    let end = format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = '{app}'");
+    let end = format!("select pg_terminate_backend(pid, 60000) from pg_stat_activity where usename = '{app}'");
     db.superuser().await.run(&end).await;
     let pool = make().pooler(Pooler::Transaction);
     assert_eq!(all(pool.clone()).await, 0);
