@@ -23,6 +23,9 @@ const REACH: &[(bool, &str)] = &[
     (true, "select pg_ls_dir('base')"),
     (true, "select pg_stat_reset()"),
     (true, "select * from pg_logical_slot_peek_changes('none', null, null)"),
+    (true, "select pg_drop_replication_slot('none')"),
+    (true, "select pg_create_physical_replication_slot('none')"),
+    (true, "select pg_copy_physical_replication_slot('none', 'other')"),
 ];
 
 #[tokio::test]
@@ -39,7 +42,7 @@ async fn by_a_function() {
         let sql = sql.replace("{lo}", &lo);
         let session = if *superuser { &boss } else { &app };
         let stock = sql.replace("'orders'", "'stock_orders'");
-        if !stock.contains("pg_logical_slot") {
+        if !stock.contains("_slot") {
             session.run(&format!("begin; {stock}; rollback")).await;
         }
         let refused = session.refused_inside("TN064", A, &sql).await; // TN064
