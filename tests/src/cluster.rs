@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
@@ -61,10 +63,14 @@ impl Cluster {
         self.must(self.pg_ctl("stop").args(["-m", "immediate"]));
     }
 
-    /// Start again after [`stop`](Self::stop) or [`crash`](Self::crash).
+    /// Start again after [`stop`](Self::stop) or [`crash`](Self::crash). Meanwhile somebody's connection may have got the
+    /// port for its own end: then wait until it is over.
     pub fn start_again(&self) {
-        if let Err(why) = self.try_start() {
-            panic!("the server does not start\n{why}");
+        let since = Instant::now();
+        while let Err(why) = self.try_start() {
+            let taken = why.contains("Address already in use") && since.elapsed() < Duration::from_secs(60);
+            assert!(taken, "the server does not start\n{why}");
+            thread::sleep(Duration::from_millis(100));
         }
     }
 

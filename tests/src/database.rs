@@ -1,6 +1,9 @@
 //! A database per test: nothing that one test leaves is seen by another.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
 
 use crate::cluster::Cluster;
 use crate::roles::Roles;
@@ -24,6 +27,7 @@ impl Cluster {
         let create = async {
             self.superuser().await.run(&format!("create database {TEMPLATE}")).await;
             self.superuser_of(TEMPLATE).await.run("create extension pg_tenant").await;
+            self.until_left(TEMPLATE).await;
         };
         self.template.get_or_init(|| create).await;
         self.create(name, TEMPLATE).await
@@ -32,6 +36,18 @@ impl Cluster {
     /// A fresh database without the extension.
     pub async fn plain_database(&self, name: &str) -> Database<'_> {
         self.create(name, "template1").await
+    }
+
+    /// Waits until nobody is in a database: then it can be copied.
+    pub async fn until_left(&self, database: &str) {
+        let (superuser, since) = (self.superuser().await, Instant::now());
+        let sessions = format!(
+            "select count(*) from pg_stat_activity where datname = '{database}' and backend_type = 'client backend'"
+        );
+        while superuser.value(&sessions).await.as_deref() != Some("0") {
+            assert!(since.elapsed() < Duration::from_secs(60), "somebody stays in the database {database}");
+            sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// A superuser's session in the database `postgres`: settings, roles, other databases.

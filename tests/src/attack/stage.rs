@@ -126,7 +126,7 @@ impl Half<'_> {
             self.before = findings(&dba).await;
         }
         drop(dba);
-        admin.run(&wait_until_left(database)).await;
+        self.cluster.until_left(database).await;
     }
 
     async fn connect(&self, database: &str, role: &str) -> Session {
@@ -148,18 +148,6 @@ fn as_before(names: &Names) -> String {
          alter role {app} reset all; alter role {app} nosuperuser nobypassrls;
          revoke {owner}, {backup}, pg_execute_server_program, pg_monitor from {app};
          revoke set on parameter app.tenant, session_replication_role from {app}"
-    )
-}
-
-/// A database can be copied when nobody is in it.
-fn wait_until_left(database: &str) -> String {
-    format!(
-        "do $$ begin
-            for i in 1..500 loop
-                exit when not exists (select from pg_stat_activity where datname = '{database}');
-                perform pg_sleep(0.01), pg_stat_clear_snapshot();
-            end loop;
-         end $$"
     )
 }
 

@@ -46,7 +46,7 @@ impl Worlds {
         drop((owner, superuser));
         let worlds = Worlds { other: format!("{}_other", db.name), db };
         let server = Cluster::shared().superuser().await;
-        server.run(&emptied(&worlds.db.name)).await;
+        Cluster::shared().until_left(&worlds.db.name).await;
         server.run(&format!("create database {} template {}", worlds.other, worlds.db.name)).await;
         for world in [World::Crowded, World::Sparse] {
             worlds.connect(world, "postgres").await.run(&rows(world, lanes)).await;
@@ -68,18 +68,6 @@ impl Worlds {
         let name = if world == World::Crowded { &self.db.name } else { &self.other };
         Session::connect(&Cluster::shared().config(name, role)).await
     }
-}
-
-/// A database can be copied when nobody is in it.
-fn emptied(database: &str) -> String {
-    format!(
-        "do $$ begin
-            for i in 1..1000 loop
-                exit when not exists (select from pg_stat_activity where datname = '{database}');
-                perform pg_sleep(0.01), pg_stat_clear_snapshot();
-            end loop;
-         end $$"
-    )
 }
 
 /// The rows come in another order in each world, and lie elsewhere.
