@@ -44,7 +44,7 @@ async fn of_any_kind() {
         (&superuser, "truncate tenant.tenants cascade".to_owned()),
     ] {
         session.run(&change).await;
-        let next = tokio::time::timeout(Duration::from_secs(20), heard.recv()).await;
+        let next = tokio::time::timeout(Duration::from_secs(60), heard.recv()).await;
         let told = next.unwrap_or_else(|_| panic!("unheard: {change}")).expect("a notification");
         assert_eq!((told.channel(), told.payload()), ("tenant_registry", ""), "{change}");
         // It comes once, and not before the commit that it tells of.

@@ -5,12 +5,15 @@ use pg_tenant_tests::shop::{A, B, shop};
 
 /// The argument of set_limits, the setting, its value inside the tenant, and without.
 const LIMITS: &[(&str, &str, &str, &str)] = &[
-    ("statement_timeout => '1500 ms'", "statement_timeout", "1500ms", "0"),
-    ("lock_timeout => '2 s'", "lock_timeout", "2s", "0"),
+    ("statement_timeout => '3600500 ms'", "statement_timeout", "3600500ms", "0"),
+    ("lock_timeout => '2 h'", "lock_timeout", "2h", "0"),
     ("idle_in_transaction_session_timeout => '1 hour'", "idle_in_transaction_session_timeout", "1h", "0"),
     ("work_mem => '1MB'", "work_mem", "1MB", "4MB"),
     ("read_only => true", "transaction_read_only", "on", "off"),
 ];
+
+/// Long for what comes before the statement that must not get through, which sleeps far longer.
+const SOON: &str = "statement_timeout => '500 ms'";
 
 async fn show(session: &Session, setting: &str) -> String {
     session.value(&format!("show {setting}")).await.expect("a value")
@@ -47,7 +50,7 @@ async fn each_one() {
 async fn by_a_statement_that_runs_too_long() {
     let db = shop("long").await;
     let app = db.app().await;
-    db.admin().await.run(&format!("select tenant.set_limits('{A}', statement_timeout => '50 ms')")).await;
+    db.admin().await.run(&format!("select tenant.set_limits('{A}', {SOON})")).await;
     app.refused_inside("57014", A, "select pg_sleep(60)").await;
     app.run(&format!("begin; select tenant.enter('{A}')")).await;
     app.expect_error("57014", "select pg_sleep(60)").await;
@@ -68,7 +71,7 @@ async fn by_a_statement_that_runs_too_long() {
 async fn by_a_bound_role_that_runs_too_long() {
     let db = shop("long_bound").await;
     let admin = db.admin().await;
-    admin.run(&format!("select tenant.set_limits('{A}', statement_timeout => '50 ms')")).await;
+    admin.run(&format!("select tenant.set_limits('{A}', {SOON})")).await;
     admin.run(&format!("select tenant.bind_role('{}', '{A}')", db.roles.app)).await;
     let bound = db.app().await;
     bound.expect_error("57014", "select pg_sleep(60)").await;

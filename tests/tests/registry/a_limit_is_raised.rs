@@ -3,11 +3,11 @@
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Session, describe};
 
-/// With `statement_timeout = 5 s`, `work_mem = 1MB` and read only. The last statement of each must be refused; in a
+/// With `statement_timeout = 5 min`, `work_mem = 1MB` and read only. The last statement of each must be refused; in a
 /// session without a tenant, and so on stock PostgreSQL, all of them run.
 const WAYS: &[&str] = &[
     "set statement_timeout = 0",
-    "set statement_timeout = '6 s'",
+    "set statement_timeout = '6 min'",
     "set local statement_timeout = '1 h'",
     "set local statement_timeout to default",
     "reset statement_timeout",
@@ -63,8 +63,9 @@ const NOT_WRITABLE: &[&str] = &["TN009", "25001", "0A000"];
 async fn by_the_application() {
     let db = shop("raised").await;
     let admin = db.admin().await;
-    let limits =
-        format!("tenant.set_limits('{A}', '5 s', '5 s', '5 s', '1MB'), tenant.set_limits('{B}', read_only => true)");
+    let limits = format!(
+        "tenant.set_limits('{A}', '5 min', '5 min', '5 min', '1MB'), tenant.set_limits('{B}', read_only => true)"
+    );
     admin.run(&format!("select {limits}")).await;
     let login = &db.roles.app;
     db.superuser().await.run(&format!("alter role {login} set pg_tenant.side_channels = allow")).await; // EXPLAIN
@@ -95,7 +96,7 @@ async fn by_the_application() {
 async fn before_the_tenant_is_entered() {
     let db = shop("before").await;
     let (admin, login) = (db.admin().await, &db.roles.app);
-    admin.run(&format!("select tenant.set_limits('{A}', '5 s', work_mem => '1MB', read_only => true)")).await;
+    admin.run(&format!("select tenant.set_limits('{A}', '5 min', work_mem => '1MB', read_only => true)")).await;
     db.app()
         .await
         .run(&format!("alter role {login} set work_mem = '1GB'; alter role {login} set statement_timeout = '1 h'"))
@@ -103,7 +104,7 @@ async fn before_the_tenant_is_entered() {
     let app = db.app().await; // a new login
     assert_eq!(app.value("show work_mem").await.as_deref(), Some("1GB"));
     app.run("set transaction_read_only = off; set statement_timeout = '2 h'").await;
-    for setting in [["statement_timeout", "5s"], ["work_mem", "1MB"], ["transaction_read_only", "on"]] {
+    for setting in [["statement_timeout", "5min"], ["work_mem", "1MB"], ["transaction_read_only", "on"]] {
         assert_eq!(app.inside_value(A, &format!("show {}", setting[0])).await.as_deref(), Some(setting[1]));
     }
     // The same for the bound role, whose first statement may be any.
@@ -129,7 +130,7 @@ async fn before_the_tenant_is_entered() {
     bound.expect_error("22012", "select 1/0").await;
     bound.run("rollback to s; table orders; commit").await;
     bound.run("set statement_timeout = 0").await;
-    admin.run(&format!("select tenant.set_limits('{A}', '50 ms')")).await;
+    admin.run(&format!("select tenant.set_limits('{A}', '500 ms')")).await;
     bound.expect_error("57014", "select pg_sleep(60)").await;
     bound.expect_error("57014", "begin; select 1; select pg_sleep(60)").await;
     bound.run("rollback").await;
@@ -155,9 +156,9 @@ async fn inside_a_function() {
 #[tokio::test]
 async fn and_cannot_be_lowered() {
     let db = shop("lowered").await;
-    db.admin().await.run(&format!("select tenant.set_limits('{A}', '5 s', '5 s', '5 s', '1MB')")).await;
+    db.admin().await.run(&format!("select tenant.set_limits('{A}', '5 min', '5 min', '5 min', '1MB')")).await;
     let app = db.app().await;
-    for lower in ["set local statement_timeout = '4 s'", "set lock_timeout = 1", "set local work_mem = '64kB'"] {
+    for lower in ["set local statement_timeout = '4 min'", "set lock_timeout = 1", "set local work_mem = '64kB'"] {
         app.inside(A, &format!("{lower}; table orders")).await;
     }
     app.inside(A, "set transaction read only; table orders").await;

@@ -7,7 +7,7 @@ use pg_tenant_tests::{Install, Session};
 /// What a transaction of A leaves, and what DETAIL calls it.
 const RESIDUE: &[(&str, &str)] = &[
     ("set search_path = pg_temp", "\"search_path\""),
-    ("set statement_timeout = 1000", "\"statement_timeout\""),
+    ("set statement_timeout = '1h'", "\"statement_timeout\""),
     ("set session work_mem = '1MB'", "\"work_mem\""),
     ("set app.tenant = 'x'", "\"app.tenant\""),
     ("select set_config('app.tenant', 'x', false)", "\"app.tenant\""),
@@ -123,7 +123,7 @@ async fn though_there_is_none() {
     // What the login brought along is no residue: the pool's own startup options, ALTER ROLE SET.
     db.superuser().await.run(&format!("alter role {} set work_mem = '1MB'", db.roles.app)).await;
     let configured =
-        Session::connect(db.config(&db.roles.app).options("-c statement_timeout=5s").application_name("pool")).await;
+        Session::connect(db.config(&db.roles.app).options("-c statement_timeout=5h").application_name("pool")).await;
     assert_eq!(lend(&configured, A).await, Ok(None));
     // In the middle of the tenant's own transaction nothing is asked.
     app.run(&format!(

@@ -23,7 +23,7 @@ async fn shop(name: &str) -> Database<'static> {
 }
 
 fn pool(db: &Database<'_>, signer: Option<TokenSigner>) -> TenantPool {
-    let builder = TenantPool::builder(db.config(&db.roles.app)).max_size(1).wait_timeout(Duration::from_secs(10));
+    let builder = TenantPool::builder(db.config(&db.roles.app)).max_size(1).wait_timeout(Duration::from_secs(60));
     match signer {
         Some(signer) => builder.signer(signer),
         None => builder,
@@ -34,7 +34,7 @@ fn pool(db: &Database<'_>, signer: Option<TokenSigner>) -> TenantPool {
 
 fn sqlx(db: &Database<'_>) -> SqlxPool {
     let options: PgConnectOptions = db.url(&db.roles.app).parse().expect("a URL");
-    SqlxPool::new(PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(10)), options)
+    SqlxPool::new(PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(60)), options)
 }
 
 fn signer() -> TokenSigner {
