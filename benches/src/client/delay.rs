@@ -141,6 +141,19 @@ mod tests {
 
     use super::{Delay, Duration, Instant, SocketAddr};
 
+    /// A server that answers each four bytes with themselves, and not one before it has all four.
+    async fn fours() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, mut four) = (listener.accept().await.unwrap().0, [0; 4]);
+            while stream.read_exact(&mut four).await.is_ok() {
+                stream.write_all(&four).await.unwrap();
+            }
+        });
+        address
+    }
+
     /// A server that answers each piece with itself.
     async fn echo() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -188,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn pieces_sent_before_the_answer_are_one_round_trip() {
-        let delay = Delay::start(echo().await, Duration::from_millis(400)).unwrap();
+        let delay = Delay::start(fours().await, Duration::from_millis(1)).unwrap();
         let mut stream = TcpStream::connect(("127.0.0.1", delay.port())).await.unwrap();
         for _ in 0..3 {
             for _ in 0..4 {

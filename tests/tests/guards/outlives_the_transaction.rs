@@ -1,5 +1,7 @@
 //! What a tenant's transaction leaves in the session, or holds against all tenants, is refused.
 
+use std::time::{Duration, Instant};
+
 use pg_tenant_tests::shop::{A, B, shop};
 
 #[tokio::test]
@@ -144,8 +146,10 @@ async fn a_temporary_table_with_a_tenant_policy_stays_for_the_next_session() {
     assert_eq!(boss.value(temporary).await.as_deref(), Some("1"));
     drop(bound);
     let sessions = format!("select count(*) from pg_stat_activity where usename = '{}'", db.roles.app);
+    let since = Instant::now();
     while boss.value(&sessions).await.as_deref() != Some("0") {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        assert!(since.elapsed() < Duration::from_secs(60), "the session does not end");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(boss.value(temporary).await.as_deref(), Some("0"), "it goes with its session");
 }

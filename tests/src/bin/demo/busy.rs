@@ -70,7 +70,7 @@ pub async fn run(world: &World, seconds: f64) -> anyhow::Result<Vec<String>> {
         "lost slots",
     ]);
     for (tally, (name, pool)) in tallies.iter().zip(&pools) {
-        let lost = timeout(Duration::from_secs(10), every_slot(pool)).await;
+        let lost = timeout(Duration::from_secs(60), every_slot(pool)).await;
         let foreign = tally.foreign.load(Relaxed);
         let [requests, dropped, read, written, collisions] =
             [&tally.requests, &tally.dropped, &tally.read, &tally.written, &tally.collisions]
@@ -161,7 +161,7 @@ async fn every_slot(pool: &Pool) -> Result<(), pg_tenant_client::Error> {
 async fn left(world: &World) -> anyhow::Result<Vec<String>> {
     let dba = world.session("postgres").await;
     let in_transaction = "select count(*) from pg_stat_activity where usename = $1 and xact_start is not null";
-    let until = Instant::now() + Duration::from_secs(5);
+    let until = Instant::now() + Duration::from_secs(60);
     let mut open: i64 = dba.query_one(in_transaction, &[&APP]).await?.get(0);
     while open > 0 && Instant::now() < until {
         sleep(Duration::from_millis(50)).await;
