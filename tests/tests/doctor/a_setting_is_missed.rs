@@ -33,7 +33,6 @@ pub const CASES: &[Case] = &[
     fixed("T089", "session_replication_role of role {app}", "alter role {app} set session_replication_role = replica"),
     fixed("T090", "pg_tenant.strict of role {app}", "alter role {app} set pg_tenant.strict = off"),
     fixed("T090", "pg_tenant.strict of database {db}", "alter database {db} set pg_tenant.strict = log"),
-    fixed("T090", "pg_tenant.guards of role all", "alter role all set pg_tenant.guards = off"),
     by_hand(
         "T091",
         "pg_tenant",
@@ -71,6 +70,12 @@ async fn a_setting_of_the_server() {
         }
         assert_eq!(seen(&db, code, setting).await, None, "{code} after its fix");
     }
+    // And for all roles.
+    let all = "pg_tenant.guards of role all";
+    perform(&db, "alter role all set pg_tenant.guards = off").await;
+    let Some(Finding { fix: Some(fix), .. }) = seen(&db, "T090", all).await else { panic!("{all} is missed") };
+    perform(&db, &fix).await;
+    assert_eq!(seen(&db, "T090", all).await, None, "{all} after its fix");
 }
 
 async fn current(db: &Database<'_>, setting: &str) -> String {
