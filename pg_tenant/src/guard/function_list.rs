@@ -36,7 +36,6 @@ const BUILTIN: &[(Kind, &[&str])] = &[
             "pg_isolation_test_session_is_blocked",
             "pg_prepared_xact",
             "pg_sequence_last_value",
-            "pg_get_sequence_data",
             "pg_available_wal_summaries",
             "pg_wal_summary_contents",
             "pg_notification_queue_usage",
