@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use pg_tenant_client::{Error, danger};
+use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
@@ -163,11 +164,16 @@ async fn a_dropped_savepoint_is_committed() {
     let fixture = Fixture::new("c_half").await;
     let pool = fixture.pool(1);
     let mut tx = pool.tenant("acme").begin().await.unwrap();
+    let half = Notify::new();
     let waits = tx.savepoint(async |tx| {
         tx.execute(INSERT, &[]).await?;
+        half.notify_one();
         std::future::pending::<Result<(), Error>>().await
     });
-    timeout(Duration::from_millis(100), waits).await.unwrap_err();
+    tokio::select! {
+        done = waits => panic!("it did not wait: {done:?}"),
+        () = half.notified() => {}
+    }
     assert!(tx.execute(INSERT, &[]).await.unwrap_err().is_interrupted());
     assert!(tx.commit().await.unwrap_err().is_interrupted());
     fixture.nothing_is_left("half a savepoint").await;
