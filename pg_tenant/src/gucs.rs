@@ -25,7 +25,7 @@ static REQUIRE_REGISTERED: GucSetting<bool> = GucSetting::<bool>::new(true);
 /// it off for their own commands.
 static GUARDS: GucSetting<bool> = GucSetting::<bool>::new(true);
 
-/// Why a superuser sets it for a role (`ALTER ROLE … SET`): an application server that is taken over reaches only tenants
+/// Why a superuser sets it for a role (`ALTER ROLE ... SET`): an application server that is taken over reaches only tenants
 /// whose tokens it holds.
 static REQUIRE_SIGNED: GucSetting<bool> = GucSetting::<bool>::new(false);
 
@@ -178,7 +178,7 @@ pub fn init_signed() {
     GucRegistry::define_bool_guc(
         c"pg_tenant.require_signed",
         c"Tenants are entered with a signed token only.",
-        c"For roles: ALTER ROLE … SET. A token must then be passed as a parameter.",
+        c"For roles: ALTER ROLE ... SET. A token must then be passed as a parameter.",
         &REQUIRE_SIGNED,
         GucContext::Suset,
         GucFlags::empty(),

@@ -93,7 +93,7 @@ fn kind(function: Oid) -> Kind {
 pub fn tells(what: &str) -> Report {
     Report::new(Refusal::SideChannelRefused, format!("{what} is refused in a tenant's transaction"))
         .detail("It tells of other tenants' rows or sessions: how many, how large, how busy.")
-        .hint("Use it with no tenant entered. A superuser allows it to a role: alter role … set pg_tenant.side_channels = allow;")
+        .hint("Use it with no tenant entered. A superuser allows it to a role: alter role ... set pg_tenant.side_channels = allow;")
 }
 
 /// The refusal of a name that all tenants share.

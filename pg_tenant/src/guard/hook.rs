@@ -4,7 +4,7 @@
 //! SQLSTATE, CONTEXT and constraint names intact. So a hook's frame never holds anything to drop across that call.
 
 use crate::context::{bound, limits, seal, slot, system};
-use crate::guard::{create, dropped, foreign_key, function, referential, residue, strict, truncate, utility};
+use crate::guard::{create, dropped, foreign_key, function, messages, referential, residue, strict, truncate, utility};
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::command;
 use crate::pg::foreign_key::CONSTRAINT;
@@ -263,13 +263,17 @@ fn enter_referential() -> Option<Saved> {
     if referential::is_running() { unsafe { decide(referential::enter) } } else { None }
 }
 
-/// Within a foreign key's query, immutable functions run while it is planned.
+/// Within a foreign key's query, immutable functions run while it is planned. `debug_print_plan` speaks after this.
 unsafe extern "C-unwind" fn planner(
     query: *mut pg_sys::Query,
     text: *const c_char,
     cursor_options: c_int,
     params: pg_sys::ParamListInfo,
 ) -> *mut pg_sys::PlannedStmt {
+    if messages::are_heard() {
+        // SAFETY: nothing to drop in this frame.
+        unsafe { decide_or_raise(messages::judge) };
+    }
     let saved = enter_referential();
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     let plan = unsafe {

@@ -8,6 +8,7 @@
 //! - [`create`]: new tables, views, triggers and temporary objects.
 //! - [`truncate`], [`dropped`], [`foreign_key`], [`function`]: what only the object-access hook sees; [`function_list`]
 //!   names functions.
+//! - [`messages`]: the server's log, sent to the client.
 //! - [`residue`]: what a session carries from one transaction to the next.
 
 pub mod conflict;
@@ -17,6 +18,7 @@ pub mod foreign_key;
 pub mod function;
 pub mod function_list;
 pub mod hook;
+pub mod messages;
 pub mod referential;
 pub mod residue;
 pub mod strict;

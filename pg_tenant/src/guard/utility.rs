@@ -176,7 +176,7 @@ fn copy_file() -> Outcome<()> {
     }
     Err(Report::new(Refusal::ServerFileRefused, "COPY with the server's files is refused in a tenant's transaction")
         .detail("A file or a program of the server is not a tenant's: what is written there is there for all.")
-        .hint("Use copy … to stdout or from stdin, or \\copy in psql."))
+        .hint("Use copy ... to stdout or from stdin, or \\copy in psql."))
 }
 
 fn notify() -> Outcome<()> {

@@ -24,6 +24,12 @@ pub fn now() -> i64 {
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
+/// Whether messages of the levels LOG and DEBUG are sent to the client: `client_min_messages`.
+pub fn log_reaches_client() -> bool {
+    // SAFETY: a plain read of a variable of this backend.
+    unsafe { pg_sys::client_min_messages <= pg_sys::LOG as i32 }
+}
+
 /// Whether the database can hold this text as it is.
 pub fn can_hold(text: &str) -> bool {
     // SAFETY: a plain read of a variable of this backend.

@@ -1,5 +1,6 @@
 //! A tenant learns what others have and do: plans that count hidden rows, sizes, counters, locks, activity.
 
+use pg_tenant_tests::Session;
 use pg_tenant_tests::shop::{A, shop};
 
 /// Each told on a stock table, refused in a tenant's transaction. `{t}` is the table.
@@ -76,6 +77,40 @@ async fn tell_of_them_since() {
         }
         app.refused_inside("TN062", A, tell).await; // TN062
     }
+}
+
+/// A plan with its estimates, by `debug_print_plan`.
+fn tells_a_plan(session: &Session) -> bool {
+    session.notices().iter().any(|notice| notice.detail().is_some_and(|plan| plan.contains("plan_rows")))
+}
+
+#[tokio::test]
+async fn tell_in_the_servers_log() {
+    let db = shop("hears").await;
+    let app = db.app().await;
+    let asks = "set local debug_print_plan = on; set local client_min_messages =";
+    app.run(&format!("begin; set local app.tenant = '{A}'; {asks} log; select * from stock_orders; rollback")).await;
+    assert!(tells_a_plan(&app));
+    for level in ["log", "debug1", "debug5"] {
+        for statement in ["select * from orders", "select 1", "delete from orders", "execute planned"] {
+            // What was planned before is planned no more: auto_explain would speak when it has run.
+            let planned = "set local plan_cache_mode = force_generic_plan; prepare planned as select * from orders";
+            let all = format!("{planned}; execute planned; {asks} {level}; {statement}");
+            let refused = app.refused_inside("TN062", A, &all).await; // TN062
+            assert!(refused.hint().is_some_and(|hint| hint.contains("client_min_messages = notice")), "{refused:?}");
+            assert!(!tells_a_plan(&app), "{level}, {statement}");
+            app.run("deallocate all").await;
+        }
+    }
+    app.inside(A, "set local debug_print_plan = on; select * from orders").await;
+    assert!(!tells_a_plan(&app));
+    // What is no statement of a tenant's goes on, and the way back.
+    app.run(&format!("set client_min_messages = debug1; select 1; begin; select tenant.enter('{A}')")).await;
+    app.run("set client_min_messages = notice; select * from orders; commit").await;
+    db.superuser().await.run(&format!("alter role {} set pg_tenant.side_channels = allow", db.roles.app)).await;
+    let app = db.app().await;
+    app.inside(A, &format!("{asks} log; select * from orders")).await;
+    assert!(tells_a_plan(&app));
 }
 
 #[tokio::test]

@@ -1,0 +1,28 @@
+//! The server's own messages, LOG and DEBUG, which a session may have sent to it: whole plans with the estimates of all
+//! tenants' rows are among them (`debug_print_plan`, auto_explain).
+//!
+//! Asked when a statement is planned, which is when `debug_print_plan` speaks, and again when it is run.
+
+use crate::context::slot;
+use crate::error::{Outcome, Report};
+use crate::gucs;
+use crate::pg::{extension, server};
+use pg_tenant_core::Refusal;
+
+/// Whether there is something to judge: a tenant, and a client that hears such messages.
+pub fn are_heard() -> bool {
+    slot::is_set() && server::log_reaches_client()
+}
+
+/// Refuses a statement of a tenant's transaction where they are heard.
+pub fn judge() -> Outcome<()> {
+    if !are_heard() || gucs::side_channels_allowed() || !extension::is_installed() {
+        return Ok(());
+    }
+    Err(Report::new(
+        Refusal::SideChannelRefused,
+        "a statement is refused in a tenant's transaction while the client asks for the server's log",
+    )
+    .detail("Its messages tell of other tenants' rows: plans and their estimates, for one.")
+    .hint("First: set client_min_messages = notice; A superuser allows it to a role: alter role ... set pg_tenant.side_channels = allow;"))
+}
