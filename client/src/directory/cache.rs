@@ -118,8 +118,9 @@ impl Directory {
 
     /// Forgets everything; also what is being looked up now is not kept.
     pub fn forget(&self) {
-        self.0.generation.fetch_add(1, Ordering::AcqRel);
         self.0.cache.invalidate_all();
+        // After it: what is looked up from here on is kept.
+        self.0.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     async fn find(&self, key: Key) -> Result<Option<Arc<TenantRecord>>, Error> {

@@ -261,6 +261,7 @@ async fn after_a_change_that_it_hears_of() {
     while listener.is_listening() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    assert_eq!(status(&directory, "a").await, Some(TenantStatus::Suspended)); // kept from here on at the latest
     admin.run(&format!("select tenant.resume('{A}')")).await;
     assert_eq!(status(&directory, "a").await, Some(TenantStatus::Suspended), "nobody has told it");
     superuser.run(&format!("alter role {} login", db.roles.bystander)).await;
