@@ -21,8 +21,8 @@ macro_rules! run_once {
     }};
 }
 
-/// Runs it again where it lost a conflict. What is run again has certainly not been committed: a statement failed with `40001`
-/// or `40P01`, or the commit did. A commit whose answer was lost is not among them.
+/// Runs it again where it lost a conflict. What is run again has certainly not been committed: a statement failed with
+/// `40001` or `40P01`, or the commit did. A commit whose answer was lost is not among them.
 macro_rules! run_again {
     ($tenant:expr, $retry:expr, $work:expr) => {{
         let mut attempt = 1;

@@ -25,7 +25,7 @@ static REQUIRE_REGISTERED: GucSetting<bool> = GucSetting::<bool>::new(true);
 /// it off for their own commands.
 static GUARDS: GucSetting<bool> = GucSetting::<bool>::new(true);
 
-/// Why a superuser sets it for a role (`ALTER ROLE ... SET`): an application server that is taken over reaches only tenants
+/// Why a superuser sets it for a role (`ALTER ROLE … SET`): an application server that is taken over reaches only tenants
 /// whose tokens it holds.
 static REQUIRE_SIGNED: GucSetting<bool> = GucSetting::<bool>::new(false);
 

@@ -255,6 +255,16 @@ unsafe fn after_run() {
         // SAFETY: the caller's frame holds nothing to drop.
         unsafe { decide_or_raise(|| limits::check(limits)) }
     }
+    // SAFETY: likewise.
+    unsafe { judge_messages() };
+}
+
+/// Where the client would hear the server's log. The caller's frame holds nothing to drop.
+unsafe fn judge_messages() {
+    if messages::are_heard() {
+        // SAFETY: the caller's promise.
+        unsafe { decide_or_raise(messages::judge) };
+    }
 }
 
 /// Within a foreign key's query, catalogs are read, which may fail.
@@ -270,10 +280,8 @@ unsafe extern "C-unwind" fn planner(
     cursor_options: c_int,
     params: pg_sys::ParamListInfo,
 ) -> *mut pg_sys::PlannedStmt {
-    if messages::are_heard() {
-        // SAFETY: nothing to drop in this frame.
-        unsafe { decide_or_raise(messages::judge) };
-    }
+    // SAFETY: nothing to drop in this frame.
+    unsafe { judge_messages() };
     let saved = enter_referential();
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     let plan = unsafe {

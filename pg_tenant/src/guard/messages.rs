@@ -1,7 +1,9 @@
 //! The server's own messages, LOG and DEBUG, which a session may have sent to it: whole plans with the estimates of all
 //! tenants' rows are among them (`debug_print_plan`, auto_explain).
 //!
-//! Asked when a statement is planned, which is when `debug_print_plan` speaks, and again when it is run.
+//! Asked after each command and run, since either may have set the level, or entered: auto_explain speaks later, when the
+//! executor ends. And before a statement is planned, since an expression of a function may have set it: then
+//! `debug_print_plan` speaks.
 
 use crate::context::slot;
 use crate::error::{Outcome, Report};
@@ -21,8 +23,8 @@ pub fn judge() -> Outcome<()> {
     }
     Err(Report::new(
         Refusal::SideChannelRefused,
-        "a statement is refused in a tenant's transaction while the client asks for the server's log",
+        "client_min_messages below notice is refused in a tenant's transaction",
     )
-    .detail("Its messages tell of other tenants' rows: plans and their estimates, for one.")
-    .hint("First: set client_min_messages = notice; A superuser allows it to a role: alter role ... set pg_tenant.side_channels = allow;"))
+    .detail("The server's log would go to the client, with plans and their estimates of every tenant's rows.")
+    .hint("Leave it at notice: set client_min_messages = notice; A superuser allows it to a role: alter role ... set pg_tenant.side_channels = allow;"))
 }

@@ -5,7 +5,7 @@
 
 use crate::context::{bound, limits, slot, system};
 use crate::error::{Outcome, Report};
-use crate::guard::{messages, referential, utility};
+use crate::guard::{referential, utility};
 use crate::gucs::{self, Strict};
 use crate::pg::policy::{Fence, Reader};
 use crate::pg::{relation, role, transaction};
@@ -59,7 +59,6 @@ pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome
     let admitted = if in_leader { bound::admit() } else { Ok(()) };
     if in_leader {
         limits::check(bound::limits_in_force())?;
-        messages::judge()?;
     }
     // The oldest relation is named of several: their order is the plan's, which tells how many rows all tenants have.
     let (mut refused, mut warned) = (Oldest::default(), Oldest::default());

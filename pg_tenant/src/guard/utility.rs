@@ -2,7 +2,7 @@
 
 use crate::context::{bound, limits, slot};
 use crate::error::{Outcome, Report};
-use crate::guard::{create, dropped, function, residue};
+use crate::guard::{create, dropped, function, messages, residue};
 use crate::gucs;
 use crate::pg::command::{Change, Command};
 use crate::pg::relation;
@@ -14,7 +14,7 @@ use pgrx::pg_sys::Oid;
 /// What is to do when the command has run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Then {
-    /// See whether it took a fence or raised a limit.
+    /// See what it did: see [`check`].
     Check,
     /// As well, see whether it has put a table below a protected one.
     Complete,
@@ -72,12 +72,13 @@ fn decide(command: Command) -> Outcome<Then> {
     Ok(Then::Check)
 }
 
-/// What the command did: refuses it where it took a fence or raised a limit.
+/// What the command did: refuses it where it took a fence, raised a limit or sends the server's log to the client.
 pub fn check(then: Then) -> Outcome<()> {
     if then == Then::Forget {
         residue::forget();
     }
     dropped::check()?;
+    messages::judge()?;
     limits::check(bound::limits_in_force())
 }
 

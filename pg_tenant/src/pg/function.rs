@@ -1,5 +1,5 @@
-//! Our SQL functions, as PostgreSQL calls them: by hand, so that no pgrx wrapper stands between a user's statement and our
-//! SQLSTATEs.
+//! Our SQL functions, as PostgreSQL calls them: by hand, so that no pgrx wrapper stands between a user's statement and
+//! our SQLSTATEs.
 
 use crate::error::{Outcome, Report};
 use crate::pg::{boundary, preload, raw};
