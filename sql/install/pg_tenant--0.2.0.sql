@@ -1,0 +1,3904 @@
+-- Generated from sql/schema/ by `make schema`: change it there.
+
+-- sql/schema/01_preload.sql
+-- Without preload there are no hooks and no settings: refuse to install.
+\echo Use "create extension pg_tenant" to load this file. \quit
+do $$
+begin
+    if not coalesce((select context = 'superuser' from pg_catalog.pg_settings where name = 'pg_tenant.id'), false) then
+        raise exception using
+            errcode = 'TN010',
+            message = 'pg_tenant is not preloaded',
+            detail = 'Its hooks are not in place, so nothing of it could be relied on.',
+            hint = 'Add pg_tenant to shared_preload_libraries in postgresql.conf and restart the server.';
+    end if;
+end
+$$;
+
+-- What is in the schema would stand before PostgreSQL's own in the code below, and who owns it could exchange the code.
+do $$
+begin
+    if exists (select from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid = n.nspowner
+            where n.nspname = 'tenant' and not r.rolsuper) then
+        raise exception using
+            errcode = 'TN038',
+            message = 'schema "tenant" belongs to a role that is not a superuser',
+            detail = 'Its owner could exchange what the extension puts there.',
+            hint = 'alter schema tenant owner to current_user; or drop it.';
+    end if;
+    if exists (select from pg_catalog.pg_depend where refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+            and refobjid = 'tenant'::pg_catalog.regnamespace
+            and not (classid = 'pg_catalog.pg_extension'::pg_catalog.regclass)) then
+        raise exception using
+            errcode = 'TN038',
+            message = 'schema "tenant" is not empty',
+            detail = 'What is there would stand before PostgreSQL''s own functions.',
+            hint = 'drop schema tenant cascade; create extension pg_tenant;';
+    end if;
+end
+$$;
+
+-- sql/schema/02_roles.sql
+-- The roles belong to the cluster: they are made once, and stay when the extension goes.
+--   tenant_user   may enter tenants: grant it to the roles of applications and tools.
+--   tenant_admin  may protect tables that it owns, and manage the registry.
+--   tenant_system is the role of the system context: who may SET ROLE to it may enter that. BYPASSRLS shows it every row.
+do $$
+declare
+    role_name name;
+begin
+    foreach role_name in array array['tenant_user', 'tenant_admin', 'tenant_system']::name[] loop
+        if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
+            -- Another database of the cluster may be getting the extension at this moment.
+            begin
+                execute pg_catalog.format('create role %I nologin %s', role_name,
+                    case role_name when 'tenant_system' then 'bypassrls' else 'nobypassrls' end);
+            exception when duplicate_object or unique_violation then null;
+            end;
+        end if;
+    end loop;
+end
+$$;
+
+-- From 16 whoever may create roles could have made these beforehand, and may then grant them to anybody.
+do $$
+declare
+    maker record;
+begin
+    for maker in
+        select m.roleid::pg_catalog.regrole as role, m.member::pg_catalog.regrole as member
+        from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.member
+        where m.admin_option and not r.rolsuper
+            and m.roleid in (select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_admin', 'tenant_system'))
+    loop
+        raise warning using
+            message = pg_catalog.format('role %s may grant role %s to anybody', maker.member, maker.role),
+            detail = 'It has ADMIN OPTION on a role that decides about tenants.',
+            hint = pg_catalog.format('revoke admin option for %s from %s;', maker.role, maker.member);
+    end loop;
+end
+$$;
+
+grant usage on schema tenant to tenant_user, tenant_admin, tenant_system;
+
+-- sql/schema/03_registry.sql
+-- The registry: which tenants exist, in which state, with which limits.
+
+create function tenant.canonical_id(id text) returns text
+    language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_canonical_id';
+comment on function tenant.canonical_id(text) is 'The id in its one canonical form; TN004 where the text is not a tenant id.';
+revoke all on function tenant.canonical_id(text) from public;
+grant execute on function tenant.canonical_id(text) to tenant_user, tenant_admin;
+
+-- The order of the first seven columns is known to pg_tenant/src/pg/registry_row.rs.
+create table tenant.tenants (
+    id text collate "C" primary key check (id = tenant.canonical_id(id)),
+    status text collate "C" not null default 'active' check (status in ('active', 'suspended')),
+    statement_timeout_ms integer check (statement_timeout_ms > 0),
+    lock_timeout_ms integer check (lock_timeout_ms > 0),
+    idle_in_transaction_session_timeout_ms integer check (idle_in_transaction_session_timeout_ms > 0),
+    work_mem_kb integer check (work_mem_kb >= 64),
+    read_only boolean not null default false,
+    slug text collate "C" unique check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    name text,
+    plan text,
+    settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object'),
+    created_at timestamptz not null default now(),
+    changed_at timestamptz not null default now(),
+    -- For foreign keys from tables whose tenant column is a uuid or a bigint.
+    uuid_id uuid unique generated always as (
+        case when id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then id::uuid end) stored,
+    bigint_id bigint unique generated always as (
+        case when id ~ '^(0|[1-9][0-9]{0,18})$' and lpad(id, 19, '0') <= '9223372036854775807' then id::bigint end) stored
+);
+comment on table tenant.tenants is 'The registry of tenants.';
+grant select, references on tenant.tenants to tenant_admin;
+grant insert (id, slug, name, plan, settings) on tenant.tenants to tenant_admin;
+grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms, work_mem_kb,
+    read_only, slug, name, plan, settings) on tenant.tenants to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
+
+-- Tells every backend, and every hot standby, at commit: what it remembers of the registry is void. Row level and
+-- ENABLE ALWAYS, since session_replication_role = replica skips other triggers. TRUNCATE does it by itself.
+create function tenant.registry_changed() returns trigger
+    language c as 'MODULE_PATHNAME', 'pg_tenant_registry_changed';
+revoke all on function tenant.registry_changed() from public;
+create trigger registry_changed after insert or update or delete on tenant.tenants
+    for each row execute function tenant.registry_changed();
+alter table tenant.tenants enable always trigger registry_changed;
+
+create function tenant.stamp_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    new.changed_at := now();
+    return new;
+end
+$$;
+revoke all on function tenant.stamp_change() from public;
+create trigger stamp_change before update on tenant.tenants for each row execute function tenant.stamp_change();
+
+-- sql/schema/04_context.sql
+-- The tenant of a transaction: the way in, and the readers that policies call.
+
+create function tenant.enter(id text) returns text
+    language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter';
+comment on function tenant.enter(text) is 'Makes this the tenant of the transaction. TN002 unknown, TN003 not active, TN004 malformed, TN005 another entered, TN006 bound to another.';
+revoke all on function tenant.enter(text) from public;
+grant execute on function tenant.enter(text) to tenant_user;
+
+create function tenant.enter(id uuid) returns text language sql volatile strict parallel unsafe
+    begin atomic select tenant.enter(id::text); end;
+revoke all on function tenant.enter(uuid) from public;
+grant execute on function tenant.enter(uuid) to tenant_user;
+
+create function tenant.enter(id bigint) returns text language sql volatile strict parallel unsafe
+    begin atomic select tenant.enter(id::text); end;
+revoke all on function tenant.enter(bigint) from public;
+grant execute on function tenant.enter(bigint) to tenant_user;
+
+create function tenant.enter_pristine(id text) returns text
+    language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_pristine';
+comment on function tenant.enter_pristine(text) is 'As enter, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
+revoke all on function tenant.enter_pristine(text) from public;
+grant execute on function tenant.enter_pristine(text) to tenant_user;
+
+-- Policies are TO PUBLIC, so the readers are as well: they tell a session only what it entered itself.
+create function tenant.current_id() returns text
+    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_id';
+comment on function tenant.current_id() is 'The id of the current tenant; null where there is none.';
+create function tenant.current_uuid() returns uuid
+    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_uuid';
+comment on function tenant.current_uuid() is 'The current tenant''s id where it is a uuid; else null.';
+create function tenant.current_bigint() returns bigint
+    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_bigint';
+comment on function tenant.current_bigint() is 'The current tenant''s id where it is a bigint; else null.';
+
+create function tenant.version() returns text
+    language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_version';
+comment on function tenant.version() is 'The version of the library that the server has loaded.';
+revoke all on function tenant.version() from public;
+grant execute on function tenant.version() to tenant_user, tenant_admin;
+
+-- sql/schema/05_journal.sql
+-- Who changed what: protection, sharing, tenants, bound roles; and who entered the system context. Appended to; nobody but a superuser changes a line.
+
+create table tenant.journal (
+    id bigint generated always as identity primary key,
+    at timestamptz not null default now(),
+    action text not null,
+    object text not null,
+    reason text,
+    detail jsonb,
+    role name not null default current_user,
+    session_role name not null default session_user
+);
+comment on table tenant.journal is 'What was protected, unprotected, shared, created, suspended, bound, who entered the system context, and why.';
+grant select on tenant.journal to tenant_admin;
+grant insert (action, object, reason, detail) on tenant.journal to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.journal', '');
+select pg_catalog.pg_extension_config_dump('tenant.journal_id_seq', '');
+create index on tenant.journal (object, action);
+
+-- sql/schema/06_tenants.sql
+-- Managing tenants.
+
+create function tenant.create(id text, name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}') returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    insert into tenant.tenants (id, name, slug, plan, settings)
+        values (canonical, name, slug, plan, coalesce(settings, '{}'));
+    return canonical;
+exception when unique_violation then
+    raise exception using
+        errcode = 'TN050',
+        message = format('tenant "%s" exists already', canonical),
+        detail = format('The registry has a tenant with id "%s"%s.', canonical, ' or slug "' || slug || '"'),
+        hint = 'Choose another, or change the tenant that is there in tenant.tenants.';
+end
+$$;
+comment on function tenant.create is 'Registers a tenant and gives its canonical id. TN004 malformed, TN050 exists already.';
+revoke all on function tenant.create(text, text, text, text, jsonb) from public;
+grant execute on function tenant.create(text, text, text, text, jsonb) to tenant_admin;
+
+create function tenant.create(id uuid, name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}') returns text language sql
+    begin atomic select tenant.create(id::text, name, slug, plan, settings); end;
+revoke all on function tenant.create(uuid, text, text, text, jsonb) from public;
+grant execute on function tenant.create(uuid, text, text, text, jsonb) to tenant_admin;
+
+create function tenant.create(id bigint, name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}') returns text language sql
+    begin atomic select tenant.create(id::text, name, slug, plan, settings); end;
+revoke all on function tenant.create(bigint, text, text, text, jsonb) from public;
+grant execute on function tenant.create(bigint, text, text, text, jsonb) to tenant_admin;
+
+-- The one place that says a tenant is unknown; the library says it in the same words.
+create function tenant.require_known(id text) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if not exists (select from tenant.tenants t where t.id = require_known.id) then
+        raise exception using
+            errcode = 'TN002',
+            message = format('unknown tenant "%s"', id),
+            detail = 'The registry tenant.tenants has no tenant with this id.',
+            hint = format('An administrator registers it with select tenant.create(%L).', id);
+    end if;
+end
+$$;
+revoke all on function tenant.require_known(text) from public;
+grant execute on function tenant.require_known(text) to tenant_admin;
+
+create function tenant.suspend(id text, reason text default null) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant.require_known(canonical);
+    if reason is not null then
+        perform tenant.give_reason(reason);
+    end if;
+    update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
+end
+$$;
+comment on function tenant.suspend is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will.';
+revoke all on function tenant.suspend(text, text) from public;
+grant execute on function tenant.suspend(text, text) to tenant_admin;
+
+create function tenant.resume(id text, reason text default null) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant.require_known(canonical);
+    if reason is not null then
+        perform tenant.give_reason(reason);
+    end if;
+    update tenant.tenants t set status = 'active' where t.id = canonical and t.status <> 'active';
+end
+$$;
+comment on function tenant.resume is 'The tenant can be entered again.';
+revoke all on function tenant.resume(text, text) from public;
+grant execute on function tenant.resume(text, text) to tenant_admin;
+
+create function tenant.set_limits(id text, statement_timeout interval default null, lock_timeout interval default null,
+    idle_in_transaction_session_timeout interval default null, work_mem text default null,
+    read_only boolean default false) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical text := tenant.canonical_id(id);
+    too_much constant text := 'TN051';
+    given interval;
+begin
+    perform tenant.require_known(canonical);
+    foreach given in array array[statement_timeout, lock_timeout, idle_in_transaction_session_timeout] loop
+        if given < interval '1 ms' or given > interval '24 days' then
+            raise exception using
+                errcode = too_much,
+                message = format('timeout %s is out of range', given),
+                detail = 'A timeout stands between 1 ms and 24 days.',
+                hint = 'Pass null for no limit.';
+        end if;
+    end loop;
+    if pg_size_bytes(work_mem) not between 64 * 1024 and 2147483647 * 1024::bigint then
+        raise exception using
+            errcode = too_much,
+            message = format('work_mem %s is out of range', work_mem),
+            detail = 'It stands between 64kB and 2TB.',
+            hint = 'Pass null for no limit.';
+    end if;
+    update tenant.tenants t set
+        statement_timeout_ms = extract(epoch from set_limits.statement_timeout) * 1000,
+        lock_timeout_ms = extract(epoch from set_limits.lock_timeout) * 1000,
+        idle_in_transaction_session_timeout_ms = extract(epoch from set_limits.idle_in_transaction_session_timeout) * 1000,
+        work_mem_kb = pg_size_bytes(set_limits.work_mem) / 1024,
+        read_only = coalesce(set_limits.read_only, false)
+    where t.id = canonical;
+end
+$$;
+comment on function tenant.set_limits is 'What the tenant''s transactions are given: applied by enter, and nothing in them may raise it (TN009). Null is no limit; a call sets all of them.';
+revoke all on function tenant.set_limits(text, interval, interval, interval, text, boolean) from public;
+grant execute on function tenant.set_limits(text, interval, interval, interval, text, boolean) to tenant_admin;
+
+-- sql/schema/07_share.sql
+-- Tables that are the same for every tenant: a deliberate decision, with a reason.
+
+create table tenant.shared (
+    relation regclass primary key,
+    reason text not null,
+    shared_at timestamptz not null default now(),
+    shared_by name not null default current_user
+);
+comment on table tenant.shared is 'Tables that are the same for every tenant, and why.';
+grant select, delete on tenant.shared to tenant_admin;
+grant insert (relation, reason), update (reason) on tenant.shared to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.shared', '');
+
+-- Rows of tables that are gone: their oids could be those of other tables one day.
+create function tenant.forget_dropped() returns void
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    delete from tenant.shared where not exists (select from pg_class where oid = relation)
+$$;
+revoke all on function tenant.forget_dropped() from public;
+grant execute on function tenant.forget_dropped() to tenant_admin;
+
+-- Refuses (TN100) what would forge a line of the journal or the log.
+create function tenant.require_plain(what text, given text) returns boolean
+    language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require_plain';
+revoke all on function tenant.require_plain(text, text) from public;
+grant execute on function tenant.require_plain(text, text) to tenant_admin;
+
+create function tenant.require_reason(reason text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    if coalesce(btrim(reason), '') = '' then
+        raise exception using
+            errcode = 'TN029',
+            message = 'a reason is required',
+            detail = 'The journal keeps it.',
+            hint = 'Say in a few words why, for whoever reads the journal.';
+    end if;
+    perform tenant.require_plain('a reason', reason);
+end
+$$;
+revoke all on function tenant.require_reason(text) from public;
+grant execute on function tenant.require_reason(text) to tenant_admin;
+
+-- The reason of what a function does next, for tenant.journal_change: its SET clause ends it.
+create function tenant.give_reason(reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant.require_reason(reason);
+    perform set_config('tenant.reason', reason, true);
+end
+$$;
+revoke all on function tenant.give_reason(text) from public;
+grant execute on function tenant.give_reason(text) to tenant_admin;
+
+create function tenant.require_owner(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if not pg_has_role((select relowner from pg_class where oid = rel), 'usage') then
+        raise exception using
+            errcode = '42501',
+            message = format('must be owner of table %s', rel),
+            hint = 'Only its owner decides how a table is protected.';
+    end if;
+end
+$$;
+revoke all on function tenant.require_owner(regclass) from public;
+grant execute on function tenant.require_owner(regclass) to tenant_admin;
+
+-- sql/schema/08_protect.sql
+-- Protecting a table.
+--
+-- tenant.protect and tenant.unprotect are C functions that run the functions apply_protection and remove_protection
+-- below with the guards off (setting pg_tenant.guards) until they return or fail. All run with the caller's rights: who
+-- protects a table must own it.
+
+create function tenant.fence_policy(rel regclass) returns oid
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_policy';
+comment on function tenant.fence_policy(regclass) is 'The table''s tenant policy, recognised by what it does; null where it has none.';
+revoke all on function tenant.fence_policy(regclass) from public;
+grant execute on function tenant.fence_policy(regclass) to tenant_admin;
+
+create function tenant.fence_column(rel regclass) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_column';
+comment on function tenant.fence_column(regclass) is 'The number of the table''s tenant column; null where it is not protected.';
+revoke all on function tenant.fence_column(regclass) from public;
+grant execute on function tenant.fence_column(regclass) to tenant_admin;
+
+-- The table and every partition and child below it, the table first.
+create function tenant.hierarchy(rel regclass) returns setof regclass
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    with recursive tree (relation, depth) as (
+        select rel::oid, 0
+        union all
+        select i.inhrelid, depth + 1 from pg_inherits i join tree on i.inhparent = tree.relation
+    )
+    select relation::regclass from tree group by relation order by min(depth), relation
+$$;
+revoke all on function tenant.hierarchy(regclass) from public;
+grant execute on function tenant.hierarchy(regclass) to tenant_admin;
+
+-- The call that reads the current tenant in the type of the column; an error for each thing that cannot be protected.
+create function tenant.reader_for(rel regclass, tenant_column name) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    class pg_class;
+    col pg_attribute;
+    policy record;
+begin
+    select * into class from pg_class where oid = rel;
+    if class.relkind not in ('r', 'p') then
+        raise exception using
+            errcode = 'TN020',
+            message = format('cannot protect %s: it is not a table', rel),
+            detail = format('It is %s, which cannot have policies.', case class.relkind
+                when 'v' then 'a view' when 'm' then 'a materialized view' when 'f' then 'a foreign table'
+                when 'S' then 'a sequence' when 'i' then 'an index' else 'no table' end),
+            hint = case class.relkind
+                when 'v' then 'Protect the tables under it, and give the view security_invoker = true.'
+                when 'm' then 'Protect the tables under it and use a view with security_invoker = true instead.'
+                when 'f' then 'Protect the table on the foreign server, and let each tenant connect as a role of its own.'
+                else 'Name a table.' end;
+    end if;
+    if class.relpersistence = 't' then
+        raise exception using
+            errcode = 'TN020',
+            message = format('cannot protect %s: it is a temporary table', rel),
+            detail = 'It ends with the session.',
+            hint = 'Create it with on commit drop: then it never meets another tenant.';
+    end if;
+    if class.relnamespace = 'pg_catalog'::regnamespace or class.relnamespace = 'information_schema'::regnamespace
+        or exists (select from pg_depend where classid = 'pg_class'::regclass and objid = rel and deptype = 'e') then
+        raise exception using
+            errcode = 'TN020',
+            message = format('cannot protect %s: it belongs to PostgreSQL or to an extension', rel),
+            detail = 'Its owner replaces it on upgrade, and the protection with it.',
+            hint = 'Keep tenants'' rows in tables of the application.';
+    end if;
+
+    select * into col from pg_attribute where attrelid = rel and attname = tenant_column and attnum > 0 and not attisdropped;
+    if not found then
+        raise exception using
+            errcode = 'TN021',
+            message = format('table %s has no column "%s"', rel, tenant_column),
+            detail = 'Every protected table says in a column of its own which tenant a row belongs to.',
+            hint = format('Name the column that does: tenant.protect(%L, tenant_column => ''...''), or add one. '
+                'Where the table is the same for every tenant: tenant.share(%1$L, reason => ''...'').', rel);
+    end if;
+    if col.attgenerated <> '' or col.attidentity <> '' then
+        raise exception using
+            errcode = 'TN022',
+            message = format('column "%s" of table %s cannot hold the tenant', tenant_column, rel),
+            detail = 'It is generated: it cannot take the current tenant as its default.',
+            hint = 'Use an ordinary column.';
+    end if;
+    if col.attcollation <> 0
+        and not (select collisdeterministic from pg_collation where oid = col.attcollation) then
+        raise exception using
+            errcode = 'TN023',
+            message = format('column "%s" of table %s has a nondeterministic collation', tenant_column, rel),
+            detail = 'Under it, texts that differ can be equal: one tenant would see another''s rows.',
+            hint = format('alter table %s alter column %I type text collate "C";', rel, tenant_column);
+    end if;
+    if tenant.fence_column(rel) <> col.attnum then
+        raise exception using
+            errcode = 'TN025',
+            message = format('table %s is protected already, by column "%s"', rel,
+                (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel))),
+            detail = format('It cannot be protected by column "%s" as well.', tenant_column),
+            hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
+    end if;
+    select polname into policy from pg_policy
+        where polrelid = rel and polname = 'tenant_isolation' and oid is distinct from tenant.fence_policy(rel);
+    if found and tenant.fence_policy(rel) is null then
+        raise exception using
+            errcode = 'TN026',
+            message = format('table %s has a policy named "tenant_isolation" that is not a tenant policy', rel),
+            detail = 'A tenant policy is restrictive, for all commands, to public, and compares the tenant column with the current tenant.',
+            hint = format('alter policy tenant_isolation on %s rename to ...; or drop policy tenant_isolation on %1$s;', rel);
+    end if;
+
+    case
+        when col.atttypid = 'uuid'::regtype then return 'tenant.current_uuid()';
+        when col.atttypid in ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype) then
+            return 'tenant.current_bigint()';
+        when col.atttypid in ('text'::regtype, 'varchar'::regtype) then return 'tenant.current_id()';
+        else
+            raise exception using
+                errcode = 'TN022',
+                message = format('column "%s" of table %s cannot hold the tenant', tenant_column, rel),
+                detail = format('It is of type %s.', format_type(col.atttypid, col.atttypmod)),
+                hint = 'Use uuid, bigint, integer, smallint, text or varchar.';
+    end case;
+end
+$$;
+revoke all on function tenant.reader_for(regclass, name) from public;
+grant execute on function tenant.reader_for(regclass, name) to tenant_admin;
+
+-- A materialized view is filled with its owner's rights, has no policies, and breaks the restore of a dump.
+create function tenant.refuse_materialized_views(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    found_view regclass;
+begin
+    with recursive dependents (relation) as (
+        select tenant.hierarchy(rel)::oid
+        union
+        select r.ev_class from dependents
+            join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = dependents.relation
+                and d.classid = 'pg_rewrite'::regclass
+            join pg_rewrite r on r.oid = d.objid
+    )
+    select c.oid into found_view from dependents join pg_class c on c.oid = dependents.relation
+        where c.relkind = 'm' and c.oid <> rel and c.oid not in (select relation::oid from tenant.shared) limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN027',
+            message = format('cannot protect %s: materialized view %s holds its rows', rel, found_view),
+            detail = 'A materialized view has no policies: whoever may read it reads every tenant''s rows.',
+            hint = format('Drop it, or make it a view with security_invoker = true. Where every tenant may see what is in it: '
+                'select tenant.share(%L, ''<reason>'');', found_view);
+    end if;
+end
+$$;
+revoke all on function tenant.refuse_materialized_views(regclass) from public;
+grant execute on function tenant.refuse_materialized_views(regclass) to tenant_admin;
+
+-- Fences one table of a hierarchy.
+create function tenant.fence(rel regclass, tenant_column name, reader text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    begin
+        execute format('alter table %s alter column %I set not null', rel, tenant_column);
+    exception when not_null_violation then
+        raise exception using
+            errcode = 'TN024',
+            message = format('column "%s" of table %s holds nulls', tenant_column, rel),
+            detail = 'A row without a tenant would be nobody''s.',
+            hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
+    end;
+    execute format('alter table %s alter column %I set default %s', rel, tenant_column, reader);
+    execute format('alter table %s enable row level security, force row level security', rel);
+    if tenant.fence_policy(rel) is null then
+        execute format('create policy tenant_isolation on %s as restrictive for all to public using (%I = %s) with check (%2$I = %3$s)',
+            rel, tenant_column, reader);
+    end if;
+    -- The same equality, never true: whichever of the two policies is lost, the other denies.
+    if not exists (select from pg_policy where polrelid = rel and polpermissive) then
+        execute format('create policy tenant_access on %s as permissive for all to public using (%I = %s) with check (%2$I = %3$s)',
+            rel, tenant_column, reader);
+    end if;
+    if not exists (
+        select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am on pg_am.oid = c.relam
+        where i.indrelid = rel and i.indisvalid and i.indpred is null and amname = 'btree'
+            and i.indkey[0] = (select attnum from pg_attribute where attrelid = rel and attname = tenant_column)
+    ) then
+        execute format('create index on %s (%I)', rel, tenant_column);
+    end if;
+end
+$$;
+revoke all on function tenant.fence(regclass, name, text) from public;
+grant execute on function tenant.fence(regclass, name, text) to tenant_admin;
+
+-- Fences a table and all below it. The comment of each policy keeps what unprotect gives back: it is the owner's, and goes
+-- where the table goes. Foreign tables cannot be fenced: they are an error, or stay closed and are read through their parent.
+create function tenant.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    parts regclass[] := array(select h from tenant.hierarchy(rel) h join pg_class c on c.oid = h
+        where c.relkind <> 'f' or refuse_foreign);
+    part regclass;
+    reader text;
+    before jsonb := '{}';
+begin
+    foreach part in array parts loop
+        reader := tenant.reader_for(part, tenant_column);
+    end loop;
+    -- All before any is fenced: what is done to a table reaches those below it.
+    foreach part in array parts loop
+        before := before || jsonb_build_object(part::text, (
+            select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity, 'default', (
+                select pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
+                where adrelid = part and attname = tenant_column
+                    and pg_get_expr(adbin, adrelid) !~ '^tenant\.current_(id|uuid|bigint)\(\)'))
+            from pg_class where oid = part and tenant.fence_policy(part) is null));
+    end loop;
+    foreach part in array parts loop
+        perform tenant.fence(part, tenant_column, reader);
+        if jsonb_typeof(before -> part::text) = 'object' then
+            execute format('comment on policy tenant_isolation on %s is %L', part,
+                format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text)));
+        end if;
+    end loop;
+end
+$$;
+revoke all on function tenant.fence_hierarchy(regclass, name, boolean) from public;
+grant execute on function tenant.fence_hierarchy(regclass, name, boolean) to tenant_admin;
+
+create function tenant.apply_protection(rel regclass, tenant_column name, harden boolean) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    parent regclass;
+begin
+    perform tenant.require_owner(rel);
+    select inhparent into parent from pg_inherits
+        where inhrelid = rel and tenant.fence_policy(inhparent::regclass) is null limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN020',
+            message = format('cannot protect %s alone: it belongs to %s', rel, parent),
+            detail = 'Reading the parent would read around the protection.',
+            hint = format('Protect the whole: select tenant.protect(%L);', parent);
+    end if;
+    perform tenant.refuse_materialized_views(rel);
+    perform tenant.fence_hierarchy(rel, tenant_column, refuse_foreign => true);
+    delete from tenant.shared where relation = rel;
+    insert into tenant.journal (action, object, detail)
+        values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column));
+    if harden then
+        perform tenant.apply_hardening(rel);
+    end if;
+end
+$$;
+revoke all on function tenant.apply_protection(regclass, name, boolean) from public;
+
+create function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden boolean default false) returns void
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_protect';
+comment on function tenant.protect is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
+revoke all on function tenant.protect(regclass, name, boolean) from public;
+grant execute on function tenant.protect(regclass, name, boolean) to tenant_admin;
+
+create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false)
+    returns table (relation regclass, result text) language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    was_protected boolean;
+    to_harden regclass;
+    all_to_harden regclass[] := '{}';
+begin
+    perform tenant.forget_dropped();
+    for relation in
+        select c.oid::regclass from pg_class c
+        where c.relnamespace = schema and c.relkind in ('r', 'p') and c.relpersistence <> 't'
+            and not exists (select from pg_inherits where inhrelid = c.oid)
+            and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+        order by c.relname
+    loop
+        was_protected := tenant.fence_policy(relation) is not null;
+        case
+            when exists (select from tenant.shared s where s.relation = protect_schema.relation) then
+                result := 'shared';
+            when not exists (select from pg_attribute where attrelid = protect_schema.relation
+                    and attname = tenant_column and not attisdropped) then
+                result := format('not protected: no column "%s"', tenant_column);
+            else
+                perform tenant.protect(relation, tenant_column);
+                all_to_harden := all_to_harden || relation;
+                result := case when was_protected then 'protected already' else 'protected' end;
+        end case;
+        return next;
+    end loop;
+    -- Only when all are protected: a foreign key of a table that is not yet would hold its referenced key back.
+    if harden then
+        foreach to_harden in array all_to_harden loop
+            perform tenant.protect(to_harden, tenant_column, harden => true);
+        end loop;
+    end if;
+end
+$$;
+comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each.';
+revoke all on function tenant.protect_schema(regnamespace, name, boolean) from public;
+grant execute on function tenant.protect_schema(regnamespace, name, boolean) to tenant_admin;
+
+-- sql/schema/09_unprotect.sql
+-- Taking protection away again: deliberate, with a reason, and recorded.
+
+-- What the table was before it was first protected, as the comment of its tenant policy has it.
+create function tenant.before_protection(fence oid) returns jsonb
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    return coalesce(substring(obj_description(fence, 'pg_policy') from 'Before: ({.*})$')::jsonb, '{}');
+exception when invalid_text_representation then
+    return '{}';
+end
+$$;
+revoke all on function tenant.before_protection(oid) from public;
+grant execute on function tenant.before_protection(oid) to tenant_admin;
+
+-- Takes the fence of one table of a hierarchy, and gives back what protect found.
+create function tenant.unfence(rel regclass) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    col name := (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel));
+    fence pg_policy;
+    access pg_policy;
+    before jsonb;
+begin
+    select * into fence from pg_policy where oid = tenant.fence_policy(rel);
+    if not found then
+        return;
+    end if;
+    before := tenant.before_protection(fence.oid);
+    -- The other one that protect made, not one of the same name.
+    select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
+        and pg_get_expr(polqual, polrelid) = pg_get_expr(fence.polqual, fence.polrelid);
+    execute format('drop policy %I on %s', fence.polname, rel);
+    if access.oid is not null then
+        execute format('drop policy %I on %s', access.polname, rel);
+    end if;
+    if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
+        join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
+        execute format('alter table only %s alter column %I drop default', rel, col);
+        -- Whoever has owned the table could have written it: nobody runs it unseen.
+        if before ? 'default' then
+            raise warning using
+                message = format('column "%s" of table %s had another default before it was protected', col, rel),
+                detail = 'It is not given back by itself: whoever has owned the table could have changed what is kept of it.',
+                hint = format('alter table only %s alter column %I set default %s;', rel, col, before ->> 'default');
+        end if;
+    end if;
+    if not coalesce((before ->> 'forced')::boolean, false) then
+        execute format('alter table %s no force row level security', rel);
+    end if;
+    -- With policies of others left, row-level security stays on: without it nothing would hold them.
+    if not coalesce((before ->> 'enabled')::boolean, false) and not exists (select from pg_policy where polrelid = rel) then
+        execute format('alter table %s disable row level security', rel);
+    end if;
+end
+$$;
+revoke all on function tenant.unfence(regclass) from public;
+grant execute on function tenant.unfence(regclass) to tenant_admin;
+
+create function tenant.remove_protection(rel regclass, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    part regclass;
+begin
+    perform tenant.require_reason(reason);
+    perform tenant.require_owner(rel);
+    if tenant.fence_policy(rel) is null then
+        raise exception using
+            errcode = 'TN028',
+            message = format('table %s is not protected', rel),
+            detail = 'It has no tenant policy.',
+            hint = 'select * from tenant.protected_tables; lists those that are.';
+    end if;
+    if exists (select from pg_inherits where inhrelid = rel and tenant.fence_policy(inhparent::regclass) is not null) then
+        raise exception using
+            errcode = 'TN030',
+            message = format('cannot unprotect %s alone: it belongs to a protected table', rel),
+            detail = 'It could be read around the protection of its parent.',
+            hint = format('select tenant.unprotect(%L, ''<reason>'');',
+                (select inhparent::regclass from pg_inherits where inhrelid = rel limit 1));
+    end if;
+    for part in select tenant.hierarchy(rel) loop
+        perform tenant.unfence(part);
+    end loop;
+    insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
+end
+$$;
+revoke all on function tenant.remove_protection(regclass, text) from public;
+
+create function tenant.unprotect(rel regclass, reason text) returns void
+    language c volatile as 'MODULE_PATHNAME', 'pg_tenant_unprotect';
+comment on function tenant.unprotect is 'Takes the protection away and records why. The index and the not-null constraint stay.';
+revoke all on function tenant.unprotect(regclass, text) from public;
+grant execute on function tenant.unprotect(regclass, text) to tenant_admin;
+
+create function tenant.share(rel regclass, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+begin
+    perform tenant.give_reason(reason);
+    perform tenant.require_owner(rel);
+    if tenant.fence_policy(rel) is not null then
+        raise exception using
+            errcode = 'TN025',
+            message = format('cannot share %s: it is protected', rel),
+            detail = 'A table is one tenant''s row by row, or the same for all.',
+            hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
+    end if;
+    perform tenant.forget_dropped();
+    insert into tenant.shared as s (relation, reason) values (rel, share.reason)
+        on conflict (relation) do update set reason = excluded.reason;
+end
+$$;
+comment on function tenant.share is 'Declares that the table is the same for every tenant, and why. It grants nothing.';
+revoke all on function tenant.share(regclass, text) from public;
+grant execute on function tenant.share(regclass, text) to tenant_admin;
+
+create function tenant.unshare(rel regclass, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+begin
+    perform tenant.give_reason(reason);
+    perform tenant.require_owner(rel);
+    delete from tenant.shared where relation = rel;
+    if not found then
+        raise exception using
+            errcode = 'TN028',
+            message = format('table %s is not shared', rel),
+            detail = 'tenant.shared has no such table.',
+            hint = 'select * from tenant.shared; lists those that are.';
+    end if;
+end
+$$;
+revoke all on function tenant.unshare(regclass, text) from public;
+grant execute on function tenant.unshare(regclass, text) to tenant_admin;
+
+create view tenant.protected_tables as
+    select
+        c.oid::regclass as relation,
+        case when c.relkind = 'p' then 'partitioned table' when c.relispartition then 'partition'
+            when p.inhparent is not null then 'child table' else 'table' end as kind,
+        p.inhparent::regclass as parent,
+        a.attname as tenant_column,
+        pg_catalog.format_type(a.atttypid, a.atttypmod) as tenant_type,
+        pol.polname as policy,
+        c.relrowsecurity and c.relforcerowsecurity as enforced,
+        (select i.indexrelid::regclass from pg_catalog.pg_index i
+            where i.indrelid = c.oid and i.indisvalid and i.indpred is null and i.indkey[0] = a.attnum
+            order by i.indnkeyatts desc, i.indexrelid limit 1) as index,
+        j.at as protected_at,
+        j.role as protected_by
+    from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) fenced
+    join pg_catalog.pg_class c on c.oid = fenced.polrelid
+    join pg_catalog.pg_policy pol on pol.oid = tenant.fence_policy(c.oid::regclass)
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
+    left join lateral (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid order by inhseqno limit 1) p on true
+    left join lateral (select at, role from tenant.journal
+        where action = 'protect' and object = pg_catalog.format('%s.%I', c.relnamespace::regnamespace, c.relname) order by id desc limit 1) j on true;
+comment on view tenant.protected_tables is 'What is protected, how, by which column, with which index, since when and by whom.';
+grant select on tenant.protected_tables to tenant_admin;
+
+-- sql/schema/10_bind.sql
+-- Logins that live inside one tenant: psql, BI tools, any ORM.
+--
+-- SECURITY DEFINER, since pg_tenant.id is a setting of superusers; owned by the extension's owner.
+
+create function tenant.bind_role(role name, id text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+declare
+    canonical text := tenant.canonical_id(id);
+    target pg_roles;
+    why text;
+    way_out text := 'Bind a login of its own, made for this: create role ... login; grant tenant_user to ...;';
+begin
+    select * into target from pg_roles where rolname = bind_role.role;
+    why := case
+        when not found then 'There is no such role.'
+        when target.rolsuper then 'It is a superuser: policies do not apply to it.'
+        when target.rolbypassrls then 'It has BYPASSRLS: policies do not apply to it.'
+        when target.rolcreaterole then 'It has CREATEROLE: it could make itself another role.'
+        when target.rolreplication then 'It has REPLICATION: it reads every tenant''s changes.'
+        when not target.rolcanlogin then 'It cannot log in; a binding takes effect at login.'
+        when not pg_has_role(target.oid, 'tenant_user', 'member') then 'It is not a member of tenant_user.'
+        else (
+            select format('It is a member of %I, %s.', r.rolname, case
+                when r.rolsuper or r.rolbypassrls then 'to which policies do not apply'
+                when r.rolcreaterole then 'which can create roles'
+                else 'which manages tenants or reaches the server''s files' end)
+            from pg_roles r
+            where r.oid <> target.oid and pg_has_role(target.oid, r.oid, 'member')
+                and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolname in ('tenant_admin', 'tenant_system',
+                    'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))
+            limit 1)
+        end;
+    -- From 16, whoever creates a role gets a membership that neither inherits nor allows SET ROLE: that one is harmless.
+    if why is null then
+        select format('Role %I is a member of it: SET ROLE would not carry the binding along.', m.member::regrole) into why
+            from pg_auth_members m
+            where m.roleid = target.oid
+                and (coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
+                    or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true))
+            limit 1;
+    elsif not pg_has_role(target.oid, 'tenant_user', 'member') then
+        way_out := format('grant tenant_user to %I;', role);
+    end if;
+    if why is not null then
+        raise exception using
+            errcode = 'TN040',
+            message = format('role "%s" cannot be bound to a tenant', role),
+            detail = why,
+            hint = way_out;
+    end if;
+    if current_setting('pg_tenant.require_registered')::boolean then
+        perform tenant.require_known(canonical);
+    end if;
+    execute format('alter role %I set pg_tenant.id = %L', role, canonical);
+    insert into tenant.journal (action, object, detail, role)
+        values ('bind_role', role, jsonb_build_object('tenant', canonical), session_user);
+    raise notice using
+        message = format('role "%s" is bound to tenant "%s" from its next login', role, canonical),
+        detail = 'Sessions that are open now keep what they have.';
+end
+$$;
+comment on function tenant.bind_role is 'From its next login the role lives inside this tenant and cannot leave it. TN040 says why a role cannot be bound.';
+revoke all on function tenant.bind_role(name, text) from public;
+grant execute on function tenant.bind_role(name, text) to tenant_admin;
+
+create function tenant.unbind_role(role name) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+begin
+    if not exists (select from tenant.bound_roles b where b.role = unbind_role.role) then
+        raise exception using
+            errcode = 'TN040',
+            message = format('role "%s" is not bound to a tenant', role),
+            detail = 'It has no setting pg_tenant.id.',
+            hint = 'select * from tenant.bound_roles; lists those that are.';
+    end if;
+    execute format('alter role %I reset pg_tenant.id', role);
+    insert into tenant.journal (action, object, role) values ('unbind_role', role, session_user);
+end
+$$;
+comment on function tenant.unbind_role is 'From its next login the role is bound to no tenant.';
+revoke all on function tenant.unbind_role(name) from public;
+grant execute on function tenant.unbind_role(name) to tenant_admin;
+
+create view tenant.bound_roles as
+    select r.rolname as role, pg_catalog.split_part(setting, '=', 2) as tenant_id
+    from pg_catalog.pg_db_role_setting s
+    join pg_catalog.pg_roles r on r.oid = s.setrole
+    cross join lateral pg_catalog.unnest(s.setconfig) setting
+    where setting like 'pg_tenant.id=%';
+comment on view tenant.bound_roles is 'The roles that live inside one tenant.';
+grant select on tenant.bound_roles to tenant_admin;
+
+-- sql/schema/11_system.sql
+-- The system context: across tenants, read-only unless asked otherwise, and never without a reason.
+--
+-- enter_system runs with the caller's rights: it is a SET LOCAL ROLE to tenant_system, which PostgreSQL allows to members
+-- of that role. A SECURITY DEFINER function could not be one.
+
+create function tenant.enter_system(reason text, write boolean default false) returns void
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system';
+comment on function tenant.enter_system(text, boolean) is 'Lets the rest of the transaction work across tenants, as the role tenant_system. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
+revoke all on function tenant.enter_system(text, boolean) from public;
+grant execute on function tenant.enter_system(text, boolean) to tenant_user, tenant_system;
+
+create function tenant.enter_system_pristine(reason text, write boolean default false) returns void
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_pristine';
+comment on function tenant.enter_system_pristine(text, boolean) is 'As enter_system, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
+revoke all on function tenant.enter_system_pristine(text, boolean) from public;
+grant execute on function tenant.enter_system_pristine(text, boolean) to tenant_user, tenant_system;
+
+-- Entering a tenant from here is refused (TN014) by the function itself, which says why.
+grant execute on function tenant.enter(text), tenant.enter(uuid), tenant.enter(bigint), tenant.enter_pristine(text)
+    to tenant_system;
+
+-- Like the readers of the tenant, it tells a session only what it entered itself.
+create function tenant.in_system_context() returns boolean
+    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_in_system_context';
+comment on function tenant.in_system_context() is 'Whether statements have the rights of the system context at this moment.';
+
+-- Called by the entries above and by nobody else. SECURITY DEFINER, so that no line can be written but by entering.
+create function tenant.journal_system(reason text, write boolean) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    insert into tenant.journal (action, object, reason, detail, role, session_role)
+        values ('enter_system', 'tenant_system', btrim(reason), jsonb_build_object('write', coalesce(write, false)),
+            'tenant_system', session_user);
+end
+$$;
+revoke all on function tenant.journal_system(text, boolean) from public;
+
+-- Whose tenants they are that a system context works on.
+grant select on tenant.tenants to tenant_system;
+
+-- sql/schema/12_guards.sql
+-- What the guards offer in place of what they refuse, and what they run for new tables.
+
+-- A 64-bit key of this tenant's own. Nobody finds a name that gives another tenant's key: it is the start of a SHA-256.
+create function tenant.lock_key(key text) returns bigint
+    language plpgsql stable strict set search_path = pg_catalog, pg_temp as $$
+begin
+    if tenant.current_id() is null then
+        raise exception using
+            errcode = 'TN001',
+            message = 'no tenant: the name belongs to one and this transaction has entered none',
+            detail = format('The name is "%s".', key),
+            hint = 'In the same transaction, first: select tenant.enter(''<tenant id>'');';
+    end if;
+    return ('x' || encode(substr(sha256(convert_to(tenant.current_id() || '/' || key, 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint;
+end
+$$;
+revoke all on function tenant.lock_key(text) from public;
+
+-- The guards refuse the functions below to a tenant's transaction under names that all tenants share; under a name of
+-- the tenant's own they are harmless. SECURITY DEFINER, since pg_tenant.guards is a setting of superusers.
+create function tenant.advisory_lock(key text) returns void
+    language plpgsql volatile strict security definer
+    set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+begin
+    perform pg_advisory_xact_lock(tenant.lock_key(key));
+end
+$$;
+comment on function tenant.advisory_lock is 'Waits for a lock of this tenant''s own, held until the end of the transaction.';
+revoke all on function tenant.advisory_lock(text) from public;
+grant execute on function tenant.advisory_lock(text) to tenant_user;
+
+create function tenant.try_advisory_lock(key text) returns boolean
+    language plpgsql volatile strict security definer
+    set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+begin
+    return pg_try_advisory_xact_lock(tenant.lock_key(key));
+end
+$$;
+comment on function tenant.try_advisory_lock is 'As advisory_lock, but says false where another transaction of the tenant holds it.';
+revoke all on function tenant.try_advisory_lock(text) from public;
+grant execute on function tenant.try_advisory_lock(text) to tenant_user;
+
+create function tenant.channel(channel text, id text default tenant.current_id()) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select 'tenant_' || substr(encode(sha256(convert_to(id || '/' || channel, 'UTF8')), 'hex'), 1, 40)
+$$;
+comment on function tenant.channel is 'The name under which tenant.notify(channel) of this tenant is heard; null where there is none.';
+revoke all on function tenant.channel(text, text) from public;
+grant execute on function tenant.channel(text, text) to tenant_user;
+
+create function tenant.notify(channel text, payload text default '') returns void
+    language plpgsql volatile strict security definer
+    set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+begin
+    perform tenant.lock_key(channel);
+    perform pg_notify(tenant.channel(channel), payload);
+end
+$$;
+comment on function tenant.notify is 'NOTIFY on a channel of this tenant''s own.';
+revoke all on function tenant.notify(text, text) from public;
+grant execute on function tenant.notify(text, text) to tenant_user;
+
+-- Called by the guards when a command has put a table below a protected one; nobody else may. SECURITY DEFINER: who may
+-- add a partition need not be allowed to protect, and must not be able to leave it open.
+create function tenant.protect_newcomer(child regclass, parent regclass) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+declare
+    tenant_column name := (select attname from pg_attribute where attrelid = parent and attnum = tenant.fence_column(parent));
+begin
+    perform tenant.fence_hierarchy(child, tenant_column, refuse_foreign => false);
+    insert into tenant.journal (action, object, detail, role)
+        values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
+end
+$$;
+revoke all on function tenant.protect_newcomer(regclass, regclass) from public;
+
+-- The same for pg_tenant.new_tables = warn: a table that has the tenant column of another one, and no protection; a view
+-- that shows protected tables with the rights of somebody to whom policies do not apply.
+create function tenant.warn_of_newcomer(rel regclass, ignored regclass) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    class pg_class;
+    found_column name;
+    found_table regclass;
+begin
+    select * into class from pg_class where oid = rel;
+    if class.relkind in ('r', 'p') and class.relpersistence <> 't' then
+        select a.attname into found_column from pg_attribute a
+            where a.attrelid = rel and a.attnum > 0 and not a.attisdropped
+                and a.attname in ('tenant_id', (select t.tenant_column from tenant.protected_tables t
+                    where t.tenant_column = a.attname limit 1))
+            limit 1;
+        if found then
+            raise warning using
+                errcode = 'TN060',
+                message = format('new table %s has tenant column "%s" and no protection', rel, found_column),
+                detail = 'Every tenant sees all of its rows.',
+                hint = format('select tenant.protect(%L, %L); or, where it is the same for all: select tenant.share(%1$L, ''<reason>'');',
+                    rel, found_column);
+        end if;
+    elsif class.relkind = 'v' and not coalesce('security_invoker=true' = any (class.reloptions)
+            or 'security_invoker=on' = any (class.reloptions), false)
+        and (select rolsuper or rolbypassrls from pg_roles where oid = class.relowner) then
+        select d.refobjid into found_table from pg_rewrite r
+            join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+            where r.ev_class = rel and tenant.fence_policy(d.refobjid::regclass) is not null limit 1;
+        if found then
+            raise warning using
+                errcode = 'TN060',
+                message = format('view %s reads protected table %s with rights to which policies do not apply', rel, found_table),
+                detail = format('Its owner is %s: inside a tenant it is refused (TN011).', class.relowner::regrole),
+                hint = format('alter view %s set (security_invoker = true);', rel);
+        end if;
+    end if;
+end
+$$;
+revoke all on function tenant.warn_of_newcomer(regclass, regclass) from public;
+
+-- A materialized view or a foreign table that is shared can be read from now on, in every session.
+create trigger shared_changed after insert or update or delete on tenant.shared
+    for each row execute function tenant.registry_changed();
+alter table tenant.shared enable always trigger shared_changed;
+
+-- Asked in the plan of INSERT ... ON CONFLICT DO UPDATE ... WHERE, before that WHERE.
+create function tenant.own_row(is_own boolean) returns boolean
+    language c stable parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_own_row';
+comment on function tenant.own_row(boolean) is 'Refuses (TN068) a row that is not the current tenant''s.';
+-- To PUBLIC, as policies are: it tells nobody anything.
+grant execute on function tenant.own_row(boolean) to public;
+
+-- sql/schema/13_signed.sql
+-- Signed entry: the tenant, the actor and the role of the transaction are what a token says that a known key signed.
+
+create function tenant.enter_signed(token text) returns text
+    language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed';
+comment on function tenant.enter_signed(text) is 'Makes the tenant that the token (a JWT) names that of the transaction, with its actor and role. Pass the token as a parameter.';
+revoke all on function tenant.enter_signed(text) from public;
+grant execute on function tenant.enter_signed(text) to tenant_user;
+
+create function tenant.enter_signed_pristine(token text) returns text
+    language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed_pristine';
+comment on function tenant.enter_signed_pristine(text) is 'As enter_signed, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
+revoke all on function tenant.enter_signed_pristine(text) from public;
+grant execute on function tenant.enter_signed_pristine(text) to tenant_user;
+
+-- Policies may call these, so everybody may: they tell a session only what its own token said.
+create function tenant.current_actor() returns text
+    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_actor';
+comment on function tenant.current_actor() is 'On whose behalf the transaction runs, as its token says; null where none was entered with.';
+create function tenant.current_role() returns text
+    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_role';
+comment on function tenant.current_role() is 'In which role of the application, as its token says; null where none was entered with.';
+
+-- sql/schema/14_harden.sql
+-- Keys that contain the tenant: uniqueness and references hold within a tenant, and tell nothing of others.
+--
+-- A unique key without the tenant column says whether another tenant has a value; a foreign key without it refers,
+-- cascades and locks across tenants. plan_hardening says which statements put
+-- the tenant first in each: tenant.hardening gives them to whoever runs them one by one, apply_hardening runs them.
+
+-- A name for what stands beside the object until it takes its place.
+create function tenant.name_beside(name text, suffix text) returns text
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select case when octet_length(name) + octet_length(suffix) < 64 then name || suffix
+        else left(name, 8) || '_' || left(md5(name), 20) || suffix end
+$$;
+revoke all on function tenant.name_beside(text, text) from public;
+grant execute on function tenant.name_beside(text, text) to tenant_admin;
+
+-- The columns of a key by name, comma between.
+create function tenant.column_list(rel oid, columns smallint[]) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select string_agg(quote_ident(attname), ', ' order by at)
+        from unnest(columns) with ordinality as key (attnum, at) join pg_attribute a on a.attrelid = rel and a.attnum = key.attnum
+$$;
+revoke all on function tenant.column_list(oid, smallint[]) from public;
+grant execute on function tenant.column_list(oid, smallint[]) to tenant_admin;
+
+-- A list of columns that is INCLUDEd, without the tenant column.
+create function tenant.without_included(definition text, index oid, tenant_column smallint) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    i pg_index;
+    included smallint[];
+    rest text;
+begin
+    select * into i from pg_index where indexrelid = index;
+    included := array(select unnest((i.indkey::smallint[])[i.indnkeyatts:]));
+    if not tenant_column = any (included) then
+        return definition;
+    end if;
+    rest := tenant.column_list(i.indrelid, array_remove(included, tenant_column));
+    return replace(definition, format(') INCLUDE (%s)', tenant.column_list(i.indrelid, included)),
+        ')' || coalesce(format(' INCLUDE (%s)', rest), ''));
+end
+$$;
+revoke all on function tenant.without_included(text, oid, smallint) from public;
+grant execute on function tenant.without_included(text, oid, smallint) to tenant_admin;
+
+-- The unique index with the tenant column first: else the same.
+create function tenant.index_with_tenant(index oid, name text, tenant_column smallint, concurrent boolean) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    i pg_index;
+    old pg_class;
+    method text;
+    prefix text;
+begin
+    select * into i from pg_index where indexrelid = index;
+    select * into old from pg_class where oid = index;
+    method := (select quote_ident(amname) from pg_am where oid = old.relam);
+    prefix := format('CREATE UNIQUE INDEX %I ON %s%s USING %s (', old.relname,
+        case old.relkind when 'I' then 'ONLY ' else '' end, i.indrelid::regclass, method);
+    return format('CREATE UNIQUE INDEX %s%I ON %s USING %s (%s, ', case when concurrent then 'CONCURRENTLY ' else '' end,
+            name, i.indrelid::regclass, method, tenant.column_list(i.indrelid, array[tenant_column]))
+        || substr(tenant.without_included(pg_get_indexdef(index), index, tenant_column), length(prefix) + 1);
+end
+$$;
+revoke all on function tenant.index_with_tenant(oid, text, smallint, boolean) from public;
+grant execute on function tenant.index_with_tenant(oid, text, smallint, boolean) to tenant_admin;
+
+-- The constraint with the tenant column first: else the same.
+create function tenant.constraint_with_tenant(con oid, tenant_column smallint) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select left(old, strpos(old, '(')) || tenant.column_list(conrelid, array[tenant_column])
+            || case contype when 'x' then ' WITH OPERATOR(pg_catalog.=)' else '' end || ', ' || substr(old, strpos(old, '(') + 1)
+        from (select contype, conrelid, tenant.without_included(pg_get_constraintdef(oid), conindid, tenant_column) as old
+            from pg_constraint where oid = con) c
+$$;
+revoke all on function tenant.constraint_with_tenant(oid, smallint) from public;
+grant execute on function tenant.constraint_with_tenant(oid, smallint) to tenant_admin;
+
+-- The foreign key with the tenant columns of both tables first, and what it does restricted to the other columns.
+create function tenant.reference_with_tenant(fk oid) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    f pg_constraint;
+    period boolean;
+    columns smallint[];
+    referenced smallint[];
+    full_match boolean;
+    own smallint;
+begin
+    select * into f from pg_constraint where oid = fk;
+    own := tenant.fence_column(f.conrelid);
+    period := coalesce((to_jsonb(f) ->> 'conperiod')::boolean, false);
+    columns := case when period then trim_array(f.conkey, 1) else f.conkey end;
+    referenced := case when period then trim_array(f.confkey, 1) else f.confkey end;
+    -- MATCH FULL is all or none: none is not to be had with a tenant column that is never null.
+    full_match := f.confmatchtype = 'f' and not exists (
+        select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull);
+    return format('foreign key (%s%s) references %s (%s%s)',
+            tenant.column_list(f.conrelid, own || columns),
+            case when period then ', period ' || tenant.column_list(f.conrelid, f.conkey[cardinality(f.conkey):]) else '' end,
+            f.confrelid::regclass,
+            tenant.column_list(f.confrelid, tenant.fence_column(f.confrelid) || referenced),
+            case when period then ', period ' || tenant.column_list(f.confrelid, f.confkey[cardinality(f.confkey):]) else '' end)
+        || case when full_match then ' match full' else '' end
+        || case f.confupdtype when 'c' then ' on update cascade' when 'r' then ' on update restrict' else '' end
+        || case f.confdeltype when 'c' then ' on delete cascade' when 'r' then ' on delete restrict'
+            when 'n' then ' on delete set null' when 'd' then ' on delete set default' else '' end
+        || case when f.confdeltype in ('n', 'd') then
+            format(' (%s)', tenant.column_list(f.conrelid, coalesce(f.confdelsetcols, f.conkey))) else '' end
+        || case when f.condeferrable then ' deferrable' else '' end
+        || case when f.condeferred then ' initially deferred' else '' end
+        || case when (to_jsonb(f) ->> 'conenforced')::boolean is false then ' not enforced' else '' end;
+end
+$$;
+revoke all on function tenant.reference_with_tenant(oid) from public;
+grant execute on function tenant.reference_with_tenant(oid) to tenant_admin;
+
+-- What MATCH FULL over several columns says beyond the reference itself; null where there is nothing.
+create function tenant.match_full_check(fk oid) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select format('alter table %s add constraint %I check (num_nulls(%s) in (0, %s))%s', f.conrelid::regclass,
+            tenant.name_beside(f.conname, '_match'), tenant.column_list(f.conrelid, f.conkey), cardinality(f.conkey),
+            case c.relkind when 'r' then ' no inherit' else '' end)
+        from pg_constraint f join pg_class c on c.oid = f.conrelid
+        where f.oid = fk and f.confmatchtype = 'f' and cardinality(f.conkey) > 1 and exists (
+            select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull)
+$$;
+revoke all on function tenant.match_full_check(oid) from public;
+grant execute on function tenant.match_full_check(oid) to tenant_admin;
+
+-- The rows whose reference is to a row of another tenant.
+create function tenant.references_across(fk oid) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select format('select child.* from %s child join %s parent on %s where child.%s <> parent.%s',
+            f.conrelid::regclass, f.confrelid::regclass,
+            (select string_agg(format('parent.%s operator(%I.%s) child.%s', tenant.column_list(f.confrelid, array[f.confkey[n]]),
+                    nspname, oprname, tenant.column_list(f.conrelid, array[f.conkey[n]])), ' and ' order by n)
+                from generate_subscripts(f.conkey, 1) n
+                join pg_operator o on o.oid = f.conpfeqop[n] join pg_namespace on pg_namespace.oid = oprnamespace),
+            tenant.column_list(f.conrelid, array[tenant.fence_column(f.conrelid)]),
+            tenant.column_list(f.confrelid, array[tenant.fence_column(f.confrelid)]))
+        from pg_constraint f where f.oid = fk
+$$;
+revoke all on function tenant.references_across(oid) from public;
+grant execute on function tenant.references_across(oid) to tenant_admin;
+
+-- How many they are. The owner does not see them: the fences are lifted, and back whatever happens. Null where the
+-- caller may not lift one.
+create function tenant.count_across(fk oid) returns bigint
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    query text := tenant.references_across(fk);
+    part regclass;
+    fence name;
+    found_rows bigint;
+begin
+    for part in
+        select distinct h from pg_constraint f, lateral (
+            select tenant.hierarchy(f.conrelid) union select tenant.hierarchy(f.confrelid)) both_sides (h)
+        where f.oid = fk
+    loop
+        select polname into fence from pg_policy where oid = tenant.fence_policy(part);
+        if found then
+            execute format('drop policy %I on %s', fence, part);
+            execute format('alter table %s disable row level security', part);
+        end if;
+    end loop;
+    execute format('select count(*) from (%s) across', query) into found_rows;
+    raise exception using errcode = 'TN087', message = found_rows::text;
+exception
+    when sqlstate 'TN087' then return sqlerrm::bigint;
+    when others then return null;
+end
+$$;
+revoke all on function tenant.count_across(oid) from public;
+grant execute on function tenant.count_across(oid) to tenant_admin;
+
+-- Why the tenant column cannot be part of this key; null where it can.
+create function tenant.key_obstacle(index oid, tenant_column smallint) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case
+            when not pg_indexam_has_property(am.oid, 'can_multi_col') then
+                format('TN086: its index method %s takes one column only.', am.amname)
+            when not exists (select from pg_opclass o where o.opcmethod = am.oid and o.opcdefault
+                    and o.opcintype = case a.atttypid when 'varchar'::regtype then 'text'::regtype else a.atttypid end) then
+                format('TN085: index method %s has no operator class for %s.', am.amname, format_type(a.atttypid, null))
+        end
+        from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am am on am.oid = c.relam
+        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = tenant_column
+        where i.indexrelid = index
+$$;
+revoke all on function tenant.key_obstacle(oid, smallint) from public;
+grant execute on function tenant.key_obstacle(oid, smallint) to tenant_admin;
+
+-- Why the tenant columns cannot be part of this foreign key; null where they can.
+create function tenant.reference_obstacle(fk oid) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case
+            when f.confupdtype in ('n', 'd') then
+                'TN086: on update set null or set default would reach the tenant column; use cascade or no action.'
+            when case when child.atttypid in ('smallint'::regtype, 'integer'::regtype) then 'bigint'::regtype
+                    when child.atttypid = 'varchar'::regtype then 'text'::regtype else child.atttypid end
+                <> case when parent.atttypid in ('smallint'::regtype, 'integer'::regtype) then 'bigint'::regtype
+                    when parent.atttypid = 'varchar'::regtype then 'text'::regtype else parent.atttypid end then
+                format('TN086: the tenant columns differ in type: %s and %s.',
+                    format_type(child.atttypid, null), format_type(parent.atttypid, null))
+        end
+        from pg_constraint f
+        join pg_attribute child on child.attrelid = f.conrelid and child.attnum = tenant.fence_column(f.conrelid)
+        join pg_attribute parent on parent.attrelid = f.confrelid and parent.attnum = tenant.fence_column(f.confrelid)
+        where f.oid = fk
+$$;
+revoke all on function tenant.reference_obstacle(oid) from public;
+grant execute on function tenant.reference_obstacle(oid) to tenant_admin;
+
+-- The keys of these tables, and those that their foreign keys refer to, that do not contain the tenant.
+create function tenant.keys_without_tenant(parts oid[])
+    returns table (relation oid, index oid, constraint_oid oid, name text, columns smallint[], is_reference boolean, online boolean)
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select i.indrelid, i.indexrelid, con.oid, c.relname, key.columns, i.indisunique and i.indexprs is null and i.indpred is null,
+        -- Else there is no way but to drop the constraint and add the other.
+        t.relkind = 'r' and con.contype is distinct from 'x' and not i.indisexclusion
+    from (select unnest(parts)
+            union select confrelid from pg_constraint where contype = 'f' and conparentid = 0 and conrelid = any (parts)) touched (oid)
+    join pg_class t on t.oid = touched.oid
+    join pg_index i on i.indrelid = t.oid and (i.indisunique or i.indisexclusion) and i.indisvalid
+    join pg_class c on c.oid = i.indexrelid and not c.relispartition
+    left join pg_constraint con on con.conindid = i.indexrelid and con.conrelid = i.indrelid and con.contype in ('p', 'u', 'x')
+    cross join lateral (select array(select unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1])) as columns,
+        tenant.fence_column(t.oid::regclass) as tenant) key
+    where key.tenant is not null
+        and not key.tenant = any (key.columns)
+        and (t.oid = any (parts) or exists (select from pg_constraint f where f.contype = 'f' and f.conparentid = 0
+            and f.conrelid = any (parts) and f.confrelid = t.oid and f.confkey <@ key.columns and f.confkey @> key.columns))
+    order by t.oid::regclass::text, c.relname
+$$;
+revoke all on function tenant.keys_without_tenant(oid[]) from public;
+grant execute on function tenant.keys_without_tenant(oid[]) to tenant_admin;
+
+-- What puts the tenant first in every key of the table and in every foreign key between it and a protected table, in an
+-- order in which each statement can run alone. Keys stay where a foreign key from an unprotected table needs them; the
+-- call for that table completes them. An obstacle is a row without statement that begins with its SQLSTATE.
+create function tenant.plan_hardening(rel regclass, concurrent boolean)
+    returns table (relation regclass, statement text, why text, foreign_keys oid[])
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    parts constant oid[] := array(select h::oid from tenant.hierarchy(rel) h);
+    key record;
+    fk record;
+    own smallint;
+    beside text;     -- the name of what stands beside the key until it takes its place, or for as long as the key stays
+    schema_name text;
+    held boolean;    -- by a foreign key of a table that is not protected
+    waiting oid[];   -- foreign keys that can contain the tenant and do not yet
+    done oid[] := '{}';
+    reusable boolean;
+    swap text;
+    cell text;
+    after text;
+begin
+    for key in select * from tenant.keys_without_tenant(parts) loop
+        relation := key.relation;
+        own := tenant.fence_column(relation);
+        foreign_keys := '{}';
+        why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+        statement := null;
+        if tenant.key_obstacle(key.index, own) is not null then
+            why := tenant.key_obstacle(key.index, own);
+            why := format('%s: %s cannot contain the tenant: %s', left(why, 5), key.name, substr(why, 8));
+            return next;
+            continue;
+        end if;
+        beside := tenant.name_beside(key.name, '_tenant');
+        schema_name := (select quote_ident(nspname) from pg_class c join pg_namespace n on n.oid = relnamespace where c.oid = key.index);
+        select coalesce(bool_or(not usable), false), coalesce(array_agg(oid order by child, conname) filter (where usable), '{}')
+            into held, waiting
+            from (select f.oid, f.conrelid::regclass::text as child, f.conname,
+                    coalesce(not tenant.fence_column(f.conrelid) = any (f.conkey), false) as usable
+                from pg_constraint f
+                where key.is_reference and f.contype = 'f' and f.conparentid = 0 and f.confrelid = key.relation
+                    and f.confkey <@ key.columns and f.confkey @> key.columns and not f.oid = any (done)) f;
+        for fk in select oid, conrelid, conname, tenant.reference_obstacle(oid) as obstacle
+            from pg_constraint where oid = any (waiting) and tenant.reference_obstacle(oid) is not null
+        loop
+            why := format('%s: %s of %s cannot contain the tenant: %s', left(fk.obstacle, 5), fk.conname, fk.conrelid::regclass,
+                substr(fk.obstacle, 8));
+            return next;
+            held := true;
+            waiting := array_remove(waiting, fk.oid);
+        end loop;
+        done := done || waiting;
+        why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+        continue when held and waiting = '{}';
+
+        -- What else stands on the index, when another takes its name.
+        select concat(
+                case when i.indisreplident then format('; alter table %s replica identity using index %I', relation, key.name) end,
+                case when i.indisclustered then format('; alter table %s cluster on %I', relation, key.name) end,
+                '; comment on constraint ' || quote_ident(key.name) || ' on ' || relation || ' is '
+                    || quote_literal(obj_description(key.constraint_oid, 'pg_constraint')),
+                '; comment on index ' || schema_name || '.' || quote_ident(key.name) || ' is '
+                    || quote_literal(obj_description(key.index, 'pg_class')))
+            into after from pg_index i where i.indexrelid = key.index;
+
+        if key.online then
+            reusable := coalesce((select i.indisvalid and pg_get_indexdef(i.indexrelid) = tenant.index_with_tenant(key.index, beside, own, false)
+                from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = relation and c.relname = beside), false);
+            if not reusable then
+                if exists (select from pg_index i join pg_class c on c.oid = i.indexrelid
+                        where i.indrelid = relation and c.relname = beside and not i.indisvalid) then
+                    statement := format('drop index %s.%I', schema_name, beside);
+                    return next;
+                end if;
+                statement := tenant.index_with_tenant(key.index, beside, own, concurrent);
+                return next;
+                statement := (select format('alter index %s.%I set tablespace %I', schema_name, beside, spcname)
+                    from pg_class c join pg_tablespace s on s.oid = c.reltablespace where c.oid = key.index);
+                if statement is not null then
+                    return next;
+                end if;
+            end if;
+            for fk in select f.oid, f.conname::text as name, f.conrelid::regclass as child,
+                    tenant.name_beside(f.conname, '_tenant') as beside, f.conrelid, c.relkind,
+                    f.convalidated or (to_jsonb(f) ->> 'conenforced')::boolean is false as validated,
+                    coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced,
+                    obj_description(f.oid, 'pg_constraint') as said
+                from pg_constraint f join pg_class c on c.oid = f.conrelid where f.oid = any (waiting) order by 3::text, 2
+            loop
+                relation := fk.child;
+                foreign_keys := array[fk.oid];
+                why := format('%s of %s refers, cascades and locks across tenants.', fk.name, fk.child);
+                cell := coalesce(format('; comment on constraint %I on %s is ', fk.name, fk.child) || quote_literal(fk.said), '');
+                if fk.relkind = 'p' then
+                    statement := concat(format('alter table %1$s drop constraint %2$I; alter table %1$s add constraint %2$I ', fk.child, fk.name),
+                        tenant.reference_with_tenant(fk.oid), '; ' || tenant.match_full_check(fk.oid), cell);
+                    return next;
+                    continue;
+                end if;
+                if not exists (select from pg_constraint where conrelid = fk.conrelid and conname = fk.beside) then
+                    statement := concat(format('alter table %s add constraint %I ', fk.child, fk.beside),
+                        tenant.reference_with_tenant(fk.oid), case when fk.enforced then ' not valid' end,
+                        '; ' || tenant.match_full_check(fk.oid) || ' not valid');
+                    return next;
+                end if;
+                if fk.validated and fk.enforced and not exists (select from pg_constraint
+                        where conrelid = fk.conrelid and conname = fk.beside and convalidated) then
+                    statement := concat(format('alter table %s validate constraint %I', fk.child, fk.beside),
+                        case when tenant.match_full_check(fk.oid) is not null then
+                            format(', validate constraint %I', tenant.name_beside(fk.name, '_match')) end);
+                    return next;
+                end if;
+                statement := format('alter table %1$s drop constraint %2$I; alter table %1$s rename constraint %3$I to %2$I%4$s',
+                    fk.child, fk.name, fk.beside, cell);
+                return next;
+            end loop;
+            relation := key.relation;
+            foreign_keys := '{}';
+            why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+            continue when held;
+            statement := coalesce(
+                (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s using index %4$I%5$s%6$s', relation, key.name,
+                        case contype when 'p' then 'primary key' else 'unique' end, beside,
+                        case when condeferrable then ' deferrable' else '' end, case when condeferred then ' initially deferred' else '' end)
+                    from pg_constraint where oid = key.constraint_oid),
+                format('drop index %1$s.%2$I; alter index %1$s.%3$I rename to %2$I', schema_name, key.name, beside)) || after;
+            return next;
+        else
+            foreign_keys := waiting;
+            reusable := exists (select from pg_constraint where conrelid = key.relation and conname = beside);
+            if held then
+                if not reusable then
+                    statement := format('alter table %s add constraint %I %s', relation, beside, coalesce(
+                        (select regexp_replace(tenant.constraint_with_tenant(oid, own), '^PRIMARY KEY', 'UNIQUE')
+                            from pg_constraint where oid = key.constraint_oid),
+                        format('unique (%s)', tenant.column_list(key.relation, own || key.columns))));
+                    return next;
+                end if;
+                swap := null;
+            else
+                swap := coalesce(
+                    (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s', relation, key.name,
+                        tenant.constraint_with_tenant(key.constraint_oid, own)) where key.constraint_oid is not null),
+                    format('%1$s; drop index %2$s.%3$I; alter index %2$s.%4$I rename to %3$I',
+                        tenant.index_with_tenant(key.index, beside || '_', own, false), schema_name, key.name, beside || '_')) || after;
+                if reusable then
+                    swap := format('alter table %s drop constraint %I; ', relation, beside) || swap;
+                end if;
+            end if;
+            -- Those that wait, and those that stand on what stood beside the key: all are taken off and put back.
+            select concat_ws('; ',
+                    string_agg(format('alter table %s drop constraint %I', conrelid::regclass, conname), '; '
+                        order by conrelid::regclass::text, conname),
+                    swap,
+                    string_agg(concat(format('alter table %s add constraint %I ', conrelid::regclass, conname), definition,
+                        format('; comment on constraint %I on %s is ', conname, conrelid::regclass) || quote_literal(said)),
+                        '; ' order by conrelid::regclass::text, conname))
+                into statement
+                from (select f.conrelid, f.conname, concat(tenant.reference_with_tenant(f.oid), case when not f.convalidated
+                            and (to_jsonb(f) ->> 'conenforced')::boolean is distinct from false then ' not valid' end,
+                            '; ' || tenant.match_full_check(f.oid)) as definition,
+                            obj_description(f.oid, 'pg_constraint') as said
+                        from pg_constraint f where f.oid = any (waiting)
+                    union all
+                    select f.conrelid, f.conname, pg_get_constraintdef(f.oid), obj_description(f.oid, 'pg_constraint')
+                        from pg_constraint f join pg_constraint stand on stand.conindid = f.conindid and stand.conname = beside
+                            and stand.conrelid = key.relation and stand.contype = 'u'
+                        where not held and f.contype = 'f' and f.conparentid = 0) f;
+            return next;
+        end if;
+    end loop;
+
+    -- What stays, since another table is not protected yet, or for reasons of its own.
+    foreign_keys := '{}';
+    statement := null;
+    for fk in
+        select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, tenant.fence_column(f.conrelid) as own
+        from pg_constraint f
+        where f.contype = 'f' and f.conparentid = 0 and (f.conrelid = any (parts) or f.confrelid = any (parts))
+            and not f.oid = any (done) and tenant.fence_column(f.confrelid) is not null
+            and tenant.reference_obstacle(f.oid) is null
+            and (tenant.fence_column(f.conrelid) is null or not exists (
+                select from generate_subscripts(f.conkey, 1) n
+                where f.conkey[n] = tenant.fence_column(f.conrelid) and f.confkey[n] = tenant.fence_column(f.confrelid)))
+        order by f.conrelid::regclass::text, f.conname
+    loop
+        relation := fk.child;
+        why := format('%s of %s stays without the tenant, and so does the key of %s that it refers to: %s', fk.conname, fk.child, fk.parent,
+            case when fk.own is null then format('%s is not protected.', fk.child)
+                else 'it refers by the tenant column already, or to a partition.' end);
+        return next;
+    end loop;
+end
+$$;
+revoke all on function tenant.plan_hardening(regclass, boolean) from public;
+grant execute on function tenant.plan_hardening(regclass, boolean) to tenant_admin;
+
+create function tenant.hardening(rel regclass) returns table (step bigint, relation regclass, statement text, why text)
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if tenant.fence_policy(rel) is null then
+        raise exception using
+            errcode = 'TN028',
+            message = format('table %s is not protected', rel),
+            detail = 'Its keys can contain the tenant once it says which column that is.',
+            hint = format('First: select tenant.protect(%L);', rel);
+    end if;
+    return query select row_number() over (), p.relation, p.statement, p.why from tenant.plan_hardening(rel, true) p;
+end
+$$;
+comment on function tenant.hardening is 'The statements that put the tenant first in every key of the table, in order, each to be run alone; none where all have it. No statement: what stays as it is, and why.';
+revoke all on function tenant.hardening(regclass) from public;
+grant execute on function tenant.hardening(regclass) to tenant_admin;
+
+-- Called by tenant.protect, which has turned the guards off.
+create function tenant.apply_hardening(rel regclass) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    step record;
+    fk oid;
+    across bigint;
+    done jsonb := '[]';
+    messages constant text := current_setting('client_min_messages');
+begin
+    perform tenant.require_owner(rel);
+    for step in select * from tenant.plan_hardening(rel, false) loop
+        if step.statement is null then
+            if step.why like 'TN08_: %' then
+                raise exception using
+                    errcode = left(step.why, 5),
+                    message = format('cannot harden %s: %s', rel, split_part(substr(step.why, 8), ': ', 1)),
+                    detail = split_part(substr(step.why, 8), ': ', 2) || coalesce(': ' || nullif(split_part(substr(step.why, 8), ': ', 3), ''), ''),
+                    hint = case left(step.why, 5) when 'TN085' then 'create extension btree_gist;'
+                        else 'Change that key first, or protect without harden => true.' end;
+            end if;
+            raise notice using message = step.why, hint = 'Protect the other table with harden => true: that completes both.';
+            continue;
+        end if;
+        begin
+            if messages not in ('warning', 'error') then
+                perform set_config('client_min_messages', 'warning', true); -- that an index takes its name is no news
+            end if;
+            execute step.statement;
+            perform set_config('client_min_messages', messages, true);
+        exception when foreign_key_violation then
+            foreach fk in array step.foreign_keys loop
+                across := tenant.count_across(fk);
+                if across > 0 or array_length(step.foreign_keys, 1) = 1 then
+                    raise exception using
+                        errcode = 'TN087',
+                        message = format('cannot harden %s: %s rows of table %s refer to rows of another tenant', rel,
+                            coalesce(across::text, 'some'), (select conrelid::regclass from pg_constraint where oid = fk)),
+                        detail = format('The foreign key is %I.', (select conname from pg_constraint where oid = fk)),
+                        hint = format('As a superuser: %s;', tenant.references_across(fk));
+                end if;
+            end loop;
+            raise;
+        end;
+        done := done || to_jsonb(step.statement);
+    end loop;
+    if done <> '[]' then
+        insert into tenant.journal (action, object, detail) values ('harden', rel::text, jsonb_build_object('statements', done));
+    end if;
+end
+$$;
+revoke all on function tenant.apply_hardening(regclass) from public;
+grant execute on function tenant.apply_hardening(regclass) to tenant_admin;
+
+-- sql/schema/15_prove.sql
+-- tenant.prove(): two synthetic tenants get a row in every protected table, every path from the one to the other's rows is
+-- tried as the application's role, and all of it is undone.
+--
+-- One transaction has one tenant. So a superuser with none entered plants the rows of both; each attack is a savepoint of
+-- its own that becomes the application's role, enters the one, and is rolled back. The seal stays: the transaction can
+-- enter no other tenant afterwards.
+
+-- Texts to try as the value of a column: what its checks and partitions name, then what its type has. Seed makes it unique.
+create function tenant.sample_values(rel regclass, attnum smallint, seed integer) returns text[]
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    col pg_attribute;
+    base pg_type;
+    length integer;
+    named text[];
+    usual text[];
+begin
+    select * into col from pg_attribute a where a.attrelid = rel and a.attnum = sample_values.attnum;
+    select * into base from pg_type where oid = col.atttypid;
+    length := col.atttypmod - 4;
+    while base.typtype = 'd' loop
+        length := coalesce(nullif(base.typtypmod, -1) - 4, length);
+        select * into base from pg_type where oid = base.typbasetype;
+    end loop;
+    select array_agg(distinct value) into named
+        from (
+            select pg_get_constraintdef(oid) from pg_constraint
+                where contype = 'c' and (conrelid = rel and conkey @> array[col.attnum] or contypid = col.atttypid)
+            union all
+            select pg_get_expr(leaf.relpartbound, leaf.oid)
+                from pg_partitioned_table p join pg_inherits on inhparent = p.partrelid join pg_class leaf on leaf.oid = inhrelid
+                where p.partrelid = rel and col.attnum = any (p.partattrs::smallint[])
+        ) said (text),
+        regexp_matches(said.text, '''((?:[^'']|'''')*)''|(?<![\w''.])(-?\d+(?:\.\d+)?)(?![\w''])', 'g') m,
+        -- A bound may be exclusive.
+        unnest(case when m[2] is null then array[replace(m[1], '''''', '''')]
+            else array[m[2], (m[2]::numeric + 1)::text, (m[2]::numeric - 1)::text] end) value;
+    usual := case
+        when base.typtype = 'e' then array(select enumlabel::text from pg_enum where enumtypid = base.oid order by enumsortorder)
+        when base.typname = 'uuid' then array[md5('prove' || seed)::uuid::text]
+        when base.typname = 'bool' then array['true', 'false']
+        when base.typname = 'int2' then array[(32000 - seed)::text, '1']
+        when base.typname in ('int4', 'int8') then array[(2000000000 + seed)::text, '1', '100']
+        when base.typcategory = 'N' then array[seed::text, '1', '0']
+        when base.typname in ('json', 'jsonb') then array['{}', '[]']
+        when base.typname = 'bytea' then array['\x' || to_hex(seed + 4096)]
+        when base.typcategory = 'S' then array[left('p' || seed || '@example.com', case when length > 0 then length else 100 end),
+            left(seed::text, case when length > 0 then length else 100 end), 'x']
+        when base.typname in ('time', 'timetz') then array['00:00']
+        when base.typcategory = 'D' then array[('2020-01-01'::timestamp + seed * interval '1 day')::text, now()::text]
+        when base.typcategory = 'T' then array['1 day']
+        when base.typcategory = 'A' then array['{}']
+        when base.typcategory = 'R' then array['empty']
+        when base.typcategory = 'I' then array['127.0.0.1', '00:00:00:00:00:00']
+        when base.typcategory = 'G' then array['(0,0)', '((0,0),(1,1))', '<(0,0),1>']
+        when base.typcategory = 'V' then array['0']
+        when base.typname in ('tsvector', 'tsquery', 'xml') then array['x']
+        else '{}' end;
+    return case when base.typtype = 'e' then usual
+        when exists (select from pg_index i where i.indrelid = rel and i.indisunique and sample_values.attnum = any (i.indkey::smallint[])
+            and not exists (select from pg_partitioned_table p where p.partrelid = rel and col.attnum = any (p.partattrs::smallint[])))
+        then usual || coalesce(named, '{}') else coalesce(named, '{}') || usual end;
+end
+$$;
+revoke all on function tenant.sample_values(regclass, smallint, integer) from public;
+
+-- What is protected, and what the journal says was meant to be and is not.
+create function tenant.provable() returns table (relation regclass, tenant_column name, tenant_type text, kind text)
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select p.relation, p.tenant_column, p.tenant_type, p.kind from tenant.protected_tables p
+    union all
+    select c.oid::regclass, a.attname, format_type(a.atttypid, null), 'lost'
+        from (select distinct on (j.object) j.object, j.action, j.detail ->> 'tenant_column' as tenant_column
+            from tenant.journal j where j.action in ('protect', 'unprotect') order by j.object, j.id desc) last
+        join pg_class c on c.oid = to_regclass(last.object)
+        join pg_attribute a on a.attrelid = c.oid and a.attname = last.tenant_column and not a.attisdropped
+        where last.action = 'protect' and tenant.fence_policy(c.oid::regclass) is null
+$$;
+revoke all on function tenant.provable() from public;
+
+-- Plants a row of the tenant. Gives the row as {"row": ...} or why there is none as {"why": ...}; {"wait": ...} where a table
+-- that it refers to comes first.
+create function tenant.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    own smallint := (select attnum from pg_attribute where attrelid = rel and attname = tenant_column);
+    fk record;
+    col record;
+    parent jsonb;
+    given jsonb := '{}';        -- by column number, what foreign keys say
+    try integer;
+    columns text;
+    literals text;
+    samples text[];
+    result jsonb;
+    why text;
+begin
+    for fk in select * from pg_constraint where contype = 'f' and conparentid = 0 and conrelid = rel order by oid loop
+        if tenant.fence_column(fk.confrelid) is not null or planted ? fk.confrelid::regclass::text then
+            parent := planted -> fk.confrelid::regclass::text -> tenant_id;
+            if parent is null and patient and fk.confrelid <> rel then
+                return jsonb_build_object('wait', fk.confrelid::regclass::text);
+            end if;
+        elsif fk.confrelid = 'tenant.tenants'::regclass then
+            parent := (select to_jsonb(t) from tenant.tenants t where id = tenant_id);
+        else
+            execute format('select to_jsonb(p) from %s p limit 1', fk.confrelid::regclass) into parent;
+            if parent is null and seed < 8000 then
+                parent := tenant.plant(fk.confrelid::regclass, null, tenant_id, seed * 2 + 1, planted, false) -> 'row';
+            end if;
+        end if;
+        for n in 1 .. cardinality(fk.conkey) loop
+            if fk.conkey[n] is distinct from own then
+                given := given || jsonb_build_object(fk.conkey[n]::text, (
+                    select parent ->> attname::text from pg_attribute where attrelid = fk.confrelid and attnum = fk.confkey[n]));
+            end if;
+        end loop;
+    end loop;
+    -- First what must be there, then everything; each with one sample after the other.
+    for try in 0 .. 23 loop
+        columns := '';
+        literals := '';
+        for col in
+            select *, format_type(atttypid, atttypmod) as type from pg_attribute a
+            where attrelid = rel and attnum > 0 and not attisdropped and attgenerated = '' and attidentity = ''
+            order by attnum
+        loop
+            if col.attnum = own then
+                samples := array[tenant_id];
+            elsif given ? col.attnum::text then
+                samples := array_remove(array[given ->> col.attnum::text], null);
+            elsif col.atthasdef or (not col.attnotnull and try % 2 = 0) then
+                continue;
+            else
+                samples := tenant.sample_values(rel, col.attnum, seed);
+            end if;
+            columns := columns || format(', %I', col.attname);
+            literals := literals || coalesce(format(', %L::%s', samples[1 + (try / 2) % nullif(cardinality(samples), 0)], col.type), ', null');
+        end loop;
+        begin
+            execute format('insert into %s as planted (%s) values (%s) returning to_jsonb(planted)', rel,
+                substr(columns, 3), substr(literals, 3)) into result;
+            return jsonb_build_object('row', result);
+        exception when others then
+            why := coalesce(why, sqlerrm);
+        end;
+    end loop;
+    return jsonb_build_object('why', why);
+end
+$$;
+revoke all on function tenant.plant(regclass, name, text, integer, jsonb, boolean) from public;
+
+-- Runs the statement as the role, in the tenant (or in none), and undoes it: gives 'n rows' that it saw or changed, or its
+-- SQLSTATE. Triggers and foreign keys are off, since they would stop it for reasons of their own.
+create function tenant.attack(as_role name, tenant_id text, statement text, sees boolean) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    reached text;
+    n bigint;
+begin
+    perform set_config('session_replication_role', 'replica', true);
+    perform set_config('client_min_messages', 'error', true);
+    perform set_config('role', as_role, true);
+    if tenant_id is not null then
+        perform tenant.enter(tenant_id);
+    end if;
+    if sees then
+        execute statement into reached;
+    else
+        execute statement;
+        get diagnostics n = row_count;
+        reached := n::text;
+    end if;
+    raise exception using errcode = 'TN089';
+exception
+    when sqlstate 'TN089' then return coalesce(reached, 'null') || ' rows';
+    when others then return sqlstate;
+end
+$$;
+revoke all on function tenant.attack(name, text, text, boolean) from public;
+
+-- Every path to the other tenant's row of this table. mine and theirs are the rows of a and b.
+create function tenant.prove_table(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb)
+    returns table (path text, expected text, got text, passed boolean)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    own text; -- named by the caller, since a mutation may have taken the fence
+    in_b text;
+    key text;
+    primary_key name;
+    key_has_tenant boolean;
+    columns text;
+    row_of_b text; -- of the table's type: jsonb keeps what a text of it would not
+    row_moved text;
+    of_a text;
+    own_rows text;
+begin
+    own := quote_ident(theirs ->> 'tenant_column');
+    in_b := format('%s::text = %L', own, b);
+    of_a := format('%s::text = %L', own, a);
+    select conname, (select string_agg(format('%I = %L', attname, theirs ->> attname), ' and ')
+            from pg_attribute where attrelid = rel and attnum = any (conkey)),
+            exists (select from pg_attribute where attrelid = rel and attnum = any (conkey) and quote_ident(attname) = own)
+        into primary_key, key, key_has_tenant from pg_constraint where conrelid = rel and contype = 'p';
+    row_of_b := format('jsonb_populate_record(null::%s, %L)', rel, theirs);
+    row_moved := format('jsonb_populate_record(null::%s, %L)', rel, theirs || jsonb_build_object(theirs ->> 'tenant_column', a));
+    select string_agg(quote_ident(attname), ', ' order by attnum) into columns
+        from pg_attribute where attrelid = rel and attnum > 0 and not attisdropped and attgenerated = '';
+    own_rows := tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, of_a), true);
+
+    for path, expected, got in
+        values ('select with no tenant', 'refused', tenant.attack(as_role, null, format('select count(*) from %s', rel), true)),
+            ('truncate', 'refused', tenant.attack(as_role, a, format('truncate %s cascade', rel), false)),
+            ('own rows', 'seen', own_rows),
+            ('select', 'nothing', tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, in_b), true)),
+            ('select by key', 'nothing', tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, coalesce(key, in_b) || ' and ' || in_b), true)),
+            ('count', 'its own', tenant.attack(as_role, a, format('select count(*) from %s', rel), true)),
+            ('select for update', 'nothing', tenant.attack(as_role, a, format('select count(*) from (select from %s where %s for update) locked', rel, in_b), true)),
+            ('insert for the other', 'refused', tenant.attack(as_role, a,
+                format('insert into %1$s (%2$s) overriding system value select %2$s from %3$s', rel, columns, row_of_b), false)),
+            ('update to the other', 'refused', tenant.attack(as_role, a,
+                format('update %s set %s = %L where %s', rel, own, b, of_a), false)),
+            ('update of the other', 'nothing', tenant.attack(as_role, a,
+                format('update %s set %s = %L where %s', rel, own, a, in_b), false)),
+            ('blind update', 'its own', tenant.attack(as_role, a, format('update %s set %s = %L', rel, own, a), false)),
+            ('delete', 'nothing', tenant.attack(as_role, a, format('delete from %s where %s', rel, in_b), false)),
+            ('blind delete', 'its own', tenant.attack(as_role, a, format('delete from %s', rel), false)),
+            ('delete returning', 'nothing', tenant.attack(as_role, a,
+                format('with gone as (delete from %s where %s returning *) select count(*) from gone', rel, in_b), true)),
+            ('merge', 'nothing', tenant.attack(as_role, a,
+                format('merge into %s t using (values (%L)) s (id) on t.%s::text = s.id when matched then delete', rel, b, own), false)),
+            ('on conflict', 'nothing', tenant.attack(as_role, a, format(
+                'with taken as (insert into %1$s as t (%2$s) overriding system value select %2$s from %3$s on conflict on constraint %4$I
+                    do update set %5$s = %6$L returning t.xmax <> 0 as other) select count(*) filter (where other) from taken',
+                rel, columns, case when key_has_tenant then row_of_b else row_moved end, coalesce(primary_key, 'none'), own, a), true)),
+            ('prepared', 'nothing', tenant.attack_prepared(as_role, a, format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security invoker',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security definer',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('function with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'function', 'security definer',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', 'with (security_invoker)',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', '',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'view', '',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('copy with no tenant', 'refused', tenant.attack_copy(as_role, null, format('copy (select from %s) to ''/dev/null''', rel))),
+            ('copy', 'nothing', tenant.attack_copy(as_role, a, format('copy (select from %s where %s) to ''/dev/null''', rel, in_b))),
+            ('copy of the table', 'its own', tenant.attack_copy(as_role, a, format('copy %s to ''/dev/null''', rel))),
+            ('copy from', 'refused', tenant.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel)))
+    loop
+        continue when not theirs ? 'planted' and path not in ('select with no tenant', 'truncate', 'select', 'count',
+            'copy with no tenant', 'copy from');
+        -- COPY of a table leaves its children out, and is not for partitioned ones.
+        continue when path = 'copy of the table' and exists (select from pg_inherits where inhparent = rel)
+            or path like 'copy%' and exists (select from pg_class where oid = rel and relkind = 'p') and path in ('copy of the table', 'copy from');
+        continue when path = 'on conflict' and primary_key is null
+            or path in ('update to the other', 'on conflict') and own_rows = '0 rows';
+        passed := case
+            when path = 'own rows' then case when got ~ ' rows$' then got <> '0 rows' end
+            when got ~ ' rows$' then got = case expected when 'nothing' then '0 rows' when 'its own' then own_rows else '' end
+            -- 42501 is the policy's refusal as well as a right that the role has not.
+            when got = '42501' or got ~ '^TN' then true
+            when path = 'copy from' and got = '0A000' then true
+            -- A constraint was reached: the policy had let it through. Whatever else stopped it says nothing.
+            when got ~ '^23' and path <> 'on conflict' then false end;
+        return next;
+    end loop;
+end
+$$;
+revoke all on function tenant.prove_table(regclass, name, text, text, jsonb, jsonb) from public;
+
+-- A statement that was planned with no tenant by the caller, to whom policies do not apply, and is run by the role in the tenant.
+create function tenant.attack_prepared(as_role name, tenant_id text, statement text) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    got text;
+begin
+    execute 'prepare tenant_prove as ' || statement;
+    execute 'explain execute tenant_prove';
+    got := tenant.attack(as_role, tenant_id, 'execute tenant_prove', true);
+    execute 'deallocate tenant_prove';
+    return got;
+exception when others then
+    if exists (select from pg_prepared_statements where name = 'tenant_prove') then
+        execute 'deallocate tenant_prove';
+    end if;
+    return sqlstate;
+end
+$$;
+revoke all on function tenant.attack_prepared(name, text, text) from public;
+
+-- As attack, through a function or a view of the table's owner or of the caller, made for it.
+create function tenant.attack_through(as_role name, tenant_id text, rel regclass, mine boolean, what text, rights text, statement text)
+    returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    schema regnamespace := (select relnamespace from pg_class where oid = rel);
+    name text := format('%s.tenant_prove_through', schema);
+    got text;
+begin
+    perform set_config('client_min_messages', 'error', true);
+    execute case what
+        when 'view' then format('create view %s %s as %s', name, rights, replace(statement, 'count(*)', 'count(*) as n'))
+        else format('create function %s() returns bigint language sql volatile %s as %L', name, rights, statement) end;
+    if not mine then
+        execute format('alter %s %s owner to %s', what, name, (select relowner::regrole from pg_class where oid = rel));
+    end if;
+    execute case what when 'view' then format('grant select on %s to %I', name, as_role) else format('grant execute on function %s() to %I', name, as_role) end;
+    got := tenant.attack(as_role, tenant_id, case what when 'view' then format('select n from %s', name) else format('select %s()', name) end, true);
+    raise exception using errcode = 'TN089';
+exception
+    when sqlstate 'TN089' then return got;
+    when others then return sqlstate;
+end
+$$;
+revoke all on function tenant.attack_through(name, text, regclass, boolean, text, text, text) from public;
+
+-- As attack, by COPY with a file of the server: the only one that a function can run. It takes a right that the application
+-- should not have, and is refused in a tenant but for the guards: what is tried is the policy behind them.
+create function tenant.attack_copy(as_role name, tenant_id text, statement text) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    got text;
+begin
+    execute format('grant pg_read_server_files, pg_write_server_files to %I', as_role);
+    perform set_config('pg_tenant.guards', 'off', true);
+    got := tenant.attack(as_role, tenant_id, statement, false);
+    raise exception using errcode = 'TN089';
+exception
+    when sqlstate 'TN089' then return got;
+    when others then return sqlstate;
+end
+$$;
+revoke all on function tenant.attack_copy(name, text, text) from public;
+
+-- The views that read the table, whatever is between.
+create function tenant.views_over(rel regclass) returns setof regclass
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    with recursive over (relation) as (
+        select rel::oid
+        union
+        select r.ev_class from over
+            join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = over.relation and d.classid = 'pg_rewrite'::regclass
+            join pg_rewrite r on r.oid = d.objid
+    )
+    select c.oid::regclass from over join pg_class c on c.oid = over.relation
+        where c.relkind = 'v' and c.oid <> rel and c.relnamespace <> 'tenant'::regnamespace order by c.oid::regclass::text
+$$;
+revoke all on function tenant.views_over(regclass) from public;
+
+-- All that the role sees in the view; with root, after the other's rows have gone from there.
+create function tenant.attack_view(as_role name, tenant_id text, view regclass, root regclass, tenant_column name, other text)
+    returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    got text;
+begin
+    if root is not null then
+        perform set_config('session_replication_role', 'replica', true);
+        execute format('delete from %s where %I::text = %L', root, tenant_column, other);
+    end if;
+    got := tenant.attack(as_role, tenant_id, format(
+        'select md5(string_agg(to_jsonb(v)::text, '','' order by to_jsonb(v)::text)) from %s v', view), true);
+    raise exception using errcode = 'TN089';
+exception when sqlstate 'TN089' then return got;
+end
+$$;
+revoke all on function tenant.attack_view(name, text, regclass, regclass, name, text) from public;
+
+-- The paths on which the proof of the table fails, or is refused for its broken protection, once it is weakened; null
+-- where nothing shows.
+create function tenant.prove_mutation(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, commands text[])
+    returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    fence record;
+    command text;
+    noticed text;
+begin
+    perform set_config('pg_tenant.guards', 'off', true);
+    select polname, pg_get_expr(polqual, polrelid) as condition into fence from pg_policy where oid = tenant.fence_policy(rel);
+    foreach command in array commands loop
+        execute format(command, rel, fence.polname, fence.condition);
+    end loop;
+    select string_agg(p.path || ' ' || p.got, ', ') into noticed
+        from tenant.prove_table(rel, as_role, a, b, mine, theirs) p where p.passed is false or p.got = 'TN012';
+    raise exception using errcode = 'TN089';
+exception when sqlstate 'TN089' then return noticed;
+end
+$$;
+revoke all on function tenant.prove_mutation(regclass, name, text, text, jsonb, jsonb, text[]) from public;
+
+create function tenant.prove(as_role name default null, keyed_by text default null, mutate boolean default false)
+    returns table (relation regclass, path text, expected text, got text, passed boolean)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+    a text;
+    b text;
+    part record;
+    target record;
+    planted jsonb;         -- by table, the row of each tenant or why there is none; null while it waits
+    one jsonb;
+    two jsonb;
+    progress boolean;
+    patient boolean := true;
+    seed integer := 1000;
+    results jsonb := '[]';
+    mutation record;
+    noticed text;
+    app name := coalesce(as_role, 'tenant_prove_' || pg_current_xact_id()::text);
+begin
+    if not (select rolsuper from pg_roles where rolname = session_user) or session_user <> current_user then
+        raise exception using
+            errcode = 'TN088',
+            message = 'a proof needs a superuser',
+            detail = 'It writes rows of two tenants and becomes the application''s role.',
+            hint = 'Log in as a superuser; SET ROLE is not enough.';
+    end if;
+    if tenant.current_id() is not null then
+        raise exception using
+            errcode = 'TN088',
+            message = 'a proof cannot begin inside a tenant',
+            detail = format('The transaction has entered tenant "%s".', tenant.current_id()),
+            hint = 'Run it in a transaction of its own.';
+    end if;
+    if as_role is not null and not coalesce((select pg_has_role(oid, 'tenant_user', 'usage') and not rolsuper and not rolbypassrls
+            from pg_roles where rolname = as_role), false) then
+        raise exception using
+            errcode = 'TN088',
+            message = format('role "%s" is no role of an application', as_role),
+            detail = 'It is not a member of tenant_user, or policies do not apply to it.',
+            hint = 'Name the role that the application connects as, or none for one with all rights.';
+    end if;
+    if keyed_by is null then
+        select k.usual into keyed_by
+            from (select case when p.tenant_type in ('bigint', 'integer', 'smallint') then 'bigint'
+                when p.tenant_type = 'uuid' then 'uuid' else 'text' end as usual from tenant.provable() p) k
+            group by k.usual order by k.usual = 'text', count(*) desc limit 1;
+    end if;
+    if keyed_by in ('bigint', 'integer', 'smallint') then
+        select max(n)::text, min(n)::text into a, b from (
+            select n from generate_series(32767, 1, -1) n where not exists (select from tenant.tenants where id = n::text) limit 2) free;
+        keyed_by := 'bigint';
+    else
+        -- The same in each call of a transaction, since the first seals it.
+        a := md5('tenant.prove a' || pg_current_xact_id()::text)::uuid::text;
+        b := md5('tenant.prove b' || pg_current_xact_id()::text)::uuid::text;
+    end if;
+
+    begin
+        perform tenant.create(a), tenant.create(b);
+        if as_role is null then
+            execute format('create role %I in role tenant_user', app);
+            for target in select distinct c.relnamespace::regnamespace as schema from tenant.provable() p join pg_class c on c.oid = p.relation loop
+                execute format('grant usage on schema %s to %I', target.schema, app);
+                execute format('grant usage on all sequences in schema %s to %I', target.schema, app);
+            end loop;
+            for target in select p.relation from tenant.provable() p union select v from tenant.provable() p, tenant.views_over(p.relation) v loop
+                execute format('grant all on %s to %I', target.relation, app);
+            end loop;
+        end if;
+
+        -- The rows of a in every table, what views then show, and the rows of b. Again and again, while it goes on: a table
+        -- waits for those that it refers to.
+        perform set_config('session_replication_role', 'replica', true);
+        planted := (select jsonb_object_agg(p.relation::text, null) from tenant.provable() p);
+        loop
+            progress := false;
+            for part in
+                select p.relation, p.tenant_column, p.tenant_type from tenant.provable() p
+                where p.kind <> 'partition' and planted -> p.relation::text = 'null' order by p.relation::text
+            loop
+                if part.tenant_type <> 'text' and not part.tenant_type like 'character varying%'
+                    and (part.tenant_type = 'uuid') <> (keyed_by = 'uuid') then
+                    planted := planted || jsonb_build_object(part.relation::text, jsonb_build_object('why', format(
+                        'keyed by %s: select * from tenant.prove(keyed_by => %L)', part.tenant_type, part.tenant_type)));
+                    progress := true;
+                    continue;
+                end if;
+                seed := seed + 2;
+                one := tenant.plant(part.relation, part.tenant_column, a, seed, planted, patient);
+                continue when one ? 'wait';
+                progress := true;
+                two := tenant.plant(part.relation, part.tenant_column, b, seed + 1, planted, patient);
+                planted := planted || jsonb_build_object(part.relation::text,
+                    case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
+                        else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
+            end loop;
+            exit when not progress and not patient;
+            patient := progress;
+        end loop;
+        perform set_config('session_replication_role', 'origin', true);
+
+        for part in select p.relation, p.tenant_column, p.kind, coalesce(pg_partition_root(p.relation), p.relation) as root
+            from tenant.provable() p order by p.relation::text
+        loop
+            one := coalesce(planted -> part.root::text -> a, '{}') || jsonb_build_object('tenant_column', part.tenant_column);
+            two := coalesce(planted -> part.root::text -> b || '{"planted": true}', '{}') || jsonb_build_object('tenant_column', part.tenant_column);
+            if part.kind = 'lost' then
+                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'fence',
+                    'expected', 'a tenant policy, as the journal says', 'got', 'none', 'passed', false));
+            end if;
+            if part.kind <> 'partition' then
+                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'plant', 'expected', 'a row of each tenant',
+                    'got', coalesce(planted -> part.relation::text ->> 'why', 'a row of each tenant'),
+                    'passed', case when two ? 'planted' then true end));
+            end if;
+            results := results || coalesce((select jsonb_agg(to_jsonb(r) || jsonb_build_object('relation', part.relation::oid))
+                from tenant.prove_table(part.relation, app, a, b, one, two) r
+                where part.kind <> 'partition' or r.path <> 'own rows'), '[]');
+            for target in select v as relation from tenant.views_over(part.relation) v where two ? 'planted' loop
+                -- The same with the other's row and without it.
+                one := jsonb_build_array(tenant.attack_view(app, a, target.relation, null, null, null),
+                    tenant.attack_view(app, a, target.relation, part.root, part.tenant_column, b));
+                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('view %s', target.relation),
+                    'expected', 'the same without the other''s row',
+                    'got', case when one ->> 0 !~ ' rows$' then one ->> 0 when one -> 0 = one -> 1 then 'the same' else 'another' end,
+                    'passed', case when one ->> 0 = '42501' or one ->> 0 ~ '^TN' then true
+                        when one ->> 0 !~ ' rows$' then null else one -> 0 = one -> 1 end));
+            end loop;
+            continue when not mutate or not two ? 'planted' or part.kind = 'lost';
+            one := coalesce(planted -> part.root::text -> a, '{}') || jsonb_build_object('tenant_column', part.tenant_column);
+            for mutation in
+                select * from (values
+                    ('no row-level security', array['alter table %1$s disable row level security']),
+                    ('row-level security not forced', array['alter table %1$s no force row level security']),
+                    ('no fence', array['drop policy %2$I on %1$s']),
+                    ('no fence, wide access', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('no policy but a wide one', array['drop policy %2$I on %1$s', 'drop policy if exists tenant_access on %1$s',
+                        'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('permissive fence', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
+                        'create policy %2$I on %1$s using (%3$s) with check (%3$s)']),
+                    ('fence without check', array['alter policy %2$I on %1$s with check (true)',
+                        'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('fence that shows all', array['alter policy %2$I on %1$s using (true)',
+                        'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('fence for select only', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
+                        'create policy %2$I on %1$s as restrictive for select using (%3$s)']),
+                    ('fence for one role', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
+                        'create policy %2$I on %1$s as restrictive to tenant_admin using (%3$s) with check (%3$s)'])
+                ) m (name, commands)
+            loop
+                noticed := tenant.prove_mutation(part.relation, app, a, b, one, two, mutation.commands);
+                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
+                    'expected', 'noticed', 'got', coalesce('noticed: ' || noticed, 'not noticed'), 'passed', noticed is not null));
+            end loop;
+        end loop;
+        raise exception using errcode = 'TN089';
+    exception when sqlstate 'TN089' then null; -- all of it is undone, but for what is in variables
+    end;
+    for relation, path, expected, got, passed in
+        select (r ->> 'relation')::oid::regclass, r ->> 'path', r ->> 'expected', r ->> 'got', (r ->> 'passed')::boolean
+        from jsonb_array_elements(results) with ordinality e (r, at) order by at
+    loop
+        return next;
+    end loop;
+end
+$$;
+comment on function tenant.prove is 'Plants two tenants, tries every path from one to the other as the application, and undoes it: one row per table and path. Run it in a transaction of its own.';
+revoke all on function tenant.prove(name, text, boolean) from public;
+
+-- sql/schema/16_directory.sql
+-- For the edge of an application: which tenant a slug is, and that the registry has changed.
+
+-- SECURITY DEFINER: an application may ask for one tenant, whose slug or id it was told, and cannot list them.
+create function tenant.find(by_slug text default null, by_id text default null)
+    returns table (id text, slug text, plan text, status text)
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if tenant.current_id() is not null then
+        raise exception using
+            errcode = 'TN110',
+            message = 'tenants are not looked up from inside a tenant',
+            detail = format('The transaction is inside tenant "%s".', tenant.current_id()),
+            hint = 'Look the tenant up before entering one, in a transaction of its own.';
+    end if;
+    if by_id is null then
+        return query select t.id, t.slug, t.plan, t.status from tenant.tenants t where t.slug = by_slug;
+    else
+        return query select t.id, t.slug, t.plan, t.status from tenant.tenants t
+            where t.id = tenant.canonical_id(by_id) and (by_slug is null or t.slug = by_slug);
+    end if;
+end
+$$;
+comment on function tenant.find is 'The tenant with this slug, or this id, or both; no row where there is none. TN110 inside a tenant, TN004 malformed.';
+revoke all on function tenant.find(text, text) from public;
+grant execute on function tenant.find(text, text) to tenant_user, tenant_admin;
+
+-- Anybody who may connect may LISTEN, so the notification says nothing of what has changed. Row level and ENABLE ALWAYS,
+-- as registry_changed is; PostgreSQL sends equal notifications of a transaction once. Guards are off, since an
+-- administrator may be inside a tenant, where a NOTIFY is refused.
+create function tenant.announce_change() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+begin
+    perform pg_notify('tenant_registry', '');
+    return null;
+end
+$$;
+revoke all on function tenant.announce_change() from public;
+create trigger announce_change after insert or update or delete on tenant.tenants
+    for each row execute function tenant.announce_change();
+create trigger announce_truncate after truncate on tenant.tenants
+    for each statement execute function tenant.announce_change();
+alter table tenant.tenants enable always trigger announce_change;
+alter table tenant.tenants enable always trigger announce_truncate;
+
+-- sql/schema/20_doctor.sql
+-- The doctor: what it looks at, and what is waived. Each finding is a view of its own, in 21_ to 28_; 29_ joins them.
+--
+-- What several findings look at is a function that PostgreSQL runs as it is, not a view that it plans anew into each of
+-- them: a hundred thousand rows of catalog make such plans slow.
+--
+-- The views read catalogs only and run nothing that they find there. tenant.doctor() gives them its owner's rights, so
+-- that tenant_admin sees what PostgreSQL shows to superusers only.
+
+create table tenant.waivers (
+    code text collate "C" not null,
+    object text not null,
+    reason text not null,
+    until timestamptz not null check (until < 'infinity'),
+    waived_at timestamptz not null default now(),
+    waived_by name not null default current_user,
+    primary key (code, object)
+);
+comment on table tenant.waivers is 'Findings that are accepted for a time, and why.';
+grant select, delete on tenant.waivers to tenant_admin;
+grant insert (code, object, reason, until), update (reason, until, waived_at, waived_by) on tenant.waivers to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.waivers', '');
+
+-- Weaknesses of PostgreSQL's row-level security, and the minor version that mends each.
+create table tenant.row_security_cves (
+    cve text collate "C",
+    major integer,
+    fixed_in integer not null,
+    what text not null,
+    answered boolean not null default false, -- a guard closes it for protected tables, whatever the version
+    primary key (cve, major)
+);
+comment on table tenant.row_security_cves is 'Known weaknesses of row-level security, and the minor version of each major that mends it.';
+insert into tenant.row_security_cves (cve, major, fixed_in, what) values
+    ('CVE-2023-2455', 15, 3, 'a policy of another role applies where a function is inlined'),
+    ('CVE-2023-39418', 15, 4, 'MERGE passes over UPDATE and SELECT policies'),
+    ('CVE-2024-4317', 15, 7, 'statistics of expressions are shown to who may not read the table'),
+    ('CVE-2024-4317', 16, 3, 'statistics of expressions are shown to who may not read the table'),
+    ('CVE-2024-10976', 15, 9, 'a policy of another role applies below a subquery'),
+    ('CVE-2024-10976', 16, 5, 'a policy of another role applies below a subquery'),
+    ('CVE-2024-10976', 17, 1, 'a policy of another role applies below a subquery'),
+    ('CVE-2025-8713', 15, 14, 'operators see sampled values of rows that a policy hides'),
+    ('CVE-2025-8713', 16, 10, 'operators see sampled values of rows that a policy hides'),
+    ('CVE-2025-8713', 17, 6, 'operators see sampled values of rows that a policy hides'),
+    ('CVE-2026-6469', 15, 19, 'rebuilt statistics belong to who altered the table'),
+    ('CVE-2026-6469', 16, 15, 'rebuilt statistics belong to who altered the table'),
+    ('CVE-2026-6469', 17, 11, 'rebuilt statistics belong to who altered the table'),
+    ('CVE-2026-6469', 18, 6, 'rebuilt statistics belong to who altered the table'),
+    ('CVE-2026-14666', 15, 19, 'cached plans keep policies of a membership that has been revoked'),
+    ('CVE-2026-14666', 16, 15, 'cached plans keep policies of a membership that has been revoked'),
+    ('CVE-2026-14666', 17, 11, 'cached plans keep policies of a membership that has been revoked'),
+    ('CVE-2026-14666', 18, 6, 'cached plans keep policies of a membership that has been revoked');
+insert into tenant.row_security_cves (cve, major, fixed_in, what, answered)
+    select 'CVE-2026-120154', major, fixed_in, 'INSERT ... ON CONFLICT DO UPDATE evaluates its WHERE on rows that a policy hides', true
+    from (values (15, 20), (16, 16), (17, 12), (18, 7)) v (major, fixed_in);
+grant select on tenant.row_security_cves to tenant_admin;
+
+-- Memberships that are of use: from 16, one without INHERIT, SET and ADMIN gives nothing. With ADMIN alone a role can
+-- grant itself the rest.
+create view tenant.doctor_memberships as
+    select m.member, m.roleid as role, coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
+            or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true) as at_once,
+        format('revoke %s from %s%s;', m.roleid::regrole, m.member::regrole,
+            case when current_setting('server_version_num')::int >= 160000
+                then format(' granted by %s', m.grantor::regrole) end) as revoke
+    from pg_catalog.pg_auth_members m
+    where m.admin_option
+        or coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
+        or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true);
+
+-- The application's roles: tenant_user and whoever can become it or use its rights.
+create view tenant.doctor_applications as
+    with recursive application (role) as (
+        select oid from pg_catalog.pg_roles where rolname = 'tenant_user'
+        union
+        select m.member from application a join tenant.doctor_memberships m on m.role = a.role and m.at_once
+    )
+    select role from application;
+
+-- What the application's roles reach through memberships, themselves included, and one that does.
+create function tenant.doctor_reached_now() returns table (role oid, application text)
+    language sql stable rows 20 set search_path = pg_catalog, pg_temp as $$
+    with recursive reach (role, application) as (
+        select role, role from tenant.doctor_applications
+        union
+        select m.role, r.application from reach r join tenant.doctor_memberships m on m.member = r.role
+    )
+    select role, min(application::regrole::text) from reach group by role
+$$;
+revoke all on function tenant.doctor_reached_now() from public;
+create view tenant.doctor_reached as select * from tenant.doctor_reached_now();
+
+-- Rights on relations that the application has by a grant: to it, to a role it reaches, or to everybody.
+create view tenant.doctor_grants as
+    select c.oid as relation, c.relkind, g.privilege_type as privilege, g.grantee,
+        case g.grantee when 0 then 'public' else g.grantee::regrole::text end as grantee_name
+    from pg_catalog.pg_class c
+    cross join lateral aclexplode(c.relacl) g
+    where c.oid >= 16384 and g.grantee <> c.relowner
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached));
+
+-- Protected tables, gaps or not, and their tenant column.
+create function tenant.doctor_tables_now() returns table (relation oid, name text, relkind "char", owner oid, is_partition boolean,
+        enabled boolean, forced boolean, relhastriggers boolean, fence oid, tenant_column smallint, tenant_column_name name,
+        tenant_not_null boolean, tenant_collation oid)
+    language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
+    select c.oid, c.oid::regclass::text, c.relkind, c.relowner, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
+        c.relhastriggers, p.fence, a.attnum, a.attname, a.attnotnull, a.attcollation
+    from (
+        select polrelid, tenant.fence_policy(polrelid::regclass) as fence, tenant.fence_column(polrelid::regclass) as tenant_column
+        from (select distinct polrelid from pg_policy where not polpermissive) r offset 0
+    ) p
+    join pg_class c on c.oid = p.polrelid
+    join pg_attribute a on a.attrelid = p.polrelid and a.attnum = p.tenant_column
+    where p.fence is not null
+$$;
+revoke all on function tenant.doctor_tables_now() from public;
+create view tenant.doctor_tables as select * from tenant.doctor_tables_now();
+
+-- Columns that say a table is meant to be protected.
+create view tenant.doctor_tenant_columns as
+    select a.attrelid as relation, (array_agg(a.attname order by a.attname <> 'tenant_id', a.attnum))[1] as column_name
+    from pg_catalog.pg_attribute a
+    where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped
+        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables)
+    group by a.attrelid;
+
+-- Tables of users: not of PostgreSQL, not of extensions, not temporary.
+create view tenant.doctor_user_tables as
+    select c.oid as relation, c.oid::regclass::text as name, c.relkind, c.relowner as owner
+    from pg_catalog.pg_class c
+    where c.relkind in ('r', 'p') and c.relpersistence <> 't' and c.oid >= 16384
+        and not exists (select from pg_catalog.pg_depend d
+            where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e');
+
+-- Views and materialized views that read a protected table, directly or through others.
+create view tenant.doctor_readers as
+    with recursive reader (relation, reads) as (
+        select relation, relation from tenant.doctor_tables
+        union
+        select r.ev_class, reader.reads from reader
+            join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = reader.relation
+                and d.classid = 'pg_catalog.pg_rewrite'::regclass and d.deptype = 'n'
+            join pg_catalog.pg_rewrite r on r.oid = d.objid and r.rulename = '_RETURN'
+    )
+    select c.oid as relation, c.oid::regclass::text as name, c.relkind, c.relowner as owner, c.reloptions,
+        min(reader.reads::regclass::text) as reads
+    from reader join pg_catalog.pg_class c on c.oid = reader.relation
+    where c.relkind in ('v', 'm') group by c.oid;
+
+-- Roles to which policies do not apply. tenant_system has BYPASSRLS and strict mode for it: T020 is its finding.
+create view tenant.doctor_exempt as
+    select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
+    from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname <> 'tenant_system';
+
+create function tenant.doctor_is_equality(policy oid) returns boolean
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_is_equality';
+revoke all on function tenant.doctor_is_equality(oid) from public;
+
+-- Policies of users' tables but for those that tenant.protect makes, as text, and whether the table is protected.
+create function tenant.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
+        polpermissive boolean, polroles oid[], using_text text, check_text text, both_texts text, protected boolean,
+        reads_tenant boolean, has_tenant_column boolean, column_name name, drop_it text)
+    language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
+    select p.oid, p.polname, p.polrelid, p.polrelid::regclass::text, p.polcmd, p.polpermissive, p.polroles, e.using_text, e.check_text,
+        concat_ws(' ', e.using_text, e.check_text), t.relation is not null, r.policy is not null, k.relation is not null,
+        coalesce(k.column_name, own.column_name, 'tenant_id'), format('drop policy %I on %s;', p.polname, p.polrelid::regclass)
+    from pg_policy p
+    left join tenant.doctor_tables t on t.relation = p.polrelid
+    left join (
+        select distinct d.objid as policy from pg_depend d join pg_proc f on f.oid = d.refobjid
+        where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_proc'::regclass
+            and f.pronamespace = 'tenant'::regnamespace and f.proname in ('current_id', 'current_uuid', 'current_bigint')
+    ) r on r.policy = p.oid
+    left join tenant.doctor_tenant_columns k on k.relation = p.polrelid
+    left join (
+        select d.objid as policy, (array_agg(a.attname order by a.attnum))[1] as column_name
+        from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
+        group by d.objid
+    ) own on own.policy = p.oid
+    cross join lateral (
+        select pg_get_expr(p.polqual, p.polrelid) as using_text, pg_get_expr(p.polwithcheck, p.polrelid) as check_text offset 0
+    ) e
+    where p.oid is distinct from t.fence and (t.relation is null or not tenant.doctor_is_equality(p.oid))
+$$;
+revoke all on function tenant.doctor_policies_now() from public;
+create view tenant.doctor_policies as select * from tenant.doctor_policies_now();
+
+-- Settings as sessions begin with them: of the server, and of roles and databases.
+create view tenant.doctor_settings as
+    select s.name, s.reset_val as value, s.name as object,
+        format(E'alter system reset %s;\nselect pg_reload_conf();', s.name) as reset
+    from pg_catalog.pg_settings s
+    union all
+    select lower(split_part(c.setting, '=', 1)), substr(c.setting, strpos(c.setting, '=') + 1),
+        format('%s of %s', lower(split_part(c.setting, '=', 1)), w.whose),
+        format('alter %s reset %s;', w.whose, split_part(c.setting, '=', 1))
+    from pg_catalog.pg_db_role_setting s
+    left join pg_catalog.pg_database d on d.oid = s.setdatabase
+    cross join lateral (select case
+        when s.setrole = 0 and s.setdatabase = 0 then 'role all'
+        when s.setrole = 0 then format('database %I', d.datname)
+        when s.setdatabase = 0 then format('role %s', s.setrole::regrole)
+        else format('role %s in database %I', s.setrole::regrole, d.datname) end as whose) w
+    cross join lateral unnest(s.setconfig) c (setting)
+    where s.setdatabase = 0 or d.datname = current_database();
+
+-- Why no token can be verified by a session that begins now, and who else could put other keys in the place of ours; null
+-- where nothing is wrong. They say what the server's user sees of the file, never what is in it.
+create function tenant.doctor_keys_missing() returns text
+    language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_missing';
+revoke all on function tenant.doctor_keys_missing() from public;
+create function tenant.doctor_keys_replaceable() returns text
+    language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_replaceable';
+revoke all on function tenant.doctor_keys_replaceable() from public;
+
+-- sql/schema/21_findings_roles.sql
+-- Findings on roles: who escapes the policies, and how the application could become one who does.
+
+create view tenant.finding_t001 as
+    select 'T001' as code,
+        case when r.oid in (select role from tenant.doctor_applications) then 'error' when r.oid = 10 then 'info' else 'warn' end as level,
+        r.rolname::text as object,
+        format('login %I is a superuser', r.rolname) as problem,
+        'Policies do not apply to superusers, and they can turn every guard off.' as why,
+        case when r.oid <> 10 then format('alter role %I nosuperuser;', r.rolname) end as fix
+    from pg_catalog.pg_roles r where r.rolsuper and r.rolcanlogin;
+comment on view tenant.finding_t001 is 'A login is a superuser';
+
+create view tenant.finding_t002 as
+    select 'T002' as code,
+        case when r.oid in (select role from tenant.doctor_applications) or r.rolname = 'tenant_system' then 'error' else 'warn' end as level,
+        r.rolname::text as object,
+        format('login %I has BYPASSRLS', r.rolname) as problem,
+        'Policies do not apply to it. With row_security = off it reads and writes every tenant''s rows with no tenant entered.' as why,
+        case r.rolname when 'tenant_system' then 'alter role tenant_system nologin;'
+            else format('alter role %I nobypassrls;', r.rolname) end as fix
+    from pg_catalog.pg_roles r
+    where r.rolbypassrls and not r.rolsuper and r.rolcanlogin;
+comment on view tenant.finding_t002 is 'A login has BYPASSRLS';
+
+create view tenant.finding_t003 as
+    select 'T003' as code, 'error' as level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches %s, which is %s', r.application, m.role::regrole, x.how) as problem,
+        'SET ROLE takes the attributes of a role: policies then no longer apply.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    join tenant.doctor_exempt x on x.role = m.role;
+comment on view tenant.finding_t003 is 'An application role can become one that bypasses policies';
+
+create view tenant.finding_t004 as
+    with owner as (select owner as role, min(name) as example from tenant.doctor_tables group by owner)
+    select 'T004' as code, 'error' as level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches %s, the owner of protected table %s', r.application, m.role::regrole, o.example) as problem,
+        'Whoever has the rights of an owner alters the table, its policies, its triggers and its grants.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    join owner o on o.role = m.role
+    union all
+    select 'T004', 'error', a.role::regrole::text,
+        format('application role %s owns protected table %s', a.role::regrole, o.example),
+        'Whoever has the rights of an owner alters the table, its policies, its triggers and its grants.',
+        null
+    from tenant.doctor_applications a join owner o on o.role = a.role;
+comment on view tenant.finding_t004 is 'An application role has the rights of a protected table''s owner';
+
+create view tenant.finding_t005 as
+    select 'T005' as code, 'error' as level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches tenant_admin', r.application) as problem,
+        'It could register and suspend tenants, set their limits, bind roles and write the journal.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_admin');
+comment on view tenant.finding_t005 is 'An application role manages tenants';
+
+create view tenant.finding_t006 as
+    select 'T006' as code, k.level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches %s, which %s', r.application, k.role, k.what) as problem,
+        'Predefined roles reach past tables and policies: to files, programs, other sessions and every relation.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    join (values
+        ('pg_execute_server_program', 'error', 'runs programs on the server'),
+        ('pg_read_server_files', 'error', 'reads the files of the server, those of tables included'),
+        ('pg_write_server_files', 'error', 'writes the files of the server'),
+        ('pg_write_all_data', 'warn', 'writes every table that nobody protected'),
+        ('pg_read_all_data', 'warn', 'reads every table that nobody protected'),
+        ('pg_monitor', 'warn', 'reads other sessions'' statements'),
+        ('pg_read_all_stats', 'warn', 'reads other sessions'' statements'),
+        ('pg_read_all_settings', 'warn', 'reads every setting'),
+        ('pg_stat_scan_tables', 'warn', 'counts the rows of every table'),
+        ('pg_maintain', 'warn', 'locks, rewrites and analyses every table'),
+        ('pg_create_subscription', 'warn', 'lets the server connect to others'),
+        ('pg_signal_backend', 'warn', 'ends other sessions'),
+        ('pg_database_owner', 'warn', 'owns the schema public')) k (role, level, what)
+        on k.role = m.role::regrole::text
+    where m.member::regrole::text !~ '^pg_';
+comment on view tenant.finding_t006 is 'An application role is a member of a predefined role that reaches further';
+
+create view tenant.finding_t007 as
+    select 'T007' as code, k.level,
+        r.rolname || ' ' || k.attribute as object,
+        format('role %I has %s and application role %s reaches it', r.rolname, k.attribute, a.application) as problem,
+        'CREATEROLE grants itself roles, REPLICATION reads every tenant''s changes, CREATEDB makes databases without policies.' as why,
+        format('alter role %I no%s;', r.rolname, lower(k.attribute)) as fix
+    from tenant.doctor_reached a
+    join pg_catalog.pg_roles r on r.oid = a.role and not r.rolsuper
+    cross join lateral (values ('CREATEROLE', r.rolcreaterole, 'error'), ('REPLICATION', r.rolreplication, 'error'),
+        ('CREATEDB', r.rolcreatedb, 'info')) k (attribute, has, level)
+    where k.has;
+comment on view tenant.finding_t007 is 'An application role makes roles, replicates or creates databases';
+
+create view tenant.finding_t008 as
+    select 'T008' as code,
+        case when bool_or(g.privilege = 'TRIGGER') then 'error' else 'warn' end as level,
+        format('%s to %s', t.name, g.grantee_name) as object,
+        format('%s on protected table %s is granted to %s', string_agg(distinct g.privilege, ', '), t.name, g.grantee_name) as problem,
+        'TRIGGER puts code into other tenants'' sessions; TRUNCATE and REFERENCES pass over policies; MAINTAIN locks and rewrites the table.' as why,
+        format('revoke %s on %s from %s;', lower(string_agg(distinct g.privilege, ', ')), t.name, g.grantee_name) as fix
+    from tenant.doctor_tables t
+    join tenant.doctor_grants g on g.relation = t.relation
+    where g.privilege in ('TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN')
+    group by t.name, g.grantee_name;
+comment on view tenant.finding_t008 is 'A right on a protected table passes over its policies';
+
+create view tenant.finding_t009 as
+    select 'T009' as code, 'warn' as level,
+        format('%I to %s', n.nspname, w.name) as object,
+        format('%s may create objects in schema %I', w.name, n.nspname) as problem,
+        'Functions, operators and tables that the application makes can stand in for those that others mean, and new tables have no policy.' as why,
+        format('revoke create on schema %I from %s;', n.nspname, w.name) as fix
+    from pg_catalog.pg_namespace n
+    cross join lateral aclexplode(n.nspacl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where g.privilege_type = 'CREATE' and g.grantee <> n.nspowner and n.nspname !~ '^pg_'
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by n.nspname, w.name;
+comment on view tenant.finding_t009 is 'The application may create objects in a schema';
+
+create view tenant.finding_t010 as
+    select 'T010' as code, 'warn' as level,
+        w.name as object,
+        format('%s may create schemas in this database', w.name) as problem,
+        'Who creates schemas also creates trusted extensions, procedural languages among them, and tables without a policy.' as why,
+        format('revoke create on database %I from %s;', d.datname, w.name) as fix
+    from pg_catalog.pg_database d
+    cross join lateral aclexplode(d.datacl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where d.datname = current_database() and g.privilege_type = 'CREATE' and g.grantee <> d.datdba
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by d.datname, w.name;
+comment on view tenant.finding_t010 is 'The application may create schemas and trusted extensions';
+
+create view tenant.finding_t011 as
+    select 'T011' as code, 'info' as level,
+        w.name as object,
+        format('%s may create temporary objects in this database', w.name) as problem,
+        'Temporary tables outlive the transaction on a pooled connection, and stand in for tables in functions without a fixed search_path.' as why,
+        format('revoke temporary on database %I from %s;', d.datname, w.name) as fix
+    from pg_catalog.pg_database d
+    cross join lateral aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where d.datname = current_database() and g.privilege_type = 'TEMPORARY' and g.grantee <> d.datdba
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by d.datname, w.name;
+comment on view tenant.finding_t011 is 'The application may create temporary objects';
+
+create view tenant.finding_t012 as
+    select 'T012' as code,
+        case when bool_or(g.privilege = 'UPDATE') then 'warn' else 'info' end as level,
+        format('%s to %s', s.name, g.grantee_name) as object,
+        format('%s on sequence %s of a protected table is granted to %s', string_agg(distinct g.privilege, ', '), s.name, g.grantee_name) as problem,
+        'A sequence is shared by all tenants: UPDATE lets one of them set it back, SELECT shows how much the others write. USAGE is enough for nextval.' as why,
+        format('revoke %s on sequence %s from %s;', lower(string_agg(distinct g.privilege, ', ')), s.name, g.grantee_name) as fix
+    from (
+        select c.oid as relation, c.oid::regclass::text as name from tenant.doctor_tables t
+        join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = t.relation
+            and d.classid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i')
+        join pg_catalog.pg_class c on c.oid = d.objid and c.relkind = 'S'
+        union
+        select c.oid, c.oid::regclass::text from tenant.doctor_tables t
+        join pg_catalog.pg_attrdef a on a.adrelid = t.relation
+        join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_attrdef'::regclass and d.objid = a.oid
+            and d.refclassid = 'pg_catalog.pg_class'::regclass
+        join pg_catalog.pg_class c on c.oid = d.refobjid and c.relkind = 'S'
+    ) s
+    join tenant.doctor_grants g on g.relation = s.relation
+    where g.privilege in ('UPDATE', 'SELECT')
+    group by s.name, g.grantee_name;
+comment on view tenant.finding_t012 is 'A protected table''s sequence can be read or set by the application';
+
+create view tenant.finding_t013 as
+    select 'T013' as code,
+        case when bool_or(g.privilege_type in ('TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN')) then 'warn' else 'info' end as level,
+        format('%s%s to %s', d.defaclrole::regrole, ' in ' || n.nspname, w.name) as object,
+        format('default privileges of %s give %s on new tables to %s', d.defaclrole::regrole,
+            string_agg(distinct g.privilege_type, ', '), w.name) as problem,
+        'A new table is open to the application before it is protected.' as why,
+        format('alter default privileges for role %s%s revoke %s on tables from %s;', d.defaclrole::regrole,
+            case when n.nspname is not null then format(' in schema %I', n.nspname) end,
+            lower(string_agg(distinct g.privilege_type, ', ')), w.name) as fix
+    from pg_catalog.pg_default_acl d
+    left join pg_catalog.pg_namespace n on n.oid = d.defaclnamespace
+    cross join lateral aclexplode(d.defaclacl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where d.defaclobjtype = 'r' and g.grantee <> d.defaclrole
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by d.defaclrole, n.nspname, w.name;
+comment on view tenant.finding_t013 is 'Default privileges open new tables to the application';
+
+create view tenant.finding_t014 as
+    select 'T014' as code, 'warn' as level,
+        e.extname::text as object,
+        format('the application may call functions of extension %I', e.extname) as problem,
+        'They open connections of their own, in which this transaction''s tenant, its rights and its rollback do not count.' as why,
+        string_agg(format('revoke execute on function %s from %s;', p.oid::regprocedure,
+            case g.grantee when 0 then 'public' else g.grantee::regrole::text end), E'\n' order by p.oid::regprocedure::text) as fix
+    from pg_catalog.pg_extension e
+    join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_extension'::regclass and d.refobjid = e.oid
+        and d.classid = 'pg_catalog.pg_proc'::regclass and d.deptype = 'e'
+    join pg_catalog.pg_proc p on p.oid = d.objid
+    cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
+    where e.extname in ('dblink', 'pg_background', 'pg_cron', 'pg_net', 'http', 'plproxy', 'adminpack', 'file_fdw')
+        and g.grantee <> p.proowner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by e.extname;
+comment on view tenant.finding_t014 is 'The application may open connections from within the database';
+
+create view tenant.finding_t015 as
+    select 'T015' as code, 'warn' as level,
+        format('%s to %s', o.object, w.name) as object,
+        format('%s may use %s', w.name, o.object) as problem,
+        'Who uses a foreign server makes user mappings and foreign tables, which have no policies.' as why,
+        format('revoke usage on %s from %s;', o.object, w.name) as fix
+    from (
+        select 'foreign server ' || quote_ident(srvname) as object, srvowner as owner, srvacl as acl from pg_catalog.pg_foreign_server
+        union all
+        select 'foreign data wrapper ' || quote_ident(fdwname), fdwowner, fdwacl from pg_catalog.pg_foreign_data_wrapper
+    ) o
+    cross join lateral aclexplode(o.acl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where g.grantee <> o.owner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by o.object, w.name;
+comment on view tenant.finding_t015 is 'The application may use a foreign server';
+
+create view tenant.finding_t016 as
+    select 'T016' as code, 'info' as level,
+        format('%I to %s', l.lanname, w.name) as object,
+        format('%s may write functions in language %I', w.name, l.lanname) as problem,
+        'A procedural language keeps values from call to call in the session, which the next tenant on the connection finds.' as why,
+        format('revoke usage on language %I from %s;', l.lanname, w.name) as fix
+    from pg_catalog.pg_language l
+    cross join lateral aclexplode(coalesce(l.lanacl, acldefault('l', l.lanowner))) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where l.lanpltrusted and l.lanname not in ('sql', 'plpgsql') and g.grantee <> l.lanowner
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by l.lanname, w.name;
+comment on view tenant.finding_t016 is 'The application may write functions in a language that keeps state';
+
+create view tenant.finding_t017 as
+    select 'T017' as code,
+        case when p.parname ~ '^(pg_tenant\.|session_replication_role$|session_preload_libraries$|dynamic_library_path$)' then 'error' else 'warn' end as level,
+        format('%s to %s', p.parname, w.name) as object,
+        format('%s may set %s', w.name, p.parname) as problem,
+        'With it a session chooses its own tenant, turns a guard off, loads a library, or skips triggers and foreign keys.' as why,
+        format('revoke %s on parameter %s from %s;', lower(string_agg(distinct g.privilege_type, ', ')), p.parname, w.name) as fix
+    from pg_catalog.pg_parameter_acl p
+    cross join lateral aclexplode(p.paracl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where g.grantee <> 10
+        and (p.parname ~ '^pg_tenant\.' or g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by p.parname, w.name;
+comment on view tenant.finding_t017 is 'A role may set what only superusers should';
+
+create view tenant.finding_t018 as
+    select 'T018' as code, 'error' as level,
+        s.object,
+        format('%s begins every session of it in a tenant', s.object) as problem,
+        'Whoever connects is in that tenant without having been bound to it; only roles that tenant.bind_role has checked should be.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name = 'pg_tenant.id' and s.value <> '' and s.object ~ '^pg_tenant\.id of (database|role all|role .* in database)';
+comment on view tenant.finding_t018 is 'A tenant is stored for a database or for all roles';
+
+create view tenant.finding_t019 as
+    with recursive bound as (
+        select s.setrole as role from pg_catalog.pg_db_role_setting s cross join lateral unnest(s.setconfig) c (setting)
+        where s.setrole <> 0 and c.setting like 'pg\_tenant.id=%'
+    ), reach (bound, role) as (
+        select role, role from bound
+        union
+        select reach.bound, m.role from reach join tenant.doctor_memberships m on m.member = reach.role
+    )
+    select 'T019' as code, 'error' as level,
+        x.bound::regrole::text as object,
+        format('bound role %s %s', x.bound::regrole, min(x.way_out)) as problem,
+        'A bound role is given to whoever runs SQL of their own: it must have no way out of its tenant.' as why,
+        format('select tenant.unbind_role(%L);', r.rolname) as fix
+    from (
+        select reach.bound, case
+            when r.rolsuper or r.rolbypassrls then format('has the rights of %I, to which policies do not apply', r.rolname)
+            when r.rolcreaterole then format('has the rights of %I, which makes roles', r.rolname)
+            when r.rolreplication then format('has the rights of %I, which replicates', r.rolname)
+            else format('is a member of %I', r.rolname) end as way_out
+        from reach join pg_catalog.pg_roles r on r.oid = reach.role
+        where r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolreplication or r.rolname in ('tenant_admin',
+            'tenant_system', 'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
+        union all
+        select b.role, format('has the member %s, who may become it without its binding', m.member::regrole)
+        from bound b join tenant.doctor_memberships m on m.role = b.role and m.at_once
+    ) x join pg_catalog.pg_roles r on r.oid = x.bound
+    group by x.bound, r.rolname;
+comment on view tenant.finding_t019 is 'A bound role has a way out of its tenant';
+
+create view tenant.finding_t020 as
+    select 'T020' as code, 'warn' as level,
+        format('%s in tenant_system', m.member::regrole) as object,
+        format('application role %s reaches tenant_system', r.application) as problem,
+        'It may enter the system context, and so read across all tenants.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_system')
+    union all
+    select 'T020', 'info', format('%s in tenant_system', m.member::regrole),
+        format('role %s may enter the system context', m.member::regrole),
+        'It may enter the system context, and so read across all tenants.', null
+    from tenant.doctor_memberships m
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_system')
+        and m.member not in (select role from tenant.doctor_reached);
+comment on view tenant.finding_t020 is 'A role may work across tenants';
+
+create view tenant.finding_t021 as
+    select 'T021' as code, 'warn' as level,
+        format('%s to %s', c.oid::regclass, w.name) as object,
+        format('%s may write %s', w.name, c.oid::regclass) as problem,
+        'The registry, the journal and the waivers are what isolation is judged by: the application must not change them.' as why,
+        format('revoke insert, update, delete, truncate, references, trigger on %s from %s;', c.oid::regclass, w.name) as fix
+    from pg_catalog.pg_class c
+    cross join lateral (
+        select (aclexplode(c.relacl)).*
+        union all
+        select (aclexplode(a.attacl)).* from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attacl is not null
+    ) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where c.relnamespace = 'tenant'::regnamespace and c.relkind = 'r' and g.grantee <> c.relowner
+        and g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
+        and w.name <> 'tenant_admin'
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by c.oid, w.name;
+comment on view tenant.finding_t021 is 'The application may write the extension''s own tables';
+
+create view tenant.finding_t022 as
+    select 'T022' as code, 'warn' as level,
+        o.kind || ' ' || o.name as object,
+        format('application role %s owns %s %s', o.owner::regrole, o.kind, o.name) as problem,
+        'An owner replaces what others rely on, without any grant: a function that a policy calls, a view, a lookup table.' as why,
+        null::text as fix
+    from (
+        select case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
+            when 'S' then 'sequence' else 'table' end as kind, c.oid::regclass::text as name, c.relowner as owner
+        from pg_catalog.pg_class c where c.oid >= 16384 and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't'
+            and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass
+                and d.objid = c.oid and d.refclassid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i'))
+        union all
+        select 'function', p.oid::regprocedure::text, p.proowner from pg_catalog.pg_proc p where p.oid >= 16384
+        union all
+        select 'schema', quote_ident(n.nspname), n.nspowner from pg_catalog.pg_namespace n where n.oid >= 16384 and n.nspname !~ '^pg_'
+    ) o
+    where o.owner in (select role from tenant.doctor_applications)
+        and o.owner not in (select oid from pg_catalog.pg_roles where rolsuper);
+comment on view tenant.finding_t022 is 'An application role owns objects';
+
+-- sql/schema/22_findings_policies.sql
+-- Findings on policies: missing, weakened, wider than they look, resting on what the application can change.
+
+create view tenant.finding_t030 as
+    select 'T030' as code, 'error' as level,
+        j.object,
+        format('table %s was protected and no longer is', j.object) as problem,
+        'The last entry of the journal says that every tenant''s rows in it are kept apart. They are not.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', j.object, coalesce(j.detail ->> 'tenant_column', 'tenant_id')) as fix
+    from (
+        select distinct on (object) object, action, detail from tenant.journal
+        where action in ('protect', 'unprotect') order by object, id desc
+    ) j
+    join pg_catalog.pg_class c on format('%I.%I', c.relnamespace::regnamespace::name, c.relname) = j.object
+        and c.relkind in ('r', 'p')
+    where j.action = 'protect' and tenant.fence_policy(c.oid::regclass) is null;
+comment on view tenant.finding_t030 is 'A table was protected and no longer is';
+
+create view tenant.finding_t031 as
+    select 'T031' as code,
+        case when exists (select from tenant.doctor_grants g where g.relation = t.relation) then 'error' else 'warn' end as level,
+        t.name as object,
+        format('table %s has the tenant column %I and is not protected', t.name, a.column_name) as problem,
+        'Every tenant reads and writes all of its rows.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', t.name, a.column_name) as fix
+    from tenant.doctor_user_tables t
+    join tenant.doctor_tenant_columns a on a.relation = t.relation
+    where not exists (select from tenant.doctor_tables p where p.relation = t.relation)
+        and t.relation not in (select relation from tenant.shared)
+        and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = t.relation)
+        and not exists (select from tenant.doctor_policies p where p.relation = t.relation and p.reads_tenant);
+comment on view tenant.finding_t031 is 'A table with a tenant column is not protected';
+
+create view tenant.finding_t032 as
+    select 'T032' as code, 'error' as level,
+        t.name as object,
+        format('row-level security of protected table %s is not %s', t.name,
+            case when not t.enabled then 'enabled' else 'forced' end) as problem,
+        'Without ENABLE PostgreSQL ignores the policies; without FORCE they do not apply to the table''s owner.' as why,
+        format('alter table %s enable row level security, force row level security;', t.name) as fix
+    from tenant.doctor_tables t where not (t.enabled and t.forced);
+comment on view tenant.finding_t032 is 'A protected table has row-level security not enabled or not forced';
+
+create view tenant.finding_t033 as
+    with recursive family (member, root) as (
+        select relation, relation from tenant.doctor_tables
+        union
+        select case when i.inhparent = f.member then i.inhrelid else i.inhparent end, f.root
+        from family f join pg_catalog.pg_inherits i on f.member in (i.inhparent, i.inhrelid)
+    ), uncovered as (
+        select f.member, min(f.root) as kin from family f join pg_catalog.pg_class c on c.oid = f.member
+        where c.relkind in ('r', 'p', 'f') and tenant.fence_policy(f.member::regclass) is null group by f.member
+    )
+    select 'T033' as code, 'error' as level,
+        u.member::regclass::text as object,
+        format('%s has no tenant policy, and %s of the same hierarchy has', u.member::regclass, u.kin::regclass) as problem,
+        'PostgreSQL applies the policies of the table that a query names: rows are read around the others through this one.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', top.relation::regclass, k.tenant_column_name) as fix
+    from uncovered u
+    join tenant.doctor_tables k on k.relation = u.kin
+    cross join lateral (
+        with recursive up (relation, depth) as (
+            select u.member, 0
+            union all
+            select i.inhparent, depth + 1 from up join pg_catalog.pg_inherits i on i.inhrelid = up.relation
+        )
+        select relation from up order by depth desc limit 1
+    ) top;
+comment on view tenant.finding_t033 is 'A partition, child or parent of a protected table has no tenant policy';
+
+create view tenant.finding_t034 as
+    select 'T034' as code, 'error' as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s reads the tenant but is no tenant policy: it is for %s only', p.polname, p.name,
+            case p.polcmd when 'r' then 'SELECT' when 'a' then 'INSERT' when 'w' then 'UPDATE' else 'DELETE' end) as problem,
+        'A policy for one command leaves the others open: an UPDATE that reads no column passes a SELECT policy by.' as why,
+        format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) as fix
+    from tenant.doctor_policies p
+    where p.reads_tenant and not p.protected and not p.polpermissive and p.polcmd <> '*';
+comment on view tenant.finding_t034 is 'A tenant policy is not FOR ALL commands';
+
+create view tenant.finding_t035 as
+    select 'T035' as code, 'error' as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s reads the tenant but is no tenant policy: it is not TO PUBLIC', p.polname, p.name) as problem,
+        'To every other role the policy does not apply, and a role can be changed within a session.' as why,
+        format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) as fix
+    from tenant.doctor_policies p
+    where p.reads_tenant and not p.protected and not p.polpermissive and not 0 = any (p.polroles);
+comment on view tenant.finding_t035 is 'A tenant policy is not TO PUBLIC';
+
+create view tenant.finding_t036 as
+    select 'T036' as code, 'error' as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s lets in what it does not show: USING %s, WITH CHECK %s', p.polname, p.name, p.using_text, p.check_text) as problem,
+        'A tenant puts rows into other tenants'' data, by INSERT or by an UPDATE that moves them.' as why,
+        format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) as fix
+    from tenant.doctor_policies p
+    where not p.protected and p.using_text <> p.check_text
+        and (p.reads_tenant or p.using_text ~ 'current_setting\(' or p.check_text = 'true');
+comment on view tenant.finding_t036 is 'A policy''s WITH CHECK is not its USING';
+
+create view tenant.finding_t037 as
+    select 'T037' as code, 'error' as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s reads the tenant but is no tenant policy: it is %s', p.polname, p.name,
+            case when p.polpermissive then 'permissive' else 'more than an equality of the tenant column' end) as problem,
+        'Permissive policies are joined by OR, so any other opens the table; an OR within one is a way around it. Strict mode does not know the table as protected.' as why,
+        format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) as fix
+    from tenant.doctor_policies p
+    where p.reads_tenant and not p.protected
+        and (p.polpermissive or p.polcmd = '*' and 0 = any (p.polroles) and p.using_text is not distinct from coalesce(p.check_text, p.using_text))
+        and not (p.polpermissive and p.using_text is distinct from coalesce(p.check_text, p.using_text));
+comment on view tenant.finding_t037 is 'A policy reads the tenant and does not fence it';
+
+create view tenant.finding_t038 as
+    select 'T038' as code,
+        case when 'true' in (p.using_text, p.check_text) then 'warn' else 'info' end as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('permissive policy %I on protected table %s is wider than the tenant: %s', p.polname, p.name, coalesce(p.using_text, p.check_text)) as problem,
+        'Only the restrictive tenant policy still stands between tenants. Were it lost, this one would show all rows.' as why,
+        format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, t.tenant_column_name) as fix
+    from tenant.doctor_policies p
+    join tenant.doctor_tables t on t.relation = p.relation
+    where p.polpermissive and not exists (
+        select from pg_catalog.pg_depend d
+        where d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
+            and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = p.relation and d.refobjsubid = t.tenant_column);
+comment on view tenant.finding_t038 is 'A permissive policy is wider than the tenant policy';
+
+create view tenant.finding_t039 as
+    select 'T039' as code, case when p.protected then 'info' when p.has_tenant_column then 'error' else 'warn' end as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s reads a setting: %s', p.polname, p.name, substring(p.both_texts from 'current_setting\([^)]*\)')) as problem,
+        'Every session writes custom settings, in the middle of a SELECT too, and a pooled connection keeps them: an attacker chooses the tenant, or the flag that opens all.' as why,
+        case when not p.protected and p.has_tenant_column then format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) end as fix
+    from tenant.doctor_policies p where p.both_texts ~ '\mcurrent_setting\(';
+comment on view tenant.finding_t039 is 'A policy reads a setting that the session writes';
+
+create view tenant.finding_t040 as
+    select 'T040' as code, case when p.protected then 'info' when p.has_tenant_column then 'error' else 'warn' end as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s passes where nothing is set: %s', p.polname, p.name, p.both_texts) as problem,
+        'With no tenant it shows every row, or those without a tenant: it fails open.' as why,
+        case when not p.protected and p.has_tenant_column then format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) end as fix
+    from tenant.doctor_policies p
+    where (p.both_texts ~ '(current_setting|current_id|current_uuid|current_bigint)\(' and p.both_texts ~* '(is null\)? or|or \(?[^()]*(\([^()]*\))?[^()]* is null|coalesce\(|not \(.* is distinct from)')
+        or p.both_texts ~* 'or \(?\w*(is_admin|is_superadmin|bypass)';
+comment on view tenant.finding_t040 is 'A policy fails open';
+
+create view tenant.finding_t041 as
+    select 'T041' as code, case when p.protected then 'info' when p.has_tenant_column then 'error' else 'warn' end as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s goes by who connected: %s', p.polname, p.name, k.word) as problem,
+        'Process ids are used again, application_name is whatever the client says, and poolers share both: none of them is a tenant.' as why,
+        case when not p.protected and p.has_tenant_column then format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) end as fix
+    from tenant.doctor_policies p
+    cross join lateral (select substring(p.both_texts from '(pg_backend_pid|application_name|inet_client_addr|inet_client_port|pg_current_xact_id|txid_current|pg_stat_activity)') as word) k
+    where k.word is not null;
+comment on view tenant.finding_t041 is 'A policy goes by process, address or application name';
+
+create view tenant.finding_t042 as
+    select 'T042' as code,
+        case when d.refobjid in (select relation from tenant.doctor_tables) then 'info' else 'error' end as level,
+        format('%s.%I reads %s', p.name, p.polname, d.refobjid::regclass) as object,
+        format('policy %I on %s reads %s, which %s may write', p.polname, p.name, d.refobjid::regclass, string_agg(distinct g.grantee_name, ', ')) as problem,
+        'Who can write the table grants itself what the policy looks up there.' as why,
+        string_agg(distinct format('revoke insert, update, delete on %s from %s;', d.refobjid::regclass, g.grantee_name), E'\n') as fix
+    from tenant.doctor_policies p
+    join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
+        and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid <> p.relation
+    join tenant.doctor_grants g on g.relation = d.refobjid and g.privilege in ('INSERT', 'UPDATE', 'DELETE')
+    group by p.name, p.polname, d.refobjid;
+comment on view tenant.finding_t042 is 'A policy reads a table that the application writes';
+
+-- Functions that policies call, themselves or as operators; not PostgreSQL's, not of extensions.
+create view tenant.doctor_policy_functions as
+    select distinct on (f.oid) f.oid as function, f.oid::regprocedure::text as name, f.proowner as owner, f.provolatile,
+        f.proconfig, f.prosqlbody is not null or l.lanname in ('c', 'internal') as bound, p.name as table_name, p.polname
+    from tenant.doctor_policies p
+    join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
+        and d.refclassid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass)
+    left join pg_catalog.pg_operator o on d.refclassid = 'pg_catalog.pg_operator'::regclass and o.oid = d.refobjid
+    join pg_catalog.pg_proc f on f.oid = coalesce(o.oprcode, d.refobjid)
+    join pg_catalog.pg_language l on l.oid = f.prolang
+    where f.oid >= 16384 and not exists (select from pg_catalog.pg_depend e
+        where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = f.oid and e.deptype = 'e')
+    order by f.oid, p.name, p.polname;
+
+create view tenant.finding_t043 as
+    select 'T043' as code, 'error' as level,
+        f.name as object,
+        format('policy %I on %s calls %s, which application role %s owns', f.polname, f.table_name, f.name, r.application) as problem,
+        'Its owner replaces the function with CREATE OR REPLACE, and the policy calls what it has become.' as why,
+        format('alter function %s owner to %s;', f.name, (select c.relowner::regrole from pg_catalog.pg_class c
+            where c.oid::regclass::text = f.table_name)) as fix
+    from tenant.doctor_policy_functions f join tenant.doctor_reached r on r.role = f.owner;
+comment on view tenant.finding_t043 is 'A policy calls a function that the application can replace';
+
+create view tenant.finding_t044 as
+    select 'T044' as code, 'warn' as level,
+        f.name as object,
+        format('policy %I on %s calls %s, which has no search_path of its own', f.polname, f.table_name, f.name) as problem,
+        'Names in its body are looked up at each call, in the caller''s schemas and first among the caller''s temporary tables.' as why,
+        format('alter function %s set search_path = pg_catalog, pg_temp;', f.name) as fix
+    from tenant.doctor_policy_functions f
+    where not f.bound and not exists (select from unnest(f.proconfig) c (setting) where c.setting like 'search\_path=%');
+comment on view tenant.finding_t044 is 'A policy calls a function without a fixed search_path';
+
+create view tenant.finding_t045 as
+    select 'T045' as code, 'error' as level,
+        p.oid::regprocedure::text as object,
+        format('function %s is IMMUTABLE and reads the session''s context', p.oid::regprocedure) as problem,
+        'PostgreSQL computes it once and keeps the result in the plan: the next tenant on the connection gets the last one''s value.' as why,
+        format('alter function %s stable;', p.oid::regprocedure) as fix
+    from pg_catalog.pg_proc p
+    where p.oid >= 16384 and p.provolatile = 'i' and p.pronamespace <> 'tenant'::regnamespace
+        and coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)
+            ~* '\m(current_setting\s*\(|current_id\s*\(|current_uuid\s*\(|current_bigint\s*\(|current_user\M|session_user\M|current_role\M)'
+        and not exists (select from pg_catalog.pg_depend e
+            where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e');
+comment on view tenant.finding_t045 is 'A function that reads the context is IMMUTABLE';
+
+-- sql/schema/23_findings_keys.sql
+-- Findings on columns and keys: what holds for all tenants at once tells one of them of the others.
+
+create view tenant.finding_t046 as
+    select 'T046' as code, 'error' as level,
+        format('%s.%I', t.name, t.tenant_column_name) as object,
+        format('tenant column %I of protected table %s can be null', t.tenant_column_name, t.name) as problem,
+        'A row without a tenant is nobody''s: no tenant sees it, and unique keys that hold the column let it in twice.' as why,
+        format('alter table %s alter column %I set not null;', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t where not t.tenant_not_null;
+comment on view tenant.finding_t046 is 'The tenant column can be null';
+
+create view tenant.finding_t047 as
+    select 'T047' as code, 'error' as level,
+        format('%s.%I', t.name, t.tenant_column_name) as object,
+        format('tenant column %I of protected table %s has the nondeterministic collation %s', t.tenant_column_name, t.name, c.oid::regcollation) as problem,
+        'Under it, ids that differ can be equal: one tenant sees the rows of another.' as why,
+        null::text as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_collation c on c.oid = t.tenant_collation and not c.collisdeterministic;
+comment on view tenant.finding_t047 is 'Tenant ids that differ can be equal';
+
+create view tenant.finding_t048 as
+    select 'T048' as code, 'warn' as level,
+        format('%s.%I', t.name, a.attname) as object,
+        format('column %I of table %s is of type %s, which cannot hold a tenant', a.attname, t.name, format_type(a.atttypid, a.atttypmod)) as problem,
+        'Values that are equal under the type, as 1.0 and 1.00 or ''a'' and ''A'', are not the same tenant. tenant.protect takes uuid, integers, text and varchar.' as why,
+        null::text as fix
+    from tenant.doctor_user_tables t
+    join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
+        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables)
+    where not exists (select from tenant.doctor_tables p where p.relation = t.relation)
+        and t.relation not in (select relation from tenant.shared)
+        and (a.atttypid not in ('uuid'::regtype, 'bigint'::regtype, 'integer'::regtype, 'smallint'::regtype, 'text'::regtype, 'varchar'::regtype)
+            or exists (select from pg_catalog.pg_collation c where c.oid = a.attcollation and not c.collisdeterministic));
+comment on view tenant.finding_t048 is 'A tenant column has a type that cannot hold a tenant';
+
+-- What puts the tenant into every key of the table.
+create function tenant.doctor_harden(name text, tenant_column name) returns text
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select format('select tenant.protect(%L, %L, harden => true); -- on a busy table, one by one: select statement from tenant.hardening(%1$L) order by step;',
+        name, tenant_column)
+$$;
+revoke all on function tenant.doctor_harden(text, name) from public;
+
+-- Unique, primary and exclusion keys of protected tables that leave the tenant column out; not those of partitions that
+-- come from their parent. What mends them is tenant.protect with harden, but where it would leave the key as it is.
+create view tenant.doctor_loose_keys as
+    select t.relation, t.name, i.indexrelid as index, i.indexrelid::regclass::text as index_name,
+        i.indisprimary, i.indisexclusion or coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) as excludes, k.conname,
+        (select string_agg(quote_ident(a.attname), ', ' order by n.nth)
+            from unnest(i.indkey::int2[]) with ordinality n (attnum, nth)
+            join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum = n.attnum
+            where n.nth <= i.indnkeyatts) as columns,
+        -- One column that numbers itself.
+        i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
+            left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where a.attrelid = t.relation and a.attnum = i.indkey[0]
+                and (a.attidentity <> '' or pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(')) as is_numbered,
+        i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
+            where a.attrelid = t.relation and a.attnum = i.indkey[0] and a.atttypid = 'uuid'::regtype) as is_random,
+        case when (am.amname = 'btree' or tenant.key_obstacle(i.indexrelid, t.tenant_column) is null)
+            and not exists (select from pg_catalog.pg_constraint f
+                where f.contype = 'f' and f.conindid = i.indexrelid and f.conparentid = 0
+                    and (f.conrelid not in (select relation from tenant.doctor_tables) or tenant.reference_obstacle(f.oid) is not null))
+            then tenant.doctor_harden(t.name, t.tenant_column_name) end as harden
+    from tenant.doctor_tables t
+    join pg_catalog.pg_index i on i.indrelid = t.relation and (i.indisunique or i.indisexclusion)
+    join pg_catalog.pg_class c on c.oid = i.indexrelid and not c.relispartition
+    join pg_catalog.pg_am am on am.oid = c.relam
+    left join pg_catalog.pg_constraint k on k.conindid = i.indexrelid and k.conrelid = t.relation and k.contype in ('p', 'u', 'x')
+    where t.tenant_column <> all ((i.indkey::int2[])[0:i.indnkeyatts - 1]);
+
+create view tenant.finding_t050 as
+    select 'T050' as code, case when k.is_numbered then 'info' else 'warn' end as level,
+        k.index_name as object,
+        format('%s (%s) of protected table %s holds for all tenants at once',
+            case when k.indisprimary then 'the primary key' else 'the unique key' end, k.columns, k.name) as problem,
+        'A tenant learns from an error, from ON CONFLICT or from waiting that another has the value, and can take it first.' as why,
+        k.harden as fix
+    from tenant.doctor_loose_keys k
+    where not k.excludes and not k.is_random;
+comment on view tenant.finding_t050 is 'A unique key holds for all tenants at once';
+
+create view tenant.finding_t051 as
+    select 'T051' as code, 'warn' as level,
+        k.index_name as object,
+        format('exclusion constraint %I of protected table %s compares rows of all tenants', k.conname, k.name) as problem,
+        'A tenant''s row is refused for what another tenant has, and the refusal says so.' as why,
+        k.harden as fix
+    from tenant.doctor_loose_keys k where k.excludes;
+comment on view tenant.finding_t051 is 'An exclusion constraint compares rows of all tenants';
+
+-- Foreign keys between protected tables.
+create view tenant.doctor_foreign_keys as
+    select f.oid as con, f.conname, t.name, r.name as other, t.tenant_column_name, f.convalidated,
+        coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced, f.confdeltype, f.confupdtype,
+        exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant
+    from pg_catalog.pg_constraint f
+    join tenant.doctor_tables t on t.relation = f.conrelid
+    join tenant.doctor_tables r on r.relation = f.confrelid
+    where f.contype = 'f' and f.conparentid = 0;
+
+create view tenant.finding_t052 as
+    select 'T052' as code, 'warn' as level,
+        format('%s.%I', f.name, f.conname) as object,
+        format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
+            case when f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd') then ', and its actions reach them' end) as problem,
+        'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' as why,
+        case when tenant.reference_obstacle(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
+    from tenant.doctor_foreign_keys f where not f.by_tenant;
+comment on view tenant.finding_t052 is 'A foreign key reaches across tenants';
+
+create view tenant.finding_t053 as
+    select 'T053' as code, 'warn' as level,
+        format('%s.%I', f.name, f.conname) as object,
+        format('foreign key %I of %s is not %s', f.conname, f.name, case when f.enforced then 'validated' else 'enforced' end) as problem,
+        'Rows that were there before, or all of them, may refer to another tenant''s rows or to none.' as why,
+        case when f.enforced then format('alter table %s validate constraint %I;', f.name, f.conname)
+            else format('alter table %s alter constraint %I enforced;', f.name, f.conname) end as fix
+    from tenant.doctor_foreign_keys f where not (f.convalidated and f.enforced);
+comment on view tenant.finding_t053 is 'A foreign key between protected tables is not validated or not enforced';
+
+create view tenant.finding_t054 as
+    select 'T054' as code, 'info' as level,
+        format('%s.%I', t.name, a.attname) as object,
+        format('rows of protected table %s are numbered by one sequence for all tenants', t.name) as problem,
+        'A tenant sees from the gaps in its numbers how much the others write, and guesses theirs.' as why,
+        null::text as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
+    left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where not t.is_partition and (a.attidentity <> '' or pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(');
+comment on view tenant.finding_t054 is 'Rows are numbered across tenants';
+
+create view tenant.finding_t055 as
+    select 'T055' as code, 'info' as level,
+        t.name as object,
+        format('tenant column %I of protected table %s does not take the current tenant as its default', t.tenant_column_name, t.name) as problem,
+        'Statements that leave the column out fail, or write what the default says and are refused.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    left join pg_catalog.pg_attrdef d on d.adrelid = t.relation and d.adnum = t.tenant_column
+    where coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)';
+comment on view tenant.finding_t055 is 'The tenant column has another default';
+
+-- sql/schema/24_findings_paths.sql
+-- Findings on what reads and writes as somebody else: views, functions, rules, triggers.
+
+create view tenant.finding_t060 as
+    select 'T060' as code, case when v.owner in (select role from tenant.doctor_exempt) then 'error' else 'warn' end as level,
+        v.name as object,
+        format('view %s reads protected table %s with the rights of its owner %s', v.name, v.reads, v.owner::regrole) as problem,
+        'Whoever may read the view needs no right on the table, and where the owner bypasses policies, statements through it are refused or see all tenants.' as why,
+        format('alter view %s set (security_invoker = true);', v.name) as fix
+    from tenant.doctor_readers v
+    where v.relkind = 'v' and not exists (select from unnest(v.reloptions) o (setting)
+        where lower(o.setting) in ('security_invoker=true', 'security_invoker=on', 'security_invoker=yes', 'security_invoker=1'));
+comment on view tenant.finding_t060 is 'A view reads a protected table with its owner''s rights';
+
+create view tenant.finding_t061 as
+    select 'T061' as code, 'warn' as level,
+        c.oid::regclass::text as object,
+        format('view %s filters by context and is no security barrier', c.oid::regclass) as problem,
+        'PostgreSQL may run a function of the query''s WHERE clause before the view''s filter: it then sees the rows that the view hides.' as why,
+        format('alter view %s set (security_barrier = true);', c.oid::regclass) as fix
+    from pg_catalog.pg_class c
+    where c.relkind = 'v' and c.oid >= 16384 and c.relnamespace <> 'tenant'::regnamespace
+        and not exists (select from unnest(c.reloptions) o (setting)
+            where lower(o.setting) in ('security_barrier=true', 'security_barrier=on', 'security_barrier=yes', 'security_barrier=1'))
+        and not exists (select from pg_catalog.pg_depend e
+            where e.classid = 'pg_catalog.pg_class'::regclass and e.objid = c.oid and e.deptype = 'e')
+        and pg_catalog.pg_get_viewdef(c.oid) ~ 'WHERE.*\m(current_setting|current_id|current_uuid|current_bigint)\(';
+comment on view tenant.finding_t061 is 'A view that filters by context is no security barrier';
+
+create view tenant.finding_t062 as
+    select 'T062' as code, 'error' as level,
+        v.name as object,
+        format('materialized view %s holds rows of protected table %s', v.name, v.reads) as problem,
+        'A materialized view has no policies: whoever may read it reads every tenant''s rows.' as why,
+        format('drop materialized view %s;', v.name) as fix
+    from tenant.doctor_readers v
+    where v.relkind = 'm' and v.relation not in (select relation from tenant.shared);
+comment on view tenant.finding_t062 is 'A materialized view holds rows of protected tables';
+
+create view tenant.finding_t063 as
+    select 'T063' as code,
+        case when exists (select from unnest(p.proconfig) o (setting) where o.setting like 'search\_path=%') then 'warn' else 'error' end as level,
+        p.oid::regprocedure::text as object,
+        format('the application may call %s, which runs as %s, %s%s', p.oid::regprocedure, x.rolname, x.how,
+            case when not exists (select from unnest(p.proconfig) o (setting) where o.setting like 'search\_path=%')
+                then ', with the caller''s search_path' end) as problem,
+        'Inside it no policy applies. Without a search_path of its own the caller decides which functions and operators it finds.' as why,
+        string_agg(distinct format('revoke execute on routine %s from %s;', p.oid::regprocedure,
+            case g.grantee when 0 then 'public' else g.grantee::regrole::text end), E'\n') as fix
+    from pg_catalog.pg_proc p
+    join tenant.doctor_exempt x on x.role = p.proowner
+    cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
+    where p.prosecdef and p.oid >= 16384
+        and g.grantee <> p.proowner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and not exists (select from pg_catalog.pg_depend e
+            where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')
+    group by p.oid, x.rolname, x.how;
+comment on view tenant.finding_t063 is 'The application calls functions that bypass policies';
+
+create view tenant.finding_t064 as
+    select 'T064' as code, case when c.relowner in (select role from tenant.doctor_exempt) then 'error' else 'warn' end as level,
+        format('%s.%I', r.ev_class::regclass, r.rulename) as object,
+        format('rule %I on %s acts on protected table %s', r.rulename, r.ev_class::regclass, min(t.name)) as problem,
+        'The actions of a rule run with the rights of the owner of its table, not of who wrote the statement.' as why,
+        format('drop rule %I on %s;', r.rulename, r.ev_class::regclass) as fix
+    from pg_catalog.pg_rewrite r
+    join pg_catalog.pg_class c on c.oid = r.ev_class
+    join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::regclass and d.objid = r.oid
+        and d.refclassid = 'pg_catalog.pg_class'::regclass
+    join tenant.doctor_tables t on t.relation = d.refobjid
+    where r.rulename <> '_RETURN'
+    group by r.ev_class, r.rulename, c.relowner;
+comment on view tenant.finding_t064 is 'A rule acts on a protected table';
+
+-- Triggers of users on protected tables, and their functions.
+create view tenant.doctor_triggers as
+    select t.name, t.owner as table_owner, g.tgname, g.tgtype, g.tgenabled, p.oid as function, p.oid::regprocedure::text as function_name,
+        p.prosecdef, p.proowner, p.proconfig
+    from tenant.doctor_tables t
+    join pg_catalog.pg_trigger g on g.tgrelid = t.relation and not g.tgisinternal and g.tgparentid = 0
+    join pg_catalog.pg_proc p on p.oid = g.tgfoid
+    where t.relhastriggers;
+
+create view tenant.finding_t065 as
+    select 'T065' as code, case when g.proowner in (select role from tenant.doctor_exempt) then 'error' else 'warn' end as level,
+        format('%s.%I', g.name, g.tgname) as object,
+        format('trigger %I on protected table %s runs %s with the rights of %s', g.tgname, g.name, g.function_name, g.proowner::regrole) as problem,
+        'It writes where the tenant may not, tables that are not protected among them; where its owner bypasses policies, into other tenants'' rows.' as why,
+        format('alter function %s security invoker;', g.function_name) as fix
+    from tenant.doctor_triggers g where g.prosecdef;
+comment on view tenant.finding_t065 is 'A trigger on a protected table runs with other rights';
+
+create view tenant.finding_t066 as
+    select 'T066' as code, 'error' as level,
+        format('%s.%I', g.name, g.tgname) as object,
+        format('trigger %I on protected table %s runs %s, which application role %s can replace', g.tgname, g.name, g.function_name, r.application) as problem,
+        'What the application puts there runs in the sessions of every tenant.' as why,
+        format('alter function %s owner to %s;', g.function_name, g.table_owner::regrole) as fix
+    from tenant.doctor_triggers g join tenant.doctor_reached r on r.role = g.proowner;
+comment on view tenant.finding_t066 is 'A trigger runs a function that the application can replace';
+
+create view tenant.finding_t068 as
+    select 'T068' as code, case when e.extname is null then 'error' else 'info' end as level,
+        p.oid::regprocedure::text as object,
+        format('function %s is declared LEAKPROOF%s', p.oid::regprocedure, ' by extension ' || e.extname) as problem,
+        'PostgreSQL runs it before the policy, on rows of every tenant: an error, a message or a side effect of it tells of them.' as why,
+        format('alter function %s not leakproof;', p.oid::regprocedure) as fix
+    from pg_catalog.pg_proc p
+    left join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+    left join pg_catalog.pg_extension e on e.oid = d.refobjid
+    where p.proleakproof and p.oid >= 16384 and coalesce(e.extname, '') <> 'pg_tenant';
+comment on view tenant.finding_t068 is 'A function is declared leakproof';
+
+create view tenant.finding_t069 as
+    select 'T069' as code, 'error' as level,
+        t.evtname::text as object,
+        format('event trigger %I runs %s, which %s can replace, in the sessions of others', t.evtname, p.oid::regprocedure, p.proowner::regrole) as problem,
+        'It runs with the rights of whoever issues the command or logs in, superusers among them.' as why,
+        format('alter function %s owner to %s;', p.oid::regprocedure, t.evtowner::regrole) as fix
+    from pg_catalog.pg_event_trigger t
+    join pg_catalog.pg_proc p on p.oid = t.evtfoid
+    join pg_catalog.pg_roles r on r.oid = p.proowner
+    where t.evtenabled <> 'D' and not r.rolsuper;
+comment on view tenant.finding_t069 is 'An event trigger runs a function that an ordinary role can replace';
+
+-- sql/schema/25_findings_outside.sql
+-- Findings on rows that leave the tables: to other servers, and to where there are no policies.
+
+create view tenant.finding_t070 as
+    select 'T070' as code,
+        case when g.relation in (select relation from tenant.doctor_tenant_columns) then 'error' else 'warn' end as level,
+        format('%s to %s', g.relation::regclass, g.grantee_name) as object,
+        format('%s may use foreign table %s', g.grantee_name, g.relation::regclass) as problem,
+        'A foreign table has no policies here, and there it is one role for all tenants.' as why,
+        format('revoke all on %s from %s;', g.relation::regclass, g.grantee_name) as fix
+    from tenant.doctor_grants g where g.relkind = 'f'
+    group by g.relation, g.grantee_name;
+comment on view tenant.finding_t070 is 'The application uses a foreign table';
+
+create view tenant.finding_t071 as
+    select 'T071' as code, 'warn' as level,
+        p.pubname::text as object,
+        format('publication %I ships protected tables: %s', p.pubname, case when p.puballtables then 'all' else string_agg(x.name, ', ' order by x.name) end) as problem,
+        'Subscribers get every tenant''s rows, whatever the policies say, but for a row filter of the publication.' as why,
+        null::text as fix
+    from pg_catalog.pg_publication p
+    join (
+        select p.oid as publication, t.name from pg_catalog.pg_publication p cross join lateral
+            (select min(name) as name from tenant.doctor_tables) t where p.puballtables and t.name is not null
+        union
+        select r.prpubid, t.name from pg_catalog.pg_publication_rel r join tenant.doctor_tables t on t.relation = r.prrelid
+        union
+        select n.pnpubid, t.name from pg_catalog.pg_publication_namespace n
+            join pg_catalog.pg_class c on c.relnamespace = n.pnnspid join tenant.doctor_tables t on t.relation = c.oid
+    ) x on x.publication = p.oid
+    group by p.oid, p.pubname, p.puballtables;
+comment on view tenant.finding_t071 is 'A publication ships protected tables';
+
+create view tenant.finding_t072 as
+    select 'T072' as code, case when r.rolsuper or r.rolbypassrls then 'info' else 'warn' end as level,
+        s.subname::text as object,
+        format('subscription %I writes as %I', s.subname, r.rolname) as problem,
+        'Changes are applied for all tenants at once: with an owner that bypasses policies, unchecked; with another, they stop at the first protected table.' as why,
+        null::text as fix
+    from pg_catalog.pg_subscription s
+    join pg_catalog.pg_roles r on r.oid = s.subowner
+    where s.subdbid = (select oid from pg_catalog.pg_database where datname = current_database());
+comment on view tenant.finding_t072 is 'A subscription writes into this database';
+
+create view tenant.finding_t073 as
+    select 'T073' as code, 'warn' as level,
+        w.name as object,
+        format('%s has %s large object%s', w.name, count(*), case when count(*) > 1 then 's' end) as problem,
+        'Large objects have no policies and no tenant: every tenant of the role reads, changes and removes them.' as why,
+        null::text as fix
+    from pg_catalog.pg_largeobject_metadata l
+    cross join lateral (
+        select l.lomowner as role union select g.grantee from aclexplode(l.lomacl) g
+    ) g
+    cross join lateral (select case g.role when 0 then 'public' else g.role::regrole::text end as name) w
+    where g.role = 0 or g.role in (select role from tenant.doctor_reached)
+    group by w.name;
+comment on view tenant.finding_t073 is 'The application keeps large objects';
+
+-- sql/schema/26_findings_indexes.sql
+-- Findings on indexes of protected tables: missing, of no use under the policy, or scoring over all tenants.
+
+create view tenant.finding_t095 as
+    select 'T095' as code, 'warn' as level,
+        t.name as object,
+        format('no index of protected table %s leads with %I', t.name, t.tenant_column_name) as problem,
+        'Every statement of a tenant reads all tenants'' rows, and takes as long as there are of them.' as why,
+        format('create index on %s (%I);', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    where not exists (select from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+        join pg_catalog.pg_am am on am.oid = c.relam
+        where i.indrelid = t.relation and i.indisvalid and i.indpred is null and am.amname = 'btree' and i.indkey[0] = t.tenant_column);
+comment on view tenant.finding_t095 is 'No index leads with the tenant column';
+
+-- Indexes of protected tables that do not lead with the tenant column: the method, and which key columns have an
+-- operator that may run before the policy.
+create view tenant.doctor_other_indexes as
+    select t.relation, t.name, t.tenant_column, t.tenant_column_name, i.indexrelid as index, i.indexrelid::regclass::text as index_name,
+        am.amname, i.indisunique or i.indisexclusion as is_key, i.indkey::int2[] as columns, i.indnkeyatts,
+        i.indpred is null and i.indexprs is null as plain,
+        l.leakproof,
+        (select string_agg(quote_ident(a.attname), ', ' order by n.nth)
+            from unnest(i.indkey::int2[]) with ordinality n (attnum, nth)
+            join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum = n.attnum
+            where n.nth <= i.indnkeyatts) as column_names
+    from tenant.doctor_tables t
+    join pg_catalog.pg_index i on i.indrelid = t.relation and i.indisvalid
+    join pg_catalog.pg_class c on c.oid = i.indexrelid and not c.relispartition
+    join pg_catalog.pg_am am on am.oid = c.relam
+    cross join lateral (
+        select coalesce(bool_and(exists (
+            select from pg_catalog.pg_amop o join pg_catalog.pg_operator op on op.oid = o.amopopr
+            join pg_catalog.pg_proc p on p.oid = op.oprcode
+            where o.amopfamily = oc.opcfamily and o.amoplefttype = oc.opcintype and o.amoppurpose = 's' and p.proleakproof)), false) as leakproof
+        from unnest(i.indclass::oid[]) k (class) join pg_catalog.pg_opclass oc on oc.oid = k.class
+    ) l
+    where i.indkey[0] <> t.tenant_column;
+
+create view tenant.finding_t096 as
+    select 'T096' as code, 'info' as level,
+        x.index_name as object,
+        format('%s index %s of protected table %s cannot be used under the policy', x.amname, x.index_name, x.name) as problem,
+        'PostgreSQL runs only leakproof operators before a policy, and those of this index are not: it reads the tenant''s rows and filters them instead.' as why,
+        null::text as fix
+    from tenant.doctor_other_indexes x
+    where not x.leakproof and not x.is_key and x.amname not in ('bm25', 'hnsw', 'ivfflat', 'diskann', 'vchordrq', 'vchordg', 'rum', 'pgroonga', 'zombodb');
+comment on view tenant.finding_t096 is 'An index is of no use under the policy';
+
+create view tenant.finding_t097 as
+    select 'T097' as code, 'info' as level,
+        x.index_name as object,
+        format('index %s of protected table %s holds all tenants'' rows by (%s)', x.index_name, x.name, x.column_names) as problem,
+        'A look-up finds other tenants'' entries before the policy drops them: it takes longer the more of them there are, which can be measured.' as why,
+        format(E'create index on %s (%I, %s);\ndrop index %s;', x.name, x.tenant_column_name, x.column_names, x.index_name) as fix
+    from tenant.doctor_other_indexes x
+    where x.amname = 'btree' and x.leakproof and x.plain and not x.is_key and x.tenant_column <> all (x.columns);
+comment on view tenant.finding_t097 is 'An index does not lead with the tenant column';
+
+create view tenant.finding_t098 as
+    select 'T098' as code, 'warn' as level,
+        x.index_name as object,
+        format('%s index %s of protected table %s ranks over the rows of all tenants', x.amname, x.index_name, x.name) as problem,
+        'Scores rest on word counts or neighbours of every tenant: they tell of the others'' rows, and a tenant gets fewer results than it has.' as why,
+        null::text as fix
+    from tenant.doctor_other_indexes x
+    where x.amname in ('bm25', 'hnsw', 'ivfflat', 'diskann', 'vchordrq', 'vchordg', 'rum', 'pgroonga', 'zombodb');
+comment on view tenant.finding_t098 is 'A search index ranks over all tenants';
+
+-- sql/schema/27_findings_server.sql
+-- Findings on the server: what its log keeps, what it loads, which version it is.
+
+create view tenant.finding_t080 as
+    select 'T080' as code, case when s.value = 'all' then 'warn' else 'info' end as level,
+        s.object,
+        format('%s: the server logs statements (%s)', s.object, s.value) as problem,
+        'Statements hold tenants'' values as literals; whoever reads the log reads them, without any policy.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s where s.name = 'log_statement' and s.value <> 'none';
+comment on view tenant.finding_t080 is 'The server logs statements';
+
+create view tenant.finding_t081 as
+    select 'T081' as code, 'warn' as level,
+        s.object,
+        format('%s: statements are logged with their parameters', s.object) as problem,
+        'Parameters are where values belong, and tokens: logging them hands every tenant''s to whoever reads the log.' as why,
+        E'alter system set log_parameter_max_length = 0;\nselect pg_reload_conf();' as fix
+    from tenant.doctor_settings s
+    where (s.name = 'log_statement' and s.value = 'all'
+            or s.name in ('log_min_duration_statement', 'log_min_duration_sample') and s.value <> '-1'
+            or s.name = 'log_transaction_sample_rate' and s.value::float8 > 0)
+        and current_setting('log_parameter_max_length') <> '0';
+comment on view tenant.finding_t081 is 'The server logs parameters';
+
+create view tenant.finding_t082 as
+    select 'T082' as code, 'warn' as level,
+        s.object,
+        format('%s: errors are logged with parameters', s.object) as problem,
+        'A refused entry or a violated constraint puts the token or the values into the log.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s where s.name = 'log_parameter_max_length_on_error' and s.value <> '0';
+comment on view tenant.finding_t082 is 'The server logs the parameters of failed statements';
+
+create view tenant.finding_t083 as
+    select 'T083' as code, 'warn' as level,
+        s.object,
+        format('%s: auto_explain writes plans into the log', s.object) as problem,
+        'Plans hold literals and, with them, parameters of every tenant; with log_level they reach the client as well.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s where s.name = 'auto_explain.log_min_duration' and s.value <> '-1';
+comment on view tenant.finding_t083 is 'auto_explain logs statements';
+
+create view tenant.finding_t084 as
+    select 'T084' as code, 'warn' as level,
+        format('%s to %s', o.object, w.name) as object,
+        format('%s may read %s', w.name, o.object) as problem,
+        'All tenants of an application share its role, and a role sees the texts of all its own statements.' as why,
+        format('revoke all on %s from %s;', o.object, w.name) as fix
+    from pg_catalog.pg_extension e
+    join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_extension'::regclass and d.refobjid = e.oid and d.deptype = 'e'
+    cross join lateral (
+        select c.oid::regclass::text as object, c.relacl as acl, c.relowner as owner from pg_catalog.pg_class c
+        where d.classid = 'pg_catalog.pg_class'::regclass and c.oid = d.objid
+        union all
+        select 'function ' || p.oid::regprocedure, coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner
+        from pg_catalog.pg_proc p where d.classid = 'pg_catalog.pg_proc'::regclass and p.oid = d.objid
+    ) o
+    cross join lateral aclexplode(o.acl) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where e.extname in ('pg_stat_statements', 'pg_stat_monitor', 'pg_qualstats', 'pg_buffercache', 'pageinspect', 'pg_walinspect')
+        and o.object !~ '_info' and g.grantee <> o.owner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by o.object, w.name;
+comment on view tenant.finding_t084 is 'The application reads other sessions'' statements';
+
+create view tenant.finding_t085 as
+    select 'T085' as code, 'warn' as level,
+        'shared_preload_libraries' as object,
+        format('pg_tenant is not the last of shared_preload_libraries (%s)', s.reset_val) as problem,
+        'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
+        format('alter system set shared_preload_libraries = %s; -- and restart the server', (
+            select string_agg(quote_literal(l.library), ', ' order by l.library ~ '(^|/)pg_tenant(\.so)?$', l.nth)
+            from unnest(p.libraries) with ordinality l (library, nth))) as fix
+    from pg_catalog.pg_settings s
+    cross join lateral (select array_agg(btrim(library, ' "') order by nth) as libraries
+        from regexp_split_to_table(s.reset_val, ',') with ordinality x (library, nth)) p
+    where s.name = 'shared_preload_libraries' and p.libraries[cardinality(p.libraries)] !~ '(^|/)pg_tenant(\.so)?$';
+comment on view tenant.finding_t085 is 'Another library is loaded after pg_tenant';
+
+create view tenant.finding_t086 as
+    select 'T086' as code, 'info' as level,
+        s.object,
+        format('%s: %s is loaded into sessions, after pg_tenant', s.object, s.value) as problem,
+        'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name in ('session_preload_libraries', 'local_preload_libraries') and s.value <> '';
+comment on view tenant.finding_t086 is 'Libraries are loaded into each session';
+
+create view tenant.finding_t087 as
+    select 'T087' as code, case when c.answered then 'info' else 'warn' end as level,
+        c.cve as object,
+        format('PostgreSQL %s has %s: %s%s', current_setting('server_version'), c.cve, c.what,
+            case when c.answered then '; on protected tables pg_tenant asks the policy first' end) as problem,
+        'Policies rest on PostgreSQL applying them. The release notes of the version named describe how here it does not.' as why,
+        null::text as fix
+    from tenant.row_security_cves c
+    where c.major = current_setting('server_version_num')::int / 10000
+        and c.fixed_in > current_setting('server_version_num')::int % 10000;
+comment on view tenant.finding_t087 is 'The minor version has a known weakness of row-level security';
+
+create view tenant.finding_t088 as
+    select 'T088' as code, 'error' as level,
+        v.oid::regclass::text as object,
+        format('view %s still has CVE-2024-4317', v.oid::regclass) as problem,
+        'Anybody reads sampled values of expressions of every table. The minor version mends new clusters only.' as why,
+        null::text as fix
+    from pg_catalog.pg_class v
+    where v.oid = 'pg_catalog.pg_stats_ext_exprs'::regclass and pg_catalog.pg_get_viewdef(v.oid) !~ 'pg_has_role';
+comment on view tenant.finding_t088 is 'Statistics views are those of before CVE-2024-4317';
+
+create view tenant.finding_t089 as
+    select 'T089' as code, 'error' as level,
+        s.object,
+        format('%s is %s', s.object, s.value) as problem,
+        'Triggers and foreign keys are skipped, catalogs can be written, or large objects lose their permissions, in every session that begins so.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name = 'session_replication_role' and s.value <> 'origin'
+        or s.name in ('allow_system_table_mods', 'lo_compat_privileges') and lower(s.value) in ('on', 'true', 'yes', '1');
+comment on view tenant.finding_t089 is 'Sessions begin with a setting that takes guarantees away';
+
+create view tenant.finding_t090 as
+    select 'T090' as code,
+        case when s.name = 'pg_tenant.require_registered' or lower(s.value) = 'log' then 'warn' else 'error' end as level,
+        s.object,
+        format('%s is %s', s.object, s.value) as problem,
+        'Off, strict lets statements run with no tenant, guards let protection be weakened, and require_registered lets unknown tenants be entered.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name in ('pg_tenant.strict', 'pg_tenant.guards', 'pg_tenant.require_registered')
+        and lower(s.value) not in ('on', 'true', 'yes', '1');
+comment on view tenant.finding_t090 is 'A setting of pg_tenant is not on';
+
+create view tenant.finding_t091 as
+    select 'T091' as code, 'warn' as level,
+        'pg_tenant' as object,
+        format('the library is of version %s, the schema of version %s', tenant.version(), e.extversion) as problem,
+        'Functions and catalogs of one version meet guards of another.' as why,
+        null::text as fix
+    from pg_catalog.pg_extension e where e.extname = 'pg_tenant' and e.extversion <> tenant.version();
+comment on view tenant.finding_t091 is 'Library and schema are of different versions';
+
+create view tenant.finding_t092 as
+    select 'T092' as code, 'warn' as level,
+        s.object,
+        format('%s is on, and no token can be verified: %s', s.object, k.missing) as problem,
+        'Nobody enters a tenant there. Who is in a hurry turns require_signed off, and every tenant is open to the role again.' as why,
+        null::text as fix
+    from tenant.doctor_settings s
+    cross join (select tenant.doctor_keys_missing() as missing) k
+    where s.name = 'pg_tenant.require_signed' and lower(s.value) in ('on', 'true', 'yes', '1') and k.missing is not null;
+comment on view tenant.finding_t092 is 'A role must sign and no token can be verified';
+
+create view tenant.finding_t093 as
+    select 'T093' as code, case when k.missing is null then 'error' else 'warn' end as level,
+        'pg_tenant.jwks_file' as object,
+        format('the key file is not as it should be: %s', coalesce(k.missing, k.replaceable)) as problem,
+        'Whoever can put keys in it, or read a secret in it, makes tokens for every tenant; and a file that cannot be used lets nobody in.' as why,
+        null::text as fix
+    from (select tenant.doctor_keys_missing() as missing, tenant.doctor_keys_replaceable() as replaceable) k
+    where current_setting('pg_tenant.jwks_file') <> '' and coalesce(k.missing, k.replaceable) is not null;
+comment on view tenant.finding_t093 is 'The key file cannot be used, or others can reach it';
+
+-- sql/schema/29_doctor.sql
+-- The doctor's door: every finding, what is waived, and the gate.
+
+create view tenant.doctor_findings as
+    select * from tenant.finding_t001
+    union all select * from tenant.finding_t002
+    union all select * from tenant.finding_t003
+    union all select * from tenant.finding_t004
+    union all select * from tenant.finding_t005
+    union all select * from tenant.finding_t006
+    union all select * from tenant.finding_t007
+    union all select * from tenant.finding_t008
+    union all select * from tenant.finding_t009
+    union all select * from tenant.finding_t010
+    union all select * from tenant.finding_t011
+    union all select * from tenant.finding_t012
+    union all select * from tenant.finding_t013
+    union all select * from tenant.finding_t014
+    union all select * from tenant.finding_t015
+    union all select * from tenant.finding_t016
+    union all select * from tenant.finding_t017
+    union all select * from tenant.finding_t018
+    union all select * from tenant.finding_t019
+    union all select * from tenant.finding_t020
+    union all select * from tenant.finding_t021
+    union all select * from tenant.finding_t022
+    union all select * from tenant.finding_t030
+    union all select * from tenant.finding_t031
+    union all select * from tenant.finding_t032
+    union all select * from tenant.finding_t033
+    union all select * from tenant.finding_t034
+    union all select * from tenant.finding_t035
+    union all select * from tenant.finding_t036
+    union all select * from tenant.finding_t037
+    union all select * from tenant.finding_t038
+    union all select * from tenant.finding_t039
+    union all select * from tenant.finding_t040
+    union all select * from tenant.finding_t041
+    union all select * from tenant.finding_t042
+    union all select * from tenant.finding_t043
+    union all select * from tenant.finding_t044
+    union all select * from tenant.finding_t045
+    union all select * from tenant.finding_t046
+    union all select * from tenant.finding_t047
+    union all select * from tenant.finding_t048
+    union all select * from tenant.finding_t050
+    union all select * from tenant.finding_t051
+    union all select * from tenant.finding_t052
+    union all select * from tenant.finding_t053
+    union all select * from tenant.finding_t054
+    union all select * from tenant.finding_t055
+    union all select * from tenant.finding_t060
+    union all select * from tenant.finding_t061
+    union all select * from tenant.finding_t062
+    union all select * from tenant.finding_t063
+    union all select * from tenant.finding_t064
+    union all select * from tenant.finding_t065
+    union all select * from tenant.finding_t066
+    union all select * from tenant.finding_t068
+    union all select * from tenant.finding_t069
+    union all select * from tenant.finding_t070
+    union all select * from tenant.finding_t071
+    union all select * from tenant.finding_t072
+    union all select * from tenant.finding_t073
+    union all select * from tenant.finding_t095
+    union all select * from tenant.finding_t096
+    union all select * from tenant.finding_t097
+    union all select * from tenant.finding_t098
+    union all select * from tenant.finding_t080
+    union all select * from tenant.finding_t081
+    union all select * from tenant.finding_t082
+    union all select * from tenant.finding_t083
+    union all select * from tenant.finding_t084
+    union all select * from tenant.finding_t085
+    union all select * from tenant.finding_t086
+    union all select * from tenant.finding_t087
+    union all select * from tenant.finding_t088
+    union all select * from tenant.finding_t089
+    union all select * from tenant.finding_t090
+    union all select * from tenant.finding_t091
+    union all select * from tenant.finding_t092
+    union all select * from tenant.finding_t093;
+comment on view tenant.doctor_findings is 'Every finding, waived or not.';
+
+create function tenant.doctor(with_waived boolean default false)
+    returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz)
+    language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
+    -- A line break in a name would make two commands of one for whoever runs a fix line by line.
+    with broken (name) as materialized (
+        select relname from pg_class where relname ~ '[\n\r]'
+        union select attname from pg_attribute where attname ~ '[\n\r]'
+        union select nspname from pg_namespace where nspname ~ '[\n\r]'
+        union select proname from pg_proc where proname ~ '[\n\r]'
+        union select polname from pg_policy where polname ~ '[\n\r]'
+        union select conname from pg_constraint where conname ~ '[\n\r]'
+        union select tgname from pg_trigger where tgname ~ '[\n\r]'
+        union select rulename from pg_rewrite where rulename ~ '[\n\r]'
+        union select typname from pg_type where typname ~ '[\n\r]'
+        union select pubname from pg_publication where pubname ~ '[\n\r]'
+        union select srvname from pg_foreign_server where srvname ~ '[\n\r]'
+        union select lanname from pg_language where lanname ~ '[\n\r]'
+        union select rolname from pg_roles where rolname ~ '[\n\r]'
+        union select datname from pg_database where datname ~ '[\n\r]'
+    )
+    select f.code, f.level, f.object, f.problem, f.why,
+        case when not exists (select from broken
+            where strpos(replace(replace(f.fix, '""', '"'), '''''', ''''), broken.name) > 0) then f.fix end,
+        w.until
+    from tenant.doctor_findings f
+    left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()
+    where with_waived or w.until is null
+    order by array_position(array['error', 'warn', 'info'], f.level), f.code, f.object
+$$;
+comment on function tenant.doctor is 'What is wrong with the isolation of this database, why it matters, and the SQL that mends it.';
+revoke all on function tenant.doctor(boolean) from public;
+grant execute on function tenant.doctor(boolean) to tenant_admin;
+
+create function tenant.waive(code text, object text, reason text, until timestamptz) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+begin
+    perform tenant.give_reason(reason);
+    if to_regclass(format('tenant.%I', 'finding_' || lower(code))) is null then
+        raise exception using
+            errcode = 'TN081',
+            message = format('there is no finding "%s"', code),
+            detail = 'Findings are numbered T001 and up.',
+            hint = 'select code, object from tenant.doctor(); lists those of this database.';
+    end if;
+    insert into tenant.waivers as w (code, object, reason, until)
+        values (upper(waive.code), waive.object, waive.reason, waive.until)
+        on conflict on constraint waivers_pkey do update
+        set reason = excluded.reason, until = excluded.until, waived_at = now(), waived_by = current_user;
+end
+$$;
+comment on function tenant.waive is 'Accepts a finding on one object until then; it is left out of the doctor''s report for as long.';
+revoke all on function tenant.waive(text, text, text, timestamptz) from public;
+grant execute on function tenant.waive(text, text, text, timestamptz) to tenant_admin;
+
+create function tenant.unwaive(code text, object text, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+begin
+    perform tenant.give_reason(reason);
+    delete from tenant.waivers w where w.code = upper(unwaive.code) and w.object = unwaive.object;
+    if not found then
+        raise exception using
+            errcode = 'TN083',
+            message = format('finding %s is not waived on %s', code, object),
+            detail = 'tenant.waivers has no such line.',
+            hint = 'select * from tenant.waivers; lists what is.';
+    end if;
+end
+$$;
+comment on function tenant.unwaive is 'Takes a waiver back.';
+revoke all on function tenant.unwaive(text, text, text) from public;
+grant execute on function tenant.unwaive(text, text, text) to tenant_admin;
+
+create function tenant.assert_healthy(level text default 'error') returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    rank integer := array_position(array['error', 'warn', 'info'], level);
+    found_count bigint;
+    first_ones text;
+begin
+    if rank is null then
+        raise exception using
+            errcode = 'TN084',
+            message = format('"%s" is no level', level),
+            detail = 'The levels are error, warn and info.',
+            hint = 'select tenant.assert_healthy(''warn'');';
+    end if;
+    select count(*), string_agg(format('%s %s: %s', d.code, d.object, d.problem), E'\n') filter (where d.nth <= 10)
+        into found_count, first_ones
+        from (select *, row_number() over () as nth from tenant.doctor()) d
+        where array_position(array['error', 'warn', 'info'], d.level) <= rank;
+    if found_count > 0 then
+        raise exception using
+            errcode = 'TN080',
+            message = format('the doctor has %s finding%s of level %s or worse', found_count, case when found_count > 1 then 's' end, level),
+            detail = first_ones,
+            hint = 'select * from tenant.doctor(); says why each matters and how to mend it; tenant.waive() accepts one for a time.';
+    end if;
+end
+$$;
+comment on function tenant.assert_healthy is 'Fails (TN080) where the doctor has findings of this level or worse: a gate for CI and deployments.';
+revoke all on function tenant.assert_healthy(text) from public;
+grant execute on function tenant.assert_healthy(text) to tenant_admin;
+
+-- sql/schema/30_changes.sql
+-- The registry, the shared tables and the waivers are tables that tenant_admin writes. Whichever statement does it keeps to
+-- the rules of the functions, and leaves a line in the journal. Not pg_restore: it brings the journal along.
+
+create function tenant.check_change() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
+        return coalesce(new, old);
+    end if;
+    case tg_table_name
+        when 'tenants' then
+            perform tenant.require_plain('the tenant''s name', new.name), tenant.require_plain('the tenant''s plan', new.plan);
+        when 'shared' then
+            perform tenant.require_owner(coalesce(new.relation, old.relation));
+            if tg_op <> 'DELETE' then
+                perform tenant.require_reason(new.reason);
+            end if;
+        when 'waivers' then
+            perform tenant.require_reason(new.reason), tenant.require_plain('the object', new.object);
+            if new.until is null or new.until <= now() or new.until = 'infinity' then
+                raise exception using
+                    errcode = 'TN082',
+                    message = format('a waiver cannot run until %s', coalesce(new.until::text, 'null')),
+                    detail = 'It is for a time that ends in the future; then the finding is back.',
+                    hint = format('select tenant.waive(%L, %L, %L, now() + interval ''90 days'');', new.code, new.object, new.reason);
+            end if;
+    end case;
+    return coalesce(new, old);
+end
+$$;
+revoke all on function tenant.check_change() from public;
+
+create function tenant.journal_change() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    reason constant text := nullif(current_setting('tenant.reason', true), '');
+    was constant jsonb := case when tg_op = 'INSERT' then '{}' else to_jsonb(old) end;
+    is_now constant jsonb := case when tg_op = 'DELETE' then '{}' else to_jsonb(new) end;
+    subject text;
+    changed text[];
+    limits constant text[] := array['statement_timeout_ms', 'lock_timeout_ms', 'idle_in_transaction_session_timeout_ms', 'work_mem_kb', 'read_only'];
+begin
+    if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
+        return null;
+    end if;
+    if tg_table_name = 'shared' then
+        subject := coalesce(new.relation, old.relation)::text;
+        -- A line of a table that is gone says nothing.
+        if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
+            insert into tenant.journal (action, object, reason) values (
+                case tg_op when 'DELETE' then 'unshare' else 'share' end, subject, coalesce(reason, new.reason));
+        end if;
+    elsif tg_table_name = 'waivers' then
+        subject := coalesce(new.code, old.code) || ' ' || coalesce(new.object, old.object);
+        insert into tenant.journal (action, object, reason, detail) values (
+            case tg_op when 'DELETE' then 'unwaive' else 'waive' end, subject, coalesce(reason, new.reason),
+            case when tg_op <> 'DELETE' then jsonb_build_object('until', new.until) end);
+    elsif tg_op <> 'UPDATE' then
+        insert into tenant.journal (action, object, reason)
+            values (case tg_op when 'INSERT' then 'create' else 'delete' end, coalesce(new.id, old.id), reason);
+    else
+        changed := array(select n.key from jsonb_each(is_now) n where n.value is distinct from was -> n.key and n.key <> 'changed_at');
+        if 'status' = any (changed) then
+            insert into tenant.journal (action, object, reason)
+                values (case new.status when 'suspended' then 'suspend' else 'resume' end, new.id, reason);
+        end if;
+        if changed && limits then
+            insert into tenant.journal (action, object, reason, detail) values ('set_limits', new.id, reason,
+                (select jsonb_object_agg(n.key, n.value) from jsonb_each(jsonb_strip_nulls(is_now)) n where n.key = any (limits)));
+        end if;
+        changed := array(select unnest(changed) except select unnest(limits || 'status'::text) order by 1);
+        if changed <> '{}' then
+            insert into tenant.journal (action, object, reason, detail)
+                values ('change', new.id, reason, jsonb_build_object('columns', changed));
+        end if;
+    end if;
+    return null;
+end
+$$;
+revoke all on function tenant.journal_change() from public;
+
+create trigger check_change before insert or update on tenant.tenants
+    for each row execute function tenant.check_change();
+create trigger check_change before insert or update or delete on tenant.shared
+    for each row execute function tenant.check_change();
+create trigger check_change before insert or update on tenant.waivers
+    for each row execute function tenant.check_change();
+create trigger journal_change after insert or update or delete on tenant.tenants
+    for each row execute function tenant.journal_change();
+create trigger journal_change after insert or update or delete on tenant.shared
+    for each row execute function tenant.journal_change();
+create trigger journal_change after insert or update or delete on tenant.waivers
+    for each row execute function tenant.journal_change();
