@@ -46,6 +46,7 @@ pub extern "C-unwind" fn _PG_init() {
     policy::protection::init();
     guard::function::init();
     guard::dropped::init();
+    guard::weakened::init();
     guard::residue::init();
     signed::init();
     guard::hook::init();

@@ -1027,8 +1027,17 @@ revoke all on function tenant.try_advisory_lock(text) from public;
 grant execute on function tenant.try_advisory_lock(text) to tenant_user;
 
 create function tenant.channel(channel text, id text default tenant.current_id()) returns text
-    language sql stable set search_path = pg_catalog, pg_temp as $$
-    select 'tenant_' || substr(encode(sha256(convert_to(id || '/' || channel, 'UTF8')), 'hex'), 1, 40)
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if id <> tenant.current_id() then
+        raise exception using
+            errcode = 'TN063',
+            message = 'the channel of another tenant is not named in a tenant''s transaction',
+            detail = format('The transaction is in tenant "%s".', tenant.current_id()),
+            hint = 'select tenant.channel(''<channel>''); is this tenant''s own.';
+    end if;
+    return 'tenant_' || substr(encode(sha256(convert_to(id || '/' || channel, 'UTF8')), 'hex'), 1, 40);
+end
 $$;
 comment on function tenant.channel is 'The name under which tenant.notify(channel) of this tenant is heard; null where there is none.';
 revoke all on function tenant.channel(text, text) from public;

@@ -97,7 +97,7 @@ refusals! {
     TruncateRefused = "TN031", "truncate_refused";
     /// Data definition on a protected table inside a tenant's transaction
     DdlInTenant = "TN032", "ddl_in_tenant";
-    /// LOCK on a protected table inside a tenant's transaction
+    /// LOCK on a protected table inside a tenant's transaction, or by a role that does not own it
     LockRefused = "TN033", "lock_refused";
     /// A new table would hold a copy of protected rows without protection
     UnprotectedCopy = "TN034", "unprotected_copy";

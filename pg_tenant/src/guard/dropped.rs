@@ -10,7 +10,7 @@ use crate::context::slot;
 use crate::error::{Outcome, Report};
 use crate::guard::utility;
 use crate::gucs;
-use crate::pg::{extension, parts, policy, relation};
+use crate::pg::{extension, policy, relation};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
@@ -35,15 +35,6 @@ pub fn judge(policy: Oid) -> Outcome<()> {
         TABLES.with_borrow_mut(|tables| tables.push(table));
     }
     Ok(())
-}
-
-/// A part of a protected table is about to go in a tenant's transaction, by itself or with what it needs: a column of a
-/// dropped type, an index, a constraint, a trigger.
-pub fn judge_part(class: Oid, object: Oid) -> Outcome<()> {
-    match parts::table_of(class, object).filter(|&table| guarded(table)) {
-        Some(table) if extension::is_installed() => Err(utility::ddl_in_tenant(table, "a DROP")),
-        _ => Ok(()),
-    }
 }
 
 fn guarded(table: Oid) -> bool {

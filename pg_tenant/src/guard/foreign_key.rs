@@ -3,6 +3,7 @@
 //! that has it in whoever's transaction changes the other.
 
 use crate::error::{Outcome, Report};
+use crate::guard::utility;
 use crate::gucs;
 use crate::pg::foreign_key::{self, ForeignKey};
 use crate::pg::{registry_row, relation, role};
@@ -13,9 +14,13 @@ use pgrx::pg_sys::Oid;
 /// Oids from here on are users'.
 const FIRST_NORMAL_OID: u32 = 16_384;
 
-/// Judges a constraint that was made a moment ago and has not been checked yet.
+/// Judges a constraint that was made or changed a moment ago and has not been checked yet.
 pub fn judge(constraint: Oid) -> Outcome<()> {
     let Some(key) = foreign_key::read(constraint) else { return Ok(()) };
+    // It puts triggers on the table that it refers to, and its check tells which keys are there.
+    if utility::in_tenant() && utility::concerns(key.to) {
+        return Err(utility::ddl_in_tenant(key.to, "a foreign key that refers to it"));
+    }
     if !gucs::guards() {
         return Ok(());
     }

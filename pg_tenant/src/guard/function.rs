@@ -56,7 +56,7 @@ pub fn judge(function: Oid) -> Outcome<()> {
         Kind::Tells | Kind::Shares | Kind::Reaches if !extension::is_installed() => Ok(()),
         Kind::Tells if !gucs::side_channels_allowed() => Err(tells(&format!("function {}", proc::name(function)))),
         Kind::Shares if gucs::guards() => Err(shares(&proc::name(function))),
-        Kind::Reaches if gucs::guards() => Err(reaches(&proc::name(function))),
+        Kind::Reaches if gucs::guards() => Err(reaches(&format!("function {}", proc::name(function)))),
         _ => Ok(()),
     }
 }
@@ -103,8 +103,9 @@ pub fn shares(what: &str) -> Report {
         .hint("Use tenant.advisory_lock(), tenant.try_advisory_lock() or tenant.notify(): their names are the tenant's own.")
 }
 
-fn reaches(name: &str) -> Report {
-    Report::new(Refusal::FunctionRefused, format!("function {name} is refused in a tenant's transaction"))
+/// The refusal of what works on rows that no policy covers.
+pub fn reaches(what: &str) -> Report {
+    Report::new(Refusal::FunctionRefused, format!("{what} is refused in a tenant's transaction"))
         .detail("It works on rows, files, sequences or sessions of every tenant, and no policy applies to it.")
         .hint("Call it in a transaction that has entered no tenant; keep tenants' large values in columns of protected tables.")
 }

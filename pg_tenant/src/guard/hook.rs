@@ -4,7 +4,8 @@
 //! SQLSTATE, CONTEXT and constraint names intact. So a hook's frame never holds anything to drop across that call.
 
 use crate::context::{bound, limits, seal, slot, system};
-use crate::guard::{create, dropped, foreign_key, function, messages, referential, residue, strict, truncate, utility};
+use crate::guard::changed::{self, Done};
+use crate::guard::{create, dropped, function, messages, referential, residue, strict, truncate, utility, weakened};
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::command;
 use crate::pg::foreign_key::CONSTRAINT;
@@ -41,6 +42,7 @@ pub fn init() {
         PREVIOUS_PLANNER = pg_sys::planner_hook;
         pg_sys::planner_hook = Some(planner);
         pg_sys::RegisterXactCallback(Some(end_of_transaction), std::ptr::null_mut());
+        pg_sys::RegisterSubXactCallback(Some(end_of_savepoint), std::ptr::null_mut());
     }
 }
 
@@ -80,7 +82,9 @@ unsafe extern "C-unwind" fn process_utility(
         }
         // A procedure that ends its transaction with an error leaves none to read catalogs in.
         if then != Then::Nothing && transaction::is_live() {
-            decide_or_raise(|| utility::check(then));
+            // Of a part of a command, the whole is asked.
+            let whole = context != pg_sys::ProcessUtilityContext::PROCESS_UTILITY_SUBCOMMAND;
+            decide_or_raise(|| utility::check(then, whole));
             if then == Then::Complete {
                 complete(node);
             }
@@ -310,6 +314,18 @@ unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _
     }
     if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
         residue::transaction_ended();
+        weakened::forget(None);
+    }
+}
+
+unsafe extern "C-unwind" fn end_of_savepoint(
+    event: pg_sys::SubXactEvent::Type,
+    ended: pg_sys::SubTransactionId,
+    _: pg_sys::SubTransactionId,
+    _: *mut c_void,
+) {
+    if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
+        weakened::forget(Some(ended));
     }
 }
 
@@ -335,13 +351,20 @@ unsafe extern "C-unwind" fn object_access(
                     warn(report);
                 }
             }
-            (ObjectAccessType::OAT_POST_CREATE, CONSTRAINT) => decide_or_raise(|| foreign_key::judge(object)),
             // The row that it was is still the one that catalog scans see.
             (ObjectAccessType::OAT_POST_ALTER, POLICY) => decide_or_raise(|| dropped::judge(object)),
             (ObjectAccessType::OAT_DROP, POLICY) => decide_or_raise(|| dropped::judge(object)),
             (ObjectAccessType::OAT_DROP, class) if slot::is_set() => {
-                decide_or_raise(|| dropped::judge_part(class, object))
+                decide_or_raise(|| changed::judge(Done::Dropped, class, object))
             }
+            (ObjectAccessType::OAT_POST_CREATE, class) if slot::is_set() || class == CONSTRAINT => {
+                decide_or_raise(|| changed::judge(Done::Created, class, object))
+            }
+            (ObjectAccessType::OAT_POST_ALTER, class) if slot::is_set() => {
+                decide_or_raise(|| changed::judge(Done::Altered, class, object))
+            }
+            (ObjectAccessType::OAT_POST_ALTER, pg_sys::RelationRelationId)
+            | (ObjectAccessType::OAT_DROP, CONSTRAINT) => decide_or_raise(|| changed::note(class, object)),
             _ => {}
         }
         if let Some(previous) = PREVIOUS_OBJECT_ACCESS {

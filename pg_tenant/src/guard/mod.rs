@@ -6,11 +6,14 @@
 //! - [`conflict`]: the WHERE of ON CONFLICT, which PostgreSQL asks before the policy.
 //! - [`utility`]: commands that would weaken protection or outlive the transaction.
 //! - [`create`]: new tables, views, triggers and temporary objects.
-//! - [`truncate`], [`dropped`], [`foreign_key`], [`function`]: what only the object-access hook sees; [`function_list`]
+//! - [`maintenance`]: commands that work on whole tables, whoever's rows are in them.
+//! - [`weakened`]: what a command has made of a protected table.
+//! - [`truncate`], [`dropped`], [`changed`], [`foreign_key`], [`function`]: what only the object-access hook sees; [`function_list`]
 //!   names functions.
 //! - [`messages`]: the server's log, sent to the client.
 //! - [`residue`]: what a session carries from one transaction to the next.
 
+pub mod changed;
 pub mod conflict;
 pub mod create;
 pub mod dropped;
@@ -18,9 +21,11 @@ pub mod foreign_key;
 pub mod function;
 pub mod function_list;
 pub mod hook;
+pub mod maintenance;
 pub mod messages;
 pub mod referential;
 pub mod residue;
 pub mod strict;
 pub mod truncate;
 pub mod utility;
+pub mod weakened;

@@ -2,7 +2,7 @@
 
 use crate::context::{bound, limits, slot};
 use crate::error::{Outcome, Report};
-use crate::guard::{create, dropped, function, messages, residue};
+use crate::guard::{create, dropped, function, maintenance, messages, residue, weakened};
 use crate::gucs;
 use crate::pg::command::{Change, Command};
 use crate::pg::relation;
@@ -43,7 +43,12 @@ fn decide(command: Command) -> Outcome<Then> {
         }
         Command::ChangePolicy { table, policy } => change_policy(table, &policy),
         Command::DefineOn { table, what } => define_on(table, what),
-        Command::Maintain { tables } => maintain(&tables),
+        Command::Maintain { tables } => maintenance::of(&tables),
+        Command::MaintainAll { what } => maintenance::of_all(what),
+        Command::AlterSequence { sequence } => maintenance::alter_sequence(sequence),
+        Command::Refresh { view } => maintenance::refresh(view),
+        Command::Publish { what } => maintenance::publish(what),
+        Command::LargeObject => large_object(),
         Command::CreateTrigger { table } => create_trigger(table),
         Command::Create(new) => {
             create::judge(&new)?;
@@ -54,7 +59,7 @@ fn decide(command: Command) -> Outcome<Then> {
         }
         Command::Explain(command) => explain(*command),
         Command::CopyFile => copy_file(),
-        Command::Lock { tables } => lock(&tables),
+        Command::Lock { tables } => maintenance::lock(&tables),
         Command::AlterType { changed, what } => alter_type(changed, what),
         Command::HoldCursor => outlives("a cursor WITH HOLD", residue::Kind::HeldCursor),
         Command::PrepareTransaction => outlives("a prepared transaction", residue::Kind::None),
@@ -73,11 +78,14 @@ fn decide(command: Command) -> Outcome<Then> {
 }
 
 /// What the command did: refuses it where it took a fence, raised a limit or sends the server's log to the client.
-pub fn check(then: Then) -> Outcome<()> {
+pub fn check(then: Then, whole: bool) -> Outcome<()> {
     if then == Then::Forget {
         residue::forget();
     }
     dropped::check()?;
+    if whole {
+        weakened::check()?;
+    }
     messages::judge()?;
     limits::check(bound::limits_in_force())
 }
@@ -93,13 +101,14 @@ fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
             _ => {}
         }
     }
-    let Some(fence) = fence(table) else { return Ok(()) };
-    if slot::current().is_some() {
+    if slot::current().is_some() && concerns(table) {
         return Err(ddl_in_tenant(table, "ALTER TABLE"));
     }
     if !gucs::guards() {
         return Ok(());
     }
+    weakened::note(table);
+    let Some(fence) = fence(table) else { return Ok(()) };
     let is_tenant_column = |name: &str| relation::column(table, name) == Some(fence.column);
     for change in changes {
         let what = match change {
@@ -142,19 +151,10 @@ fn change_policy(table: Oid, name: &str) -> Outcome<()> {
 }
 
 fn define_on(table: Oid, what: &str) -> Outcome<()> {
-    if slot::current().is_some() && fence(table).is_some() {
+    if slot::current().is_some() && concerns(table) {
         return Err(ddl_in_tenant(table, what));
     }
     Ok(())
-}
-
-fn maintain(tables: &[Oid]) -> Outcome<()> {
-    if tables.is_empty() && in_tenant() {
-        return Err(Report::new(Refusal::DdlInTenant, "the database cannot be analyzed in a tenant's transaction")
-            .detail("ANALYZE of all tables would read every tenant's rows.")
-            .hint("Run it in a transaction that has entered no tenant."));
-    }
-    tables.iter().try_for_each(|&table| define_on(table, "VACUUM or ANALYZE"))
 }
 
 fn create_trigger(table: Oid) -> Outcome<()> {
@@ -210,19 +210,9 @@ fn create_table_as(materialized_view: bool, temporary: bool, ends: bool, reads: 
     Ok(())
 }
 
-fn lock(tables: &[Oid]) -> Outcome<()> {
-    // The lock of a view reaches the tables under it.
-    let reaches_others = |table| fence(table).is_some() || relation::class(table).is_some_and(|class| class.is_view());
-    let mut theirs = tables.iter().copied().filter(|&table| reaches_others(table));
-    if slot::current().is_none() {
-        theirs.for_each(residue::note_lock);
-        return Ok(());
-    }
-    let Some(table) = theirs.next() else { return Ok(()) };
-    let name = relation::name(table);
-    Err(Report::new(Refusal::LockRefused, format!("cannot lock table {name} in a tenant's transaction"))
-        .detail("A table lock holds up every other tenant.")
-        .hint("Lock rows with select ... for update."))
+/// Large objects are every tenant's: no policy applies to them.
+fn large_object() -> Outcome<()> {
+    if in_tenant() && gucs::guards() { Err(function::reaches("a command on a large object")) } else { Ok(()) }
 }
 
 /// A type or a domain under the columns of a protected table: a new CHECK runs on every tenant's values.
@@ -283,7 +273,13 @@ pub fn fence(table: Oid) -> Option<policy::Fence> {
     }
 }
 
-fn weakens(table: Oid, what: &str) -> Report {
+/// Whether rows of a protected table stand in this one, above it or below it.
+pub fn concerns(table: Oid) -> bool {
+    matches!(protection::of(table), Protection::Fenced(_) | Protection::Broken(_))
+}
+
+/// The refusal of what would weaken a protected table.
+pub fn weakens(table: Oid, what: &str) -> Report {
     let name = relation::name(table);
     Report::new(Refusal::ProtectionGuarded, format!("the command would weaken the protection of table {name}"))
         .detail(format!("It would {what}."))

@@ -41,4 +41,5 @@ pub mod registry_row; // tenant.tenants without SQL
 pub mod relation; // by oid and by name
 pub mod rewrite; // what stands under a view
 pub mod shared_row; // tenant.shared without SQL
+pub mod trigger; // who fires
 pub mod types; // and the tables that hold them

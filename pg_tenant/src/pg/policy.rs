@@ -44,6 +44,13 @@ pub fn fence(relation: Oid) -> Option<Fence> {
     found
 }
 
+/// Every fence of this table.
+pub fn fences(relation: Oid) -> Vec<Fence> {
+    let mut found = Vec::new();
+    catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| found.extend(read(row)));
+    found
+}
+
 /// Whether the table has any policy.
 pub fn has_any(relation: Oid) -> bool {
     let mut found = false;

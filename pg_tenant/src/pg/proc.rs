@@ -1,12 +1,23 @@
 //! `pg_proc`: which function this is, and which one has that name.
 
-use crate::pg::text;
+use crate::pg::{catalog, text};
 use pgrx::pg_sys;
 
 /// The function's name, for messages.
 pub fn name(function: pg_sys::Oid) -> String {
     // SAFETY: the lookup returns null or a palloc'ed string.
     unsafe { text::owned(pg_sys::get_func_name(function)) }
+}
+
+/// Whether the function stands in this session's temporary schema; also when it was made a moment ago.
+pub fn is_temporary(function: pg_sys::Oid) -> bool {
+    const BY_OID: pg_sys::Oid = pg_sys::Oid::from_u32(2690);
+    const OID: pg_sys::AttrNumber = 1;
+    const PRONAMESPACE: pg_sys::AttrNumber = 3;
+    let mut schema = pg_sys::Oid::INVALID;
+    catalog::scan_now(pg_sys::ProcedureRelationId, BY_OID, &[(OID, function)], |row| schema = row.oid(PRONAMESPACE));
+    // SAFETY: compares the oid with that of this session's schema.
+    unsafe { pg_sys::isTempNamespace(schema) }
 }
 
 /// The C symbol of a function, if it is written in C: in a library, or in the server itself under another name.

@@ -19,3 +19,9 @@ pub fn is_live() -> bool {
     // SAFETY: reads the state of the current transaction.
     unsafe { pg_sys::IsTransactionState() }
 }
+
+/// The number of the savepoint that the transaction is in: later ones have higher numbers.
+pub fn savepoint() -> u32 {
+    // SAFETY: reads the state of the current transaction.
+    unsafe { pg_sys::GetCurrentSubTransactionId() }
+}

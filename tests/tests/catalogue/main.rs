@@ -12,6 +12,7 @@ mod c_context;
 mod d_keys;
 mod e_side;
 mod g_operations;
+mod h_commands;
 mod row;
 mod verdict; // what came out, judged and printed
 
@@ -27,7 +28,7 @@ use verdict::Verdict;
 
 /// Every row.
 fn rows() -> impl Iterator<Item = &'static Row> {
-    [a_policy::ROWS, b_paths::ROWS, c_context::ROWS, d_keys::ROWS, e_side::ROWS, g_operations::ROWS]
+    [a_policy::ROWS, b_paths::ROWS, c_context::ROWS, d_keys::ROWS, e_side::ROWS, g_operations::ROWS, h_commands::ROWS]
         .into_iter()
         .flatten()
 }

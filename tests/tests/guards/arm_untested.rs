@@ -5,16 +5,21 @@ const COMMANDS: &str = include_str!("../../../pg_tenant/src/pg/command/alter.rs"
 
 /// Each arm, and the file beside this one that shows what it refuses; `-` where it only takes note (the client's tests
 /// show what for).
-const ARMS: [(&str, &str); 22] = [
+const ARMS: [(&str, &str); 27] = [
     ("DiscardAll", "-"),
     ("Transaction", "-"),
     ("AlterTable", "fence_removed ddl_in_tenant"),
     ("ChangePolicy", "fence_removed ddl_in_tenant"),
     ("AlterType", "ddl_in_tenant"),
     ("DefineOn", "ddl_in_tenant"),
-    ("Maintain", "ddl_in_tenant"),
+    ("Maintain", "ddl_in_tenant maintenance_reaches_all"),
+    ("MaintainAll", "maintenance_reaches_all"),
+    ("AlterSequence", "maintenance_reaches_all"),
+    ("Refresh", "maintenance_reaches_all"),
+    ("Publish", "maintenance_reaches_all"),
+    ("LargeObject", "maintenance_reaches_all"),
     ("CreateTableAs", "copy_unprotected"),
-    ("Lock", "outlives_the_transaction"),
+    ("Lock", "outlives_the_transaction locked_by_a_stranger"),
     ("HoldCursor", "outlives_the_transaction"),
     ("PrepareTransaction", "outlives_the_transaction"),
     ("PrepareStatement", "-"),

@@ -3,11 +3,14 @@
 
 mod arm_untested;
 mod behind_our_back;
+mod code_stays;
 mod copy_unprotected;
 mod ddl_in_tenant;
 mod extensions_reach;
 mod fence_removed;
 mod foreign_key_runs_code;
+mod locked_by_a_stranger;
+mod maintenance_reaches_all;
 mod next_on_the_connection;
 mod outlives_the_transaction;
 mod outside_policies;
@@ -18,3 +21,4 @@ mod side_channels;
 mod trigger_of_a_stranger;
 mod truncate_takes_all;
 mod uncovered_rows;
+mod weakened_by_other_words;

@@ -97,8 +97,10 @@ async fn a_lock_holds_up_every_tenant() {
 #[tokio::test]
 async fn a_lock_is_taken_before_the_tenant_is_entered() {
     let db = shop("lock_before").await;
-    let (app, other) = (db.app().await, db.app().await);
-    db.owner().await.run("create view v as select * from orders").await;
+    // Its owner may lock it; who may lock at all is another file's.
+    db.superuser().await.run(&format!("grant tenant_user to {}", db.roles.owner)).await;
+    let (app, other) = (db.owner().await, db.app().await);
+    app.run("create view v as select * from orders; grant all on stock_orders to public").await;
     // The hole: nobody else writes for as long as this tenant's transaction goes on.
     app.run(&format!("begin; lock table stock_orders; set local app.tenant = '{A}'")).await;
     other.expect_error("55P03", "begin; lock table stock_orders in row exclusive mode nowait").await;

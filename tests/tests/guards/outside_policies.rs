@@ -119,4 +119,5 @@ async fn by_a_channel_that_all_share() {
     assert_eq!(app.rows(channels).await, [[Some("f".to_owned()), Some("t".to_owned())]]);
     let own = format!("select tenant.channel('news') = tenant.channel('news', '{A}')");
     assert_eq!(app.inside_value(A, &own).await.as_deref(), Some("t"));
+    app.refused_inside("TN063", A, &format!("select tenant.channel('news', '{B}')")).await; // another tenant's
 }

@@ -1,6 +1,6 @@
 //! Changes of tables and policies that are there.
 
-use super::{Change, Command, oid, string, table};
+use super::{Change, Command, of_kind, oid, string, table};
 use crate::pg::list::{self, nodes};
 use crate::pg::text::owned;
 use pgrx::pg_sys::AlterTableType as At;
@@ -17,7 +17,7 @@ pub unsafe fn change(command: *mut pg_sys::AlterTableCmd) -> Change {
             At::AT_DropColumn => Change::DropColumn(name()),
             At::AT_AlterColumnType => Change::AlterColumnType(name()),
             At::AT_DropNotNull => Change::DropNotNull(name()),
-            At::AT_DetachPartition => Change::Detach(partition()),
+            At::AT_DetachPartition | At::AT_DetachPartitionFinalize => Change::Detach(partition()),
             At::AT_AttachPartition => Change::Attach,
             At::AT_AddInherit => Change::Inherit(oid((*command).def.cast())),
             At::AT_DropInherit => Change::NoInherit,
@@ -26,9 +26,9 @@ pub unsafe fn change(command: *mut pg_sys::AlterTableCmd) -> Change {
     }
 }
 
-pub unsafe fn drop_policy(statement: &pg_sys::DropStmt) -> Command {
+pub unsafe fn dropped(statement: &pg_sys::DropStmt) -> Command {
     if statement.removeType != ObjectType::OBJECT_POLICY {
-        return Command::Other;
+        return of_kind(statement.removeType);
     }
     // SAFETY: PostgreSQL's grammar gives one object: a list of names, the table's and last the policy's.
     unsafe {
@@ -48,7 +48,7 @@ pub unsafe fn rename(statement: &pg_sys::RenameStmt) -> Command {
             ObjectType::OBJECT_POLICY => {
                 Command::ChangePolicy { table: oid(statement.relation), policy: owned(statement.subname) }
             }
-            _ if statement.relation.is_null() => Command::Other,
+            kind if statement.relation.is_null() => of_kind(kind),
             _ => define(statement.relation, "RENAME"),
         }
     }

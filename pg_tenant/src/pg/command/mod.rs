@@ -5,8 +5,9 @@ mod create;
 mod query;
 
 use crate::pg::list::nodes;
+use crate::pg::parts;
 use crate::pg::text::{owned, owned_opt};
-use alter::{alter_type, change, define, drop_policy, rename};
+use alter::{alter_type, change, define, dropped, rename};
 pub use create::{New, newcomer};
 use pgrx::pg_sys::{self, Node, NodeTag, ObjectType, Oid, RangeVar};
 use query::{create_table_as, explained};
@@ -19,8 +20,18 @@ pub enum Command {
     ChangePolicy { table: Oid, policy: String },
     /// CREATE RULE, INDEX or POLICY, a RENAME, CLUSTER and the like: a command on one table or an index of it.
     DefineOn { table: Oid, what: &'static str },
-    /// VACUUM of tables, ANALYZE; no table stands for all. (VACUUM of all does not run in a transaction.)
+    /// VACUUM or ANALYZE of these tables.
     Maintain { tables: Vec<Oid> },
+    /// VACUUM, ANALYZE, CLUSTER or REINDEX of whatever there is: no table is named.
+    MaintainAll { what: &'static str },
+    /// ALTER SEQUENCE.
+    AlterSequence { sequence: Oid },
+    /// REFRESH MATERIALIZED VIEW.
+    Refresh { view: Oid },
+    /// CREATE, ALTER or DROP of a publication or a subscription.
+    Publish { what: &'static str },
+    /// COMMENT, GRANT, ALTER … OWNER or SECURITY LABEL on a large object.
+    LargeObject,
     /// CREATE TRIGGER.
     CreateTrigger { table: Oid },
     /// CREATE of a table, view, sequence or type.
@@ -31,8 +42,8 @@ pub enum Command {
     Explain(Box<Command>),
     /// COPY between a table and a program or a file of the server.
     CopyFile,
-    /// LOCK TABLE in a mode that holds up who only reads or writes rows.
-    Lock { tables: Vec<Oid> },
+    /// LOCK TABLE in a mode that holds up who only reads or writes rows; whether what stands below is locked too.
+    Lock { tables: Vec<(Oid, bool)> },
     /// ALTER DOMAIN; ALTER TYPE of an enum.
     AlterType { changed: Oid, what: &'static str },
     /// DECLARE … WITH HOLD.
@@ -101,7 +112,7 @@ pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type
                 let statement = &*node.cast::<pg_sys::AlterPolicyStmt>();
                 Command::ChangePolicy { table: oid(statement.table), policy: owned(statement.policy_name) }
             }
-            NodeTag::T_DropStmt => drop_policy(&*node.cast::<pg_sys::DropStmt>()),
+            NodeTag::T_DropStmt => dropped(&*node.cast::<pg_sys::DropStmt>()),
             NodeTag::T_RenameStmt => rename(&*node.cast::<pg_sys::RenameStmt>()),
             NodeTag::T_CreatePolicyStmt => define((*node.cast::<pg_sys::CreatePolicyStmt>()).table, "CREATE POLICY"),
             NodeTag::T_CreateTrigStmt => {
@@ -115,8 +126,23 @@ pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type
                 let statement = &*node.cast::<pg_sys::CopyStmt>();
                 if statement.is_program || !statement.filename.is_null() { Command::CopyFile } else { Command::Other }
             }
-            NodeTag::T_ClusterStmt => define((*node.cast::<pg_sys::ClusterStmt>()).relation, "CLUSTER"),
-            NodeTag::T_ReindexStmt => define((*node.cast::<pg_sys::ReindexStmt>()).relation, "REINDEX"),
+            NodeTag::T_ClusterStmt => on_table_or_all((*node.cast::<pg_sys::ClusterStmt>()).relation, "CLUSTER"),
+            NodeTag::T_ReindexStmt => on_table_or_all((*node.cast::<pg_sys::ReindexStmt>()).relation, "REINDEX"),
+            NodeTag::T_AlterSeqStmt => {
+                Command::AlterSequence { sequence: oid((*node.cast::<pg_sys::AlterSeqStmt>()).sequence) }
+            }
+            NodeTag::T_RefreshMatViewStmt => {
+                Command::Refresh { view: oid((*node.cast::<pg_sys::RefreshMatViewStmt>()).relation) }
+            }
+            NodeTag::T_CreatePublicationStmt | NodeTag::T_AlterPublicationStmt => {
+                Command::Publish { what: "a publication" }
+            }
+            NodeTag::T_CreateSubscriptionStmt | NodeTag::T_AlterSubscriptionStmt | NodeTag::T_DropSubscriptionStmt => {
+                Command::Publish { what: "a subscription" }
+            }
+            NodeTag::T_CommentStmt => of_kind((*node.cast::<pg_sys::CommentStmt>()).objtype),
+            NodeTag::T_AlterOwnerStmt => of_kind((*node.cast::<pg_sys::AlterOwnerStmt>()).objectType),
+            NodeTag::T_SecLabelStmt => of_kind((*node.cast::<pg_sys::SecLabelStmt>()).objtype),
             NodeTag::T_AlterObjectSchemaStmt => {
                 define((*node.cast::<pg_sys::AlterObjectSchemaStmt>()).relation, "SET SCHEMA")
             }
@@ -124,8 +150,9 @@ pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type
                 let statement = &*node.cast::<pg_sys::VacuumStmt>();
                 let table = |node: *mut Node| oid((*node.cast::<pg_sys::VacuumRelation>()).relation);
                 match nodes(statement.rels).map(table).collect::<Vec<_>>() {
-                    tables if tables.is_empty() && statement.is_vacuumcmd => Command::Other,
-                    tables => Command::Maintain { tables },
+                    tables if !tables.is_empty() => Command::Maintain { tables },
+                    _ if statement.is_vacuumcmd => Command::MaintainAll { what: "VACUUM" },
+                    _ => Command::MaintainAll { what: "ANALYZE" },
                 }
             }
             NodeTag::T_AlterDomainStmt => {
@@ -137,8 +164,8 @@ pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type
                 if statement.mode <= pg_sys::RowExclusiveLock as i32 {
                     return Command::Other;
                 }
-                let relations = statement.relations;
-                Command::Lock { tables: nodes(relations).map(|node| oid(node.cast())).collect() }
+                let named = |node: *mut Node| (oid(node.cast()), (*node.cast::<RangeVar>()).inh);
+                Command::Lock { tables: nodes(statement.relations).map(named).collect() }
             }
             NodeTag::T_DeclareCursorStmt => {
                 let options = (*node.cast::<pg_sys::DeclareCursorStmt>()).options;
@@ -154,6 +181,9 @@ pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type
             },
             NodeTag::T_GrantStmt => {
                 let statement = &*node.cast::<pg_sys::GrantStmt>();
+                if statement.objtype == ObjectType::OBJECT_LARGEOBJECT {
+                    return Command::LargeObject;
+                }
                 if statement.objtype != ObjectType::OBJECT_PARAMETER_ACL || !statement.is_grant {
                     return Command::Other;
                 }
@@ -202,13 +232,25 @@ unsafe fn oid(relation: *mut RangeVar) -> Oid {
     }
 }
 
-/// The same, and for an index the table it belongs to.
+/// The same, and for an index, a TOAST table or a column's sequence the table it belongs to.
 unsafe fn table(relation: *mut RangeVar) -> Oid {
-    // SAFETY: as above; with missing_ok the lookup does not raise for what is no index.
-    unsafe {
-        let oid = oid(relation);
-        let table = pg_sys::IndexGetRelation(oid, true);
-        if table == Oid::INVALID { oid } else { table }
+    // SAFETY: as above.
+    parts::holder(unsafe { oid(relation) })
+}
+
+/// A command on this table, or on all where none is named.
+unsafe fn on_table_or_all(relation: *mut RangeVar, what: &'static str) -> Command {
+    // SAFETY: the caller's relation is a RangeVar or null.
+    if relation.is_null() { Command::MaintainAll { what } } else { unsafe { define(relation, what) } }
+}
+
+/// A command that is judged for the kind of its object alone.
+fn of_kind(kind: ObjectType::Type) -> Command {
+    match kind {
+        ObjectType::OBJECT_LARGEOBJECT => Command::LargeObject,
+        ObjectType::OBJECT_PUBLICATION => Command::Publish { what: "a publication" },
+        ObjectType::OBJECT_SUBSCRIPTION => Command::Publish { what: "a subscription" },
+        _ => Command::Other,
     }
 }
 

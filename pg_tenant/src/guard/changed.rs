@@ -1,0 +1,80 @@
+//! What a command has made, changed or is about to drop, as the object-access hook sees it: the object, and not the words
+//! that named it. Inside a tenant's transaction no part of a protected table is, and no code that would stay for others.
+
+use crate::context::slot;
+use crate::error::{Outcome, Report};
+use crate::guard::{foreign_key, function, utility, weakened};
+use crate::gucs;
+use crate::pg::foreign_key::CONSTRAINT;
+use crate::pg::{extension, parts, policy, proc, relation, trigger};
+use pg_tenant_core::Refusal;
+use pgrx::pg_sys::{self, Oid};
+
+/// What was done to the object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    Created,
+    Altered,
+    Dropped,
+}
+
+/// Catalogs of what runs, or gives rights, in later transactions: functions, operators, casts, default privileges.
+const STAYS: [(Oid, &str); 4] = [
+    (pg_sys::ProcedureRelationId, "a function"),
+    (Oid::from_u32(2617), "an operator"),
+    (Oid::from_u32(2605), "a cast"),
+    (Oid::from_u32(826), "a default privilege"),
+];
+
+/// Judges a change of the catalog.
+pub fn judge(done: Done, class: Oid, object: Oid) -> Outcome<()> {
+    if class == CONSTRAINT && done != Done::Dropped {
+        foreign_key::judge(object)?;
+    }
+    if !slot::is_set() {
+        return Ok(());
+    }
+    if done != Done::Dropped {
+        stays(class, object)?;
+    }
+    if class == trigger::CATALOG && done == Done::Created {
+        function::judge(trigger::function(object))?;
+    }
+    let what = match done {
+        Done::Created => "a CREATE",
+        Done::Altered => "an ALTER",
+        Done::Dropped => "a DROP",
+    };
+    match parts::table_of(class, object).filter(|&table| guarded(table)) {
+        Some(table) if extension::is_installed() => Err(utility::ddl_in_tenant(table, what)),
+        _ => Ok(()),
+    }
+}
+
+fn guarded(table: Oid) -> bool {
+    relation::class(table).is_some_and(|class| !class.temporary)
+        && (policy::fence(table).is_some() || utility::concerns(table))
+}
+
+/// A login that is bound may keep code of its own: who calls it is not its affair. A function in `pg_temp` is called by
+/// that name only, and no session that has one is pristine.
+fn stays(class: Oid, object: Oid) -> Outcome<()> {
+    let Some((_, what)) = STAYS.iter().find(|(catalog, _)| *catalog == class) else { return Ok(()) };
+    if class == pg_sys::ProcedureRelationId && proc::is_temporary(object) {
+        return Ok(());
+    }
+    if slot::is_bound() || !gucs::guards() || !extension::is_installed() {
+        return Ok(());
+    }
+    Err(Report::new(Refusal::SessionObjectRefused, format!("{what} would outlive this tenant's transaction"))
+        .detail("It would take part in other tenants' transactions.")
+        .hint("Make it in a transaction that has entered no tenant, as a migration does."))
+}
+
+/// With no tenant: what was changed may be a protected table's, or a constraint of it may go.
+pub fn note(class: Oid, object: Oid) -> Outcome<()> {
+    if let Some(table) = parts::table_of(class, object) {
+        weakened::note(table);
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! What a command has made of a protected table: asked when it is through, and not of its words, since each major brings
+//! new ones for the same thing. The table is noted as it was, by the name in the command and at every change that the
+//! object-access hook sees; the command is refused where the table has less than before.
+
+use crate::error::Outcome;
+use crate::guard::utility;
+use crate::gucs;
+use crate::pg::policy;
+use crate::pg::{relation, transaction};
+use pgrx::pg_sys::Oid;
+use std::cell::RefCell;
+
+/// What protects a table.
+#[derive(Clone, PartialEq, Eq)]
+struct Strength {
+    enabled: bool,
+    forced: bool,
+    /// Each fence, and whether its column is NOT NULL.
+    fences: Vec<(Oid, i16, bool)>,
+}
+
+/// A table as it was when the running command, in this savepoint, began to change it.
+struct Noted {
+    table: Oid,
+    savepoint: u32,
+    before: Strength,
+}
+
+thread_local! {
+    static NOTED: RefCell<Vec<Noted>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Makes room for the notes, before the first session: see pg/memory.rs.
+pub fn init() {
+    NOTED.take();
+}
+
+/// The table is about to change, or a part of it was changed a moment ago, which catalog scans do not see yet.
+pub fn note(table: Oid) {
+    // The flag first: most tables have no policies, and a table without it is protected from nothing.
+    if !gucs::guards() || relation::class(table).is_none_or(|class| !class.row_security || class.temporary) {
+        return;
+    }
+    if NOTED.with_borrow(|noted| noted.iter().any(|noted| noted.table == table)) {
+        return;
+    }
+    let Some(before) = strength(table).filter(|strength| !strength.fences.is_empty()) else { return };
+    let noted = Noted { table, savepoint: transaction::savepoint(), before };
+    NOTED.with_borrow_mut(|all| all.push(noted));
+}
+
+/// The command is through.
+pub fn check() -> Outcome<()> {
+    for Noted { table, before, .. } in NOTED.take() {
+        let Some(after) = strength(table).filter(|_| gucs::guards()) else { continue };
+        if let Some(what) = lost(&before, &after) {
+            return Err(utility::weakens(table, what));
+        }
+    }
+    Ok(())
+}
+
+/// The savepoint, or with none the transaction, is undone, and with it what was noted.
+pub fn forget(savepoint: Option<u32>) {
+    NOTED.with_borrow_mut(|noted| noted.retain(|noted| savepoint.is_some_and(|undone| noted.savepoint < undone)));
+}
+
+fn lost(before: &Strength, after: &Strength) -> Option<&'static str> {
+    if before.enabled && !after.enabled {
+        return Some("disable its row-level security");
+    }
+    if before.forced && !after.forced {
+        return Some("exempt its owner from row-level security");
+    }
+    for &(policy, column, not_null) in &before.fences {
+        match after.fences.iter().find(|fence| (fence.0, fence.1) == (policy, column)) {
+            None => return Some("take its tenant policy"),
+            Some(&(_, _, still)) if not_null && !still => return Some("let its tenant column be null"),
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+fn strength(table: Oid) -> Option<Strength> {
+    let class = relation::class(table)?;
+    let fences = policy::fences(table);
+    let fences = fences.iter().map(|fence| (fence.policy, fence.column, relation::is_not_null(table, fence.column)));
+    Some(Strength { enabled: class.row_security, forced: class.forced, fences: fences.collect() })
+}

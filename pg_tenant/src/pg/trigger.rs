@@ -1,0 +1,38 @@
+//! Triggers, from `pg_trigger` and from the relation cache.
+
+use crate::pg::catalog;
+use pgrx::pg_sys::{self, AttrNumber, Oid};
+
+/// The catalog `pg_trigger`.
+pub const CATALOG: Oid = Oid::from_u32(2620);
+const BY_OID: Oid = Oid::from_u32(2702);
+const OID: AttrNumber = 1;
+const TGFOID: AttrNumber = 5;
+
+/// The function of a trigger; also when it was made a moment ago.
+pub fn function(trigger: Oid) -> Oid {
+    let mut found = Oid::INVALID;
+    catalog::scan_now(CATALOG, BY_OID, &[(OID, trigger)], |row| found = row.oid(TGFOID));
+    found
+}
+
+/// The functions of the relation's triggers.
+pub fn functions_on(relation: Oid) -> Vec<Oid> {
+    // SAFETY: the relation cache's entry is held while its triggers are read, and let go of.
+    unsafe {
+        let entry = pg_sys::RelationIdGetRelation(relation);
+        if entry.is_null() {
+            return Vec::new();
+        }
+        let triggers = (*entry).trigdesc;
+        let found = match triggers.is_null() {
+            true => Vec::new(),
+            false => {
+                let all = std::slice::from_raw_parts((*triggers).triggers, (*triggers).numtriggers as usize);
+                all.iter().filter(|trigger| !trigger.tgisinternal).map(|trigger| trigger.tgfoid).collect()
+            }
+        };
+        pg_sys::RelationClose(entry);
+        found
+    }
+}
