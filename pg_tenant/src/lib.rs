@@ -40,6 +40,7 @@ pub extern "C-unwind" fn _PG_init() {
     gucs::init_signed();
     context::slot::init();
     pg::identity::init();
+    pg::own_function::init();
     pg::statement::init();
     gucs::reserve_prefix();
     registry::init();

@@ -161,7 +161,7 @@ comment on function tenant.enter_pristine(text) is 'As enter, for connection poo
 revoke all on function tenant.enter_pristine(text) from public;
 grant execute on function tenant.enter_pristine(text) to tenant_user;
 
--- Policies are TO PUBLIC, so the readers are as well: they tell a session only what it entered itself.
+-- Policies are TO PUBLIC, so the readers and the fence are as well: they tell a session only what it entered itself.
 create function tenant.current_id() returns text
     language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_id';
 comment on function tenant.current_id() is 'The id of the current tenant; null where there is none.';
@@ -171,6 +171,32 @@ comment on function tenant.current_uuid() is 'The current tenant''s id where it 
 create function tenant.current_bigint() returns bigint
     language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_bigint';
 comment on function tenant.current_bigint() is 'The current tenant''s id where it is a bigint; else null.';
+
+-- The fence of a policy, beside the equality. PostgreSQL may take an equality out of a plan, where the statement has another
+-- one on the same column; it never takes out a call with the column.
+create function tenant.is_current_support(internal) returns internal
+    language c strict as 'MODULE_PATHNAME', 'pg_tenant_is_current_support';
+revoke all on function tenant.is_current_support(internal) from public;
+create function tenant.is_current(tenant uuid) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_uuid';
+comment on function tenant.is_current(uuid) is 'Whether this is the current tenant; false where there is none.';
+create function tenant.is_current(tenant bigint) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_bigint';
+comment on function tenant.is_current(bigint) is 'Whether this is the current tenant; false where there is none.';
+create function tenant.is_current(tenant integer) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_integer';
+comment on function tenant.is_current(integer) is 'Whether this is the current tenant; false where there is none.';
+create function tenant.is_current(tenant smallint) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_smallint';
+comment on function tenant.is_current(smallint) is 'Whether this is the current tenant; false where there is none.';
+create function tenant.is_current(tenant text) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_text';
+comment on function tenant.is_current(text) is 'Whether this is the current tenant; false where there is none.';
 
 create function tenant.version() returns text
     language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_version';
@@ -406,6 +432,12 @@ comment on function tenant.fence_column(regclass) is 'The number of the table''s
 revoke all on function tenant.fence_column(regclass) from public;
 grant execute on function tenant.fence_column(regclass) to tenant_admin;
 
+create function tenant.former_column(policy oid) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_former_column';
+comment on function tenant.former_column(oid) is 'The number of the tenant column where the policy is one that pg_tenant 0.1.0 made, which the planner can take out of a plan; else null.';
+revoke all on function tenant.former_column(oid) from public;
+grant execute on function tenant.former_column(oid) to tenant_admin;
+
 -- The table and every partition and child below it, the table first.
 create function tenant.hierarchy(rel regclass) returns setof regclass
     language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -548,6 +580,10 @@ grant execute on function tenant.refuse_materialized_views(regclass) to tenant_a
 -- Fences one table of a hierarchy.
 create function tenant.fence(rel regclass, tenant_column name, reader text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    -- The equality leads the planner to indexes, and it may take it out of the plan again; the function decides.
+    condition constant text := format('%I = %s and tenant.is_current(%1$I)', tenant_column, reader);
+    former name;
 begin
     begin
         execute format('alter table %s alter column %I set not null', rel, tenant_column);
@@ -560,14 +596,22 @@ begin
     end;
     execute format('alter table %s alter column %I set default %s', rel, tenant_column, reader);
     execute format('alter table %s enable row level security, force row level security', rel);
+    -- What 0.1.0 made becomes what this version makes.
+    for former in
+        select p.polname from pg_policy p join pg_attribute a on a.attrelid = rel and a.attname = tenant_column
+        where p.polrelid = rel and tenant.former_column(p.oid) = a.attnum
+            and p.polcmd = '*' and p.polroles = '{0}' and (not p.polpermissive or p.polname = 'tenant_access')
+    loop
+        execute format('alter policy %I on %s using (%s) with check (%3$s)', former, rel, condition);
+    end loop;
     if tenant.fence_policy(rel) is null then
-        execute format('create policy tenant_isolation on %s as restrictive for all to public using (%I = %s) with check (%2$I = %3$s)',
-            rel, tenant_column, reader);
+        execute format('create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%2$s)',
+            rel, condition);
     end if;
-    -- The same equality, never true: whichever of the two policies is lost, the other denies.
+    -- The same condition, never true: whichever of the two policies is lost, the other denies.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
-        execute format('create policy tenant_access on %s as permissive for all to public using (%I = %s) with check (%2$I = %3$s)',
-            rel, tenant_column, reader);
+        execute format('create policy tenant_access on %s as permissive for all to public using (%s) with check (%2$s)',
+            rel, condition);
     end if;
     if not exists (
         select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am on pg_am.oid = c.relam
@@ -2263,6 +2307,52 @@ create trigger announce_truncate after truncate on tenant.tenants
 alter table tenant.tenants enable always trigger announce_change;
 alter table tenant.tenants enable always trigger announce_truncate;
 
+-- sql/schema/17_upgrade.sql
+-- What an earlier version made becomes what this one makes.
+
+-- The tables whose tenant policy 0.1.0 made, without those below them.
+create function tenant.former_tables() returns table (relation regclass, tenant_column name)
+    language sql stable rows 10 set search_path = pg_catalog, pg_temp as $$
+    select p.polrelid::regclass, a.attname
+    from pg_policy p join pg_attribute a on a.attrelid = p.polrelid and a.attnum = tenant.former_column(p.oid)
+    where not p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
+        and not exists (select from pg_inherits i where i.inhrelid = p.polrelid and tenant.fence_policy(i.inhparent::regclass) is not null)
+    order by 1
+$$;
+revoke all on function tenant.former_tables() from public;
+grant execute on function tenant.former_tables() to tenant_admin;
+
+-- A procedure that commits may pin no search_path: everything in it is qualified.
+create procedure tenant.upgrade_fences(stepwise boolean default true) language plpgsql as $$
+declare
+    relations pg_catalog.regclass[];
+    columns pg_catalog.name[];
+    why pg_catalog.text;
+begin
+    select pg_catalog.array_agg(f.relation), pg_catalog.array_agg(f.tenant_column) into relations, columns
+        from tenant.former_tables() f;
+    for i in 1 .. coalesce(pg_catalog.cardinality(relations), 0) loop
+        begin
+            if stepwise then
+                perform pg_catalog.set_config('lock_timeout', '2s', true);
+            end if;
+            perform tenant.protect(relations[i], columns[i]);
+        exception when lock_not_available or insufficient_privilege then
+            get stacked diagnostics why = message_text;
+            raise warning using
+                message = pg_catalog.format('the tenant policy of table %s is as it was: %s', relations[i], why),
+                hint = 'Call tenant.upgrade_fences() again, as the owner of the table and when it is less busy.';
+        end;
+        if stepwise then
+            commit;
+        end if;
+    end loop;
+end
+$$;
+comment on procedure tenant.upgrade_fences is 'Gives every table that pg_tenant 0.1.0 has protected the fence of this version, each in a transaction of its own.';
+revoke all on procedure tenant.upgrade_fences(boolean) from public;
+grant execute on procedure tenant.upgrade_fences(boolean) to tenant_admin;
+
 -- sql/schema/20_doctor.sql
 -- The doctor: what it looks at, and what is waived. Each finding is a view of its own, in 21_ to 28_; 29_ joins them.
 --
@@ -3067,6 +3157,26 @@ create view tenant.finding_t045 as
             where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e');
 comment on view tenant.finding_t045 is 'A function that reads the context is IMMUTABLE';
 
+-- A tenant policy of 0.1.0.
+create view tenant.finding_t100 as
+    select 'T100' as code, 'error' as level,
+        format('%s.%I', t.name, p.polname) as object,
+        format('the tenant policy %I of table %s can be taken out of a plan', p.polname, t.name) as problem,
+        'It is an equality alone, as pg_tenant 0.1.0 made it. A statement with another equality on the tenant column reads and writes every tenant''s rows.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', coalesce(r.root, t.name), t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_policy p on p.polrelid = t.relation and not p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
+    left join lateral (
+        with recursive above (relation, depth) as (
+            select t.relation, 0
+            union all
+            select i.inhparent, depth + 1 from above join pg_catalog.pg_inherits i on i.inhrelid = above.relation
+        )
+        select relation::regclass::text as root from above where depth > 0 order by depth desc limit 1
+    ) r on true
+    where tenant.former_column(p.oid) = t.tenant_column;
+comment on view tenant.finding_t100 is 'A tenant policy of 0.1.0 can be taken out of a plan';
+
 -- sql/schema/23_findings_keys.sql
 -- Findings on columns and keys: what holds for all tenants at once tells one of them of the others.
 
@@ -3675,6 +3785,7 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t046
     union all select * from tenant.finding_t047
     union all select * from tenant.finding_t048
+    union all select * from tenant.finding_t100
     union all select * from tenant.finding_t050
     union all select * from tenant.finding_t051
     union all select * from tenant.finding_t052

@@ -22,7 +22,7 @@ comment on function tenant.enter_pristine(text) is 'As enter, for connection poo
 revoke all on function tenant.enter_pristine(text) from public;
 grant execute on function tenant.enter_pristine(text) to tenant_user;
 
--- Policies are TO PUBLIC, so the readers are as well: they tell a session only what it entered itself.
+-- Policies are TO PUBLIC, so the readers and the fence are as well: they tell a session only what it entered itself.
 create function tenant.current_id() returns text
     language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_id';
 comment on function tenant.current_id() is 'The id of the current tenant; null where there is none.';
@@ -32,6 +32,32 @@ comment on function tenant.current_uuid() is 'The current tenant''s id where it 
 create function tenant.current_bigint() returns bigint
     language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_bigint';
 comment on function tenant.current_bigint() is 'The current tenant''s id where it is a bigint; else null.';
+
+-- The fence of a policy, beside the equality. PostgreSQL may take an equality out of a plan, where the statement has another
+-- one on the same column; it never takes out a call with the column.
+create function tenant.is_current_support(internal) returns internal
+    language c strict as 'MODULE_PATHNAME', 'pg_tenant_is_current_support';
+revoke all on function tenant.is_current_support(internal) from public;
+create function tenant.is_current(tenant uuid) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_uuid';
+comment on function tenant.is_current(uuid) is 'Whether this is the current tenant; false where there is none.';
+create function tenant.is_current(tenant bigint) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_bigint';
+comment on function tenant.is_current(bigint) is 'Whether this is the current tenant; false where there is none.';
+create function tenant.is_current(tenant integer) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_integer';
+comment on function tenant.is_current(integer) is 'Whether this is the current tenant; false where there is none.';
+create function tenant.is_current(tenant smallint) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_smallint';
+comment on function tenant.is_current(smallint) is 'Whether this is the current tenant; false where there is none.';
+create function tenant.is_current(tenant text) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_text';
+comment on function tenant.is_current(text) is 'Whether this is the current tenant; false where there is none.';
 
 create function tenant.version() returns text
     language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_version';

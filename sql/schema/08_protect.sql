@@ -16,6 +16,12 @@ comment on function tenant.fence_column(regclass) is 'The number of the table''s
 revoke all on function tenant.fence_column(regclass) from public;
 grant execute on function tenant.fence_column(regclass) to tenant_admin;
 
+create function tenant.former_column(policy oid) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_former_column';
+comment on function tenant.former_column(oid) is 'The number of the tenant column where the policy is one that pg_tenant 0.1.0 made, which the planner can take out of a plan; else null.';
+revoke all on function tenant.former_column(oid) from public;
+grant execute on function tenant.former_column(oid) to tenant_admin;
+
 -- The table and every partition and child below it, the table first.
 create function tenant.hierarchy(rel regclass) returns setof regclass
     language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -158,6 +164,10 @@ grant execute on function tenant.refuse_materialized_views(regclass) to tenant_a
 -- Fences one table of a hierarchy.
 create function tenant.fence(rel regclass, tenant_column name, reader text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    -- The equality leads the planner to indexes, and it may take it out of the plan again; the function decides.
+    condition constant text := format('%I = %s and tenant.is_current(%1$I)', tenant_column, reader);
+    former name;
 begin
     begin
         execute format('alter table %s alter column %I set not null', rel, tenant_column);
@@ -170,14 +180,22 @@ begin
     end;
     execute format('alter table %s alter column %I set default %s', rel, tenant_column, reader);
     execute format('alter table %s enable row level security, force row level security', rel);
+    -- What 0.1.0 made becomes what this version makes.
+    for former in
+        select p.polname from pg_policy p join pg_attribute a on a.attrelid = rel and a.attname = tenant_column
+        where p.polrelid = rel and tenant.former_column(p.oid) = a.attnum
+            and p.polcmd = '*' and p.polroles = '{0}' and (not p.polpermissive or p.polname = 'tenant_access')
+    loop
+        execute format('alter policy %I on %s using (%s) with check (%3$s)', former, rel, condition);
+    end loop;
     if tenant.fence_policy(rel) is null then
-        execute format('create policy tenant_isolation on %s as restrictive for all to public using (%I = %s) with check (%2$I = %3$s)',
-            rel, tenant_column, reader);
+        execute format('create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%2$s)',
+            rel, condition);
     end if;
-    -- The same equality, never true: whichever of the two policies is lost, the other denies.
+    -- The same condition, never true: whichever of the two policies is lost, the other denies.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
-        execute format('create policy tenant_access on %s as permissive for all to public using (%I = %s) with check (%2$I = %3$s)',
-            rel, tenant_column, reader);
+        execute format('create policy tenant_access on %s as permissive for all to public using (%s) with check (%2$s)',
+            rel, condition);
     end if;
     if not exists (
         select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am on pg_am.oid = c.relam

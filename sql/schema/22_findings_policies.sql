@@ -219,3 +219,23 @@ create view tenant.finding_t045 as
         and not exists (select from pg_catalog.pg_depend e
             where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e');
 comment on view tenant.finding_t045 is 'A function that reads the context is IMMUTABLE';
+
+-- A tenant policy of 0.1.0.
+create view tenant.finding_t100 as
+    select 'T100' as code, 'error' as level,
+        format('%s.%I', t.name, p.polname) as object,
+        format('the tenant policy %I of table %s can be taken out of a plan', p.polname, t.name) as problem,
+        'It is an equality alone, as pg_tenant 0.1.0 made it. A statement with another equality on the tenant column reads and writes every tenant''s rows.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', coalesce(r.root, t.name), t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_policy p on p.polrelid = t.relation and not p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
+    left join lateral (
+        with recursive above (relation, depth) as (
+            select t.relation, 0
+            union all
+            select i.inhparent, depth + 1 from above join pg_catalog.pg_inherits i on i.inhrelid = above.relation
+        )
+        select relation::regclass::text as root from above where depth > 0 order by depth desc limit 1
+    ) r on true
+    where tenant.former_column(p.oid) = t.tenant_column;
+comment on view tenant.finding_t100 is 'A tenant policy of 0.1.0 can be taken out of a plan';

@@ -42,6 +42,7 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t046
     union all select * from tenant.finding_t047
     union all select * from tenant.finding_t048
+    union all select * from tenant.finding_t100
     union all select * from tenant.finding_t050
     union all select * from tenant.finding_t051
     union all select * from tenant.finding_t052

@@ -71,6 +71,8 @@ refusals! {
     SystemReadOnly = "TN015", "system_read_only";
     /// In a system context, a statement that does not run with its role's own rights
     SystemRoleLeft = "TN016", "system_role_left";
+    /// The plan would read a protected table without its fence, so conditions would see every tenant's rows
+    FenceMissing = "TN018", "fence_missing";
     /// A relation of this kind cannot be protected
     UnprotectableRelation = "TN020", "unprotectable_relation";
     /// The table has no such column

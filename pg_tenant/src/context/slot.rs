@@ -17,6 +17,7 @@ use crate::context::{bound, limits::Limits};
 use crate::gucs;
 use crate::pg::function::copied;
 use crate::pg::policy::Reader;
+use crate::pg::text::bytes_of;
 use crate::pg::{identity, setting, transaction};
 use pg_tenant_core::{SystemContext, TenantId};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, GucSource};
@@ -248,11 +249,23 @@ pub fn init() {
     }
 }
 
-/// The readers: their C symbol, what they return, their code. Policies are recognised by these.
-pub static READERS: [(&str, Reader, unsafe extern "C-unwind" fn(FunctionCallInfo) -> Datum); 3] = [
+/// Code of a function that policies call.
+pub type Code = unsafe extern "C-unwind" fn(FunctionCallInfo) -> Datum;
+
+/// The readers: their C symbol, what they return, their code. Policies are recognised by these and by [`FENCES`].
+pub static READERS: [(&str, Reader, Code); 3] = [
     ("pg_tenant_current_uuid", Reader::Uuid, pg_tenant_current_uuid),
     ("pg_tenant_current_bigint", Reader::Bigint, pg_tenant_current_bigint),
     ("pg_tenant_current_id", Reader::Text, pg_tenant_current_id),
+];
+
+/// The forms of `tenant.is_current`, by the type of the tenant column, and the reader of the same type.
+pub static FENCES: [(&str, Reader, Code); 5] = [
+    ("pg_tenant_is_current_uuid", Reader::Uuid, pg_tenant_is_current_uuid),
+    ("pg_tenant_is_current_bigint", Reader::Bigint, pg_tenant_is_current_bigint),
+    ("pg_tenant_is_current_integer", Reader::Bigint, pg_tenant_is_current_integer),
+    ("pg_tenant_is_current_smallint", Reader::Bigint, pg_tenant_is_current_smallint),
+    ("pg_tenant_is_current_text", Reader::Text, pg_tenant_is_current_text),
 ];
 
 macro_rules! reader {
@@ -294,3 +307,42 @@ reader!(pg_tenant_current_id, pg_finfo_pg_tenant_current_id, SLOT.has_id, |fcinf
     WRITTEN,
     &raw const SLOT.text
 ));
+
+macro_rules! fence {
+    ($symbol:ident, $finfo:ident, $is_current:expr) => {
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $finfo() -> &'static pg_sys::Pg_finfo_record {
+            &crate::pg::function::VERSION_1
+        }
+
+        /// Whether this is the current tenant; false where there is none. Called for each row: nothing is allocated.
+        ///
+        /// # Safety
+        /// Called by PostgreSQL's function manager; the SQL function is strict.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $symbol(fcinfo: FunctionCallInfo) -> Datum {
+            // SAFETY: one thread; fcinfo has one argument of the declared type, not null.
+            unsafe {
+                let argument = (*fcinfo).args.as_ptr();
+                Datum::from($is_current((*argument).value))
+            }
+        }
+    };
+}
+
+fence!(pg_tenant_is_current_uuid, pg_finfo_pg_tenant_is_current_uuid, |value: Datum| {
+    SLOT.has_uuid && *value.cast_mut_ptr::<[u8; 16]>() == SLOT.uuid
+});
+fence!(pg_tenant_is_current_bigint, pg_finfo_pg_tenant_is_current_bigint, |value: Datum| {
+    SLOT.has_bigint && value.value() as i64 == SLOT.bigint
+});
+fence!(pg_tenant_is_current_integer, pg_finfo_pg_tenant_is_current_integer, |value: Datum| {
+    SLOT.has_bigint && i64::from(value.value() as i32) == SLOT.bigint
+});
+fence!(pg_tenant_is_current_smallint, pg_finfo_pg_tenant_is_current_smallint, |value: Datum| {
+    SLOT.has_bigint && i64::from(value.value() as i16) == SLOT.bigint
+});
+fence!(pg_tenant_is_current_text, pg_finfo_pg_tenant_is_current_text, |value: Datum| {
+    SLOT.has_id && bytes_of(value) == &SLOT.text.bytes[..(SLOT.text.header >> 2) as usize - 4]
+});

@@ -2,26 +2,27 @@
 //! those that ALTER POLICY changes under a name that changed hands while the command waited for its lock.
 //!
 //! PostgreSQL calls the object-access hook before each drop, and at that moment it cannot be told whether the table
-//! goes too. So the tables are noted, and when the command is through it is refused if one of them is still there
-//! without its fence; the error undoes the command. A note that outlives an error is harmless: it is only a table to
-//! look at.
+//! goes too. So fences are noted, and when the command is through it is refused if the table of one is still there
+//! without it; the error undoes the command. A note that outlives an error is harmless: it is only a fence to look at.
 
 use crate::context::slot;
 use crate::error::{Outcome, Report};
 use crate::guard::utility;
 use crate::gucs;
+use crate::pg::policy::Fence;
 use crate::pg::{extension, policy, relation};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 
 thread_local! {
-    static TABLES: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
+    /// Tables, and the policies that are their fences.
+    static FENCES: RefCell<Vec<(Oid, Fence)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Makes room for the notes, before the first session: see pg/memory.rs.
 pub fn init() {
-    TABLES.take();
+    FENCES.take();
 }
 
 /// A policy is about to go, alone or with its table, whose own turn comes later; or was changed a moment ago. Refused
@@ -32,7 +33,8 @@ pub fn judge(policy: Oid) -> Outcome<()> {
         return Err(utility::ddl_in_tenant(table, "a DROP"));
     }
     if gucs::guards() {
-        TABLES.with_borrow_mut(|tables| tables.push(table));
+        let fence = policy::fence_of(policy);
+        FENCES.with_borrow_mut(|fences| fences.extend(fence));
     }
     Ok(())
 }
@@ -44,14 +46,15 @@ fn guarded(table: Oid) -> bool {
 /// The command is through: refuses it if a table has lost its fence. Removing the extension takes every fence along:
 /// that is refused where a policy of the table's own would then show every tenant's rows.
 pub fn check() -> Outcome<()> {
-    let noted = TABLES.take();
+    let noted = FENCES.take();
     if noted.is_empty() {
         return Ok(());
     }
     let installed = extension::is_installed();
-    let is_open = |table| relation::class(table).is_some() && policy::fence(table).is_none();
-    match noted.into_iter().find(|&table| is_open(table) && (installed || policy::has_any(table))) {
-        Some(table) => {
+    let stands = |fence: Fence| policy::fence_of(fence.policy).is_some_and(|(_, now)| fence.former || !now.former);
+    let is_open = |(table, fence)| relation::class(table).is_some() && !stands(fence);
+    match noted.into_iter().find(|&noted| is_open(noted) && (installed || policy::has_any(noted.0))) {
+        Some((table, _)) => {
             let name = relation::name(table);
             Err(Report::new(
                 Refusal::ProtectionGuarded,

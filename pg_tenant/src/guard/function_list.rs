@@ -47,7 +47,10 @@ const BUILTIN: &[(Kind, &[&str])] = &[
         ],
     ),
     // Not pg_advisory_unlock…: letting go of a lock tells nothing and holds up nobody.
-    (Kind::Shares, &["pg_advisory_lock*", "pg_advisory_xact_lock*", "pg_try_advisory_*", "pg_notify", "pg_logical_emit_message"]),
+    (
+        Kind::Shares,
+        &["pg_advisory_lock*", "pg_advisory_xact_lock*", "pg_try_advisory_*", "pg_notify", "pg_logical_emit_message"],
+    ),
     (
         Kind::Reaches,
         &[

@@ -5,7 +5,9 @@
 
 use crate::context::{bound, limits, seal, slot, system};
 use crate::guard::changed::{self, Done};
-use crate::guard::{create, dropped, function, messages, referential, residue, strict, truncate, utility, weakened};
+use crate::guard::{
+    create, dropped, fence, function, messages, referential, residue, strict, truncate, utility, weakened,
+};
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::command;
 use crate::pg::foreign_key::CONSTRAINT;
@@ -160,7 +162,6 @@ unsafe fn touched(entries: *mut List, at: usize) -> Option<Touched> {
             relation.then_some(Touched {
                 relation: entry.relid,
                 as_user: entry.checkAsUser,
-                blind: is_blind(entry.requiredPerms.into()),
                 writes: writes(entry.requiredPerms.into()),
             })
         }
@@ -170,16 +171,10 @@ unsafe fn touched(entries: *mut List, at: usize) -> Option<Touched> {
             (entry.requiredPerms != 0).then_some(Touched {
                 relation: entry.relid,
                 as_user: entry.checkAsUser,
-                blind: is_blind(entry.requiredPerms),
                 writes: writes(entry.requiredPerms),
             })
         }
     }
-}
-
-/// Whether rows are changed and no column is read.
-fn is_blind(rights: u64) -> bool {
-    rights & u64::from(pg_sys::ACL_UPDATE | pg_sys::ACL_DELETE) != 0 && rights & u64::from(pg_sys::ACL_SELECT) == 0
 }
 
 /// What is asked of a statement in a read-only transaction too: any right but SELECT.
@@ -194,7 +189,6 @@ unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) 
     unsafe {
         begin_bound((*(*query).plannedstmt).parallelModeNeeded);
         referential::starting(flags & pg_sys::EXEC_FLAG_SKIP_TRIGGERS as c_int != 0);
-        strict::starting(plans::merges(query));
         // Partitions are pruned here already, by casts that may be users'.
         let saved = enter_referential();
         match PREVIOUS_START {
@@ -297,8 +291,10 @@ unsafe extern "C-unwind" fn planner(
     referential::leave(saved);
     // SAFETY: the plan was made a moment ago, and nobody else has seen it. Nothing to drop in this frame.
     unsafe {
+        decide_or_raise(|| {
+            plans::fences_first(plan, protection::fences_in_plan).map_or(Ok(()), |it| Err(fence::report(it)))
+        });
         decide(|| {
-            plans::fences_first(plan);
             let fenced = |table| protection::fence(table).is_some();
             plans::ask_policy_before_conflict(plan, fenced, || proc::in_tenant("own_row"));
         });

@@ -2,6 +2,7 @@
 //!
 //! - [`hook`]: all hook chaining, and the order of decide, previous hook, check.
 //! - [`strict`]: statements that touch a protected table.
+//! - [`fence`]: plans that would read a protected table around its fence.
 //! - [`referential`]: foreign keys, which PostgreSQL checks outside row-level security.
 //! - [`conflict`]: the WHERE of ON CONFLICT, which PostgreSQL asks before the policy.
 //! - [`utility`]: commands that would weaken protection or outlive the transaction.
@@ -17,6 +18,7 @@ pub mod changed;
 pub mod conflict;
 pub mod create;
 pub mod dropped;
+pub mod fence;
 pub mod foreign_key;
 pub mod function;
 pub mod function_list;

@@ -12,12 +12,6 @@ use crate::pg::{relation, role, transaction};
 use crate::policy::protection::{self, Gap, Protection, Rows};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
-use std::cell::Cell;
-
-thread_local! {
-    /// The statement whose permission check comes next has a MERGE.
-    static MERGES: Cell<bool> = const { Cell::new(false) };
-}
 
 /// What the permission check answers.
 #[derive(Clone, Copy)]
@@ -36,20 +30,12 @@ pub struct Touched {
     pub relation: Oid,
     /// InvalidOid for the current user.
     pub as_user: Oid,
-    /// Rows are changed and no column is read.
-    pub blind: bool,
     /// Whether the right is one to write.
     pub writes: bool,
 }
 
-/// A statement starts; its permission check comes next.
-pub fn starting(merges: bool) {
-    MERGES.set(merges);
-}
-
 /// Judges a statement by the relations it touches.
 pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome<Verdict> {
-    let merges = MERGES.replace(false);
     if referential::is_own_query() {
         return Ok(Verdict::Pass);
     }
@@ -63,7 +49,7 @@ pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome
     // The oldest relation is named of several: their order is the plan's, which tells how many rows all tenants have.
     let (mut refused, mut warned) = (Oldest::default(), Oldest::default());
     for touched in touched {
-        match one(touched, may_raise, merges, admitted) {
+        match one(touched, may_raise, admitted) {
             Ok(Verdict::Pass) => {}
             Ok(Verdict::No) => return Ok(Verdict::No),
             Ok(Verdict::Warn(report)) => warned.take(touched.relation, report),
@@ -89,8 +75,8 @@ impl Oldest {
     }
 }
 
-fn one(touched: Touched, may_raise: bool, merges: bool, admitted: Outcome<()>) -> Outcome<Verdict> {
-    let Touched { relation, as_user, blind, writes } = touched;
+fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verdict> {
+    let Touched { relation, as_user, writes } = touched;
     let user = if as_user == Oid::INVALID { role::current_user() } else { as_user };
     let warned = match protection::of(relation) {
         Protection::None => None,
@@ -109,9 +95,6 @@ fn one(touched: Touched, may_raise: bool, merges: bool, admitted: Outcome<()>) -
             admitted?;
             if referential::is_running() && role::owns(user, relation) && referential::reaches_all() {
                 return Ok(Verdict::Pass);
-            }
-            if blind && merges && slot::current().is_some() {
-                return Err(blind_merge(relation));
             }
             fenced(relation, fence, user)?
         }
@@ -185,7 +168,8 @@ pub fn is_exempt(user: Oid) -> bool {
         && (role::is_superuser_session() || role::row_security_is_off())
 }
 
-fn no_tenant(table: Oid) -> Report {
+/// The refusal of a statement on this table with no tenant.
+pub fn no_tenant(table: Oid) -> Report {
     let name = relation::name(table);
     Report::new(
         Refusal::NoTenant,
@@ -200,13 +184,6 @@ fn bypassed(table: Oid, user: Oid) -> Report {
     Report::new(Refusal::PolicyBypassed, format!("row-level security of table {name} would be bypassed"))
         .detail(format!("The statement reaches it with the rights of role \"{user}\", to whom policies do not apply."))
         .hint("Use a role without SUPERUSER and BYPASSRLS: for a view, security_invoker = true; for a function, another owner.")
-}
-
-fn blind_merge(table: Oid) -> Report {
-    let name = relation::name(table);
-    Report::new(Refusal::PolicyBypassed, format!("row-level security of table {name} would be bypassed"))
-        .detail("A MERGE that reads no column of its target visits every tenant's rows: its conditions run for each.")
-        .hint("Join on a column of the table: merge into ... t using ... s on t.id = s.id ...")
 }
 
 fn no_such_value(table: Oid, fence: Fence) -> Report {

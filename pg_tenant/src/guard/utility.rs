@@ -108,8 +108,13 @@ fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
         return Ok(());
     }
     weakened::note(table);
-    let Some(fence) = fence(table) else { return Ok(()) };
-    let is_tenant_column = |name: &str| relation::column(table, name) == Some(fence.column);
+    let fences = protection::fences(table);
+    if fences.is_empty() {
+        return Ok(());
+    }
+    let is_tenant_column = |name: &str| {
+        relation::column(table, name).is_some_and(|column| fences.iter().any(|fence| fence.column == column))
+    };
     for change in changes {
         let what = match change {
             Change::DisableRowSecurity => "disable its row-level security",

@@ -11,6 +11,15 @@ pub unsafe fn nodes(list: *const List) -> impl Iterator<Item = *mut Node> {
     (0..length(list)).map(move |at| unsafe { (*(*list).elements.add(at)).ptr_value.cast() })
 }
 
+/// The node at this place, counted from 0, if the list is so long.
+///
+/// # Safety
+/// As [`nodes`].
+pub unsafe fn node(list: *const List, at: usize) -> Option<*mut Node> {
+    // SAFETY: within the list's length.
+    (at < length(list)).then(|| unsafe { (*(*list).elements.add(at)).ptr_value.cast() })
+}
+
 /// The oids of an oid list.
 ///
 /// # Safety

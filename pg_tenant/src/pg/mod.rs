@@ -10,6 +10,7 @@ pub mod text; // its text
 // SQL functions
 pub mod call; // calling them from here
 pub mod function; // ours, as PostgreSQL calls them
+pub mod own_function; // those that policies call, recognised
 pub mod proc; // pg_proc: which one has this name
 
 // The server and the session
@@ -28,6 +29,7 @@ pub mod transaction; // the state of the transaction
 // Statements
 pub mod command; // parse trees of utility commands
 pub mod plans; // plans of queries
+mod support; // what the planner is told of the fence
 
 // The catalog
 pub mod catalog; // scans by an index on oids

@@ -1,11 +1,13 @@
 //! Reading policies from the catalog and recognising the tenant fence among them.
 //!
-//! The fence is a restrictive policy FOR ALL TO PUBLIC whose USING, and WITH CHECK where it has one, is just
-//! `column = tenant.current_…()`. The reader is recognised by the address of its code: neither names nor schemas count.
+//! A fence is a restrictive policy FOR ALL TO PUBLIC whose USING, and WITH CHECK where it has one, is just
+//! `column = tenant.current_…() and tenant.is_current(column)`. The equality is there for the planner, which may take it
+//! out of a plan again; the function decides. The fence of 0.1.0 was the equality alone: it is recognised, so that it is
+//! guarded and can be mended. Functions are recognised by the address of their code ([`crate::pg::own_function`]).
 
-use crate::context::slot;
 use crate::pg::catalog::{self, Row};
-use crate::pg::{list, proc, text};
+use crate::pg::own_function::{self, Own};
+use crate::pg::{list, text};
 use pgrx::pg_sys::{self, Node, NodeTag, Oid};
 
 /// The catalog `pg_policy`.
@@ -29,22 +31,29 @@ pub enum Reader {
     Text,
 }
 
-/// The tenant fence of a table.
+/// A tenant fence of a table.
 #[derive(Clone, Copy)]
 pub struct Fence {
     pub policy: Oid,
     pub column: i16,
     pub reader: Reader,
+    /// It is the equality alone, as 0.1.0 made it: the planner can lose it.
+    pub former: bool,
+    /// The table has no other.
+    pub alone: bool,
+    /// It has the name that `tenant.protect` gives.
+    ours: bool,
 }
 
-/// The fence of this table, if it has one.
+/// The fence of this table that `tenant.protect` made, or another one, if it has any.
 pub fn fence(relation: Oid) -> Option<Fence> {
-    let mut found = None;
-    catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| found = found.or_else(|| read(row)));
-    found
+    let fences = fences(relation);
+    let alone = fences.len() == 1;
+    let first = fences.into_iter().min_by_key(|fence| (fence.former, !fence.ours, fence.policy.to_u32()));
+    first.map(|fence| Fence { alone, ..fence })
 }
 
-/// Every fence of this table.
+/// All fences of this table: whoever owns it may have added some.
 pub fn fences(relation: Oid) -> Vec<Fence> {
     let mut found = Vec::new();
     catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| found.extend(read(row)));
@@ -65,34 +74,38 @@ pub fn table_of(policy: Oid) -> Option<Oid> {
     found
 }
 
-/// Whether the table's policy of this name is its fence.
+/// Whether the table's policy of this name is a fence of it.
 pub fn is_fence(relation: Oid, policy: &str) -> bool {
     let mut found = false;
     catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| {
-        // SAFETY: polname is a Name: NUL-terminated, and valid while the scan stands on the row.
-        let name = row.get(POLNAME).map(|name| unsafe { text::owned(name.cast_mut_ptr()) });
-        found |= name.as_deref() == Some(policy) && read(row).is_some();
+        found |= name(row).as_deref() == Some(policy) && read(row).is_some();
     });
     found
 }
 
-/// The fence's condition, as the catalog has it: the table is the range table's first entry.
-pub fn fence_equality(relation: Oid) -> Option<*mut Node> {
+/// The fence that this policy is, and the table it is on.
+pub fn fence_of(policy: Oid) -> Option<(Oid, Fence)> {
     let mut found = None;
-    catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| {
-        found = found.or_else(|| read(row).and_then(|_| expression(row, POLQUAL)));
+    catalog::scan(POLICY, POLICY_BY_OID, &[(POLOID, policy)], |row| {
+        found = read(row).map(|fence| (row.oid(POLRELID), fence));
     });
-    // SAFETY: a whole node tree of our own.
-    found.inspect(|&node| unsafe { pg_sys::fix_opfuncids(node) })
+    found
 }
 
-/// Whether a condition of a plan is a fence's.
-///
-/// # Safety
-/// `node` is a valid node.
-pub unsafe fn is_fence_equality(node: *mut Node) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe { tenant_equality(node) }.is_some()
+/// The conditions of all fences, as the catalog has them: the table is the range table's first entry.
+pub fn fence_conditions(relation: Oid) -> Vec<*mut Node> {
+    let mut found = Vec::new();
+    catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| {
+        found.extend(read(row).and_then(|_| expression(row, POLQUAL)));
+    });
+    // SAFETY: whole node trees of our own.
+    found.iter().for_each(|&node| unsafe { pg_sys::fix_opfuncids(node) });
+    found
+}
+
+fn name(row: Row) -> Option<String> {
+    // SAFETY: polname is a Name: NUL-terminated, and valid while the scan stands on the row.
+    row.get(POLNAME).map(|name| unsafe { text::owned(name.cast_mut_ptr()) })
 }
 
 fn read(row: Row) -> Option<Fence> {
@@ -101,29 +114,45 @@ fn read(row: Row) -> Option<Fence> {
     if permissive || !for_all || !is_to_public(row) {
         return None;
     }
-    let (column, reader) = equality(row)?;
-    Some(Fence { policy: row.oid(POLOID), column, reader })
+    let Condition { column, reader, former } = condition(row)?;
+    let ours = name(row).as_deref() == Some("tenant_isolation");
+    Some(Fence { policy: row.oid(POLOID), column, reader, former, ours, alone: false })
 }
 
-/// The tenant's equality, where it is all that the policy says: in USING, and in WITH CHECK if there is one.
-fn equality(row: Row) -> Option<(i16, Reader)> {
+/// What a fence says.
+#[derive(Clone, Copy)]
+struct Condition {
+    column: i16,
+    reader: Reader,
+    former: bool,
+}
+
+/// The tenant's condition, where it is all that the policy says: in USING, and in WITH CHECK if there is one.
+fn condition(row: Row) -> Option<Condition> {
     let using = expression(row, POLQUAL)?;
     // SAFETY: expression() gives a whole node tree.
-    let equality = unsafe { tenant_equality(using) }?;
+    let condition = unsafe { tenant_condition(using) }?;
     if let Some(check) = expression(row, POLWITHCHECK) {
         // SAFETY: both are whole node trees.
         if !unsafe { pg_sys::equal(using.cast(), check.cast()) } {
             return None;
         }
     }
-    Some(equality)
+    Some(condition)
 }
 
-/// Whether the policy says the tenant's equality and nothing else; it need not be the fence.
-pub fn is_equality(policy: Oid) -> bool {
+/// Whether the policy says the tenant's condition and nothing else, in either form; it need not be a fence.
+pub fn is_condition(policy: Oid) -> bool {
     let mut found = false;
-    catalog::scan(POLICY, POLICY_BY_OID, &[(POLOID, policy)], |row| found = equality(row).is_some());
+    catalog::scan(POLICY, POLICY_BY_OID, &[(POLOID, policy)], |row| found = condition(row).is_some());
     found
+}
+
+/// The tenant column of a policy, fence or not, that says the equality alone, as 0.1.0 made them.
+pub fn former_column(policy: Oid) -> Option<i16> {
+    let mut found = None;
+    catalog::scan(POLICY, POLICY_BY_OID, &[(POLOID, policy)], |row| found = condition(row));
+    found.filter(|condition| condition.former).map(|condition| condition.column)
 }
 
 fn is_to_public(row: Row) -> bool {
@@ -146,51 +175,102 @@ fn expression(row: Row, column: i16) -> Option<*mut Node> {
     Some(unsafe { pg_sys::stringToNode(pg_sys::text_to_cstring(datum.cast_mut_ptr())) }.cast())
 }
 
-/// Matches `column = reader()`.
-unsafe fn tenant_equality(node: *mut Node) -> Option<(i16, Reader)> {
+/// Matches `column = reader()`, `is_current(column)` and both of one column.
+unsafe fn tenant_condition(node: *mut Node) -> Option<Condition> {
+    // SAFETY: the caller's node is whole; each cast follows a check of the tag.
+    unsafe {
+        if let Some((column, reader)) = equality(node) {
+            return Some(Condition { column, reader, former: true });
+        }
+        if let Some((column, reader)) = current(node) {
+            return Some(Condition { column, reader, former: false });
+        }
+        if (*node).type_ != NodeTag::T_BoolExpr {
+            return None;
+        }
+        let both = &*node.cast::<pg_sys::BoolExpr>();
+        let mut parts = list::nodes(both.args);
+        let (Some(first), Some(second), None) = (parts.next(), parts.next(), parts.next()) else { return None };
+        let says = |a, b| equality(a).is_some_and(|said| current(b) == Some(said));
+        let (column, reader) = current(second).or_else(|| current(first))?;
+        (both.boolop == pg_sys::BoolExprType::AND_EXPR && (says(first, second) || says(second, first)))
+            .then_some(Condition { column, reader, former: false })
+    }
+}
+
+/// Matches `column = reader()` of a policy.
+unsafe fn equality(node: *mut Node) -> Option<(i16, Reader)> {
+    // SAFETY: the caller's promise.
+    let (var, reader) = unsafe { tenant_equality(node) }?;
+    Some((own_column(var)?, reader))
+}
+
+/// Matches `is_current(column)` of a policy.
+unsafe fn current(node: *mut Node) -> Option<(i16, Reader)> {
+    // SAFETY: the caller's promise.
+    let (var, reader) = unsafe { is_current(node) }?;
+    Some((own_column(var)?, reader))
+}
+
+/// A column of the policy's own table.
+fn own_column(var: *const pg_sys::Var) -> Option<i16> {
+    // SAFETY: the callers matched a Var.
+    let var = unsafe { &*var };
+    (var.varlevelsup == 0 && var.varattno > 0).then_some(var.varattno)
+}
+
+/// Matches `column = reader()`, of a policy or a plan.
+///
+/// # Safety
+/// `node` is a valid node.
+pub unsafe fn tenant_equality(node: *mut Node) -> Option<(*const pg_sys::Var, Reader)> {
+    const EQUALITIES: [u32; 5] =
+        [pg_sys::F_UUID_EQ, pg_sys::F_TEXTEQ, pg_sys::F_INT8EQ, pg_sys::F_INT48EQ, pg_sys::F_INT28EQ];
     // SAFETY: each cast follows a check of the node's tag.
     unsafe {
         if (*node).type_ != NodeTag::T_OpExpr {
             return None;
         }
         let op = &*node.cast::<pg_sys::OpExpr>();
-        let function = u32::from(pg_sys::get_opcode(op.opno));
-        let equalities = [pg_sys::F_UUID_EQ, pg_sys::F_TEXTEQ, pg_sys::F_INT8EQ, pg_sys::F_INT48EQ, pg_sys::F_INT28EQ];
         let mut args = list::nodes(op.args);
         let (Some(left), Some(right), None) = (args.next(), args.next(), args.next()) else { return None };
-        if !equalities.contains(&function) {
+        if (*right).type_ != NodeTag::T_FuncExpr {
             return None;
         }
-        Some((own_column(left)?, reader(right)?))
+        let Some(Own::Reads(reader)) = own_function::of((*right.cast::<pg_sys::FuncExpr>()).funcid) else {
+            return None;
+        };
+        // The operator is PostgreSQL's own: who makes another over the same function is not taken for the fence.
+        let own = op.opno.to_u32() < 16_384 && EQUALITIES.contains(&u32::from(pg_sys::get_opcode(op.opno)));
+        own.then(|| column(left)).flatten().map(|var| (var, reader))
     }
 }
 
-/// A column of the policy's own table, perhaps relabelled from varchar to text.
-unsafe fn own_column(mut node: *mut Node) -> Option<i16> {
+/// Matches `is_current(column)`, of a policy or a plan.
+///
+/// # Safety
+/// `node` is a valid node.
+pub unsafe fn is_current(node: *mut Node) -> Option<(*const pg_sys::Var, Reader)> {
+    // SAFETY: each cast follows a check of the node's tag.
+    unsafe {
+        if (*node).type_ != NodeTag::T_FuncExpr {
+            return None;
+        }
+        let call = &*node.cast::<pg_sys::FuncExpr>();
+        let Some(Own::IsCurrent(reader)) = own_function::of(call.funcid) else { return None };
+        let mut args = list::nodes(call.args);
+        let (Some(argument), None) = (args.next(), args.next()) else { return None };
+        column(argument).map(|var| (var, reader))
+    }
+}
+
+/// A column, perhaps relabelled from varchar to text.
+unsafe fn column(mut node: *mut Node) -> Option<*const pg_sys::Var> {
     // SAFETY: each cast follows a check of the node's tag.
     unsafe {
         if (*node).type_ == NodeTag::T_RelabelType {
             node = (*node.cast::<pg_sys::RelabelType>()).arg.cast();
         }
-        if (*node).type_ != NodeTag::T_Var {
-            return None;
-        }
-        let var = &*node.cast::<pg_sys::Var>();
-        (var.varlevelsup == 0 && var.varattno > 0).then_some(var.varattno)
-    }
-}
-
-unsafe fn reader(node: *mut Node) -> Option<Reader> {
-    // SAFETY: the cast follows a check of the tag. fmgr_info loads a C function's library, so it is called only for a
-    // function whose symbol is one of ours.
-    unsafe {
-        if (*node).type_ != NodeTag::T_FuncExpr {
-            return None;
-        }
-        let called = (*node.cast::<pg_sys::FuncExpr>()).funcid;
-        let (_, reader, address) = *slot::READERS.iter().find(|r| proc::symbol(called).as_deref() == Some(r.0))?;
-        let mut info = pg_sys::FmgrInfo::default();
-        pg_sys::fmgr_info(called, &mut info);
-        info.fn_addr.is_some_and(|found| std::ptr::fn_addr_eq(found, address)).then_some(reader)
+        ((*node).type_ == NodeTag::T_Var).then_some(node.cast())
     }
 }

@@ -27,7 +27,8 @@ unsafe extern "C-unwind" {
         dest: *mut pg_sys::DestReceiver,
         qc: *mut pg_sys::QueryCompletion,
     );
-    // Bare, since readers call it where an expression is evaluated.
+    // Bare, since readers and fences call them where an expression is evaluated.
+    pub fn pg_detoast_datum(datum: *mut pg_sys::varlena) -> *mut pg_sys::varlena;
     pub fn MemoryContextAlloc(context: pg_sys::MemoryContext, size: usize) -> *mut std::ffi::c_void;
     pub fn standard_planner(
         query: *mut pg_sys::Query,

@@ -1,5 +1,6 @@
 //! Text that PostgreSQL owns.
 
+use crate::pg::raw;
 use pgrx::pg_sys;
 use std::ffi::{CStr, c_char};
 
@@ -84,6 +85,27 @@ fn raw_bytes(text: &str) -> Option<Vec<u8>> {
 fn speaks_utf8() -> bool {
     // SAFETY: reads the database's encoding.
     matches!(unsafe { pg_sys::GetDatabaseEncoding() }, SQL_ASCII | UTF8)
+}
+
+/// The bytes of a `text` value, whichever header it has. One that is compressed or stored elsewhere is fetched, which may
+/// raise: called bare, where nothing is to drop.
+///
+/// # Safety
+/// The value is a `text` that lives as long as the result is used, in a memory context that ends soon.
+pub unsafe fn bytes_of<'a>(value: pg_sys::Datum) -> &'a [u8] {
+    // SAFETY: a varlena begins with a header of one byte, whose lowest bit is set, or of four; the value 1 says that it is
+    // stored elsewhere, the second bit that it is compressed. `compile_error!` in slot.rs keeps to little-endian machines.
+    unsafe {
+        let mut start = value.cast_mut_ptr::<u8>();
+        if *start == 1 || *start & 3 == 2 {
+            start = raw::pg_detoast_datum(start.cast()).cast();
+        }
+        if *start & 1 == 1 {
+            std::slice::from_raw_parts(start.add(1), usize::from(*start >> 1) - 1)
+        } else {
+            std::slice::from_raw_parts(start.add(4), (start.cast::<u32>().read_unaligned() >> 2) as usize - 4)
+        }
+    }
 }
 
 /// Reads a C string of PostgreSQL's, in the database's encoding, into one of ours; what is not UTF-8 then

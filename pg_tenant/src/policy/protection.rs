@@ -87,6 +87,21 @@ pub fn of(table: Oid) -> Protection {
     remembered(table).unwrap_or_else(|| find(table))
 }
 
+/// All fences of the table, whether or not it has a gap.
+pub fn fences(table: Oid) -> Vec<Fence> {
+    if fence(table).is_some() { policy::fences(table) } else { Vec::new() }
+}
+
+/// The fences that a plan must have where it reads the table under its policies. Where the table has a gap, the
+/// executor's check refuses whatever reads it.
+pub fn fences_in_plan(table: Oid) -> Vec<Fence> {
+    match of(table) {
+        Protection::Fenced(fence) if fence.alone => vec![fence],
+        Protection::Fenced(_) => policy::fences(table),
+        _ => Vec::new(),
+    }
+}
+
 /// The table's fence, whether or not it has a gap.
 pub fn fence(table: Oid) -> Option<Fence> {
     match of(table) {

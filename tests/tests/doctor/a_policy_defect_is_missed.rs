@@ -107,7 +107,13 @@ pub const CASES: &[Case] = &[
         "public.frozen()",
         "create function frozen() returns text language sql immutable as $$select current_setting('app.t', true)$$",
     ),
+    fixed("T100", "public.orders.tenant_isolation", FORMER),
 ];
+
+/// What 0.1.0 made.
+const FORMER: &str = "set pg_tenant.guards = off; \
+    alter policy tenant_isolation on orders using (tenant_id = tenant.current_id()) with check (tenant_id = tenant.current_id()); \
+    alter policy tenant_access on orders using (tenant_id = tenant.current_id()) with check (tenant_id = tenant.current_id())";
 
 #[tokio::test]
 async fn a_policy() {

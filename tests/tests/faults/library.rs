@@ -33,6 +33,11 @@ pub fn hooks() -> String {
     built().0.display().to_string()
 }
 
+/// The library with the planner that loses conditions.
+pub fn planner() -> String {
+    compile("planner").display().to_string()
+}
+
 /// The libraries, built once for each run of the tests.
 fn built() -> &'static (PathBuf, PathBuf) {
     static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();

@@ -8,5 +8,6 @@ mod library; // the server with the libraries
 mod program; // what is run, and what must hold after it
 mod sweep; // the fault, one point later each time
 
+mod a_planner_loses_the_fence;
 mod at_every_hook;
 mod out_of_memory;

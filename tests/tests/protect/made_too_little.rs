@@ -7,13 +7,13 @@ async fn a_part_of_the_fence_is_missing() {
     let (db, owner) = stage("parts").await;
     owner.run(&table("orders")).await;
     owner.run("select tenant.protect('orders')").await;
-    let equality = "(tenant_id = tenant.current_uuid())";
+    let condition = "((tenant_id = tenant.current_uuid()) AND tenant.is_current(tenant_id))";
     assert_eq!(
         catalog(&owner, "orders").await,
         format!(
             "orders rls t force t
-orders policy tenant_access permissive t * to {{0}} using {equality} check {equality}
-orders policy tenant_isolation permissive f * to {{0}} using {equality} check {equality}
+orders policy tenant_access permissive t * to {{0}} using {condition} check {condition}
+orders policy tenant_isolation permissive f * to {{0}} using {condition} check {condition}
 orders.tenant_id not null t default tenant.current_uuid()
 orders.id not null f default 
 orders.note not null f default 

@@ -3,6 +3,7 @@
 mod fixture; // two tenants, tables with rows of both, what the catalog says
 
 mod foreign_key_lies;
+mod former_fence_stays;
 mod hint_leads_nowhere;
 mod made_too_little;
 mod not_the_same_twice;

@@ -1,0 +1,231 @@
+//! The tenant's fence, in front of whatever else a scan evaluates for a row.
+//!
+//! PostgreSQL orders conditions that cannot leak by their cost alone, and counts a call without columns among them: it
+//! would run, or not, for another tenant's rows. Some conditions stand outside of the filter: those of an index that are
+//! asked again of the row, and distances. A scan that has no fence, though its table is read under policies, is told.
+
+use super::nodes::{Does, does, walk};
+use super::quiet::is_quiet;
+use super::range::Range;
+use crate::pg::list::{length, nodes};
+use crate::pg::policy::{self, Fence};
+use pgrx::pg_sys::{self, CmdType, List, Node, NodeTag, Oid, Plan, PlannedStmt, Var};
+
+/// What a plan does to a fenced table that is read under its policies.
+#[derive(Clone, Copy)]
+pub enum Unfenced {
+    /// It scans the table without the fence.
+    Scan(Oid),
+    /// It merges into the table and reads no column of it: PostgreSQL then asks no policy which rows to join.
+    BlindMerge(Oid),
+}
+
+/// Puts the fences first in every scan of a table for which `fences` gives some, and tells of a scan that lacks one.
+///
+/// # Safety
+/// `planned` was made a moment ago and nobody else has seen it.
+pub unsafe fn fences_first(planned: *mut PlannedStmt, fences: impl Fn(Oid) -> Vec<Fence>) -> Option<Unfenced> {
+    let mut found = None;
+    // SAFETY: the plan's nodes are valid and ours to change; each cast follows the node's tag.
+    unsafe {
+        let range = Range::of(planned);
+        let mut pass = Pass { range: &range, fences: &fences, blindly_merged: Vec::new() };
+        walk(planned, |plan| {
+            let unfenced = match does((*plan).type_) {
+                Does::Scans => pass.scan(plan),
+                Does::Computes => {
+                    if (*plan).type_ == NodeTag::T_ModifyTable {
+                        pass.note_merge(plan.cast());
+                    }
+                    None
+                }
+                Does::Unknown => pass.any_of(1..=range.len()),
+            };
+            found = found.or(unfenced);
+        });
+    }
+    found
+}
+
+struct Pass<'a, F> {
+    range: &'a Range,
+    fences: &'a F,
+    /// The places of tables that are merged into while no column of them is read.
+    blindly_merged: Vec<u32>,
+}
+
+/// What a scan evaluates for a row, beside its filter.
+struct Beside {
+    /// Conditions of an index, asked again of the row.
+    rechecked: *mut *mut List,
+    /// Distances, by which the index gives its rows and which are computed again from the row.
+    distances: *mut List,
+    /// What a Var of the index, or of what a foreign or custom scan gives, stands for.
+    target: *mut List,
+}
+
+impl<F: Fn(Oid) -> Vec<Fence>> Pass<'_, F> {
+    unsafe fn scan(&self, plan: *mut Plan) -> Option<Unfenced> {
+        // SAFETY: every node that scans begins with a Scan.
+        let at = unsafe { (*plan.cast::<pg_sys::Scan>()).scanrelid };
+        if at == 0 {
+            // SAFETY: as above.
+            return unsafe { self.pushed_down(plan) };
+        }
+        let relation = self.range.relation(at)?;
+        let root = self.range.root(at);
+        let table = if root == at { relation } else { self.range.relation(root)? };
+        let fences = (self.fences)(table);
+        if fences.is_empty() || !self.range.under_policies(root) {
+            return None;
+        }
+        let blindly = self.blindly_merged.contains(&root);
+        for fence in fences {
+            let column = self.range.column(at, root, fence.column);
+            // SAFETY: the plan is ours to change.
+            let stands = column.is_some_and(|column| unsafe { put_first(plan, at, column, fence) });
+            if !stands && (blindly || !fence.former) {
+                return Some(if blindly { Unfenced::BlindMerge(table) } else { Unfenced::Scan(table) });
+            }
+        }
+        None
+    }
+
+    /// A join or an aggregate that is computed elsewhere: its conditions are not to be seen.
+    unsafe fn pushed_down(&self, plan: *mut Plan) -> Option<Unfenced> {
+        // SAFETY: each cast follows the node's tag.
+        unsafe {
+            let relations = match (*plan).type_ {
+                NodeTag::T_ForeignScan => (*plan.cast::<pg_sys::ForeignScan>()).fs_relids,
+                // One that has plans below it works on what they give, and they are looked at for themselves.
+                NodeTag::T_CustomScan if length((*plan.cast::<pg_sys::CustomScan>()).custom_plans) == 0 => {
+                    (*plan.cast::<pg_sys::CustomScan>()).custom_relids
+                }
+                _ => return None,
+            };
+            let mut last = -1;
+            let members = std::iter::from_fn(|| {
+                last = pg_sys::bms_next_member(relations, last);
+                u32::try_from(last).ok()
+            });
+            self.any_of(members)
+        }
+    }
+
+    fn any_of(&self, places: impl Iterator<Item = u32>) -> Option<Unfenced> {
+        let mut roots = places.filter(|&at| self.range.relation(at).is_some()).map(|at| self.range.root(at));
+        let unfenced = roots.find(|&root| {
+            let fences = self.range.relation(root).map(self.fences).unwrap_or_default();
+            fences.iter().any(|fence| !fence.former) && self.range.under_policies(root)
+        })?;
+        self.range.relation(unfenced).map(Unfenced::Scan)
+    }
+
+    /// The plan below the node, which is walked after it, scans the table that it merges into; no policy is in it where no
+    /// column is read.
+    unsafe fn note_merge(&mut self, modify: *mut pg_sys::ModifyTable) {
+        // SAFETY: the caller's node is a ModifyTable.
+        let (operation, root) = unsafe { ((*modify).operation, (*modify).nominalRelation) };
+        if operation == CmdType::CMD_MERGE && self.range.is_blind(root) {
+            self.blindly_merged.push(root);
+        }
+    }
+}
+
+/// Puts the fence on this column in front of the scan's filter and of what is evaluated beside it. Whether there is one.
+unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence) -> bool {
+    // SAFETY: the plan's nodes are valid and ours to change.
+    unsafe {
+        let beside = beside(plan);
+        let is_column = |var: *const Var| stands_for(var, at, column, beside.target);
+        let is_fence = |node: *mut Node| policy::is_current(node).is_some_and(|(var, _)| is_column(var));
+        let is_equality = |node: *mut Node| {
+            policy::tenant_equality(node).is_some_and(|(var, reader)| reader == fence.reader && is_column(var))
+        };
+        let quals = (*plan).qual;
+        let of_fence = |node: &*mut Node| if fence.former { is_equality(*node) } else { is_fence(*node) };
+        let (mut first, mut rest): (Vec<_>, Vec<_>) = nodes(quals).partition(of_fence);
+        let Some(&stands) = first.first() else { return false };
+        first.truncate(1);
+        // The fence has said already what the equality says.
+        rest.retain(|&node| !is_equality(node));
+        for (place, node) in first.iter().chain(&rest).enumerate() {
+            (*(*quals).elements.add(place)).ptr_value = node.cast();
+        }
+        (*plan).qual = pg_sys::list_truncate(quals, (first.len() + rest.len()) as i32);
+        if !beside.rechecked.is_null() && !nodes(*beside.rechecked).all(|condition| is_quiet(condition)) {
+            *beside.rechecked = pg_sys::lcons(pg_sys::copyObjectImpl(stands.cast()), *beside.rechecked);
+        }
+        for place in 0..length(beside.distances) {
+            let cell = (*beside.distances).elements.add(place);
+            (*cell).ptr_value = where_stands(stands, (*cell).ptr_value.cast()).cast();
+        }
+        true
+    }
+}
+
+unsafe fn beside(plan: *mut Plan) -> Beside {
+    let none = std::ptr::null_mut();
+    // SAFETY: each cast follows the node's tag.
+    unsafe {
+        match (*plan).type_ {
+            NodeTag::T_IndexScan => {
+                let scan = plan.cast::<pg_sys::IndexScan>();
+                Beside { rechecked: &raw mut (*scan).indexqualorig, distances: (*scan).indexorderbyorig, target: none }
+            }
+            NodeTag::T_IndexOnlyScan => {
+                let scan = plan.cast::<pg_sys::IndexOnlyScan>();
+                Beside { rechecked: &raw mut (*scan).recheckqual, distances: none, target: (*scan).indextlist }
+            }
+            NodeTag::T_BitmapHeapScan => {
+                let scan = plan.cast::<pg_sys::BitmapHeapScan>();
+                Beside { rechecked: &raw mut (*scan).bitmapqualorig, distances: none, target: none }
+            }
+            NodeTag::T_ForeignScan => {
+                let target = (*plan.cast::<pg_sys::ForeignScan>()).fdw_scan_tlist;
+                Beside { rechecked: std::ptr::null_mut(), distances: none, target }
+            }
+            NodeTag::T_CustomScan => {
+                let target = (*plan.cast::<pg_sys::CustomScan>()).custom_scan_tlist;
+                Beside { rechecked: std::ptr::null_mut(), distances: none, target }
+            }
+            _ => Beside { rechecked: std::ptr::null_mut(), distances: none, target: none },
+        }
+    }
+}
+
+/// Whether this is the column of the scanned relation. `varattnosyn` is not asked: in a child it is the parent's.
+unsafe fn stands_for(var: *const Var, at: u32, column: i16, target: *mut List) -> bool {
+    // SAFETY: the callers' nodes are of this plan; the cast follows the tag.
+    unsafe {
+        let mut var = &*var;
+        if var.varno as i64 == i64::from(pg_sys::INDEX_VAR) {
+            let entries = || nodes(target).map(|node| &*node.cast::<pg_sys::TargetEntry>());
+            let Some(entry) = entries().find(|entry| entry.resno == var.varattno) else { return false };
+            if entry.expr.is_null() || (*entry.expr).type_ != NodeTag::T_Var {
+                return false;
+            }
+            var = &*entry.expr.cast::<Var>();
+        }
+        var.varno as i64 == i64::from(at) && var.varattno == column && var.varlevelsup == 0
+    }
+}
+
+/// `case when fence then value end`: a row that is not the tenant's has no distance, and stands behind those that have.
+unsafe fn where_stands(fence: *mut Node, value: *mut Node) -> *mut Node {
+    // SAFETY: fresh nodes, filled as the parser fills them.
+    unsafe {
+        let when = pg_sys::palloc0(size_of::<pg_sys::CaseWhen>()).cast::<pg_sys::CaseWhen>();
+        (*when).xpr.type_ = NodeTag::T_CaseWhen;
+        (*when).expr = pg_sys::copyObjectImpl(fence.cast()).cast();
+        (*when).result = value.cast();
+        let (of_type, collation) = (pg_sys::exprType(value), pg_sys::exprCollation(value));
+        let case = pg_sys::palloc0(size_of::<pg_sys::CaseExpr>()).cast::<pg_sys::CaseExpr>();
+        (*case).xpr.type_ = NodeTag::T_CaseExpr;
+        (*case).casetype = of_type;
+        (*case).casecollid = collation;
+        (*case).args = pg_sys::lappend(std::ptr::null_mut(), when.cast());
+        (*case).defresult = pg_sys::makeNullConst(of_type, -1, collation).cast();
+        case.cast()
+    }
+}

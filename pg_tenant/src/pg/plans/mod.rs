@@ -1,0 +1,10 @@
+//! Plans: what a query is about to do.
+
+mod conflict; // the WHERE of ON CONFLICT, which PostgreSQL asks before the policy
+mod fences; // the tenant's fence in front of whatever else a scan evaluates
+mod nodes; // the nodes of a plan, and which of them scan
+mod quiet; // conditions that tell nothing of the row they see
+mod range; // the relations of a plan, and as whom they are read
+
+pub use conflict::ask_policy_before_conflict;
+pub use fences::{Unfenced, fences_first};

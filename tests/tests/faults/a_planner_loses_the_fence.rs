@@ -1,0 +1,74 @@
+//! A plan that scans a protected table without its fence is refused, whatever made it: here, a planner that loses it.
+
+use pg_tenant_tests::{Cluster, Options, Session};
+
+use crate::library;
+
+/// Each scans `items`, `parts` or both in another way; `{all}` stands for a scan of all of a table.
+const STATEMENTS: [(&str, &str); 17] = [
+    ("indexscan, bitmapscan, tidscan", "select * from items"),
+    ("indexscan, bitmapscan, tidscan", "select count(*) from items tablesample system (50)"),
+    ("seqscan, bitmapscan, indexonlyscan", "select note from items where tenant_id = 'acme' and id = 1"),
+    ("seqscan, bitmapscan, indexscan", "select id from items where tenant_id = 'acme'"),
+    ("seqscan, indexscan, indexonlyscan", "select note from items where tenant_id = 'acme' and id < 3"),
+    ("seqscan", "select * from items where ctid = '(0,1)'"),
+    ("seqscan", "select * from items where ctid < '(0,5)'"),
+    ("seqscan", "select * from parts"),
+    ("seqscan", "select * from parts_1"),
+    ("seqscan", "select * from parts order by tenant_id, id limit 1"),
+    ("nestloop", "select * from items join parts using (tenant_id, id)"),
+    ("seqscan", "select (select count(*) from items)"),
+    ("seqscan", "with c as materialized (select * from items) select * from c"),
+    ("seqscan", "select 1 union all select id from items"),
+    ("seqscan", "update items set note = 'x'"),
+    ("seqscan", "delete from items where id in (select id from parts)"),
+    ("seqscan", "merge into items i using (values (1)) v (id) on i.id = v.id when matched then delete"),
+];
+
+fn off(scans: &str) -> String {
+    scans.split(", ").map(|scan| format!("set local enable_{scan} = off; ")).collect()
+}
+
+async fn refused(session: &Session, before: &str, sqlstate: &str, sql: &str) {
+    session.run(&format!("begin; {before}")).await;
+    session.expect_error(sqlstate, sql).await;
+    session.run("rollback").await;
+}
+
+#[tokio::test]
+async fn and_what_it_made_is_refused() {
+    let planner = library::planner();
+    let cluster = Cluster::start(Options::default().set("shared_preload_libraries", &format!("{planner}, pg_tenant")));
+    let db = cluster.database("lossy").await;
+    let boss = db.superuser().await;
+    boss.run(
+        "select tenant.create('acme');
+         create table items (tenant_id text, id int, note text, primary key (tenant_id, id));
+         create table parts (tenant_id text, id int, primary key (tenant_id, id)) partition by range (id);
+         create table parts_1 partition of parts for values from (0) to (10);
+         create table parts_2 partition of parts for values from (10) to (20);
+         insert into items select t, n, 'x' from unnest(array['acme', 'globex']) t, generate_series(1, 19) n;
+         insert into parts select tenant_id, id from items; grant all on items, parts, parts_1 to public;
+         select tenant.protect('items'), tenant.protect('parts')",
+    )
+    .await;
+    boss.run("vacuum analyze items").await;
+    boss.run("vacuum analyze parts").await;
+    let app = db.app().await;
+    for (without, sql) in STATEMENTS {
+        let enter = format!("select tenant.enter('acme'); {}", off(without));
+        app.run(&format!("begin; {enter} {sql}; rollback")).await;
+        refused(&app, &format!("{enter} set local lossy.planner = on"), "TN018", sql).await;
+        // With no tenant it says what every statement is told, and it is not kept for later either.
+        refused(&app, "set local lossy.planner = on", "TN001", sql).await;
+        refused(&app, "set local lossy.planner = on", "TN001", &format!("explain {sql}")).await;
+    }
+    // What policies do not apply to has no fence to lose.
+    boss.run("set lossy.planner = on; select * from items; set lossy.planner = off").await;
+    // A plan that is kept is looked at when it is made anew.
+    app.run("set plan_cache_mode = force_generic_plan; prepare p as select id from items").await;
+    app.inside("acme", "execute p").await;
+    boss.run("alter table items add column more int").await;
+    refused(&app, "select tenant.enter('acme'); set local lossy.planner = on", "TN018", "execute p").await;
+    app.inside("acme", "execute p").await;
+}
