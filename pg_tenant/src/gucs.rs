@@ -72,6 +72,13 @@ static SIDE_CHANNELS: GucSetting<SideChannels> = GucSetting::<SideChannels>::new
 /// Where PostgreSQL keeps the text of `pg_tenant.id`; the parsed value is in [`crate::context::slot`].
 static mut ID: *mut c_char = std::ptr::null_mut();
 
+/// `pg_tenant.id`, as text that lives until it is written again.
+pub fn id() -> *const c_char {
+    // SAFETY: one thread; PostgreSQL's own pointer, null at most before it has its first value.
+    let text = unsafe { ID };
+    if text.is_null() { c"".as_ptr() } else { text }
+}
+
 /// `pg_tenant.strict`.
 pub fn strict() -> Strict {
     STRICT.get()
@@ -225,6 +232,7 @@ pub fn init_signed() {
 pub fn define_id(
     check: unsafe extern "C-unwind" fn(*mut *mut c_char, *mut *mut std::ffi::c_void, pg_sys::GucSource::Type) -> bool,
     assign: unsafe extern "C-unwind" fn(*const c_char, *mut std::ffi::c_void),
+    show: unsafe extern "C-unwind" fn() -> *const c_char,
 ) {
     let flags = pg_sys::GUC_NO_RESET_ALL | pg_sys::GUC_DISALLOW_IN_FILE | pg_sys::GUC_DISALLOW_IN_AUTO_FILE;
     let text: fn(&'static CStr) -> *const c_char = CStr::as_ptr;
@@ -241,7 +249,7 @@ pub fn define_id(
             flags as i32,
             Some(check),
             Some(assign),
-            None,
+            Some(show),
         );
     }
 }

@@ -49,6 +49,7 @@ pub extern "C-unwind" fn _PG_init() {
     guard::dropped::init();
     guard::weakened::init();
     guard::residue::init();
+    pg::folding::init();
     signed::init();
     guard::hook::init();
     pg::preload::done();

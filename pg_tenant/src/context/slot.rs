@@ -18,7 +18,7 @@ use crate::gucs;
 use crate::pg::function::copied;
 use crate::pg::policy::Reader;
 use crate::pg::text::bytes_of;
-use crate::pg::{identity, setting, transaction};
+use crate::pg::{folding, identity, setting, transaction};
 use pg_tenant_core::{SystemContext, TenantId};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, GucSource};
 use std::ffi::{c_char, c_void};
@@ -139,6 +139,7 @@ pub fn set(entered: Entered, limits: Limits) {
         setting::set_local("pg_tenant.id", entered.as_str());
         WRITING = None;
     }
+    folding::let_go();
 }
 
 impl Slot {
@@ -239,9 +240,15 @@ unsafe extern "C-unwind" fn end_of_savepoint(
     }
 }
 
+/// Hands out the text as it is; every way of reading the setting by SQL comes here.
+unsafe extern "C-unwind" fn show_hook() -> *const c_char {
+    folding::touch();
+    gucs::id()
+}
+
 /// Declares the setting and registers the callbacks.
 pub fn init() {
-    gucs::define_id(check_hook, assign_hook);
+    gucs::define_id(check_hook, assign_hook, show_hook);
     // SAFETY: called once, from _PG_init.
     unsafe {
         pg_sys::RegisterXactCallback(Some(end_of_transaction), std::ptr::null_mut());
@@ -285,6 +292,7 @@ macro_rules! reader {
         pub unsafe extern "C-unwind" fn $symbol(fcinfo: FunctionCallInfo) -> Datum {
             // SAFETY: one thread; fcinfo is valid during the call.
             unsafe {
+                folding::touch();
                 if $has {
                     $datum(fcinfo)
                 } else {
@@ -325,6 +333,7 @@ macro_rules! fence {
             // SAFETY: one thread; fcinfo has one argument of the declared type, not null.
             unsafe {
                 let argument = (*fcinfo).args.as_ptr();
+                folding::touch();
                 Datum::from($is_current((*argument).value))
             }
         }

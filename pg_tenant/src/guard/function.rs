@@ -8,6 +8,7 @@ use crate::error::{Outcome, Report};
 use crate::guard::function_list::{self, Kind};
 use crate::guard::residue;
 use crate::gucs;
+use crate::pg::proc::Source;
 use crate::pg::{extension, invalidation, proc};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
@@ -22,8 +23,28 @@ const CAPACITY: usize = 65_536;
 thread_local! {
     /// [`Kind`] by oid, 0 where it was not asked for yet.
     static BUILTIN: [Cell<u8>; FIRST_NORMAL_OID] = const { [const { Cell::new(0) }; FIRST_NORMAL_OID] };
-    static OTHERS: RefCell<FxHashMap<Oid, Kind>> = RefCell::new(FxHashMap::default());
+    static OTHERS: RefCell<FxHashMap<Oid, Facts>> = RefCell::new(FxHashMap::default());
     static EPOCH: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What is remembered of a function of users.
+#[derive(Clone, Copy)]
+pub struct Facts {
+    kind: Kind,
+    /// It says that its result depends on nothing but its arguments.
+    pub immutable: bool,
+    /// Its text reads settings.
+    pub reads_settings: bool,
+}
+
+impl Facts {
+    const NONE: Facts = Facts { kind: Kind::Harmless, immutable: false, reads_settings: false };
+
+    fn of(source: Source) -> Facts {
+        let kind = if source.in_c { function_list::symbol(&source.text) } else { Kind::Harmless };
+        let reads_settings = source.immutable && source.text.to_lowercase().contains("current_setting");
+        Facts { kind, immutable: source.immutable, reads_settings }
+    }
 }
 
 /// Listens for changes of functions.
@@ -68,25 +89,30 @@ fn kind(function: Oid) -> Kind {
         BUILTIN.with(|kinds| kinds[oid].set(kind as u8));
         return kind;
     }
+    facts(function).kind
+}
+
+/// What is known of a function of users.
+pub fn facts(function: Oid) -> Facts {
     thread_local! { static SEEN: Cell<u64> = const { Cell::new(0) } }
     let now = EPOCH.get();
     if SEEN.replace(now) != now {
         OTHERS.take();
     }
-    if let Some(kind) = OTHERS.with_borrow(|others| others.get(&function).copied()) {
-        return kind;
+    if let Some(facts) = OTHERS.with_borrow(|others| others.get(&function).copied()) {
+        return facts;
     }
     // No borrow is held here: the lookup delivers invalidations.
-    let kind = proc::symbol(function).map_or(Kind::Harmless, |symbol| function_list::symbol(&symbol));
+    let facts = proc::source(function).map_or(Facts::NONE, Facts::of);
     if EPOCH.get() == now {
         OTHERS.with_borrow_mut(|others| {
             if others.len() >= CAPACITY {
                 others.clear();
             }
-            others.insert(function, kind);
+            others.insert(function, facts);
         });
     }
-    kind
+    facts
 }
 
 /// The refusal of a statement that tells of other tenants.

@@ -6,14 +6,14 @@
 use crate::context::{bound, limits, seal, slot, system};
 use crate::guard::changed::{self, Done};
 use crate::guard::{
-    create, dropped, fence, function, messages, referential, residue, strict, truncate, utility, weakened,
+    create, dropped, fence, folded, function, messages, referential, residue, strict, truncate, utility, weakened,
 };
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::command;
 use crate::pg::foreign_key::CONSTRAINT;
 use crate::pg::policy::POLICY;
 use crate::pg::security::Saved;
-use crate::pg::{call, list, plans, proc, raw, transaction};
+use crate::pg::{call, folding, list, plans, proc, raw, transaction};
 use crate::policy::protection;
 use pgrx::pg_sys::{self, List, ObjectAccessType, Oid, QueryDesc, ScanDirection};
 use std::ffi::{c_char, c_int, c_void};
@@ -206,6 +206,7 @@ unsafe fn begin_bound(workers: bool) {
         // SAFETY: the caller's frame holds nothing to drop.
         unsafe {
             decide_or_raise(|| {
+                folded::begin_statement();
                 system::keep_read_only();
                 bound::admit().or_else(|report| if workers { Err(report) } else { Ok(()) })
             })
@@ -223,6 +224,7 @@ unsafe extern "C-unwind" fn executor_run(
 ) {
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
+        note_folded(query);
         let saved = enter_referential();
         match PREVIOUS_RUN {
             Some(previous) => previous(query, direction, count, execute_once),
@@ -237,6 +239,7 @@ unsafe extern "C-unwind" fn executor_run(
 unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanDirection::Type, count: u64) {
     // SAFETY: as above.
     unsafe {
+        note_folded(query);
         let saved = enter_referential();
         match PREVIOUS_RUN {
             Some(previous) => previous(query, direction, count),
@@ -244,6 +247,14 @@ unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanD
         }
         referential::leave(saved);
         after_run();
+    }
+}
+
+/// What a value is computed from. The caller's frame holds nothing to drop.
+unsafe fn note_folded(query: *mut QueryDesc) {
+    if folding::is_running() {
+        // SAFETY: the caller's promise, and PostgreSQL's own query.
+        unsafe { decide(|| folded::runs(query)) }
     }
 }
 
@@ -279,7 +290,13 @@ unsafe extern "C-unwind" fn planner(
     params: pg_sys::ParamListInfo,
 ) -> *mut pg_sys::PlannedStmt {
     // SAFETY: nothing to drop in this frame.
-    unsafe { judge_messages() };
+    unsafe {
+        judge_messages();
+        if folding::is_held() && !transaction::is_parallel_worker() {
+            decide(folded::begin_statement);
+        }
+    }
+    let computed = folding::computed();
     let saved = enter_referential();
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     let plan = unsafe {
@@ -295,6 +312,7 @@ unsafe extern "C-unwind" fn planner(
             plans::fences_first(plan, protection::fences_in_plan).map_or(Ok(()), |it| Err(fence::report(it)))
         });
         decide(|| {
+            folded::planned(plan, computed);
             let fenced = |table| protection::fence(table).is_some();
             plans::ask_policy_before_conflict(plan, fenced, || proc::in_tenant("own_row"));
         });
@@ -311,6 +329,7 @@ unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _
     if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
         residue::transaction_ended();
         weakened::forget(None);
+        folding::transaction_ended();
     }
 }
 
@@ -339,8 +358,14 @@ unsafe extern "C-unwind" fn object_access(
                 residue::touch_settings();
             }
             (ObjectAccessType::OAT_FUNCTION_EXECUTE, _) if function::is_random(object) => residue::touch_seed(),
+            (ObjectAccessType::OAT_FUNCTION_EXECUTE, _) if folding::is_running() && folded::reads_settings(object) => {
+                folding::touch()
+            }
             (ObjectAccessType::OAT_FUNCTION_EXECUTE, pg_sys::ProcedureRelationId) if !function::passes(object) => {
-                decide_or_raise(|| function::judge(object))
+                decide_or_raise(|| {
+                    folded::called(object);
+                    function::judge(object)
+                })
             }
             (ObjectAccessType::OAT_TRUNCATE, pg_sys::RelationRelationId) => {
                 if let Verdict::Warn(report) = decide_or_raise(|| truncate::judge(object)) {

@@ -11,6 +11,7 @@
 //! - [`weakened`]: what a command has made of a protected table.
 //! - [`truncate`], [`dropped`], [`changed`], [`foreign_key`], [`function`]: what only the object-access hook sees; [`function_list`]
 //!   names functions.
+//! - [`folded`]: what PostgreSQL computes once and keeps across transactions.
 //! - [`messages`]: the server's log, sent to the client.
 //! - [`residue`]: what a session carries from one transaction to the next.
 
@@ -19,6 +20,7 @@ pub mod conflict;
 pub mod create;
 pub mod dropped;
 pub mod fence;
+pub mod folded;
 pub mod foreign_key;
 pub mod function;
 pub mod function_list;

@@ -7,6 +7,7 @@
 //! No pointer into the static leaves it: a reader hands out a copy that lives as long as the calling expression.
 
 use crate::gucs;
+use crate::pg::folding;
 use crate::pg::function::copied;
 use crate::pg::setting;
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, GucSource};
@@ -131,6 +132,7 @@ macro_rules! reader {
         pub unsafe extern "C-unwind" fn $symbol(fcinfo: FunctionCallInfo) -> Datum {
             // SAFETY: one thread; fcinfo is valid during the call.
             unsafe {
+                folding::touch();
                 if NOW[$which].header == 0 {
                     (*fcinfo).isnull = true;
                     return Datum::null();

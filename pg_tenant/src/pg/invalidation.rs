@@ -1,5 +1,6 @@
 //! PostgreSQL's cache invalidation: how a change in one session reaches the caches of every other.
 
+use crate::pg::folding;
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// Called with the relation that changed, or none where everything may have.
@@ -33,7 +34,10 @@ unsafe extern "C-unwind" fn callback(listener: Datum, relation: Oid) {
     listener((relation != Oid::INVALID).then_some(relation));
 }
 
-unsafe extern "C-unwind" fn function_callback(listener: Datum, _: i32, _: u32) {
+unsafe extern "C-unwind" fn function_callback(listener: Datum, _: i32, hash: u32) {
+    if hash == folding::MARK {
+        return;
+    }
     // SAFETY: the argument is the listener that was registered with this callback.
     let listener = unsafe { std::mem::transmute::<usize, fn()>(listener.value()) };
     listener();

@@ -28,6 +28,7 @@ pub mod transaction; // the state of the transaction
 
 // Statements
 pub mod command; // parse trees of utility commands
+pub mod folding; // what is computed once and kept
 pub mod plans; // plans of queries
 mod support; // what the planner is told of the fence
 

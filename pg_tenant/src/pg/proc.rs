@@ -20,8 +20,25 @@ pub fn is_temporary(function: pg_sys::Oid) -> bool {
     unsafe { pg_sys::isTempNamespace(schema) }
 }
 
+/// What a function is written in, and whether it is declared IMMUTABLE.
+pub struct Source {
+    /// For C and for PostgreSQL's own language of that kind; then the text is the symbol.
+    pub in_c: bool,
+    pub text: String,
+    pub immutable: bool,
+}
+
 /// The C symbol of a function, if it is written in C: in a library, or in the server itself under another name.
 pub fn symbol(function: pg_sys::Oid) -> Option<String> {
+    source_if(function, |in_c| in_c).map(|source| source.text)
+}
+
+/// The source of a function; none where it does not exist (any more).
+pub fn source(function: pg_sys::Oid) -> Option<Source> {
+    source_if(function, |_| true)
+}
+
+fn source_if(function: pg_sys::Oid, wanted: impl Fn(bool) -> bool) -> Option<Source> {
     const C_LANGUAGES: [pg_sys::Oid; 2] = [pg_sys::Oid::from_u32(12), pg_sys::Oid::from_u32(13)];
     // SAFETY: the tuple is valid until released; prosrc is a text.
     unsafe {
@@ -33,10 +50,14 @@ pub fn symbol(function: pg_sys::Oid) -> Option<String> {
         let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
         let mut isnull = false;
         let source = pg_sys::SysCacheGetAttr(cache, tuple, pg_sys::Anum_pg_proc_prosrc as i16, &mut isnull);
-        let symbol = (C_LANGUAGES.contains(&form.prolang) && !isnull)
-            .then(|| text::owned(pg_sys::text_to_cstring(source.cast_mut_ptr())));
+        let in_c = C_LANGUAGES.contains(&form.prolang);
+        let source = (wanted(in_c) && !isnull).then(|| Source {
+            in_c,
+            text: text::owned(pg_sys::text_to_cstring(source.cast_mut_ptr())),
+            immutable: form.provolatile as u8 == pg_sys::PROVOLATILE_IMMUTABLE,
+        });
         pg_sys::ReleaseSysCache(tuple);
-        symbol
+        source
     }
 }
 

@@ -59,6 +59,8 @@ unsafe extern "C-unwind" {
     pub fn get_timeout_active(id: c_int) -> bool;
     pub fn get_timeout_finish_time(id: c_int) -> pg_sys::TimestampTz;
     pub fn enable_timeout_after(id: c_int, milliseconds: c_int);
+    // Calls what loops over caches of this session, wherever invalidations may arrive.
+    pub fn CallSyscacheCallbacks(cache: c_int, hash: u32);
     // commands/sequence.h, which the bindings do not carry.
     pub safe fn ResetSequenceCaches();
 }

@@ -5,7 +5,7 @@
 //! verdict that rests on other tables of its hierarchy is forgotten when any table changes.
 
 use crate::pg::policy::{self, Fence};
-use crate::pg::{hierarchy, invalidation, relation, rewrite, shared_row};
+use crate::pg::{folding, hierarchy, invalidation, relation, rewrite, shared_row};
 use pgrx::pg_sys::Oid;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
@@ -70,6 +70,7 @@ pub fn init() {
     VERDICTS.take();
     IN_HIERARCHY.take();
     invalidation::on_relation_change(|changed| {
+        folding::relation_changed(changed);
         EPOCH.set(EPOCH.get() + 1);
         VERDICTS.with(|verdicts| match (verdicts.try_borrow_mut(), changed) {
             (Ok(mut verdicts), Some(table)) => drop(verdicts.remove(&table)),

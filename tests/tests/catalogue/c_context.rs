@@ -68,6 +68,22 @@ pub const ROWS: &[Row] = &[
     row("C06a", "T1", "B", V, "the switch is made a second time", Listed("a second tenant in one transaction")),
     row("C08", "T0", "PR", V, "a function said to be IMMUTABLE is folded into a plan that outlives the tenant",
         Listed("an IMMUTABLE helper, folded into a cached plan")).finds(&["T045"]),
+    row("C08", "T0", "BR", V, "a function said to be IMMUTABLE reads rows, and a plan keeps what it gave", Steps(&[
+        Run(Owner, "create function whose() returns uuid language sql immutable as 'select min(tenant_id::text)::uuid from orders'"),
+        Run(App, "prepare mine as select whose() as tenant_id"),
+        Run(App, "begin; select {enter b}; execute mine; commit"),
+        Run(App, "begin; select {enter a}"),
+        Read(App, "execute mine"),
+    ])).finds(&["T104"]).because("it is computed anew in the next transaction"),
+    row("C08", "T0", "BR", V, "the same in a column's DEFAULT, which stores it", Steps(&[
+        Run(Owner, "create function whose() returns uuid language sql immutable as 'select min(tenant_id::text)::uuid from orders';
+            create table bills (tenant_id uuid default {tenant}, of uuid default whose()); {protect bills};
+            create function bill() returns void language plpgsql as 'begin insert into bills default values; end';
+            grant select, insert on bills to {app}"),
+        Run(App, "begin; select {enter b}; select bill(); commit"),
+        Run(App, "begin; select {enter a}; select bill()"),
+        Read(App, "select of as tenant_id from bills"),
+    ])).finds(&["T105"]).because("it is computed anew in the next transaction"),
     row("C10", "T0", "BR", V, "a temporary table is there for the next borrower",
         Listed("a temporary table, found by the next borrower")).finds(&["T011"]),
     row("C10", "T3", "BR", V, "prepared statements tell the next borrower their literals", Steps(&[

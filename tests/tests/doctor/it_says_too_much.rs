@@ -27,6 +27,18 @@ async fn a_sound_thing() {
         ("T008", "public.orders to {app}", "grant select, insert, update, delete on orders to {app}"),
         // IMMUTABLE, and it reads nothing.
         ("T045", "public.plain()", "create function plain() returns text language sql immutable as 'select 1::text'"),
+        // IMMUTABLE, with a parameter of the name of a protected table.
+        (
+            "T104",
+            "public.worded(jsonb)",
+            "create function worded(orders jsonb) returns bigint language sql immutable as 'select /* from */ count(*) from jsonb_each(orders) where extract(year from date ''2001-01-01'') > 0'",
+        ),
+        // Not IMMUTABLE, and nothing is stored with it.
+        (
+            "T105",
+            "default value for public.stable.note",
+            "create function stable() returns text language sql stable as 'select min(note) from orders'\ncreate table stable (note text default stable())",
+        ),
         // An unprotected copy made and dropped leaves nothing to report.
         ("T030", "public.gone", "create table gone (tenant_id text)\nselect tenant.protect('gone')\ndrop table gone"),
     ];

@@ -8,6 +8,9 @@ mod copy_unprotected;
 mod ddl_in_tenant;
 mod extensions_reach;
 mod fence_removed;
+mod folded; // what the next two work on
+mod folded_beside_plans;
+mod folded_for_the_next;
 mod foreign_key_runs_code;
 mod locked_by_a_stranger;
 mod maintenance_reaches_all;
