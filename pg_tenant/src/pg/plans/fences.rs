@@ -4,7 +4,7 @@
 //! would run, or not, for another tenant's rows. Some conditions stand outside of the filter: those of an index that are
 //! asked again of the row, and distances. A scan that has no fence, though its table is read under policies, is told.
 
-use super::nodes::{Does, does, walk};
+use super::nodes::{Does, does, is_false, walk};
 use super::quiet::is_quiet;
 use super::range::Range;
 use crate::pg::list::{length, nodes};
@@ -143,7 +143,8 @@ unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence) -> bool
             policy::tenant_equality(node).is_some_and(|(var, reader)| reader == fence.reader && is_column(var))
         };
         let quals = (*plan).qual;
-        let of_fence = |node: &*mut Node| if fence.former { is_equality(*node) } else { is_fence(*node) };
+        let says = |node: *mut Node| if fence.former { is_equality(node) } else { is_fence(node) };
+        let of_fence = |node: &*mut Node| says(*node) || is_false(*node);
         let (mut first, mut rest): (Vec<_>, Vec<_>) = nodes(quals).partition(of_fence);
         let Some(&stands) = first.first() else { return false };
         first.truncate(1);

@@ -2,7 +2,7 @@
 //! in neither may scan a table in a way that nobody has looked at.
 
 use crate::pg::list::nodes;
-use pgrx::pg_sys::{self, List, NodeTag, Plan, PlannedStmt};
+use pgrx::pg_sys::{self, List, Node, NodeTag, Plan, PlannedStmt};
 
 /// What a node does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,29 @@ pub fn does(tag: NodeTag) -> Does {
     }
 }
 
-/// Calls `each` with every node of the plan, those of its subplans included.
+/// Whether a list of conditions has one that is false whatever the row is: where a table has no permissive policy that is
+/// all that PostgreSQL puts into a plan.
+unsafe fn is_never(conditions: *mut List) -> bool {
+    // SAFETY: the caller's list is null or one of conditions.
+    unsafe { nodes(conditions).any(|node| is_false(node)) }
+}
+
+/// Whether the condition is the constant `false`, or null.
+///
+/// # Safety
+/// `node` is a valid node.
+pub unsafe fn is_false(node: *mut Node) -> bool {
+    // SAFETY: the cast follows the tag.
+    unsafe {
+        (*node).type_ == NodeTag::T_Const && {
+            let value = &*node.cast::<pg_sys::Const>();
+            value.constisnull || value.constvalue.value() == 0
+        }
+    }
+}
+
+/// Calls `each` with every node of the plan, those of its subplans included, but for what is below one that never gives a
+/// row.
 ///
 /// # Safety
 /// The plan is valid and nobody changes it meanwhile but `each`, which leaves the children of a node as they are.
@@ -80,6 +102,9 @@ unsafe fn walk_in(plan: *mut Plan, each: &mut impl FnMut(*mut Plan)) {
     // SAFETY: each cast follows the node's tag.
     unsafe {
         pg_sys::check_stack_depth();
+        if (*plan).type_ == NodeTag::T_Result && is_never((*plan.cast::<pg_sys::Result>()).resconstantqual.cast()) {
+            return;
+        }
         each(plan);
         for below in nodes(below(plan)) {
             walk_in(below.cast(), each);
