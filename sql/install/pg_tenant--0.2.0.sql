@@ -79,18 +79,20 @@ begin
 end
 $$;
 
-grant usage on schema tenant to tenant_user, tenant_admin, tenant_system;
+-- To PUBLIC: policies and defaults of any owner's tables name our readers, and are made, and restored, as that owner. What
+-- is in the schema says for itself who may use it.
+grant usage on schema tenant to public, tenant_user, tenant_admin, tenant_system;
 
 -- sql/schema/03_registry.sql
 -- The registry: which tenants exist, in which state, with which limits.
 
 create function tenant.canonical_id(id text) returns text
-    language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_canonical_id';
-comment on function tenant.canonical_id(text) is 'The id in its one canonical form; TN004 where the text is not a tenant id.';
+    language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_canonical_id';
+comment on function tenant.canonical_id(text) is 'The id in its one canonical form; TN004 where the text is not a tenant id, or null.';
 revoke all on function tenant.canonical_id(text) from public;
 grant execute on function tenant.canonical_id(text) to tenant_user, tenant_admin;
 
--- The order of the first seven columns is known to pg_tenant/src/pg/registry_row.rs.
+-- The order of the first eight columns is known to pg_tenant/src/pg/registry_row.rs.
 create table tenant.tenants (
     id text collate "C" primary key check (id = tenant.canonical_id(id)),
     status text collate "C" not null default 'active' check (status in ('active', 'suspended')),
@@ -112,7 +114,8 @@ create table tenant.tenants (
         case when id ~ '^(0|[1-9][0-9]{0,18})$' and lpad(id, 19, '0') <= '9223372036854775807' then id::bigint end) stored
 );
 comment on table tenant.tenants is 'The registry of tenants.';
-grant select, references on tenant.tenants to tenant_admin;
+-- Not references (slug): it changes, and what follows it by ON UPDATE runs as whoever changes it.
+grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
 grant insert (id, slug, name, plan, settings) on tenant.tenants to tenant_admin;
 grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms, work_mem_kb,
     read_only, slug, name, plan, settings) on tenant.tenants to tenant_admin;
@@ -127,6 +130,29 @@ create trigger registry_changed after insert or update or delete on tenant.tenan
     for each row execute function tenant.registry_changed();
 alter table tenant.tenants enable always trigger registry_changed;
 
+-- A tenant stays, and keeps its id. A foreign key's action would start from here otherwise, and the triggers that it meets
+-- would run with the rights of whoever changes the registry. ENABLE ALWAYS, as above.
+create function tenant.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN052',
+        message = case tg_op when 'DELETE' then format('cannot delete tenant "%s"', old.id)
+            when 'UPDATE' then format('cannot change the id of tenant "%s"', old.id)
+            else 'cannot truncate tenant.tenants' end,
+        detail = 'Tables refer to tenants: their triggers would run with the rights of whoever removes or renames one.',
+        hint = case when tg_op = 'TRUNCATE' then 'select tenant.suspend(id) from tenant.tenants; closes all of them.'
+            else format('select tenant.suspend(%L); closes it.', old.id) end;
+end
+$$;
+revoke all on function tenant.keep_tenant() from public;
+create trigger keep_tenant before delete on tenant.tenants for each row execute function tenant.keep_tenant();
+create trigger keep_id before update on tenant.tenants for each row when (old.id is distinct from new.id)
+    execute function tenant.keep_tenant();
+create trigger keep_tenants before truncate on tenant.tenants for each statement execute function tenant.keep_tenant();
+alter table tenant.tenants enable always trigger keep_tenant;
+alter table tenant.tenants enable always trigger keep_id;
+alter table tenant.tenants enable always trigger keep_tenants;
+
 create function tenant.stamp_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     new.changed_at := now();
@@ -140,23 +166,23 @@ create trigger stamp_change before update on tenant.tenants for each row execute
 -- The tenant of a transaction: the way in, and the readers that policies call.
 
 create function tenant.enter(id text) returns text
-    language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter';
-comment on function tenant.enter(text) is 'Makes this the tenant of the transaction. TN002 unknown, TN003 not active, TN004 malformed, TN005 another entered, TN006 bound to another.';
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter';
+comment on function tenant.enter(text) is 'Makes this the tenant of the transaction. TN002 unknown, TN003 not active, TN004 malformed or null, TN005 another entered, TN006 bound to another.';
 revoke all on function tenant.enter(text) from public;
 grant execute on function tenant.enter(text) to tenant_user;
 
-create function tenant.enter(id uuid) returns text language sql volatile strict parallel unsafe
+create function tenant.enter(id uuid) returns text language sql volatile parallel unsafe
     begin atomic select tenant.enter(id::text); end;
 revoke all on function tenant.enter(uuid) from public;
 grant execute on function tenant.enter(uuid) to tenant_user;
 
-create function tenant.enter(id bigint) returns text language sql volatile strict parallel unsafe
+create function tenant.enter(id bigint) returns text language sql volatile parallel unsafe
     begin atomic select tenant.enter(id::text); end;
 revoke all on function tenant.enter(bigint) from public;
 grant execute on function tenant.enter(bigint) to tenant_user;
 
 create function tenant.enter_pristine(id text) returns text
-    language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_pristine';
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_pristine';
 comment on function tenant.enter_pristine(text) is 'As enter, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
 revoke all on function tenant.enter_pristine(text) from public;
 grant execute on function tenant.enter_pristine(text) to tenant_user;
@@ -231,19 +257,37 @@ create function tenant.create(id text, name text default null, slug text default
     settings jsonb default '{}') returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     canonical text := tenant.canonical_id(id);
+    made text;
 begin
-    insert into tenant.tenants (id, name, slug, plan, settings)
-        values (canonical, name, slug, plan, coalesce(settings, '{}'));
+    if slug !~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' then
+        raise exception using
+            errcode = 'TN053',
+            message = format('cannot register tenant "%s": malformed slug', canonical),
+            detail = format('The slug is %s.', quote_literal(left(slug, 80))),
+            hint = 'A slug has 1 to 63 characters a-z 0-9 - and begins and ends with a letter or a digit.';
+    end if;
+    if jsonb_typeof(settings) <> 'object' then
+        raise exception using
+            errcode = 'TN053',
+            message = format('cannot register tenant "%s": malformed settings', canonical),
+            detail = format('They are of type %s.', jsonb_typeof(settings)),
+            hint = 'Settings are an object: {"name": value, ...}.';
+    end if;
+    -- Not an exception block, which would be a subtransaction for each of many.
+    insert into tenant.tenants as t (id, name, slug, plan, settings)
+        values (canonical, name, slug, plan, coalesce(settings, '{}'))
+        on conflict do nothing returning t.id into made;
+    if made is null then
+        raise exception using
+            errcode = 'TN050',
+            message = format('tenant "%s" exists already', canonical),
+            detail = format('The registry has a tenant with id "%s"%s.', canonical, ' or slug "' || slug || '"'),
+            hint = 'Choose another, or change the tenant that is there in tenant.tenants.';
+    end if;
     return canonical;
-exception when unique_violation then
-    raise exception using
-        errcode = 'TN050',
-        message = format('tenant "%s" exists already', canonical),
-        detail = format('The registry has a tenant with id "%s"%s.', canonical, ' or slug "' || slug || '"'),
-        hint = 'Choose another, or change the tenant that is there in tenant.tenants.';
 end
 $$;
-comment on function tenant.create is 'Registers a tenant and gives its canonical id. TN004 malformed, TN050 exists already.';
+comment on function tenant.create is 'Registers a tenant and gives its canonical id. TN004 malformed, TN050 exists already, TN053 malformed slug or settings.';
 revoke all on function tenant.create(text, text, text, text, jsonb) from public;
 grant execute on function tenant.create(text, text, text, text, jsonb) to tenant_admin;
 
@@ -286,9 +330,19 @@ begin
     update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
 end
 $$;
-comment on function tenant.suspend is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will.';
+comment on function tenant.suspend(text, text) is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will.';
 revoke all on function tenant.suspend(text, text) from public;
 grant execute on function tenant.suspend(text, text) to tenant_admin;
+
+create function tenant.suspend(id uuid, reason text default null) returns void language sql
+    begin atomic select tenant.suspend(id::text, reason); end;
+revoke all on function tenant.suspend(uuid, text) from public;
+grant execute on function tenant.suspend(uuid, text) to tenant_admin;
+
+create function tenant.suspend(id bigint, reason text default null) returns void language sql
+    begin atomic select tenant.suspend(id::text, reason); end;
+revoke all on function tenant.suspend(bigint, text) from public;
+grant execute on function tenant.suspend(bigint, text) to tenant_admin;
 
 create function tenant.resume(id text, reason text default null) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
@@ -302,9 +356,19 @@ begin
     update tenant.tenants t set status = 'active' where t.id = canonical and t.status <> 'active';
 end
 $$;
-comment on function tenant.resume is 'The tenant can be entered again.';
+comment on function tenant.resume(text, text) is 'The tenant can be entered again.';
 revoke all on function tenant.resume(text, text) from public;
 grant execute on function tenant.resume(text, text) to tenant_admin;
+
+create function tenant.resume(id uuid, reason text default null) returns void language sql
+    begin atomic select tenant.resume(id::text, reason); end;
+revoke all on function tenant.resume(uuid, text) from public;
+grant execute on function tenant.resume(uuid, text) to tenant_admin;
+
+create function tenant.resume(id bigint, reason text default null) returns void language sql
+    begin atomic select tenant.resume(id::text, reason); end;
+revoke all on function tenant.resume(bigint, text) from public;
+grant execute on function tenant.resume(bigint, text) to tenant_admin;
 
 create function tenant.set_limits(id text, statement_timeout interval default null, lock_timeout interval default null,
     idle_in_transaction_session_timeout interval default null, work_mem text default null,
@@ -340,9 +404,27 @@ begin
     where t.id = canonical;
 end
 $$;
-comment on function tenant.set_limits is 'What the tenant''s transactions are given: applied by enter, and nothing in them may raise it (TN009). Null is no limit; a call sets all of them.';
+comment on function tenant.set_limits(text, interval, interval, interval, text, boolean) is 'What the tenant''s transactions are given: applied by enter, and nothing in them may raise it (TN009). Null is no limit; a call sets all of them.';
 revoke all on function tenant.set_limits(text, interval, interval, interval, text, boolean) from public;
 grant execute on function tenant.set_limits(text, interval, interval, interval, text, boolean) to tenant_admin;
+
+create function tenant.set_limits(id uuid, statement_timeout interval default null, lock_timeout interval default null,
+    idle_in_transaction_session_timeout interval default null, work_mem text default null,
+    read_only boolean default false) returns void language sql
+    begin atomic
+        select tenant.set_limits(id::text, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, work_mem, read_only);
+    end;
+revoke all on function tenant.set_limits(uuid, interval, interval, interval, text, boolean) from public;
+grant execute on function tenant.set_limits(uuid, interval, interval, interval, text, boolean) to tenant_admin;
+
+create function tenant.set_limits(id bigint, statement_timeout interval default null, lock_timeout interval default null,
+    idle_in_transaction_session_timeout interval default null, work_mem text default null,
+    read_only boolean default false) returns void language sql
+    begin atomic
+        select tenant.set_limits(id::text, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, work_mem, read_only);
+    end;
+revoke all on function tenant.set_limits(bigint, interval, interval, interval, text, boolean) from public;
+grant execute on function tenant.set_limits(bigint, interval, interval, interval, text, boolean) to tenant_admin;
 
 -- sql/schema/07_share.sql
 -- Tables that are the same for every tenant: a deliberate decision, with a reason.
@@ -413,12 +495,19 @@ $$;
 revoke all on function tenant.require_owner(regclass) from public;
 grant execute on function tenant.require_owner(regclass) to tenant_admin;
 
+-- Runs a command on the table as its owner, where the caller may become it, in the search path of who called us; gives the
+-- first column of the first row. The text qualifies its names.
+create function tenant.run_as_owner(rel regclass, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
+revoke all on function tenant.run_as_owner(regclass, text) from public;
+grant execute on function tenant.run_as_owner(regclass, text) to tenant_admin;
+
 -- sql/schema/08_protect.sql
 -- Protecting a table.
 --
 -- tenant.protect and tenant.unprotect are C functions that run the functions apply_protection and remove_protection
 -- below with the guards off (setting pg_tenant.guards) until they return or fail. All run with the caller's rights: who
--- protects a table must own it.
+-- protects a table must own it. What they do to the table they do as its owner, by tenant.run_as_owner.
 
 create function tenant.fence_policy(rel regclass) returns oid
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_policy';
@@ -577,16 +666,44 @@ $$;
 revoke all on function tenant.refuse_materialized_views(regclass) from public;
 grant execute on function tenant.refuse_materialized_views(regclass) to tenant_admin;
 
+-- A command that reaches what is below is run as the owner of the table, whose rights end at what is somebody else's.
+create function tenant.require_one_owner(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    owner oid := (select relowner from pg_class where oid = rel);
+    other record;
+begin
+    select c.oid::regclass as relation, c.relowner::regrole as owner into other
+        from tenant.hierarchy(rel) h join pg_class c on c.oid = h where c.relowner <> owner limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN054',
+            message = format('cannot protect %s: %s below it belongs to another role', rel, other.relation),
+            detail = format('Their owners are %s and %s; what the tenant column needs is done to both at once, as one of them.',
+                owner::regrole, other.owner),
+            hint = format('alter table %s owner to %s;', other.relation, owner::regrole);
+    end if;
+end
+$$;
+revoke all on function tenant.require_one_owner(regclass) from public;
+grant execute on function tenant.require_one_owner(regclass) to tenant_admin;
+
 -- Fences one table of a hierarchy.
 create function tenant.fence(rel regclass, tenant_column name, reader text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     -- The equality leads the planner to indexes, and it may take it out of the plan again; the function decides.
-    condition constant text := format('%I = %s and tenant.is_current(%1$I)', tenant_column, reader);
+    condition constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
     former name;
 begin
     begin
-        execute format('alter table %s alter column %I set not null', rel, tenant_column);
+        -- Where it is said already the command would only ask for the rights of whoever owns what is below.
+        if not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
+            or exists (select from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column
+                where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated) then
+            perform tenant.require_one_owner(rel);
+            perform tenant.run_as_owner(rel, format('alter table %s alter column %I set not null', rel, tenant_column));
+        end if;
     exception when not_null_violation then
         raise exception using
             errcode = 'TN024',
@@ -594,31 +711,32 @@ begin
             detail = 'A row without a tenant would be nobody''s.',
             hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
     end;
-    execute format('alter table %s alter column %I set default %s', rel, tenant_column, reader);
-    execute format('alter table %s enable row level security, force row level security', rel);
+    -- ONLY: each table below is fenced by itself, as its own owner.
+    perform tenant.run_as_owner(rel, format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
+    perform tenant.run_as_owner(rel, format('alter table %s enable row level security, force row level security', rel));
     -- What 0.1.0 made becomes what this version makes.
     for former in
         select p.polname from pg_policy p join pg_attribute a on a.attrelid = rel and a.attname = tenant_column
         where p.polrelid = rel and tenant.former_column(p.oid) = a.attnum
             and p.polcmd = '*' and p.polroles = '{0}' and (not p.polpermissive or p.polname = 'tenant_access')
     loop
-        execute format('alter policy %I on %s using (%s) with check (%3$s)', former, rel, condition);
+        perform tenant.run_as_owner(rel, format('alter policy %I on %s using (%s) with check (%3$s)', former, rel, condition));
     end loop;
     if tenant.fence_policy(rel) is null then
-        execute format('create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%2$s)',
-            rel, condition);
+        perform tenant.run_as_owner(rel, format(
+            'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%2$s)', rel, condition));
     end if;
     -- The same condition, never true: whichever of the two policies is lost, the other denies.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
-        execute format('create policy tenant_access on %s as permissive for all to public using (%s) with check (%2$s)',
-            rel, condition);
+        perform tenant.run_as_owner(rel, format(
+            'create policy tenant_access on %s as permissive for all to public using (%s) with check (%2$s)', rel, condition));
     end if;
     if not exists (
         select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am on pg_am.oid = c.relam
         where i.indrelid = rel and i.indisvalid and i.indpred is null and amname = 'btree'
             and i.indkey[0] = (select attnum from pg_attribute where attrelid = rel and attname = tenant_column)
     ) then
-        execute format('create index on %s (%I)', rel, tenant_column);
+        perform tenant.run_as_owner(rel, format('create index on %s (%I)', rel, tenant_column));
     end if;
 end
 $$;
@@ -651,8 +769,8 @@ begin
     foreach part in array parts loop
         perform tenant.fence(part, tenant_column, reader);
         if jsonb_typeof(before -> part::text) = 'object' then
-            execute format('comment on policy tenant_isolation on %s is %L', part,
-                format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text)));
+            perform tenant.run_as_owner(part, format('comment on policy tenant_isolation on %s is %L', part,
+                format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text))));
         end if;
     end loop;
 end
@@ -766,13 +884,13 @@ begin
     -- The other one that protect made, not one of the same name.
     select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
         and pg_get_expr(polqual, polrelid) = pg_get_expr(fence.polqual, fence.polrelid);
-    execute format('drop policy %I on %s', fence.polname, rel);
+    perform tenant.run_as_owner(rel, format('drop policy %I on %s', fence.polname, rel));
     if access.oid is not null then
-        execute format('drop policy %I on %s', access.polname, rel);
+        perform tenant.run_as_owner(rel, format('drop policy %I on %s', access.polname, rel));
     end if;
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
-        execute format('alter table only %s alter column %I drop default', rel, col);
+        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
         -- Whoever has owned the table could have written it: nobody runs it unseen.
         if before ? 'default' then
             raise warning using
@@ -782,11 +900,11 @@ begin
         end if;
     end if;
     if not coalesce((before ->> 'forced')::boolean, false) then
-        execute format('alter table %s no force row level security', rel);
+        perform tenant.run_as_owner(rel, format('alter table %s no force row level security', rel));
     end if;
     -- With policies of others left, row-level security stays on: without it nothing would hold them.
     if not coalesce((before ->> 'enabled')::boolean, false) and not exists (select from pg_policy where polrelid = rel) then
-        execute format('alter table %s disable row level security', rel);
+        perform tenant.run_as_owner(rel, format('alter table %s disable row level security', rel));
     end if;
 end
 $$;
@@ -955,9 +1073,19 @@ begin
         detail = 'Sessions that are open now keep what they have.';
 end
 $$;
-comment on function tenant.bind_role is 'From its next login the role lives inside this tenant and cannot leave it. TN040 says why a role cannot be bound.';
+comment on function tenant.bind_role(name, text) is 'From its next login the role lives inside this tenant and cannot leave it. TN040 says why a role cannot be bound.';
 revoke all on function tenant.bind_role(name, text) from public;
 grant execute on function tenant.bind_role(name, text) to tenant_admin;
+
+create function tenant.bind_role(role name, id uuid) returns void language sql
+    begin atomic select tenant.bind_role(role, id::text); end;
+revoke all on function tenant.bind_role(name, uuid) from public;
+grant execute on function tenant.bind_role(name, uuid) to tenant_admin;
+
+create function tenant.bind_role(role name, id bigint) returns void language sql
+    begin atomic select tenant.bind_role(role, id::text); end;
+revoke all on function tenant.bind_role(name, bigint) from public;
+grant execute on function tenant.bind_role(name, bigint) to tenant_admin;
 
 create function tenant.unbind_role(role name) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
@@ -1171,13 +1299,13 @@ grant execute on function tenant.own_row(boolean) to public;
 -- Signed entry: the tenant, the actor and the role of the transaction are what a token says that a known key signed.
 
 create function tenant.enter_signed(token text) returns text
-    language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed';
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed';
 comment on function tenant.enter_signed(text) is 'Makes the tenant that the token (a JWT) names that of the transaction, with its actor and role. Pass the token as a parameter.';
 revoke all on function tenant.enter_signed(text) from public;
 grant execute on function tenant.enter_signed(text) to tenant_user;
 
 create function tenant.enter_signed_pristine(token text) returns text
-    language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed_pristine';
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed_pristine';
 comment on function tenant.enter_signed_pristine(text) is 'As enter_signed, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
 revoke all on function tenant.enter_signed_pristine(text) from public;
 grant execute on function tenant.enter_signed_pristine(text) to tenant_user;
@@ -1354,11 +1482,12 @@ begin
     loop
         select polname into fence from pg_policy where oid = tenant.fence_policy(part);
         if found then
-            execute format('drop policy %I on %s', fence, part);
-            execute format('alter table %s disable row level security', part);
+            perform tenant.run_as_owner(part, format('drop policy %I on %s', fence, part));
+            perform tenant.run_as_owner(part, format('alter table %s disable row level security', part));
         end if;
     end loop;
-    execute format('select count(*) from (%s) across', query) into found_rows;
+    found_rows := tenant.run_as_owner((select conrelid::regclass from pg_constraint where oid = fk),
+        format('select count(*) from (%s) across', query))::bigint;
     raise exception using errcode = 'TN087', message = found_rows::text;
 exception
     when sqlstate 'TN087' then return sqlerrm::bigint;
@@ -1673,7 +1802,7 @@ begin
             if messages not in ('warning', 'error') then
                 perform set_config('client_min_messages', 'warning', true); -- that an index takes its name is no news
             end if;
-            execute step.statement;
+            perform tenant.run_as_owner(step.relation, step.statement);
             perform set_config('client_min_messages', messages, true);
         exception when foreign_key_violation then
             foreach fk in array step.foreign_keys loop
@@ -3448,6 +3577,22 @@ create view tenant.finding_t069 as
     where t.evtenabled <> 'D' and not r.rolsuper;
 comment on view tenant.finding_t069 is 'An event trigger runs a function that an ordinary role can replace';
 
+create view tenant.finding_t110 as
+    select distinct on (g.oid) 'T110' as code, 'warn' as level,
+        format('%s.%I', g.tgrelid::regclass, g.tgname) as object,
+        format('trigger %I on %s runs when the registry changes: foreign key %I follows tenant.tenants', g.tgname, g.tgrelid::regclass, f.conname) as problem,
+        'It runs with the rights of whoever changes the registry, a superuser among them, and its owner decides what it does.' as why,
+        format('alter table %s drop constraint %I;', f.conrelid::regclass, f.conname) as fix
+    from pg_catalog.pg_constraint f
+    join pg_catalog.pg_trigger g on g.tgrelid = f.conrelid and not g.tgisinternal
+    join pg_catalog.pg_class c on c.oid = f.conrelid
+    join pg_catalog.pg_roles r on r.oid = c.relowner
+    where f.contype = 'f' and f.confrelid = 'tenant.tenants'::regclass and f.conparentid = 0 and not r.rolsuper
+        -- An id never changes, and no row is deleted: what is left is the slug, and a registry whose own triggers are off.
+        and (f.confupdtype in ('c', 'n', 'd') or f.confdeltype in ('c', 'n', 'd'))
+    order by g.oid, f.conname;
+comment on view tenant.finding_t110 is 'A trigger runs when the registry changes';
+
 -- sql/schema/25_findings_outside.sql
 -- Findings on rows that leave the tables: to other servers, and to where there are no policies.
 
@@ -3926,7 +4071,8 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t092
     union all select * from tenant.finding_t093
     union all select * from tenant.finding_t104
-    union all select * from tenant.finding_t105;
+    union all select * from tenant.finding_t105
+    union all select * from tenant.finding_t110;
 comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 
 create function tenant.doctor(with_waived boolean default false)

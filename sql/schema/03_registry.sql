@@ -1,12 +1,12 @@
 -- The registry: which tenants exist, in which state, with which limits.
 
 create function tenant.canonical_id(id text) returns text
-    language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_canonical_id';
-comment on function tenant.canonical_id(text) is 'The id in its one canonical form; TN004 where the text is not a tenant id.';
+    language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_canonical_id';
+comment on function tenant.canonical_id(text) is 'The id in its one canonical form; TN004 where the text is not a tenant id, or null.';
 revoke all on function tenant.canonical_id(text) from public;
 grant execute on function tenant.canonical_id(text) to tenant_user, tenant_admin;
 
--- The order of the first seven columns is known to pg_tenant/src/pg/registry_row.rs.
+-- The order of the first eight columns is known to pg_tenant/src/pg/registry_row.rs.
 create table tenant.tenants (
     id text collate "C" primary key check (id = tenant.canonical_id(id)),
     status text collate "C" not null default 'active' check (status in ('active', 'suspended')),
@@ -28,7 +28,8 @@ create table tenant.tenants (
         case when id ~ '^(0|[1-9][0-9]{0,18})$' and lpad(id, 19, '0') <= '9223372036854775807' then id::bigint end) stored
 );
 comment on table tenant.tenants is 'The registry of tenants.';
-grant select, references on tenant.tenants to tenant_admin;
+-- Not references (slug): it changes, and what follows it by ON UPDATE runs as whoever changes it.
+grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
 grant insert (id, slug, name, plan, settings) on tenant.tenants to tenant_admin;
 grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms, work_mem_kb,
     read_only, slug, name, plan, settings) on tenant.tenants to tenant_admin;
@@ -42,6 +43,29 @@ revoke all on function tenant.registry_changed() from public;
 create trigger registry_changed after insert or update or delete on tenant.tenants
     for each row execute function tenant.registry_changed();
 alter table tenant.tenants enable always trigger registry_changed;
+
+-- A tenant stays, and keeps its id. A foreign key's action would start from here otherwise, and the triggers that it meets
+-- would run with the rights of whoever changes the registry. ENABLE ALWAYS, as above.
+create function tenant.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN052',
+        message = case tg_op when 'DELETE' then format('cannot delete tenant "%s"', old.id)
+            when 'UPDATE' then format('cannot change the id of tenant "%s"', old.id)
+            else 'cannot truncate tenant.tenants' end,
+        detail = 'Tables refer to tenants: their triggers would run with the rights of whoever removes or renames one.',
+        hint = case when tg_op = 'TRUNCATE' then 'select tenant.suspend(id) from tenant.tenants; closes all of them.'
+            else format('select tenant.suspend(%L); closes it.', old.id) end;
+end
+$$;
+revoke all on function tenant.keep_tenant() from public;
+create trigger keep_tenant before delete on tenant.tenants for each row execute function tenant.keep_tenant();
+create trigger keep_id before update on tenant.tenants for each row when (old.id is distinct from new.id)
+    execute function tenant.keep_tenant();
+create trigger keep_tenants before truncate on tenant.tenants for each statement execute function tenant.keep_tenant();
+alter table tenant.tenants enable always trigger keep_tenant;
+alter table tenant.tenants enable always trigger keep_id;
+alter table tenant.tenants enable always trigger keep_tenants;
 
 create function tenant.stamp_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

@@ -4,19 +4,37 @@ create function tenant.create(id text, name text default null, slug text default
     settings jsonb default '{}') returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     canonical text := tenant.canonical_id(id);
+    made text;
 begin
-    insert into tenant.tenants (id, name, slug, plan, settings)
-        values (canonical, name, slug, plan, coalesce(settings, '{}'));
+    if slug !~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' then
+        raise exception using
+            errcode = 'TN053',
+            message = format('cannot register tenant "%s": malformed slug', canonical),
+            detail = format('The slug is %s.', quote_literal(left(slug, 80))),
+            hint = 'A slug has 1 to 63 characters a-z 0-9 - and begins and ends with a letter or a digit.';
+    end if;
+    if jsonb_typeof(settings) <> 'object' then
+        raise exception using
+            errcode = 'TN053',
+            message = format('cannot register tenant "%s": malformed settings', canonical),
+            detail = format('They are of type %s.', jsonb_typeof(settings)),
+            hint = 'Settings are an object: {"name": value, ...}.';
+    end if;
+    -- Not an exception block, which would be a subtransaction for each of many.
+    insert into tenant.tenants as t (id, name, slug, plan, settings)
+        values (canonical, name, slug, plan, coalesce(settings, '{}'))
+        on conflict do nothing returning t.id into made;
+    if made is null then
+        raise exception using
+            errcode = 'TN050',
+            message = format('tenant "%s" exists already', canonical),
+            detail = format('The registry has a tenant with id "%s"%s.', canonical, ' or slug "' || slug || '"'),
+            hint = 'Choose another, or change the tenant that is there in tenant.tenants.';
+    end if;
     return canonical;
-exception when unique_violation then
-    raise exception using
-        errcode = 'TN050',
-        message = format('tenant "%s" exists already', canonical),
-        detail = format('The registry has a tenant with id "%s"%s.', canonical, ' or slug "' || slug || '"'),
-        hint = 'Choose another, or change the tenant that is there in tenant.tenants.';
 end
 $$;
-comment on function tenant.create is 'Registers a tenant and gives its canonical id. TN004 malformed, TN050 exists already.';
+comment on function tenant.create is 'Registers a tenant and gives its canonical id. TN004 malformed, TN050 exists already, TN053 malformed slug or settings.';
 revoke all on function tenant.create(text, text, text, text, jsonb) from public;
 grant execute on function tenant.create(text, text, text, text, jsonb) to tenant_admin;
 
@@ -59,9 +77,19 @@ begin
     update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
 end
 $$;
-comment on function tenant.suspend is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will.';
+comment on function tenant.suspend(text, text) is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will.';
 revoke all on function tenant.suspend(text, text) from public;
 grant execute on function tenant.suspend(text, text) to tenant_admin;
+
+create function tenant.suspend(id uuid, reason text default null) returns void language sql
+    begin atomic select tenant.suspend(id::text, reason); end;
+revoke all on function tenant.suspend(uuid, text) from public;
+grant execute on function tenant.suspend(uuid, text) to tenant_admin;
+
+create function tenant.suspend(id bigint, reason text default null) returns void language sql
+    begin atomic select tenant.suspend(id::text, reason); end;
+revoke all on function tenant.suspend(bigint, text) from public;
+grant execute on function tenant.suspend(bigint, text) to tenant_admin;
 
 create function tenant.resume(id text, reason text default null) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
@@ -75,9 +103,19 @@ begin
     update tenant.tenants t set status = 'active' where t.id = canonical and t.status <> 'active';
 end
 $$;
-comment on function tenant.resume is 'The tenant can be entered again.';
+comment on function tenant.resume(text, text) is 'The tenant can be entered again.';
 revoke all on function tenant.resume(text, text) from public;
 grant execute on function tenant.resume(text, text) to tenant_admin;
+
+create function tenant.resume(id uuid, reason text default null) returns void language sql
+    begin atomic select tenant.resume(id::text, reason); end;
+revoke all on function tenant.resume(uuid, text) from public;
+grant execute on function tenant.resume(uuid, text) to tenant_admin;
+
+create function tenant.resume(id bigint, reason text default null) returns void language sql
+    begin atomic select tenant.resume(id::text, reason); end;
+revoke all on function tenant.resume(bigint, text) from public;
+grant execute on function tenant.resume(bigint, text) to tenant_admin;
 
 create function tenant.set_limits(id text, statement_timeout interval default null, lock_timeout interval default null,
     idle_in_transaction_session_timeout interval default null, work_mem text default null,
@@ -113,6 +151,24 @@ begin
     where t.id = canonical;
 end
 $$;
-comment on function tenant.set_limits is 'What the tenant''s transactions are given: applied by enter, and nothing in them may raise it (TN009). Null is no limit; a call sets all of them.';
+comment on function tenant.set_limits(text, interval, interval, interval, text, boolean) is 'What the tenant''s transactions are given: applied by enter, and nothing in them may raise it (TN009). Null is no limit; a call sets all of them.';
 revoke all on function tenant.set_limits(text, interval, interval, interval, text, boolean) from public;
 grant execute on function tenant.set_limits(text, interval, interval, interval, text, boolean) to tenant_admin;
+
+create function tenant.set_limits(id uuid, statement_timeout interval default null, lock_timeout interval default null,
+    idle_in_transaction_session_timeout interval default null, work_mem text default null,
+    read_only boolean default false) returns void language sql
+    begin atomic
+        select tenant.set_limits(id::text, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, work_mem, read_only);
+    end;
+revoke all on function tenant.set_limits(uuid, interval, interval, interval, text, boolean) from public;
+grant execute on function tenant.set_limits(uuid, interval, interval, interval, text, boolean) to tenant_admin;
+
+create function tenant.set_limits(id bigint, statement_timeout interval default null, lock_timeout interval default null,
+    idle_in_transaction_session_timeout interval default null, work_mem text default null,
+    read_only boolean default false) returns void language sql
+    begin atomic
+        select tenant.set_limits(id::text, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, work_mem, read_only);
+    end;
+revoke all on function tenant.set_limits(bigint, interval, interval, interval, text, boolean) from public;
+grant execute on function tenant.set_limits(bigint, interval, interval, interval, text, boolean) to tenant_admin;

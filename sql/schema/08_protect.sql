@@ -2,7 +2,7 @@
 --
 -- tenant.protect and tenant.unprotect are C functions that run the functions apply_protection and remove_protection
 -- below with the guards off (setting pg_tenant.guards) until they return or fail. All run with the caller's rights: who
--- protects a table must own it.
+-- protects a table must own it. What they do to the table they do as its owner, by tenant.run_as_owner.
 
 create function tenant.fence_policy(rel regclass) returns oid
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_policy';
@@ -161,16 +161,44 @@ $$;
 revoke all on function tenant.refuse_materialized_views(regclass) from public;
 grant execute on function tenant.refuse_materialized_views(regclass) to tenant_admin;
 
+-- A command that reaches what is below is run as the owner of the table, whose rights end at what is somebody else's.
+create function tenant.require_one_owner(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    owner oid := (select relowner from pg_class where oid = rel);
+    other record;
+begin
+    select c.oid::regclass as relation, c.relowner::regrole as owner into other
+        from tenant.hierarchy(rel) h join pg_class c on c.oid = h where c.relowner <> owner limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN054',
+            message = format('cannot protect %s: %s below it belongs to another role', rel, other.relation),
+            detail = format('Their owners are %s and %s; what the tenant column needs is done to both at once, as one of them.',
+                owner::regrole, other.owner),
+            hint = format('alter table %s owner to %s;', other.relation, owner::regrole);
+    end if;
+end
+$$;
+revoke all on function tenant.require_one_owner(regclass) from public;
+grant execute on function tenant.require_one_owner(regclass) to tenant_admin;
+
 -- Fences one table of a hierarchy.
 create function tenant.fence(rel regclass, tenant_column name, reader text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     -- The equality leads the planner to indexes, and it may take it out of the plan again; the function decides.
-    condition constant text := format('%I = %s and tenant.is_current(%1$I)', tenant_column, reader);
+    condition constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
     former name;
 begin
     begin
-        execute format('alter table %s alter column %I set not null', rel, tenant_column);
+        -- Where it is said already the command would only ask for the rights of whoever owns what is below.
+        if not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
+            or exists (select from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column
+                where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated) then
+            perform tenant.require_one_owner(rel);
+            perform tenant.run_as_owner(rel, format('alter table %s alter column %I set not null', rel, tenant_column));
+        end if;
     exception when not_null_violation then
         raise exception using
             errcode = 'TN024',
@@ -178,31 +206,32 @@ begin
             detail = 'A row without a tenant would be nobody''s.',
             hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
     end;
-    execute format('alter table %s alter column %I set default %s', rel, tenant_column, reader);
-    execute format('alter table %s enable row level security, force row level security', rel);
+    -- ONLY: each table below is fenced by itself, as its own owner.
+    perform tenant.run_as_owner(rel, format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
+    perform tenant.run_as_owner(rel, format('alter table %s enable row level security, force row level security', rel));
     -- What 0.1.0 made becomes what this version makes.
     for former in
         select p.polname from pg_policy p join pg_attribute a on a.attrelid = rel and a.attname = tenant_column
         where p.polrelid = rel and tenant.former_column(p.oid) = a.attnum
             and p.polcmd = '*' and p.polroles = '{0}' and (not p.polpermissive or p.polname = 'tenant_access')
     loop
-        execute format('alter policy %I on %s using (%s) with check (%3$s)', former, rel, condition);
+        perform tenant.run_as_owner(rel, format('alter policy %I on %s using (%s) with check (%3$s)', former, rel, condition));
     end loop;
     if tenant.fence_policy(rel) is null then
-        execute format('create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%2$s)',
-            rel, condition);
+        perform tenant.run_as_owner(rel, format(
+            'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%2$s)', rel, condition));
     end if;
     -- The same condition, never true: whichever of the two policies is lost, the other denies.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
-        execute format('create policy tenant_access on %s as permissive for all to public using (%s) with check (%2$s)',
-            rel, condition);
+        perform tenant.run_as_owner(rel, format(
+            'create policy tenant_access on %s as permissive for all to public using (%s) with check (%2$s)', rel, condition));
     end if;
     if not exists (
         select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am on pg_am.oid = c.relam
         where i.indrelid = rel and i.indisvalid and i.indpred is null and amname = 'btree'
             and i.indkey[0] = (select attnum from pg_attribute where attrelid = rel and attname = tenant_column)
     ) then
-        execute format('create index on %s (%I)', rel, tenant_column);
+        perform tenant.run_as_owner(rel, format('create index on %s (%I)', rel, tenant_column));
     end if;
 end
 $$;
@@ -235,8 +264,8 @@ begin
     foreach part in array parts loop
         perform tenant.fence(part, tenant_column, reader);
         if jsonb_typeof(before -> part::text) = 'object' then
-            execute format('comment on policy tenant_isolation on %s is %L', part,
-                format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text)));
+            perform tenant.run_as_owner(part, format('comment on policy tenant_isolation on %s is %L', part,
+                format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text))));
         end if;
     end loop;
 end

@@ -29,13 +29,13 @@ begin
     -- The other one that protect made, not one of the same name.
     select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
         and pg_get_expr(polqual, polrelid) = pg_get_expr(fence.polqual, fence.polrelid);
-    execute format('drop policy %I on %s', fence.polname, rel);
+    perform tenant.run_as_owner(rel, format('drop policy %I on %s', fence.polname, rel));
     if access.oid is not null then
-        execute format('drop policy %I on %s', access.polname, rel);
+        perform tenant.run_as_owner(rel, format('drop policy %I on %s', access.polname, rel));
     end if;
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
-        execute format('alter table only %s alter column %I drop default', rel, col);
+        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
         -- Whoever has owned the table could have written it: nobody runs it unseen.
         if before ? 'default' then
             raise warning using
@@ -45,11 +45,11 @@ begin
         end if;
     end if;
     if not coalesce((before ->> 'forced')::boolean, false) then
-        execute format('alter table %s no force row level security', rel);
+        perform tenant.run_as_owner(rel, format('alter table %s no force row level security', rel));
     end if;
     -- With policies of others left, row-level security stays on: without it nothing would hold them.
     if not coalesce((before ->> 'enabled')::boolean, false) and not exists (select from pg_policy where polrelid = rel) then
-        execute format('alter table %s disable row level security', rel);
+        perform tenant.run_as_owner(rel, format('alter table %s disable row level security', rel));
     end if;
 end
 $$;

@@ -59,9 +59,19 @@ begin
         detail = 'Sessions that are open now keep what they have.';
 end
 $$;
-comment on function tenant.bind_role is 'From its next login the role lives inside this tenant and cannot leave it. TN040 says why a role cannot be bound.';
+comment on function tenant.bind_role(name, text) is 'From its next login the role lives inside this tenant and cannot leave it. TN040 says why a role cannot be bound.';
 revoke all on function tenant.bind_role(name, text) from public;
 grant execute on function tenant.bind_role(name, text) to tenant_admin;
+
+create function tenant.bind_role(role name, id uuid) returns void language sql
+    begin atomic select tenant.bind_role(role, id::text); end;
+revoke all on function tenant.bind_role(name, uuid) from public;
+grant execute on function tenant.bind_role(name, uuid) to tenant_admin;
+
+create function tenant.bind_role(role name, id bigint) returns void language sql
+    begin atomic select tenant.bind_role(role, id::text); end;
+revoke all on function tenant.bind_role(name, bigint) from public;
+grant execute on function tenant.bind_role(name, bigint) to tenant_admin;
 
 create function tenant.unbind_role(role name) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$

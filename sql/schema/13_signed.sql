@@ -1,13 +1,13 @@
 -- Signed entry: the tenant, the actor and the role of the transaction are what a token says that a known key signed.
 
 create function tenant.enter_signed(token text) returns text
-    language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed';
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed';
 comment on function tenant.enter_signed(text) is 'Makes the tenant that the token (a JWT) names that of the transaction, with its actor and role. Pass the token as a parameter.';
 revoke all on function tenant.enter_signed(text) from public;
 grant execute on function tenant.enter_signed(text) to tenant_user;
 
 create function tenant.enter_signed_pristine(token text) returns text
-    language c volatile strict parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed_pristine';
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed_pristine';
 comment on function tenant.enter_signed_pristine(text) is 'As enter_signed, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
 revoke all on function tenant.enter_signed_pristine(text) from public;
 grant execute on function tenant.enter_signed_pristine(text) to tenant_user;

@@ -161,11 +161,12 @@ begin
     loop
         select polname into fence from pg_policy where oid = tenant.fence_policy(part);
         if found then
-            execute format('drop policy %I on %s', fence, part);
-            execute format('alter table %s disable row level security', part);
+            perform tenant.run_as_owner(part, format('drop policy %I on %s', fence, part));
+            perform tenant.run_as_owner(part, format('alter table %s disable row level security', part));
         end if;
     end loop;
-    execute format('select count(*) from (%s) across', query) into found_rows;
+    found_rows := tenant.run_as_owner((select conrelid::regclass from pg_constraint where oid = fk),
+        format('select count(*) from (%s) across', query))::bigint;
     raise exception using errcode = 'TN087', message = found_rows::text;
 exception
     when sqlstate 'TN087' then return sqlerrm::bigint;
@@ -480,7 +481,7 @@ begin
             if messages not in ('warning', 'error') then
                 perform set_config('client_min_messages', 'warning', true); -- that an index takes its name is no news
             end if;
-            execute step.statement;
+            perform tenant.run_as_owner(step.relation, step.statement);
             perform set_config('client_min_messages', messages, true);
         exception when foreign_key_violation then
             foreach fk in array step.foreign_keys loop

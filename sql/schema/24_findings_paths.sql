@@ -121,3 +121,19 @@ create view tenant.finding_t069 as
     join pg_catalog.pg_roles r on r.oid = p.proowner
     where t.evtenabled <> 'D' and not r.rolsuper;
 comment on view tenant.finding_t069 is 'An event trigger runs a function that an ordinary role can replace';
+
+create view tenant.finding_t110 as
+    select distinct on (g.oid) 'T110' as code, 'warn' as level,
+        format('%s.%I', g.tgrelid::regclass, g.tgname) as object,
+        format('trigger %I on %s runs when the registry changes: foreign key %I follows tenant.tenants', g.tgname, g.tgrelid::regclass, f.conname) as problem,
+        'It runs with the rights of whoever changes the registry, a superuser among them, and its owner decides what it does.' as why,
+        format('alter table %s drop constraint %I;', f.conrelid::regclass, f.conname) as fix
+    from pg_catalog.pg_constraint f
+    join pg_catalog.pg_trigger g on g.tgrelid = f.conrelid and not g.tgisinternal
+    join pg_catalog.pg_class c on c.oid = f.conrelid
+    join pg_catalog.pg_roles r on r.oid = c.relowner
+    where f.contype = 'f' and f.confrelid = 'tenant.tenants'::regclass and f.conparentid = 0 and not r.rolsuper
+        -- An id never changes, and no row is deleted: what is left is the slug, and a registry whose own triggers are off.
+        and (f.confupdtype in ('c', 'n', 'd') or f.confdeltype in ('c', 'n', 'd'))
+    order by g.oid, f.conname;
+comment on view tenant.finding_t110 is 'A trigger runs when the registry changes';

@@ -31,6 +31,8 @@ const EXEMPT: &[(&str, &str)] = &[
     ),
     ("tenant.check_change", "a trigger: registry/a_record_is_forged writes past the functions"),
     ("tenant.journal_change", "a trigger: registry/a_record_is_forged compares the journal"),
+    ("tenant.keep_tenant", "a trigger: TN052 is its refusal"),
+    ("tenant.require_one_owner", "a step of protect: TN054 is its refusal"),
     ("tenant.require_owner", "a step of protect and share"),
     ("tenant.plan_hardening", "the body of tenant.hardening and of protect with harden"),
     ("tenant.keys_without_tenant", "a step of tenant.hardening"),

@@ -37,6 +37,7 @@ const INTERNAL: [&str; 55] = [
     "protect_newcomer",          // pg_tenant.new_tables
     "own_row",                   // plans of on conflict
     "index_with_tenant",         // hardening
+    "keep_tenant",               // triggers of tenants
     "key_obstacle",              // hardening
     "keys_without_tenant",       // hardening
     "match_full_check",          // hardening
@@ -54,6 +55,8 @@ const INTERNAL: [&str; 55] = [
     "registry_changed",          // trigger of tenants
     "remove_protection",         // unprotect, with the guards off
     "require_known",             // suspend, resume, set_limits, bind_role
+    "require_one_owner",         // protect
+    "run_as_owner",              // protect, unprotect, prove
     "require_owner",             // protect, unprotect, share, unshare
     "require_plain",             // create, and what takes a reason
     "give_reason",               // suspend, resume, share, unshare, waive, unwaive

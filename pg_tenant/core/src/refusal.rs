@@ -117,6 +117,12 @@ refusals! {
     DuplicateTenant = "TN050", "duplicate_tenant";
     /// A limit's value is out of range
     InvalidLimit = "TN051", "invalid_limit";
+    /// Tenants stay in the registry and keep their ids
+    TenantKept = "TN052", "tenant_kept";
+    /// A tenant's slug or settings are malformed
+    InvalidTenant = "TN053", "invalid_tenant";
+    /// Tables of one hierarchy belong to several roles
+    SeveralOwners = "TN054", "several_owners";
     /// A new table or view would show rows of a protected table without its protection
     NewTableRefused = "TN060", "new_table_refused";
     /// A trigger of somebody else's on a protected table

@@ -29,7 +29,7 @@ fn enter_signed_pristine(args: Args) -> Outcome<Returned> {
 }
 
 fn entered(args: Args, first: fn() -> Outcome<()>) -> Outcome<Returned> {
-    let token = args.secret(0);
+    let token = args.secret_opt(0).ok_or_else(signed::no_token)?;
     signed::keep_secret(&token)?;
     first()?;
     Ok(Returned::text(enter::enter_signed(&*signed::verify(&token)?)?.as_str()))

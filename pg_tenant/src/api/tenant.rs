@@ -16,11 +16,16 @@ sql_function!(pg_tenant_require_plain, pg_finfo_pg_tenant_require_plain, require
 sql_function!(pg_tenant_version, pg_finfo_pg_tenant_version, version);
 
 fn enter_(args: Args) -> Outcome<Returned> {
-    Ok(Returned::text(enter::enter(&args.text(0))?.as_str()))
+    Ok(Returned::text(enter::enter(&given(args)?)?.as_str()))
 }
 
 fn enter_pristine(args: Args) -> Outcome<Returned> {
-    Ok(Returned::text(enter::enter_pristine(&args.text(0))?.as_str()))
+    Ok(Returned::text(enter::enter_pristine(&given(args)?)?.as_str()))
+}
+
+/// The id, which must be there: a claim or a variable that is missing is not "no tenant".
+fn given(args: Args) -> Outcome<String> {
+    args.text_opt(0).ok_or_else(enter::no_id)
 }
 
 fn in_system_context(_: Args) -> Outcome<Returned> {
@@ -32,7 +37,7 @@ fn own_row(args: Args) -> Outcome<Returned> {
 }
 
 fn canonical_id(args: Args) -> Outcome<Returned> {
-    Ok(Returned::text(enter::parse(&args.text(0))?.as_str()))
+    Ok(Returned::text(enter::parse(&given(args)?)?.as_str()))
 }
 
 fn require_plain(args: Args) -> Outcome<Returned> {

@@ -117,10 +117,19 @@ fn refuse_locked_table(id: TenantId) -> Outcome<()> {
 /// Reads a tenant id.
 pub fn parse(id: &str) -> Outcome<TenantId> {
     id.parse::<TenantId>().map_err(|reason| {
-        Report::new(Refusal::MalformedTenantId, "malformed tenant id")
-            .detail(format!("\"{}\" is not a tenant id: {reason}.", id.chars().take(80).collect::<String>()))
-            .hint("A tenant id has 1 to 63 characters A-Z a-z 0-9 . _ : @ ~ + - and begins with a letter or a digit.")
+        malformed(format!("\"{}\" is not a tenant id: {reason}.", id.chars().take(80).collect::<String>()))
     })
+}
+
+/// The refusal of a null in place of an id.
+pub fn no_id() -> Report {
+    malformed("It is null: a variable, a parameter or a claim was not set.".into())
+}
+
+fn malformed(why: String) -> Report {
+    Report::new(Refusal::MalformedTenantId, "malformed tenant id")
+        .detail(why)
+        .hint("A tenant id has 1 to 63 characters A-Z a-z 0-9 . _ : @ ~ + - and begins with a letter or a digit.")
 }
 
 fn already_entered(id: TenantId, sealed: TenantId) -> Report {

@@ -29,6 +29,11 @@ pub fn judge(constraint: Oid) -> Outcome<()> {
             .detail("A cast of one of its columns' types would run as the owner of the registry.")
             .hint("Give the column a type of PostgreSQL's own: text, uuid or bigint."));
     }
+    if registry_row::table() == Some(key.to) && key.follows_updates && key.refers_to.contains(&registry_row::SLUG) {
+        return Err(refused(&key)
+            .detail("When a slug changes its triggers would run with the rights of whoever changes it.")
+            .hint("Refer to id, uuid_id or bigint_id, which never change; or to the slug without ON UPDATE."));
+    }
     if protection::fence(key.to).is_some() && !role::owns(role::current_user(), key.to) {
         return Err(refused(&key)
             .detail("Its casts would run as that table's owner, and its triggers in every tenant's transactions.")

@@ -24,6 +24,10 @@ pub struct ForeignKey {
     pub to: Oid,
     /// The types of its columns.
     pub types: Vec<Oid>,
+    /// The columns that it refers to.
+    pub refers_to: Vec<AttrNumber>,
+    /// Whether it changes its own row when those change.
+    pub follows_updates: bool,
 }
 
 /// The constraint, if it is a foreign key; also when it was made a moment ago.
@@ -39,13 +43,20 @@ fn foreign_key(row: Row) -> Option<ForeignKey> {
         return None;
     }
     let from = row.oid(conrelid);
-    let key = row.get(conkey)?;
-    // SAFETY: conkey is an int2[] of one dimension without nulls, so its data begins where the header ends.
-    let types = unsafe {
-        let array = pg_sys::pg_detoast_datum(key.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+    let (key, refers_to) = (columns(row, conkey)?, columns(row, conkey + 1)?);
+    // SAFETY: a syscache lookup.
+    let types = key.into_iter().map(|column| unsafe { pg_sys::get_atttype(from, column) }).collect();
+    // confupdtype: cascade, set null, set default.
+    let follows_updates = matches!(row.get(confrelid + 1)?.value() as u8, b'c' | b'n' | b'd');
+    Some(ForeignKey { from, to: row.oid(confrelid), types, refers_to, follows_updates })
+}
+
+fn columns(row: Row, of: AttrNumber) -> Option<Vec<AttrNumber>> {
+    let array = row.get(of)?;
+    // SAFETY: conkey and confkey are int2[] of one dimension without nulls, so their data begins where the header ends.
+    unsafe {
+        let array = pg_sys::pg_detoast_datum(array.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
         let dims = array.add(1).cast::<i32>();
-        let columns = std::slice::from_raw_parts(dims.add(2).cast::<i16>(), *dims as usize);
-        columns.iter().map(|&column| pg_sys::get_atttype(from, column)).collect()
-    };
-    Some(ForeignKey { from, to: row.oid(confrelid), types })
+        Some(std::slice::from_raw_parts(dims.add(2).cast::<i16>(), *dims as usize).to_vec())
+    }
 }

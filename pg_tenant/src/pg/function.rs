@@ -64,9 +64,15 @@ impl Args {
         }
     }
 
-    /// A `text` argument that is a secret.
-    pub fn secret(self, at: usize) -> Zeroizing<String> {
-        Zeroizing::new(self.text(at))
+    /// A `text` argument that is ours, however long.
+    pub fn whole_text(self, at: usize) -> String {
+        // SAFETY: as for text.
+        unsafe { super::text::owned(pg_sys::text_to_cstring(self.datum(at).cast_mut_ptr())) }
+    }
+
+    /// A `text` argument that is a secret, and may be null.
+    pub fn secret_opt(self, at: usize) -> Option<Zeroizing<String>> {
+        self.text_opt(at).map(Zeroizing::new)
     }
 
     /// The table whose trigger is being called, if this is a trigger's call.

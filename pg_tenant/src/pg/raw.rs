@@ -55,6 +55,11 @@ unsafe extern "C-unwind" {
     pub fn SetUserIdAndSecContext(user: pg_sys::Oid, context: c_int);
     pub safe fn NewGUCNestLevel() -> c_int;
     pub fn AtEOXact_GUC(is_commit: bool, nest_level: c_int);
+    // Bare, since what they run is the users'.
+    pub fn SPI_connect() -> c_int;
+    pub fn SPI_execute(src: *const c_char, read_only: bool, tcount: std::ffi::c_long) -> c_int;
+    pub fn SPI_getvalue(tuple: pg_sys::HeapTuple, tupdesc: pg_sys::TupleDesc, fnumber: c_int) -> *mut c_char;
+    pub fn SPI_finish() -> c_int;
     // utils/timeout.h, which the bindings do not carry. The id is that of 15 to 18.
     pub fn get_timeout_active(id: c_int) -> bool;
     pub fn get_timeout_finish_time(id: c_int) -> pg_sys::TimestampTz;

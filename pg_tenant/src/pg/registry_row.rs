@@ -14,6 +14,7 @@ const LOCK_TIMEOUT: AttrNumber = 4;
 const IDLE_IN_TRANSACTION_SESSION_TIMEOUT: AttrNumber = 5;
 const WORK_MEM: AttrNumber = 6;
 const READ_ONLY: AttrNumber = 7;
+pub const SLUG: AttrNumber = 8;
 
 /// A tenant as the registry has it.
 pub struct RegistryRow {

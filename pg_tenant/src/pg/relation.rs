@@ -121,6 +121,20 @@ pub fn namesakes(relation: Oid) -> Vec<Oid> {
     }
 }
 
+/// Whether the role may create in the relation's schema.
+pub fn may_create_beside(role: Oid, relation: Oid) -> bool {
+    let create = u64::from(pg_sys::ACL_CREATE);
+    // SAFETY: syscache lookups.
+    unsafe {
+        let schema = pg_sys::get_rel_namespace(relation);
+        #[cfg(feature = "pg15")]
+        let result = pg_sys::pg_namespace_aclcheck(schema, role, create as pg_sys::AclMode);
+        #[cfg(not(feature = "pg15"))]
+        let result = pg_sys::object_aclcheck(pg_sys::NamespaceRelationId, schema, role, create as pg_sys::AclMode);
+        result == pg_sys::AclResult::ACLCHECK_OK
+    }
+}
+
 /// The column's name, for messages.
 pub fn column_name(relation: Oid, attnum: i16) -> String {
     // SAFETY: with missing_ok the function returns null where there is no such column.

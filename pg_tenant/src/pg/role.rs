@@ -77,6 +77,20 @@ pub fn owns(role: Oid, relation: Oid) -> bool {
     }
 }
 
+/// The owner of the relation, if there is one.
+pub fn owner(relation: Oid) -> Option<Oid> {
+    // SAFETY: the tuple is valid until it is released; GETSTRUCT of a pg_class tuple is FormData_pg_class.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, relation.into());
+        if tuple.is_null() {
+            return None;
+        }
+        let owner = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>()).relowner;
+        pg_sys::ReleaseSysCache(tuple);
+        Some(owner)
+    }
+}
+
 /// The role's name, for messages.
 pub fn name(role: Oid) -> String {
     // SAFETY: with noerr the function returns null where there is no such role.

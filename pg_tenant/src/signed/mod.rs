@@ -10,9 +10,10 @@ mod verifier;
 
 pub use verifier::{init, verify};
 
-use crate::error::Outcome;
+use crate::error::{Outcome, Report};
 use crate::gucs;
 use crate::pg::statement;
+use pg_tenant_token::Rejected;
 
 /// Shorter texts are no tokens, and may stand in any statement.
 const SHORTEST: usize = 32;
@@ -24,6 +25,11 @@ pub fn keep_secret(token: &str) -> Outcome<()> {
     }
     statement::hide();
     if gucs::require_signed() { Err(refusals::in_statement()) } else { Ok(()) }
+}
+
+/// The refusal of a null in place of a token.
+pub fn no_token() -> Report {
+    refusals::rejected(&Rejected::Malformed("it is null"))
 }
 
 /// Why a session that begins now could verify no token; none where it can.

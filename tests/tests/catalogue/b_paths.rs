@@ -128,4 +128,11 @@ pub const ROWS: &[Row] = &[
     row("C31", "T0", "B", S, "a worker in the background has no session that enters a tenant",
         Test("strict/a_worker_runs_it.rs", "with_the_rights_of_a_superuser"))
     .because("TN001 and TN011, in that test"),
+    row("B24", "T4", "BR", V, "a foreign key's action from the registry runs its owner's trigger as a superuser",
+        Test("registry/a_tenant_is_removed.rs", "by_a_superuser"))
+    .finds(&["T110"])
+    .because("TN052 and TN037, in that test"),
+    row("B25", "T4", "P", V, "protecting a table runs what its owner wrote as the superuser who protects it",
+        Test("protect/an_owners_code_runs.rs", "as_the_superuser_who_protects"))
+    .because("it runs as the owner"),
 ];

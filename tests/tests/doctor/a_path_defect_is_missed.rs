@@ -73,6 +73,22 @@ pub const CASES: &[Case] = &[
         "select lo_create(73); alter large object 73 owner to {app}",
         "select lo_unlink(73)",
     ),
+    fixed(
+        "T110",
+        "public.t110.t110",
+        "create table t110 (tenant_id text references tenant.tenants on delete cascade, other text)
+         create function f110() returns trigger language plpgsql as 'begin return null; end'
+         create trigger t110 after delete on t110 for each row execute function f110()
+         alter table t110 owner to {owner}",
+    ),
+    fixed(
+        "T110",
+        "public.t110b.t110",
+        "set pg_tenant.guards = off; create table t110b (slug text references tenant.tenants (slug) on update cascade)
+         create function f110b() returns trigger language plpgsql as 'begin return null; end'
+         create trigger t110 after update on t110b for each statement execute function f110b()
+         alter table t110b owner to {owner}",
+    ),
 ];
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 mod fixture; // two tenants, tables with rows of both, what the catalog says
 
+mod an_event_trigger_fails;
+mod an_owners_code_runs;
 mod foreign_key_lies;
 mod former_fence_stays;
 mod hint_leads_nowhere;

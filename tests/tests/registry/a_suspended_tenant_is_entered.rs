@@ -27,23 +27,11 @@ const CHANGES: &[(&str, &str, &str)] = &[
         "set session_replication_role = replica; update tenant.tenants set status = 'suspended' where id = '{a}'",
         "update tenant.tenants set status = 'active'; set session_replication_role = origin",
     ),
-    ("TN002", "delete from tenant.tenants where id = '{a}'", "insert into tenant.tenants (id) values ('{a}')"),
-    (
-        "TN002",
-        "update tenant.tenants set id = 'other' where id = '{a}'",
-        "update tenant.tenants set id = '{a}' where id = 'other'",
-    ),
-    ("TN002", "truncate tenant.tenants", "insert into tenant.tenants (id) values ('{a}')"),
     (
         "TN003",
         "with t as (select '{a}'::text as id) merge into tenant.tenants s using t on s.id = t.id
             when matched then update set status = 'suspended'",
         "update tenant.tenants set status = 'active'",
-    ),
-    (
-        "TN002",
-        "copy tenant.tenants to '/dev/null'; delete from tenant.tenants",
-        "insert into tenant.tenants (id) values ('{a}') on conflict (id) do update set status = 'active'",
     ),
 ];
 

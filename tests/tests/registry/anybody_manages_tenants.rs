@@ -150,5 +150,5 @@ async fn so_that_rows_belong_to_no_tenant() {
     app.inside("7", "insert into b (n) values (3); insert into t (n) values (3)").await;
     owner.expect_error("TN001", "insert into u values ('eeeeeeee-0000-4000-8000-00000000000e')").await;
     db.superuser().await.expect_error("23503", "insert into u values ('eeeeeeee-0000-4000-8000-00000000000e')").await;
-    db.superuser().await.expect_error("23503", "delete from tenant.tenants where id = '7'").await;
+    db.superuser().await.expect_error("TN052", "delete from tenant.tenants where id = '7'").await;
 }

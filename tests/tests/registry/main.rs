@@ -6,5 +6,7 @@ mod a_limit_is_raised;
 mod a_lookup_tells_too_much;
 mod a_record_is_forged;
 mod a_suspended_tenant_is_entered;
+mod a_tenant_is_removed;
+mod a_wrong_name_is_taken;
 mod anybody_manages_tenants;
 mod entering_costs_a_query;

@@ -1,0 +1,153 @@
+//! Running a command on somebody's table as that table's owner.
+//!
+//! An ALTER TABLE runs what the owner wrote: CHECKs, casts, functions of indexes. A superuser who protects the table must
+//! not lend it a superuser's rights. So it is run as PostgreSQL runs REINDEX: as the owner, restricted, so that nothing is
+//! left for the end of the transaction, which is the caller's again.
+//!
+//! Event triggers of the application run within it, in the search path of whoever called us: what our own functions pin
+//! is taken off for the command, whose text therefore qualifies every name of its own.
+
+use crate::error::Outcome;
+use crate::pg::function::{Args, preloaded};
+use crate::pg::text::{self, CText, ctext};
+use crate::pg::{boundary, list, raw, relation, role, setting};
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid};
+use std::ffi::{CStr, c_int};
+
+/// What our functions' SET clauses say.
+const PINNED: &CStr = c"pg_catalog, pg_temp";
+const PG_CATALOG: u32 = 11;
+
+/// A command, and who runs it: none where that is who runs already.
+#[derive(Clone, Copy)]
+struct Task {
+    statement: CText,
+    owner: Option<(Oid, c_int)>,
+}
+
+#[doc(hidden)]
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_pg_tenant_run_as_owner() -> &'static pg_sys::Pg_finfo_record {
+    &crate::pg::function::VERSION_1
+}
+
+/// `tenant.run_as_owner(rel regclass, statement text) → text`: the first column of the first row, or null.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager.
+#[doc(hidden)]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn pg_tenant_run_as_owner(fcinfo: FunctionCallInfo) -> Datum {
+    // SAFETY: the frame holds only Copy data. The command is a bare call: users' errors pass through it as they are, and
+    // the abort of the transaction or savepoint puts user, context and settings back.
+    unsafe {
+        let task = boundary::decide_or_raise(|| preloaded().and_then(|()| task(Args::of(fcinfo))));
+        let (mut user, mut context) = (Oid::INVALID, 0);
+        raw::GetUserIdAndSecContext(&mut user, &mut context);
+        let level = raw::NewGUCNestLevel();
+        boundary::decide(take_path_of_caller);
+        if let Some((owner, restriction)) = task.owner {
+            raw::SetUserIdAndSecContext(owner, context | restriction);
+        }
+        let outer = pg_sys::CurrentMemoryContext;
+        let mut answer = Datum::null();
+        if raw::SPI_connect() < 0 || raw::SPI_execute(task.statement.as_ptr(), false, 0) < 0 {
+            not_run();
+        }
+        if pg_sys::SPI_processed > 0 && !pg_sys::SPI_tuptable.is_null() {
+            let table = pg_sys::SPI_tuptable;
+            let value = raw::SPI_getvalue(*(*table).vals, (*table).tupdesc, 1);
+            if !value.is_null() {
+                pg_sys::CurrentMemoryContext = outer;
+                answer = boundary::decide(|| pg_sys::cstring_to_text(value)).into();
+            }
+        }
+        raw::SPI_finish();
+        // What the owner's code has set ends with it.
+        raw::AtEOXact_GUC(task.owner.is_none(), level);
+        raw::SetUserIdAndSecContext(user, context);
+        (*fcinfo).isnull = answer.is_null();
+        answer
+    }
+}
+
+fn task(args: Args) -> Outcome<Task> {
+    let (user, owner) = (role::current_user(), role::owner(args.oid(0)));
+    // Nobody becomes by this whom SET ROLE would not make of them.
+    let becomes = owner.filter(|&owner| owner != user && (role::is_superuser(user) || role::may_become(user, owner)));
+    let statement = args.whole_text(1);
+    // An index takes the right to create in the schema, which the owner need not have; PostgreSQL itself builds it as the
+    // owner.
+    let becomes = becomes.filter(|&owner| !makes_index(&statement) || relation::may_create_beside(owner, args.oid(0)));
+    let restriction = |owner: Oid| {
+        // In the owner's own session what waits for the end of the transaction runs as the owner too.
+        let own = role::outer_user() == owner && role::session_user() == owner;
+        let restricted = if own { 0 } else { pg_sys::SECURITY_RESTRICTED_OPERATION };
+        (pg_sys::SECURITY_LOCAL_USERID_CHANGE | restricted) as c_int
+    };
+    Ok(Task { statement: ctext(statement), owner: becomes.map(|owner| (owner, restriction(owner))) })
+}
+
+fn makes_index(statement: &str) -> bool {
+    let mut words = statement.split_ascii_whitespace().map(str::to_ascii_lowercase).filter(|word| word != "unique");
+    words.next().as_deref() == Some("create") && words.next().as_deref() == Some("index")
+}
+
+/// PostgreSQL says so of what is no command, or one that ends the transaction: none of ours. Never returns.
+unsafe fn not_run() {
+    // SAFETY: the caller's frame holds only Copy data; the texts are static.
+    unsafe {
+        if raw::errstart(raw::ERROR, std::ptr::null()) {
+            raw::errmsg_internal(c"%s".as_ptr(), c"this cannot be run as the owner of a table".as_ptr());
+            raw::errfinish(c"pg_tenant".as_ptr(), 0, c"pg_tenant".as_ptr());
+        }
+    }
+}
+
+/// The search path of whoever called our functions, until the nest level of settings ends. PostgreSQL's own names come
+/// first in it, as they do unless somebody says otherwise.
+fn take_path_of_caller() {
+    let path = path_of_caller();
+    setting::set_until_function_ends("search_path", &path);
+    // SAFETY: the path is a fresh list of oids.
+    let first = unsafe { list::oids(pg_sys::fetch_search_path(true)).find(|&schema| !pg_sys::isTempNamespace(schema)) };
+    if first.is_some_and(|schema| schema.to_u32() != PG_CATALOG) {
+        setting::set_until_function_ends("search_path", &format!("pg_catalog, {path}"));
+    }
+}
+
+/// What stood before the SET clauses of our functions, the innermost of which is the last on PostgreSQL's stack.
+fn path_of_caller() -> String {
+    // SAFETY: search_path is a setting of PostgreSQL's, a text, and never null; the entries of its stack hold what stood
+    // before each, and live until their nest levels end.
+    unsafe {
+        let setting = search_path();
+        let mut path = *(*setting).variable;
+        let mut entry = (*setting).gen_.stack;
+        while CStr::from_ptr(path) == PINNED
+            && !entry.is_null()
+            && (*entry).state == pg_sys::GucStackState::GUC_SAVE
+            && !(*entry).prior.val.stringval.is_null()
+        {
+            path = (*entry).prior.val.stringval;
+            entry = (*entry).prev;
+        }
+        text::owned(path)
+    }
+}
+
+#[cfg(feature = "pg15")]
+unsafe fn search_path() -> *mut pg_sys::config_string {
+    // SAFETY: the array has as many entries as PostgreSQL says, none of them null.
+    unsafe {
+        let all = std::slice::from_raw_parts(pg_sys::get_guc_variables(), pg_sys::GetNumConfigOptions() as usize);
+        let found = all.iter().find(|&&one| CStr::from_ptr((*one).name) == c"search_path");
+        found.map_or(std::ptr::null_mut(), |&one| one.cast())
+    }
+}
+
+#[cfg(not(feature = "pg15"))]
+unsafe fn search_path() -> *mut pg_sys::config_string {
+    // SAFETY: the setting is there.
+    unsafe { pg_sys::find_option(c"search_path".as_ptr(), false, false, raw::ERROR).cast() }
+}
