@@ -911,6 +911,33 @@ $$;
 revoke all on function tenant.unfence(regclass) from public;
 grant execute on function tenant.unfence(regclass) to tenant_admin;
 
+-- Takes what is left of the protection of a table that has lost its policies: it stands on purpose then. False where
+-- there is nothing.
+create function tenant.unfence_remains(rel regclass) returns boolean
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    col name;
+    had_any boolean := 'protect' = (select action from tenant.journal
+        where object = rel::text and action in ('protect', 'unprotect') order by id desc limit 1);
+begin
+    for col in
+        select attname from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
+        where adrelid = rel and pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)'
+    loop
+        had_any := true;
+        execute format('alter table only %s alter column %I drop default', rel, col);
+    end loop;
+    if (select relforcerowsecurity and not relrowsecurity from pg_class where oid = rel)
+        and not exists (select from pg_policy where polrelid = rel) then
+        had_any := true;
+        execute format('alter table %s no force row level security', rel);
+    end if;
+    return coalesce(had_any, false);
+end
+$$;
+revoke all on function tenant.unfence_remains(regclass) from public;
+grant execute on function tenant.unfence_remains(regclass) to tenant_admin;
+
 create function tenant.remove_protection(rel regclass, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -919,6 +946,10 @@ begin
     perform tenant.require_reason(reason);
     perform tenant.require_owner(rel);
     if tenant.fence_policy(rel) is null then
+        if tenant.unfence_remains(rel) then
+            insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
+            return;
+        end if;
         raise exception using
             errcode = 'TN028',
             message = format('table %s is not protected', rel),

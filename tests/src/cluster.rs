@@ -38,9 +38,32 @@ impl Cluster {
         let cluster = Cluster::prepare(&options);
         let mut initdb = cluster.install.program("initdb");
         initdb.args(["--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D"]);
-        cluster.must(initdb.arg(cluster.layout.data()));
+        cluster.must(initdb.arg(cluster.layout.data()).args(&options.initdb));
         cluster.layout.configure(&options.conf());
         cluster.run()
+    }
+
+    /// This server's databases taken over by one that has none yet, with `pg_upgrade`; both are stopped, and the other is
+    /// started again. What `pg_upgrade` said where it failed.
+    pub fn upgrade_to(&self, new: &Cluster) -> Result<(), String> {
+        self.stop();
+        new.stop();
+        let mut upgrade = new.install.program("pg_upgrade");
+        upgrade.arg("-U").arg("postgres").arg("-b").arg(&self.install.bindir).arg("-B").arg(&new.install.bindir);
+        upgrade.arg("-d").arg(self.layout.data()).arg("-D").arg(new.layout.data());
+        upgrade.arg("-p").arg(self.port().to_string()).arg("-P").arg(new.port().to_string());
+        upgrade.arg("-s").arg(&new.layout.socket_dir);
+        Place::here().run_as_server(&mut upgrade);
+        self.install.share_libraries(new.install, &mut upgrade);
+        let out = upgrade.current_dir(&new.layout.dir).output().expect("run pg_upgrade");
+        if out.status.success() {
+            new.start_again();
+            return Ok(());
+        }
+        let mut logs = Command::new("find");
+        logs.arg(&new.layout.dir).args(["-name", "*.log", "-exec", "tail", "-n", "30", "{}", ";"]);
+        let logs = logs.output().expect("run find").stdout;
+        Err([out.stdout, out.stderr, logs].map(|text| String::from_utf8_lossy(&text).into_owned()).concat())
     }
 
     /// A hot standby of this server, following it by streaming.
@@ -109,7 +132,7 @@ impl Cluster {
     }
 
     fn prepare(options: &Options) -> Cluster {
-        let install = Install::current();
+        let install = options.install.unwrap_or_else(Install::current);
         Place::here().require_reachable(&install.bindir);
         if options.preload {
             install.require_extension();

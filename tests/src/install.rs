@@ -43,6 +43,25 @@ impl Install {
         INSTALL.get_or_init(|| Install::of(&pg_config()))
     }
 
+    /// An installation of another major in which the extension is installed as well, if `make` has fetched one.
+    pub fn of_major(major: u32) -> Option<&'static Install> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let fetched = root.parent()?.join(format!("target/pg/{major}"));
+        if !fetched.exists() {
+            return None;
+        }
+        let mut script = Command::new(root.join("setup/postgres"));
+        let out = script.arg(major.to_string()).env_remove("PG_CONFIG").output().ok()?;
+        let install = Install::of(Path::new(String::from_utf8(out.stdout).ok()?.trim()));
+        install.pkglibdir.join("pg_tenant.so").exists().then(|| &*Box::leak(Box::new(install)))
+    }
+
+    /// Lets a program that runs those of this installation and of another find the libraries of both.
+    pub(crate) fn share_libraries(&self, other: &Install, command: &mut Command) {
+        let both = [&other.libdir, &self.libdir].map(|dir| dir.to_string_lossy().into_owned());
+        command.env("LD_LIBRARY_PATH", both.join(":"));
+    }
+
     fn of(pg_config: &Path) -> Install {
         let ask = |what: &str| {
             let out = Command::new(pg_config).arg(what).output();

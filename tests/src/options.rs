@@ -1,5 +1,7 @@
 //! What is asked of a server.
 
+use crate::install::Install;
+
 /// Settings of a server, on top of those that make it a fast and quiet one for tests.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -7,6 +9,8 @@ pub struct Options {
     pub(crate) name: Option<String>,
     settings: Vec<(String, String)>,
     pub(crate) environment: Vec<(String, String)>,
+    pub(crate) install: Option<&'static Install>,
+    pub(crate) initdb: Vec<String>,
 }
 
 impl Default for Options {
@@ -27,7 +31,7 @@ impl Default for Options {
             ("log_line_prefix", "%m [%p] %u@%d "),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Options { preload: true, name: None, settings, environment: Vec::new() }
+        Options { preload: true, name: None, settings, environment: Vec::new(), install: None, initdb: Vec::new() }
     }
 }
 
@@ -40,6 +44,18 @@ impl Options {
     /// One more line for `postgresql.conf`: the last one for a name wins.
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Another installation than the current one.
+    pub fn on(mut self, install: &'static Install) -> Self {
+        self.install = Some(install);
+        self
+    }
+
+    /// One more argument for `initdb`.
+    pub fn initdb(mut self, argument: &str) -> Self {
+        self.initdb.push(argument.to_owned());
         self
     }
 

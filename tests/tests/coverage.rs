@@ -14,6 +14,7 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tenant.fence", "a step of tenant.protect"),
     ("tenant.fence_hierarchy", "a step of tenant.protect, and of what becomes of a new partition"),
     ("tenant.unfence", "a step of tenant.unprotect"),
+    ("tenant.unfence_remains", "a step of tenant.unprotect, of a table that has lost its policies"),
     ("tenant.hierarchy", "a step of tenant.protect: partitions and children are in the matrix"),
     ("tenant.reader_for", "a step of tenant.protect: TN020 to TN026 are its refusals"),
     ("tenant.refuse_materialized_views", "a step of tenant.protect: TN027 is its refusal"),

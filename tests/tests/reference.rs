@@ -27,6 +27,7 @@ const INTERNAL: &[&str] = &[
     "fence_column",              // protected_tables, protect
     "fence_hierarchy",           // protect, pg_tenant.new_tables
     "fence_policy",              // protected_tables, protect
+    "unfence_remains",           // unprotect
     "forget_dropped",            // share, protect_schema
     "former_column",             // protect, upgrade_fences, the doctor
     "former_tables",             // upgrade_fences

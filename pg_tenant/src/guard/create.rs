@@ -3,11 +3,11 @@
 
 use crate::context::slot;
 use crate::error::{Outcome, Report};
-use crate::guard::utility;
+use crate::guard::{strict, utility};
 use crate::gucs::{self, NewTables};
 use crate::pg::command::New;
-use crate::pg::{relation, role};
-use crate::policy::protection::{self, Gap, Protection};
+use crate::pg::{extension, relation, role};
+use crate::policy::protection::{self, Gap, Protection, Sign};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 
@@ -28,6 +28,14 @@ pub enum Todo {
 
 /// Judges a CREATE before it runs.
 pub fn judge(new: &New) -> Outcome<()> {
+    let refuses = !new.temporary && gucs::guards() && gucs::new_tables() == NewTables::refuse;
+    // A superuser at work takes the columns alone, to protect them and attach them as a partition.
+    let copy = |&&(table, defaults): &&(Oid, bool)| {
+        refuses && utility::fence(table).is_some() && (defaults || !strict::is_exempt(role::current_user()))
+    };
+    if let Some(&(table, _)) = new.like.iter().find(copy) {
+        return Err(copies(table));
+    }
     if !utility::in_tenant() {
         return Ok(());
     }
@@ -64,19 +72,44 @@ pub fn trigger(table: Oid) -> Outcome<()> {
         .hint(format!("Let the owner create it, and take the privilege away: revoke trigger on {name} from {user};")))
 }
 
-/// The command is through: what it has put below a protected table, or made over one.
+/// The command is through: what it has put below a protected table, or made over one. Nothing in a database that has not
+/// the extension, or not all of it yet.
 pub fn complete(relation: Oid) -> Outcome<Todo> {
     let mode = gucs::new_tables();
-    if relation == Oid::INVALID || !gucs::guards() {
+    if relation == Oid::INVALID || mode == NewTables::allow || !gucs::guards() || !extension::is_complete() {
         return Ok(Todo::Nothing);
     }
     match (protection::of(relation), mode) {
-        (_, NewTables::allow) => Ok(Todo::Nothing),
         (Protection::Broken(Gap::UnderProtected(parent)), NewTables::refuse) => Err(refused(relation, parent)),
+        (Protection::Broken(Gap::Lost(Sign::Journal)), NewTables::refuse) => Err(takes_name(relation)),
         (Protection::Broken(Gap::UnderProtected(parent)), _) => Ok(Todo::Protect { table: relation, parent }),
         (Protection::None, NewTables::warn) => Ok(Todo::Look { relation }),
         _ => Ok(Todo::Nothing),
     }
+}
+
+/// The command is through that has given a table its name.
+pub fn moved(table: Oid) -> Outcome<()> {
+    let refuses = gucs::guards() && gucs::new_tables() == NewTables::refuse && extension::is_complete();
+    match refuses.then(|| protection::of(table)) {
+        Some(Protection::Broken(Gap::Lost(Sign::Journal))) => Err(takes_name(table)),
+        _ => Ok(()),
+    }
+}
+
+fn takes_name(table: Oid) -> Report {
+    let name = relation::name(table);
+    Report::new(Refusal::NewTableRefused, format!("table {name} has no protection and the name of one that had"))
+        .detail("pg_tenant.new_tables is refuse.")
+        .hint("Create the table under another name, tenant.protect() it, then rename it.")
+}
+
+/// The refusal of a table that is made after a protected one.
+pub fn copies(table: Oid) -> Report {
+    let name = relation::name(table);
+    Report::new(Refusal::NewTableRefused, format!("a copy of protected table {name} would have no protection"))
+        .detail("pg_tenant.new_tables is refuse.")
+        .hint("Create the table with its columns written out, tenant.protect() it, then fill it.")
 }
 
 fn refused(table: Oid, parent: Oid) -> Report {

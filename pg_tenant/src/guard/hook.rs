@@ -87,8 +87,10 @@ unsafe extern "C-unwind" fn process_utility(
             // Of a part of a command, the whole is asked.
             let whole = context != pg_sys::ProcessUtilityContext::PROCESS_UTILITY_SUBCOMMAND;
             decide_or_raise(|| utility::check(then, whole));
-            if then == Then::Complete {
-                complete(node);
+            match then {
+                Then::Complete => complete(node),
+                Then::Moved(table) => decide_or_raise(|| create::moved(table)),
+                Then::Check | Then::Forget | Then::Nothing => {}
             }
         }
     }

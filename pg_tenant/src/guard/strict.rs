@@ -9,7 +9,7 @@ use crate::guard::{referential, utility};
 use crate::gucs::{self, Strict};
 use crate::pg::policy::{Fence, Reader};
 use crate::pg::{relation, role, transaction};
-use crate::policy::protection::{self, Gap, Protection, Rows};
+use crate::policy::protection::{self, Gap, Protection, Rows, Sign};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 
@@ -99,6 +99,7 @@ fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verd
             fenced(relation, fence, user)?
         }
         Protection::Broken(_) if slot::current().is_none() && is_exempt(user) => None,
+        Protection::Broken(Gap::Lost(_)) if may_mend(user, relation) => None,
         Protection::Broken(gap) => return Err(broken(relation, gap)),
     };
     Ok(warned.map_or(Verdict::Pass, Verdict::Warn))
@@ -168,6 +169,17 @@ pub fn is_exempt(user: Oid) -> bool {
         && (role::is_superuser_session() || role::row_security_is_off())
 }
 
+/// Who works with a table that has lost its fence, with no tenant entered: its owner, who fills and protects it, and who
+/// never enters tenants.
+pub fn may_mend(user: Oid, table: Oid) -> bool {
+    let owns = || user == role::current_user() && user == role::outer_user() && role::owns(user, table);
+    let enters = || {
+        let users = [user, role::outer_user(), role::session_user()];
+        role::by_name("tenant_user").is_some_and(|group| users.into_iter().any(|user| role::is_member(user, group)))
+    };
+    slot::current().is_none() && (owns() || !enters())
+}
+
 /// The refusal of a statement on this table with no tenant.
 pub fn no_tenant(table: Oid) -> Report {
     let name = relation::name(table);
@@ -201,17 +213,37 @@ fn no_such_value(table: Oid, fence: Fence) -> Report {
 
 fn broken(table: Oid, gap: Gap) -> Report {
     let name = relation::name(table);
-    let (why, root) = match gap {
-        Gap::NotEnabled => ("It has a tenant policy, but row-level security is not enabled.".into(), table),
-        Gap::NotForced => ("It has a tenant policy, but row-level security is not forced.".into(), table),
+    let literal = relation::literal(table);
+    let hint = match gap {
+        Gap::Lost(_) => format!(
+            "Its owner protects it: select tenant.protect({literal}); or, where it is no tenant's: \
+             select tenant.share({literal}, '<reason>');"
+        ),
+        Gap::UnderProtected(parent) => completes(parent),
+        Gap::NotEnabled | Gap::NotForced | Gap::OverProtected(_) => completes(table),
+    };
+    let why = match gap {
+        Gap::NotEnabled => "It has a tenant policy, but row-level security is not enabled.".into(),
+        Gap::NotForced => "It has a tenant policy, but row-level security is not forced.".into(),
         Gap::UnderProtected(parent) => {
-            (format!("It belongs to protected table {} and has no tenant policy.", relation::name(parent)), parent)
+            format!("It belongs to protected table {} and has no tenant policy.", relation::name(parent))
         }
         Gap::OverProtected(child) => {
-            (format!("Protected table {} belongs to it, and it has no tenant policy.", relation::name(child)), table)
+            format!("Protected table {} belongs to it, and it has no tenant policy.", relation::name(child))
         }
+        Gap::Lost(Sign::Journal) => "It was protected, as the journal says, and has no tenant policy any more.".into(),
+        Gap::Lost(Sign::Default) => {
+            "A column's default reads the current tenant, and it has no tenant policy: it is a copy of a protected table, or \
+             was restored in part."
+                .into()
+        }
+        Gap::Lost(Sign::Forced) => "Row-level security is forced, and it has no policy: it was restored in part.".into(),
     };
     Report::new(Refusal::ProtectionIncomplete, format!("the protection of table {name} is incomplete"))
         .detail(why)
-        .hint(format!("The owner completes it: select tenant.protect({});", relation::literal(root)))
+        .hint(hint)
+}
+
+fn completes(root: Oid) -> String {
+    format!("The owner completes it: select tenant.protect({});", relation::literal(root))
 }

@@ -2,11 +2,10 @@
 
 use crate::context::{bound, limits, slot};
 use crate::error::{Outcome, Report};
-use crate::guard::{create, dropped, function, maintenance, messages, residue, weakened};
-use crate::gucs;
+use crate::guard::{create, dropped, function, maintenance, messages, residue, strict, weakened};
+use crate::gucs::{self, NewTables};
 use crate::pg::command::{Change, Command};
-use crate::pg::relation;
-use crate::pg::{extension, policy, types};
+use crate::pg::{extension, policy, relation, role, types};
 use crate::policy::protection::{self, Gap, Protection};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
@@ -18,6 +17,8 @@ pub enum Then {
     Check,
     /// As well, see whether it has put a table below a protected one.
     Complete,
+    /// As well, see whether this table has got the name of one that was protected.
+    Moved(Oid),
     /// As well, the session has let go of everything.
     Forget,
     /// Nothing: there may be no transaction to look at.
@@ -42,7 +43,10 @@ fn decide(command: Command) -> Outcome<Then> {
             return Ok(Then::Complete);
         }
         Command::ChangePolicy { table, policy } => change_policy(table, &policy),
-        Command::DefineOn { table, what } => define_on(table, what),
+        Command::DefineOn { table, what } => {
+            define_on(table, what)?;
+            return Ok(if matches!(what, "RENAME" | "SET SCHEMA") { Then::Moved(table) } else { Then::Check });
+        }
         Command::Maintain { tables } => maintenance::of(&tables),
         Command::MaintainAll { what } => maintenance::of_all(what),
         Command::AlterSequence { sequence } => maintenance::alter_sequence(sequence),
@@ -55,7 +59,8 @@ fn decide(command: Command) -> Outcome<Then> {
             return Ok(Then::Complete);
         }
         Command::CreateTableAs { materialized_view, temporary, ends, reads } => {
-            create_table_as(materialized_view, temporary, ends, &reads)
+            create_table_as(materialized_view, temporary, ends, &reads)?;
+            return Ok(Then::Complete);
         }
         Command::Explain(command) => explain(*command),
         Command::CopyFile => copy_file(),
@@ -190,6 +195,7 @@ fn notify() -> Outcome<()> {
 }
 
 fn create_table_as(materialized_view: bool, temporary: bool, ends: bool, reads: &[Oid]) -> Outcome<()> {
+    let exempt = strict::is_exempt(role::current_user());
     let held = || reads.iter().copied().find(|&table| fence(table).is_some());
     if let Some(table) = held().filter(|_| materialized_view && gucs::guards()) {
         let name = relation::name(table);
@@ -197,6 +203,9 @@ fn create_table_as(materialized_view: bool, temporary: bool, ends: bool, reads: 
         return Err(Report::new(Refusal::MaterializedRows, message)
             .detail("A materialized view has no policies: whoever may read it reads every tenant's rows.")
             .hint("Use a view with security_invoker = true, or a table that tenant.protect() protects."));
+    }
+    if let Some(table) = held().filter(|_| gucs::guards() && gucs::new_tables() == NewTables::refuse && !exempt) {
+        return Err(create::copies(table));
     }
     if in_tenant() && temporary && !ends && slot::session_tenant().is_none() {
         return Err(create::outlives("a table"));

@@ -34,23 +34,49 @@ pub fn scan_now(catalog: Oid, index: Oid, keys: &[(AttrNumber, Oid)], each: impl
     scan_under(&raw mut pg_sys::SnapshotSelfData, catalog, index, keys, each);
 }
 
-fn scan_under(
+/// As [`scan`], by an index whose first column is a text of the database's own collation.
+pub fn scan_text(catalog: Oid, index: Oid, key: (AttrNumber, &str), each: impl FnMut(Row)) {
+    let (column, value) = key;
+    let mut scan_key = pg_sys::ScanKeyData::default();
+    // SAFETY: the text lives in the current context until the scan has ended.
+    unsafe {
+        let value = pg_sys::cstring_to_text_with_len(value.as_ptr().cast(), value.len() as i32);
+        pg_sys::ScanKeyEntryInitialize(
+            &mut scan_key,
+            0,
+            column,
+            pg_sys::BTEqualStrategyNumber as u16,
+            Oid::INVALID,
+            pg_sys::DEFAULT_COLLATION_OID,
+            Oid::from(pg_sys::F_TEXTEQ),
+            value.into(),
+        );
+    }
+    scan_with(std::ptr::null_mut(), catalog, index, &mut [scan_key], each);
+}
+
+fn scan_under(snapshot: pg_sys::Snapshot, catalog: Oid, index: Oid, keys: &[(AttrNumber, Oid)], each: impl FnMut(Row)) {
+    let mut scan_keys = [pg_sys::ScanKeyData::default(); 2];
+    for (scan_key, &(column, value)) in scan_keys.iter_mut().zip(keys) {
+        let equal = pg_sys::BTEqualStrategyNumber as u16;
+        // SAFETY: the key is ours, and oids are passed by value.
+        unsafe { pg_sys::ScanKeyInit(scan_key, column, equal, Oid::from(pg_sys::F_OIDEQ), value.into()) };
+    }
+    scan_with(snapshot, catalog, index, &mut scan_keys[..keys.len()], each);
+}
+
+fn scan_with(
     snapshot: pg_sys::Snapshot,
     catalog: Oid,
     index: Oid,
-    keys: &[(AttrNumber, Oid)],
+    keys: &mut [pg_sys::ScanKeyData],
     mut each: impl FnMut(Row),
 ) {
     // SAFETY: table_open/close and begin/endscan are paired; an error in between is PostgreSQL's and its resource
     // owner releases both. Tuples are valid until the next systable_getnext, and `each` keeps none.
     unsafe {
         let relation = pg_sys::table_open(catalog, pg_sys::AccessShareLock as i32);
-        let mut scan_keys = [pg_sys::ScanKeyData::default(); 2];
-        for (scan_key, &(column, value)) in scan_keys.iter_mut().zip(keys) {
-            let equal = pg_sys::BTEqualStrategyNumber as u16;
-            pg_sys::ScanKeyInit(scan_key, column, equal, Oid::from(pg_sys::F_OIDEQ), value.into());
-        }
-        let (count, first) = (keys.len() as i32, scan_keys.as_mut_ptr());
+        let (count, first) = (keys.len() as i32, keys.as_mut_ptr());
         let scan = pg_sys::systable_beginscan(relation, index, true, snapshot, count, first);
         loop {
             let tuple = pg_sys::systable_getnext(scan);

@@ -2,6 +2,18 @@
 
 use pgrx::pg_sys::{self, Oid};
 
+/// Whether this database has the extension, and all of it: half way through CREATE EXTENSION or its update what we would
+/// call is not there, or not as we know it. `pg_upgrade` makes what belongs to an extension piece by piece.
+pub fn is_complete() -> bool {
+    // SAFETY: with missing_ok the lookup returns InvalidOid; the variables are this backend's own.
+    unsafe {
+        let ours = pg_sys::get_extension_oid(c"pg_tenant".as_ptr(), true);
+        ours != Oid::INVALID
+            && !pg_sys::IsBinaryUpgrade
+            && !(pg_sys::creating_extension && pg_sys::CurrentExtensionObject == ours)
+    }
+}
+
 /// Whether this database has the extension.
 pub fn is_installed() -> bool {
     // SAFETY: with missing_ok the lookup returns InvalidOid.

@@ -22,6 +22,14 @@ pub fn on_function_change(listener: fn()) {
     unsafe { pg_sys::CacheRegisterSyscacheCallback(cache, Some(function_callback), Datum::from(listener as usize)) };
 }
 
+/// Registers a listener for changes of schemas, under the rules of [`on_relation_change`]: to rename one is no change of
+/// the relations in it.
+pub fn on_schema_change(listener: fn()) {
+    let cache = pg_sys::SysCacheIdentifier::NAMESPACEOID as i32;
+    // SAFETY: as above.
+    unsafe { pg_sys::CacheRegisterSyscacheCallback(cache, Some(function_callback), Datum::from(listener as usize)) };
+}
+
 /// Tells every backend, when this transaction commits, that the relation changed.
 pub fn announce(relation: Oid) {
     // SAFETY: queues an invalidation message; the relation's oid is all it needs.

@@ -35,10 +35,12 @@ mod support; // what the planner is told of the fence
 
 // The catalog
 pub mod catalog; // scans by an index on oids
+pub mod defaults; // of columns: which read the tenant
 pub mod depend; // who needs whom
 pub mod extension; // is ours in this database?
 pub mod foreign_key;
 pub mod hierarchy; // partitions and inheritance
+pub mod journal_row; // tenant.journal without SQL
 pub mod parts; // what a table has
 pub mod policy; // the tenant fence among the policies
 pub mod registry_row; // tenant.tenants without SQL

@@ -57,6 +57,12 @@ pub fn may_become(member: Oid, role: Oid) -> bool {
     }
 }
 
+/// Whether the role is a member of that one, at any distance. Not a superuser, who is no member of anything by that.
+pub fn is_member(member: Oid, role: Oid) -> bool {
+    // SAFETY: syscache lookups.
+    unsafe { pg_sys::is_member_of_role_nosuper(member, role) }
+}
+
 /// Whether the session has `row_security = off`, as pg_dump sets it.
 pub fn row_security_is_off() -> bool {
     // SAFETY: a plain read of a setting's variable in this backend.

@@ -4,8 +4,9 @@
 //! does not lose it. The verdict is remembered by oid until relcache invalidation says that the table has changed; a
 //! verdict that rests on other tables of its hierarchy is forgotten when any table changes.
 
+use crate::pg::journal_row::{self, LastWord};
 use crate::pg::policy::{self, Fence};
-use crate::pg::{folding, hierarchy, invalidation, relation, rewrite, shared_row};
+use crate::pg::{defaults, extension, folding, hierarchy, invalidation, relation, rewrite, shared_row};
 use pgrx::pg_sys::Oid;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
@@ -50,6 +51,19 @@ pub enum Gap {
     UnderProtected(Oid),
     /// The table has no fence, a table below it has one: reading this one reads around it.
     OverProtected(Oid),
+    /// The table has no fence and has had one, or a table of its name: it came back without.
+    Lost(Sign),
+}
+
+/// What tells that a table has lost its fence.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// The journal's last word on a table of this name is that it was protected.
+    Journal,
+    /// A column's default reads the current tenant.
+    Default,
+    /// Row-level security is forced, and there is nothing to force.
+    Forced,
 }
 
 /// What invalidations did since a verdict was begun: one number for each table would be too much to keep.
@@ -77,6 +91,11 @@ pub fn init() {
             (Ok(mut verdicts), None) => verdicts.clear(),
             (Err(_), _) => FORGET_ALL.set(true),
         });
+    });
+    // The names of its tables are others then: see [`lost`].
+    invalidation::on_schema_change(|| {
+        EPOCH.set(EPOCH.get() + 1);
+        FORGET_ALL.set(true);
     });
 }
 
@@ -146,13 +165,15 @@ fn find(table: Oid) -> Protection {
         let above = hierarchy::ancestors(table);
         let below = if class.has_children { hierarchy::descendants(table) } else { Vec::new() };
         let fenced = |tables: &[Oid]| tables.iter().copied().find(|&table| policy::fence(table).is_some());
-        let verdict = match (fenced(&above), fenced(&below)) {
-            (Some(parent), _) => Protection::Broken(Gap::UnderProtected(parent)),
-            (_, Some(child)) => Protection::Broken(Gap::OverProtected(child)),
+        let sign = lost(table, class);
+        let verdict = match (fenced(&above), fenced(&below), sign) {
+            (Some(parent), ..) => Protection::Broken(Gap::UnderProtected(parent)),
+            (_, Some(child), _) => Protection::Broken(Gap::OverProtected(child)),
             _ if class.is_foreign_table() && !shared_row::is_there(table) => Protection::Uncovered(Rows::Foreign),
+            (.., Some(sign)) if !shared_row::is_there(table) => Protection::Broken(Gap::Lost(sign)),
             _ => Protection::None,
         };
-        (verdict, class.is_foreign_table() || !above.is_empty() || !below.is_empty())
+        (verdict, class.is_foreign_table() || sign.is_some() || !above.is_empty() || !below.is_empty())
     };
     // Not remembered: it depends on the search path.
     if class.temporary && matches!(verdict, Protection::None) {
@@ -162,6 +183,22 @@ fn find(table: Oid) -> Protection {
         remember(table, verdict, in_hierarchy);
     }
     verdict
+}
+
+/// What tells that this table without a fence once had one, however it was made again: restored alone, copied, renamed
+/// into place. Asked once for each table that is not protected; nothing where the extension is not.
+fn lost(table: Oid, class: relation::Class) -> Option<Sign> {
+    // Where it is enabled, PostgreSQL shows what the policies that are there show, and nothing where there is none.
+    if class.row_security || class.temporary || !class.is_table() || !extension::is_complete() {
+        return None;
+    }
+    match journal_row::last_word(&relation::name(table)) {
+        LastWord::Protected => Some(Sign::Journal),
+        _ if defaults::read_tenant(table) => Some(Sign::Default),
+        // Unprotected on purpose: FORCE is what it had before.
+        LastWord::Unprotected => None,
+        LastWord::None => (class.forced && !policy::has_any(table)).then_some(Sign::Forced),
+    }
 }
 
 fn materialized(view: Oid) -> Protection {

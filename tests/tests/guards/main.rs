@@ -21,6 +21,7 @@ mod partition_unfenced;
 mod rows_by_another_name;
 mod setting_given_away;
 mod side_channels;
+mod table_comes_back_open;
 mod trigger_of_a_stranger;
 mod truncate_takes_all;
 mod uncovered_rows;

@@ -1,10 +1,13 @@
 //! Around one server: dumps, standbys, replication, databases and servers without the extension.
 
+mod a_setting_breaks_others;
 mod bindings_lost;
 mod dropped_extension_opens;
 mod dump_loses_rows;
 mod installed_on_quicksand;
 mod neighbour_disturbed;
 mod not_preloaded;
+mod one_table_is_restored;
 mod replication_stops;
 mod standby_is_open;
+mod upgraded_server_is_open;

@@ -10,6 +10,8 @@ pub struct New {
     pub what: &'static str,
     /// A table, which holds rows.
     pub table: bool,
+    /// The tables that it is made after, and whether their defaults are taken along.
+    pub like: Vec<(Oid, bool)>,
     /// The tables that it becomes a partition or child of.
     pub parents: Vec<Oid>,
     /// It would stand in the session's temporary schema.
@@ -27,8 +29,14 @@ pub unsafe fn read(node: *mut Node) -> Option<New> {
                 // A foreign table's statement begins with a table's.
                 let statement = &*node.cast::<pg_sys::CreateStmt>();
                 let parents = nodes(statement.inhRelations).map(|parent| oid(parent.cast())).collect();
+                let like = nodes(statement.tableElts).filter(|&element| (*element).type_ == NodeTag::T_TableLikeClause);
+                let like = like.map(|clause| {
+                    let clause = &*clause.cast::<pg_sys::TableLikeClause>();
+                    (oid(clause.relation), clause.options & pg_sys::TableLikeOption::CREATE_TABLE_LIKE_DEFAULTS != 0)
+                });
+                let like = like.collect();
                 let ends = statement.oncommit == pg_sys::OnCommitAction::ONCOMMIT_DROP;
-                Some(New { table: true, parents, ends, ..relation(statement.relation, "a table") })
+                Some(New { table: true, like, parents, ends, ..relation(statement.relation, "a table") })
             }
             NodeTag::T_ViewStmt => Some(relation((*node.cast::<pg_sys::ViewStmt>()).view, "a view")),
             NodeTag::T_CreateSeqStmt => Some(relation((*node.cast::<pg_sys::CreateSeqStmt>()).sequence, "a sequence")),
@@ -46,7 +54,7 @@ pub unsafe fn read(node: *mut Node) -> Option<New> {
     }
 }
 
-/// The table that a command which has run has put below another one, if it did.
+/// What a command which has run has made, or put below another table, if it did.
 ///
 /// # Safety
 /// As [`super::read`].
@@ -55,7 +63,11 @@ pub unsafe fn newcomer(node: *mut Node) -> Option<Oid> {
     unsafe {
         if !matches!(
             (*node).type_,
-            NodeTag::T_CreateStmt | NodeTag::T_CreateForeignTableStmt | NodeTag::T_AlterTableStmt | NodeTag::T_ViewStmt
+            NodeTag::T_CreateStmt
+                | NodeTag::T_CreateForeignTableStmt
+                | NodeTag::T_CreateTableAsStmt
+                | NodeTag::T_AlterTableStmt
+                | NodeTag::T_ViewStmt
         ) {
             return None;
         }
@@ -64,6 +76,7 @@ pub unsafe fn newcomer(node: *mut Node) -> Option<Oid> {
             NodeTag::T_CreateStmt | NodeTag::T_CreateForeignTableStmt => {
                 Some(oid((*node.cast::<pg_sys::CreateStmt>()).relation))
             }
+            NodeTag::T_CreateTableAsStmt => Some(oid((*(*node.cast::<pg_sys::CreateTableAsStmt>()).into).rel)),
             NodeTag::T_AlterTableStmt => {
                 let statement = &*node.cast::<pg_sys::AlterTableStmt>();
                 nodes(statement.cmds).find_map(|command| match change(command.cast()) {
@@ -86,7 +99,7 @@ unsafe fn relation(name: *mut RangeVar, what: &'static str) -> New {
     unsafe {
         let declared = (*name).relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP;
         let temporary = declared || stands_in_temporary_schema((*name).schemaname);
-        New { what, table: false, parents: Vec::new(), temporary, ends: false }
+        New { what, table: false, like: Vec::new(), parents: Vec::new(), temporary, ends: false }
     }
 }
 
@@ -100,7 +113,7 @@ unsafe fn named(names: *mut List, what: &'static str) -> New {
             schema = copy.as_ptr();
         }
         let temporary = stands_in_temporary_schema(schema);
-        New { what, table: false, parents: Vec::new(), temporary, ends: false }
+        New { what, table: false, like: Vec::new(), parents: Vec::new(), temporary, ends: false }
     }
 }
 

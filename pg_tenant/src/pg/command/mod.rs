@@ -36,7 +36,8 @@ pub enum Command {
     CreateTrigger { table: Oid },
     /// CREATE of a table, view, sequence or type.
     Create(New),
-    /// CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW. The tables that it reads are known for the last only.
+    /// CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW. The tables that it reads are known
+    /// where it is not temporary.
     CreateTableAs { materialized_view: bool, temporary: bool, ends: bool, reads: Vec<Oid> },
     /// EXPLAIN, and of what.
     Explain(Box<Command>),

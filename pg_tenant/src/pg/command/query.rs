@@ -13,7 +13,8 @@ pub unsafe fn create_table_as(statement: &pg_sys::CreateTableAsStmt) -> Command 
         let temporary =
             target.relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP || stands_in_temporary_schema(target.schemaname);
         let analyzed = (*statement.query).type_ == NodeTag::T_Query;
-        let reads = if materialized_view && analyzed { tables_read(statement.query) } else { Vec::new() };
+        let reads =
+            if (materialized_view || !temporary) && analyzed { tables_read(statement.query) } else { Vec::new() };
         let ends = (*statement.into).onCommit == pg_sys::OnCommitAction::ONCOMMIT_DROP;
         Command::CreateTableAs { materialized_view, temporary, ends, reads }
     }
