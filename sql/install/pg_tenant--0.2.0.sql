@@ -496,7 +496,7 @@ revoke all on function tenant.require_owner(regclass) from public;
 grant execute on function tenant.require_owner(regclass) to tenant_admin;
 
 -- Runs a command on the table as its owner, where the caller may become it, in the search path of who called us; gives the
--- first column of the first row. The text qualifies its names.
+-- first column of the first row, or the number of rows. The text qualifies its names.
 create function tenant.run_as_owner(rel regclass, statement text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
 revoke all on function tenant.run_as_owner(regclass, text) from public;
@@ -1867,6 +1867,17 @@ grant execute on function tenant.apply_hardening(regclass) to tenant_admin;
 -- its own that becomes the application's role, enters the one, and is rolled back. The seal stays: the transaction can
 -- enter no other tenant afterwards.
 
+-- Nothing that the owners of the tables wrote runs with the superuser's rights: rows are planted as their table's owner,
+-- attacks run as the application's role, both restricted, so that nobody becomes the superuser again from there.
+
+create function tenant.run_past_policies(rel regclass, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_past_policies';
+revoke all on function tenant.run_past_policies(regclass, text) from public;
+
+create function tenant.run_as(role oid, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as';
+revoke all on function tenant.run_as(oid, text) from public;
+
 -- Texts to try as the value of a column: what its checks and partitions name, then what its type has. Seed makes it unique.
 create function tenant.sample_values(rel regclass, attnum smallint, seed integer) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -1966,7 +1977,7 @@ begin
         elsif fk.confrelid = 'tenant.tenants'::regclass then
             parent := (select to_jsonb(t) from tenant.tenants t where id = tenant_id);
         else
-            execute format('select to_jsonb(p) from %s p limit 1', fk.confrelid::regclass) into parent;
+            parent := tenant.run_past_policies(fk.confrelid, format('select pg_catalog.to_jsonb(p) from %s p limit 1', fk.confrelid::regclass));
             if parent is null and seed < 8000 then
                 parent := tenant.plant(fk.confrelid::regclass, null, tenant_id, seed * 2 + 1, planted, false) -> 'row';
             end if;
@@ -2000,8 +2011,8 @@ begin
             literals := literals || coalesce(format(', %L::%s', samples[1 + (try / 2) % nullif(cardinality(samples), 0)], col.type), ', null');
         end loop;
         begin
-            execute format('insert into %s as planted (%s) values (%s) returning to_jsonb(planted)', rel,
-                substr(columns, 3), substr(literals, 3)) into result;
+            result := tenant.run_past_policies(rel, format('insert into %s as planted (%s) values (%s) returning pg_catalog.to_jsonb(planted)',
+                rel, substr(columns, 3), substr(literals, 3)));
             return jsonb_build_object('row', result);
         exception when others then
             why := coalesce(why, sqlerrm);
@@ -2018,21 +2029,11 @@ create function tenant.attack(as_role name, tenant_id text, statement text, sees
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     reached text;
-    n bigint;
 begin
     perform set_config('session_replication_role', 'replica', true);
     perform set_config('client_min_messages', 'error', true);
-    perform set_config('role', as_role, true);
-    if tenant_id is not null then
-        perform tenant.enter(tenant_id);
-    end if;
-    if sees then
-        execute statement into reached;
-    else
-        execute statement;
-        get diagnostics n = row_count;
-        reached := n::text;
-    end if;
+    reached := tenant.run_as((select oid from pg_roles where rolname = as_role),
+        case when tenant_id is null then '' else format('select tenant.enter(%L); ', tenant_id) end || statement);
     raise exception using errcode = 'TN089';
 exception
     when sqlstate 'TN089' then return coalesce(reached, 'null') || ' rows';
@@ -2134,14 +2135,25 @@ end
 $$;
 revoke all on function tenant.prove_table(regclass, name, text, text, jsonb, jsonb) from public;
 
--- A statement that was planned with no tenant by the caller, to whom policies do not apply, and is run by the role in the tenant.
+-- The role of this proof to which policies do not apply. Not the superuser: the attacks below plan and run what the owners
+-- of tables wrote.
+create function tenant.bypassing() returns name language sql stable set search_path = pg_catalog, pg_temp as $$
+    select format('tenant_prove_past_%s', pg_current_xact_id())::name
+$$;
+revoke all on function tenant.bypassing() from public;
+
+-- A statement that was planned with no tenant by a role to whom policies do not apply, and is run by the role in the tenant.
 create function tenant.attack_prepared(as_role name, tenant_id text, statement text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     got text;
+    strict_mode constant text := current_setting('pg_tenant.strict');
 begin
     execute 'prepare tenant_prove as ' || statement;
-    execute 'explain execute tenant_prove';
+    -- Planned as a role to whom policies do not apply; with strict mode on it would be refused before there is a plan.
+    perform set_config('pg_tenant.strict', 'off', true);
+    perform tenant.run_as((select oid from pg_roles where rolname = tenant.bypassing()), 'explain execute tenant_prove');
+    perform set_config('pg_tenant.strict', strict_mode, true);
     got := tenant.attack(as_role, tenant_id, 'execute tenant_prove', true);
     execute 'deallocate tenant_prove';
     return got;
@@ -2154,7 +2166,7 @@ end
 $$;
 revoke all on function tenant.attack_prepared(name, text, text) from public;
 
--- As attack, through a function or a view of the table's owner or of the caller, made for it.
+-- As attack, through a function or a view of the table's owner, or of a role to whom policies do not apply, made for it.
 create function tenant.attack_through(as_role name, tenant_id text, rel regclass, mine boolean, what text, rights text, statement text)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -2166,9 +2178,8 @@ begin
     execute case what
         when 'view' then format('create view %s %s as %s', name, rights, replace(statement, 'count(*)', 'count(*) as n'))
         else format('create function %s() returns bigint language sql volatile %s as %L', name, rights, statement) end;
-    if not mine then
-        execute format('alter %s %s owner to %s', what, name, (select relowner::regrole from pg_class where oid = rel));
-    end if;
+    execute format('alter %s %s owner to %s', what, name, case when mine then quote_ident(tenant.bypassing())
+        else (select relowner::regrole::text from pg_class where oid = rel) end);
     execute case what when 'view' then format('grant select on %s to %I', name, as_role) else format('grant execute on function %s() to %I', name, as_role) end;
     got := tenant.attack(as_role, tenant_id, case what when 'view' then format('select n from %s', name) else format('select %s()', name) end, true);
     raise exception using errcode = 'TN089';
@@ -2220,7 +2231,7 @@ declare
 begin
     if root is not null then
         perform set_config('session_replication_role', 'replica', true);
-        execute format('delete from %s where %I::text = %L', root, tenant_column, other);
+        perform tenant.run_past_policies(root, format('delete from %s where %I::text = %L', root, tenant_column, other));
     end if;
     got := tenant.attack(as_role, tenant_id, format(
         'select md5(string_agg(to_jsonb(v)::text, '','' order by to_jsonb(v)::text)) from %s v', view), true);
@@ -2242,7 +2253,7 @@ begin
     perform set_config('pg_tenant.guards', 'off', true);
     select polname, pg_get_expr(polqual, polrelid) as condition into fence from pg_policy where oid = tenant.fence_policy(rel);
     foreach command in array commands loop
-        execute format(command, rel, fence.polname, fence.condition);
+        perform tenant.run_as_owner(rel, format(command, rel, fence.polname, fence.condition));
     end loop;
     select string_agg(p.path || ' ' || p.got, ', ') into noticed
         from tenant.prove_table(rel, as_role, a, b, mine, theirs) p where p.passed is false or p.got = 'TN012';
@@ -2312,6 +2323,13 @@ begin
 
     begin
         perform tenant.create(a), tenant.create(b);
+        execute format('create role %I bypassrls', tenant.bypassing());
+        for target in select distinct c.relnamespace::regnamespace as schema from tenant.provable() p join pg_class c on c.oid = p.relation loop
+            execute format('grant usage on schema %s to %I', target.schema, tenant.bypassing());
+        end loop;
+        for target in select p.relation from tenant.provable() p loop
+            execute format('grant select on %s to %I', target.relation, tenant.bypassing());
+        end loop;
         if as_role is null then
             execute format('create role %I in role tenant_user', app);
             for target in select distinct c.relnamespace::regnamespace as schema from tenant.provable() p join pg_class c on c.oid = p.relation loop

@@ -67,7 +67,7 @@ revoke all on function tenant.require_owner(regclass) from public;
 grant execute on function tenant.require_owner(regclass) to tenant_admin;
 
 -- Runs a command on the table as its owner, where the caller may become it, in the search path of who called us; gives the
--- first column of the first row. The text qualifies its names.
+-- first column of the first row, or the number of rows. The text qualifies its names.
 create function tenant.run_as_owner(rel regclass, statement text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
 revoke all on function tenant.run_as_owner(regclass, text) from public;

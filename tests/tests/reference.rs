@@ -19,6 +19,9 @@ const INTERNAL: &[&str] = &[
     "attack_view",               // prove
     "attack_through",            // prove
     "attack_copy",               // prove
+    "bypassing",                 // prove
+    "run_as",                    // prove
+    "run_past_policies",         // prove
     "before_protection",         // unprotect
     "column_list",               // hardening
     "constraint_with_tenant",    // hardening

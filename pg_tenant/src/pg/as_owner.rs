@@ -18,60 +18,78 @@ use std::ffi::{CStr, c_int};
 const PINNED: &CStr = c"pg_catalog, pg_temp";
 const PG_CATALOG: u32 = 11;
 
+const RESTRICTED: c_int = (pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION) as c_int;
+
 /// A command, and who runs it: none where that is who runs already.
 #[derive(Clone, Copy)]
 struct Task {
     statement: CText,
-    owner: Option<(Oid, c_int)>,
+    becomes: Option<(Oid, c_int)>,
 }
 
-#[doc(hidden)]
-#[unsafe(no_mangle)]
-pub extern "C" fn pg_finfo_pg_tenant_run_as_owner() -> &'static pg_sys::Pg_finfo_record {
-    &crate::pg::function::VERSION_1
+macro_rules! runs_as {
+    ($symbol:ident, $finfo:ident, $task:path) => {
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $finfo() -> &'static pg_sys::Pg_finfo_record {
+            &crate::pg::function::VERSION_1
+        }
+
+        /// # Safety
+        /// Called by PostgreSQL's function manager.
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $symbol(fcinfo: FunctionCallInfo) -> Datum {
+            // SAFETY: fcinfo comes from the function manager.
+            unsafe { run(fcinfo, $task) }
+        }
+    };
 }
 
-/// `tenant.run_as_owner(rel regclass, statement text) → text`: the first column of the first row, or null.
-///
-/// # Safety
-/// Called by PostgreSQL's function manager.
-#[doc(hidden)]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn pg_tenant_run_as_owner(fcinfo: FunctionCallInfo) -> Datum {
+runs_as!(pg_tenant_run_as_owner, pg_finfo_pg_tenant_run_as_owner, as_owner);
+runs_as!(pg_tenant_run_past_policies, pg_finfo_pg_tenant_run_past_policies, past_policies);
+runs_as!(pg_tenant_run_as, pg_finfo_pg_tenant_run_as, as_role);
+
+/// Gives the first column of the first row, or null; without a result, how many rows it was about.
+unsafe fn run(fcinfo: FunctionCallInfo, of: fn(Args) -> Outcome<Task>) -> Datum {
     // SAFETY: the frame holds only Copy data. The command is a bare call: users' errors pass through it as they are, and
     // the abort of the transaction or savepoint puts user, context and settings back.
     unsafe {
-        let task = boundary::decide_or_raise(|| preloaded().and_then(|()| task(Args::of(fcinfo))));
+        let task = boundary::decide_or_raise(|| preloaded().and_then(|()| of(Args::of(fcinfo))));
         let (mut user, mut context) = (Oid::INVALID, 0);
         raw::GetUserIdAndSecContext(&mut user, &mut context);
         let level = raw::NewGUCNestLevel();
         boundary::decide(take_path_of_caller);
-        if let Some((owner, restriction)) = task.owner {
-            raw::SetUserIdAndSecContext(owner, context | restriction);
+        if let Some((role, restriction)) = task.becomes {
+            raw::SetUserIdAndSecContext(role, context | restriction);
         }
         let outer = pg_sys::CurrentMemoryContext;
-        let mut answer = Datum::null();
         if raw::SPI_connect() < 0 || raw::SPI_execute(task.statement.as_ptr(), false, 0) < 0 {
             not_run();
         }
-        if pg_sys::SPI_processed > 0 && !pg_sys::SPI_tuptable.is_null() {
-            let table = pg_sys::SPI_tuptable;
-            let value = raw::SPI_getvalue(*(*table).vals, (*table).tupdesc, 1);
-            if !value.is_null() {
-                pg_sys::CurrentMemoryContext = outer;
-                answer = boundary::decide(|| pg_sys::cstring_to_text(value)).into();
-            }
-        }
+        let (table, count) = (pg_sys::SPI_tuptable, pg_sys::SPI_processed);
+        let value = if table.is_null() || count == 0 {
+            std::ptr::null_mut()
+        } else {
+            raw::SPI_getvalue(*(*table).vals, (*table).tupdesc, 1)
+        };
+        pg_sys::CurrentMemoryContext = outer;
+        let answer = boundary::decide(|| match (value.is_null(), table.is_null()) {
+            (false, _) => Datum::from(pg_sys::cstring_to_text(value)),
+            (true, false) => Datum::null(),
+            (true, true) => Datum::from(pg_sys::cstring_to_text(ctext(count.to_string()).as_ptr())),
+        });
         raw::SPI_finish();
         // What the owner's code has set ends with it.
-        raw::AtEOXact_GUC(task.owner.is_none(), level);
+        raw::AtEOXact_GUC(task.becomes.is_none(), level);
         raw::SetUserIdAndSecContext(user, context);
         (*fcinfo).isnull = answer.is_null();
         answer
     }
 }
 
-fn task(args: Args) -> Outcome<Task> {
+/// `tenant.run_as_owner(rel regclass, statement text) → text`
+fn as_owner(args: Args) -> Outcome<Task> {
     let (user, owner) = (role::current_user(), role::owner(args.oid(0)));
     // Nobody becomes by this whom SET ROLE would not make of them.
     let becomes = owner.filter(|&owner| owner != user && (role::is_superuser(user) || role::may_become(user, owner)));
@@ -82,10 +100,24 @@ fn task(args: Args) -> Outcome<Task> {
     let restriction = |owner: Oid| {
         // In the owner's own session what waits for the end of the transaction runs as the owner too.
         let own = role::outer_user() == owner && role::session_user() == owner;
-        let restricted = if own { 0 } else { pg_sys::SECURITY_RESTRICTED_OPERATION };
-        (pg_sys::SECURITY_LOCAL_USERID_CHANGE | restricted) as c_int
+        if own { pg_sys::SECURITY_LOCAL_USERID_CHANGE as c_int } else { RESTRICTED }
     };
-    Ok(Task { statement: ctext(statement), owner: becomes.map(|owner| (owner, restriction(owner))) })
+    Ok(Task { statement: ctext(statement), becomes: becomes.map(|owner| (owner, restriction(owner))) })
+}
+
+/// `tenant.run_past_policies(rel regclass, statement text) → text`: as the owner, to whom the policies of their own
+/// tables do not apply meanwhile. For a superuser, to whom none does.
+fn past_policies(args: Args) -> Outcome<Task> {
+    let past = RESTRICTED | pg_sys::SECURITY_NOFORCE_RLS as c_int;
+    let user = role::current_user();
+    let owner = role::owner(args.oid(0)).filter(|&owner| owner != user && role::is_superuser(user));
+    Ok(Task { statement: ctext(args.whole_text(1)), becomes: owner.map(|owner| (owner, past)) })
+}
+
+/// `tenant.run_as(role oid, statement text) → text`: as any role. For a superuser.
+fn as_role(args: Args) -> Outcome<Task> {
+    let becomes = role::is_superuser(role::current_user()).then_some((args.oid(0), RESTRICTED));
+    Ok(Task { statement: ctext(args.whole_text(1)), becomes })
 }
 
 fn makes_index(statement: &str) -> bool {

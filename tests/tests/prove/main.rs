@@ -6,4 +6,5 @@ mod fixture;
 mod a_hole_passes;
 mod a_table_is_skipped;
 mod a_weakening_is_not_noticed;
+mod an_owners_code_runs;
 mod it_leaves_something;
