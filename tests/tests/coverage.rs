@@ -53,6 +53,8 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tenant.sample_values", "a step of tenant.prove"),
     ("tenant.attack", "a step of tenant.prove: mutations fail where it does not attack"),
     ("tenant.bypassing", "a step of tenant.prove"),
+    ("tenant.run_as", "a step of tenant.prove: prove/an_owners_code_runs looks whom it runs as"),
+    ("tenant.run_past_policies", "likewise"),
     ("tenant.attack_prepared", "a step of tenant.prove"),
     ("tenant.attack_through", "a step of tenant.prove"),
     ("tenant.attack_copy", "a step of tenant.prove"),
