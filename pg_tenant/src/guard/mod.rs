@@ -12,6 +12,7 @@
 //! - [`truncate`], [`dropped`], [`changed`], [`foreign_key`], [`function`]: what only the object-access hook sees; [`function_list`]
 //!   names functions.
 //! - [`folded`]: what PostgreSQL computes once and keeps across transactions.
+//! - [`triggered`]: functions that run as triggers.
 //! - [`messages`]: the server's log, sent to the client.
 //! - [`residue`]: what a session carries from one transaction to the next.
 
@@ -30,6 +31,7 @@ pub mod messages;
 pub mod referential;
 pub mod residue;
 pub mod strict;
+pub mod triggered;
 pub mod truncate;
 pub mod utility;
 pub mod weakened;

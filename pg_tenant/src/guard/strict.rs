@@ -5,7 +5,7 @@
 
 use crate::context::{bound, limits, slot, system};
 use crate::error::{Outcome, Report};
-use crate::guard::{referential, utility};
+use crate::guard::{referential, triggered, utility};
 use crate::gucs::{self, Strict};
 use crate::pg::policy::{Fence, Reader};
 use crate::pg::{relation, role, transaction};
@@ -37,7 +37,8 @@ pub struct Touched {
 /// Judges a statement by the relations it touches.
 pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome<Verdict> {
     if referential::is_own_query() {
-        return Ok(Verdict::Pass);
+        let mut written = touched.filter(|touched| touched.writes && slot::is_set());
+        return written.try_for_each(|touched| triggered::judge(touched.relation)).map(|()| Verdict::Pass);
     }
     // A bound session never calls enter: this is where its transaction begins. Only a protected table is refused. What a
     // worker's functions start is judged in the worker, and so the leader's query is again; none is started unadmitted.
@@ -78,6 +79,9 @@ impl Oldest {
 fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verdict> {
     let Touched { relation, as_user, writes } = touched;
     let user = if as_user == Oid::INVALID { role::current_user() } else { as_user };
+    if writes && may_raise && slot::is_set() {
+        triggered::judge(relation)?;
+    }
     let warned = match protection::of(relation) {
         Protection::None => None,
         _ if may_raise && let Some(context) = slot::system() => {

@@ -97,6 +97,12 @@ pub fn owner(relation: Oid) -> Option<Oid> {
     }
 }
 
+/// Whether the role may put a trigger on the relation.
+pub fn may_put_triggers(role: Oid, relation: Oid) -> bool {
+    // SAFETY: syscache lookups of a relation that is there.
+    unsafe { pg_sys::pg_class_aclcheck(relation, role, pg_sys::ACL_TRIGGER.into()) == pg_sys::AclResult::ACLCHECK_OK }
+}
+
 /// The role's name, for messages.
 pub fn name(role: Oid) -> String {
     // SAFETY: with noerr the function returns null where there is no such role.

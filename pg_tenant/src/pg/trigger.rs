@@ -16,22 +16,21 @@ pub fn function(trigger: Oid) -> Oid {
     found
 }
 
-/// The functions of the relation's triggers.
+/// The functions of the relation's triggers, without those of foreign keys.
 pub fn functions_on(relation: Oid) -> Vec<Oid> {
-    // SAFETY: the relation cache's entry is held while its triggers are read, and let go of.
+    // SAFETY: the relation cache's entry is held while its triggers are read, and let go of. A statement that is about to
+    // write the relation has locked it.
     unsafe {
         let entry = pg_sys::RelationIdGetRelation(relation);
         if entry.is_null() {
             return Vec::new();
         }
         let triggers = (*entry).trigdesc;
-        let found = match triggers.is_null() {
-            true => Vec::new(),
-            false => {
-                let all = std::slice::from_raw_parts((*triggers).triggers, (*triggers).numtriggers as usize);
-                all.iter().filter(|trigger| !trigger.tgisinternal).map(|trigger| trigger.tgfoid).collect()
-            }
-        };
+        let mut found = Vec::new();
+        if !triggers.is_null() {
+            let all = std::slice::from_raw_parts((*triggers).triggers, (*triggers).numtriggers as usize);
+            found.extend(all.iter().filter(|trigger| !trigger.tgisinternal).map(|trigger| trigger.tgfoid));
+        }
         pg_sys::RelationClose(entry);
         found
     }

@@ -22,6 +22,7 @@ mod rows_by_another_name;
 mod setting_given_away;
 mod side_channels;
 mod table_comes_back_open;
+mod trigger_in_c;
 mod trigger_of_a_stranger;
 mod truncate_takes_all;
 mod uncovered_rows;
