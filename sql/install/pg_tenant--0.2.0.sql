@@ -3602,6 +3602,19 @@ create view tenant.finding_t066 as
     from tenant.doctor_triggers g join tenant.doctor_reached r on r.role = g.proowner;
 comment on view tenant.finding_t066 is 'A trigger runs a function that the application can replace';
 
+create view tenant.finding_t108 as
+    select 'T108' as code, 'warn' as level,
+        format('%s.%I', g.name, g.tgname) as object,
+        format('trigger %I on protected table %s runs %s, which %s', g.tgname, g.name, g.function_name,
+            case p.prosrc when 'lo_manage' then 'removes large objects' else 'notifies on a channel that all tenants share' end) as problem,
+        'It is written in C, so the guards on functions do not see it at work in a tenant''s transaction.' as why,
+        format('drop trigger %I on %s;', g.tgname, g.name) as fix
+    from tenant.doctor_triggers g
+    join pg_catalog.pg_proc p on p.oid = g.function
+    join pg_catalog.pg_language l on l.oid = p.prolang and l.lanname = 'c'
+    where p.prosrc in ('triggered_change_notification', 'lo_manage');
+comment on view tenant.finding_t108 is 'A trigger in C does what a tenant may not';
+
 create view tenant.finding_t068 as
     select 'T068' as code, case when e.extname is null then 'error' else 'info' end as level,
         p.oid::regprocedure::text as object,
@@ -4121,6 +4134,7 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t093
     union all select * from tenant.finding_t104
     union all select * from tenant.finding_t105
+    union all select * from tenant.finding_t108
     union all select * from tenant.finding_t110;
 comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 

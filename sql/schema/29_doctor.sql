@@ -82,6 +82,7 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t093
     union all select * from tenant.finding_t104
     union all select * from tenant.finding_t105
+    union all select * from tenant.finding_t108
     union all select * from tenant.finding_t110;
 comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 

@@ -21,7 +21,7 @@ pub struct Install {
 }
 
 /// The modules of PostgreSQL's contrib that tests use. Some packages of PostgreSQL come without.
-pub const CONTRIB: [&str; 12] = [
+pub const CONTRIB: [&str; 13] = [
     "auto_explain",
     "btree_gist",
     "citext",
@@ -34,6 +34,7 @@ pub const CONTRIB: [&str; 12] = [
     "pgrowlocks",
     "pgstattuple",
     "postgres_fdw",
+    "tcn",
 ];
 
 impl Install {

@@ -27,4 +27,11 @@ pub const ROWS: &[Row] = &[
     row("K07", "T2", "B", V, "a function made inside one tenant is called by the next",
         Test("guards/code_stays.rs", "for_the_next_tenant"))
     .because("TN036, in that test"),
+    row("K08", "T3", "BR", V, "a trigger in C of contrib notifies on any channel",
+        Test("guards/trigger_in_c.rs", "speaks_for_whoever_has_put_it_there"))
+    .because("TN063 and TN064, in that test")
+    .finds(&["T108"]),
+    row("K09", "T3", "B", S, "a function of PostgreSQL or of contrib that nobody has judged",
+        Test("guards/function_unjudged.rs", "of_contrib"))
+    .because("TN062, TN063 and TN064; a test fails for one that is not judged"),
 ];

@@ -43,6 +43,12 @@ pub const CASES: &[Case] = &[
         "create function f66() returns trigger language plpgsql as 'begin return new; end'; alter function f66 owner to {app}
          create trigger trojan before insert on orders for each row execute function f66()",
     ),
+    fixed(
+        "T108",
+        "public.orders.tells",
+        "create extension if not exists tcn
+         create trigger tells after insert on orders for each row execute function triggered_change_notification()",
+    ),
     fixed("T068", "public.f68(text)", "create function f68(text) returns boolean language plpgsql leakproof as 'begin return true; end'"),
     fixed(
         "T069",
