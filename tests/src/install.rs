@@ -21,7 +21,7 @@ pub struct Install {
 }
 
 /// The modules of PostgreSQL's contrib that tests use. Some packages of PostgreSQL come without.
-pub const CONTRIB: [&str; 13] = [
+pub const CONTRIB: [&str; 14] = [
     "auto_explain",
     "btree_gist",
     "citext",
@@ -35,6 +35,7 @@ pub const CONTRIB: [&str; 13] = [
     "pgstattuple",
     "postgres_fdw",
     "tcn",
+    "tsm_system_rows",
 ];
 
 impl Install {

@@ -2,20 +2,25 @@
 //! a tenant is entered, since a plan that is kept may be run in one.
 
 use crate::context::slot;
-use crate::error::Report;
-use crate::guard::strict;
+use crate::error::{Outcome, Report};
+use crate::guard::{function, strict};
+use crate::gucs;
 use crate::pg::plans::Unfenced;
-use crate::pg::relation;
+use crate::pg::{proc, relation};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 
-/// The refusal; with no tenant in the words of every statement that has none.
-pub fn report(unfenced: Unfenced) -> Report {
-    match unfenced {
-        Unfenced::Scan(table) | Unfenced::BlindMerge(table) if !slot::is_set() => strict::no_tenant(table),
+/// Judges what a plan does around a fence; with no tenant in the words of every statement that has none.
+pub fn judge(unfenced: Unfenced) -> Outcome<()> {
+    Err(match unfenced {
+        Unfenced::Sampled(..) if gucs::side_channels_allowed() => return Ok(()),
+        Unfenced::Scan(table) | Unfenced::BlindMerge(table) | Unfenced::Sampled(table, _) if !slot::is_set() => {
+            strict::no_tenant(table)
+        }
         Unfenced::Scan(table) => without_fence(table),
         Unfenced::BlindMerge(table) => blind_merge(table),
-    }
+        Unfenced::Sampled(_, method) => function::tells(&format!("TABLESAMPLE {}", proc::name(method))),
+    })
 }
 
 fn without_fence(table: Oid) -> Report {

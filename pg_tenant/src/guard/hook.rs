@@ -310,9 +310,7 @@ unsafe extern "C-unwind" fn planner(
     referential::leave(saved);
     // SAFETY: the plan was made a moment ago, and nobody else has seen it. Nothing to drop in this frame.
     unsafe {
-        decide_or_raise(|| {
-            plans::fences_first(plan, protection::fences_in_plan).map_or(Ok(()), |it| Err(fence::report(it)))
-        });
+        decide_or_raise(|| plans::fences_first(plan, protection::fences_in_plan).map_or(Ok(()), fence::judge));
         decide(|| {
             folded::planned(plan, computed);
             let fenced = |table| protection::fence(table).is_some();

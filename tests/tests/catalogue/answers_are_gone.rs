@@ -19,7 +19,7 @@ const IDS: &str =
     P01 P02 P03 P04 P05 P06 P07 P08 P09
     D01 D01b D01c D01d D02 D02d D03 D04a D04b D06 D08 D09 D10 D11 D12 D15 D16
     H01 E02 E04 E05 E06 E07 E11 E12 E13 E14 E15 G01 G03 G04 G05 G06
-    K01 K02 K03 K04 K05 K06 K07 K08 K09";
+    K01 K02 K03 K04 K05 K06 K07 K08 K09 K10";
 
 fn path(from_tests: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(from_tests)

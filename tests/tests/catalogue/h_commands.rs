@@ -34,4 +34,7 @@ pub const ROWS: &[Row] = &[
     row("K09", "T3", "B", S, "a function of PostgreSQL or of contrib that nobody has judged",
         Test("guards/function_unjudged.rs", "of_contrib"))
     .because("TN062, TN063 and TN064; a test fails for one that is not judged"),
+    row("K10", "T3", "B", V, "a method of TABLESAMPLE counts rows before the fence does",
+        Test("guards/sample_counts.rs", "rows_of_everybody"))
+    .because("TN062 and TN001, in that test"),
 ];

@@ -20,6 +20,7 @@ mod outlives_the_transaction;
 mod outside_policies;
 mod partition_unfenced;
 mod rows_by_another_name;
+mod sample_counts;
 mod setting_given_away;
 mod side_channels;
 mod table_comes_back_open;

@@ -18,6 +18,8 @@ pub enum Unfenced {
     Scan(Oid),
     /// It merges into the table and reads no column of it: PostgreSQL then asks no policy which rows to join.
     BlindMerge(Oid),
+    /// It samples the table by this method, which an extension brings.
+    Sampled(Oid, Oid),
 }
 
 /// Puts the fences first in every scan of a table for which `fences` gives some, and tells of a scan that lacks one.
@@ -41,7 +43,11 @@ pub unsafe fn fences_first(planned: *mut PlannedStmt, fences: impl Fn(Oid) -> Ve
                 }
                 Does::Unknown => pass.any_of(1..=range.len()),
             };
-            found = found.or(unfenced);
+            // A sample may be allowed, so nothing else hides behind it.
+            found = match found {
+                None | Some(Unfenced::Sampled(..)) => unfenced.or(found),
+                first => first,
+            };
         });
     }
     found
@@ -88,7 +94,8 @@ impl<F: Fn(Oid) -> Vec<Fence>> Pass<'_, F> {
                 return Some(if blindly { Unfenced::BlindMerge(table) } else { Unfenced::Scan(table) });
             }
         }
-        None
+        // SAFETY: a node of this plan.
+        unsafe { foreign_method(plan) }.map(|method| Unfenced::Sampled(table, method))
     }
 
     /// A join or an aggregate that is computed elsewhere: its conditions are not to be seen.
@@ -228,5 +235,19 @@ unsafe fn where_stands(fence: *mut Node, value: *mut Node) -> *mut Node {
         (*case).args = pg_sys::lappend(std::ptr::null_mut(), when.cast());
         (*case).defresult = pg_sys::makeNullConst(of_type, -1, collation).cast();
         case.cast()
+    }
+}
+
+/// The method of TABLESAMPLE, where it is none of PostgreSQL's own: it sees rows before the fence does, and may count them.
+/// Those of PostgreSQL choose by the place of each row.
+unsafe fn foreign_method(plan: *mut Plan) -> Option<Oid> {
+    const FIRST_NORMAL_OID: u32 = 16_384;
+    // SAFETY: the caller's node; the cast follows its tag.
+    unsafe {
+        if (*plan).type_ != NodeTag::T_SampleScan {
+            return None;
+        }
+        let method = (*(*plan.cast::<pg_sys::SampleScan>()).tablesample).tsmhandler;
+        (method.to_u32() >= FIRST_NORMAL_OID).then_some(method)
     }
 }
