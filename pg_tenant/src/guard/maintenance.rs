@@ -117,7 +117,7 @@ pub fn refresh(view: Oid) -> Outcome<()> {
             .detail("It would hold this tenant's rows, or none, for whoever may read it.")
             .hint("Refresh it in a transaction that has entered no tenant."));
     }
-    let Some(owner) = relation::owner(view) else { return Ok(()) };
+    let Some(owner) = role::owner(view) else { return Ok(()) };
     let held = rewrite::relations_under(view).into_iter().find(|&table| utility::concerns(table));
     let Some(table) = held.filter(|_| gucs::strict() == Strict::on && !may_refresh(owner)) else { return Ok(()) };
     let (table, owner) = (relation::name(table), role::name(owner));

@@ -34,20 +34,6 @@ pub fn class(relation: Oid) -> Option<Class> {
     }
 }
 
-/// The role that owns the relation.
-pub fn owner(relation: Oid) -> Option<Oid> {
-    // SAFETY: as in class().
-    unsafe {
-        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, relation.into());
-        if tuple.is_null() {
-            return None;
-        }
-        let owner = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>()).relowner;
-        pg_sys::ReleaseSysCache(tuple);
-        Some(owner)
-    }
-}
-
 /// Whether the column is declared NOT NULL.
 pub fn is_not_null(relation: Oid, attnum: i16) -> bool {
     // SAFETY: the tuple is valid until it is released; GETSTRUCT of a pg_attribute tuple is FormData_pg_attribute.
