@@ -121,14 +121,17 @@ async fn everyday_work_keeps_its_plans() {
          create function looked_up(t text) returns text language plpgsql immutable as $$ begin raise notice 'planned'; return (select word from words); end $$;
          create function own() returns text language sql stable as $$ select min(note) from {t} $$;
          create function read(t text) returns text language plpgsql stable as $$ begin return own(); end $$;
-         create function by_slug() returns text language plpgsql as $$ declare v text; begin v := slug('A'); return v || own(); end $$",
+         create function by_slug() returns text language plpgsql as $$ declare v text; begin v := slug('A'); return v || own(); end $$;
+         create function fails() returns text language plpgsql immutable as $$ begin perform 1/0; return ''; end $$;
+         create function after_failing() returns text language plpgsql as $$ declare v text; begin
+            begin v := fails(); exception when division_by_zero then null; end; v := own(); v := slug('A') || v; return v; end $$",
     )
     .await;
     let prepare =
         "prepare p as select slug('A') || (select min(note) from orders where tenant_id = tenant.current_uuid());
         prepare q as select note from orders where note = own() and note = read('x') and slug('B') = 'b';
         prepare r as select looked_up('x')";
-    for sql in ["execute p", "execute q", "select by_slug()", "execute r"] {
+    for sql in ["execute p", "execute q", "select by_slug()", "execute r", "select after_failing()"] {
         let planned = async || {
             let app = world.db.app().await;
             app.run(prepare).await;
