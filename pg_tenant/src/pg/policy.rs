@@ -201,8 +201,8 @@ unsafe fn tenant_condition(node: *mut Node) -> Option<Condition> {
 /// Matches `column = reader()` of a policy.
 unsafe fn equality(node: *mut Node) -> Option<(i16, Reader)> {
     // SAFETY: the caller's promise.
-    let (var, reader) = unsafe { tenant_equality(node) }?;
-    Some((own_column(var)?, reader))
+    let equality = unsafe { tenant_equality(node) }.filter(|equality| equality.exact)?;
+    Some((own_column(equality.column)?, equality.reader))
 }
 
 /// Matches `is_current(column)` of a policy.
@@ -219,11 +219,19 @@ fn own_column(var: *const pg_sys::Var) -> Option<i16> {
     (var.varlevelsup == 0 && var.varattno > 0).then_some(var.varattno)
 }
 
-/// Matches `column = reader()`, of a policy or a plan.
+/// `column = reader()`, in a policy or a plan.
+pub struct Equality {
+    pub column: *const pg_sys::Var,
+    pub reader: Reader,
+    /// It compares as the column itself does: not under another collation.
+    pub exact: bool,
+}
+
+/// Matches `column = reader()`.
 ///
 /// # Safety
 /// `node` is a valid node.
-pub unsafe fn tenant_equality(node: *mut Node) -> Option<(*const pg_sys::Var, Reader)> {
+pub unsafe fn tenant_equality(node: *mut Node) -> Option<Equality> {
     const EQUALITIES: [u32; 5] =
         [pg_sys::F_UUID_EQ, pg_sys::F_TEXTEQ, pg_sys::F_INT8EQ, pg_sys::F_INT48EQ, pg_sys::F_INT28EQ];
     // SAFETY: each cast follows a check of the node's tag.
@@ -234,6 +242,7 @@ pub unsafe fn tenant_equality(node: *mut Node) -> Option<(*const pg_sys::Var, Re
         let op = &*node.cast::<pg_sys::OpExpr>();
         let mut args = list::nodes(op.args);
         let (Some(left), Some(right), None) = (args.next(), args.next(), args.next()) else { return None };
+        let right = under_label(right);
         if (*right).type_ != NodeTag::T_FuncExpr {
             return None;
         }
@@ -242,7 +251,8 @@ pub unsafe fn tenant_equality(node: *mut Node) -> Option<(*const pg_sys::Var, Re
         };
         // The operator is PostgreSQL's own: who makes another over the same function is not taken for the fence.
         let own = op.opno.to_u32() < 16_384 && EQUALITIES.contains(&u32::from(pg_sys::get_opcode(op.opno)));
-        own.then(|| column(left)).flatten().map(|var| (var, reader))
+        let column = column(left).filter(|_| own)?;
+        Some(Equality { column, reader, exact: op.inputcollid == (*column).varcollid })
     }
 }
 
@@ -265,12 +275,21 @@ pub unsafe fn is_current(node: *mut Node) -> Option<(*const pg_sys::Var, Reader)
 }
 
 /// A column, perhaps relabelled from varchar to text.
-unsafe fn column(mut node: *mut Node) -> Option<*const pg_sys::Var> {
-    // SAFETY: each cast follows a check of the node's tag.
+unsafe fn column(node: *mut Node) -> Option<*const pg_sys::Var> {
+    // SAFETY: the cast follows a check of the node's tag.
     unsafe {
-        if (*node).type_ == NodeTag::T_RelabelType {
-            node = (*node.cast::<pg_sys::RelabelType>()).arg.cast();
-        }
+        let node = under_label(node);
         ((*node).type_ == NodeTag::T_Var).then_some(node.cast())
+    }
+}
+
+/// What a change of type or collation, which costs nothing, is made of.
+unsafe fn under_label(node: *mut Node) -> *mut Node {
+    // SAFETY: the cast follows a check of the node's tag.
+    unsafe {
+        match (*node).type_ {
+            NodeTag::T_RelabelType => (*node.cast::<pg_sys::RelabelType>()).arg.cast(),
+            _ => node,
+        }
     }
 }

@@ -146,9 +146,10 @@ unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence) -> bool
         let beside = beside(plan);
         let is_column = |var: *const Var| stands_for(var, at, column, beside.target);
         let is_fence = |node: *mut Node| policy::is_current(node).is_some_and(|(var, _)| is_column(var));
-        let is_equality = |node: *mut Node| {
-            policy::tenant_equality(node).is_some_and(|(var, reader)| reader == fence.reader && is_column(var))
+        let equality = |node: *mut Node| {
+            policy::tenant_equality(node).filter(|it| it.reader == fence.reader && is_column(it.column))
         };
+        let is_equality = |node: *mut Node| equality(node).is_some();
         let quals = (*plan).qual;
         let says = |node: *mut Node| if fence.former { is_equality(node) } else { is_fence(node) };
         let of_fence = |node: &*mut Node| says(*node) || is_false(*node);
@@ -157,6 +158,12 @@ unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence) -> bool
         first.truncate(1);
         // The fence has said already what the equality says.
         rest.retain(|&node| !is_equality(node));
+        // So has an index that is asked for the current tenant: it gives no other's rows, or they are asked again.
+        let asked = !beside.rechecked.is_null()
+            && nodes(*beside.rechecked).any(|condition| equality(condition).is_some_and(|it| it.exact));
+        if asked && !fence.former && !is_false(stands) {
+            first.clear();
+        }
         for (place, node) in first.iter().chain(&rest).enumerate() {
             (*(*quals).elements.add(place)).ptr_value = node.cast();
         }
