@@ -50,6 +50,8 @@ pub extern "C-unwind" fn _PG_init() {
     guard::weakened::init();
     guard::residue::init();
     pg::folding::init();
+    guard::ready::init();
+    guard::temporary::init();
     signed::init();
     guard::hook::init();
     pg::preload::done();

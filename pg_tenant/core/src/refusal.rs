@@ -71,6 +71,8 @@ refusals! {
     SystemReadOnly = "TN015", "system_read_only";
     /// In a system context, a statement that does not run with its role's own rights
     SystemRoleLeft = "TN016", "system_role_left";
+    /// BEGIN in a transaction that has entered a tenant already
+    TransactionOpen = "TN017", "transaction_open";
     /// The plan would read a protected table without its fence, so conditions would see every tenant's rows
     FenceMissing = "TN018", "fence_missing";
     /// A relation of this kind cannot be protected
@@ -111,6 +113,8 @@ refusals! {
     ForeignKeyRefused = "TN037", "foreign_key_refused";
     /// A schema `tenant` was there before the extension, with another owner or with something in it
     UnsafeSchema = "TN038", "unsafe_schema";
+    /// A change of a role, of what it is a member of, or of stored settings, by a session that may enter tenants
+    RoleChangeRefused = "TN039", "role_change_refused";
     /// The role cannot be bound to a tenant
     RoleNotBindable = "TN040", "role_not_bindable";
     /// The registry has a tenant with this id or slug already
@@ -135,7 +139,7 @@ refusals! {
     FunctionRefused = "TN064", "function_refused";
     /// The relation holds rows that no policy covers
     UncoveredRelation = "TN065", "uncovered_relation";
-    /// A temporary table stands in front of a protected one
+    /// A temporary table stands in front of a protected one, or a temporary relation or type in front of another name
     ShadowedTable = "TN066", "shadowed_table";
     /// COPY with a file or a program of the server inside a tenant's transaction
     ServerFileRefused = "TN067", "server_file_refused";

@@ -3,7 +3,7 @@
 use crate::context::seal::{self, Entered};
 use crate::context::{bound, limits, slot, system};
 use crate::error::{Outcome, Report};
-use crate::guard::residue;
+use crate::guard::{ready, residue, temporary};
 use crate::gucs;
 use crate::pg::{identity, relation, role, session};
 use crate::registry;
@@ -60,6 +60,8 @@ pub fn enter_signed(token: &Verified) -> Outcome<TenantId> {
 fn take(id: TenantId, token: Option<&Verified>) -> Outcome<TenantId> {
     refuse_held_cursor(&format!("tenant \"{id}\""), "this tenant's rows")?;
     refuse_locked_table(id)?;
+    temporary::refuse_shadows()?;
+    ready::refuse_running()?;
     let tenant = registry::admit(&id)?;
     residue::hand_over(id);
     seal::seal(Entered::Tenant(id), token.map(Verified::identity));
@@ -68,6 +70,7 @@ fn take(id: TenantId, token: Option<&Verified>) -> Outcome<TenantId> {
         identity::set(token.actor.as_deref(), token.role.as_deref());
     }
     limits::apply(tenant.limits);
+    ready::forget_plans();
     Ok(id)
 }
 

@@ -8,6 +8,7 @@
 use crate::context::seal::{self, Entered};
 use crate::context::{enter, limits::Limits, slot};
 use crate::error::{Outcome, Report};
+use crate::guard::{residue, temporary};
 use crate::gucs;
 use crate::pg::text::{CText, ctext};
 use crate::pg::{role, setting, transaction};
@@ -48,6 +49,7 @@ pub fn admit(reason: Option<&str>, write: bool) -> Outcome<Entry> {
         Some(Entered::Tenant(id)) => return Err(sealed("enter the system context", &format!("tenant \"{id}\""))),
     }
     enter::refuse_held_cursor("the system context", "every tenant's rows")?;
+    temporary::refuse_types()?;
     let read_only = transaction::is_read_only();
     if write && read_only {
         return Err(cannot_write());
@@ -68,6 +70,7 @@ pub fn admit_pristine(reason: Option<&str>, write: bool) -> Outcome<Entry> {
 /// Enters. PostgreSQL's own rules for SET ROLE are asked as well, since this is one.
 pub fn take(entry: Entry) {
     let entered = Entered::System(entry.context);
+    residue::share();
     seal::seal(entered, None);
     setting::set_local("role", ROLE);
     slot::set(entered, Limits::NONE);

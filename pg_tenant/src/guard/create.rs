@@ -1,7 +1,6 @@
-//! New objects: inside a tenant's transaction none may outlive it or hold its rows without protection, and what is put
-//! below a protected table is protected by the same command.
+//! New tables: inside a tenant's transaction none may hold its rows without protection, and what is put below a protected
+//! table is protected by the same command.
 
-use crate::context::slot;
 use crate::error::{Outcome, Report};
 use crate::guard::{strict, utility};
 use crate::gucs::{self, NewTables};
@@ -26,7 +25,7 @@ pub enum Todo {
     },
 }
 
-/// Judges a CREATE before it runs.
+/// Judges a CREATE TABLE before it runs.
 pub fn judge(new: &New) -> Outcome<()> {
     let refuses = !new.temporary && gucs::guards() && gucs::new_tables() == NewTables::refuse;
     // A superuser at work takes the columns alone, to protect them and attach them as a partition.
@@ -42,23 +41,12 @@ pub fn judge(new: &New) -> Outcome<()> {
     if let Some(&parent) = new.parents.iter().find(|&&parent| utility::fence(parent).is_some()) {
         return Err(utility::ddl_in_tenant(parent, "giving it a partition or a child"));
     }
-    if new.temporary && !new.ends && slot::session_tenant().is_none() {
-        return Err(outlives(new.what));
-    }
-    if new.table && !new.temporary && gucs::new_tables() != NewTables::allow {
+    if !new.temporary && gucs::new_tables() != NewTables::allow {
         return Err(Report::new(Refusal::UnprotectedCopy, "a new table cannot be created in a tenant's transaction")
             .detail("It could be filled with this tenant's rows, and has no policy to keep other tenants from them.")
             .hint("Use a temporary table with on commit drop, or create and protect the table first."));
     }
     Ok(())
-}
-
-/// The refusal of a temporary object that stays for the next tenant on this connection.
-pub fn outlives(what: &str) -> Report {
-    let what = what.split_once(' ').map_or(what, |(_, noun)| noun);
-    Report::new(Refusal::SessionObjectRefused, format!("a temporary {what} would outlive this tenant's transaction"))
-        .detail("The next tenant on this connection would find it, and it stands in front of other names.")
-        .hint("Create a temporary table with on commit drop.")
 }
 
 /// A trigger runs with the rights of whoever writes: somebody else's would work in every tenant's transactions.

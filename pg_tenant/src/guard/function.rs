@@ -1,12 +1,14 @@
 //! Functions, as the executor prepares each for its call and as the fast-path protocol names them. It is the only place
 //! that sees large objects, statistics and advisory locks: none of them is a table or a command.
 //!
-//! The hook runs for every operator of every statement, so what a function is gets looked up once a session.
+//! The hook runs for every operator of every statement, so what a function is gets looked up once a session. It runs when
+//! an expression is made ready, and one may be ready before the tenant is entered: [`ready`] holds what was. A function of
+//! an extension is judged at each call as well, by the hooks of the function manager.
 
 use crate::context::slot;
 use crate::error::{Outcome, Report};
 use crate::guard::function_list::{self, Kind};
-use crate::guard::residue;
+use crate::guard::{ready, residue};
 use crate::gucs;
 use crate::pg::proc::Source;
 use crate::pg::{extension, invalidation, proc};
@@ -54,10 +56,21 @@ pub fn init() {
     invalidation::on_function_change(|| EPOCH.set(EPOCH.get() + 1));
 }
 
-/// Whether the call needs no look: it is PostgreSQL's own function, and there is no tenant or it is known to be harmless.
+/// Whether the call needs no look: it is PostgreSQL's own function, and known to be harmless.
 pub fn passes(function: Oid) -> bool {
     let oid = u32::from(function) as usize;
-    oid < FIRST_NORMAL_OID && (!slot::is_set() || BUILTIN.with(|kinds| kinds[oid].get()) == Kind::Harmless as u8)
+    oid < FIRST_NORMAL_OID && BUILTIN.with(|kinds| kinds[oid].get()) == Kind::Harmless as u8
+}
+
+/// Whether the function is none of PostgreSQL's own.
+pub fn is_of_users(function: Oid) -> bool {
+    u32::from(function) as usize >= FIRST_NORMAL_OID
+}
+
+/// Whether each call of this function of an extension is to be judged: a tenant's transaction may not call it. Not of
+/// triggers and methods of TABLESAMPLE, which are judged where they are put.
+pub fn is_judged_at_call(function: Oid) -> bool {
+    kind(function).is_refused() && !proc::is_called_by_the_executor(function)
 }
 
 /// Whether the function takes from the session's random numbers, or sets where they begin: `random`, `setseed`,
@@ -66,18 +79,37 @@ pub fn is_random(function: Oid) -> bool {
     matches!(u32::from(function), 1598 | 1599 | 6212 | 6215 | 6216 | 6339..=6341)
 }
 
-/// Judges a call inside a tenant's transaction, and notes what may set a setting in any.
+/// Judges a call inside a tenant's transaction, and notes what may set a setting in any, and what is made ready for a call
+/// with no tenant.
 pub fn judge(function: Oid) -> Outcome<()> {
     let kind = kind(function);
     if kind == Kind::Foreign {
         residue::touch_settings();
     }
+    if slot::is_set() {
+        return verdict(function, kind);
+    }
+    if kind.is_refused() && !is_of_users(function) {
+        ready::note(function);
+    }
+    Ok(())
+}
+
+/// What is said of a call inside a tenant's transaction.
+pub fn in_tenant(function: Oid) -> Outcome<()> {
+    verdict(function, kind(function))
+}
+
+fn verdict(function: Oid, kind: Kind) -> Outcome<()> {
+    if !kind.is_refused() || !extension::is_installed() {
+        return Ok(());
+    }
+    let name = proc::name(function);
     match kind {
-        _ if !slot::is_set() => Ok(()),
-        Kind::Tells | Kind::Shares | Kind::Reaches if !extension::is_installed() => Ok(()),
-        Kind::Tells if !gucs::side_channels_allowed() => Err(tells(&format!("function {}", proc::name(function)))),
-        Kind::Shares if gucs::guards() => Err(shares(&proc::name(function))),
-        Kind::Reaches if gucs::guards() => Err(reaches(&format!("function {}", proc::name(function)))),
+        Kind::Tells if !gucs::side_channels_allowed() => Err(tells(&format!("function {name}"))),
+        Kind::Remembers if !gucs::side_channels_allowed() && residue::is_shared() => Err(remembers(&name)),
+        Kind::Shares if gucs::guards() => Err(shares(&name)),
+        Kind::Reaches if gucs::guards() => Err(reaches(&format!("function {name}"))),
         _ => Ok(()),
     }
 }
@@ -120,6 +152,12 @@ pub fn tells(what: &str) -> Report {
     Report::new(Refusal::SideChannelRefused, format!("{what} is refused in a tenant's transaction"))
         .detail("It tells of other tenants' rows or sessions: how many, how large, how busy.")
         .hint("Use it with no tenant entered. A superuser allows it to a role: alter role ... set pg_tenant.side_channels = allow;")
+}
+
+fn remembers(name: &str) -> Report {
+    Report::new(Refusal::SideChannelRefused, format!("function {name} is refused in a tenant's transaction"))
+        .detail("Another tenant has used this session before, and statements prepared then show its literals.")
+        .hint("Ask with no tenant entered, or in a session that has known no other tenant.")
 }
 
 /// The refusal of a name that all tenants share.

@@ -13,8 +13,17 @@ pub enum Kind {
     Shares = 3,
     /// It works on rows, files, sequences or sessions that no policy covers.
     Reaches = 4,
+    /// It tells what this session has done before, maybe for another tenant: statements with their literals.
+    Remembers = 6,
     /// C code of another extension that is not known to do any of this. It may set a setting, and no hook sees it.
     Foreign = 5,
+}
+
+impl Kind {
+    /// Whether a tenant's transaction may be refused the call.
+    pub fn is_refused(self) -> bool {
+        matches!(self, Kind::Tells | Kind::Shares | Kind::Reaches | Kind::Remembers)
+    }
 }
 
 /// PostgreSQL's own functions; a name that ends in `*` stands for all that begin so.
@@ -46,6 +55,8 @@ const BUILTIN: &[(Kind, &[&str])] = &[
             "pg_last_committed_xact",
         ],
     ),
+    // Not pg_cursor: cursors of earlier transactions are gone, and one WITH HOLD is no tenant's.
+    (Kind::Remembers, &["pg_prepared_statement"]),
     // Not pg_advisory_unlock…: letting go of a lock tells nothing and holds up nobody.
     (
         Kind::Shares,

@@ -6,7 +6,8 @@
 use crate::context::{bound, limits, seal, slot, system};
 use crate::guard::changed::{self, Done};
 use crate::guard::{
-    create, dropped, fence, folded, function, messages, referential, residue, strict, truncate, utility, weakened,
+    create, dropped, fence, folded, function, messages, ready, referential, residue, role_change, strict, temporary,
+    truncate, utility, weakened,
 };
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::command;
@@ -20,11 +21,17 @@ use std::ffi::{c_char, c_int, c_void};
 use strict::{Touched, Verdict};
 use utility::Then;
 
+/// The catalog `pg_parameter_acl`.
+const PARAMETER: Oid = Oid::from_u32(6243);
+
 static mut PREVIOUS_UTILITY: pg_sys::ProcessUtility_hook_type = None;
 static mut PREVIOUS_CHECK_PERMS: pg_sys::ExecutorCheckPerms_hook_type = None;
 static mut PREVIOUS_START: pg_sys::ExecutorStart_hook_type = None;
 static mut PREVIOUS_RUN: pg_sys::ExecutorRun_hook_type = None;
 static mut PREVIOUS_OBJECT_ACCESS: pg_sys::object_access_hook_type = None;
+static mut PREVIOUS_PARAMETER_ACCESS: pg_sys::object_access_hook_type_str = None;
+static mut PREVIOUS_NEEDS_CALL_HOOK: pg_sys::needs_fmgr_hook_type = None;
+static mut PREVIOUS_CALL_HOOK: pg_sys::fmgr_hook_type = None;
 static mut PREVIOUS_PLANNER: pg_sys::planner_hook_type = None;
 
 /// Puts our hooks in front of those that are there.
@@ -41,6 +48,12 @@ pub fn init() {
         pg_sys::ExecutorRun_hook = Some(executor_run);
         PREVIOUS_OBJECT_ACCESS = pg_sys::object_access_hook;
         pg_sys::object_access_hook = Some(object_access);
+        PREVIOUS_PARAMETER_ACCESS = pg_sys::object_access_hook_str;
+        pg_sys::object_access_hook_str = Some(parameter_access);
+        PREVIOUS_NEEDS_CALL_HOOK = pg_sys::needs_fmgr_hook;
+        pg_sys::needs_fmgr_hook = Some(needs_call_hook);
+        PREVIOUS_CALL_HOOK = pg_sys::fmgr_hook;
+        pg_sys::fmgr_hook = Some(function_called);
         PREVIOUS_PLANNER = pg_sys::planner_hook;
         pg_sys::planner_hook = Some(planner);
         pg_sys::RegisterXactCallback(Some(end_of_transaction), std::ptr::null_mut());
@@ -66,7 +79,8 @@ unsafe extern "C-unwind" fn process_utility(
             begin_bound(false);
         }
         referential::starting(false);
-        let then = decide_or_raise(|| utility::judge(command::read(node, context)));
+        let then = decide_or_raise(|| utility::judge(command::read(node)));
+        let around = temporary::begins(command::ends_with_transaction(node, context));
         match PREVIOUS_UTILITY {
             Some(previous) => {
                 previous(statement, query, read_only_tree, context, params, environment, destination, completion)
@@ -82,6 +96,7 @@ unsafe extern "C-unwind" fn process_utility(
                 completion,
             ),
         }
+        temporary::ended(around);
         // A procedure that ends its transaction with an error leaves none to read catalogs in.
         if then != Then::Nothing && transaction::is_live() {
             // Of a part of a command, the whole is asked.
@@ -90,7 +105,7 @@ unsafe extern "C-unwind" fn process_utility(
             match then {
                 Then::Complete => complete(node),
                 Then::Moved(table) => decide_or_raise(|| create::moved(table)),
-                Then::Check | Then::Forget | Then::Nothing => {}
+                Then::Check | Then::Forget | Then::ChangedRole(_) | Then::Nothing => {}
             }
         }
     }
@@ -193,11 +208,15 @@ unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) 
         referential::starting(flags & pg_sys::EXEC_FLAG_SKIP_TRIGGERS as c_int != 0);
         // Partitions are pruned here already, by casts that may be users'.
         let saved = enter_referential();
+        let before = ready::count();
         match PREVIOUS_START {
             Some(previous) => previous(query, flags),
             None => raw::standard_ExecutorStart(query, flags),
         }
         referential::leave(saved);
+        if ready::is_noting(before) {
+            decide(|| ready::started(query, before));
+        }
     }
 }
 
@@ -226,6 +245,7 @@ unsafe extern "C-unwind" fn executor_run(
 ) {
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
+        let around = resume(query);
         note_folded(query);
         let saved = enter_referential();
         match PREVIOUS_RUN {
@@ -233,6 +253,7 @@ unsafe extern "C-unwind" fn executor_run(
             None => raw::standard_ExecutorRun(query, direction, count, execute_once),
         }
         referential::leave(saved);
+        ready::has_run(around);
         after_run();
     }
 }
@@ -241,6 +262,7 @@ unsafe extern "C-unwind" fn executor_run(
 unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanDirection::Type, count: u64) {
     // SAFETY: as above.
     unsafe {
+        let around = resume(query);
         note_folded(query);
         let saved = enter_referential();
         match PREVIOUS_RUN {
@@ -248,6 +270,7 @@ unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanD
             None => raw::standard_ExecutorRun(query, direction, count),
         }
         referential::leave(saved);
+        ready::has_run(around);
         after_run();
     }
 }
@@ -258,6 +281,16 @@ unsafe fn note_folded(query: *mut QueryDesc) {
         // SAFETY: the caller's promise, and PostgreSQL's own query.
         unsafe { decide(|| folded::runs(query)) }
     }
+}
+
+/// A query begins to run, or goes on, perhaps in another context than it was made ready in; gives what ran around it.
+unsafe fn resume(query: *mut QueryDesc) -> Option<Oid> {
+    let held = ready::held(query);
+    if let Some(function) = held.filter(|_| slot::is_set()) {
+        // SAFETY: the caller's frame holds nothing to drop.
+        unsafe { decide_or_raise(|| function::in_tenant(function)) }
+    }
+    ready::runs(held)
 }
 
 unsafe fn after_run() {
@@ -328,6 +361,8 @@ unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _
     }
     if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
         residue::transaction_ended();
+        temporary::transaction_ended();
+        ready::transaction_ended();
         weakened::forget(None);
         folding::transaction_ended();
     }
@@ -344,6 +379,34 @@ unsafe extern "C-unwind" fn end_of_savepoint(
     }
 }
 
+/// Which functions are judged at each call: PostgreSQL then calls them by way of [`function_called`].
+unsafe extern "C-unwind" fn needs_call_hook(function: Oid) -> bool {
+    // SAFETY: nothing to drop in this frame.
+    unsafe {
+        function::is_of_users(function) && decide(|| function::is_judged_at_call(function))
+            || PREVIOUS_NEEDS_CALL_HOOK.is_some_and(|needs| needs(function))
+    }
+}
+
+unsafe extern "C-unwind" fn function_called(
+    event: pg_sys::FmgrHookEventType::Type,
+    info: *mut pg_sys::FmgrInfo,
+    argument: *mut pg_sys::Datum,
+) {
+    // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
+    unsafe {
+        let function = (*info).fn_oid;
+        if event == pg_sys::FmgrHookEventType::FHET_START && slot::is_set() {
+            decide_or_raise(
+                || if function::is_judged_at_call(function) { function::in_tenant(function) } else { Ok(()) },
+            );
+        }
+        if let Some(previous) = PREVIOUS_CALL_HOOK {
+            previous(event, info, argument);
+        }
+    }
+}
+
 unsafe extern "C-unwind" fn object_access(
     access: ObjectAccessType::Type,
     class: Oid,
@@ -353,6 +416,10 @@ unsafe extern "C-unwind" fn object_access(
 ) {
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
+        let is_column = class == pg_sys::RelationRelationId && column != 0;
+        if access == ObjectAccessType::OAT_POST_CREATE && !is_column && temporary::may_be_made() {
+            decide(|| temporary::made(class, object));
+        }
         match (access, class) {
             (ObjectAccessType::OAT_FUNCTION_EXECUTE, _) if u32::from(object) == pg_sys::F_SET_CONFIG => {
                 residue::touch_settings();
@@ -374,6 +441,10 @@ unsafe extern "C-unwind" fn object_access(
             }
             // The row that it was is still the one that catalog scans see.
             (ObjectAccessType::OAT_POST_ALTER, POLICY) => decide_or_raise(|| dropped::judge(object)),
+            (
+                ObjectAccessType::OAT_POST_CREATE | ObjectAccessType::OAT_POST_ALTER | ObjectAccessType::OAT_DROP,
+                class,
+            ) if let Some(what) = role_change::what(class) => decide_or_raise(|| role_change::judge(what)),
             (ObjectAccessType::OAT_DROP, POLICY) => decide_or_raise(|| dropped::judge(object)),
             (ObjectAccessType::OAT_DROP, class) if slot::is_set() => {
                 decide_or_raise(|| changed::judge(Done::Dropped, class, object))
@@ -390,6 +461,25 @@ unsafe extern "C-unwind" fn object_access(
         }
         if let Some(previous) = PREVIOUS_OBJECT_ACCESS {
             previous(access, class, object, column, argument);
+        }
+    }
+}
+
+/// ALTER SYSTEM, before it writes its file.
+unsafe extern "C-unwind" fn parameter_access(
+    access: ObjectAccessType::Type,
+    class: Oid,
+    name: *const c_char,
+    right: c_int,
+    argument: *mut c_void,
+) {
+    // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
+    unsafe {
+        if class == PARAMETER && right == pg_sys::ACL_ALTER_SYSTEM as c_int {
+            decide_or_raise(|| role_change::judge("ALTER SYSTEM"));
+        }
+        if let Some(previous) = PREVIOUS_PARAMETER_ACCESS {
+            previous(access, class, name, right, argument);
         }
     }
 }

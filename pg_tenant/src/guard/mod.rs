@@ -10,10 +10,12 @@
 //! - [`maintenance`]: commands that work on whole tables, whoever's rows are in them.
 //! - [`weakened`]: what a command has made of a protected table.
 //! - [`truncate`], [`dropped`], [`changed`], [`foreign_key`], [`function`]: what only the object-access hook sees; [`function_list`]
-//!   names functions.
+//!   names functions, [`ready`] notes which calls were made ready before the tenant was entered.
 //! - [`folded`]: what PostgreSQL computes once and keeps across transactions.
 //! - [`triggered`]: functions that run as triggers.
 //! - [`messages`]: the server's log, sent to the client.
+//! - [`role_change`]: what is stored for roles and is in force in later logins.
+//! - [`temporary`]: temporary objects, by where they stand.
 //! - [`residue`]: what a session carries from one transaction to the next.
 
 pub mod changed;
@@ -28,9 +30,12 @@ pub mod function_list;
 pub mod hook;
 pub mod maintenance;
 pub mod messages;
+pub mod ready;
 pub mod referential;
 pub mod residue;
+pub mod role_change;
 pub mod strict;
+pub mod temporary;
 pub mod triggered;
 pub mod truncate;
 pub mod utility;

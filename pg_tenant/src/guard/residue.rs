@@ -19,6 +19,15 @@ pub enum Kind {
     Listen,
 }
 
+/// Whose statements the session remembers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    Nobodys,
+    Of(TenantId),
+    /// More than one tenant's, or those of the system context.
+    Several,
+}
+
 thread_local! {
     static NOTED: Cell<Kind> = const { Cell::new(Kind::None) };
     /// SET, `set_config` or C code of another extension ran since the settings were last found clean. What set them before that is not known.
@@ -36,6 +45,7 @@ thread_local! {
     static HOLDS: Cell<bool> = const { Cell::new(false) };
     /// The last tenant that this session has entered.
     static LAST: Cell<Option<TenantId>> = const { Cell::new(None) };
+    static MEMORY: Cell<Memory> = const { Cell::new(Memory::Nobodys) };
 }
 
 /// Makes room for the notes, before the first session: see pg/memory.rs.
@@ -50,10 +60,25 @@ pub fn hand_over(id: TenantId) {
     if last.is_some_and(|last| last != id) {
         session::forget_sequences();
     }
+    MEMORY.set(match MEMORY.get() {
+        Memory::Nobodys => Memory::Of(id),
+        Memory::Of(tenant) if tenant != id => Memory::Several,
+        memory => memory,
+    });
     if SEED_TOUCHED.get() && last != Some(id) {
         session::forget_random_state();
         SEED_TOUCHED.set(SEED_TOUCHED_NOW.get());
     }
+}
+
+/// The session enters the system context: what it remembers from now on may be any tenant's.
+pub fn share() {
+    MEMORY.set(Memory::Several);
+}
+
+/// Whether what the session remembers may be another tenant's than the current one's.
+pub fn is_shared() -> bool {
+    MEMORY.get() == Memory::Several
 }
 
 /// `random` or `setseed` runs, or is made ready to.
@@ -117,6 +142,7 @@ pub fn transaction_ended() {
 /// DISCARD ALL has removed what was noted.
 pub fn forget() {
     NOTED.set(Kind::None);
+    MEMORY.set(Memory::Nobodys);
 }
 
 /// Something that the session carries, in words for a DETAIL, or nothing.

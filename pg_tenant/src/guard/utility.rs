@@ -1,8 +1,11 @@
 //! Commands: what would weaken the protection of a table, and what would outlive a tenant's transaction.
 
-use crate::context::{bound, limits, slot};
+use crate::context::seal::Entered;
+use crate::context::{bound, limits, seal, slot};
 use crate::error::{Outcome, Report};
-use crate::guard::{create, dropped, function, maintenance, messages, residue, strict, weakened};
+use crate::guard::{
+    create, dropped, function, maintenance, messages, residue, role_change, strict, temporary, weakened,
+};
 use crate::gucs::{self, NewTables};
 use crate::pg::command::{Change, Command};
 use crate::pg::{extension, policy, relation, role, types};
@@ -21,12 +24,14 @@ pub enum Then {
     Moved(Oid),
     /// As well, the session has let go of everything.
     Forget,
+    /// As well, it has changed a role, or a database.
+    ChangedRole(&'static str),
     /// Nothing: there may be no transaction to look at.
     Nothing,
 }
 
-/// Judges a command before it runs. In a database without the extension only the settings, which are the cluster's, are
-/// guarded.
+/// Judges a command before it runs. In a database without the extension only settings are guarded, which are the
+/// cluster's, as roles are, of which [`check`] asks.
 pub fn judge(command: Command) -> Outcome<Then> {
     match decide(command) {
         Err(report) if report.refusal != Refusal::SettingRefused && !extension::is_installed() => Ok(Then::Check),
@@ -38,6 +43,7 @@ fn decide(command: Command) -> Outcome<Then> {
     match command {
         Command::DiscardAll => return Ok(Then::Forget),
         Command::Transaction => return Ok(Then::Nothing),
+        Command::Begin => return begin().map(|()| Then::Nothing),
         Command::AlterTable { table, changes } => {
             alter_table(table, &changes)?;
             return Ok(Then::Complete);
@@ -58,8 +64,9 @@ fn decide(command: Command) -> Outcome<Then> {
             create::judge(&new)?;
             return Ok(Then::Complete);
         }
-        Command::CreateTableAs { materialized_view, temporary, ends, reads } => {
-            create_table_as(materialized_view, temporary, ends, &reads)?;
+        Command::CreateView => return Ok(Then::Complete),
+        Command::CreateTableAs { materialized_view, temporary, reads } => {
+            create_table_as(materialized_view, temporary, &reads)?;
             return Ok(Then::Complete);
         }
         Command::Explain(command) => explain(*command),
@@ -75,6 +82,9 @@ fn decide(command: Command) -> Outcome<Then> {
             residue::touch_settings();
             Ok(())
         }
+        // Who lacks the right is told so by PostgreSQL.
+        Command::ChangeRole { what } => return Ok(Then::ChangedRole(what)),
+        Command::ChangeOwned { what } => role_change::judge_owned(what),
         Command::GrantOnParameter { parameters } => grant_on_parameter(&parameters),
         Command::StoreSetting { parameter, of } => store_setting(&parameter, of),
         Command::Other => Ok(()),
@@ -82,17 +92,35 @@ fn decide(command: Command) -> Outcome<Then> {
     Ok(Then::Check)
 }
 
-/// What the command did: refuses it where it took a fence, raised a limit or sends the server's log to the client.
+/// What the command did: refuses it where it took a fence, left a temporary object, raised a limit or sends the server's
+/// log to the client. `whole` says that it was no part of another one, which is judged with that.
 pub fn check(then: Then, whole: bool) -> Outcome<()> {
-    if then == Then::Forget {
-        residue::forget();
+    match then {
+        Then::Forget => residue::forget(),
+        Then::ChangedRole(what) => role_change::judge(what)?,
+        Then::Check | Then::Complete | Then::Moved(_) | Then::Nothing => {}
     }
     dropped::check()?;
     if whole {
         weakened::check()?;
+        temporary::check()?;
     }
     messages::judge()?;
     limits::check(bound::limits_in_force())
+}
+
+/// PostgreSQL only warns that a transaction is open. Somebody else has left it so, and a pool has lent it.
+fn begin() -> Outcome<()> {
+    let whose = match seal::sealed() {
+        None => return Ok(()),
+        Some(Entered::Tenant(id)) => format!("tenant \"{id}\""),
+        Some(Entered::System(_)) => "the system context".into(),
+    };
+    Err(Report::new(Refusal::TransactionOpen, "BEGIN in a transaction that is open and has entered a tenant")
+        .detail(format!("The transaction has entered {whose}. The statements that follow would run in it."))
+        .hint(
+            "Roll back first. Let the pool roll back, or close, a connection that comes back with an open transaction.",
+        ))
 }
 
 fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
@@ -194,7 +222,7 @@ fn notify() -> Outcome<()> {
     if in_tenant() && gucs::guards() { Err(function::shares("NOTIFY")) } else { Ok(()) }
 }
 
-fn create_table_as(materialized_view: bool, temporary: bool, ends: bool, reads: &[Oid]) -> Outcome<()> {
+fn create_table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> Outcome<()> {
     let exempt = strict::is_exempt(role::current_user());
     let held = || reads.iter().copied().find(|&table| fence(table).is_some());
     if let Some(table) = held().filter(|_| materialized_view && gucs::guards()) {
@@ -206,9 +234,6 @@ fn create_table_as(materialized_view: bool, temporary: bool, ends: bool, reads: 
     }
     if let Some(table) = held().filter(|_| gucs::guards() && gucs::new_tables() == NewTables::refuse && !exempt) {
         return Err(create::copies(table));
-    }
-    if in_tenant() && temporary && !ends && slot::session_tenant().is_none() {
-        return Err(create::outlives("a table"));
     }
     if slot::entered().is_some() && !temporary {
         let (whose, rows) = match slot::system() {

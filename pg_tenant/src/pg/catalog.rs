@@ -1,5 +1,6 @@
 //! Scans of the catalog by an index on oid columns.
 
+use crate::pg::text;
 use pgrx::pg_sys::{self, AttrNumber, Datum, Oid};
 
 /// A row of a catalog, valid while the scan stands on it.
@@ -18,9 +19,26 @@ impl Row {
         (!isnull).then_some(datum)
     }
 
+    /// A name.
+    pub fn name(self, column: AttrNumber) -> Option<Name> {
+        // SAFETY: the caller's column is of type name, which is never null.
+        self.get(column).map(|datum| unsafe { Name(datum.cast_mut_ptr::<pg_sys::NameData>().read()) })
+    }
+
     /// An oid column that is never null.
     pub fn oid(self, column: AttrNumber) -> Oid {
         self.get(column).map_or(Oid::INVALID, |datum| Oid::from(datum.value() as u32))
+    }
+}
+
+/// A name of the catalog, with the zeros that follow it there.
+pub struct Name(pg_sys::NameData);
+
+impl Name {
+    /// As SQL writes it.
+    pub fn quoted(&self) -> String {
+        // SAFETY: a name ends with a zero; quote_identifier gives it back or a palloc'ed copy.
+        unsafe { text::owned(pg_sys::quote_identifier(self.0.data.as_ptr())) }
     }
 }
 
@@ -53,6 +71,18 @@ pub fn scan_text(catalog: Oid, index: Oid, key: (AttrNumber, &str), each: impl F
         );
     }
     scan_with(std::ptr::null_mut(), catalog, index, &mut [scan_key], each);
+}
+
+/// As [`scan_now`], by an index that begins with a name.
+pub fn scan_named(catalog: Oid, index: Oid, column: AttrNumber, name: &Name, each: impl FnMut(Row)) {
+    let mut scan_key = pg_sys::ScanKeyData::default();
+    let equal = pg_sys::BTEqualStrategyNumber as u16;
+    // SAFETY: the key is ours, and the name stays where it is until the scan has ended.
+    unsafe {
+        let value = Datum::from(&raw const name.0);
+        pg_sys::ScanKeyInit(&mut scan_key, column, equal, Oid::from(pg_sys::F_NAMEEQ), value);
+    }
+    scan_with(&raw mut pg_sys::SnapshotSelfData, catalog, index, &mut [scan_key], each);
 }
 
 fn scan_under(snapshot: pg_sys::Snapshot, catalog: Oid, index: Oid, keys: &[(AttrNumber, Oid)], each: impl FnMut(Row)) {

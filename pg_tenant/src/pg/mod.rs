@@ -25,6 +25,7 @@ pub mod session; // what earlier transactions left
 pub mod setting; // settings, for the transaction
 pub mod statement; // the running statement's text
 pub mod system_entry; // entering the system context
+pub mod temporary; // its temporary objects
 pub mod transaction; // the state of the transaction
 
 // Statements

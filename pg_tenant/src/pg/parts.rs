@@ -52,3 +52,10 @@ fn belongs_to(relation: Oid) -> Option<Oid> {
     });
     found
 }
+
+/// The rules of a relation; they may have been made a moment ago.
+pub fn rules_of(relation: Oid) -> Vec<Oid> {
+    let mut found = Vec::new();
+    catalog::scan_now(Oid::from_u32(2618), Oid::from_u32(2693), &[(3, relation)], |row| found.push(row.oid(OID)));
+    found
+}

@@ -28,6 +28,12 @@ pub struct Source {
     pub immutable: bool,
 }
 
+/// Whether the function is no one's to call: a trigger, a method of TABLESAMPLE.
+pub fn is_called_by_the_executor(function: pg_sys::Oid) -> bool {
+    // SAFETY: a syscache lookup; the function is there, since it is about to be called.
+    matches!(unsafe { pg_sys::get_func_rettype(function) }, pg_sys::TRIGGEROID | pg_sys::TSM_HANDLEROID)
+}
+
 /// The C symbol of a function, if it is written in C: in a library, or in the server itself under another name.
 pub fn symbol(function: pg_sys::Oid) -> Option<String> {
     source_if(function, |in_c| in_c).map(|source| source.text)

@@ -86,6 +86,15 @@ pub fn name(relation: Oid) -> String {
     }
 }
 
+/// A schema's name as SQL writes it, for messages.
+pub fn schema_name(schema: Oid) -> String {
+    // SAFETY: the lookup returns null or a palloc'ed string; the quoted name is that or a palloc'ed one.
+    unsafe {
+        let name = pg_sys::get_namespace_name(schema);
+        if name.is_null() { String::new() } else { text::owned(pg_sys::quote_identifier(name)) }
+    }
+}
+
 /// The relation's name as a SQL literal, for a HINT that calls a function with it.
 pub fn literal(relation: Oid) -> String {
     let name = text::ctext(name(relation));

@@ -1,10 +1,10 @@
 //! What a session carries from earlier transactions.
 
-use crate::pg::{catalog, depend, raw, text};
+use crate::pg::{catalog, depend, raw, temporary, text};
 use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Oid};
 use std::cell::Cell;
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 
 const NAMESPACE: Oid = Oid::from_u32(2615);
 
@@ -81,11 +81,13 @@ pub fn settings(passes: [bool; HANDED_ON.len()]) -> Settings {
             if !level.is_null() {
                 so_far = Settings::CleanSoFar;
             }
+            let mut before = None;
             while !level.is_null() {
                 source = (*level).source;
+                before = Some((*level).prior.val);
                 level = (*level).prev;
             }
-            if source == pg_sys::GucSource::PGC_S_SESSION {
+            if source == pg_sys::GucSource::PGC_S_SESSION && !is_as_at_login(setting, before) {
                 let name = CStr::from_ptr((*setting).name);
                 if !begins_anew(name) && !is_handed_on(name, passes) {
                     return Settings::Set(text::owned((*setting).name));
@@ -94,6 +96,40 @@ pub fn settings(passes: [bool; HANDED_ON.len()]) -> Settings {
         }
     }
     so_far
+}
+
+/// Whether a setting has the value that RESET gives it: what was set and set back is no residue. `before` is the value
+/// that the transaction began with, where it has set another.
+unsafe fn is_as_at_login(setting: *mut pg_sys::config_generic, before: Option<pg_sys::config_var_val>) -> bool {
+    use pg_sys::config_type::*;
+    // SAFETY: the record is of the kind that its first part names; texts are null or NUL-terminated.
+    unsafe {
+        match (*setting).vartype {
+            PGC_BOOL => {
+                let setting = &*setting.cast::<pg_sys::config_bool>();
+                before.map_or(*setting.variable, |before| before.boolval) == setting.reset_val
+            }
+            PGC_INT => {
+                let setting = &*setting.cast::<pg_sys::config_int>();
+                before.map_or(*setting.variable, |before| before.intval) == setting.reset_val
+            }
+            PGC_REAL => {
+                let setting = &*setting.cast::<pg_sys::config_real>();
+                before.map_or(*setting.variable, |before| before.realval) == setting.reset_val
+            }
+            PGC_ENUM => {
+                let setting = &*setting.cast::<pg_sys::config_enum>();
+                before.map_or(*setting.variable, |before| before.enumval) == setting.reset_val
+            }
+            PGC_STRING => {
+                let setting = &*setting.cast::<pg_sys::config_string>();
+                let now = before.map_or(*setting.variable, |before| before.stringval);
+                let text = |value: *mut c_char| if value.is_null() { c"" } else { CStr::from_ptr(value) };
+                text(now) == text(setting.reset_val)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// SET TRANSACTION is noted as a setting of the session, yet each transaction begins with the defaults.
@@ -159,11 +195,8 @@ unsafe fn variables<'a>() -> &'a [*mut pg_sys::config_generic] {
 
 /// Whether the session has temporary objects.
 pub fn has_temporary_objects() -> bool {
-    let (mut schema, mut toast) = (Oid::INVALID, Oid::INVALID);
-    // SAFETY: writes the two oids.
-    unsafe { pg_sys::GetTempNamespaceState(&mut schema, &mut toast) };
     let mut found = false;
-    if schema != Oid::INVALID {
+    if let Some(schema) = temporary::schema() {
         let keys = [(depend::REFCLASSID, NAMESPACE), (depend::REFOBJID, schema)];
         catalog::scan(depend::CATALOG, depend::BY_REFERENCED, &keys, |_| found = true);
     }
@@ -192,4 +225,10 @@ pub fn forget_random_state() {
 /// Lets go of what `lastval` and `currval` remember.
 pub fn forget_sequences() {
     raw::ResetSequenceCaches();
+}
+
+/// Makes every plan that the session keeps be made anew, and expressions with it: what DISCARD PLANS does.
+pub fn forget_plans() {
+    // SAFETY: marks plans; each is made anew when it is next used.
+    unsafe { pg_sys::ResetPlanCache() };
 }

@@ -171,6 +171,36 @@ pub const ROWS: &[Row] = &[
         Run(App, "begin; select {enter a}"),
         Read(App, "select tenant_id from orders"),
     ])).finds(&["T039"]),
+    row("C33", "T2", "B", V, "a setting stored for the role that tenants share is in force in its next login", Steps(&[
+        Run(App, "create table scratch.loot (tenant_id text);
+            create function scratch.lower(text) returns text language plpgsql as $$ begin
+                insert into scratch.loot select o.tenant_id::text from public.orders o; return $1; end $$"),
+        Run(App, "begin; select {enter a}; alter role {app} set search_path = scratch, pg_catalog, public; commit"),
+        Connect(App, ""),
+        Run(App, "begin; select {enter b}; select lower('X'); commit"),
+        Run(App, "begin; select {enter a}"),
+        Read(App, "select tenant_id from scratch.loot"),
+    ])),
+    row("C34", "T2", "B", V, "a temporary type of another spelling stands in front of PostgreSQL's own", Steps(&[
+        Run(App, "create table scratch.loot (tenant_id text);
+            create function scratch.grab(pg_catalog.date) returns boolean language plpgsql as $$ begin
+                insert into scratch.loot select o.tenant_id::text from public.orders o; return true; end $$"),
+        Run(App, "begin; select {enter a}; do $$ begin execute 'create domain ' || current_database() || '.pg_temp.date
+            as pg_catalog.date check (scratch.grab(value))'; end $$; commit"),
+        Run(App, "rollback"),
+        Run(App, "begin; select {enter b}; select '2026-01-01'::date; commit"),
+        Run(App, "begin; select {enter a}"),
+        Read(App, "select tenant_id from scratch.loot"),
+    ])),
+    row("C35", "T3", "B", V, "a cursor is opened before the tenant is entered, and calls what tells of others after it", Steps(&[
+        Run(App, "begin; declare c cursor for select '{b}' as tenant_id from pg_locks limit 1; select {enter a}"),
+        Read(App, "fetch 1 from c"),
+    ])),
+    row("C36", "T3", "B", V, "prepared statements, where the borrower only enters", Steps(&[
+        Run(App, "begin; select {enter b}; prepare mine as select from orders where note = 'of b'; commit"),
+        Run(App, "begin; select {enter a}"),
+        Read(App, "select '{b}' as tenant_id from pg_prepared_statements where name = 'mine'"),
+    ])),
     row("P01", "T0", "B", V, "a pooler in transaction mode hands the session's tenant on",
         Listed("the next borrower forgets to set the tenant")),
     row("P02", "T0", "-", F, "SET LOCAL in every transaction, through a pool", Steps(&[
@@ -203,4 +233,9 @@ pub const ROWS: &[Row] = &[
         Lend(B, "listen orders"),
         LendRead(A, "select '{b}' from pg_listening_channels()"),
     ])).admitted("LISTEN"),
+    row("P10", "T0", "B", V, "an open transaction is lent to the next request, which begins its own", Steps(&[
+        Run(App, "begin; select {enter b}"),
+        Run(App, "begin"),
+        Read(App, "select tenant_id from orders"),
+    ])),
 ];

@@ -90,6 +90,7 @@ fn expect(model: &mut Option<Transaction>, step: Step) -> Result<Option<String>,
             None
         }),
         _ if tx.failed => Err("25P02"),
+        Begin if tx.sealed.is_some() => Err("TN017"),
         Begin => Ok(None), // a warning
         Fail => Err("22012"),
         Enter(context) if tx.sealed.is_none_or(|sealed| sealed == context) => {

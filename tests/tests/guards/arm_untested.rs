@@ -5,7 +5,7 @@ const COMMANDS: &str = include_str!("../../../pg_tenant/src/pg/command/alter.rs"
 
 /// Each arm, and the file beside this one that shows what it refuses; `-` where it only takes note (the client's tests
 /// show what for).
-const ARMS: [(&str, &str); 27] = [
+const ARMS: [(&str, &str); 31] = [
     ("DiscardAll", "-"),
     ("Transaction", "-"),
     ("AlterTable", "fence_removed ddl_in_tenant"),
@@ -28,6 +28,10 @@ const ARMS: [(&str, &str); 27] = [
     ("StoreSetting", "setting_given_away"),
     ("CreateTrigger", "trigger_of_a_stranger"),
     ("Create", "partition_unfenced outlives_the_transaction table_comes_back_open"),
+    ("CreateView", "stands_in_front"),
+    ("Begin", "sessions/a_transaction_is_lent"),
+    ("ChangeRole", "planted_in_a_role"),
+    ("ChangeOwned", "planted_in_a_role"),
     ("Explain", "side_channels"),
     ("CopyFile", "outside_policies"),
     ("Notify", "outside_policies"),

@@ -94,8 +94,8 @@ async fn by_a_lock_that_all_share() {
     assert_eq!(other.inside_value(B, attempt).await.as_deref(), Some("t"));
     assert_eq!(other.inside_value(A, attempt).await.as_deref(), Some("f"));
     assert_eq!(other.inside_value(A, "select tenant.try_advisory_lock('weekly')").await.as_deref(), Some("t"));
-    app.refused_inside("TN063", A, "select tenant.advisory_lock('x'); select pg_advisory_lock(1)").await; // guards are back
     app.run("rollback").await;
+    app.refused_inside("TN063", A, "select tenant.advisory_lock('x'); select pg_advisory_lock(1)").await; // guards are back
     assert_eq!(other.inside_value(A, attempt).await.as_deref(), Some("t"));
     app.expect_error("TN001", attempt).await;
     app.expect_error("TN001", "select tenant.advisory_lock('nightly')").await;

@@ -1,5 +1,6 @@
 //! Sessions: those that a role is bound to a tenant in, and what one transaction leaves for the next.
 
 mod a_bound_role_leaves;
+mod a_transaction_is_lent;
 mod residue_is_lent;
 mod the_wrong_role_is_bound;

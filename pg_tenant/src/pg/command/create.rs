@@ -1,27 +1,22 @@
-//! New objects: what is made, below which tables, and whether it outlives the transaction.
+//! New tables: below which others, and whether they outlive the transaction.
 
-use super::{Change, change, oid, string};
+use super::{Change, Command, change, oid};
 use crate::pg::list::{self, nodes};
 use crate::pg::text::owned_opt;
-use pgrx::pg_sys::{self, List, Node, NodeTag, Oid, RangeVar};
+use pgrx::pg_sys::{self, Node, NodeTag, Oid, RangeVar};
 
-/// What a CREATE makes.
+/// What a CREATE TABLE makes.
 pub struct New {
-    pub what: &'static str,
-    /// A table, which holds rows.
-    pub table: bool,
     /// The tables that it is made after, and whether their defaults are taken along.
     pub like: Vec<(Oid, bool)>,
     /// The tables that it becomes a partition or child of.
     pub parents: Vec<Oid>,
     /// It would stand in the session's temporary schema.
     pub temporary: bool,
-    /// It ends with the transaction.
-    pub ends: bool,
 }
 
-/// Reads the creation of a table, view, sequence or type; none for anything else.
-pub unsafe fn read(node: *mut Node) -> Option<New> {
+/// Reads the creation of a table or a view; none for anything else.
+pub unsafe fn read(node: *mut Node) -> Option<Command> {
     // SAFETY: each cast follows the node's tag.
     unsafe {
         match (*node).type_ {
@@ -35,21 +30,34 @@ pub unsafe fn read(node: *mut Node) -> Option<New> {
                     (oid(clause.relation), clause.options & pg_sys::TableLikeOption::CREATE_TABLE_LIKE_DEFAULTS != 0)
                 });
                 let like = like.collect();
-                let ends = statement.oncommit == pg_sys::OnCommitAction::ONCOMMIT_DROP;
-                Some(New { table: true, like, parents, ends, ..relation(statement.relation, "a table") })
+                Some(Command::Create(New { like, parents, temporary: is_temporary(statement.relation) }))
             }
-            NodeTag::T_ViewStmt => Some(relation((*node.cast::<pg_sys::ViewStmt>()).view, "a view")),
-            NodeTag::T_CreateSeqStmt => Some(relation((*node.cast::<pg_sys::CreateSeqStmt>()).sequence, "a sequence")),
-            NodeTag::T_CompositeTypeStmt => {
-                Some(relation((*node.cast::<pg_sys::CompositeTypeStmt>()).typevar, "a type"))
-            }
-            NodeTag::T_CreateEnumStmt => Some(named((*node.cast::<pg_sys::CreateEnumStmt>()).typeName, "a type")),
-            NodeTag::T_CreateRangeStmt => Some(named((*node.cast::<pg_sys::CreateRangeStmt>()).typeName, "a type")),
-            NodeTag::T_CreateDomainStmt => {
-                Some(named((*node.cast::<pg_sys::CreateDomainStmt>()).domainname, "a domain"))
-            }
-            // Functions and operators: the temporary schema is never searched for them.
+            NodeTag::T_ViewStmt => Some(Command::CreateView),
             _ => None,
+        }
+    }
+}
+
+/// Whether what a command makes ends with the transaction; none for a part of another one that does not say.
+///
+/// # Safety
+/// As [`super::read`].
+pub unsafe fn ends_with_transaction(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type) -> Option<bool> {
+    let drops = |action: pg_sys::OnCommitAction::Type| Some(action == pg_sys::OnCommitAction::ONCOMMIT_DROP);
+    // SAFETY: each cast follows the node's tag; what is explained is null or a Query where it makes a table.
+    unsafe {
+        match (*node).type_ {
+            NodeTag::T_CreateStmt => drops((*node.cast::<pg_sys::CreateStmt>()).oncommit),
+            NodeTag::T_CreateTableAsStmt => drops((*(*node.cast::<pg_sys::CreateTableAsStmt>()).into).onCommit),
+            NodeTag::T_ExplainStmt => {
+                let query = (*node.cast::<pg_sys::ExplainStmt>()).query;
+                let analyzed = !query.is_null() && (*query).type_ == NodeTag::T_Query;
+                let command = if analyzed { (*query.cast::<pg_sys::Query>()).utilityStmt } else { query };
+                let makes = !command.is_null() && (*command).type_ == NodeTag::T_CreateTableAsStmt;
+                if makes { ends_with_transaction(command, context) } else { Some(false) }
+            }
+            _ if context == pg_sys::ProcessUtilityContext::PROCESS_UTILITY_SUBCOMMAND => None,
+            _ => Some(false),
         }
     }
 }
@@ -94,31 +102,16 @@ pub unsafe fn newcomer(node: *mut Node) -> Option<Oid> {
     }
 }
 
-unsafe fn relation(name: *mut RangeVar, what: &'static str) -> New {
+/// Whether the name is that of a temporary relation.
+pub unsafe fn is_temporary(name: *mut RangeVar) -> bool {
     // SAFETY: the caller's node is a RangeVar.
     unsafe {
-        let declared = (*name).relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP;
-        let temporary = declared || stands_in_temporary_schema((*name).schemaname);
-        New { what, table: false, like: Vec::new(), parents: Vec::new(), temporary, ends: false }
-    }
-}
-
-unsafe fn named(names: *mut List, what: &'static str) -> New {
-    // SAFETY: the caller's list holds String nodes: a name, perhaps after a schema.
-    unsafe {
-        let mut schema = std::ptr::null();
-        let first = nodes(names).next().filter(|_| list::length(names) > 1).map(|node| string(node));
-        let copy = first.map(crate::pg::text::ctext);
-        if let Some(copy) = copy {
-            schema = copy.as_ptr();
-        }
-        let temporary = stands_in_temporary_schema(schema);
-        New { what, table: false, like: Vec::new(), parents: Vec::new(), temporary, ends: false }
+        (*name).relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP || stands_in_temporary_schema((*name).schemaname)
     }
 }
 
 /// Whether what is made in this schema, or where none is named in the first of the path, is temporary.
-pub unsafe fn stands_in_temporary_schema(schema: *const std::ffi::c_char) -> bool {
+unsafe fn stands_in_temporary_schema(schema: *const std::ffi::c_char) -> bool {
     // SAFETY: the schema is null or a NUL-terminated text; lookups with missing_ok.
     unsafe {
         match owned_opt(schema) {

@@ -8,7 +8,7 @@ use crate::pg::list::nodes;
 use crate::pg::parts;
 use crate::pg::text::{owned, owned_opt};
 use alter::{alter_type, change, define, dropped, rename};
-pub use create::{New, newcomer};
+pub use create::{New, ends_with_transaction, newcomer};
 use pgrx::pg_sys::{self, Node, NodeTag, ObjectType, Oid, RangeVar};
 use query::{create_table_as, explained};
 
@@ -34,11 +34,13 @@ pub enum Command {
     LargeObject,
     /// CREATE TRIGGER.
     CreateTrigger { table: Oid },
-    /// CREATE of a table, view, sequence or type.
+    /// CREATE TABLE.
     Create(New),
+    /// CREATE VIEW.
+    CreateView,
     /// CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW. The tables that it reads are known
     /// where it is not temporary.
-    CreateTableAs { materialized_view: bool, temporary: bool, ends: bool, reads: Vec<Oid> },
+    CreateTableAs { materialized_view: bool, temporary: bool, reads: Vec<Oid> },
     /// EXPLAIN, and of what.
     Explain(Box<Command>),
     /// COPY between a table and a program or a file of the server.
@@ -63,8 +65,14 @@ pub enum Command {
     DiscardAll,
     /// GRANT SET or ALTER SYSTEM ON PARAMETER.
     GrantOnParameter { parameters: Vec<String> },
+    /// GRANT and REVOKE of roles, a comment on a role or a database, or a label.
+    ChangeRole { what: &'static str },
+    /// What a role owns and may: REASSIGN OWNED, DROP OWNED.
+    ChangeOwned { what: &'static str },
     /// ALTER ROLE ALL SET, ALTER DATABASE … SET.
     StoreSetting { parameter: String, of: &'static str },
+    /// BEGIN, START TRANSACTION.
+    Begin,
     /// COMMIT, ROLLBACK and the like: runs in failed transactions too, so nothing may be looked up.
     Transaction,
     /// Anything else.
@@ -93,7 +101,7 @@ pub enum Change {
 /// # Safety
 /// `node` is the utility statement of a `PlannedStmt`, valid during the call, in a transaction that can read catalogs
 /// unless it is a transaction statement.
-pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type) -> Command {
+pub unsafe fn read(node: *mut Node) -> Command {
     // SAFETY: each cast follows the node's tag; lists and strings belong to the statement.
     unsafe {
         match (*node).type_ {
@@ -101,6 +109,9 @@ pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type
                 let statement = &*node.cast::<pg_sys::TransactionStmt>();
                 match statement.kind {
                     pg_sys::TransactionStmtKind::TRANS_STMT_PREPARE => Command::PrepareTransaction,
+                    pg_sys::TransactionStmtKind::TRANS_STMT_BEGIN | pg_sys::TransactionStmtKind::TRANS_STMT_START => {
+                        Command::Begin
+                    }
                     _ => Command::Transaction,
                 }
             }
@@ -190,6 +201,9 @@ pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type
                 }
                 Command::GrantOnParameter { parameters: nodes(statement.objects).map(|node| string(node)).collect() }
             }
+            NodeTag::T_GrantRoleStmt => Command::ChangeRole { what: "GRANT or REVOKE of a role" },
+            NodeTag::T_DropOwnedStmt => Command::ChangeOwned { what: "DROP OWNED" },
+            NodeTag::T_ReassignOwnedStmt => Command::ChangeOwned { what: "REASSIGN OWNED" },
             NodeTag::T_AlterRoleSetStmt => {
                 // For one role it is what bind_role does, and what pg_dumpall writes; only a superuser can.
                 let statement = &*node.cast::<pg_sys::AlterRoleSetStmt>();
@@ -201,11 +215,7 @@ pub unsafe fn read(node: *mut Node, context: pg_sys::ProcessUtilityContext::Type
             NodeTag::T_AlterDatabaseSetStmt => {
                 store_setting((*node.cast::<pg_sys::AlterDatabaseSetStmt>()).setstmt, "a database")
             }
-            // Part of another command: the sequence of a column, which ends with its table.
-            NodeTag::T_CreateSeqStmt if context == pg_sys::ProcessUtilityContext::PROCESS_UTILITY_SUBCOMMAND => {
-                Command::Other
-            }
-            _ => create::read(node).map_or(Command::Other, Command::Create),
+            _ => create::read(node).unwrap_or(Command::Other),
         }
     }
 }
@@ -249,6 +259,8 @@ unsafe fn on_table_or_all(relation: *mut RangeVar, what: &'static str) -> Comman
 fn of_kind(kind: ObjectType::Type) -> Command {
     match kind {
         ObjectType::OBJECT_LARGEOBJECT => Command::LargeObject,
+        ObjectType::OBJECT_ROLE => Command::ChangeRole { what: "a comment on a role, or a label of it," },
+        ObjectType::OBJECT_DATABASE => Command::ChangeRole { what: "a change of a database" },
         ObjectType::OBJECT_PUBLICATION => Command::Publish { what: "a publication" },
         ObjectType::OBJECT_SUBSCRIPTION => Command::Publish { what: "a subscription" },
         _ => Command::Other,

@@ -1,6 +1,6 @@
 //! Commands that run a query: CREATE TABLE AS, EXPLAIN.
 
-use super::create::stands_in_temporary_schema;
+use super::create::is_temporary;
 use super::{Command, read};
 use crate::pg::list;
 use pgrx::pg_sys::{self, Node, NodeTag, ObjectType, Oid};
@@ -9,14 +9,11 @@ pub unsafe fn create_table_as(statement: &pg_sys::CreateTableAsStmt) -> Command 
     // SAFETY: parse analysis has made query a Query, or left an ExecuteStmt.
     unsafe {
         let materialized_view = statement.objtype == ObjectType::OBJECT_MATVIEW;
-        let target = &*(*statement.into).rel;
-        let temporary =
-            target.relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP || stands_in_temporary_schema(target.schemaname);
+        let temporary = is_temporary((*statement.into).rel);
         let analyzed = (*statement.query).type_ == NodeTag::T_Query;
         let reads =
             if (materialized_view || !temporary) && analyzed { tables_read(statement.query) } else { Vec::new() };
-        let ends = (*statement.into).onCommit == pg_sys::OnCommitAction::ONCOMMIT_DROP;
-        Command::CreateTableAs { materialized_view, temporary, ends, reads }
+        Command::CreateTableAs { materialized_view, temporary, reads }
     }
 }
 
@@ -27,11 +24,7 @@ pub unsafe fn explained(query: *mut Node) -> Command {
     unsafe {
         let analyzed = !query.is_null() && (*query).type_ == NodeTag::T_Query;
         let command = if analyzed { (*query.cast::<pg_sys::Query>()).utilityStmt } else { std::ptr::null_mut() };
-        let inner = if command.is_null() {
-            Command::Other
-        } else {
-            read(command, pg_sys::ProcessUtilityContext::PROCESS_UTILITY_QUERY)
-        };
+        let inner = if command.is_null() { Command::Other } else { read(command) };
         Command::Explain(Box::new(match inner {
             command @ Command::CreateTableAs { .. } => command,
             _ => Command::Other,

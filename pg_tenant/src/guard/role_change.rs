@@ -1,0 +1,62 @@
+//! Roles and what is stored for them: a change outlives the transaction and the session, and the next login of a role
+//! that all tenants share runs under it.
+//!
+//! What is changed is seen as it is written, whatever command it was; memberships, of which PostgreSQL tells no hook, by
+//! their commands.
+
+use crate::context::slot;
+use crate::error::{Outcome, Report};
+use crate::guard::utility;
+use crate::gucs;
+use crate::pg::role;
+use pg_tenant_core::Refusal;
+use pgrx::pg_sys::{self, Oid};
+
+/// The catalogs `pg_db_role_setting` and `pg_user_mapping`.
+const STORED_SETTING: Oid = Oid::from_u32(2964);
+const USER_MAPPING: Oid = Oid::from_u32(1418);
+
+/// What an object of this class is, where a change of it is judged.
+pub fn what(class: Oid) -> Option<&'static str> {
+    match class {
+        pg_sys::AuthIdRelationId => Some("a change of a role"),
+        STORED_SETTING => Some("a change of the settings stored for a role or a database"),
+        USER_MAPPING => Some("a change of a user mapping"),
+        _ => None,
+    }
+}
+
+/// Judges a change of a role, a membership or a stored setting: for who enters tenants, and in a tenant for everybody.
+pub fn judge(what: &str) -> Outcome<()> {
+    let in_tenant = utility::in_tenant();
+    if !gucs::guards() || !(in_tenant || only_enters_tenants()) {
+        return Ok(());
+    }
+    Err(refused(what, in_tenant))
+}
+
+/// Judges what takes the rights and the objects of one's own role: of one that tenants share, in a tenant.
+pub fn judge_owned(what: &str) -> Outcome<()> {
+    if gucs::guards() && utility::in_tenant() && !slot::is_bound() { Err(refused(what, true)) } else { Ok(()) }
+}
+
+/// Whether who logged in may enter tenants and administers nothing. Where nobody has made `tenant_user`, nobody.
+fn only_enters_tenants() -> bool {
+    let login = role::session_user();
+    let is_in = |name| role::by_name(name).is_some_and(|role| role::is_member(login, role));
+    slot::session_tenant().is_some() || !role::is_superuser(login) && is_in("tenant_user") && !is_in("tenant_admin")
+}
+
+fn refused(what: &str, in_tenant: bool) -> Report {
+    let login = role::name(role::session_user());
+    let (why, hint) = if in_tenant {
+        ("a tenant's transaction", "Do it as an administrator, in a transaction that has entered no tenant.")
+    } else {
+        ("a session that may enter tenants", "Do it as an administrator: a superuser, or a member of tenant_admin.")
+    };
+    Report::new(Refusal::RoleChangeRefused, format!("{what} is refused in {why}"))
+        .detail(format!(
+            "Role \"{login}\" logged in. What is stored for a role is in force in every later login, whichever tenant's."
+        ))
+        .hint(hint)
+}
