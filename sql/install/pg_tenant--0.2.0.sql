@@ -527,13 +527,15 @@ comment on function tenant.former_column(oid) is 'The number of the tenant colum
 revoke all on function tenant.former_column(oid) from public;
 grant execute on function tenant.former_column(oid) to tenant_admin;
 
--- The table and every partition and child below it, the table first.
+-- The table and every partition and child below it, the table first. Each step looks its few rows up by index, whatever
+-- the planner thinks of their number: what protect costs must not grow with the database.
 create function tenant.hierarchy(rel regclass) returns setof regclass
-    language sql stable set search_path = pg_catalog, pg_temp as $$
+    language sql stable rows 1 set search_path = pg_catalog, pg_temp as $$
     with recursive tree (relation, depth) as (
         select rel::oid, 0
         union all
-        select i.inhrelid, depth + 1 from pg_inherits i join tree on i.inhparent = tree.relation
+        select i.inhrelid, depth + 1 from tree
+            cross join lateral (select inhrelid from pg_inherits where inhparent = tree.relation offset 0) i
     )
     select relation::regclass from tree group by relation order by min(depth), relation
 $$;
@@ -647,12 +649,15 @@ begin
         select tenant.hierarchy(rel)::oid
         union
         select r.ev_class from dependents
-            join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = dependents.relation
-                and d.classid = 'pg_rewrite'::regclass
-            join pg_rewrite r on r.oid = d.objid
+            cross join lateral (
+                select objid from pg_depend
+                where refclassid = 'pg_class'::regclass and refobjid = dependents.relation and classid = 'pg_rewrite'::regclass offset 0
+            ) d
+            cross join lateral (select ev_class from pg_rewrite where oid = d.objid offset 0) r
     )
-    select c.oid into found_view from dependents join pg_class c on c.oid = dependents.relation
-        where c.relkind = 'm' and c.oid <> rel and c.oid not in (select relation::oid from tenant.shared) limit 1;
+    select relation into found_view from dependents
+        cross join lateral (select relkind from pg_class where oid = relation offset 0) c
+        where c.relkind = 'm' and relation <> rel and relation not in (select s.relation::oid from tenant.shared s) limit 1;
     if found then
         raise exception using
             errcode = 'TN027',
@@ -811,33 +816,50 @@ comment on function tenant.protect is 'Lets every statement on the table see and
 revoke all on function tenant.protect(regclass, name, boolean) from public;
 grant execute on function tenant.protect(regclass, name, boolean) to tenant_admin;
 
+-- The tables that stand by themselves: not partitions and children, nor what an extension brought.
+create function tenant.tables_of(schema regnamespace) returns setof regclass
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select c.oid::regclass from pg_class c
+    where c.relnamespace = schema and c.relkind in ('r', 'p') and c.relpersistence <> 't'
+        and not exists (select from pg_inherits where inhrelid = c.oid)
+        and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+    order by c.relname
+$$;
+revoke all on function tenant.tables_of(regnamespace) from public;
+grant execute on function tenant.tables_of(regnamespace) to tenant_admin;
+
+-- Protects a table of a schema, and says what became of it.
+create function tenant.protect_listed(rel regclass, tenant_column name) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    was_protected constant boolean := tenant.fence_policy(rel) is not null;
+begin
+    case
+        when exists (select from tenant.shared where relation = rel) then
+            return 'shared';
+        when not exists (select from pg_attribute where attrelid = rel and attname = tenant_column and not attisdropped) then
+            return format('not protected: no column "%s"', tenant_column);
+        else
+            perform tenant.protect(rel, tenant_column);
+            return case when was_protected then 'protected already' else 'protected' end;
+    end case;
+end
+$$;
+revoke all on function tenant.protect_listed(regclass, name) from public;
+grant execute on function tenant.protect_listed(regclass, name) to tenant_admin;
+
 create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false)
     returns table (relation regclass, result text) language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    was_protected boolean;
     to_harden regclass;
     all_to_harden regclass[] := '{}';
 begin
     perform tenant.forget_dropped();
-    for relation in
-        select c.oid::regclass from pg_class c
-        where c.relnamespace = schema and c.relkind in ('r', 'p') and c.relpersistence <> 't'
-            and not exists (select from pg_inherits where inhrelid = c.oid)
-            and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
-        order by c.relname
-    loop
-        was_protected := tenant.fence_policy(relation) is not null;
-        case
-            when exists (select from tenant.shared s where s.relation = protect_schema.relation) then
-                result := 'shared';
-            when not exists (select from pg_attribute where attrelid = protect_schema.relation
-                    and attname = tenant_column and not attisdropped) then
-                result := format('not protected: no column "%s"', tenant_column);
-            else
-                perform tenant.protect(relation, tenant_column);
-                all_to_harden := all_to_harden || relation;
-                result := case when was_protected then 'protected already' else 'protected' end;
-        end case;
+    for relation in select tenant.tables_of(schema) loop
+        result := tenant.protect_listed(relation, tenant_column);
+        if result like 'protected%' then
+            all_to_harden := all_to_harden || relation;
+        end if;
         return next;
     end loop;
     -- Only when all are protected: a foreign key of a table that is not yet would hold its referenced key back.
@@ -851,6 +873,71 @@ $$;
 comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each.';
 revoke all on function tenant.protect_schema(regnamespace, name, boolean) from public;
 grant execute on function tenant.protect_schema(regnamespace, name, boolean) to tenant_admin;
+
+-- One table of protect_schema_stepwise; null where another session holds it for longer than lock_timeout.
+create function tenant.protect_step(rel regclass, tenant_column name, harden boolean, last_try boolean) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    result text;
+begin
+    if not exists (select from pg_class where oid = rel) then
+        return 'dropped meanwhile';
+    end if;
+    result := tenant.protect_listed(rel, tenant_column);
+    if harden and result like 'protected%' then
+        perform tenant.protect(rel, tenant_column, harden => true);
+        result := 'hardened';
+    end if;
+    return result;
+exception when lock_not_available then
+    if last_try then
+        raise;
+    end if;
+    return null;
+end
+$$;
+revoke all on function tenant.protect_step(regclass, name, boolean, boolean) from public;
+grant execute on function tenant.protect_step(regclass, name, boolean, boolean) to tenant_admin;
+
+-- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but by
+-- its schema, so that it calls nothing of the caller's.
+create procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false)
+    language plpgsql as $$
+declare
+    hardens pg_catalog.bool;
+    rel pg_catalog.regclass;
+    result pg_catalog.text;
+    left_over pg_catalog.regclass[];
+    waiting pg_catalog.regclass[];
+begin
+    perform tenant.forget_dropped();
+    commit;
+    foreach hardens in array array[false, true] loop
+        exit when hardens and not harden;
+        left_over := array(select tenant.tables_of(schema));
+        for round in 1 .. 10 loop
+            waiting := '{}';
+            foreach rel in array left_over loop
+                result := tenant.protect_step(rel, tenant_column, hardens, round operator(pg_catalog.=) 10);
+                commit;
+                if result is null then
+                    waiting := pg_catalog.array_append(waiting, rel);
+                else
+                    raise notice '%: %', rel, result;
+                end if;
+            end loop;
+            left_over := waiting;
+            exit when pg_catalog.cardinality(left_over) operator(pg_catalog.=) 0;
+            raise notice '% tables are locked by others, and are tried again', pg_catalog.cardinality(left_over);
+            perform pg_catalog.pg_sleep(1);
+            commit;
+        end loop;
+    end loop;
+end
+$$;
+comment on procedure tenant.protect_schema_stepwise is 'As protect_schema, each table in a transaction of its own: no lock is held for longer than one table takes.';
+revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean) from public;
+grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean) to tenant_admin;
 
 -- sql/schema/09_unprotect.sql
 -- Taking protection away again: deliberate, with a reason, and recorded.
@@ -1037,8 +1124,8 @@ create view tenant.protected_tables as
     join pg_catalog.pg_policy pol on pol.oid = tenant.fence_policy(c.oid::regclass)
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
     left join lateral (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid order by inhseqno limit 1) p on true
-    left join lateral (select at, role from tenant.journal
-        where action = 'protect' and object = pg_catalog.format('%s.%I', c.relnamespace::regnamespace, c.relname) order by id desc limit 1) j on true;
+    left join (select distinct on (object) object, at, role from tenant.journal where action = 'protect' order by object, id desc) j
+        on j.object = pg_catalog.format('%s.%I', c.relnamespace::regnamespace, c.relname);
 comment on view tenant.protected_tables is 'What is protected, how, by which column, with which index, since when and by whom.';
 grant select on tenant.protected_tables to tenant_admin;
 
@@ -1592,9 +1679,9 @@ grant execute on function tenant.keys_without_tenant(oid[]) to tenant_admin;
 
 -- What puts the tenant first in every key of the table and in every foreign key between it and a protected table, in an
 -- order in which each statement can run alone. Keys stay where a foreign key from an unprotected table needs them; the
--- call for that table completes them. An obstacle is a row without statement that begins with its SQLSTATE.
+-- call for that table completes them. An obstacle is a row without statement: its SQLSTATE, what cannot be, and the reason.
 create function tenant.plan_hardening(rel regclass, concurrent boolean)
-    returns table (relation regclass, statement text, why text, foreign_keys oid[])
+    returns table (relation regclass, statement text, why text, foreign_keys oid[], obstacle text[])
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -1620,8 +1707,10 @@ begin
         statement := null;
         if tenant.key_obstacle(key.index, own) is not null then
             why := tenant.key_obstacle(key.index, own);
-            why := format('%s: %s cannot contain the tenant: %s', left(why, 5), key.name, substr(why, 8));
+            obstacle := array[left(why, 5), format('%s cannot contain the tenant', key.name), substr(why, 8)];
+            why := array_to_string(obstacle, ': ');
             return next;
+            obstacle := null;
             continue;
         end if;
         beside := tenant.name_beside(key.name, '_tenant');
@@ -1636,9 +1725,11 @@ begin
         for fk in select oid, conrelid, conname, tenant.reference_obstacle(oid) as obstacle
             from pg_constraint where oid = any (waiting) and tenant.reference_obstacle(oid) is not null
         loop
-            why := format('%s: %s of %s cannot contain the tenant: %s', left(fk.obstacle, 5), fk.conname, fk.conrelid::regclass,
-                substr(fk.obstacle, 8));
+            obstacle := array[left(fk.obstacle, 5), format('%s of %s cannot contain the tenant', fk.conname, fk.conrelid::regclass),
+                substr(fk.obstacle, 8)];
+            why := array_to_string(obstacle, ': ');
             return next;
+            obstacle := null;
             held := true;
             waiting := array_remove(waiting, fk.oid);
         end loop;
@@ -1818,12 +1909,12 @@ begin
     perform tenant.require_owner(rel);
     for step in select * from tenant.plan_hardening(rel, false) loop
         if step.statement is null then
-            if step.why like 'TN08_: %' then
+            if step.obstacle is not null then
                 raise exception using
-                    errcode = left(step.why, 5),
-                    message = format('cannot harden %s: %s', rel, split_part(substr(step.why, 8), ': ', 1)),
-                    detail = split_part(substr(step.why, 8), ': ', 2) || coalesce(': ' || nullif(split_part(substr(step.why, 8), ': ', 3), ''), ''),
-                    hint = case left(step.why, 5) when 'TN085' then 'create extension btree_gist;'
+                    errcode = step.obstacle[1],
+                    message = format('cannot harden %s: %s', rel, step.obstacle[2]),
+                    detail = step.obstacle[3],
+                    hint = case step.obstacle[1] when 'TN085' then 'create extension btree_gist;'
                         else 'Change that key first, or protect without harden => true.' end;
             end if;
             raise notice using message = step.why, hint = 'Protect the other table with harden => true: that completes both.';
@@ -2215,10 +2306,14 @@ create function tenant.views_over(rel regclass) returns setof regclass
         select rel::oid
         union
         select r.ev_class from over
-            join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = over.relation and d.classid = 'pg_rewrite'::regclass
-            join pg_rewrite r on r.oid = d.objid
+            cross join lateral (
+                select objid from pg_depend
+                where refclassid = 'pg_class'::regclass and refobjid = over.relation and classid = 'pg_rewrite'::regclass offset 0
+            ) d
+            cross join lateral (select ev_class from pg_rewrite where oid = d.objid offset 0) r
     )
-    select c.oid::regclass from over join pg_class c on c.oid = over.relation
+    select c.oid::regclass from over
+        cross join lateral (select oid, relkind, relnamespace from pg_class where oid = over.relation offset 0) c
         where c.relkind = 'v' and c.oid <> rel and c.relnamespace <> 'tenant'::regnamespace order by c.oid::regclass::text
 $$;
 revoke all on function tenant.views_over(regclass) from public;
@@ -2696,26 +2791,34 @@ create function tenant.doctor_policies_now() returns table (policy oid, polname 
         reads_tenant boolean, has_tenant_column boolean, column_name name, drop_it text)
     language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
     select p.oid, p.polname, p.polrelid, p.polrelid::regclass::text, p.polcmd, p.polpermissive, p.polroles, e.using_text, e.check_text,
-        concat_ws(' ', e.using_text, e.check_text), t.relation is not null, r.policy is not null, k.relation is not null,
+        concat_ws(' ', e.using_text, e.check_text), p.protected, r.reads_tenant, k.column_name is not null,
         coalesce(k.column_name, own.column_name, 'tenant_id'), format('drop policy %I on %s;', p.polname, p.polrelid::regclass)
-    from pg_policy p
-    left join tenant.doctor_tables t on t.relation = p.polrelid
-    left join (
-        select distinct d.objid as policy from pg_depend d join pg_proc f on f.oid = d.refobjid
-        where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_proc'::regclass
-            and f.pronamespace = 'tenant'::regnamespace and f.proname in ('current_id', 'current_uuid', 'current_bigint')
-    ) r on r.policy = p.oid
-    left join tenant.doctor_tenant_columns k on k.relation = p.polrelid
-    left join (
-        select d.objid as policy, (array_agg(a.attname order by a.attnum))[1] as column_name
-        from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-        where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
-        group by d.objid
-    ) own on own.policy = p.oid
+    from (
+        select p.*, t.relation is not null as protected
+        from pg_policy p left join tenant.doctor_tables t on t.relation = p.polrelid
+        where p.oid is distinct from t.fence and (t.relation is null or not tenant.doctor_is_equality(p.oid)) offset 0
+    ) p
+    cross join lateral (
+        select exists (
+            select from pg_depend d join pg_proc f on f.oid = d.refobjid
+            where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass
+                and f.pronamespace = 'tenant'::regnamespace and f.proname in ('current_id', 'current_uuid', 'current_bigint')
+        ) as reads_tenant offset 0
+    ) r
+    left join lateral (
+        select a.attname as column_name from pg_attribute a
+        where a.attrelid = p.polrelid and p.polrelid >= 16384 and a.attnum > 0 and not a.attisdropped
+            and a.attname = any (array(select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables))
+        order by a.attname <> 'tenant_id', a.attnum limit 1
+    ) k on true
+    left join lateral (
+        select a.attname as column_name from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
+        order by a.attnum limit 1
+    ) own on true
     cross join lateral (
         select pg_get_expr(p.polqual, p.polrelid) as using_text, pg_get_expr(p.polwithcheck, p.polrelid) as check_text offset 0
     ) e
-    where p.oid is distinct from t.fence and (t.relation is null or not tenant.doctor_is_equality(p.oid))
 $$;
 revoke all on function tenant.doctor_policies_now() from public;
 create view tenant.doctor_policies as select * from tenant.doctor_policies_now();
@@ -3127,7 +3230,7 @@ create view tenant.finding_t030 as
     ) j
     join pg_catalog.pg_class c on format('%I.%I', c.relnamespace::regnamespace::name, c.relname) = j.object
         and c.relkind in ('r', 'p')
-    where j.action = 'protect' and tenant.fence_policy(c.oid::regclass) is null;
+    where j.action = 'protect' and c.oid not in (select relation from tenant.doctor_tables);
 comment on view tenant.finding_t030 is 'A table was protected and no longer is';
 
 create view tenant.finding_t031 as
@@ -3139,10 +3242,10 @@ create view tenant.finding_t031 as
         format('select tenant.protect(%L, tenant_column => %L);', t.name, a.column_name) as fix
     from tenant.doctor_user_tables t
     join tenant.doctor_tenant_columns a on a.relation = t.relation
-    where not exists (select from tenant.doctor_tables p where p.relation = t.relation)
+    where t.relation not in (select relation from tenant.doctor_tables)
         and t.relation not in (select relation from tenant.shared)
         and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = t.relation)
-        and not exists (select from tenant.doctor_policies p where p.relation = t.relation and p.reads_tenant);
+        and t.relation not in (select relation from tenant.doctor_policies where reads_tenant);
 comment on view tenant.finding_t031 is 'A table with a tenant column is not protected';
 
 create view tenant.finding_t032 as
@@ -3156,14 +3259,30 @@ create view tenant.finding_t032 as
 comment on view tenant.finding_t032 is 'A protected table has row-level security not enabled or not forced';
 
 create view tenant.finding_t033 as
-    with recursive family (member, root) as (
-        select relation, relation from tenant.doctor_tables
+    with recursive family (member) as (
+        select relation from tenant.doctor_tables
         union
-        select case when i.inhparent = f.member then i.inhrelid else i.inhparent end, f.root
-        from family f join pg_catalog.pg_inherits i on f.member in (i.inhparent, i.inhrelid)
+        select n.relation from family f cross join lateral (
+            select inhrelid from pg_catalog.pg_inherits where inhparent = f.member
+            union all
+            select inhparent from pg_catalog.pg_inherits where inhrelid = f.member offset 0
+        ) n (relation)
     ), uncovered as (
-        select f.member, min(f.root) as kin from family f join pg_catalog.pg_class c on c.oid = f.member
-        where c.relkind in ('r', 'p', 'f') and tenant.fence_policy(f.member::regclass) is null group by f.member
+        -- The nearest that is protected: its search ends there.
+        select f.member, (
+            with recursive near (relation) as (
+                select f.member
+                union
+                select n.relation from near cross join lateral (
+                    select inhrelid from pg_catalog.pg_inherits where inhparent = near.relation
+                    union all
+                    select inhparent from pg_catalog.pg_inherits where inhrelid = near.relation offset 0
+                ) n (relation)
+            )
+            select relation from near where relation in (select t.relation from tenant.doctor_tables t) limit 1
+        ) as kin
+        from family f join pg_catalog.pg_class c on c.oid = f.member
+        where c.relkind in ('r', 'p', 'f') and f.member not in (select relation from tenant.doctor_tables)
     )
     select 'T033' as code, 'error' as level,
         u.member::regclass::text as object,
@@ -3386,7 +3505,7 @@ create view tenant.finding_t048 as
     from tenant.doctor_user_tables t
     join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
         and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables)
-    where not exists (select from tenant.doctor_tables p where p.relation = t.relation)
+    where t.relation not in (select relation from tenant.doctor_tables)
         and t.relation not in (select relation from tenant.shared)
         and (a.atttypid not in ('uuid'::regtype, 'bigint'::regtype, 'integer'::regtype, 'smallint'::regtype, 'text'::regtype, 'varchar'::regtype)
             or exists (select from pg_catalog.pg_collation c where c.oid = a.attcollation and not c.collisdeterministic));
@@ -4151,8 +4270,8 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t110;
 comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 
-create function tenant.doctor(with_waived boolean default false)
-    returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz)
+create function tenant.doctor(with_waived boolean default false, every_object boolean default false)
+    returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz, objects bigint)
     language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
     -- A line break in a name would make two commands of one for whoever runs a fix line by line.
     with broken (name) as materialized (
@@ -4170,19 +4289,32 @@ create function tenant.doctor(with_waived boolean default false)
         union select lanname from pg_language where lanname ~ '[\n\r]'
         union select rolname from pg_roles where rolname ~ '[\n\r]'
         union select datname from pg_database where datname ~ '[\n\r]'
+    ), finding as (
+        select f.*, w.until, row_number() over alike as nth,
+            -- What is the same on so many objects that nobody reads them one by one is said once.
+            case when not every_object and count(*) over (partition by f.code, f.level, w.until is null) > 20
+                then count(*) over (partition by f.code, f.level, w.until is null) end as many
+        from tenant.doctor_findings f
+        left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()
+        where with_waived or w.until is null
+        window alike as (partition by f.code, f.level, w.until is null order by f.object)
     )
-    select f.code, f.level, f.object, f.problem, f.why,
-        case when not exists (select from broken
-            where strpos(replace(replace(f.fix, '""', '"'), '''''', ''''), broken.name) > 0) then f.fix end,
-        w.until
-    from tenant.doctor_findings f
-    left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()
-    where with_waived or w.until is null
+    select f.code, f.level,
+        coalesce(f.many || ' objects', f.object),
+        concat(f.problem, '; the same on ' || f.many - 1 || ' more'),
+        f.why,
+        case when f.many is not null then format('select object, problem, fix from tenant.doctor(%severy_object => true) where code = %L and level = %L;',
+                case when with_waived then 'with_waived => true, ' end, f.code, f.level)
+            when not exists (select from broken
+                where strpos(replace(replace(f.fix, '""', '"'), '''''', ''''), broken.name) > 0) then f.fix end,
+        f.until, coalesce(f.many, 1)
+    from finding f
+    where f.many is null or f.nth = 1
     order by array_position(array['error', 'warn', 'info'], f.level), f.code, f.object
 $$;
-comment on function tenant.doctor is 'What is wrong with the isolation of this database, why it matters, and the SQL that mends it.';
-revoke all on function tenant.doctor(boolean) from public;
-grant execute on function tenant.doctor(boolean) to tenant_admin;
+comment on function tenant.doctor is 'What is wrong with the isolation of this database, why it matters, and the SQL that mends it. What is the same on more than 20 objects is one line, but for every_object => true.';
+revoke all on function tenant.doctor(boolean, boolean) from public;
+grant execute on function tenant.doctor(boolean, boolean) to tenant_admin;
 
 create function tenant.waive(code text, object text, reason text, until timestamptz) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
@@ -4194,6 +4326,13 @@ begin
             message = format('there is no finding "%s"', code),
             detail = 'Findings are numbered T001 and up.',
             hint = 'select code, object from tenant.doctor(); lists those of this database.';
+    end if;
+    if object ~ '^\d+ objects$' then
+        raise exception using
+            errcode = 'TN081',
+            message = format('finding %s is waived on one object at a time', code),
+            detail = format('"%s" is a line that stands for as many.', object),
+            hint = format('select tenant.waive(code, object, ''<reason>'', ''<until>'') from tenant.doctor(every_object => true) where code = %L;', upper(code));
     end if;
     insert into tenant.waivers as w (code, object, reason, until)
         values (upper(waive.code), waive.object, waive.reason, waive.until)
@@ -4237,7 +4376,7 @@ begin
             detail = 'The levels are error, warn and info.',
             hint = 'select tenant.assert_healthy(''warn'');';
     end if;
-    select count(*), string_agg(format('%s %s: %s', d.code, d.object, d.problem), E'\n') filter (where d.nth <= 10)
+    select coalesce(sum(d.objects), 0), string_agg(format('%s %s: %s', d.code, d.object, d.problem), E'\n') filter (where d.nth <= 10)
         into found_count, first_ones
         from (select *, row_number() over () as nth from tenant.doctor()) d
         where array_position(array['error', 'warn', 'info'], d.level) <= rank;

@@ -22,13 +22,15 @@ comment on function tenant.former_column(oid) is 'The number of the tenant colum
 revoke all on function tenant.former_column(oid) from public;
 grant execute on function tenant.former_column(oid) to tenant_admin;
 
--- The table and every partition and child below it, the table first.
+-- The table and every partition and child below it, the table first. Each step looks its few rows up by index, whatever
+-- the planner thinks of their number: what protect costs must not grow with the database.
 create function tenant.hierarchy(rel regclass) returns setof regclass
-    language sql stable set search_path = pg_catalog, pg_temp as $$
+    language sql stable rows 1 set search_path = pg_catalog, pg_temp as $$
     with recursive tree (relation, depth) as (
         select rel::oid, 0
         union all
-        select i.inhrelid, depth + 1 from pg_inherits i join tree on i.inhparent = tree.relation
+        select i.inhrelid, depth + 1 from tree
+            cross join lateral (select inhrelid from pg_inherits where inhparent = tree.relation offset 0) i
     )
     select relation::regclass from tree group by relation order by min(depth), relation
 $$;
@@ -142,12 +144,15 @@ begin
         select tenant.hierarchy(rel)::oid
         union
         select r.ev_class from dependents
-            join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = dependents.relation
-                and d.classid = 'pg_rewrite'::regclass
-            join pg_rewrite r on r.oid = d.objid
+            cross join lateral (
+                select objid from pg_depend
+                where refclassid = 'pg_class'::regclass and refobjid = dependents.relation and classid = 'pg_rewrite'::regclass offset 0
+            ) d
+            cross join lateral (select ev_class from pg_rewrite where oid = d.objid offset 0) r
     )
-    select c.oid into found_view from dependents join pg_class c on c.oid = dependents.relation
-        where c.relkind = 'm' and c.oid <> rel and c.oid not in (select relation::oid from tenant.shared) limit 1;
+    select relation into found_view from dependents
+        cross join lateral (select relkind from pg_class where oid = relation offset 0) c
+        where c.relkind = 'm' and relation <> rel and relation not in (select s.relation::oid from tenant.shared s) limit 1;
     if found then
         raise exception using
             errcode = 'TN027',
@@ -306,33 +311,50 @@ comment on function tenant.protect is 'Lets every statement on the table see and
 revoke all on function tenant.protect(regclass, name, boolean) from public;
 grant execute on function tenant.protect(regclass, name, boolean) to tenant_admin;
 
+-- The tables that stand by themselves: not partitions and children, nor what an extension brought.
+create function tenant.tables_of(schema regnamespace) returns setof regclass
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select c.oid::regclass from pg_class c
+    where c.relnamespace = schema and c.relkind in ('r', 'p') and c.relpersistence <> 't'
+        and not exists (select from pg_inherits where inhrelid = c.oid)
+        and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+    order by c.relname
+$$;
+revoke all on function tenant.tables_of(regnamespace) from public;
+grant execute on function tenant.tables_of(regnamespace) to tenant_admin;
+
+-- Protects a table of a schema, and says what became of it.
+create function tenant.protect_listed(rel regclass, tenant_column name) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    was_protected constant boolean := tenant.fence_policy(rel) is not null;
+begin
+    case
+        when exists (select from tenant.shared where relation = rel) then
+            return 'shared';
+        when not exists (select from pg_attribute where attrelid = rel and attname = tenant_column and not attisdropped) then
+            return format('not protected: no column "%s"', tenant_column);
+        else
+            perform tenant.protect(rel, tenant_column);
+            return case when was_protected then 'protected already' else 'protected' end;
+    end case;
+end
+$$;
+revoke all on function tenant.protect_listed(regclass, name) from public;
+grant execute on function tenant.protect_listed(regclass, name) to tenant_admin;
+
 create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false)
     returns table (relation regclass, result text) language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    was_protected boolean;
     to_harden regclass;
     all_to_harden regclass[] := '{}';
 begin
     perform tenant.forget_dropped();
-    for relation in
-        select c.oid::regclass from pg_class c
-        where c.relnamespace = schema and c.relkind in ('r', 'p') and c.relpersistence <> 't'
-            and not exists (select from pg_inherits where inhrelid = c.oid)
-            and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
-        order by c.relname
-    loop
-        was_protected := tenant.fence_policy(relation) is not null;
-        case
-            when exists (select from tenant.shared s where s.relation = protect_schema.relation) then
-                result := 'shared';
-            when not exists (select from pg_attribute where attrelid = protect_schema.relation
-                    and attname = tenant_column and not attisdropped) then
-                result := format('not protected: no column "%s"', tenant_column);
-            else
-                perform tenant.protect(relation, tenant_column);
-                all_to_harden := all_to_harden || relation;
-                result := case when was_protected then 'protected already' else 'protected' end;
-        end case;
+    for relation in select tenant.tables_of(schema) loop
+        result := tenant.protect_listed(relation, tenant_column);
+        if result like 'protected%' then
+            all_to_harden := all_to_harden || relation;
+        end if;
         return next;
     end loop;
     -- Only when all are protected: a foreign key of a table that is not yet would hold its referenced key back.
@@ -346,3 +368,68 @@ $$;
 comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each.';
 revoke all on function tenant.protect_schema(regnamespace, name, boolean) from public;
 grant execute on function tenant.protect_schema(regnamespace, name, boolean) to tenant_admin;
+
+-- One table of protect_schema_stepwise; null where another session holds it for longer than lock_timeout.
+create function tenant.protect_step(rel regclass, tenant_column name, harden boolean, last_try boolean) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    result text;
+begin
+    if not exists (select from pg_class where oid = rel) then
+        return 'dropped meanwhile';
+    end if;
+    result := tenant.protect_listed(rel, tenant_column);
+    if harden and result like 'protected%' then
+        perform tenant.protect(rel, tenant_column, harden => true);
+        result := 'hardened';
+    end if;
+    return result;
+exception when lock_not_available then
+    if last_try then
+        raise;
+    end if;
+    return null;
+end
+$$;
+revoke all on function tenant.protect_step(regclass, name, boolean, boolean) from public;
+grant execute on function tenant.protect_step(regclass, name, boolean, boolean) to tenant_admin;
+
+-- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but by
+-- its schema, so that it calls nothing of the caller's.
+create procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false)
+    language plpgsql as $$
+declare
+    hardens pg_catalog.bool;
+    rel pg_catalog.regclass;
+    result pg_catalog.text;
+    left_over pg_catalog.regclass[];
+    waiting pg_catalog.regclass[];
+begin
+    perform tenant.forget_dropped();
+    commit;
+    foreach hardens in array array[false, true] loop
+        exit when hardens and not harden;
+        left_over := array(select tenant.tables_of(schema));
+        for round in 1 .. 10 loop
+            waiting := '{}';
+            foreach rel in array left_over loop
+                result := tenant.protect_step(rel, tenant_column, hardens, round operator(pg_catalog.=) 10);
+                commit;
+                if result is null then
+                    waiting := pg_catalog.array_append(waiting, rel);
+                else
+                    raise notice '%: %', rel, result;
+                end if;
+            end loop;
+            left_over := waiting;
+            exit when pg_catalog.cardinality(left_over) operator(pg_catalog.=) 0;
+            raise notice '% tables are locked by others, and are tried again', pg_catalog.cardinality(left_over);
+            perform pg_catalog.pg_sleep(1);
+            commit;
+        end loop;
+    end loop;
+end
+$$;
+comment on procedure tenant.protect_schema_stepwise is 'As protect_schema, each table in a transaction of its own: no lock is held for longer than one table takes.';
+revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean) from public;
+grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean) to tenant_admin;

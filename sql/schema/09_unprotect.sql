@@ -182,7 +182,7 @@ create view tenant.protected_tables as
     join pg_catalog.pg_policy pol on pol.oid = tenant.fence_policy(c.oid::regclass)
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
     left join lateral (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid order by inhseqno limit 1) p on true
-    left join lateral (select at, role from tenant.journal
-        where action = 'protect' and object = pg_catalog.format('%s.%I', c.relnamespace::regnamespace, c.relname) order by id desc limit 1) j on true;
+    left join (select distinct on (object) object, at, role from tenant.journal where action = 'protect' order by object, id desc) j
+        on j.object = pg_catalog.format('%s.%I', c.relnamespace::regnamespace, c.relname);
 comment on view tenant.protected_tables is 'What is protected, how, by which column, with which index, since when and by whom.';
 grant select on tenant.protected_tables to tenant_admin;

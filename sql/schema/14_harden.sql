@@ -240,9 +240,9 @@ grant execute on function tenant.keys_without_tenant(oid[]) to tenant_admin;
 
 -- What puts the tenant first in every key of the table and in every foreign key between it and a protected table, in an
 -- order in which each statement can run alone. Keys stay where a foreign key from an unprotected table needs them; the
--- call for that table completes them. An obstacle is a row without statement that begins with its SQLSTATE.
+-- call for that table completes them. An obstacle is a row without statement: its SQLSTATE, what cannot be, and the reason.
 create function tenant.plan_hardening(rel regclass, concurrent boolean)
-    returns table (relation regclass, statement text, why text, foreign_keys oid[])
+    returns table (relation regclass, statement text, why text, foreign_keys oid[], obstacle text[])
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -268,8 +268,10 @@ begin
         statement := null;
         if tenant.key_obstacle(key.index, own) is not null then
             why := tenant.key_obstacle(key.index, own);
-            why := format('%s: %s cannot contain the tenant: %s', left(why, 5), key.name, substr(why, 8));
+            obstacle := array[left(why, 5), format('%s cannot contain the tenant', key.name), substr(why, 8)];
+            why := array_to_string(obstacle, ': ');
             return next;
+            obstacle := null;
             continue;
         end if;
         beside := tenant.name_beside(key.name, '_tenant');
@@ -284,9 +286,11 @@ begin
         for fk in select oid, conrelid, conname, tenant.reference_obstacle(oid) as obstacle
             from pg_constraint where oid = any (waiting) and tenant.reference_obstacle(oid) is not null
         loop
-            why := format('%s: %s of %s cannot contain the tenant: %s', left(fk.obstacle, 5), fk.conname, fk.conrelid::regclass,
-                substr(fk.obstacle, 8));
+            obstacle := array[left(fk.obstacle, 5), format('%s of %s cannot contain the tenant', fk.conname, fk.conrelid::regclass),
+                substr(fk.obstacle, 8)];
+            why := array_to_string(obstacle, ': ');
             return next;
+            obstacle := null;
             held := true;
             waiting := array_remove(waiting, fk.oid);
         end loop;
@@ -466,12 +470,12 @@ begin
     perform tenant.require_owner(rel);
     for step in select * from tenant.plan_hardening(rel, false) loop
         if step.statement is null then
-            if step.why like 'TN08_: %' then
+            if step.obstacle is not null then
                 raise exception using
-                    errcode = left(step.why, 5),
-                    message = format('cannot harden %s: %s', rel, split_part(substr(step.why, 8), ': ', 1)),
-                    detail = split_part(substr(step.why, 8), ': ', 2) || coalesce(': ' || nullif(split_part(substr(step.why, 8), ': ', 3), ''), ''),
-                    hint = case left(step.why, 5) when 'TN085' then 'create extension btree_gist;'
+                    errcode = step.obstacle[1],
+                    message = format('cannot harden %s: %s', rel, step.obstacle[2]),
+                    detail = step.obstacle[3],
+                    hint = case step.obstacle[1] when 'TN085' then 'create extension btree_gist;'
                         else 'Change that key first, or protect without harden => true.' end;
             end if;
             raise notice using message = step.why, hint = 'Protect the other table with harden => true: that completes both.';

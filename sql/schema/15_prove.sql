@@ -353,10 +353,14 @@ create function tenant.views_over(rel regclass) returns setof regclass
         select rel::oid
         union
         select r.ev_class from over
-            join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = over.relation and d.classid = 'pg_rewrite'::regclass
-            join pg_rewrite r on r.oid = d.objid
+            cross join lateral (
+                select objid from pg_depend
+                where refclassid = 'pg_class'::regclass and refobjid = over.relation and classid = 'pg_rewrite'::regclass offset 0
+            ) d
+            cross join lateral (select ev_class from pg_rewrite where oid = d.objid offset 0) r
     )
-    select c.oid::regclass from over join pg_class c on c.oid = over.relation
+    select c.oid::regclass from over
+        cross join lateral (select oid, relkind, relnamespace from pg_class where oid = over.relation offset 0) c
         where c.relkind = 'v' and c.oid <> rel and c.relnamespace <> 'tenant'::regnamespace order by c.oid::regclass::text
 $$;
 revoke all on function tenant.views_over(regclass) from public;

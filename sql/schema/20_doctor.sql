@@ -162,26 +162,34 @@ create function tenant.doctor_policies_now() returns table (policy oid, polname 
         reads_tenant boolean, has_tenant_column boolean, column_name name, drop_it text)
     language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
     select p.oid, p.polname, p.polrelid, p.polrelid::regclass::text, p.polcmd, p.polpermissive, p.polroles, e.using_text, e.check_text,
-        concat_ws(' ', e.using_text, e.check_text), t.relation is not null, r.policy is not null, k.relation is not null,
+        concat_ws(' ', e.using_text, e.check_text), p.protected, r.reads_tenant, k.column_name is not null,
         coalesce(k.column_name, own.column_name, 'tenant_id'), format('drop policy %I on %s;', p.polname, p.polrelid::regclass)
-    from pg_policy p
-    left join tenant.doctor_tables t on t.relation = p.polrelid
-    left join (
-        select distinct d.objid as policy from pg_depend d join pg_proc f on f.oid = d.refobjid
-        where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_proc'::regclass
-            and f.pronamespace = 'tenant'::regnamespace and f.proname in ('current_id', 'current_uuid', 'current_bigint')
-    ) r on r.policy = p.oid
-    left join tenant.doctor_tenant_columns k on k.relation = p.polrelid
-    left join (
-        select d.objid as policy, (array_agg(a.attname order by a.attnum))[1] as column_name
-        from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-        where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
-        group by d.objid
-    ) own on own.policy = p.oid
+    from (
+        select p.*, t.relation is not null as protected
+        from pg_policy p left join tenant.doctor_tables t on t.relation = p.polrelid
+        where p.oid is distinct from t.fence and (t.relation is null or not tenant.doctor_is_equality(p.oid)) offset 0
+    ) p
+    cross join lateral (
+        select exists (
+            select from pg_depend d join pg_proc f on f.oid = d.refobjid
+            where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass
+                and f.pronamespace = 'tenant'::regnamespace and f.proname in ('current_id', 'current_uuid', 'current_bigint')
+        ) as reads_tenant offset 0
+    ) r
+    left join lateral (
+        select a.attname as column_name from pg_attribute a
+        where a.attrelid = p.polrelid and p.polrelid >= 16384 and a.attnum > 0 and not a.attisdropped
+            and a.attname = any (array(select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables))
+        order by a.attname <> 'tenant_id', a.attnum limit 1
+    ) k on true
+    left join lateral (
+        select a.attname as column_name from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
+        order by a.attnum limit 1
+    ) own on true
     cross join lateral (
         select pg_get_expr(p.polqual, p.polrelid) as using_text, pg_get_expr(p.polwithcheck, p.polrelid) as check_text offset 0
     ) e
-    where p.oid is distinct from t.fence and (t.relation is null or not tenant.doctor_is_equality(p.oid))
 $$;
 revoke all on function tenant.doctor_policies_now() from public;
 create view tenant.doctor_policies as select * from tenant.doctor_policies_now();

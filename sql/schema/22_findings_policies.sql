@@ -12,7 +12,7 @@ create view tenant.finding_t030 as
     ) j
     join pg_catalog.pg_class c on format('%I.%I', c.relnamespace::regnamespace::name, c.relname) = j.object
         and c.relkind in ('r', 'p')
-    where j.action = 'protect' and tenant.fence_policy(c.oid::regclass) is null;
+    where j.action = 'protect' and c.oid not in (select relation from tenant.doctor_tables);
 comment on view tenant.finding_t030 is 'A table was protected and no longer is';
 
 create view tenant.finding_t031 as
@@ -24,10 +24,10 @@ create view tenant.finding_t031 as
         format('select tenant.protect(%L, tenant_column => %L);', t.name, a.column_name) as fix
     from tenant.doctor_user_tables t
     join tenant.doctor_tenant_columns a on a.relation = t.relation
-    where not exists (select from tenant.doctor_tables p where p.relation = t.relation)
+    where t.relation not in (select relation from tenant.doctor_tables)
         and t.relation not in (select relation from tenant.shared)
         and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = t.relation)
-        and not exists (select from tenant.doctor_policies p where p.relation = t.relation and p.reads_tenant);
+        and t.relation not in (select relation from tenant.doctor_policies where reads_tenant);
 comment on view tenant.finding_t031 is 'A table with a tenant column is not protected';
 
 create view tenant.finding_t032 as
@@ -41,14 +41,30 @@ create view tenant.finding_t032 as
 comment on view tenant.finding_t032 is 'A protected table has row-level security not enabled or not forced';
 
 create view tenant.finding_t033 as
-    with recursive family (member, root) as (
-        select relation, relation from tenant.doctor_tables
+    with recursive family (member) as (
+        select relation from tenant.doctor_tables
         union
-        select case when i.inhparent = f.member then i.inhrelid else i.inhparent end, f.root
-        from family f join pg_catalog.pg_inherits i on f.member in (i.inhparent, i.inhrelid)
+        select n.relation from family f cross join lateral (
+            select inhrelid from pg_catalog.pg_inherits where inhparent = f.member
+            union all
+            select inhparent from pg_catalog.pg_inherits where inhrelid = f.member offset 0
+        ) n (relation)
     ), uncovered as (
-        select f.member, min(f.root) as kin from family f join pg_catalog.pg_class c on c.oid = f.member
-        where c.relkind in ('r', 'p', 'f') and tenant.fence_policy(f.member::regclass) is null group by f.member
+        -- The nearest that is protected: its search ends there.
+        select f.member, (
+            with recursive near (relation) as (
+                select f.member
+                union
+                select n.relation from near cross join lateral (
+                    select inhrelid from pg_catalog.pg_inherits where inhparent = near.relation
+                    union all
+                    select inhparent from pg_catalog.pg_inherits where inhrelid = near.relation offset 0
+                ) n (relation)
+            )
+            select relation from near where relation in (select t.relation from tenant.doctor_tables t) limit 1
+        ) as kin
+        from family f join pg_catalog.pg_class c on c.oid = f.member
+        where c.relkind in ('r', 'p', 'f') and f.member not in (select relation from tenant.doctor_tables)
     )
     select 'T033' as code, 'error' as level,
         u.member::regclass::text as object,

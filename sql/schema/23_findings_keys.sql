@@ -28,7 +28,7 @@ create view tenant.finding_t048 as
     from tenant.doctor_user_tables t
     join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
         and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables)
-    where not exists (select from tenant.doctor_tables p where p.relation = t.relation)
+    where t.relation not in (select relation from tenant.doctor_tables)
         and t.relation not in (select relation from tenant.shared)
         and (a.atttypid not in ('uuid'::regtype, 'bigint'::regtype, 'integer'::regtype, 'smallint'::regtype, 'text'::regtype, 'varchar'::regtype)
             or exists (select from pg_catalog.pg_collation c where c.oid = a.attcollation and not c.collisdeterministic));

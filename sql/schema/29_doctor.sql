@@ -86,8 +86,8 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t110;
 comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 
-create function tenant.doctor(with_waived boolean default false)
-    returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz)
+create function tenant.doctor(with_waived boolean default false, every_object boolean default false)
+    returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz, objects bigint)
     language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
     -- A line break in a name would make two commands of one for whoever runs a fix line by line.
     with broken (name) as materialized (
@@ -105,19 +105,32 @@ create function tenant.doctor(with_waived boolean default false)
         union select lanname from pg_language where lanname ~ '[\n\r]'
         union select rolname from pg_roles where rolname ~ '[\n\r]'
         union select datname from pg_database where datname ~ '[\n\r]'
+    ), finding as (
+        select f.*, w.until, row_number() over alike as nth,
+            -- What is the same on so many objects that nobody reads them one by one is said once.
+            case when not every_object and count(*) over (partition by f.code, f.level, w.until is null) > 20
+                then count(*) over (partition by f.code, f.level, w.until is null) end as many
+        from tenant.doctor_findings f
+        left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()
+        where with_waived or w.until is null
+        window alike as (partition by f.code, f.level, w.until is null order by f.object)
     )
-    select f.code, f.level, f.object, f.problem, f.why,
-        case when not exists (select from broken
-            where strpos(replace(replace(f.fix, '""', '"'), '''''', ''''), broken.name) > 0) then f.fix end,
-        w.until
-    from tenant.doctor_findings f
-    left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()
-    where with_waived or w.until is null
+    select f.code, f.level,
+        coalesce(f.many || ' objects', f.object),
+        concat(f.problem, '; the same on ' || f.many - 1 || ' more'),
+        f.why,
+        case when f.many is not null then format('select object, problem, fix from tenant.doctor(%severy_object => true) where code = %L and level = %L;',
+                case when with_waived then 'with_waived => true, ' end, f.code, f.level)
+            when not exists (select from broken
+                where strpos(replace(replace(f.fix, '""', '"'), '''''', ''''), broken.name) > 0) then f.fix end,
+        f.until, coalesce(f.many, 1)
+    from finding f
+    where f.many is null or f.nth = 1
     order by array_position(array['error', 'warn', 'info'], f.level), f.code, f.object
 $$;
-comment on function tenant.doctor is 'What is wrong with the isolation of this database, why it matters, and the SQL that mends it.';
-revoke all on function tenant.doctor(boolean) from public;
-grant execute on function tenant.doctor(boolean) to tenant_admin;
+comment on function tenant.doctor is 'What is wrong with the isolation of this database, why it matters, and the SQL that mends it. What is the same on more than 20 objects is one line, but for every_object => true.';
+revoke all on function tenant.doctor(boolean, boolean) from public;
+grant execute on function tenant.doctor(boolean, boolean) to tenant_admin;
 
 create function tenant.waive(code text, object text, reason text, until timestamptz) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
@@ -129,6 +142,13 @@ begin
             message = format('there is no finding "%s"', code),
             detail = 'Findings are numbered T001 and up.',
             hint = 'select code, object from tenant.doctor(); lists those of this database.';
+    end if;
+    if object ~ '^\d+ objects$' then
+        raise exception using
+            errcode = 'TN081',
+            message = format('finding %s is waived on one object at a time', code),
+            detail = format('"%s" is a line that stands for as many.', object),
+            hint = format('select tenant.waive(code, object, ''<reason>'', ''<until>'') from tenant.doctor(every_object => true) where code = %L;', upper(code));
     end if;
     insert into tenant.waivers as w (code, object, reason, until)
         values (upper(waive.code), waive.object, waive.reason, waive.until)
@@ -172,7 +192,7 @@ begin
             detail = 'The levels are error, warn and info.',
             hint = 'select tenant.assert_healthy(''warn'');';
     end if;
-    select count(*), string_agg(format('%s %s: %s', d.code, d.object, d.problem), E'\n') filter (where d.nth <= 10)
+    select coalesce(sum(d.objects), 0), string_agg(format('%s %s: %s', d.code, d.object, d.problem), E'\n') filter (where d.nth <= 10)
         into found_count, first_ones
         from (select *, row_number() over () as nth from tenant.doctor()) d
         where array_position(array['error', 'warn', 'info'], d.level) <= rank;

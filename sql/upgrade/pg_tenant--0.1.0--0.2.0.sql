@@ -25,3 +25,7 @@ alter table tenant.tenants enable always trigger keep_tenant;
 alter table tenant.tenants enable always trigger keep_id;
 alter table tenant.tenants enable always trigger keep_tenants;
 grant usage on schema tenant to public;
+
+-- Functions whose arguments or results changed: made anew below.
+drop function tenant.doctor(boolean);
+drop function tenant.plan_hardening(regclass, boolean);

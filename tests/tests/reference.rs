@@ -38,6 +38,8 @@ const INTERNAL: &[&str] = &[
     "is_current_support",        // the planner asks it
     "journal_system",            // enter_system
     "lock_key",                  // advisory_lock, try_advisory_lock, notify
+    "protect_listed",            // protect_schema
+    "protect_step",              // protect_schema_stepwise
     "protect_newcomer",          // pg_tenant.new_tables
     "own_row",                   // plans of on conflict
     "index_with_tenant",         // hardening
@@ -69,6 +71,7 @@ const INTERNAL: &[&str] = &[
     "require_reason",            // unprotect, share, unshare
     "sample_values",             // prove
     "stamp_change",              // trigger of tenants
+    "tables_of",                 // protect_schema
     "unfence",                   // unprotect, one table of a hierarchy
     "views_over",                // prove
     "warn_of_newcomer",          // pg_tenant.new_tables = warn

@@ -1,6 +1,8 @@
 //! What looks like a defect and is none.
 
-use crate::case::{perform, seen, stage};
+use pg_tenant_tests::{Cluster, Options};
+
+use crate::case::{perform, seen, stage, stage_on};
 
 #[tokio::test]
 async fn a_sound_thing() {
@@ -84,4 +86,40 @@ async fn a_name_is_a_second_command() {
     assert!(fixes.iter().any(|row| row[1].as_deref().is_some_and(|fix| fix.contains("plain"))), "{fixes:?}");
     let broken = "select count(*) from tenant.doctor() where fix ~ E'\\n *alter role'";
     assert_eq!(admin.value(broken).await.as_deref(), Some("0"));
+}
+
+/// One line for what is the same on many objects; each of them can be listed, waived and mended.
+#[tokio::test]
+async fn the_same_again_and_again() {
+    let cluster = Cluster::start(Options::default()); // the gate counts what other tests do on a shared one
+    let db = stage_on(&cluster, "many").await;
+    let admin = db.admin().await;
+    perform(
+        &db,
+        "do $$ begin for i in 1 .. 22 loop execute format('create table t_%s (tenant_id text)', i); end loop; end $$",
+    )
+    .await;
+    let lines = "select object, objects, fix from tenant.doctor() where code = 'T031'";
+    let found = admin.rows(lines).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0][0].as_deref(), found[0][1].as_deref()), (Some("22 objects"), Some("22")));
+    let listed = admin.rows(found[0][2].as_deref().expect("a query for the list")).await;
+    assert_eq!(listed.len(), 22);
+
+    admin
+        .expect_error("TN081", "select tenant.waive('T031', '22 objects', 'all of them', now() + interval '1 day')")
+        .await;
+    admin.run("select tenant.waive('T031', 'public.t_1', 'this one', now() + interval '1 day')").await;
+    assert_eq!(admin.value("select objects from tenant.doctor() where code = 'T031'").await.as_deref(), Some("21"));
+    let counted = admin.expect_error("TN080", "select tenant.assert_healthy('warn')").await;
+    let all = "select count(*) from tenant.doctor(every_object => true) where level <> 'info'";
+    let all = admin.value(all).await.unwrap_or_default();
+    assert!(counted.message().starts_with(&format!("the doctor has {all} findings")), "{counted:?}");
+    assert!(counted.detail().is_some_and(|detail| detail.contains("T031 21 objects: ")), "{counted:?}");
+
+    // With fewer of them, each is a line again, with the SQL that mends it.
+    admin.run("select tenant.waive('T031', 'public.t_2', 'this one too', now() + interval '1 day')").await;
+    let each = admin.rows(lines).await;
+    assert_eq!(each.len(), 20, "{each:?}");
+    assert!(each.iter().all(|row| row[2].as_deref().is_some_and(|fix| fix.contains("tenant.protect("))), "{each:?}");
 }

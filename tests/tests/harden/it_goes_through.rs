@@ -86,3 +86,24 @@ async fn a_stranger() {
 
     drop(owner);
 }
+
+/// Names are the users': one that looks like a refusal of ours is none.
+#[tokio::test]
+async fn a_name_is_read_as_an_obstacle() {
+    let (_db, owner) = stage("named_like_a_code").await;
+    owner
+        .run(
+            "create table p (tenant_id uuid, id int primary key);
+             create table c (id int constraint \"TN086: my key: because\" references p);
+             create table y (tenant_id uuid, at int4range, constraint \"a: b: c\" exclude using spgist (at with &&));
+             select tenant.protect('y')",
+        )
+        .await;
+    owner.notices();
+    owner.run("select tenant.protect('p', harden => true)").await; // c is not protected: its key stays, with a notice
+    let said: Vec<_> = owner.notices().iter().map(|n| n.message().to_owned()).collect();
+    assert!(said.len() == 1 && said[0].starts_with("TN086: my key: because of public.c stays"), "{said:?}");
+    let refused = owner.expect_error("TN086", "select tenant.protect('y', harden => true)").await;
+    assert_eq!(refused.message(), "cannot harden public.y: a: b: c cannot contain the tenant");
+    assert_eq!(refused.detail(), Some("its index method spgist takes one column only."));
+}

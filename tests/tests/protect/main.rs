@@ -1,5 +1,6 @@
 //! `tenant.protect` and what belongs to it: what it makes, what it refuses, what takes it away again.
 
+mod cost_grows;
 mod fixture; // two tenants, tables with rows of both, what the catalog says
 
 mod an_event_trigger_fails;
