@@ -2204,6 +2204,8 @@ begin
             ('copy', 'nothing', tenant.attack_copy(as_role, a, format('copy (select from %s where %s) to ''/dev/null''', rel, in_b))),
             ('copy of the table', 'its own', tenant.attack_copy(as_role, a, format('copy %s to ''/dev/null''', rel))),
             ('copy from', 'refused', tenant.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel)))
+        union all
+        select * from tenant.prove_plans(rel, (theirs ->> 'tenant_column')::name, as_role, a, b) where theirs ? 'planted'
     loop
         continue when not theirs ? 'planted' and path not in ('select with no tenant', 'truncate', 'select', 'count',
             'copy with no tenant', 'copy from');
@@ -2214,6 +2216,8 @@ begin
             or path in ('update to the other', 'on conflict') and own_rows = '0 rows';
         passed := case
             when path = 'own rows' then case when got ~ ' rows$' then got <> '0 rows' end
+            when expected = 'at most its own' and got ~ ' rows$' then
+                case when own_rows ~ ' rows$' then split_part(got, ' ', 1)::bigint <= split_part(own_rows, ' ', 1)::bigint end
             when got ~ ' rows$' then got = case expected when 'nothing' then '0 rows' when 'its own' then own_rows else '' end
             -- 42501 is the policy's refusal as well as a right that the role has not.
             when got = '42501' or got ~ '^TN' then true
@@ -2348,7 +2352,9 @@ begin
     perform set_config('pg_tenant.guards', 'off', true);
     select polname, pg_get_expr(polqual, polrelid) as condition into fence from pg_policy where oid = tenant.fence_policy(rel);
     foreach command in array commands loop
-        perform tenant.run_as_owner(rel, format(command, rel, fence.polname, fence.condition));
+        -- The fourth is the equality without the call that the planner cannot lose.
+        perform tenant.run_as_owner(rel, format(command, rel, fence.polname, fence.condition,
+            split_part(fence.condition, ' AND tenant.is_current(', 1) || ')'));
     end loop;
     select string_agg(p.path || ' ' || p.got, ', ') into noticed
         from tenant.prove_table(rel, as_role, a, b, mine, theirs) p where p.passed is false or p.got = 'TN012';
@@ -2506,6 +2512,8 @@ begin
                         'create policy prove_wide on %1$s using (true) with check (true)']),
                     ('permissive fence', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
                         'create policy %2$I on %1$s using (%3$s) with check (%3$s)']),
+                    ('fence of the equality alone', array['alter policy %2$I on %1$s using (%4$s) with check (%4$s)',
+                        'drop policy if exists tenant_access on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)']),
                     ('fence without check', array['alter policy %2$I on %1$s with check (true)',
                         'create policy prove_wide on %1$s using (true) with check (true)']),
                     ('fence that shows all', array['alter policy %2$I on %1$s using (true)',
@@ -2625,6 +2633,74 @@ $$;
 comment on procedure tenant.upgrade_fences is 'Gives every table that pg_tenant 0.1.0 has protected the fence of this version, each in a transaction of its own.';
 revoke all on procedure tenant.upgrade_fences(boolean) from public;
 grant execute on procedure tenant.upgrade_fences(boolean) to tenant_admin;
+
+-- sql/schema/18_prove_plans.sql
+-- Attacks of tenant.prove() on what the planner makes of a policy: it takes an equality out of the plan that a condition of
+-- the statement implies, and puts what names no column in front of one that is left.
+
+-- As tenant.attack, for a statement whose conditions call what is made for it in the table's schema: tenant_prove_says()
+-- and tenant_prove_slow() are said to be stable and give the tenant that a setting names; tenant_prove_tick() costs nothing,
+-- counts, and makes the setting name the other. Indexes are not used, since a scan by the tenant's key visits no other.
+-- sees: 'rows' that the statement gives or changes, or 'calls' that were counted.
+create function tenant.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    schema regnamespace := (select relnamespace from pg_class where oid = rel);
+    reached text;
+begin
+    perform set_config('client_min_messages', 'error', true);
+    execute format($functions$
+        create function %1$s.tenant_prove_tick() returns boolean language plpgsql volatile cost 0.0001 as $f$ begin
+            perform pg_catalog.set_config('tenant_prove.calls', (pg_catalog.current_setting('tenant_prove.calls')::bigint + 1)::text, true),
+                pg_catalog.set_config('tenant_prove.is', pg_catalog.current_setting('tenant_prove.other'), true);
+            return true;
+        end $f$;
+        create function %1$s.tenant_prove_says() returns text language plpgsql stable as
+            $f$ begin return pg_catalog.current_setting('tenant_prove.is'); end $f$;
+        create function %1$s.tenant_prove_slow() returns text language plpgsql stable cost 10000 as
+            $f$ begin return pg_catalog.current_setting('tenant_prove.own'); end $f$;
+        grant execute on function %1$s.tenant_prove_tick(), %1$s.tenant_prove_says(), %1$s.tenant_prove_slow() to %2$I
+        $functions$, schema, as_role);
+    perform set_config('enable_' || way, 'off', true)
+        from unnest(array['indexscan', 'indexonlyscan', 'bitmapscan']) way;
+    perform set_config('tenant_prove.own', a, true), set_config('tenant_prove.other', b, true),
+        set_config('tenant_prove.is', a, true), set_config('tenant_prove.calls', '0', true);
+    perform set_config('session_replication_role', 'replica', true);
+    reached := tenant.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
+        || case when sees = 'calls' then '; select pg_catalog.current_setting(''tenant_prove.calls'')' else '' end);
+    raise exception using errcode = 'TN089';
+exception
+    when sqlstate 'TN089' then return coalesce(reached, 'null') || ' rows';
+    when others then return sqlstate;
+end
+$$;
+revoke all on function tenant.attack_planned(name, text, text, regclass, text, text) from public;
+
+-- What the planner could be made to let through of this table: paths as in tenant.prove_table.
+create function tenant.prove_plans(rel regclass, tenant_column name, as_role name, a text, b text)
+    returns table (path text, expected text, got text)
+    language sql set search_path = pg_catalog, pg_temp as $$
+    select t.path, t.expected, tenant.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
+    from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, c.relnamespace::regnamespace as schema
+            from pg_attribute join pg_class c on c.oid = attrelid where attrelid = rel and attname = tenant_column) own,
+        (values
+            ('select by a setting that changes', 'nothing', 'rows', 'select count(*) filter (where %2$s::text = %6$L) from %1$s
+                where %2$s = current_setting(''tenant_prove.is'')::%3$s and set_config(''tenant_prove.is'', %6$L, true) is not null'),
+            ('select by a function that lies', 'nothing', 'rows', 'select count(*) filter (where %2$s::text = %6$L) from %1$s
+                where %2$s = %4$s.tenant_prove_says()::%3$s and %4$s.tenant_prove_tick()'),
+            ('delete by a setting that changes', 'nothing', 'rows', 'delete from %1$s
+                where %2$s = current_setting(''tenant_prove.is'')::%3$s and set_config(''tenant_prove.is'', %6$L, true) is not null'),
+            ('update by a setting that changes', 'nothing', 'rows', 'update %1$s set %2$s = %5$L
+                where %2$s = current_setting(''tenant_prove.is'')::%3$s and set_config(''tenant_prove.is'', %6$L, true) is not null'),
+            ('calls beside its own id', 'at most its own', 'calls', 'select from %1$s where %2$s = %5$L and %4$s.tenant_prove_tick()'),
+            ('calls beside the other''s id', 'nothing', 'calls', 'select from %1$s where %2$s = %6$L and %4$s.tenant_prove_tick()'),
+            ('calls before a slow condition', 'at most its own', 'calls', 'select from %1$s
+                where %2$s = %4$s.tenant_prove_slow()::%3$s and %4$s.tenant_prove_tick()'),
+            ('calls of a blind merge', 'at most its own', 'calls', 'merge into %1$s using (values (1)) one (row)
+                on %4$s.tenant_prove_tick() when not matched and one.row = 2 then insert default values')
+        ) t (path, expected, sees, statement)
+$$;
+revoke all on function tenant.prove_plans(regclass, name, name, text, text) from public;
 
 -- sql/schema/20_doctor.sql
 -- The doctor: what it looks at, and what is waived. Each finding is a view of its own, in 21_ to 28_; 29_ joins them.

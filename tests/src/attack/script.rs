@@ -27,7 +27,7 @@ impl Names {
     /// Fills the placeholders of a step.
     ///
     /// `{a}` `{b}` tenant ids · `{app}` `{owner}` `{backup}` roles · `{setting}` where the tenant stands ·
-    /// `{enter a}` `{enter b}` the tenant of this transaction · `{session a}` `{session b}` what an application does
+    /// `{enter a}` `{enter b}` the tenant of this transaction · `{bind a}` makes it that of the role `{app}` · `{session a}` `{session b}` what an application does
     /// that sets the tenant for the session · `{tenant}` an expression for the tenant · `{protect TABLE}` what protects
     /// one more table, whose column is a uuid (`{protect TABLE as TYPE}`: of this type) · `{fence TABLE}` the same, but on
     /// the stock side a restrictive policy beside an open one · `{harden TABLE}` what puts the tenant into its keys: nothing
@@ -48,6 +48,11 @@ impl Names {
             sql = sql.replace(&format!("{{enter {tenant}}}"), &enter);
             sql = sql.replace(&format!("{{session {tenant}}}"), &session);
         }
+        let bind = match side {
+            Side::Stock => format!("alter role {app} set app.tenant = '{a}'"),
+            Side::Protected => format!("select tenant.bind_role('{app}', '{a}')"),
+        };
+        sql = sql.replace("{bind a}", &bind);
         for (placeholder, says) in TABLES {
             while let Some((before, rest)) = sql.split_once(placeholder) {
                 let (table, after) = rest.split_once('}').expect("a placeholder ends with }");

@@ -11,6 +11,7 @@ mod b_paths;
 mod c_context;
 mod d_keys;
 mod e_side;
+mod f_plans;
 mod g_operations;
 mod h_commands;
 mod row;
@@ -28,9 +29,18 @@ use verdict::Verdict;
 
 /// Every row.
 fn rows() -> impl Iterator<Item = &'static Row> {
-    [a_policy::ROWS, b_paths::ROWS, c_context::ROWS, d_keys::ROWS, e_side::ROWS, g_operations::ROWS, h_commands::ROWS]
-        .into_iter()
-        .flatten()
+    [
+        a_policy::ROWS,
+        b_paths::ROWS,
+        c_context::ROWS,
+        d_keys::ROWS,
+        e_side::ROWS,
+        f_plans::ROWS,
+        g_operations::ROWS,
+        h_commands::ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// So many stages stand side by side.

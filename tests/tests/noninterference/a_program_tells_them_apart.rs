@@ -1,9 +1,10 @@
 //! A tenant's statement has another outcome where other tenants have other rows.
 //!
-//! `SEED=… STATEMENTS=…` repeats a run, or makes it longer: `make fuzz`.
+//! `SEED=… STATEMENTS=…` repeats a run, or makes it longer: `make fuzz`. `FAMILY=…` is for attacks of one family alone.
 
 use crate::lane::LANES;
 use crate::run::{Tally, run};
+use crate::vocabulary::{FAMILIES, Family};
 use crate::world::Worlds;
 
 fn setting(name: &str, otherwise: u64) -> u64 {
@@ -16,8 +17,9 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_thousands_of_statements() {
     let (seed, statements) = (setting("SEED", 20), setting("STATEMENTS", 20_000));
+    let families = std::env::var("FAMILY").map_or(FAMILIES, |name| Family::named(&name));
     let worlds = Worlds::new("two_worlds", &LANES, "").await;
-    let outcome = run(&worlds, &LANES, seed, (statements as usize).div_ceil(LANES.len())).await;
+    let outcome = run(&worlds, &LANES, families, seed, (statements as usize).div_ceil(LANES.len())).await;
     let mut all = Tally::default();
     for lane in outcome {
         match lane {

@@ -1,8 +1,8 @@
 //! What stands around statements: begin and enter, settings of the planner, savepoints, PREPARE, commit.
 
 use crate::generator::{Generator, Statement};
-use crate::reads;
 use crate::world::FROZEN;
+use crate::{attacks, reads};
 
 /// How plans are made to differ. Each `{}` is one of the values.
 const PLANNER: &[(&str, &[&str])] = &[
@@ -31,6 +31,9 @@ pub fn begin(g: &mut Generator, program: &mut Vec<Statement>) {
     } else if g.prepared.len() > 4 && g.one_in(30) {
         let name = g.prepared.remove(0);
         program.push(Statement::of(format!("deallocate {name}")));
+    }
+    if !g.families.is_empty() && g.one_in(6) {
+        attacks::plot(g, program);
     }
     program.push(Statement::frame(&format!("begin{isolation}")));
     for _ in 0..g.int(0, 3) {

@@ -3,10 +3,12 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::compare::MANY;
 use crate::lane::Lane;
 use crate::tables::{FILES, LEDGER, TABLES, Table, VIEWS};
+use crate::vocabulary::Family;
 use crate::world::FROZEN;
-use crate::{frames, reads, writes};
+use crate::{attacks, frames, reads, writes};
 
 /// One statement of a program.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +18,25 @@ pub struct Statement {
     pub ordered: bool,
     /// Begins, ends or savepoints, which are not counted as statements.
     pub frame: bool,
+    /// What is compared of its answer.
+    pub seen: Seen,
+    /// By the extended protocol, once with each.
+    pub params: Vec<&'static str>,
+}
+
+/// What is compared. A condition that changes as it is asked, or counts, tells of the plan as well as of rows: unless the
+/// plans are the same, only what is of others is looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Seen {
+    All,
+    /// The plan of the next one, which is not compared but with the other world's.
+    Plan,
+    /// Rows, of which the first column says whose they are.
+    Probe,
+    /// The same, where it is not known whether the plans are.
+    Loose,
+    /// Counters.
+    Count,
 }
 
 /// The source.
@@ -28,12 +49,30 @@ pub struct Generator {
     pub prepared: Vec<String>,
     /// Whether this transaction is inside the lane's tenant.
     pub inside: bool,
+    /// What attacks live on; none, and there are no attacks.
+    pub families: &'static [Family],
+    /// Whether a value can be a parameter.
+    pub parameter: bool,
+    /// Attacks that are prepared in the session, and one that goes at the attack's end.
+    pub plots: Vec<(String, String)>,
+    pub to_forget: Option<String>,
     names: u32,
 }
 
 impl Generator {
-    pub fn new(seed: u64, lane: Lane, major: u32) -> Generator {
-        Generator { rng: StdRng::seed_from_u64(seed), lane, major, prepared: Vec::new(), inside: false, names: 0 }
+    pub fn new(seed: u64, lane: Lane, major: u32, families: &'static [Family]) -> Generator {
+        Generator {
+            rng: StdRng::seed_from_u64(seed),
+            lane,
+            major,
+            prepared: Vec::new(),
+            inside: false,
+            families,
+            parameter: false,
+            plots: Vec::new(),
+            to_forget: None,
+            names: 0,
+        }
     }
 
     /// One transaction, from `begin` to its end, or statements outside of any.
@@ -48,7 +87,7 @@ impl Generator {
     }
 
     fn statement(&mut self, program: &mut Vec<Statement>) {
-        match self.int(0, 100) {
+        match self.int(0, 125) {
             0..56 => program.push(reads::read(self)),
             56..78 => program.push(writes::write(self)),
             78..84 => writes::cursor(self, program),
@@ -58,7 +97,9 @@ impl Generator {
                 self.undone(program, Statement::of(sql));
             }
             96..99 => frames::savepoints(self, program),
-            _ => program.push(Statement::of(writes::refused(self))), // the rest of the transaction fails
+            99 => program.push(Statement::of(writes::refused(self))), // the rest of the transaction fails
+            _ if self.families.is_empty() => {}
+            _ => attacks::attack(self, program),
         }
     }
 
@@ -119,15 +160,30 @@ impl Generator {
 
 impl Statement {
     pub fn of(sql: String) -> Statement {
-        Statement { sql, ordered: false, frame: false }
+        Statement { sql, ordered: false, frame: false, seen: Seen::All, params: Vec::new() }
     }
 
     pub fn frame(sql: &str) -> Statement {
-        Statement { sql: sql.to_owned(), ordered: false, frame: true }
+        Statement { frame: true, ..Statement::of(sql.to_owned()) }
     }
 
     /// Whether the rows come by the COPY protocol.
     pub fn copies(&self) -> bool {
         self.sql.starts_with("copy ")
+    }
+
+    /// What the tenant's own rows can be the cause of.
+    pub fn at_most(&self) -> u64 {
+        let pairs = if self.sql.contains(" w ") || self.sql.contains(" join ") || self.sql.starts_with("fetch") {
+            10
+        } else {
+            1
+        };
+        MANY * pairs * self.params.len().max(1) as u64
+    }
+
+    /// Whether it takes more than one message: nothing else is under way meanwhile.
+    pub fn alone(&self) -> bool {
+        self.copies() || !self.params.is_empty()
     }
 }

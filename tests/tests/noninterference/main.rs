@@ -7,6 +7,7 @@
 
 mod lane; // who works: tenants, ids, roles
 mod tables; // what statements are about
+mod vaults; // what attacks are about
 mod world; // two databases
 
 mod frames; // around statements: transactions, settings, savepoints, PREPARE
@@ -14,8 +15,13 @@ mod generator; // a seeded source of programs
 mod reads;
 mod writes;
 
+mod attacks; // an attacker's statements, rolled back
+mod shapes;
+mod vocabulary;
+
 mod compare; // what came back, and the first difference
 mod run;
+mod shrink;
 mod unplanned; // a defect of PostgreSQL's planner, which is no difference // lanes and strangers at the same time
 
 mod a_leak_goes_unseen;

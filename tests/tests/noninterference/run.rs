@@ -10,6 +10,8 @@ use tokio::time::{Duration, sleep};
 use crate::compare::{Transcript, difference, perform};
 use crate::generator::{Generator, Statement};
 use crate::lane::{Lane, STRANGERS};
+use crate::shrink::shrunk;
+use crate::vocabulary::Family;
 use crate::world::{World, Worlds};
 
 /// What was run, by one lane or by all.
@@ -30,11 +32,18 @@ pub struct Difference {
 }
 
 /// Runs at least so many statements in each lane, until there is a difference.
-pub async fn run(worlds: &Worlds, lanes: &[Lane], seed: u64, statements: usize) -> Vec<Result<Tally, Difference>> {
+pub async fn run(
+    worlds: &Worlds,
+    lanes: &[Lane],
+    families: &'static [Family],
+    seed: u64,
+    statements: usize,
+) -> Vec<Result<Tally, Difference>> {
     let (major, over) = (major(worlds).await, AtomicBool::new(false));
     let watched = async {
-        let watched =
-            lanes.iter().zip(seed..).map(|(lane, seed)| watch(worlds, *lane, seed, major, (statements, &over)));
+        let watched = lanes.iter().zip(seed..).map(|(lane, seed)| {
+            watch(worlds, *lane, Generator::new(seed, *lane, major, families), seed, (statements, &over))
+        });
         let outcome = join_all(watched).await;
         over.store(true, Ordering::Relaxed);
         outcome
@@ -48,12 +57,12 @@ pub async fn run(worlds: &Worlds, lanes: &[Lane], seed: u64, statements: usize) 
 async fn watch(
     worlds: &Worlds,
     lane: Lane,
+    mut generator: Generator,
     seed: u64,
-    major: u32,
     (enough, over): (usize, &AtomicBool),
 ) -> Result<Tally, Difference> {
     let (one, two) = join(worlds.enter(World::Crowded, &lane), worlds.enter(World::Sparse, &lane)).await;
-    let (mut generator, mut tally) = (Generator::new(seed, lane, major), Tally::default());
+    let mut tally = Tally::default();
     while tally.statements < enough && !over.load(Ordering::Relaxed) {
         let program = generator.transaction();
         let (upto, end) = held_back(&program);
@@ -69,8 +78,9 @@ async fn watch(
             tally.unplanned += 1;
             continue;
         }
-        if let Some(what) = difference(&program, &crowded, &sparse) {
+        if let Some(what) = difference(&program, lane.tenant, &crowded, &sparse) {
             over.store(true, Ordering::Relaxed);
+            let what = shrunk(&program, lane.tenant, (&one, &two)).await.unwrap_or(what);
             let what = format!("seed {seed}, {lane:?}, after {} statements\n{what}", tally.statements);
             return Err(Difference { after: tally.statements, what });
         }
@@ -100,7 +110,7 @@ const BREATH: Duration = Duration::from_millis(50);
 /// A tenant that nobody watches, with programs of its own in each world.
 async fn work_beside(worlds: &Worlds, world: World, seed: u64, major: u32, over: &AtomicBool) {
     let session = worlds.enter(world, &STRANGERS).await;
-    let mut generator = Generator::new(seed, STRANGERS, major);
+    let mut generator = Generator::new(seed, STRANGERS, major, &[]);
     while !over.load(Ordering::Relaxed) {
         perform(&session, &generator.transaction()).await;
         sleep(BREATH).await;
@@ -110,7 +120,9 @@ async fn work_beside(worlds: &Worlds, world: World, seed: u64, major: u32, over:
 /// All that a tenant has, read around the policies.
 async fn rows_of(worlds: &Worlds, world: World, lane: Lane) -> Vec<Vec<Option<String>>> {
     let own = if lane.uuid { ("files", "owner_id") } else { ("ledger", "company") };
-    let tables = "customers orders payments events visits machines facts audit".split(' ').map(|t| (t, "tenant_id"));
+    let tables = "customers orders payments events visits machines facts audit vaults ranged hashed heirs"
+        .split(' ')
+        .map(|t| (t, "tenant_id"));
     let of = |(table, column)| {
         format!("select '{table}', t::text from {table} t where {column} = '{}' order by 2;", lane.tenant)
     };

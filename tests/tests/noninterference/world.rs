@@ -3,6 +3,7 @@
 use pg_tenant_tests::{Cluster, Database, Session};
 
 use crate::lane::Lane;
+use crate::vaults;
 
 /// Two databases of one server, copies of each other until the rows came.
 pub struct Worlds {
@@ -31,7 +32,7 @@ impl Worlds {
     pub async fn new(name: &str, lanes: &[Lane], plant: &str) -> Worlds {
         let db = pg_tenant_tests::database(name).await;
         let owner = db.protector().await;
-        owner.run(include_str!("schema.sql")).await;
+        owner.run(concat!(include_str!("vaults.sql"), include_str!("schema.sql"))).await;
         for tenant in lanes.iter().map(|lane| lane.tenant).chain([STRANGER, BUSY, FROZEN]) {
             owner.run(&format!("select tenant.create('{tenant}')")).await;
         }
@@ -41,6 +42,11 @@ impl Worlds {
             let role = lane.role(&db.roles.app);
             let create = format!("create role {role} login in role tenant_user, {}", db.roles.app);
             superuser.run(&format!("{create}; select tenant.bind_role('{role}', '{}')", lane.tenant)).await;
+        }
+        for lane in lanes {
+            // For EXPLAIN: where the plans are the same, more is compared.
+            let role = lane.role(&db.roles.app);
+            superuser.run(&format!("alter role {role} set pg_tenant.side_channels = allow")).await;
         }
         superuser.run(&format!("set pg_tenant.guards = off; {plant}")).await;
         drop((owner, superuser));
@@ -72,13 +78,18 @@ impl Worlds {
 
 /// The rows come in another order in each world, and lie elsewhere.
 fn rows(world: World, lanes: &[Lane]) -> String {
-    let watched: Vec<String> = lanes.iter().map(|lane| fill(lane.tenant, lane.uuid, 1, 40, false)).collect();
-    let stranger = |tenant: &str, from, to| fill(tenant, tenant.len() > 30, from, to, true);
+    let watched: Vec<String> = lanes
+        .iter()
+        .map(|lane| fill(lane.tenant, lane.uuid, 1, 40, false) + ";" + &vaults::watched(lane, lanes))
+        .collect();
+    let stranger = |tenant: &str, from, to| {
+        fill(tenant, tenant.len() > 30, from, to, true) + ";" + &vaults::hidden(tenant, lanes, (from, to))
+    };
     let uuid = |n: u32| format!("00000000-0000-4000-8000-{n:012}");
     let work = match world {
         World::Crowded => {
             let create = format!("select tenant.create('{}'), tenant.create('2003');", uuid(9));
-            let before = stranger(STRANGER, 1, 1500) + &stranger(&uuid(9), 1, 300);
+            let before = stranger(STRANGER, 1, 1500) + &stranger(&uuid(9), 1, 600);
             create
                 + &before
                 + &watched.concat()
@@ -91,7 +102,10 @@ fn rows(world: World, lanes: &[Lane]) -> String {
             format!("select tenant.create('{}');", uuid(8)) + &watched + &stranger(&uuid(8), 1, 3)
         }
     };
-    format!("set session_replication_role = replica; {work} reset session_replication_role; analyze;")
+    format!(
+        "set session_replication_role = replica; {work} reset session_replication_role; {} analyze;",
+        vaults::IN_ORDER
+    )
 }
 
 /// The rows `from` to `to` of one tenant; with `poison` on which what is harmless for others fails.

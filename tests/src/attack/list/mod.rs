@@ -1,9 +1,10 @@
 //! The attacks, in the order in which they are told: the tenant is overwritten, it outlives its request, the policy is
-//! weakened, the rows are reached on another path, and what stock PostgreSQL stops by itself.
+//! weakened, the planner loses it, the rows are reached on another path, and what stock PostgreSQL stops by itself.
 
 mod context;
 mod held;
 mod path;
+mod plan;
 mod policy;
 mod session;
 
@@ -16,5 +17,7 @@ pub fn named(name: &str) -> &'static Attack {
 
 /// Every attack.
 pub fn all() -> impl Iterator<Item = &'static Attack> {
-    [context::ATTACKS, session::ATTACKS, policy::ATTACKS, path::ATTACKS, held::ATTACKS].into_iter().flatten()
+    [context::ATTACKS, session::ATTACKS, policy::ATTACKS, plan::ATTACKS, path::ATTACKS, held::ATTACKS]
+        .into_iter()
+        .flatten()
 }

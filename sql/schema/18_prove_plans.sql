@@ -1,0 +1,66 @@
+-- Attacks of tenant.prove() on what the planner makes of a policy: it takes an equality out of the plan that a condition of
+-- the statement implies, and puts what names no column in front of one that is left.
+
+-- As tenant.attack, for a statement whose conditions call what is made for it in the table's schema: tenant_prove_says()
+-- and tenant_prove_slow() are said to be stable and give the tenant that a setting names; tenant_prove_tick() costs nothing,
+-- counts, and makes the setting name the other. Indexes are not used, since a scan by the tenant's key visits no other.
+-- sees: 'rows' that the statement gives or changes, or 'calls' that were counted.
+create function tenant.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    schema regnamespace := (select relnamespace from pg_class where oid = rel);
+    reached text;
+begin
+    perform set_config('client_min_messages', 'error', true);
+    execute format($functions$
+        create function %1$s.tenant_prove_tick() returns boolean language plpgsql volatile cost 0.0001 as $f$ begin
+            perform pg_catalog.set_config('tenant_prove.calls', (pg_catalog.current_setting('tenant_prove.calls')::bigint + 1)::text, true),
+                pg_catalog.set_config('tenant_prove.is', pg_catalog.current_setting('tenant_prove.other'), true);
+            return true;
+        end $f$;
+        create function %1$s.tenant_prove_says() returns text language plpgsql stable as
+            $f$ begin return pg_catalog.current_setting('tenant_prove.is'); end $f$;
+        create function %1$s.tenant_prove_slow() returns text language plpgsql stable cost 10000 as
+            $f$ begin return pg_catalog.current_setting('tenant_prove.own'); end $f$;
+        grant execute on function %1$s.tenant_prove_tick(), %1$s.tenant_prove_says(), %1$s.tenant_prove_slow() to %2$I
+        $functions$, schema, as_role);
+    perform set_config('enable_' || way, 'off', true)
+        from unnest(array['indexscan', 'indexonlyscan', 'bitmapscan']) way;
+    perform set_config('tenant_prove.own', a, true), set_config('tenant_prove.other', b, true),
+        set_config('tenant_prove.is', a, true), set_config('tenant_prove.calls', '0', true);
+    perform set_config('session_replication_role', 'replica', true);
+    reached := tenant.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
+        || case when sees = 'calls' then '; select pg_catalog.current_setting(''tenant_prove.calls'')' else '' end);
+    raise exception using errcode = 'TN089';
+exception
+    when sqlstate 'TN089' then return coalesce(reached, 'null') || ' rows';
+    when others then return sqlstate;
+end
+$$;
+revoke all on function tenant.attack_planned(name, text, text, regclass, text, text) from public;
+
+-- What the planner could be made to let through of this table: paths as in tenant.prove_table.
+create function tenant.prove_plans(rel regclass, tenant_column name, as_role name, a text, b text)
+    returns table (path text, expected text, got text)
+    language sql set search_path = pg_catalog, pg_temp as $$
+    select t.path, t.expected, tenant.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
+    from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, c.relnamespace::regnamespace as schema
+            from pg_attribute join pg_class c on c.oid = attrelid where attrelid = rel and attname = tenant_column) own,
+        (values
+            ('select by a setting that changes', 'nothing', 'rows', 'select count(*) filter (where %2$s::text = %6$L) from %1$s
+                where %2$s = current_setting(''tenant_prove.is'')::%3$s and set_config(''tenant_prove.is'', %6$L, true) is not null'),
+            ('select by a function that lies', 'nothing', 'rows', 'select count(*) filter (where %2$s::text = %6$L) from %1$s
+                where %2$s = %4$s.tenant_prove_says()::%3$s and %4$s.tenant_prove_tick()'),
+            ('delete by a setting that changes', 'nothing', 'rows', 'delete from %1$s
+                where %2$s = current_setting(''tenant_prove.is'')::%3$s and set_config(''tenant_prove.is'', %6$L, true) is not null'),
+            ('update by a setting that changes', 'nothing', 'rows', 'update %1$s set %2$s = %5$L
+                where %2$s = current_setting(''tenant_prove.is'')::%3$s and set_config(''tenant_prove.is'', %6$L, true) is not null'),
+            ('calls beside its own id', 'at most its own', 'calls', 'select from %1$s where %2$s = %5$L and %4$s.tenant_prove_tick()'),
+            ('calls beside the other''s id', 'nothing', 'calls', 'select from %1$s where %2$s = %6$L and %4$s.tenant_prove_tick()'),
+            ('calls before a slow condition', 'at most its own', 'calls', 'select from %1$s
+                where %2$s = %4$s.tenant_prove_slow()::%3$s and %4$s.tenant_prove_tick()'),
+            ('calls of a blind merge', 'at most its own', 'calls', 'merge into %1$s using (values (1)) one (row)
+                on %4$s.tenant_prove_tick() when not matched and one.row = 2 then insert default values')
+        ) t (path, expected, sees, statement)
+$$;
+revoke all on function tenant.prove_plans(regclass, name, name, text, text) from public;
