@@ -134,6 +134,7 @@ const SYMBOLS: &[(Kind, &[&str])] = &[
         &[
             "dblink*",
             "pg_background*",
+            "repack_*",
             "get_raw_page*",
             "page_header",
             "page_checksum*",
