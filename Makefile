@@ -35,7 +35,7 @@ schema: ## generate sql/install/ from sql/schema/
 	@tests/setup/schema
 bench: ## what isolation costs, as ratios to peers in one run, written to benches/results/ (ONLY=client: one suite)
 	@$(ON_SERVER) cargo bench --locked -p pg-tenant-benches -- $(ONLY)
-install: ## build for PG_CONFIG (default: pg_config in PATH) and copy three files there; DESTDIR is honoured
+install: ## build for PG_CONFIG (default: pg_config in PATH) and copy the library and its SQL there; DESTDIR is honoured
 	@tests/setup/install "$(PG_CONFIG_INSTALL)"
 installcheck: ## the SQL goldens against a running server (PGHOST, PGPORT, PGUSER: a superuser) with pg_tenant preloaded
 	@PG_CONFIG="$(PG_CONFIG_INSTALL)" GOLDENS=installcheck cargo test --locked -p pg-tenant-tests --test goldens

@@ -6,7 +6,9 @@
 //!                    statement ──► guard::hook ──► guard::strict · utility  ◄── context::slot
 //!                                       │ allowed             └── policy::protection (fenced? gaps?)
 //!                                       ▼
-//!                    policy: tenant_id = tenant.current_uuid()   (row-level security, in the plan)
+//!       policy: tenant_id = tenant.current_uuid() and tenant.is_current(tenant_id)   (row-level security)
+//!                                       ▼
+//!                    plan ──► guard::fence: the call first in every scan, or no plan
 //!                                       ▼
 //!           end of transaction ──► context::slot: no tenant
 //! ```
