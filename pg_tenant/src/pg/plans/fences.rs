@@ -83,6 +83,9 @@ impl<F: Fn(Oid) -> Vec<Fence>> Pass<'_, F> {
         let table = if root == at { relation } else { self.range.relation(root)? };
         let fences = (self.fences)(table);
         if fences.is_empty() || !self.range.under_policies(root) {
+            // A view that compares with the current tenant, over a table without policies: no promise, but no worse.
+            // SAFETY: as above.
+            unsafe { readers_first(plan) };
             return None;
         }
         let blindly = self.blindly_merged.contains(&root);
@@ -135,6 +138,22 @@ impl<F: Fn(Oid) -> Vec<Fence>> Pass<'_, F> {
         let (operation, root) = unsafe { ((*modify).operation, (*modify).nominalRelation) };
         if operation == CmdType::CMD_MERGE && self.range.is_blind(root) {
             self.blindly_merged.push(root);
+        }
+    }
+}
+
+/// Puts conditions on the current tenant, whichever column they compare, in front of the scan's other ones.
+unsafe fn readers_first(plan: *mut Plan) {
+    // SAFETY: the list's cells are changed in place.
+    unsafe {
+        let quals = (*plan).qual;
+        let reads = |node: &*mut Node| policy::tenant_equality(*node).is_some() || policy::is_current(*node).is_some();
+        if length(quals) < 2 || !nodes(quals).any(|node| reads(&node)) {
+            return;
+        }
+        let (first, rest): (Vec<_>, Vec<_>) = nodes(quals).partition(reads);
+        for (place, node) in first.into_iter().chain(rest).enumerate() {
+            (*(*quals).elements.add(place)).ptr_value = node.cast();
         }
     }
 }
