@@ -43,8 +43,15 @@ async fn of_the_tenant() {
     }
     let longest = "x".repeat(63);
     assert_eq!(app.inside_value(&longest, "select tenant.current_id()").await, Some(longest));
-    // Who is no tenant's user cannot name them; in a policy they work for everybody (`strict` shows it).
-    db.bystander().await.expect_error("42501", READ).await;
+    // Whoever owns a table names them in its policies; they tell who has entered nothing nothing.
+    assert_eq!(db.bystander().await.rows(READ).await, none);
+    let open = "select string_agg(distinct proname, ' ' order by proname) from pg_proc
+        where pronamespace = 'tenant'::regnamespace and has_function_privilege('public', oid, 'execute')";
+    let readers =
+        "current_actor current_bigint current_id current_role current_uuid in_system_context is_current own_row";
+    assert_eq!(db.superuser().await.value(open).await.as_deref(), Some(readers), "all that PUBLIC may call");
+    let open = "select count(*) from pg_class c, aclexplode(relacl) a where relnamespace = 'tenant'::regnamespace and grantee = 0";
+    assert_eq!(db.superuser().await.value(open).await.as_deref(), Some("0"), "PUBLIC reads no table");
 }
 
 /// What a reader gave stays what it was: it points into memory that the next transaction writes.
