@@ -197,12 +197,12 @@ create view tenant.doctor_policies as select * from tenant.doctor_policies_now()
 -- Settings as sessions begin with them: of the server, and of roles and databases.
 create view tenant.doctor_settings as
     select s.name, s.reset_val as value, s.name as object,
-        format(E'alter system reset %s;\nselect pg_reload_conf();', s.name) as reset
+        format(E'alter system reset %s;\nselect pg_reload_conf();', s.name) as reset, null::oid as role
     from pg_catalog.pg_settings s
     union all
     select lower(split_part(c.setting, '=', 1)), substr(c.setting, strpos(c.setting, '=') + 1),
         format('%s of %s', lower(split_part(c.setting, '=', 1)), w.whose),
-        format('alter %s reset %s;', w.whose, split_part(c.setting, '=', 1))
+        format('alter %s reset %s;', w.whose, split_part(c.setting, '=', 1)), s.setrole
     from pg_catalog.pg_db_role_setting s
     left join pg_catalog.pg_database d on d.oid = s.setdatabase
     cross join lateral (select case

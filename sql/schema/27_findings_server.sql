@@ -160,3 +160,54 @@ create view tenant.finding_t093 as
     from (select tenant.doctor_keys_missing() as missing, tenant.doctor_keys_replaceable() as replaceable) k
     where current_setting('pg_tenant.jwks_file') <> '' and coalesce(k.missing, k.replaceable) is not null;
 comment on view tenant.finding_t093 is 'The key file cannot be used, or others can reach it';
+
+-- Stored for roles that enter tenants, or for everybody. A search_path does harm where an application can put something
+-- into one of its schemas, or where one stands before pg_catalog.
+create view tenant.finding_t102 as
+    select 'T102' as code, 'warn' as level,
+        s.object,
+        format('%s is %s', s.object, s.value) as problem,
+        'Every login of the role begins with it, whichever tenant it enters: names mean something else, or literals and rights do.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.role is not null and (s.role = 0 or s.role in (select role from tenant.doctor_applications))
+        and (s.name = 'role'
+            or s.name = 'row_security' and lower(s.value) in ('off', 'false', 'no', '0')
+            or s.name = 'standard_conforming_strings' and lower(s.value) in ('off', 'false', 'no', '0')
+            or s.name = 'transform_null_equals' and lower(s.value) in ('on', 'true', 'yes', '1')
+            or s.name = 'search_path' and exists (
+                select from regexp_split_to_table(s.value, '\s*,\s*') with ordinality e (entry, nth)
+                cross join lateral (select btrim(e.entry, '" ') as schema) x
+                left join pg_catalog.pg_namespace n on n.nspname = x.schema
+                where x.schema = 'pg_catalog' and e.nth > 1
+                    or n.nspname !~ '^pg_' and exists (
+                        select from tenant.doctor_applications a where has_schema_privilege(a.role, n.oid, 'create'))));
+comment on view tenant.finding_t102 is 'A stored setting steers what the application''s sessions run';
+
+create view tenant.finding_t103 as
+    select 'T103' as code, 'info' as level,
+        o.object,
+        o.problem,
+        'Whoever stores settings or passwords for a role decides what its sessions run and who logs in as it, whichever tenant they enter.' as why,
+        o.fix
+    from (
+        select format('%s over %s', r.oid::regrole, a.role::regrole),
+            format('role %s may change role %s: its settings and its password', r.oid::regrole, a.role::regrole),
+            case when current_setting('server_version_num')::int < 160000 then format('alter role %s nocreaterole;', r.oid::regrole)
+                else format('revoke admin option for %s from %s;', a.role::regrole, r.oid::regrole) end,
+            r.oid
+        from tenant.doctor_applications a
+        join pg_catalog.pg_roles application on application.oid = a.role and application.rolcanlogin
+        join pg_catalog.pg_roles r on r.rolcreaterole and r.oid <> a.role
+            and (current_setting('server_version_num')::int < 160000 or exists (
+                select from pg_catalog.pg_auth_members m where m.roleid = a.role and m.member = r.oid and m.admin_option))
+        union all
+        select format('database %I', d.datname),
+            format('role %s owns database %I and may store settings for all its sessions', d.datdba::regrole, d.datname),
+            null, d.datdba
+        from pg_catalog.pg_database d where d.datname = current_database()
+    ) o (object, problem, fix, role)
+    join pg_catalog.pg_roles r on r.oid = o.role
+    where not r.rolsuper and not pg_has_role(r.oid, 'tenant_admin', 'member')
+        and r.oid not in (select role from tenant.doctor_applications);
+comment on view tenant.finding_t103 is 'Somebody else may store settings for the application''s roles';

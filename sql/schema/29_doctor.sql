@@ -80,6 +80,8 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t091
     union all select * from tenant.finding_t092
     union all select * from tenant.finding_t093
+    union all select * from tenant.finding_t102
+    union all select * from tenant.finding_t103
     union all select * from tenant.finding_t104
     union all select * from tenant.finding_t105
     union all select * from tenant.finding_t108

@@ -171,7 +171,7 @@ pub const ROWS: &[Row] = &[
         Run(App, "begin; select {enter a}"),
         Read(App, "select tenant_id from orders"),
     ])).finds(&["T039"]),
-    row("C33", "T2", "B", V, "a setting stored for the role that tenants share is in force in its next login", Steps(&[
+    row("C33", "T2", "BR", V, "a setting stored for the role that tenants share is in force in its next login", Steps(&[
         Run(App, "create table scratch.loot (tenant_id text);
             create function scratch.lower(text) returns text language plpgsql as $$ begin
                 insert into scratch.loot select o.tenant_id::text from public.orders o; return $1; end $$"),
@@ -180,7 +180,7 @@ pub const ROWS: &[Row] = &[
         Run(App, "begin; select {enter b}; select lower('X'); commit"),
         Run(App, "begin; select {enter a}"),
         Read(App, "select tenant_id from scratch.loot"),
-    ])),
+    ])).finds(&["T102"]),
     row("C34", "T2", "B", V, "a temporary type of another spelling stands in front of PostgreSQL's own", Steps(&[
         Run(App, "create table scratch.loot (tenant_id text);
             create function scratch.grab(pg_catalog.date) returns boolean language plpgsql as $$ begin

@@ -33,6 +33,34 @@ pub const CASES: &[Case] = &[
     fixed("T089", "session_replication_role of role {app}", "alter role {app} set session_replication_role = replica"),
     fixed("T090", "pg_tenant.strict of role {app}", "alter role {app} set pg_tenant.strict = off"),
     fixed("T090", "pg_tenant.strict of database {db}", "alter database {db} set pg_tenant.strict = log"),
+    fixed(
+        "T102",
+        "search_path of role {app}",
+        "create schema aside_of_app authorization {app}
+         alter role {app} set search_path = aside_of_app, public",
+    ),
+    fixed(
+        "T102",
+        "search_path of role {app}",
+        "create schema aside_of_dba
+         alter role {app} set search_path = aside_of_dba, pg_catalog, public",
+    ),
+    fixed(
+        "T102",
+        "search_path of database {db}",
+        "create schema aside_of_all; grant create on schema aside_of_all to {app}
+         alter database {db} set search_path = public, aside_of_all",
+    ),
+    fixed("T102", "row_security of role {app}", "alter role {app} set row_security = off"),
+    fixed("T102", "transform_null_equals of role {app} in database {db}", "alter role {app} in database {db} set transform_null_equals = on"),
+    fixed("T103", "{x} over {app}", "create role {x} createrole
+         do $$ begin if current_setting('server_version_num')::int >= 160000 then execute 'grant {app} to {x} with admin true, inherit false, set false'; end if; end $$"),
+    by_hand(
+        "T103",
+        "database {db}",
+        "create role {x} login; alter database {db} owner to {x}",
+        "alter database {db} owner to postgres",
+    ),
     by_hand(
         "T091",
         "pg_tenant",
