@@ -69,6 +69,10 @@ pub enum SideChannels {
 /// Why a superuser sets it: a developer's role that reads plans inside a tenant.
 static SIDE_CHANNELS: GucSetting<SideChannels> = GucSetting::<SideChannels>::new(SideChannels::refuse);
 
+/// Why a superuser sets it: an application whose transactions lock many names of a tenant's own. The server has room for
+/// `max_locks_per_transaction` times its sessions, of all kinds of locks.
+static MAX_ADVISORY_LOCKS: GucSetting<i32> = GucSetting::<i32>::new(64);
+
 /// Where PostgreSQL keeps the text of `pg_tenant.id`; the parsed value is in [`crate::context::slot`].
 static mut ID: *mut c_char = std::ptr::null_mut();
 
@@ -125,6 +129,11 @@ pub fn new_tables() -> NewTables {
     NEW_TABLES.get()
 }
 
+/// `pg_tenant.max_advisory_locks`.
+pub fn max_advisory_locks() -> usize {
+    usize::try_from(MAX_ADVISORY_LOCKS.get()).unwrap_or(0)
+}
+
 /// `pg_tenant.side_channels`.
 pub fn side_channels_allowed() -> bool {
     SIDE_CHANNELS.get() == SideChannels::allow
@@ -177,6 +186,20 @@ pub fn init() {
         &SIDE_CHANNELS,
         context,
         flags,
+    );
+}
+
+/// Declares the setting of [`crate::context::locks`].
+pub fn init_locks() {
+    GucRegistry::define_int_guc(
+        c"pg_tenant.max_advisory_locks",
+        c"How many advisory locks of its own a tenant's transaction may take.",
+        c"Counted by name, until the end of the transaction.",
+        &MAX_ADVISORY_LOCKS,
+        0,
+        65_536,
+        GucContext::Suset,
+        GucFlags::empty(),
     );
 }
 

@@ -40,6 +40,8 @@ pub extern "C-unwind" fn _PG_init() {
     pg::memory::init();
     gucs::init();
     gucs::init_signed();
+    gucs::init_locks();
+    context::locks::init();
     context::slot::init();
     pg::identity::init();
     pg::own_function::init();

@@ -16,13 +16,19 @@ end
 $$;
 revoke all on function tenant.lock_key(text) from public;
 
+-- The server's lock table is everybody's: a transaction has as many of these locks as pg_tenant.max_advisory_locks says,
+-- and those that a savepoint has given back count as well. Refuses (TN055) one more.
+create function tenant.count_lock(key bigint) returns bigint
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lock';
+revoke all on function tenant.count_lock(bigint) from public;
+
 -- The guards refuse the functions below to a tenant's transaction under names that all tenants share; under a name of
 -- the tenant's own they are harmless. SECURITY DEFINER, since pg_tenant.guards is a setting of superusers.
 create function tenant.advisory_lock(key text) returns void
     language plpgsql volatile strict security definer
     set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
-    perform pg_advisory_xact_lock(tenant.lock_key(key));
+    perform pg_advisory_xact_lock(tenant.count_lock(tenant.lock_key(key)));
 end
 $$;
 comment on function tenant.advisory_lock is 'Waits for a lock of this tenant''s own, held until the end of the transaction.';
@@ -33,7 +39,7 @@ create function tenant.try_advisory_lock(key text) returns boolean
     language plpgsql volatile strict security definer
     set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
-    return pg_try_advisory_xact_lock(tenant.lock_key(key));
+    return pg_try_advisory_xact_lock(tenant.count_lock(tenant.lock_key(key)));
 end
 $$;
 comment on function tenant.try_advisory_lock is 'As advisory_lock, but says false where another transaction of the tenant holds it.';

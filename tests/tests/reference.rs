@@ -15,6 +15,7 @@ const INTERNAL: &[&str] = &[
     "apply_hardening",           // protect with harden
     "apply_protection",          // protect, with the guards off
     "attack",                    // prove
+    "attack_planned",            // prove
     "attack_prepared",           // prove
     "attack_view",               // prove
     "attack_through",            // prove
@@ -37,6 +38,7 @@ const INTERNAL: &[&str] = &[
     "hierarchy",                 // protect, unprotect
     "is_current_support",        // the planner asks it
     "journal_system",            // enter_system
+    "count_lock",                // advisory_lock, try_advisory_lock
     "lock_key",                  // advisory_lock, try_advisory_lock, notify
     "protect_listed",            // protect_schema
     "protect_step",              // protect_schema_stepwise
@@ -52,6 +54,7 @@ const INTERNAL: &[&str] = &[
     "plant",                     // prove
     "provable",                  // prove
     "prove_mutation",            // prove
+    "prove_plans",               // prove
     "prove_table",               // prove
     "reader_for",                // protect
     "reference_obstacle",        // hardening

@@ -127,6 +127,8 @@ refusals! {
     InvalidTenant = "TN053", "invalid_tenant";
     /// Tables of one hierarchy belong to several roles
     SeveralOwners = "TN054", "several_owners";
+    /// A tenant's transaction would take more advisory locks than it may
+    TooManyLocks = "TN055", "too_many_locks";
     /// A new table or view would show rows of a protected table without its protection
     NewTableRefused = "TN060", "new_table_refused";
     /// A trigger of somebody else's on a protected table

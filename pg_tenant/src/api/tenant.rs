@@ -1,7 +1,7 @@
 //! `tenant.enter`, `tenant.enter_pristine`, `tenant.in_system_context`, `tenant.version`. The entries to the system
 //! context are in [`crate::pg::system_entry`].
 
-use crate::context::{enter, system};
+use crate::context::{enter, locks, system};
 use crate::error::Outcome;
 use crate::guard::conflict;
 use crate::pg::function::{Args, Returned};
@@ -13,6 +13,7 @@ sql_function!(pg_tenant_in_system_context, pg_finfo_pg_tenant_in_system_context,
 sql_function!(pg_tenant_canonical_id, pg_finfo_pg_tenant_canonical_id, canonical_id);
 sql_function!(pg_tenant_own_row, pg_finfo_pg_tenant_own_row, own_row);
 sql_function!(pg_tenant_require_plain, pg_finfo_pg_tenant_require_plain, require_plain);
+sql_function!(pg_tenant_count_lock, pg_finfo_pg_tenant_count_lock, count_lock);
 sql_function!(pg_tenant_version, pg_finfo_pg_tenant_version, version);
 
 fn enter_(args: Args) -> Outcome<Returned> {
@@ -42,6 +43,11 @@ fn canonical_id(args: Args) -> Outcome<Returned> {
 
 fn require_plain(args: Args) -> Outcome<Returned> {
     system::require_plain(&args.text(0), &args.text(1)).map(|()| Returned::boolean(true))
+}
+
+fn count_lock(args: Args) -> Outcome<Returned> {
+    let key = args.bigint(0);
+    locks::count(key).map(|()| Returned::bigint(key))
 }
 
 fn version(_: Args) -> Outcome<Returned> {

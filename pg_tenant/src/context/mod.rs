@@ -4,12 +4,14 @@
 //! - [`seal`]: one tenant, or the system context, per top-level transaction.
 //! - [`enter`]: the way in.
 //! - [`limits`]: what the tenant was given: timeouts, memory, read only.
+//! - [`locks`]: how many advisory locks its transaction has taken.
 //! - [`bound`]: sessions whose role is bound to a tenant.
 //! - [`system`]: the way into the system context, and what it allows.
 
 pub mod bound;
 pub mod enter;
 pub mod limits;
+pub mod locks;
 pub mod seal;
 pub mod slot;
 pub mod system;

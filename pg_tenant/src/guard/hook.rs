@@ -3,7 +3,7 @@
 //! The previous hook is a bare call outside any guard: users' errors pass through these frames by longjmp with their
 //! SQLSTATE, CONTEXT and constraint names intact. So a hook's frame never holds anything to drop across that call.
 
-use crate::context::{bound, limits, seal, slot, system};
+use crate::context::{bound, limits, locks, seal, slot, system};
 use crate::guard::changed::{self, Done};
 use crate::guard::{
     create, dropped, fence, folded, function, messages, ready, referential, residue, role_change, strict, temporary,
@@ -365,6 +365,7 @@ unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _
         ready::transaction_ended();
         weakened::forget(None);
         folding::transaction_ended();
+        locks::transaction_ended();
     }
 }
 

@@ -87,6 +87,11 @@ impl Args {
         }
     }
 
+    /// A `bigint` argument.
+    pub fn bigint(self, at: usize) -> i64 {
+        self.datum(at).value() as i64
+    }
+
     /// An `oid` or `regclass` argument.
     pub fn oid(self, at: usize) -> pg_sys::Oid {
         pg_sys::Oid::from(self.datum(at).value() as u32)
@@ -108,6 +113,11 @@ impl Returned {
 
     /// A `boolean`.
     pub fn boolean(value: bool) -> Returned {
+        Returned::Datum(pg_sys::Datum::from(value))
+    }
+
+    /// A `bigint`.
+    pub fn bigint(value: i64) -> Returned {
         Returned::Datum(pg_sys::Datum::from(value))
     }
 

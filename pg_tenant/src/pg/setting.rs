@@ -29,6 +29,11 @@ pub struct Ruled {
     pub lock_timeout: i32,
     pub idle_in_transaction_session_timeout: i32,
     pub work_mem: i32,
+    /// By how much a hash table may exceed it.
+    pub hash_mem_multiplier: f64,
+    pub maintenance_work_mem: i32,
+    pub logical_decoding_work_mem: i32,
+    pub temp_buffers: i32,
     pub read_only: bool,
 }
 
@@ -41,6 +46,10 @@ pub fn ruled() -> Ruled {
             lock_timeout: pg_sys::LockTimeout,
             idle_in_transaction_session_timeout: pg_sys::IdleInTransactionSessionTimeout,
             work_mem: pg_sys::work_mem,
+            hash_mem_multiplier: pg_sys::hash_mem_multiplier,
+            maintenance_work_mem: pg_sys::maintenance_work_mem,
+            logical_decoding_work_mem: pg_sys::logical_decoding_work_mem,
+            temp_buffers: pg_sys::num_temp_buffers.saturating_mul((pg_sys::BLCKSZ / 1024) as i32),
             read_only: pg_sys::XactReadOnly,
         }
     }

@@ -1,8 +1,11 @@
 //! What the catalog says of a table: protected, not, or protected with a gap.
 //!
 //! The mark of protection is the fence in `pg_policy` itself ([`crate::pg::policy`]), so a dump carries it and a rename
-//! does not lose it. The verdict is remembered by oid until relcache invalidation says that the table has changed; a
-//! verdict that rests on other tables of its hierarchy is forgotten when any table changes.
+//! does not lose it. The verdict is remembered by oid until relcache invalidation says that the table has changed. That an
+//! unprotected hierarchy is one is forgotten when a table of it changes ([`hierarchies`]); what rests on other things
+//! than its tables, when any table does.
+
+mod hierarchies;
 
 use crate::pg::journal_row::{self, LastWord};
 use crate::pg::policy::{self, Fence};
@@ -72,8 +75,8 @@ type Epoch = u64;
 thread_local! {
     static EPOCH: Cell<Epoch> = const { Cell::new(0) };
     static VERDICTS: RefCell<FxHashMap<Oid, Protection>> = RefCell::new(FxHashMap::default());
-    /// Verdicts that rest on the hierarchy as well, each with the epoch it was made in.
-    static IN_HIERARCHY: RefCell<FxHashMap<Oid, (Epoch, Protection)>> = RefCell::new(FxHashMap::default());
+    /// Verdicts that rest on what no invalidation names, each with the epoch it was made in.
+    static OF_THE_EPOCH: RefCell<FxHashMap<Oid, (Epoch, Protection)>> = RefCell::new(FxHashMap::default());
     /// Tables that changed while [`VERDICTS`] was borrowed; none in practice, since no borrow spans a call.
     static FORGET_ALL: Cell<bool> = const { Cell::new(false) };
 }
@@ -82,10 +85,12 @@ thread_local! {
 pub fn init() {
     // Used here once: see pg/memory.rs.
     VERDICTS.take();
-    IN_HIERARCHY.take();
+    OF_THE_EPOCH.take();
+    hierarchies::init();
     invalidation::on_relation_change(|changed| {
         folding::relation_changed(changed);
         EPOCH.set(EPOCH.get() + 1);
+        hierarchies::relation_changed(changed);
         VERDICTS.with(|verdicts| match (verdicts.try_borrow_mut(), changed) {
             (Ok(mut verdicts), Some(table)) => drop(verdicts.remove(&table)),
             (Ok(mut verdicts), None) => verdicts.clear(),
@@ -95,6 +100,7 @@ pub fn init() {
     // The names of its tables are others then: see [`lost`].
     invalidation::on_schema_change(|| {
         EPOCH.set(EPOCH.get() + 1);
+        hierarchies::relation_changed(None);
         FORGET_ALL.set(true);
     });
 }
@@ -139,8 +145,9 @@ fn remembered(table: Oid) -> Option<Protection> {
             }
             verdicts.get(&table).copied()
         })
+        .or_else(|| hierarchies::is_unprotected(table).then_some(Protection::None))
         .or_else(|| {
-            IN_HIERARCHY.with_borrow(|verdicts| {
+            OF_THE_EPOCH.with_borrow(|verdicts| {
                 verdicts.get(&table).and_then(|&(epoch, verdict)| (epoch == EPOCH.get()).then_some(verdict))
             })
         })
@@ -150,17 +157,17 @@ fn find(table: Oid) -> Protection {
     // No borrow is held here: catalog reads deliver invalidations.
     let before = EPOCH.get();
     let Some(class) = relation::class(table) else { return Protection::None };
-    let (verdict, in_hierarchy) = if class.is_materialized_view() {
-        (materialized(table), true)
+    let (verdict, rests_on) = if class.is_materialized_view() {
+        (materialized(table), RestsOn::More)
     } else if !class.has_rows_of_tables() {
-        (Protection::None, false)
+        (Protection::None, RestsOn::Itself)
     } else if let Some(fence) = policy::fence(table) {
         let verdict = match (class.row_security, class.forced) {
             (false, _) => Protection::Broken(Gap::NotEnabled),
             (true, false) => Protection::Broken(Gap::NotForced),
             (true, true) => Protection::Fenced(fence),
         };
-        (verdict, false)
+        (verdict, RestsOn::Itself)
     } else {
         let above = hierarchy::ancestors(table);
         let below = if class.has_children { hierarchy::descendants(table) } else { Vec::new() };
@@ -173,14 +180,21 @@ fn find(table: Oid) -> Protection {
             (.., Some(sign)) if !shared_row::is_there(table) => Protection::Broken(Gap::Lost(sign)),
             _ => Protection::None,
         };
-        (verdict, class.is_foreign_table() || sign.is_some() || !above.is_empty() || !below.is_empty())
+        let rests_on = if class.is_foreign_table() || sign.is_some() || !matches!(verdict, Protection::None) {
+            RestsOn::More
+        } else if above.is_empty() && below.is_empty() {
+            RestsOn::Itself
+        } else {
+            RestsOn::Hierarchy([above, below].concat())
+        };
+        (verdict, rests_on)
     };
     // Not remembered: it depends on the search path.
     if class.temporary && matches!(verdict, Protection::None) {
         return shadowed(table).map_or(verdict, Protection::Shadows);
     }
     if EPOCH.get() == before {
-        remember(table, verdict, in_hierarchy);
+        remember(table, verdict, rests_on);
     }
     verdict
 }
@@ -214,20 +228,30 @@ fn shadowed(temporary: Oid) -> Option<Oid> {
     relation::namesakes(temporary).into_iter().find(|&table| policy::fence(table).is_some())
 }
 
-fn remember(table: Oid, verdict: Protection, in_hierarchy: bool) {
-    if in_hierarchy {
-        IN_HIERARCHY.with_borrow_mut(|verdicts| {
-            if verdicts.len() >= CAPACITY {
-                verdicts.clear();
-            }
-            verdicts.insert(table, (EPOCH.get(), verdict));
-        });
-    } else {
-        VERDICTS.with_borrow_mut(|verdicts| {
+/// What must not have changed for a verdict to be true.
+enum RestsOn {
+    /// The table.
+    Itself,
+    /// These tables as well: nothing of the hierarchy is protected.
+    Hierarchy(Vec<Oid>),
+    /// Shared tables, the journal, the hierarchy: any table.
+    More,
+}
+
+fn remember(table: Oid, verdict: Protection, rests_on: RestsOn) {
+    match rests_on {
+        RestsOn::Itself => VERDICTS.with_borrow_mut(|verdicts| {
             if verdicts.len() >= CAPACITY {
                 verdicts.clear();
             }
             verdicts.insert(table, verdict);
-        });
+        }),
+        RestsOn::Hierarchy(tables) => hierarchies::remember(table, &tables),
+        RestsOn::More => OF_THE_EPOCH.with_borrow_mut(|verdicts| {
+            if verdicts.len() >= CAPACITY {
+                verdicts.clear();
+            }
+            verdicts.insert(table, (EPOCH.get(), verdict));
+        }),
     }
 }

@@ -13,6 +13,7 @@ mod folded_beside_plans;
 mod folded_for_the_next;
 mod foreign_key_runs_code;
 mod function_unjudged;
+mod lock_table_full;
 mod locked_by_a_stranger;
 mod maintenance_reaches_all;
 mod next_on_the_connection;

@@ -16,3 +16,4 @@ mod schema_table_forgotten;
 mod stranger_decides;
 mod unprotect_forgets;
 mod unprotectable_passes;
+mod verdict_is_forgotten;

@@ -132,3 +132,31 @@ async fn with_a_value_out_of_range() {
     admin.run(&format!("select tenant.set_limits('{A}', '24 days', '1 ms', '1 ms', '64kB')")).await;
     assert_eq!(app.inside_value(A, "show lock_timeout").await.as_deref(), Some("1ms"));
 }
+
+/// What takes memory by another name is held to the limit where the server gives more, and is as before afterwards.
+#[tokio::test]
+async fn by_another_name() {
+    let db = shop("other_memory").await;
+    let (app, admin) = (db.app().await, db.admin().await);
+    admin.run(&format!("select tenant.set_limits('{A}', work_mem => '2MB')")).await;
+    let given = "set hash_mem_multiplier = 8; set maintenance_work_mem = '256MB'; set temp_buffers = '16MB'";
+    app.run(given).await;
+    for _ in 0..2 {
+        app.run(&format!("begin; select tenant.enter('{A}')")).await;
+        for (setting, limited) in [
+            ("hash_mem_multiplier", "2"),
+            ("maintenance_work_mem", "2MB"),
+            ("logical_decoding_work_mem", "2MB"),
+            ("temp_buffers", "16MB"), // what the session has
+        ] {
+            assert_eq!(show(&app, setting).await, limited, "{setting}");
+        }
+        // Less of the one leaves more for the other.
+        app.run("set local work_mem = '64kB'; set local hash_mem_multiplier = 60; table orders").await;
+        app.expect_error("TN009", "set local work_mem = '1MB'").await;
+        app.run("rollback").await;
+        assert_eq!(show(&app, "hash_mem_multiplier").await, "8");
+        assert_eq!(show(&app, "maintenance_work_mem").await, "256MB");
+    }
+    app.run(&format!("begin; select tenant.enter('{B}'); set local hash_mem_multiplier = 1000; rollback")).await;
+}

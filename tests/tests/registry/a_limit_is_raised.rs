@@ -6,6 +6,7 @@ use pg_tenant_tests::{Session, describe};
 /// With `statement_timeout = 5 min`, `work_mem = 1MB` and read only. The last statement of each must be refused; in a
 /// session without a tenant, and so on stock PostgreSQL, all of them run.
 const WAYS: &[&str] = &[
+    "set temp_buffers = '64MB'", // before there is a temporary table: PostgreSQL refuses it afterwards
     "set statement_timeout = 0",
     "set statement_timeout = '6 min'",
     "set local statement_timeout = '1 h'",
@@ -31,6 +32,13 @@ const WAYS: &[&str] = &[
     "explain (analyze) select set_config('work_mem', '1GB', true)",
     "create temp table t on commit drop as select set_config('work_mem', '1GB', true)",
     "savepoint s; set local work_mem = '1GB'",
+    // With as much memory by another name.
+    "set hash_mem_multiplier = 1000",
+    "set local hash_mem_multiplier = 2.1",
+    "select set_config('hash_mem_multiplier', '1000', true)",
+    "set local maintenance_work_mem = '1GB'",
+    "reset maintenance_work_mem",
+    "set logical_decoding_work_mem = '1GB'",
 ];
 
 /// What lets writes back in, tried where only `read_only` was given.
@@ -56,8 +64,9 @@ async fn refuse(session: &Session, verdicts: &[&str], enter: &str, way: &str) {
     session.run("rollback; deallocate all").await;
 }
 
-/// What lets writes back in: PostgreSQL refuses it after a query (25001) or since 16 (0A000), else pg_tenant (TN009).
-const NOT_WRITABLE: &[&str] = &["TN009", "25001", "0A000"];
+/// What lets writes back in: PostgreSQL refuses it after a query (25001) or since 16 (0A000), else pg_tenant (TN009; TN017 for
+/// BEGIN in a transaction that is open).
+const NOT_WRITABLE: &[&str] = &["TN009", "TN017", "25001", "0A000"];
 
 #[tokio::test]
 async fn by_the_application() {
@@ -97,7 +106,7 @@ async fn before_the_tenant_is_entered() {
     let db = shop("before").await;
     let (admin, login) = (db.admin().await, &db.roles.app);
     admin.run(&format!("select tenant.set_limits('{A}', '5 min', work_mem => '1MB', read_only => true)")).await;
-    db.app()
+    db.superuser()
         .await
         .run(&format!("alter role {login} set work_mem = '1GB'; alter role {login} set statement_timeout = '1 h'"))
         .await;
