@@ -2370,7 +2370,7 @@ end
 $$;
 revoke all on function tenant.prove_mutation(regclass, name, text, text, jsonb, jsonb, text[]) from public;
 
-create function tenant.prove(as_role name default null, keyed_by text default null, mutate boolean default false)
+create function tenant.prove(as_role name default null, keyed_by text default null, mutate boolean default false, tables regclass[] default null)
     returns table (relation regclass, path text, expected text, got text, passed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_variable
@@ -2480,8 +2480,11 @@ begin
         perform set_config('session_replication_role', 'origin', true);
 
         for part in select p.relation, p.tenant_column, p.kind, coalesce(pg_partition_root(p.relation), p.relation) as root
-            from tenant.provable() p order by p.relation::text
+            from tenant.provable() p
+            where tables is null or p.relation = any (tables) or pg_partition_root(p.relation) = any (tables)
+            order by p.relation::text
         loop
+            raise notice 'proving %', part.relation;
             one := coalesce(planted -> part.root::text -> a, '{}') || jsonb_build_object('tenant_column', part.tenant_column);
             two := coalesce(planted -> part.root::text -> b || '{"planted": true}', '{}') || jsonb_build_object('tenant_column', part.tenant_column);
             if part.kind = 'lost' then
@@ -2547,7 +2550,7 @@ begin
 end
 $$;
 comment on function tenant.prove is 'Plants two tenants, tries every path from one to the other as the application, and undoes it: one row per table and path. Run it in a transaction of its own.';
-revoke all on function tenant.prove(name, text, boolean) from public;
+revoke all on function tenant.prove(name, text, boolean, regclass[]) from public;
 
 -- sql/schema/16_directory.sql
 -- For the edge of an application: which tenant a slug is, and that the registry has changed.

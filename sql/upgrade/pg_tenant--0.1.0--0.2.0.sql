@@ -28,4 +28,5 @@ grant usage on schema tenant to public;
 
 -- Functions whose arguments or results changed: made anew below.
 drop function tenant.doctor(boolean);
+drop function tenant.prove(name, text, boolean);
 drop function tenant.plan_hardening(regclass, boolean);

@@ -169,7 +169,8 @@ async fn a_signature_or_a_default_is_another() {
         for arguments in names(&boss, &overloads).await {
             for argument in arguments.split(", ") {
                 let plain = argument.replace("DEFAULT", "default").replace("NULL", "null").replace("::text", "");
-                let plain = plain.replace("::name", "").replace("::jsonb", "").replace("IN ", "");
+                let plain =
+                    plain.replace("::name", "").replace("::regclass[]", "").replace("::jsonb", "").replace("IN ", "");
                 let one_of_several = plain.split_once(' ').is_some_and(|(name, kind)| {
                     heading.contains(&format!("{name} ")) && heading.contains(&format!(" | {kind}"))
                 });

@@ -63,3 +63,16 @@ async fn who_may_not_prove_is_told_that_all_is_well() {
     boss.run(&format!("set role {}", db.roles.backup)).await;
     boss.expect_error("TN088", "select * from tenant.prove()").await;
 }
+
+#[tokio::test]
+async fn other_tables_than_those_asked_for() {
+    let (_db, boss) = shop("asked_for", false).await;
+    let all = boss.value("select count(distinct relation) from tenant.prove()").await;
+    assert_ne!(all.as_deref(), Some("1"));
+    boss.notices();
+    let orders = "select string_agg(distinct relation::text, ' '), bool_and(passed) from tenant.prove(tables => array['orders'::regclass])";
+    let rows = boss.rows(orders).await;
+    assert_eq!(rows[0].iter().flatten().map(String::as_str).collect::<Vec<_>>(), ["orders", "t"]);
+    let said: Vec<_> = boss.notices().into_iter().map(|notice| notice.message().to_owned()).collect();
+    assert!(said.iter().any(|notice| notice.ends_with("orders")), "it says where it is: {said:?}");
+}
