@@ -121,8 +121,14 @@ grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction
     read_only, slug, name, plan, settings) on tenant.tenants to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
 
--- Tells every backend, and every hot standby, at commit: what it remembers of the registry is void. Row level and
--- ENABLE ALWAYS, since session_replication_role = replica skips other triggers. TRUNCATE does it by itself.
+-- Empty: when a row of the registry changes this table is invalidated in its place, which reaches standbys, and which
+-- backends of a server that writes need not heed.
+create table tenant.registry_epoch ();
+comment on table tenant.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
+
+-- Tells every backend, and every hot standby, at commit: what it remembers of this tenant is void. And whoever listens to
+-- tenant_registry: anybody who may connect, so it says nothing of what has changed. Row level and ENABLE ALWAYS, since
+-- session_replication_role = replica and replication skip other triggers. TRUNCATE does it by itself.
 create function tenant.registry_changed() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_registry_changed';
 revoke all on function tenant.registry_changed() from public;
@@ -2579,9 +2585,8 @@ comment on function tenant.find is 'The tenant with this slug, or this id, or bo
 revoke all on function tenant.find(text, text) from public;
 grant execute on function tenant.find(text, text) to tenant_user, tenant_admin;
 
--- Anybody who may connect may LISTEN, so the notification says nothing of what has changed. Row level and ENABLE ALWAYS,
--- as registry_changed is; PostgreSQL sends equal notifications of a transaction once. Guards are off, since an
--- administrator may be inside a tenant, where a NOTIFY is refused.
+-- A row of the registry announces itself (tenant.registry_changed). TRUNCATE is refused; where that was switched off, it is
+-- announced too. Guards are off, since an administrator may be inside a tenant, where a NOTIFY is refused.
 create function tenant.announce_change() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
@@ -2590,11 +2595,8 @@ begin
 end
 $$;
 revoke all on function tenant.announce_change() from public;
-create trigger announce_change after insert or update or delete on tenant.tenants
-    for each row execute function tenant.announce_change();
 create trigger announce_truncate after truncate on tenant.tenants
     for each statement execute function tenant.announce_change();
-alter table tenant.tenants enable always trigger announce_change;
 alter table tenant.tenants enable always trigger announce_truncate;
 
 -- sql/schema/17_upgrade.sql
@@ -4568,11 +4570,7 @@ create function tenant.journal_change() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     reason constant text := nullif(current_setting('tenant.reason', true), '');
-    was constant jsonb := case when tg_op = 'INSERT' then '{}' else to_jsonb(old) end;
-    is_now constant jsonb := case when tg_op = 'DELETE' then '{}' else to_jsonb(new) end;
     subject text;
-    changed text[];
-    limits constant text[] := array['statement_timeout_ms', 'lock_timeout_ms', 'idle_in_transaction_session_timeout_ms', 'work_mem_kb', 'read_only'];
 begin
     if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
         return null;
@@ -4584,43 +4582,65 @@ begin
             insert into tenant.journal (action, object, reason) values (
                 case tg_op when 'DELETE' then 'unshare' else 'share' end, subject, coalesce(reason, new.reason));
         end if;
-    elsif tg_table_name = 'waivers' then
+    else
         subject := coalesce(new.code, old.code) || ' ' || coalesce(new.object, old.object);
         insert into tenant.journal (action, object, reason, detail) values (
             case tg_op when 'DELETE' then 'unwaive' else 'waive' end, subject, coalesce(reason, new.reason),
             case when tg_op <> 'DELETE' then jsonb_build_object('until', new.until) end);
-    elsif tg_op <> 'UPDATE' then
-        insert into tenant.journal (action, object, reason)
-            values (case tg_op when 'INSERT' then 'create' else 'delete' end, coalesce(new.id, old.id), reason);
-    else
-        changed := array(select n.key from jsonb_each(is_now) n where n.value is distinct from was -> n.key and n.key <> 'changed_at');
-        if 'status' = any (changed) then
-            insert into tenant.journal (action, object, reason)
-                values (case new.status when 'suspended' then 'suspend' else 'resume' end, new.id, reason);
-        end if;
-        if changed && limits then
-            insert into tenant.journal (action, object, reason, detail) values ('set_limits', new.id, reason,
-                (select jsonb_object_agg(n.key, n.value) from jsonb_each(jsonb_strip_nulls(is_now)) n where n.key = any (limits)));
-        end if;
-        changed := array(select unnest(changed) except select unnest(limits || 'status'::text) order by 1);
-        if changed <> '{}' then
-            insert into tenant.journal (action, object, reason, detail)
-                values ('change', new.id, reason, jsonb_build_object('columns', changed));
-        end if;
     end if;
     return null;
 end
 $$;
 revoke all on function tenant.journal_change() from public;
 
+-- The same for tenants, of all that one statement changes at once.
+create function tenant.journal_tenants() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    reason constant text := nullif(current_setting('tenant.reason', true), '');
+    limits constant text[] := array['statement_timeout_ms', 'lock_timeout_ms', 'idle_in_transaction_session_timeout_ms', 'work_mem_kb', 'read_only'];
+begin
+    if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
+        return null;
+    end if;
+    case tg_op
+        when 'INSERT' then insert into tenant.journal (action, object, reason) select 'create', id, reason from now_there;
+        when 'DELETE' then insert into tenant.journal (action, object, reason) select 'delete', id, reason from was_there;
+        else
+            insert into tenant.journal (action, object, reason, detail)
+            select line.action, n.id, reason, line.detail
+            from now_there n join was_there w using (id)
+            cross join lateral (select to_jsonb(w) as was, to_jsonb(n) as is_now) j
+            cross join lateral (select array(select e.key from jsonb_each(j.is_now) e
+                where e.value is distinct from j.was -> e.key and e.key <> 'changed_at') as keys) changed
+            cross join lateral (
+                select 1, case n.status when 'suspended' then 'suspend' else 'resume' end, null::jsonb where 'status' = any (changed.keys)
+                union all
+                select 2, 'set_limits', (select jsonb_object_agg(e.key, e.value) from jsonb_each(jsonb_strip_nulls(j.is_now)) e
+                    where e.key = any (limits)) where changed.keys && limits
+                union all
+                select 3, 'change', jsonb_build_object('columns', rest.keys)
+                    from (select array(select unnest(changed.keys) except select unnest(limits || 'status'::text) order by 1) as keys) rest
+                    where rest.keys <> '{}') line (nth, action, detail)
+            order by n.id, line.nth;
+    end case;
+    return null;
+end
+$$;
+revoke all on function tenant.journal_tenants() from public;
+
 create trigger check_change before insert or update on tenant.tenants
-    for each row execute function tenant.check_change();
+    for each row when (new.name is not null or new.plan is not null) execute function tenant.check_change();
 create trigger check_change before insert or update or delete on tenant.shared
     for each row execute function tenant.check_change();
 create trigger check_change before insert or update on tenant.waivers
     for each row execute function tenant.check_change();
-create trigger journal_change after insert or update or delete on tenant.tenants
-    for each row execute function tenant.journal_change();
+create trigger journal_create after insert on tenant.tenants referencing new table as now_there
+    for each statement execute function tenant.journal_tenants();
+create trigger journal_update after update on tenant.tenants referencing old table as was_there new table as now_there
+    for each statement execute function tenant.journal_tenants();
+create trigger journal_delete after delete on tenant.tenants referencing old table as was_there
+    for each statement execute function tenant.journal_tenants();
 create trigger journal_change after insert or update or delete on tenant.shared
     for each row execute function tenant.journal_change();
 create trigger journal_change after insert or update or delete on tenant.waivers

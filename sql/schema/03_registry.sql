@@ -35,8 +35,14 @@ grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction
     read_only, slug, name, plan, settings) on tenant.tenants to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
 
--- Tells every backend, and every hot standby, at commit: what it remembers of the registry is void. Row level and
--- ENABLE ALWAYS, since session_replication_role = replica skips other triggers. TRUNCATE does it by itself.
+-- Empty: when a row of the registry changes this table is invalidated in its place, which reaches standbys, and which
+-- backends of a server that writes need not heed.
+create table tenant.registry_epoch ();
+comment on table tenant.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
+
+-- Tells every backend, and every hot standby, at commit: what it remembers of this tenant is void. And whoever listens to
+-- tenant_registry: anybody who may connect, so it says nothing of what has changed. Row level and ENABLE ALWAYS, since
+-- session_replication_role = replica and replication skip other triggers. TRUNCATE does it by itself.
 create function tenant.registry_changed() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_registry_changed';
 revoke all on function tenant.registry_changed() from public;

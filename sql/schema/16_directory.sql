@@ -24,9 +24,8 @@ comment on function tenant.find is 'The tenant with this slug, or this id, or bo
 revoke all on function tenant.find(text, text) from public;
 grant execute on function tenant.find(text, text) to tenant_user, tenant_admin;
 
--- Anybody who may connect may LISTEN, so the notification says nothing of what has changed. Row level and ENABLE ALWAYS,
--- as registry_changed is; PostgreSQL sends equal notifications of a transaction once. Guards are off, since an
--- administrator may be inside a tenant, where a NOTIFY is refused.
+-- A row of the registry announces itself (tenant.registry_changed). TRUNCATE is refused; where that was switched off, it is
+-- announced too. Guards are off, since an administrator may be inside a tenant, where a NOTIFY is refused.
 create function tenant.announce_change() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
@@ -35,9 +34,6 @@ begin
 end
 $$;
 revoke all on function tenant.announce_change() from public;
-create trigger announce_change after insert or update or delete on tenant.tenants
-    for each row execute function tenant.announce_change();
 create trigger announce_truncate after truncate on tenant.tenants
     for each statement execute function tenant.announce_change();
-alter table tenant.tenants enable always trigger announce_change;
 alter table tenant.tenants enable always trigger announce_truncate;

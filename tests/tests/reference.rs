@@ -37,6 +37,8 @@ const INTERNAL: &[&str] = &[
     "former_tables",             // upgrade_fences
     "hierarchy",                 // protect, unprotect
     "is_current_support",        // the planner asks it
+    "journal_tenants",           // triggers of tenants
+    "registry_epoch",            // invalidated in place of tenants
     "journal_system",            // enter_system
     "count_lock",                // advisory_lock, try_advisory_lock
     "lock_key",                  // advisory_lock, try_advisory_lock, notify

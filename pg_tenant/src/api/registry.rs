@@ -1,15 +1,22 @@
-//! The trigger of `tenant.tenants`.
+//! The trigger of `tenant.tenants` and of `tenant.shared`.
 
 use crate::error::Outcome;
 use crate::pg::function::{Args, Returned};
-use crate::pg::invalidation;
+use crate::pg::{invalidation, notify, registry_row, versions};
 use crate::sql_function;
 
 sql_function!(pg_tenant_registry_changed, pg_finfo_pg_tenant_registry_changed, registry_changed);
 
 fn registry_changed(args: Args) -> Outcome<Returned> {
-    if let Some(table) = args.trigger_table() {
+    let Some(table) = args.trigger_table() else { return Ok(Returned::Void) };
+    if registry_row::table() != Some(table) {
         invalidation::announce(table);
+        return Ok(Returned::Void);
     }
+    for id in args.trigger_texts(registry_row::ID) {
+        versions::change(versions::slot(id.as_bytes()));
+    }
+    invalidation::announce(registry_row::mark().unwrap_or(table));
+    notify::send("tenant_registry");
     Ok(Returned::Void)
 }

@@ -92,6 +92,25 @@ impl Args {
         self.datum(at).value() as i64
     }
 
+    /// The values of a text column, never null, in the rows that a row trigger is called for: the old and the new one.
+    pub fn trigger_texts(self, column: pg_sys::AttrNumber) -> Vec<String> {
+        // SAFETY: as above; the tuples are of the trigger's table, or null.
+        unsafe {
+            let context = (*self.0).context;
+            if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
+                return Vec::new();
+            }
+            let data = &*context.cast::<pg_sys::TriggerData>();
+            let rows = [data.tg_trigtuple, data.tg_newtuple].into_iter().filter(|tuple| !tuple.is_null());
+            rows.map(|tuple| {
+                let mut isnull = false;
+                let datum = pg_sys::heap_getattr(tuple, column.into(), (*data.tg_relation).rd_att, &mut isnull);
+                super::text::owned(pg_sys::text_to_cstring(datum.cast_mut_ptr()))
+            })
+            .collect()
+        }
+    }
+
     /// An `oid` or `regclass` argument.
     pub fn oid(self, at: usize) -> pg_sys::Oid {
         pg_sys::Oid::from(self.datum(at).value() as u32)

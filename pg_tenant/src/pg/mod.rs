@@ -17,6 +17,7 @@ pub mod proc; // pg_proc: which one has this name
 // The server and the session
 pub mod identity; // on whose behalf the transaction runs
 pub mod invalidation; // a change in one session reaches the caches of all
+pub mod notify; // NOTIFY
 pub mod preload; // was the library preloaded?
 pub mod role; // who runs a statement
 pub mod security; // the mark on queries of foreign keys
@@ -27,6 +28,7 @@ pub mod statement; // the running statement's text
 pub mod system_entry; // entering the system context
 pub mod temporary; // its temporary objects
 pub mod transaction; // the state of the transaction
+pub mod versions; // of tenants, in shared memory
 
 // Statements
 pub mod command; // parse trees of utility commands

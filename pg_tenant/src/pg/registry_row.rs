@@ -7,7 +7,7 @@ use crate::pg::text;
 use pg_tenant_core::TenantId;
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 
-const ID: AttrNumber = 1;
+pub const ID: AttrNumber = 1;
 const STATUS: AttrNumber = 2;
 const STATEMENT_TIMEOUT: AttrNumber = 3;
 const LOCK_TIMEOUT: AttrNumber = 4;
@@ -33,6 +33,16 @@ pub fn table() -> Option<Oid> {
         let schema = pg_sys::get_namespace_oid(c"tenant".as_ptr(), true);
         let table = pg_sys::get_relname_relid(c"tenants".as_ptr(), schema);
         (schema != Oid::INVALID && table != Oid::INVALID).then_some(table)
+    }
+}
+
+/// The empty table whose invalidation stands for a change of the registry's rows, if the schema has it: 0.1.0's has not.
+pub fn mark() -> Option<Oid> {
+    // SAFETY: as above.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"tenant".as_ptr(), true);
+        let mark = pg_sys::get_relname_relid(c"registry_epoch".as_ptr(), schema);
+        (schema != Oid::INVALID && mark != Oid::INVALID).then_some(mark)
     }
 }
 

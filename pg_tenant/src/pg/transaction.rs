@@ -25,3 +25,9 @@ pub fn savepoint() -> u32 {
     // SAFETY: reads the state of the current transaction.
     unsafe { pg_sys::GetCurrentSubTransactionId() }
 }
+
+/// Whether the transaction has an id, as it has from its first write on.
+pub fn has_written() -> bool {
+    // SAFETY: reads the state of the current transaction.
+    unsafe { pg_sys::GetTopTransactionIdIfAny() != pg_sys::InvalidTransactionId }
+}

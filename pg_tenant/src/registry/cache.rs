@@ -1,18 +1,21 @@
 //! What this backend remembers of the registry.
 //!
-//! Entering costs no query: an entry is read once and kept until `tenant.tenants` changes anywhere, which relcache
-//! invalidation tells every backend and hot standby (see `sql/schema/03_registry.sql` for the trigger). An entry is kept
-//! only if no invalidation arrived while it was read.
+//! Entering costs no query: an entry is read once and kept until its tenant changes anywhere. On a server that writes, a
+//! tenant's version in shared memory tells of that ([`crate::pg::versions`]). On a standby, and for all that is no change of
+//! a row, relcache invalidation does: of `tenant.registry_epoch`, an empty table that stands for the rows, which a standby
+//! hears of by WAL; and of `tenant.tenants` itself, which empties the cache wherever it arrives. An entry is kept only if
+//! neither arrived while it was read.
 
 use crate::context::limits::Limits;
-use crate::pg::{invalidation, registry_row};
+use crate::pg::versions::{self, Version};
+use crate::pg::{invalidation, registry_row, transaction};
 use pg_tenant_core::{TenantId, TenantStatus};
 use pgrx::pg_sys::Oid;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 
-/// At most this many tenants are remembered; past it the cache begins anew.
-const CAPACITY: usize = 4096;
+/// So many tenants are remembered before the older half of them is forgotten, but for those asked for since.
+const HALF: usize = 4096;
 
 /// An admitted tenant.
 #[derive(Clone, Copy)]
@@ -27,41 +30,112 @@ pub enum Entry {
     Absent,
 }
 
+/// What all entries rest on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ground {
+    /// Invalidations of the registry's table.
+    epoch: u64,
+    /// Invalidations that stand for its rows, where versions do not tell of them.
+    replayed: Option<u64>,
+}
+
+#[derive(Default)]
+struct Entries {
+    ground: Option<Ground>,
+    young: FxHashMap<TenantId, (Version, Entry)>,
+    old: FxHashMap<TenantId, (Version, Entry)>,
+}
+
 thread_local! {
     static EPOCH: Cell<u64> = const { Cell::new(0) };
-    /// The oid of `tenant.tenants`, while entries are remembered.
+    static REPLAYED: Cell<u64> = const { Cell::new(0) };
+    /// The oids of `tenant.tenants` and of `tenant.registry_epoch`, while entries are remembered.
     static TABLE: Cell<Option<Oid>> = const { Cell::new(None) };
-    static ENTRIES: RefCell<(u64, FxHashMap<TenantId, Entry>)> = RefCell::new((0, FxHashMap::default()));
+    static MARK: Cell<Option<Oid>> = const { Cell::new(None) };
+    static ENTRIES: RefCell<Entries> = RefCell::new(Entries::default());
+}
+
+impl Ground {
+    fn now() -> Ground {
+        Ground { epoch: EPOCH.get(), replayed: (!versions::are_told()).then(|| REPLAYED.get()) }
+    }
+}
+
+impl Entries {
+    /// The entry, if it is of this version. It is one of the young ones from now on.
+    fn find(&mut self, id: &TenantId, version: Version) -> Option<Entry> {
+        let remembered = match self.young.get(id) {
+            Some(&young) => young,
+            None => {
+                let old = self.old.remove(id)?;
+                self.keep(id, old);
+                old
+            }
+        };
+        (remembered.0 == version).then_some(remembered.1)
+    }
+
+    fn keep(&mut self, id: &TenantId, entry: (Version, Entry)) {
+        if self.young.len() >= HALF {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(*id, entry);
+    }
 }
 
 /// Listens for changes of the registry.
 pub fn init() {
     // Used here once: see pg/memory.rs.
     ENTRIES.take();
+    versions::init();
     invalidation::on_relation_change(|changed| {
         if changed.is_none() || changed == TABLE.get() {
             EPOCH.set(EPOCH.get() + 1);
+        }
+        if changed.is_none() || changed == MARK.get() {
+            REPLAYED.set(REPLAYED.get() + 1);
         }
     });
 }
 
 /// What the registry says of this tenant.
 pub fn entry(id: &TenantId) -> Entry {
-    let remembered = ENTRIES.with_borrow_mut(|(epoch, entries)| {
-        if *epoch != EPOCH.get() {
-            (*epoch, *entries) = (EPOCH.get(), FxHashMap::default());
+    let slot = versions::slot(id.as_str().as_bytes());
+    // What this transaction has changed, and may undo, is looked at each time.
+    if versions::is_changing(slot) {
+        return registry_row::table().map_or(Entry::Absent, |table| look(table, id));
+    }
+    let (ground, version) = (Ground::now(), versions::version(slot));
+    let remembered = ENTRIES.with_borrow_mut(|entries| {
+        if entries.ground != Some(ground) {
+            *entries = Entries { ground: Some(ground), ..Entries::default() };
         }
-        entries.get(id).copied()
+        entries.find(id, version)
     });
-    remembered.unwrap_or_else(|| read(id))
+    remembered.unwrap_or_else(|| read(id, version))
 }
 
-fn read(id: &TenantId) -> Entry {
+/// Reads an entry; the version was taken before.
+fn read(id: &TenantId, version: Version) -> Entry {
     // No borrow is held here: reading takes locks, and locks deliver invalidations.
     let Some(table) = registry_row::table() else { return Entry::Absent };
     TABLE.set(Some(table));
-    let before = EPOCH.get();
-    let entry = match registry_row::read(table, id) {
+    MARK.set(registry_row::mark());
+    let before = Ground::now();
+    let entry = look(table, id);
+    // What a transaction has written it may yet undo.
+    if Ground::now() == before && !transaction::has_written() {
+        ENTRIES.with_borrow_mut(|entries| {
+            if entries.ground == Some(before) {
+                entries.keep(id, (version, entry));
+            }
+        });
+    }
+    entry
+}
+
+fn look(table: Oid, id: &TenantId) -> Entry {
+    match registry_row::read(table, id) {
         None => Entry::Absent,
         Some(row) => match row.status.parse() {
             Err(()) => Entry::UnknownStatus,
@@ -76,16 +150,5 @@ fn read(id: &TenantId) -> Entry {
                 },
             },
         },
-    };
-    if EPOCH.get() == before {
-        ENTRIES.with_borrow_mut(|(epoch, entries)| {
-            if *epoch == before {
-                if entries.len() >= CAPACITY {
-                    entries.clear();
-                }
-                entries.insert(*id, entry);
-            }
-        });
     }
-    entry
 }

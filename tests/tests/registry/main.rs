@@ -1,6 +1,7 @@
 //! The registry: which tenants exist, in which state, with which limits, and who says so.
 
 mod a_change_goes_unheard;
+mod a_change_is_overtaken;
 mod a_limit_is_exceeded;
 mod a_limit_is_raised;
 mod a_lookup_tells_too_much;
