@@ -38,6 +38,4 @@ begin
 end
 $$;
 
--- To PUBLIC: policies and defaults of any owner's tables name our readers, and are made, and restored, as that owner. What
--- is in the schema says for itself who may use it.
-grant usage on schema tenant to public, tenant_user, tenant_admin, tenant_system;
+grant usage on schema tenant to tenant_user, tenant_admin, tenant_system;

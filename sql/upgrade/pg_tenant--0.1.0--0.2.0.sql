@@ -24,7 +24,6 @@ create trigger keep_tenants before truncate on tenant.tenants for each statement
 alter table tenant.tenants enable always trigger keep_tenant;
 alter table tenant.tenants enable always trigger keep_id;
 alter table tenant.tenants enable always trigger keep_tenants;
-grant usage on schema tenant to public;
 
 -- Functions whose arguments or results changed: made anew below.
 drop function tenant.doctor(boolean);

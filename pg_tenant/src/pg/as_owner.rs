@@ -94,9 +94,12 @@ fn as_owner(args: Args) -> Outcome<Task> {
     // Nobody becomes by this whom SET ROLE would not make of them.
     let becomes = owner.filter(|&owner| owner != user && (role::is_superuser(user) || role::may_become(user, owner)));
     let statement = args.whole_text(1);
-    // An index takes the right to create in the schema, which the owner need not have; PostgreSQL itself builds it as the
-    // owner.
-    let becomes = becomes.filter(|&owner| !makes_index(&statement) || relation::may_create_beside(owner, args.oid(0)));
+    // Rights on schemas that the owner need not have: an index takes that to create in the table's, and PostgreSQL itself
+    // builds it as the owner; a policy and a default name our readers, and nothing is run when they are made.
+    let becomes = becomes.filter(|&owner| {
+        (!makes_index(&statement) || relation::may_create_beside(owner, args.oid(0)))
+            && (!names_us(&statement) || relation::may_use_ours(owner))
+    });
     let restriction = |owner: Oid| {
         // In the owner's own session what waits for the end of the transaction runs as the owner too.
         let own = role::outer_user() == owner && role::session_user() == owner;
@@ -118,6 +121,15 @@ fn past_policies(args: Args) -> Outcome<Task> {
 fn as_role(args: Args) -> Outcome<Task> {
     let becomes = role::is_superuser(role::current_user()).then_some((args.oid(0), RESTRICTED));
     Ok(Task { statement: ctext(args.whole_text(1)), becomes })
+}
+
+/// Whether it is one of the commands of `tenant.fence` that name a function of ours.
+fn names_us(statement: &str) -> bool {
+    let begins = |words: &str| statement.starts_with(words);
+    (begins("create policy ")
+        || begins("alter policy ")
+        || begins("alter table only ") && statement.contains(" set default "))
+        && statement.contains("tenant.")
 }
 
 fn makes_index(statement: &str) -> bool {

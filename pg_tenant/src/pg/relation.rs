@@ -118,14 +118,24 @@ pub fn namesakes(relation: Oid) -> Vec<Oid> {
 
 /// Whether the role may create in the relation's schema.
 pub fn may_create_beside(role: Oid, relation: Oid) -> bool {
-    let create = u64::from(pg_sys::ACL_CREATE);
+    // SAFETY: a syscache lookup.
+    may(role, unsafe { pg_sys::get_rel_namespace(relation) }, pg_sys::ACL_CREATE)
+}
+
+/// Whether the role may name what is in schema `tenant`.
+pub fn may_use_ours(role: Oid) -> bool {
+    // SAFETY: a syscache lookup, of a schema that is there when a function of ours is called.
+    may(role, unsafe { pg_sys::get_namespace_oid(c"tenant".as_ptr(), false) }, pg_sys::ACL_USAGE)
+}
+
+fn may(role: Oid, schema: Oid, right: u32) -> bool {
+    let right = pg_sys::AclMode::from(right);
     // SAFETY: syscache lookups.
     unsafe {
-        let schema = pg_sys::get_rel_namespace(relation);
         #[cfg(feature = "pg15")]
-        let result = pg_sys::pg_namespace_aclcheck(schema, role, create as pg_sys::AclMode);
+        let result = pg_sys::pg_namespace_aclcheck(schema, role, right);
         #[cfg(not(feature = "pg15"))]
-        let result = pg_sys::object_aclcheck(pg_sys::NamespaceRelationId, schema, role, create as pg_sys::AclMode);
+        let result = pg_sys::object_aclcheck(pg_sys::NamespaceRelationId, schema, role, right);
         result == pg_sys::AclResult::ACLCHECK_OK
     }
 }
