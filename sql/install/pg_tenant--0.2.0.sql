@@ -1016,12 +1016,12 @@ begin
         where adrelid = rel and pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)'
     loop
         had_any := true;
-        execute format('alter table only %s alter column %I drop default', rel, col);
+        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
     end loop;
     if (select relforcerowsecurity and not relrowsecurity from pg_class where oid = rel)
         and not exists (select from pg_policy where polrelid = rel) then
         had_any := true;
-        execute format('alter table %s no force row level security', rel);
+        perform tenant.run_as_owner(rel, format('alter table %s no force row level security', rel));
     end if;
     return coalesce(had_any, false);
 end
