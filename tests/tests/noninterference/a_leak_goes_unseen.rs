@@ -63,7 +63,7 @@ async fn of_a_policy_by_hand() {
     let lanes = &LANES[..1];
     let worlds = Worlds::new("by_hand", lanes, BY_HAND).await;
     for family in ["classes", "order", "blind", "rechecks"] {
-        let outcome = run(&worlds, lanes, Family::named(family), 1, 4000).await.swap_remove(0);
+        let outcome = run(&worlds, lanes, Family::named(family), 1, 20_000).await.swap_remove(0);
         let Err(difference) = outcome else { panic!("{family}: {outcome:?}") };
         eprintln!("{family}: after {} statements", difference.after);
     }
