@@ -2,7 +2,8 @@
 //! with the next command.
 
 use crate::pg::text::{CText, ctext};
-use pg_tenant_core::Refusal;
+use pg_tenant_core::{Refusal, is_plain};
+use std::borrow::Cow;
 
 /// A refusal ready to be raised. Its texts live in PostgreSQL's current memory context, so it is `Copy` and has nothing
 /// to drop: PostgreSQL's longjmp may cross the frame that holds it.
@@ -18,11 +19,11 @@ pub struct Report {
 
 impl Report {
     pub fn new(refusal: Refusal, message: impl AsRef<str>) -> Self {
-        Report { refusal, message: ctext(message), detail: None, hint: None, hides_statement: false }
+        Report { refusal, message: ctext(in_line(message.as_ref())), detail: None, hint: None, hides_statement: false }
     }
 
     pub fn detail(self, detail: impl AsRef<str>) -> Self {
-        Report { detail: Some(ctext(detail)), ..self }
+        Report { detail: Some(ctext(in_line(detail.as_ref()))), ..self }
     }
 
     pub fn hiding_statement(self) -> Self {
@@ -30,9 +31,28 @@ impl Report {
     }
 
     pub fn hint(self, hint: impl AsRef<str>) -> Self {
+        // A command with a line break in a name would be two for whoever pastes it.
+        let hint = if is_plain(hint.as_ref()) {
+            hint.as_ref()
+        } else {
+            "A name has a line break or the like in it: mind how you quote it."
+        };
         Report { hint: Some(ctext(hint)), ..self }
     }
 }
 
 /// What our code answers: a value, or a refusal that the boundary in [`crate::pg::boundary`] raises.
 pub type Outcome<T> = Result<T, Report>;
+
+/// A text in one line, whatever names are in it.
+fn in_line(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return text.into();
+    }
+    let escaped = |c: char| match c {
+        _ if is_plain(c.encode_utf8(&mut [0; 4])) => c.to_string(),
+        '\n' => "\\n".into(),
+        _ => format!("\\u{{{:x}}}", u32::from(c)),
+    };
+    text.chars().map(escaped).collect::<String>().into()
+}

@@ -1138,6 +1138,29 @@ grant select on tenant.protected_tables to tenant_admin;
 --
 -- SECURITY DEFINER, since pg_tenant.id is a setting of superusers; owned by the extension's owner.
 
+-- What a predefined role reaches, of those whose members reach past their tenant; null for every other role. Those that
+-- are left out show or do nothing of other tenants: pg_checkpoint, pg_read_all_settings, pg_use_reserved_connections.
+create function tenant.reach_of(role name) returns text
+    language sql immutable strict set search_path = pg_catalog, pg_temp as $$
+    select case role
+        when 'tenant_admin' then 'manages tenants'
+        when 'tenant_system' then 'works on every tenant''s rows'
+        when 'pg_execute_server_program' then 'runs programs on the server'
+        when 'pg_read_server_files' then 'reads the server''s files'
+        when 'pg_write_server_files' then 'writes the server''s files'
+        when 'pg_read_all_data' then 'reads every relation'
+        when 'pg_write_all_data' then 'writes every relation'
+        when 'pg_maintain' then 'locks, rewrites and analyses every relation'
+        when 'pg_monitor' then 'reads other sessions'' statements'
+        when 'pg_read_all_stats' then 'reads other sessions'' statements'
+        when 'pg_stat_scan_tables' then 'counts the rows of every table'
+        when 'pg_signal_backend' then 'ends other sessions'
+        when 'pg_create_subscription' then 'lets the server connect to others'
+        when 'pg_database_owner' then 'owns the database' end
+$$;
+comment on function tenant.reach_of is 'What the members of a role reach past their tenant, or null.';
+revoke all on function tenant.reach_of(name) from public;
+
 create function tenant.bind_role(role name, id text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 declare
@@ -1159,11 +1182,11 @@ begin
             select format('It is a member of %I, %s.', r.rolname, case
                 when r.rolsuper or r.rolbypassrls then 'to which policies do not apply'
                 when r.rolcreaterole then 'which can create roles'
-                else 'which manages tenants or reaches the server''s files' end)
+                else 'which ' || tenant.reach_of(r.rolname) end)
             from pg_roles r
             where r.oid <> target.oid and pg_has_role(target.oid, r.oid, 'member')
-                and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolname in ('tenant_admin', 'tenant_system',
-                    'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))
+                and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or tenant.reach_of(r.rolname) is not null)
+            order by r.rolname
             limit 1)
         end;
     -- From 16, whoever creates a role gets a membership that neither inherits nor allows SET ROLE: that one is harmless.
@@ -1415,6 +1438,13 @@ revoke all on function tenant.warn_of_newcomer(regclass, regclass) from public;
 create trigger shared_changed after insert or update or delete on tenant.shared
     for each row execute function tenant.registry_changed();
 alter table tenant.shared enable always trigger shared_changed;
+
+-- Asked by each scan of pg_statistic, pg_statistic_ext_data, pg_db_role_setting and pg_largeobject_metadata, for its row.
+create function tenant.is_shown(catalog oid, key oid) returns boolean
+    language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_is_shown';
+comment on function tenant.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
+-- To PUBLIC, as policies are: who may read a catalog may ask.
+grant execute on function tenant.is_shown(oid, oid) to public;
 
 -- Asked in the plan of INSERT ... ON CONFLICT DO UPDATE ... WHERE, before that WHERE.
 create function tenant.own_row(is_own boolean) returns boolean
@@ -3013,8 +3043,8 @@ create view tenant.finding_t006 as
         ('pg_execute_server_program', 'error', 'runs programs on the server'),
         ('pg_read_server_files', 'error', 'reads the files of the server, those of tables included'),
         ('pg_write_server_files', 'error', 'writes the files of the server'),
-        ('pg_write_all_data', 'warn', 'writes every table that nobody protected'),
-        ('pg_read_all_data', 'warn', 'reads every table that nobody protected'),
+        ('pg_write_all_data', 'warn', 'writes every table that nobody protected and, with no tenant entered, the registry, the journal and the waivers'),
+        ('pg_read_all_data', 'warn', 'reads every table that nobody protected and, with no tenant entered, large objects, sequences, password hashes, the registry and the journal'),
         ('pg_monitor', 'warn', 'reads other sessions'' statements'),
         ('pg_read_all_stats', 'warn', 'reads other sessions'' statements'),
         ('pg_read_all_settings', 'warn', 'reads every setting'),
@@ -3230,10 +3260,12 @@ create view tenant.finding_t019 as
             when r.rolsuper or r.rolbypassrls then format('has the rights of %I, to which policies do not apply', r.rolname)
             when r.rolcreaterole then format('has the rights of %I, which makes roles', r.rolname)
             when r.rolreplication then format('has the rights of %I, which replicates', r.rolname)
-            else format('is a member of %I', r.rolname) end as way_out
+            else format('is a member of %I, which %s', r.rolname, tenant.reach_of(r.rolname)) end as way_out
         from reach join pg_catalog.pg_roles r on r.oid = reach.role
-        where r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolreplication or r.rolname in ('tenant_admin',
-            'tenant_system', 'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
+        where r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolreplication or tenant.reach_of(r.rolname) is not null
+        union all
+        select reach.bound, format('has the rights of %s, which owns the database', reach.role::regrole)
+        from reach join pg_catalog.pg_database d on d.datdba = reach.role and d.datname = current_database()
         union all
         select b.role, format('has the member %s, who may become it without its binding', m.member::regrole)
         from bound b join tenant.doctor_memberships m on m.role = b.role and m.at_once
@@ -3276,7 +3308,17 @@ create view tenant.finding_t021 as
         and g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
         and w.name <> 'tenant_admin'
         and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
-    group by c.oid, w.name;
+    group by c.oid, w.name
+    union all
+    select 'T021', 'warn', format('all of them to %s', m.member::regrole),
+        format('application role %s reaches pg_write_all_data and, with no tenant entered, may write all of them', r.application),
+        'The registry, the journal and the waivers are what isolation is judged by: the application must not change them.',
+        m.revoke
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'pg_write_all_data')
+        -- A login that is bound is always in its tenant: T019 is its finding.
+        and m.member not in (select setrole from pg_catalog.pg_db_role_setting, unnest(setconfig) c where c like 'pg\_tenant.id=%');
 comment on view tenant.finding_t021 is 'The application may write the extension''s own tables';
 
 create view tenant.finding_t022 as
@@ -4408,26 +4450,28 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t110;
 comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 
+-- Whether a fix does what it says for whoever pastes it into psql or runs it line by line: within a quoted name or a text
+-- stands no line break and nothing else that a terminal would act on.
+create function tenant.doctor_pastes(fix text) returns boolean
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select fix !~ '[\x01-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]' and (fix !~ '\n' or not exists (
+        select from regexp_matches(fix, '([eE]''(?:[^''\\]|\\.|'''')*''|''(?:[^'']|'''')*''|"(?:[^"]|"")*")', 'g') quoted (part)
+        where part[1] ~ '\n'))
+$$;
+revoke all on function tenant.doctor_pastes(text) from public;
+
+-- A name in one line.
+create function tenant.doctor_in_line(name text) returns text
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select regexp_replace(replace(replace(name, E'\n', '\n'), E'\r', '\r'), '[\x01-\x1f\x7f-\x9f\u2028\u2029]', '?', 'g')
+$$;
+revoke all on function tenant.doctor_in_line(text) from public;
+grant execute on function tenant.doctor_in_line(text) to tenant_admin;
+
 create function tenant.doctor(with_waived boolean default false, every_object boolean default false)
     returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz, objects bigint)
     language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
-    -- A line break in a name would make two commands of one for whoever runs a fix line by line.
-    with broken (name) as materialized (
-        select relname from pg_class where relname ~ '[\n\r]'
-        union select attname from pg_attribute where attname ~ '[\n\r]'
-        union select nspname from pg_namespace where nspname ~ '[\n\r]'
-        union select proname from pg_proc where proname ~ '[\n\r]'
-        union select polname from pg_policy where polname ~ '[\n\r]'
-        union select conname from pg_constraint where conname ~ '[\n\r]'
-        union select tgname from pg_trigger where tgname ~ '[\n\r]'
-        union select rulename from pg_rewrite where rulename ~ '[\n\r]'
-        union select typname from pg_type where typname ~ '[\n\r]'
-        union select pubname from pg_publication where pubname ~ '[\n\r]'
-        union select srvname from pg_foreign_server where srvname ~ '[\n\r]'
-        union select lanname from pg_language where lanname ~ '[\n\r]'
-        union select rolname from pg_roles where rolname ~ '[\n\r]'
-        union select datname from pg_database where datname ~ '[\n\r]'
-    ), finding as (
+    with finding as (
         select f.*, w.until, row_number() over alike as nth,
             -- What is the same on so many objects that nobody reads them one by one is said once.
             case when not every_object and count(*) over (partition by f.code, f.level, w.until is null) > 20
@@ -4443,8 +4487,7 @@ create function tenant.doctor(with_waived boolean default false, every_object bo
         f.why,
         case when f.many is not null then format('select object, problem, fix from tenant.doctor(%severy_object => true) where code = %L and level = %L;',
                 case when with_waived then 'with_waived => true, ' end, f.code, f.level)
-            when not exists (select from broken
-                where strpos(replace(replace(f.fix, '""', '"'), '''''', ''''), broken.name) > 0) then f.fix end,
+            when tenant.doctor_pastes(f.fix) then f.fix end,
         f.until, coalesce(f.many, 1)
     from finding f
     where f.many is null or f.nth = 1
@@ -4514,7 +4557,9 @@ begin
             detail = 'The levels are error, warn and info.',
             hint = 'select tenant.assert_healthy(''warn'');';
     end if;
-    select coalesce(sum(d.objects), 0), string_agg(format('%s %s: %s', d.code, d.object, d.problem), E'\n') filter (where d.nth <= 10)
+    select coalesce(sum(d.objects), 0), string_agg(
+            format('%s %s: %s', d.code, tenant.doctor_in_line(d.object), tenant.doctor_in_line(d.problem)), E'\n')
+            filter (where d.nth <= 10)
         into found_count, first_ones
         from (select *, row_number() over () as nth from tenant.doctor()) d
         where array_position(array['error', 'warn', 'info'], d.level) <= rank;

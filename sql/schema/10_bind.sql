@@ -2,6 +2,29 @@
 --
 -- SECURITY DEFINER, since pg_tenant.id is a setting of superusers; owned by the extension's owner.
 
+-- What a predefined role reaches, of those whose members reach past their tenant; null for every other role. Those that
+-- are left out show or do nothing of other tenants: pg_checkpoint, pg_read_all_settings, pg_use_reserved_connections.
+create function tenant.reach_of(role name) returns text
+    language sql immutable strict set search_path = pg_catalog, pg_temp as $$
+    select case role
+        when 'tenant_admin' then 'manages tenants'
+        when 'tenant_system' then 'works on every tenant''s rows'
+        when 'pg_execute_server_program' then 'runs programs on the server'
+        when 'pg_read_server_files' then 'reads the server''s files'
+        when 'pg_write_server_files' then 'writes the server''s files'
+        when 'pg_read_all_data' then 'reads every relation'
+        when 'pg_write_all_data' then 'writes every relation'
+        when 'pg_maintain' then 'locks, rewrites and analyses every relation'
+        when 'pg_monitor' then 'reads other sessions'' statements'
+        when 'pg_read_all_stats' then 'reads other sessions'' statements'
+        when 'pg_stat_scan_tables' then 'counts the rows of every table'
+        when 'pg_signal_backend' then 'ends other sessions'
+        when 'pg_create_subscription' then 'lets the server connect to others'
+        when 'pg_database_owner' then 'owns the database' end
+$$;
+comment on function tenant.reach_of is 'What the members of a role reach past their tenant, or null.';
+revoke all on function tenant.reach_of(name) from public;
+
 create function tenant.bind_role(role name, id text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 declare
@@ -23,11 +46,11 @@ begin
             select format('It is a member of %I, %s.', r.rolname, case
                 when r.rolsuper or r.rolbypassrls then 'to which policies do not apply'
                 when r.rolcreaterole then 'which can create roles'
-                else 'which manages tenants or reaches the server''s files' end)
+                else 'which ' || tenant.reach_of(r.rolname) end)
             from pg_roles r
             where r.oid <> target.oid and pg_has_role(target.oid, r.oid, 'member')
-                and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolname in ('tenant_admin', 'tenant_system',
-                    'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))
+                and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or tenant.reach_of(r.rolname) is not null)
+            order by r.rolname
             limit 1)
         end;
     -- From 16, whoever creates a role gets a membership that neither inherits nor allows SET ROLE: that one is harmless.

@@ -136,6 +136,13 @@ create trigger shared_changed after insert or update or delete on tenant.shared
     for each row execute function tenant.registry_changed();
 alter table tenant.shared enable always trigger shared_changed;
 
+-- Asked by each scan of pg_statistic, pg_statistic_ext_data, pg_db_role_setting and pg_largeobject_metadata, for its row.
+create function tenant.is_shown(catalog oid, key oid) returns boolean
+    language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_is_shown';
+comment on function tenant.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
+-- To PUBLIC, as policies are: who may read a catalog may ask.
+grant execute on function tenant.is_shown(oid, oid) to public;
+
 -- Asked in the plan of INSERT ... ON CONFLICT DO UPDATE ... WHERE, before that WHERE.
 create function tenant.own_row(is_own boolean) returns boolean
     language c stable parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_own_row';

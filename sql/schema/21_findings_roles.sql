@@ -74,8 +74,8 @@ create view tenant.finding_t006 as
         ('pg_execute_server_program', 'error', 'runs programs on the server'),
         ('pg_read_server_files', 'error', 'reads the files of the server, those of tables included'),
         ('pg_write_server_files', 'error', 'writes the files of the server'),
-        ('pg_write_all_data', 'warn', 'writes every table that nobody protected'),
-        ('pg_read_all_data', 'warn', 'reads every table that nobody protected'),
+        ('pg_write_all_data', 'warn', 'writes every table that nobody protected and, with no tenant entered, the registry, the journal and the waivers'),
+        ('pg_read_all_data', 'warn', 'reads every table that nobody protected and, with no tenant entered, large objects, sequences, password hashes, the registry and the journal'),
         ('pg_monitor', 'warn', 'reads other sessions'' statements'),
         ('pg_read_all_stats', 'warn', 'reads other sessions'' statements'),
         ('pg_read_all_settings', 'warn', 'reads every setting'),
@@ -291,10 +291,12 @@ create view tenant.finding_t019 as
             when r.rolsuper or r.rolbypassrls then format('has the rights of %I, to which policies do not apply', r.rolname)
             when r.rolcreaterole then format('has the rights of %I, which makes roles', r.rolname)
             when r.rolreplication then format('has the rights of %I, which replicates', r.rolname)
-            else format('is a member of %I', r.rolname) end as way_out
+            else format('is a member of %I, which %s', r.rolname, tenant.reach_of(r.rolname)) end as way_out
         from reach join pg_catalog.pg_roles r on r.oid = reach.role
-        where r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolreplication or r.rolname in ('tenant_admin',
-            'tenant_system', 'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
+        where r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolreplication or tenant.reach_of(r.rolname) is not null
+        union all
+        select reach.bound, format('has the rights of %s, which owns the database', reach.role::regrole)
+        from reach join pg_catalog.pg_database d on d.datdba = reach.role and d.datname = current_database()
         union all
         select b.role, format('has the member %s, who may become it without its binding', m.member::regrole)
         from bound b join tenant.doctor_memberships m on m.role = b.role and m.at_once
@@ -337,7 +339,17 @@ create view tenant.finding_t021 as
         and g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
         and w.name <> 'tenant_admin'
         and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
-    group by c.oid, w.name;
+    group by c.oid, w.name
+    union all
+    select 'T021', 'warn', format('all of them to %s', m.member::regrole),
+        format('application role %s reaches pg_write_all_data and, with no tenant entered, may write all of them', r.application),
+        'The registry, the journal and the waivers are what isolation is judged by: the application must not change them.',
+        m.revoke
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'pg_write_all_data')
+        -- A login that is bound is always in its tenant: T019 is its finding.
+        and m.member not in (select setrole from pg_catalog.pg_db_role_setting, unnest(setconfig) c where c like 'pg\_tenant.id=%');
 comment on view tenant.finding_t021 is 'The application may write the extension''s own tables';
 
 create view tenant.finding_t022 as

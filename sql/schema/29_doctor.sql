@@ -88,26 +88,28 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t110;
 comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 
+-- Whether a fix does what it says for whoever pastes it into psql or runs it line by line: within a quoted name or a text
+-- stands no line break and nothing else that a terminal would act on.
+create function tenant.doctor_pastes(fix text) returns boolean
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select fix !~ '[\x01-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]' and (fix !~ '\n' or not exists (
+        select from regexp_matches(fix, '([eE]''(?:[^''\\]|\\.|'''')*''|''(?:[^'']|'''')*''|"(?:[^"]|"")*")', 'g') quoted (part)
+        where part[1] ~ '\n'))
+$$;
+revoke all on function tenant.doctor_pastes(text) from public;
+
+-- A name in one line.
+create function tenant.doctor_in_line(name text) returns text
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select regexp_replace(replace(replace(name, E'\n', '\n'), E'\r', '\r'), '[\x01-\x1f\x7f-\x9f\u2028\u2029]', '?', 'g')
+$$;
+revoke all on function tenant.doctor_in_line(text) from public;
+grant execute on function tenant.doctor_in_line(text) to tenant_admin;
+
 create function tenant.doctor(with_waived boolean default false, every_object boolean default false)
     returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz, objects bigint)
     language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
-    -- A line break in a name would make two commands of one for whoever runs a fix line by line.
-    with broken (name) as materialized (
-        select relname from pg_class where relname ~ '[\n\r]'
-        union select attname from pg_attribute where attname ~ '[\n\r]'
-        union select nspname from pg_namespace where nspname ~ '[\n\r]'
-        union select proname from pg_proc where proname ~ '[\n\r]'
-        union select polname from pg_policy where polname ~ '[\n\r]'
-        union select conname from pg_constraint where conname ~ '[\n\r]'
-        union select tgname from pg_trigger where tgname ~ '[\n\r]'
-        union select rulename from pg_rewrite where rulename ~ '[\n\r]'
-        union select typname from pg_type where typname ~ '[\n\r]'
-        union select pubname from pg_publication where pubname ~ '[\n\r]'
-        union select srvname from pg_foreign_server where srvname ~ '[\n\r]'
-        union select lanname from pg_language where lanname ~ '[\n\r]'
-        union select rolname from pg_roles where rolname ~ '[\n\r]'
-        union select datname from pg_database where datname ~ '[\n\r]'
-    ), finding as (
+    with finding as (
         select f.*, w.until, row_number() over alike as nth,
             -- What is the same on so many objects that nobody reads them one by one is said once.
             case when not every_object and count(*) over (partition by f.code, f.level, w.until is null) > 20
@@ -123,8 +125,7 @@ create function tenant.doctor(with_waived boolean default false, every_object bo
         f.why,
         case when f.many is not null then format('select object, problem, fix from tenant.doctor(%severy_object => true) where code = %L and level = %L;',
                 case when with_waived then 'with_waived => true, ' end, f.code, f.level)
-            when not exists (select from broken
-                where strpos(replace(replace(f.fix, '""', '"'), '''''', ''''), broken.name) > 0) then f.fix end,
+            when tenant.doctor_pastes(f.fix) then f.fix end,
         f.until, coalesce(f.many, 1)
     from finding f
     where f.many is null or f.nth = 1
@@ -194,7 +195,9 @@ begin
             detail = 'The levels are error, warn and info.',
             hint = 'select tenant.assert_healthy(''warn'');';
     end if;
-    select coalesce(sum(d.objects), 0), string_agg(format('%s %s: %s', d.code, d.object, d.problem), E'\n') filter (where d.nth <= 10)
+    select coalesce(sum(d.objects), 0), string_agg(
+            format('%s %s: %s', d.code, tenant.doctor_in_line(d.object), tenant.doctor_in_line(d.problem)), E'\n')
+            filter (where d.nth <= 10)
         into found_count, first_ones
         from (select *, row_number() over () as nth from tenant.doctor()) d
         where array_position(array['error', 'warn', 'info'], d.level) <= rank;

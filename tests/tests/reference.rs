@@ -45,6 +45,7 @@ const INTERNAL: &[&str] = &[
     "protect_listed",            // protect_schema
     "protect_step",              // protect_schema_stepwise
     "protect_newcomer",          // pg_tenant.new_tables
+    "is_shown",                  // scans of catalogs
     "own_row",                   // plans of on conflict
     "index_with_tenant",         // hardening
     "keep_tenant",               // triggers of tenants
@@ -58,6 +59,7 @@ const INTERNAL: &[&str] = &[
     "prove_mutation",            // prove
     "prove_plans",               // prove
     "prove_table",               // prove
+    "reach_of",                  // bind_role
     "reader_for",                // protect
     "reference_obstacle",        // hardening
     "reference_with_tenant",     // hardening

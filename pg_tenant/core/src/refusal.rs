@@ -5,7 +5,7 @@ macro_rules! refusals {
         /// Why pg_tenant refused, as the SQLSTATE of the error says it.
         ///
         /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
-        /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN08x` the doctor, `TN09x`
+        /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN07x` what belongs to every tenant, `TN08x` the doctor, `TN09x`
         /// signed entry, `TN10x` the texts that a journal keeps, `TN11x` looking tenants up.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -147,6 +147,10 @@ refusals! {
     ServerFileRefused = "TN067", "server_file_refused";
     /// The row that an INSERT … ON CONFLICT meets is another tenant's
     RowOfAnotherTenant = "TN068", "row_of_another_tenant";
+    /// The relation is no table of the application's and holds what belongs to every tenant: TOAST, statistics, sequences
+    HeldForAll = "TN070", "held_for_all";
+    /// A replication connection by a login of tenants, or a tenant entered in one
+    ReplicationRefused = "TN071", "replication_refused";
     /// The doctor has findings of the level asked for, or worse
     Unhealthy = "TN080", "unhealthy";
     /// The doctor has no finding of this code

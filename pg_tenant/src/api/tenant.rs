@@ -3,7 +3,7 @@
 
 use crate::context::{enter, locks, system};
 use crate::error::Outcome;
-use crate::guard::conflict;
+use crate::guard::{conflict, hidden};
 use crate::pg::function::{Args, Returned};
 use crate::sql_function;
 
@@ -11,6 +11,7 @@ sql_function!(pg_tenant_enter, pg_finfo_pg_tenant_enter, enter_);
 sql_function!(pg_tenant_enter_pristine, pg_finfo_pg_tenant_enter_pristine, enter_pristine);
 sql_function!(pg_tenant_in_system_context, pg_finfo_pg_tenant_in_system_context, in_system_context);
 sql_function!(pg_tenant_canonical_id, pg_finfo_pg_tenant_canonical_id, canonical_id);
+sql_function!(pg_tenant_is_shown, pg_finfo_pg_tenant_is_shown, is_shown);
 sql_function!(pg_tenant_own_row, pg_finfo_pg_tenant_own_row, own_row);
 sql_function!(pg_tenant_require_plain, pg_finfo_pg_tenant_require_plain, require_plain);
 sql_function!(pg_tenant_count_lock, pg_finfo_pg_tenant_count_lock, count_lock);
@@ -31,6 +32,10 @@ fn given(args: Args) -> Outcome<String> {
 
 fn in_system_context(_: Args) -> Outcome<Returned> {
     Ok(Returned::boolean(system::in_force()))
+}
+
+fn is_shown(args: Args) -> Outcome<Returned> {
+    Ok(Returned::boolean(hidden::is_shown(args.oid(0), args.oid(1))))
 }
 
 fn own_row(args: Args) -> Outcome<Returned> {

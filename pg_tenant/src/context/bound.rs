@@ -2,9 +2,10 @@
 //! the registry is asked and the limits are applied.
 
 use crate::context::{enter, limits, limits::Limits, slot};
-use crate::error::Outcome;
+use crate::error::{Outcome, Report};
 use crate::gucs;
 use crate::registry;
+use pg_tenant_core::Refusal;
 use std::cell::Cell;
 
 thread_local! {
@@ -36,4 +37,11 @@ pub fn limits_in_force() -> Limits {
 /// The transaction, or a savepoint of it, has ended.
 pub fn forget() {
     ADMITTED.set(None);
+}
+
+/// A role that was bound and may replicate since: what it would read is every tenant's.
+pub fn in_replication() -> Report {
+    Report::new(Refusal::ReplicationRefused, "a role that is bound to a tenant may not open a replication connection")
+        .detail("Replication carries every tenant's rows, and no policy applies.")
+        .hint("Replicate as a role of its own; an administrator ends the binding with tenant.unbind_role().")
 }

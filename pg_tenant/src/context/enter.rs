@@ -5,7 +5,7 @@ use crate::context::{bound, limits, slot, system};
 use crate::error::{Outcome, Report};
 use crate::guard::{ready, residue, temporary};
 use crate::gucs;
-use crate::pg::{identity, relation, role, session};
+use crate::pg::{identity, relation, replication, role, session};
 use crate::registry;
 use pg_tenant_core::{Refusal, TenantId};
 use pg_tenant_token::Verified;
@@ -58,6 +58,9 @@ pub fn enter_signed(token: &Verified) -> Outcome<TenantId> {
 }
 
 fn take(id: TenantId, token: Option<&Verified>) -> Outcome<TenantId> {
+    if replication::is_connection() {
+        return Err(in_replication(id));
+    }
     refuse_held_cursor(&format!("tenant \"{id}\""), "this tenant's rows")?;
     refuse_locked_table(id)?;
     temporary::refuse_shadows()?;
@@ -165,4 +168,10 @@ fn bound_elsewhere(id: TenantId, bound: TenantId) -> Report {
     )
     .detail(format!("Role \"{}\" logged in bound to tenant \"{bound}\".", role::name(role::session_user())))
     .hint("Log in as a role that is not bound, or as the one bound to that tenant.")
+}
+
+fn in_replication(id: TenantId) -> Report {
+    Report::new(Refusal::ReplicationRefused, format!("cannot enter tenant \"{id}\" in a replication connection"))
+        .detail("Its commands carry every tenant's rows, and no policy applies to them.")
+        .hint("Open another connection for the tenant's statements.")
 }

@@ -8,10 +8,10 @@
 use crate::context::slot;
 use crate::error::{Outcome, Report};
 use crate::guard::function_list::{self, Kind};
-use crate::guard::{ready, residue};
+use crate::guard::{held, ready, residue};
 use crate::gucs;
 use crate::pg::proc::Source;
-use crate::pg::{extension, invalidation, proc};
+use crate::pg::{extension, invalidation, proc, role};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 use rustc_hash::FxHashMap;
@@ -108,6 +108,7 @@ fn verdict(function: Oid, kind: Kind) -> Outcome<()> {
     match kind {
         Kind::Tells if !gucs::side_channels_allowed() => Err(tells(&format!("function {name}"))),
         Kind::Remembers if !gucs::side_channels_allowed() && residue::is_shared() => Err(remembers(&name)),
+        Kind::Counts if !held::may_read_sequences(role::current_user()) => Err(tells(&format!("function {name}"))),
         Kind::Shares if gucs::guards() => Err(shares(&name)),
         Kind::Reaches if gucs::guards() => Err(reaches(&format!("function {name}"))),
         _ => Ok(()),

@@ -15,6 +15,8 @@ pub enum Kind {
     Reaches = 4,
     /// It tells what this session has done before, maybe for another tenant: statements with their literals.
     Remembers = 6,
+    /// It reads sequences, which tell how many rows others make.
+    Counts = 7,
     /// C code of another extension that is not known to do any of this. It may set a setting, and no hook sees it.
     Foreign = 5,
 }
@@ -22,7 +24,7 @@ pub enum Kind {
 impl Kind {
     /// Whether a tenant's transaction may be refused the call.
     pub fn is_refused(self) -> bool {
-        matches!(self, Kind::Tells | Kind::Shares | Kind::Reaches | Kind::Remembers)
+        matches!(self, Kind::Tells | Kind::Shares | Kind::Reaches | Kind::Remembers | Kind::Counts)
     }
 }
 
@@ -53,10 +55,12 @@ const BUILTIN: &[(Kind, &[&str])] = &[
             "pg_get_aios",
             "pg_show_replication_origin_status",
             "pg_last_committed_xact",
+            "pg_get_multixact_members",
         ],
     ),
     // Not pg_cursor: cursors of earlier transactions are gone, and one WITH HOLD is no tenant's.
     (Kind::Remembers, &["pg_prepared_statement"]),
+    (Kind::Counts, &["pg_get_sequence_data"]),
     // Not pg_advisory_unlock…: letting go of a lock tells nothing and holds up nobody.
     (
         Kind::Shares,

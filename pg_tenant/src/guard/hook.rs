@@ -6,15 +6,15 @@
 use crate::context::{bound, limits, locks, seal, slot, system};
 use crate::guard::changed::{self, Done};
 use crate::guard::{
-    create, dropped, fence, folded, function, messages, ready, referential, residue, role_change, strict, temporary,
-    truncate, utility, weakened,
+    create, dropped, fence, folded, function, hidden, login, messages, ready, referential, residue, role_change,
+    strict, temporary, truncate, utility, weakened,
 };
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::command;
 use crate::pg::foreign_key::CONSTRAINT;
 use crate::pg::policy::POLICY;
 use crate::pg::security::Saved;
-use crate::pg::{call, folding, list, plans, proc, raw, transaction};
+use crate::pg::{call, folding, hiding, list, plans, proc, raw, replication, transaction};
 use crate::policy::protection;
 use pgrx::pg_sys::{self, List, ObjectAccessType, Oid, QueryDesc, ScanDirection};
 use std::ffi::{c_char, c_int, c_void};
@@ -33,6 +33,7 @@ static mut PREVIOUS_PARAMETER_ACCESS: pg_sys::object_access_hook_type_str = None
 static mut PREVIOUS_NEEDS_CALL_HOOK: pg_sys::needs_fmgr_hook_type = None;
 static mut PREVIOUS_CALL_HOOK: pg_sys::fmgr_hook_type = None;
 static mut PREVIOUS_PLANNER: pg_sys::planner_hook_type = None;
+static mut PREVIOUS_AUTHENTICATION: raw::ClientAuthenticationHook = None;
 
 /// Puts our hooks in front of those that are there.
 pub fn init() {
@@ -56,6 +57,8 @@ pub fn init() {
         pg_sys::fmgr_hook = Some(function_called);
         PREVIOUS_PLANNER = pg_sys::planner_hook;
         pg_sys::planner_hook = Some(planner);
+        PREVIOUS_AUTHENTICATION = raw::ClientAuthentication_hook;
+        raw::ClientAuthentication_hook = Some(client_authentication);
         pg_sys::RegisterXactCallback(Some(end_of_transaction), std::ptr::null_mut());
         pg_sys::RegisterSubXactCallback(Some(end_of_savepoint), std::ptr::null_mut());
     }
@@ -324,12 +327,13 @@ unsafe extern "C-unwind" fn planner(
     cursor_options: c_int,
     params: pg_sys::ParamListInfo,
 ) -> *mut pg_sys::PlannedStmt {
-    // SAFETY: nothing to drop in this frame.
+    // SAFETY: nothing to drop in this frame; the query is the planner's to change.
     unsafe {
         judge_messages();
         if folding::is_held() && !transaction::is_parallel_worker() {
             decide(folded::begin_statement);
         }
+        decide(|| hiding::hide(query, hidden::asked_by));
     }
     let computed = folding::computed();
     let saved = enter_referential();
@@ -351,6 +355,20 @@ unsafe extern "C-unwind" fn planner(
         });
     }
     plan
+}
+
+/// A client has been authenticated, or has not. A replication connection has no statements that other hooks would see.
+unsafe extern "C-unwind" fn client_authentication(port: *mut pg_sys::Port, status: c_int) {
+    // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame; an error here ends the
+    // connection, as PostgreSQL's own do.
+    unsafe {
+        if status == raw::STATUS_OK && replication::is_connection() {
+            decide_or_raise(|| login::judge(&replication::user(port)));
+        }
+        if let Some(previous) = PREVIOUS_AUTHENTICATION {
+            previous(port, status);
+        }
+    }
 }
 
 unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _: *mut c_void) {

@@ -6,7 +6,7 @@ use crate::error::{Outcome, Report};
 use crate::guard::{residue, strict, utility};
 use crate::gucs::{self, Strict};
 use crate::pg::{hierarchy, parts, relation, rewrite, role};
-use crate::policy::protection::{self, Gap, Protection};
+use crate::policy::protection::{self, Gap, Protection, Rows};
 use pg_tenant_core::{Refusal, SystemContext};
 use pgrx::pg_sys::Oid;
 
@@ -23,8 +23,18 @@ pub fn of(tables: &[Oid]) -> Outcome<()> {
         |table: &Oid| (1..FIRST_NORMAL_OID).contains(&u32::from(*table)) || utility::concerns(parts::holder(*table));
     match tables.iter().copied().find(is_of_all) {
         Some(table) => Err(utility::ddl_in_tenant(table, "VACUUM or ANALYZE")),
-        None => Ok(()),
+        None => tables.iter().try_for_each(|&table| sample(table)),
     }
+}
+
+/// ANALYZE fetches rows of foreign tables, also of those below a table, and keeps values of them where this role reads.
+fn sample(table: Oid) -> Outcome<()> {
+    for part in std::iter::once(table).chain(hierarchy::descendants(table)) {
+        if let Protection::Uncovered(rows @ Rows::Foreign) = protection::of(part) {
+            strict::uncovered(part, rows, role::current_user())?;
+        }
+    }
+    Ok(())
 }
 
 /// The same, or CLUSTER or REINDEX, of every table of the database or of a schema.

@@ -13,6 +13,8 @@
 //!   names functions, [`ready`] notes which calls were made ready before the tenant was entered.
 //! - [`folded`]: what PostgreSQL computes once and keeps across transactions.
 //! - [`triggered`]: functions that run as triggers.
+//! - [`held`], [`hidden`]: relations that hold every tenant's rows and are no tables, and catalogs that show them.
+//! - [`login`]: replication connections, which no statement's hook sees.
 //! - [`messages`]: the server's log, sent to the client.
 //! - [`role_change`]: what is stored for roles and is in force in later logins.
 //! - [`temporary`]: temporary objects, by where they stand.
@@ -27,7 +29,10 @@ pub mod folded;
 pub mod foreign_key;
 pub mod function;
 pub mod function_list;
+pub mod held;
+pub mod hidden;
 pub mod hook;
+pub mod login;
 pub mod maintenance;
 pub mod messages;
 pub mod ready;

@@ -5,7 +5,7 @@
 
 use crate::context::{bound, limits, slot, system};
 use crate::error::{Outcome, Report};
-use crate::guard::{referential, triggered, utility};
+use crate::guard::{held, referential, triggered, utility};
 use crate::gucs::{self, Strict};
 use crate::pg::policy::{Fence, Reader};
 use crate::pg::{relation, role, transaction};
@@ -84,6 +84,11 @@ fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verd
     }
     let warned = match protection::of(relation) {
         Protection::None => None,
+        Protection::Held(_) if !may_raise => None,
+        Protection::Held(what) => {
+            held::judge(relation, what, user)?;
+            None
+        }
         _ if may_raise && let Some(context) = slot::system() => {
             system::judge(context, user, writes, || relation::name(relation))?;
             None
@@ -129,7 +134,8 @@ fn fenced(table: Oid, fence: Fence, user: Oid) -> Outcome<Option<Report>> {
     }
 }
 
-fn uncovered(relation: Oid, rows: Rows, user: Oid) -> Outcome<Option<Report>> {
+/// Judges a relation whose rows no policy covers.
+pub fn uncovered(relation: Oid, rows: Rows, user: Oid) -> Outcome<Option<Report>> {
     let name = relation::name(relation);
     let share = format!("select tenant.share({}, '<reason>');", relation::literal(relation));
     let (message, why) = match rows {

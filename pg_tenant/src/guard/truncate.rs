@@ -2,6 +2,7 @@
 
 use crate::context::{slot, system};
 use crate::error::{Outcome, Report};
+use crate::guard::held;
 use crate::guard::strict::{self, Verdict};
 use crate::gucs::{self, Strict};
 use crate::pg::{relation, role};
@@ -14,6 +15,7 @@ pub fn judge(table: Oid) -> Outcome<Verdict> {
     match protection::of(table) {
         Protection::None => return Ok(Verdict::Pass),
         Protection::Broken(Gap::Lost(_)) if strict::may_mend(role::current_user(), table) => return Ok(Verdict::Pass),
+        Protection::Held(what) => return held::judge(table, what, role::current_user()).map(|()| Verdict::Pass),
         _ => {}
     }
     if let Some(context) = slot::system() {

@@ -71,6 +71,7 @@ fn decide(command: Command) -> Outcome<Then> {
         }
         Command::Explain(command) => explain(*command),
         Command::CopyFile => copy_file(),
+        Command::ImportForeignSchema => import_foreign_schema(),
         Command::Lock { tables } => maintenance::lock(&tables),
         Command::AlterType { changed, what } => alter_type(changed, what),
         Command::HoldCursor => outlives("a cursor WITH HOLD", residue::Kind::HeldCursor),
@@ -193,6 +194,15 @@ fn define_on(table: Oid, what: &str) -> Outcome<()> {
         return Err(ddl_in_tenant(table, what));
     }
     Ok(())
+}
+
+fn import_foreign_schema() -> Outcome<()> {
+    if !in_tenant() {
+        return Ok(());
+    }
+    Err(Report::new(Refusal::UncoveredRelation, "a foreign schema cannot be imported in a tenant's transaction")
+        .detail("Foreign tables have no policies; the other server does not know this transaction's tenant.")
+        .hint("Import it in a transaction that has entered no tenant."))
 }
 
 fn create_trigger(table: Oid) -> Outcome<()> {

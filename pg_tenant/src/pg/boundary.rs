@@ -65,6 +65,16 @@ pub unsafe fn raise(report: Report) -> ! {
     unreachable!("errfinish returned from an ERROR")
 }
 
+/// Raises a refusal that ends the session; never returns.
+///
+/// # Safety
+/// As [`decide`].
+pub unsafe fn end_with(report: Report) -> ! {
+    // SAFETY: the caller's promise.
+    unsafe { emit(raw::FATAL, report) };
+    unreachable!("errfinish returned from a FATAL")
+}
+
 /// Sends a refusal as a WARNING, for `pg_tenant.strict = log`.
 ///
 /// # Safety

@@ -19,3 +19,15 @@ pub fn is_installed() -> bool {
     // SAFETY: with missing_ok the lookup returns InvalidOid.
     unsafe { pg_sys::get_extension_oid(c"pg_tenant".as_ptr(), true) != Oid::INVALID }
 }
+
+/// Whether the table is one of the extension's own.
+pub fn owns_table(table: Oid) -> bool {
+    // SAFETY: syscache lookups that return InvalidOid where there is nothing, and a scan of pg_depend.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"tenant".as_ptr(), true);
+        schema != Oid::INVALID
+            && pg_sys::get_rel_namespace(table) == schema
+            && pg_sys::getExtensionOfObject(pg_sys::RelationRelationId, table)
+                == pg_sys::get_extension_oid(c"pg_tenant".as_ptr(), true)
+    }
+}

@@ -19,6 +19,7 @@ pub mod identity; // on whose behalf the transaction runs
 pub mod invalidation; // a change in one session reaches the caches of all
 pub mod notify; // NOTIFY
 pub mod preload; // was the library preloaded?
+pub mod replication; // is this such a connection?
 pub mod role; // who runs a statement
 pub mod security; // the mark on queries of foreign keys
 pub mod server; // configuration, clock, encoding
@@ -42,6 +43,7 @@ pub mod defaults; // of columns: which read the tenant
 pub mod depend; // who needs whom
 pub mod extension; // is ours in this database?
 pub mod foreign_key;
+pub mod hiding; // rows of catalogs that are not for everybody
 pub mod hierarchy; // partitions and inheritance
 pub mod journal_row; // tenant.journal without SQL
 pub mod parts; // what a table has

@@ -7,6 +7,11 @@
 use pgrx::pg_sys;
 use std::ffi::{c_char, c_int};
 
+/// What PostgreSQL calls when a client is authenticated, or is not.
+pub type ClientAuthenticationHook = Option<unsafe extern "C-unwind" fn(*mut pg_sys::Port, c_int)>;
+/// What a walker calls for every node; true ends the walk.
+pub type Walker = Option<unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut std::ffi::c_void) -> bool>;
+
 unsafe extern "C-unwind" {
     pub fn errstart(elevel: c_int, domain: *const c_char) -> bool;
     pub fn errcode(sqlerrcode: c_int) -> c_int;
@@ -36,6 +41,18 @@ unsafe extern "C-unwind" {
         cursor_options: c_int,
         params: pg_sys::ParamListInfo,
     ) -> *mut pg_sys::PlannedStmt;
+    // libpq/auth.h, which the bindings do not carry.
+    pub static mut ClientAuthentication_hook: ClientAuthenticationHook;
+    // Bare, since our own function runs within them.
+    #[cfg_attr(not(feature = "pg15"), link_name = "query_tree_walker_impl")]
+    pub fn query_tree_walker(
+        query: *mut pg_sys::Query,
+        walker: Walker,
+        context: *mut std::ffi::c_void,
+        flags: c_int,
+    ) -> bool;
+    #[cfg_attr(not(feature = "pg15"), link_name = "expression_tree_walker_impl")]
+    pub fn expression_tree_walker(node: *mut pg_sys::Node, walker: Walker, context: *mut std::ffi::c_void) -> bool;
     pub fn standard_ExecutorStart(query: *mut pg_sys::QueryDesc, flags: c_int);
     #[cfg(not(feature = "pg18"))]
     pub fn standard_ExecutorRun(
@@ -70,6 +87,10 @@ unsafe extern "C-unwind" {
     pub safe fn ResetSequenceCaches();
 }
 
+/// nodes/nodeFuncs.h: QTW_IGNORE_RT_SUBQUERIES and QTW_IGNORE_CTE_SUBQUERIES.
+pub const QTW_IGNORE_SUBQUERIES: c_int = 3;
+/// c.h.
+pub const STATUS_OK: c_int = 0;
 /// utils/elog.h, from 14.
 pub const LOG_SERVER_ONLY: c_int = 16;
 pub const WARNING: c_int = 19;

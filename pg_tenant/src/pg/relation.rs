@@ -58,6 +58,14 @@ impl Class {
         self.kind == pg_sys::RELKIND_MATVIEW
     }
 
+    pub fn is_toast(self) -> bool {
+        self.kind == pg_sys::RELKIND_TOASTVALUE
+    }
+
+    pub fn is_sequence(self) -> bool {
+        self.kind == pg_sys::RELKIND_SEQUENCE
+    }
+
     pub fn is_foreign_table(self) -> bool {
         self.kind == pg_sys::RELKIND_FOREIGN_TABLE
     }
@@ -100,6 +108,22 @@ pub fn literal(relation: Oid) -> String {
     let name = text::ctext(name(relation));
     // SAFETY: ctext gives a NUL-terminated copy; the quoted one is palloc'ed.
     unsafe { text::owned(pg_sys::quote_literal_cstr(name.as_ptr())) }
+}
+
+/// The table that this TOAST table belongs to: its name says so.
+pub fn toasted(toast: Oid) -> Option<Oid> {
+    // SAFETY: the lookup returns null or a palloc'ed string.
+    let name = unsafe { text::owned_opt(pg_sys::get_rel_name(toast)) }?;
+    name.strip_prefix("pg_toast_")?.parse().ok().map(Oid::from_u32)
+}
+
+/// The table that the index is on; the relation itself where it is no index.
+pub fn indexed(relation: Oid) -> Oid {
+    // SAFETY: with missing_ok the lookup does not raise for what is no index.
+    match unsafe { pg_sys::IndexGetRelation(relation, true) } {
+        Oid::INVALID => relation,
+        table => table,
+    }
 }
 
 /// The relations of this one's name in the schemas of the search path, itself left out.

@@ -103,6 +103,13 @@ pub fn may_put_triggers(role: Oid, relation: Oid) -> bool {
     unsafe { pg_sys::pg_class_aclcheck(relation, role, pg_sys::ACL_TRIGGER.into()) == pg_sys::AclResult::ACLCHECK_OK }
 }
 
+/// Whether the role reads everything by the predefined role `pg_read_all_data`, or is a superuser.
+pub fn reads_all_data(role: Oid) -> bool {
+    const PG_READ_ALL_DATA: Oid = Oid::from_u32(6181);
+    // SAFETY: syscache lookups.
+    unsafe { pg_sys::has_privs_of_role(role, PG_READ_ALL_DATA) }
+}
+
 /// The role's name, for messages.
 pub fn name(role: Oid) -> String {
     // SAFETY: with noerr the function returns null where there is no such role.

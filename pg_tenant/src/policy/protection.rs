@@ -32,6 +32,25 @@ pub enum Protection {
     Uncovered(Rows),
     /// A temporary relation with the name of this protected table, found before it.
     Shadows(Oid),
+    /// It is no table, or not the application's, and holds what belongs to every tenant.
+    Held(Held),
+}
+
+/// What holds rows of every tenant, or tells of them, and has no policies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// A TOAST table: the long values of another table.
+    Toast,
+    /// A sequence, read as a table.
+    Sequence,
+    /// `pg_statistic`, `pg_statistic_ext_data`.
+    Statistics,
+    /// `pg_largeobject`.
+    LargeObjects,
+    /// `pg_authid`, `pg_user_mapping`: what other logins are authenticated by.
+    Secrets,
+    /// A table of the extension's own.
+    Own,
 }
 
 /// Rows that no policy can cover.
@@ -108,7 +127,7 @@ pub fn init() {
 /// How this relation is protected.
 pub fn of(table: Oid) -> Protection {
     if u32::from(table) < FIRST_NORMAL_OID {
-        return Protection::None;
+        return of_postgres(table.into()).map_or(Protection::None, Protection::Held);
     }
     remembered(table).unwrap_or_else(|| find(table))
 }
@@ -132,8 +151,19 @@ pub fn fences_in_plan(table: Oid) -> Vec<Fence> {
 pub fn fence(table: Oid) -> Option<Fence> {
     match of(table) {
         Protection::Fenced(fence) => Some(fence),
-        Protection::None | Protection::Uncovered(_) | Protection::Shadows(_) => None,
+        Protection::None | Protection::Uncovered(_) | Protection::Shadows(_) | Protection::Held(_) => None,
         Protection::Broken(_) => policy::fence(table),
+    }
+}
+
+/// What PostgreSQL's own relations hold; the last arm are the TOAST tables of its catalogs.
+fn of_postgres(relation: u32) -> Option<Held> {
+    match relation {
+        2619 | 3429 => Some(Held::Statistics),
+        2613 => Some(Held::LargeObjects),
+        1260 | 1418 => Some(Held::Secrets),
+        2840 | 2966 | 3430 | 3439 | 4171 | 4173 | 4175 | 4183 => Some(Held::Toast),
+        _ => None,
     }
 }
 
@@ -159,6 +189,8 @@ fn find(table: Oid) -> Protection {
     let Some(class) = relation::class(table) else { return Protection::None };
     let (verdict, rests_on) = if class.is_materialized_view() {
         (materialized(table), RestsOn::More)
+    } else if let Some(held) = held(table, class) {
+        (Protection::Held(held), RestsOn::Itself)
     } else if !class.has_rows_of_tables() {
         (Protection::None, RestsOn::Itself)
     } else if let Some(fence) = policy::fence(table) {
@@ -212,6 +244,18 @@ fn lost(table: Oid, class: relation::Class) -> Option<Sign> {
         // Unprotected on purpose: FORCE is what it had before.
         LastWord::Unprotected => None,
         LastWord::None => (class.forced && !policy::has_any(table)).then_some(Sign::Forced),
+    }
+}
+
+fn held(relation: Oid, class: relation::Class) -> Option<Held> {
+    if class.is_toast() {
+        Some(Held::Toast)
+    } else if class.is_sequence() && !class.temporary {
+        Some(Held::Sequence)
+    } else if class.is_table() && extension::owns_table(relation) {
+        Some(Held::Own)
+    } else {
+        None
     }
 }
 

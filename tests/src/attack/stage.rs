@@ -145,8 +145,8 @@ fn as_before(names: &Names) -> String {
     let Names { app, owner, backup, .. } = names;
     format!(
         "lock table pg_parameter_acl in share row exclusive mode; -- rows of the catalogue run at once
-         alter role {app} reset all; alter role {app} nosuperuser nobypassrls;
-         revoke {owner}, {backup}, pg_execute_server_program, pg_monitor from {app};
+         alter role {app} reset all; alter role {backup} reset all; alter role {app} nosuperuser nobypassrls;
+         revoke {owner}, {backup}, pg_execute_server_program, pg_monitor, pg_read_all_data from {app};
          revoke set on parameter app.tenant, session_replication_role from {app}"
     )
 }

@@ -62,6 +62,29 @@ pub const ROWS: &[Row] = &[
         Read(App, "select tenant_id from far"),
     ]))
     .finds(&["T070"]).needs("postgres_fdw"),
+    row("B10", "T3", "B", V, "ANALYZE of a foreign table keeps values of its rows in pg_stats", Steps(&[
+        Run(Dba, "create extension postgres_fdw;
+        do $$ begin execute format('create server loop foreign data wrapper postgres_fdw
+            options (host %L, port %L, dbname %L)', current_setting('unix_socket_directories'),
+            current_setting('port'), current_database()); end $$;
+        create user mapping for {app} server loop options (user 'postgres', password_required 'false');
+        create foreign table far (tenant_id uuid) server loop options (schema_name 'public', table_name 'orders');
+        alter table far owner to {app}"),
+        Run(App, "begin; select {enter a}; analyze far"),
+        Read(App, "select unnest(most_common_vals::text::text[]) as tenant_id from pg_stats where tablename = 'far'"),
+    ])).needs("postgres_fdw"),
+    row("B21", "T3", "BR", V, "TOAST holds every tenant's long values, and a role that reads everything reads it", Steps(&[
+        Run(Dba, "create table docs (tenant_id uuid not null, body text); alter table docs alter body set storage external;
+            insert into docs values ('{b}', repeat('secret ', 900)); alter table docs owner to {owner};
+            grant select on docs to {app}; grant pg_read_all_data to {app}"),
+        Run(Owner, "{protect docs}"),
+        Run(App, "create function scratch.toast() returns setof bytea language plpgsql as $$ begin return query execute
+            (select 'select chunk_data from ' || reltoastrelid::regclass from pg_class where oid = 'docs'::regclass); end $$"),
+        Run(App, "begin; select {enter a}"),
+        Read(App, "select '{b}' as tenant_id from scratch.toast() t where convert_from(t, 'utf8') ~ 'secret'"),
+    ])).finds(&["T006"]),
+    row("B21", "T3", "B", V, "a role that was bound becomes REPLICATION and streams everything",
+        Test("sessions/it_replicates.rs", "though_it_is_bound")).finds(&["T019"]).because("the login is refused with TN071, before there is a session"),
     row("B11", "T1", "BR", V, "dblink opens a session of its own, which chooses a tenant of its own", Steps(&[
         Run(Dba, "create extension dblink;
         create function remote(query text) returns setof text language sql security definer

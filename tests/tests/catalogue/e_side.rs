@@ -66,6 +66,30 @@ pub const ROWS: &[Row] = &[
         Read(App, "select '{b}' as tenant_id from pg_stats where tablename = 'diagnoses'
             union all select '{b}' from pg_stats_ext where tablename = 'diagnoses'"),
     ])).finds(&["T087", "T088"]).because("PostgreSQL shows no statistics of a table under row-level security"),
+    row("E05", "T3", "B", V, "pg_stats shows values of an index on an expression to the table's owner", Steps(&[
+        DIAGNOSES,
+        Run(Owner, "create index on diagnoses (upper(name))"),
+        PROTECT,
+        ANALYZE,
+        Run(Dba, "grant {owner} to {app}"),
+        A,
+        Read(App, "select '{b}' as tenant_id from pg_stats where tablename = 'diagnoses_upper_idx'
+            and most_common_vals::text ~ 'FLU'"),
+    ])).finds(&["T004"]).because("the scan of the statistics leaves these rows out"),
+    row("E05", "T3", "BR", V, "pg_statistic is read by a role that reads everything", Steps(&[
+        DIAGNOSES,
+        PROTECT,
+        ANALYZE,
+        Run(Dba, "grant pg_read_all_data to {app}"),
+        A,
+        Read(App, "select '{b}' as tenant_id from pg_statistic
+            where starelid = 'diagnoses'::regclass and staattnum = 2 and stavalues1::text ~ 'flu'"),
+    ])).finds(&["T006"]),
+    row("E12", "T3", "B", V, "pg_roles shows other logins' settings, and so their tenants", Steps(&[
+        Run(Dba, "set pg_tenant.guards = off; alter role {backup} set application_name = '{b}'"),
+        A,
+        Read(App, "select '{b}' as tenant_id from pg_roles where rolconfig::text ~ '{b}'"),
+    ])).because("the scan of the settings leaves these rows out"),
     row("E07", "T3", "-", F, "FOR UPDATE SKIP LOCKED reaches hidden rows", Steps(&[
         A,
         Read(App, "select tenant_id from orders for update skip locked"),

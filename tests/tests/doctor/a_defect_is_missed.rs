@@ -62,9 +62,23 @@ pub const CASES: &[Case] = &[
          select tenant.bind_role('{x}', 'acme')
          grant {x} to {app}",
     ),
+    fixed(
+        "T019",
+        "{x}",
+        "create role {x} login in role tenant_user
+         select tenant.bind_role('{x}', 'acme')
+         grant pg_read_all_data to {x}",
+    ),
+    fixed(
+        "T019",
+        "{x}",
+        "create role {x} login replication in role tenant_user
+         set pg_tenant.guards = off; alter role {x} set pg_tenant.id = 'acme'",
+    ),
     fixed("T020", "{app} in tenant_system", "grant tenant_system to {app}"),
     fixed("T020", "{x} in tenant_system", "create role {x} in role tenant_system; grant {x} to {app}"),
     fixed("T021", "tenant.journal to {app}", "grant insert on tenant.journal to {app}"),
+    fixed("T021", "all of them to {app}", "grant pg_write_all_data to {app}"),
     by_hand(
         "T022",
         "table public.owned",

@@ -123,3 +123,51 @@ async fn the_same_again_and_again() {
     assert_eq!(each.len(), 20, "{each:?}");
     assert!(each.iter().all(|row| row[2].as_deref().is_some_and(|fix| fix.contains("tenant.protect("))), "{each:?}");
 }
+
+/// The same with whatever stands beside the line break: a rule that looks for names is passed by how they are quoted.
+#[tokio::test]
+async fn a_name_is_quoted_in_another_way() {
+    let db = stage("quoted").await;
+    let owner = db.owner().await;
+    let second = format!("\nalter role {} superuser;--", db.roles.owner);
+    for before in ["x", "x''", "x'", "x\\", "x\\'", "x\"\"", "x\"\"''\\", "x\r", "''", "x--", "x$$", "x\u{2028}"] {
+        let name = format!("\"{before}{second}\"");
+        owner.run(&format!("create table {name} (tenant_id text)")).await; // T031
+        let mut protected = name.clone();
+        protected.insert(1, 'p');
+        owner.run(&format!("create table {protected} (tenant_id text)")).await;
+        let quoted = protected.replace('\'', "''");
+        owner.run(&format!("set standard_conforming_strings = on; select tenant.protect('{quoted}')")).await;
+        owner
+            .run(&format!("grant truncate on {protected} to public; grant trigger on {protected} to {}", db.roles.app))
+            .await; // T008
+    }
+    owner.run("create table \"beep\u{7}\" (tenant_id text); create table \"esc\u{1b}[201~\" (tenant_id text)").await;
+    let admin = db.admin().await;
+    let hostile =
+        "select count(*), count(fix) from tenant.doctor(every_object => true) where object ~ E'[\\n\\x07\\x1b]'";
+    let seen = admin.rows(hostile).await.remove(0);
+    assert!(seen[0].as_deref().is_some_and(|count| count.parse::<u32>().is_ok_and(|count| count > 36)), "{seen:?}");
+    assert_eq!(seen[1].as_deref(), Some("0"), "{seen:?}");
+    // Other fixes are there, also those of several lines, and of names with quotes.
+    perform(&db, "create table \"it's \\ \"\"x\"\"\" (tenant_id text)").await;
+    let plain = "select count(*) from tenant.doctor(every_object => true) where code = 'T031' and fix is not null and object ~ 'it''s'";
+    assert_eq!(admin.value(plain).await.as_deref(), Some("1"));
+    // One finding, one line.
+    let error = admin.expect_error("TN080", "select tenant.assert_healthy('info')").await;
+    let detail = error.detail().expect("a detail");
+    assert!(detail.contains("superuser") && detail.lines().all(|line| line.starts_with('T')), "{detail}");
+}
+
+/// A message stays in one line, and its hint is no second command.
+#[tokio::test]
+async fn a_name_breaks_a_message() {
+    let db = stage("messages").await;
+    let owner = db.owner().await;
+    owner.run("create table \"o\nselect 1;--\" (tenant_id text); select tenant.protect('\"o\nselect 1;--\"')").await;
+    let error = owner.expect_error("TN030", "alter table \"o\nselect 1;--\" disable row level security").await;
+    for text in [Some(error.message()), error.detail(), error.hint()] {
+        assert!(text.is_some_and(|text| !text.contains('\n')), "{error:?}");
+    }
+    assert!(error.message().contains("o\\nselect 1;--") && !error.hint().is_some_and(|hint| hint.contains("select")));
+}

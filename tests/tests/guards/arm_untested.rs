@@ -5,7 +5,7 @@ const COMMANDS: &str = include_str!("../../../pg_tenant/src/pg/command/alter.rs"
 
 /// Each arm, and the file beside this one that shows what it refuses; `-` where it only takes note (the client's tests
 /// show what for).
-const ARMS: [(&str, &str); 31] = [
+const ARMS: [(&str, &str); 32] = [
     ("DiscardAll", "-"),
     ("Transaction", "-"),
     ("AlterTable", "fence_removed ddl_in_tenant"),
@@ -34,6 +34,7 @@ const ARMS: [(&str, &str); 31] = [
     ("ChangeOwned", "planted_in_a_role"),
     ("Explain", "side_channels"),
     ("CopyFile", "outside_policies"),
+    ("ImportForeignSchema", "foreign_rows_sampled"),
     ("Notify", "outside_policies"),
     ("Set", "-"),
     ("Other", "-"),

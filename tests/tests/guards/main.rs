@@ -3,6 +3,7 @@
 
 mod arm_untested;
 mod behind_our_back;
+mod catalog_tells;
 mod code_stays;
 mod copy_unprotected;
 mod ddl_in_tenant;
@@ -12,7 +13,9 @@ mod folded; // what the next two work on
 mod folded_beside_plans;
 mod folded_for_the_next;
 mod foreign_key_runs_code;
+mod foreign_rows_sampled;
 mod function_unjudged;
+mod held_for_all;
 mod lock_table_full;
 mod locked_by_a_stranger;
 mod maintenance_reaches_all;

@@ -2,5 +2,6 @@
 
 mod a_bound_role_leaves;
 mod a_transaction_is_lent;
+mod it_replicates;
 mod residue_is_lent;
 mod the_wrong_role_is_bound;

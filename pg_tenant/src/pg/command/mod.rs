@@ -45,6 +45,8 @@ pub enum Command {
     Explain(Box<Command>),
     /// COPY between a table and a program or a file of the server.
     CopyFile,
+    /// IMPORT FOREIGN SCHEMA.
+    ImportForeignSchema,
     /// LOCK TABLE in a mode that holds up who only reads or writes rows; whether what stands below is locked too.
     Lock { tables: Vec<(Oid, bool)> },
     /// ALTER DOMAIN; ALTER TYPE of an enum.
@@ -155,6 +157,7 @@ pub unsafe fn read(node: *mut Node) -> Command {
             NodeTag::T_CommentStmt => of_kind((*node.cast::<pg_sys::CommentStmt>()).objtype),
             NodeTag::T_AlterOwnerStmt => of_kind((*node.cast::<pg_sys::AlterOwnerStmt>()).objectType),
             NodeTag::T_SecLabelStmt => of_kind((*node.cast::<pg_sys::SecLabelStmt>()).objtype),
+            NodeTag::T_ImportForeignSchemaStmt => Command::ImportForeignSchema,
             NodeTag::T_AlterObjectSchemaStmt => {
                 define((*node.cast::<pg_sys::AlterObjectSchemaStmt>()).relation, "SET SCHEMA")
             }

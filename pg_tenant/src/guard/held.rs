@@ -1,0 +1,65 @@
+//! Relations that hold rows of every tenant and are no tables: TOAST, statistics, large objects, sequences read as tables,
+//! and the extension's own. No policy applies to them, and a right on one is a right on all of it: inside a tenant nobody
+//! but a superuser at work reads or writes them, whatever was granted.
+
+use crate::context::slot;
+use crate::error::{Outcome, Report};
+use crate::guard::{strict, utility};
+use crate::gucs::{self, Strict};
+use crate::pg::{relation, role};
+use crate::policy::protection::Held;
+use pg_tenant_core::Refusal;
+use pgrx::pg_sys::Oid;
+
+/// Judges a statement that reads or writes such a relation with the rights of `user`.
+pub fn judge(relation: Oid, held: Held, user: Oid) -> Outcome<()> {
+    let at_work = role::is_superuser_session() && user == role::current_user();
+    let passes = at_work
+        || match held {
+            // The values of a protected table are read under its policies, or by who is exempt from them.
+            _ if !utility::in_tenant() => {
+                held != Held::Toast || !is_of_protected(relation) || reads_without_tenant(user)
+            }
+            // By our own functions, which turn the guards off, our views, and for foreign keys to the registry.
+            Held::Own => role::owns(user, relation) || !gucs::guards(),
+            // By PostgreSQL's views: pg_stats, in which rows are hidden ([`crate::guard::hidden`]), and pg_roles.
+            Held::Statistics | Held::Secrets => role::is_superuser(user),
+            Held::Sequence => may_read_sequences(user),
+            Held::Toast | Held::LargeObjects => false,
+        };
+    if passes { Ok(()) } else { Err(refused(relation, held)) }
+}
+
+/// Whether a sequence that was granted may be read: by a login that is bound to its tenant, for its dump, or where side
+/// channels are allowed. Who may read every sequence was granted none.
+pub fn may_read_sequences(user: Oid) -> bool {
+    gucs::side_channels_allowed() || (slot::session_tenant().is_some() && !role::reads_all_data(user))
+}
+
+fn is_of_protected(toast: Oid) -> bool {
+    relation::toasted(toast).is_some_and(|table| utility::fence(table).is_some())
+}
+
+fn reads_without_tenant(user: Oid) -> bool {
+    strict::is_exempt(user) || gucs::strict() != Strict::on
+}
+
+fn refused(relation: Oid, held: Held) -> Report {
+    let why = match held {
+        Held::Toast => "It keeps the long values of another relation, whose policies do not apply to it.",
+        Held::Sequence => "It counts for every tenant, and so tells how many rows the others make.",
+        Held::Statistics => "Statistics are made of every tenant's rows, and show values of them.",
+        Held::LargeObjects => "Large objects have no policies: they are every tenant's.",
+        Held::Secrets => "It holds what other logins are authenticated by.",
+        Held::Own => "It is the extension's own, and tells of every tenant.",
+    };
+    let hint = match held {
+        Held::Sequence => "nextval(), currval() and lastval() work inside a tenant.",
+        Held::Statistics => "The view pg_stats shows the statistics of tables that are not protected.",
+        _ => "Use it in a transaction that has entered no tenant, by a login that is bound to none.",
+    };
+    let name = relation::name(relation);
+    Report::new(Refusal::HeldForAll, format!("relation {name} holds what belongs to every tenant"))
+        .detail(why)
+        .hint(hint)
+}

@@ -1,0 +1,89 @@
+//! Catalogs of which not every row is for everybody: each scan of one gets a condition, as row-level security would put it
+//! there, before the query is planned. It stands in the plan whether or not there is a tenant, and asks when it runs.
+
+use crate::pg::list::nodes;
+use crate::pg::{catalog, raw};
+use pgrx::pg_sys::{self, AttrNumber, Datum, Node, NodeTag, Oid, Query, RTEKind, RangeTblEntry};
+use std::ffi::c_void;
+
+pub const STATISTIC: Oid = Oid::from_u32(2619);
+pub const STATISTIC_EXT_DATA: Oid = Oid::from_u32(3429);
+pub const DB_ROLE_SETTING: Oid = Oid::from_u32(2964);
+pub const LARGEOBJECT_METADATA: Oid = Oid::from_u32(2995);
+/// Each, and the column that says whose the row is.
+const KEYED: [(Oid, AttrNumber); 4] =
+    [(STATISTIC, 1), (STATISTIC_EXT_DATA, 1), (DB_ROLE_SETTING, 2), (LARGEOBJECT_METADATA, 2)];
+
+const STATISTIC_EXT: Oid = Oid::from_u32(3381);
+const STATISTIC_EXT_BY_OID: Oid = Oid::from_u32(3380);
+const OID: AttrNumber = 1;
+const STXRELID: AttrNumber = 2;
+
+/// The table that these extended statistics are about.
+pub fn statistics_table(statistics: Oid) -> Option<Oid> {
+    let mut table = None;
+    catalog::scan(STATISTIC_EXT, STATISTIC_EXT_BY_OID, &[(OID, statistics)], |row| table = Some(row.oid(STXRELID)));
+    table
+}
+
+/// Puts the condition `asks(catalog, key)` on every scan of these catalogs, wherever in the query; `asks` is looked up where
+/// there is one, and where it is none nothing is hidden.
+///
+/// # Safety
+/// `query` is rewritten, not planned yet, and the planner's to change. Nothing to drop in the caller's frame.
+pub unsafe fn hide(query: *mut Query, asks: fn() -> Option<Oid>) {
+    // SAFETY: the caller's promise; the pointer to `asks` is used during the call only.
+    unsafe { hide_in(query, (&raw const asks).cast_mut().cast()) }
+}
+
+unsafe fn hide_in(query: *mut Query, asks: *mut c_void) {
+    // SAFETY: casts follow tags; a CTE's query is analyzed; the context is what `hide` passes. A condition is built of
+    // fresh nodes.
+    unsafe {
+        for (at, entry) in nodes((*query).rtable).enumerate() {
+            let entry = entry.cast::<RangeTblEntry>();
+            if (*entry).rtekind == RTEKind::RTE_SUBQUERY {
+                hide_in((*entry).subquery, asks);
+            } else if (*entry).rtekind == RTEKind::RTE_RELATION
+                && let Some(&(catalog, key)) = KEYED.iter().find(|(catalog, _)| *catalog == (*entry).relid)
+                && (*query).resultRelation != at as i32 + 1
+                && let Some(function) = (*asks.cast::<fn() -> Option<Oid>>())()
+            {
+                let condition = ask(function, catalog, at + 1, key);
+                (*entry).securityQuals = pg_sys::lcons(condition.cast(), (*entry).securityQuals);
+            }
+        }
+        for with in nodes((*query).cteList) {
+            hide_in((*with.cast::<pg_sys::CommonTableExpr>()).ctequery.cast(), asks);
+        }
+        if (*query).hasSubLinks {
+            raw::query_tree_walker(query, Some(hide_in_expression), asks, raw::QTW_IGNORE_SUBQUERIES);
+        }
+    }
+}
+
+unsafe extern "C-unwind" fn hide_in_expression(node: *mut Node, asks: *mut c_void) -> bool {
+    // SAFETY: as above; PostgreSQL's walkers call with a node or null. Nothing to drop in this frame.
+    unsafe {
+        if node.is_null() {
+            return false;
+        }
+        if (*node).type_ == NodeTag::T_Query {
+            hide_in(node.cast(), asks);
+            return false;
+        }
+        raw::expression_tree_walker(node, Some(hide_in_expression), asks)
+    }
+}
+
+unsafe fn ask(function: Oid, catalog: Oid, entry: usize, key: AttrNumber) -> *mut pg_sys::FuncExpr {
+    // SAFETY: nodes made by PostgreSQL's own makers.
+    unsafe {
+        let catalog = Datum::from(catalog);
+        let which = pg_sys::makeConst(pg_sys::OIDOID, -1, Oid::INVALID, size_of::<Oid>() as i32, catalog, false, true);
+        let whose = pg_sys::makeVar(entry as _, key, pg_sys::OIDOID, -1, Oid::INVALID, 0);
+        let arguments = pg_sys::lappend(pg_sys::lappend(std::ptr::null_mut(), which.cast()), whose.cast());
+        let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
+        pg_sys::makeFuncExpr(function, pg_sys::BOOLOID, arguments, Oid::INVALID, Oid::INVALID, form).cast()
+    }
+}
