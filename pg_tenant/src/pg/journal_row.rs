@@ -32,8 +32,8 @@ pub fn last_word(name: &str) -> LastWord {
     }
     let mut last = (i64::MIN, LastWord::None);
     catalog::scan_text(table, index, (OBJECT, name), |row| {
-        // SAFETY: id is a bigint and action a text; neither is ever null, and the row stands while it is read.
         let (Some(id), Some(action)) = (row.get(ID), row.get(ACTION)) else { return };
+        // SAFETY: id is a bigint and action a text; neither is ever null, and the row stands while it is read.
         let action = unsafe { text::owned(pg_sys::text_to_cstring(action.cast_mut_ptr())) };
         let id = id.value() as i64;
         let word = match &*action {
