@@ -78,3 +78,2282 @@ create trigger journal_update after update on tenant.tenants referencing old tab
     for each statement execute function tenant.journal_tenants();
 create trigger journal_delete after delete on tenant.tenants referencing old table as was_there
     for each statement execute function tenant.journal_tenants();
+
+-- Functions and views, as sql/schema/ has them, with their comments and rights.
+
+create or replace function tenant.canonical_id(id text) returns text
+    language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_canonical_id';
+
+comment on function tenant.canonical_id(text) is 'The id in its one canonical form; TN004 where the text is not a tenant id, or null.';
+
+grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
+
+comment on table tenant.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
+
+create or replace function tenant.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN052',
+        message = case tg_op when 'DELETE' then format('cannot delete tenant "%s"', old.id)
+            when 'UPDATE' then format('cannot change the id of tenant "%s"', old.id)
+            else 'cannot truncate tenant.tenants' end,
+        detail = 'Tables refer to tenants: their triggers would run with the rights of whoever removes or renames one.',
+        hint = case when tg_op = 'TRUNCATE' then 'select tenant.suspend(id) from tenant.tenants; closes all of them.'
+            else format('select tenant.suspend(%L); closes it.', old.id) end;
+end
+$$;
+
+revoke all on function tenant.keep_tenant() from public;
+
+create or replace function tenant.enter(id text) returns text
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter';
+
+comment on function tenant.enter(text) is 'Makes this the tenant of the transaction. TN002 unknown, TN003 not active, TN004 malformed or null, TN005 another entered, TN006 bound to another.';
+
+create or replace function tenant.enter(id uuid) returns text language sql volatile parallel unsafe
+    begin atomic select tenant.enter(id::text); end;
+
+create or replace function tenant.enter(id bigint) returns text language sql volatile parallel unsafe
+    begin atomic select tenant.enter(id::text); end;
+
+create or replace function tenant.enter_pristine(id text) returns text
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_pristine';
+
+create or replace function tenant.is_current_support(internal) returns internal
+    language c strict as 'MODULE_PATHNAME', 'pg_tenant_is_current_support';
+
+revoke all on function tenant.is_current_support(internal) from public;
+
+create or replace function tenant.is_current(tenant uuid) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_uuid';
+
+comment on function tenant.is_current(uuid) is 'Whether this is the current tenant; false where there is none.';
+
+create or replace function tenant.is_current(tenant bigint) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_bigint';
+
+comment on function tenant.is_current(bigint) is 'Whether this is the current tenant; false where there is none.';
+
+create or replace function tenant.is_current(tenant integer) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_integer';
+
+comment on function tenant.is_current(integer) is 'Whether this is the current tenant; false where there is none.';
+
+create or replace function tenant.is_current(tenant smallint) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_smallint';
+
+comment on function tenant.is_current(smallint) is 'Whether this is the current tenant; false where there is none.';
+
+create or replace function tenant.is_current(tenant text) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_text';
+
+comment on function tenant.is_current(text) is 'Whether this is the current tenant; false where there is none.';
+
+create or replace function tenant.create(id text, name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}') returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical text := tenant.canonical_id(id);
+    made text;
+begin
+    if slug !~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' then
+        raise exception using
+            errcode = 'TN053',
+            message = format('cannot register tenant "%s": malformed slug', canonical),
+            detail = format('The slug is %s.', quote_literal(left(slug, 80))),
+            hint = 'A slug has 1 to 63 characters a-z 0-9 - and begins and ends with a letter or a digit.';
+    end if;
+    if jsonb_typeof(settings) <> 'object' then
+        raise exception using
+            errcode = 'TN053',
+            message = format('cannot register tenant "%s": malformed settings', canonical),
+            detail = format('They are of type %s.', jsonb_typeof(settings)),
+            hint = 'Settings are an object: {"name": value, ...}.';
+    end if;
+    -- Not an exception block, which would be a subtransaction for each of many.
+    insert into tenant.tenants as t (id, name, slug, plan, settings)
+        values (canonical, name, slug, plan, coalesce(settings, '{}'))
+        on conflict do nothing returning t.id into made;
+    if made is null then
+        raise exception using
+            errcode = 'TN050',
+            message = format('tenant "%s" exists already', canonical),
+            detail = format('The registry has a tenant with id "%s"%s.', canonical, ' or slug "' || slug || '"'),
+            hint = 'Choose another, or change the tenant that is there in tenant.tenants.';
+    end if;
+    return canonical;
+end
+$$;
+
+comment on function tenant.create(text, text, text, text, jsonb) is 'Registers a tenant and gives its canonical id. TN004 malformed, TN050 exists already, TN053 malformed slug or settings.';
+
+comment on function tenant.suspend(text, text) is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will.';
+
+create or replace function tenant.suspend(id uuid, reason text default null) returns void language sql
+    begin atomic select tenant.suspend(id::text, reason); end;
+
+revoke all on function tenant.suspend(uuid, text) from public;
+
+grant execute on function tenant.suspend(uuid, text) to tenant_admin;
+
+create or replace function tenant.suspend(id bigint, reason text default null) returns void language sql
+    begin atomic select tenant.suspend(id::text, reason); end;
+
+revoke all on function tenant.suspend(bigint, text) from public;
+
+grant execute on function tenant.suspend(bigint, text) to tenant_admin;
+
+comment on function tenant.resume(text, text) is 'The tenant can be entered again.';
+
+create or replace function tenant.resume(id uuid, reason text default null) returns void language sql
+    begin atomic select tenant.resume(id::text, reason); end;
+
+revoke all on function tenant.resume(uuid, text) from public;
+
+grant execute on function tenant.resume(uuid, text) to tenant_admin;
+
+create or replace function tenant.resume(id bigint, reason text default null) returns void language sql
+    begin atomic select tenant.resume(id::text, reason); end;
+
+revoke all on function tenant.resume(bigint, text) from public;
+
+grant execute on function tenant.resume(bigint, text) to tenant_admin;
+
+comment on function tenant.set_limits(text, interval, interval, interval, text, boolean) is 'What the tenant''s transactions are given: applied by enter, and nothing in them may raise it (TN009). Null is no limit; a call sets all of them.';
+
+create or replace function tenant.set_limits(id uuid, statement_timeout interval default null, lock_timeout interval default null,
+    idle_in_transaction_session_timeout interval default null, work_mem text default null,
+    read_only boolean default false) returns void language sql
+    begin atomic
+        select tenant.set_limits(id::text, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, work_mem, read_only);
+    end;
+
+revoke all on function tenant.set_limits(uuid, interval, interval, interval, text, boolean) from public;
+
+grant execute on function tenant.set_limits(uuid, interval, interval, interval, text, boolean) to tenant_admin;
+
+create or replace function tenant.set_limits(id bigint, statement_timeout interval default null, lock_timeout interval default null,
+    idle_in_transaction_session_timeout interval default null, work_mem text default null,
+    read_only boolean default false) returns void language sql
+    begin atomic
+        select tenant.set_limits(id::text, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, work_mem, read_only);
+    end;
+
+revoke all on function tenant.set_limits(bigint, interval, interval, interval, text, boolean) from public;
+
+grant execute on function tenant.set_limits(bigint, interval, interval, interval, text, boolean) to tenant_admin;
+
+create or replace function tenant.run_as_owner(rel regclass, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
+
+revoke all on function tenant.run_as_owner(regclass, text) from public;
+
+grant execute on function tenant.run_as_owner(regclass, text) to tenant_admin;
+
+create or replace function tenant.former_column(policy oid) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_former_column';
+
+comment on function tenant.former_column(oid) is 'The number of the tenant column where the policy is one that pg_tenant 0.1.0 made, which the planner can take out of a plan; else null.';
+
+revoke all on function tenant.former_column(oid) from public;
+
+grant execute on function tenant.former_column(oid) to tenant_admin;
+
+create or replace function tenant.hierarchy(rel regclass) returns setof regclass
+    language sql stable rows 1 set search_path = pg_catalog, pg_temp as $$
+    with recursive tree (relation, depth) as (
+        select rel::oid, 0
+        union all
+        select i.inhrelid, depth + 1 from tree
+            cross join lateral (select inhrelid from pg_inherits where inhparent = tree.relation offset 0) i
+    )
+    select relation::regclass from tree group by relation order by min(depth), relation
+$$;
+
+create or replace function tenant.refuse_materialized_views(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    found_view regclass;
+begin
+    with recursive dependents (relation) as (
+        select tenant.hierarchy(rel)::oid
+        union
+        select r.ev_class from dependents
+            cross join lateral (
+                select objid from pg_depend
+                where refclassid = 'pg_class'::regclass and refobjid = dependents.relation and classid = 'pg_rewrite'::regclass offset 0
+            ) d
+            cross join lateral (select ev_class from pg_rewrite where oid = d.objid offset 0) r
+    )
+    select relation into found_view from dependents
+        cross join lateral (select relkind from pg_class where oid = relation offset 0) c
+        where c.relkind = 'm' and relation <> rel and relation not in (select s.relation::oid from tenant.shared s) limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN027',
+            message = format('cannot protect %s: materialized view %s holds its rows', rel, found_view),
+            detail = 'A materialized view has no policies: whoever may read it reads every tenant''s rows.',
+            hint = format('Drop it, or make it a view with security_invoker = true. Where every tenant may see what is in it: '
+                'select tenant.share(%L, ''<reason>'');', found_view);
+    end if;
+end
+$$;
+
+create or replace function tenant.require_one_owner(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    owner oid := (select relowner from pg_class where oid = rel);
+    other record;
+begin
+    select c.oid::regclass as relation, c.relowner::regrole as owner into other
+        from tenant.hierarchy(rel) h join pg_class c on c.oid = h where c.relowner <> owner limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN054',
+            message = format('cannot protect %s: %s below it belongs to another role', rel, other.relation),
+            detail = format('Their owners are %s and %s; what the tenant column needs is done to both at once, as one of them.',
+                owner::regrole, other.owner),
+            hint = format('alter table %s owner to %s;', other.relation, owner::regrole);
+    end if;
+end
+$$;
+
+revoke all on function tenant.require_one_owner(regclass) from public;
+
+grant execute on function tenant.require_one_owner(regclass) to tenant_admin;
+
+create or replace function tenant.fence(rel regclass, tenant_column name, reader text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    -- The equality leads the planner to indexes, and it may take it out of the plan again; the function decides.
+    condition constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
+    former name;
+begin
+    begin
+        -- Where it is said already the command would only ask for the rights of whoever owns what is below.
+        if not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
+            or exists (select from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column
+                where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated) then
+            perform tenant.require_one_owner(rel);
+            perform tenant.run_as_owner(rel, format('alter table %s alter column %I set not null', rel, tenant_column));
+        end if;
+    exception when not_null_violation then
+        raise exception using
+            errcode = 'TN024',
+            message = format('column "%s" of table %s holds nulls', tenant_column, rel),
+            detail = 'A row without a tenant would be nobody''s.',
+            hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
+    end;
+    -- ONLY: each table below is fenced by itself, as its own owner.
+    perform tenant.run_as_owner(rel, format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
+    perform tenant.run_as_owner(rel, format('alter table %s enable row level security, force row level security', rel));
+    -- What 0.1.0 made becomes what this version makes.
+    for former in
+        select p.polname from pg_policy p join pg_attribute a on a.attrelid = rel and a.attname = tenant_column
+        where p.polrelid = rel and tenant.former_column(p.oid) = a.attnum
+            and p.polcmd = '*' and p.polroles = '{0}' and (not p.polpermissive or p.polname = 'tenant_access')
+    loop
+        perform tenant.run_as_owner(rel, format('alter policy %I on %s using (%s) with check (%3$s)', former, rel, condition));
+    end loop;
+    if tenant.fence_policy(rel) is null then
+        perform tenant.run_as_owner(rel, format(
+            'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%2$s)', rel, condition));
+    end if;
+    -- The same condition, never true: whichever of the two policies is lost, the other denies.
+    if not exists (select from pg_policy where polrelid = rel and polpermissive) then
+        perform tenant.run_as_owner(rel, format(
+            'create policy tenant_access on %s as permissive for all to public using (%s) with check (%2$s)', rel, condition));
+    end if;
+    if not exists (
+        select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am on pg_am.oid = c.relam
+        where i.indrelid = rel and i.indisvalid and i.indpred is null and amname = 'btree'
+            and i.indkey[0] = (select attnum from pg_attribute where attrelid = rel and attname = tenant_column)
+    ) then
+        perform tenant.run_as_owner(rel, format('create index on %s (%I)', rel, tenant_column));
+    end if;
+end
+$$;
+
+create or replace function tenant.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    parts regclass[] := array(select h from tenant.hierarchy(rel) h join pg_class c on c.oid = h
+        where c.relkind <> 'f' or refuse_foreign);
+    part regclass;
+    reader text;
+    before jsonb := '{}';
+begin
+    foreach part in array parts loop
+        reader := tenant.reader_for(part, tenant_column);
+    end loop;
+    -- All before any is fenced: what is done to a table reaches those below it.
+    foreach part in array parts loop
+        before := before || jsonb_build_object(part::text, (
+            select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity, 'default', (
+                select pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
+                where adrelid = part and attname = tenant_column
+                    and pg_get_expr(adbin, adrelid) !~ '^tenant\.current_(id|uuid|bigint)\(\)'))
+            from pg_class where oid = part and tenant.fence_policy(part) is null));
+    end loop;
+    foreach part in array parts loop
+        perform tenant.fence(part, tenant_column, reader);
+        if jsonb_typeof(before -> part::text) = 'object' then
+            perform tenant.run_as_owner(part, format('comment on policy tenant_isolation on %s is %L', part,
+                format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text))));
+        end if;
+    end loop;
+end
+$$;
+
+create or replace function tenant.tables_of(schema regnamespace) returns setof regclass
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select c.oid::regclass from pg_class c
+    where c.relnamespace = schema and c.relkind in ('r', 'p') and c.relpersistence <> 't'
+        and not exists (select from pg_inherits where inhrelid = c.oid)
+        and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+    order by c.relname
+$$;
+
+revoke all on function tenant.tables_of(regnamespace) from public;
+
+grant execute on function tenant.tables_of(regnamespace) to tenant_admin;
+
+create or replace function tenant.protect_listed(rel regclass, tenant_column name) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    was_protected constant boolean := tenant.fence_policy(rel) is not null;
+begin
+    case
+        when exists (select from tenant.shared where relation = rel) then
+            return 'shared';
+        when not exists (select from pg_attribute where attrelid = rel and attname = tenant_column and not attisdropped) then
+            return format('not protected: no column "%s"', tenant_column);
+        else
+            perform tenant.protect(rel, tenant_column);
+            return case when was_protected then 'protected already' else 'protected' end;
+    end case;
+end
+$$;
+
+revoke all on function tenant.protect_listed(regclass, name) from public;
+
+grant execute on function tenant.protect_listed(regclass, name) to tenant_admin;
+
+create or replace function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false)
+    returns table (relation regclass, result text) language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    to_harden regclass;
+    all_to_harden regclass[] := '{}';
+begin
+    perform tenant.forget_dropped();
+    for relation in select tenant.tables_of(schema) loop
+        result := tenant.protect_listed(relation, tenant_column);
+        if result like 'protected%' then
+            all_to_harden := all_to_harden || relation;
+        end if;
+        return next;
+    end loop;
+    -- Only when all are protected: a foreign key of a table that is not yet would hold its referenced key back.
+    if harden then
+        foreach to_harden in array all_to_harden loop
+            perform tenant.protect(to_harden, tenant_column, harden => true);
+        end loop;
+    end if;
+end
+$$;
+
+create or replace function tenant.protect_step(rel regclass, tenant_column name, harden boolean, last_try boolean) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    result text;
+begin
+    if not exists (select from pg_class where oid = rel) then
+        return 'dropped meanwhile';
+    end if;
+    result := tenant.protect_listed(rel, tenant_column);
+    if harden and result like 'protected%' then
+        perform tenant.protect(rel, tenant_column, harden => true);
+        result := 'hardened';
+    end if;
+    return result;
+exception when lock_not_available then
+    if last_try then
+        raise;
+    end if;
+    return null;
+end
+$$;
+
+revoke all on function tenant.protect_step(regclass, name, boolean, boolean) from public;
+
+grant execute on function tenant.protect_step(regclass, name, boolean, boolean) to tenant_admin;
+
+create or replace procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false)
+    language plpgsql as $$
+declare
+    hardens pg_catalog.bool;
+    rel pg_catalog.regclass;
+    result pg_catalog.text;
+    left_over pg_catalog.regclass[];
+    waiting pg_catalog.regclass[];
+begin
+    perform tenant.forget_dropped();
+    commit;
+    foreach hardens in array array[false, true] loop
+        exit when hardens and not harden;
+        left_over := array(select tenant.tables_of(schema));
+        for round in 1 .. 10 loop
+            waiting := '{}';
+            foreach rel in array left_over loop
+                result := tenant.protect_step(rel, tenant_column, hardens, round operator(pg_catalog.=) 10);
+                commit;
+                if result is null then
+                    waiting := pg_catalog.array_append(waiting, rel);
+                else
+                    raise notice '%: %', rel, result;
+                end if;
+            end loop;
+            left_over := waiting;
+            exit when pg_catalog.cardinality(left_over) operator(pg_catalog.=) 0;
+            raise notice '% tables are locked by others, and are tried again', pg_catalog.cardinality(left_over);
+            perform pg_catalog.pg_sleep(1);
+            commit;
+        end loop;
+    end loop;
+end
+$$;
+
+comment on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean) is 'As protect_schema, each table in a transaction of its own: no lock is held for longer than one table takes.';
+
+revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean) from public;
+
+grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean) to tenant_admin;
+
+create or replace function tenant.unfence(rel regclass) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    col name := (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel));
+    fence pg_policy;
+    access pg_policy;
+    before jsonb;
+begin
+    select * into fence from pg_policy where oid = tenant.fence_policy(rel);
+    if not found then
+        return;
+    end if;
+    before := tenant.before_protection(fence.oid);
+    -- The other one that protect made, not one of the same name.
+    select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
+        and pg_get_expr(polqual, polrelid) = pg_get_expr(fence.polqual, fence.polrelid);
+    perform tenant.run_as_owner(rel, format('drop policy %I on %s', fence.polname, rel));
+    if access.oid is not null then
+        perform tenant.run_as_owner(rel, format('drop policy %I on %s', access.polname, rel));
+    end if;
+    if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
+        join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
+        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
+        -- Whoever has owned the table could have written it: nobody runs it unseen.
+        if before ? 'default' then
+            raise warning using
+                message = format('column "%s" of table %s had another default before it was protected', col, rel),
+                detail = 'It is not given back by itself: whoever has owned the table could have changed what is kept of it.',
+                hint = format('alter table only %s alter column %I set default %s;', rel, col, before ->> 'default');
+        end if;
+    end if;
+    if not coalesce((before ->> 'forced')::boolean, false) then
+        perform tenant.run_as_owner(rel, format('alter table %s no force row level security', rel));
+    end if;
+    -- With policies of others left, row-level security stays on: without it nothing would hold them.
+    if not coalesce((before ->> 'enabled')::boolean, false) and not exists (select from pg_policy where polrelid = rel) then
+        perform tenant.run_as_owner(rel, format('alter table %s disable row level security', rel));
+    end if;
+end
+$$;
+
+create or replace function tenant.unfence_remains(rel regclass) returns boolean
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    col name;
+    had_any boolean := 'protect' = (select action from tenant.journal
+        where object = rel::text and action in ('protect', 'unprotect') order by id desc limit 1);
+begin
+    for col in
+        select attname from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
+        where adrelid = rel and pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)'
+    loop
+        had_any := true;
+        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
+    end loop;
+    if (select relforcerowsecurity and not relrowsecurity from pg_class where oid = rel)
+        and not exists (select from pg_policy where polrelid = rel) then
+        had_any := true;
+        perform tenant.run_as_owner(rel, format('alter table %s no force row level security', rel));
+    end if;
+    return coalesce(had_any, false);
+end
+$$;
+
+revoke all on function tenant.unfence_remains(regclass) from public;
+
+grant execute on function tenant.unfence_remains(regclass) to tenant_admin;
+
+create or replace function tenant.remove_protection(rel regclass, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    part regclass;
+begin
+    perform tenant.require_reason(reason);
+    perform tenant.require_owner(rel);
+    if tenant.fence_policy(rel) is null then
+        if tenant.unfence_remains(rel) then
+            insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
+            return;
+        end if;
+        raise exception using
+            errcode = 'TN028',
+            message = format('table %s is not protected', rel),
+            detail = 'It has no tenant policy.',
+            hint = 'select * from tenant.protected_tables; lists those that are.';
+    end if;
+    if exists (select from pg_inherits where inhrelid = rel and tenant.fence_policy(inhparent::regclass) is not null) then
+        raise exception using
+            errcode = 'TN030',
+            message = format('cannot unprotect %s alone: it belongs to a protected table', rel),
+            detail = 'It could be read around the protection of its parent.',
+            hint = format('select tenant.unprotect(%L, ''<reason>'');',
+                (select inhparent::regclass from pg_inherits where inhrelid = rel limit 1));
+    end if;
+    for part in select tenant.hierarchy(rel) loop
+        perform tenant.unfence(part);
+    end loop;
+    insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
+end
+$$;
+
+create or replace view tenant.protected_tables as
+    select
+        c.oid::regclass as relation,
+        case when c.relkind = 'p' then 'partitioned table' when c.relispartition then 'partition'
+            when p.inhparent is not null then 'child table' else 'table' end as kind,
+        p.inhparent::regclass as parent,
+        a.attname as tenant_column,
+        pg_catalog.format_type(a.atttypid, a.atttypmod) as tenant_type,
+        pol.polname as policy,
+        c.relrowsecurity and c.relforcerowsecurity as enforced,
+        (select i.indexrelid::regclass from pg_catalog.pg_index i
+            where i.indrelid = c.oid and i.indisvalid and i.indpred is null and i.indkey[0] = a.attnum
+            order by i.indnkeyatts desc, i.indexrelid limit 1) as index,
+        j.at as protected_at,
+        j.role as protected_by
+    from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) fenced
+    join pg_catalog.pg_class c on c.oid = fenced.polrelid
+    join pg_catalog.pg_policy pol on pol.oid = tenant.fence_policy(c.oid::regclass)
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
+    left join lateral (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid order by inhseqno limit 1) p on true
+    left join (select distinct on (object) object, at, role from tenant.journal where action = 'protect' order by object, id desc) j
+        on j.object = pg_catalog.format('%s.%I', c.relnamespace::regnamespace, c.relname);
+
+create or replace function tenant.reach_of(role name) returns text
+    language sql immutable strict set search_path = pg_catalog, pg_temp as $$
+    select case role
+        when 'tenant_admin' then 'manages tenants'
+        when 'tenant_system' then 'works on every tenant''s rows'
+        when 'pg_execute_server_program' then 'runs programs on the server'
+        when 'pg_read_server_files' then 'reads the server''s files'
+        when 'pg_write_server_files' then 'writes the server''s files'
+        when 'pg_read_all_data' then 'reads every relation'
+        when 'pg_write_all_data' then 'writes every relation'
+        when 'pg_maintain' then 'locks, rewrites and analyses every relation'
+        when 'pg_monitor' then 'reads other sessions'' statements'
+        when 'pg_read_all_stats' then 'reads other sessions'' statements'
+        when 'pg_stat_scan_tables' then 'counts the rows of every table'
+        when 'pg_signal_backend' then 'ends other sessions'
+        when 'pg_create_subscription' then 'lets the server connect to others'
+        when 'pg_database_owner' then 'owns the database' end
+$$;
+
+comment on function tenant.reach_of(name) is 'What the members of a role reach past their tenant, or null.';
+
+revoke all on function tenant.reach_of(name) from public;
+
+create or replace function tenant.bind_role(role name, id text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+declare
+    canonical text := tenant.canonical_id(id);
+    target pg_roles;
+    why text;
+    way_out text := 'Bind a login of its own, made for this: create role ... login; grant tenant_user to ...;';
+begin
+    select * into target from pg_roles where rolname = bind_role.role;
+    why := case
+        when not found then 'There is no such role.'
+        when target.rolsuper then 'It is a superuser: policies do not apply to it.'
+        when target.rolbypassrls then 'It has BYPASSRLS: policies do not apply to it.'
+        when target.rolcreaterole then 'It has CREATEROLE: it could make itself another role.'
+        when target.rolreplication then 'It has REPLICATION: it reads every tenant''s changes.'
+        when not target.rolcanlogin then 'It cannot log in; a binding takes effect at login.'
+        when not pg_has_role(target.oid, 'tenant_user', 'member') then 'It is not a member of tenant_user.'
+        else (
+            select format('It is a member of %I, %s.', r.rolname, case
+                when r.rolsuper or r.rolbypassrls then 'to which policies do not apply'
+                when r.rolcreaterole then 'which can create roles'
+                else 'which ' || tenant.reach_of(r.rolname) end)
+            from pg_roles r
+            where r.oid <> target.oid and pg_has_role(target.oid, r.oid, 'member')
+                and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or tenant.reach_of(r.rolname) is not null)
+            order by r.rolname
+            limit 1)
+        end;
+    -- From 16, whoever creates a role gets a membership that neither inherits nor allows SET ROLE: that one is harmless.
+    if why is null then
+        select format('Role %I is a member of it: SET ROLE would not carry the binding along.', m.member::regrole) into why
+            from pg_auth_members m
+            where m.roleid = target.oid
+                and (coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
+                    or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true))
+            limit 1;
+    elsif not pg_has_role(target.oid, 'tenant_user', 'member') then
+        way_out := format('grant tenant_user to %I;', role);
+    end if;
+    if why is not null then
+        raise exception using
+            errcode = 'TN040',
+            message = format('role "%s" cannot be bound to a tenant', role),
+            detail = why,
+            hint = way_out;
+    end if;
+    if current_setting('pg_tenant.require_registered')::boolean then
+        perform tenant.require_known(canonical);
+    end if;
+    execute format('alter role %I set pg_tenant.id = %L', role, canonical);
+    insert into tenant.journal (action, object, detail, role)
+        values ('bind_role', role, jsonb_build_object('tenant', canonical), session_user);
+    raise notice using
+        message = format('role "%s" is bound to tenant "%s" from its next login', role, canonical),
+        detail = 'Sessions that are open now keep what they have.';
+end
+$$;
+
+comment on function tenant.bind_role(name, text) is 'From its next login the role lives inside this tenant and cannot leave it. TN040 says why a role cannot be bound.';
+
+create or replace function tenant.bind_role(role name, id uuid) returns void language sql
+    begin atomic select tenant.bind_role(role, id::text); end;
+
+revoke all on function tenant.bind_role(name, uuid) from public;
+
+grant execute on function tenant.bind_role(name, uuid) to tenant_admin;
+
+create or replace function tenant.bind_role(role name, id bigint) returns void language sql
+    begin atomic select tenant.bind_role(role, id::text); end;
+
+revoke all on function tenant.bind_role(name, bigint) from public;
+
+grant execute on function tenant.bind_role(name, bigint) to tenant_admin;
+
+create or replace function tenant.count_lock(key bigint) returns bigint
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lock';
+
+revoke all on function tenant.count_lock(bigint) from public;
+
+create or replace function tenant.advisory_lock(key text) returns void
+    language plpgsql volatile strict security definer
+    set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+begin
+    perform pg_advisory_xact_lock(tenant.count_lock(tenant.lock_key(key)));
+end
+$$;
+
+create or replace function tenant.try_advisory_lock(key text) returns boolean
+    language plpgsql volatile strict security definer
+    set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+begin
+    return pg_try_advisory_xact_lock(tenant.count_lock(tenant.lock_key(key)));
+end
+$$;
+
+create or replace function tenant.channel(channel text, id text default tenant.current_id()) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if id <> tenant.current_id() then
+        raise exception using
+            errcode = 'TN063',
+            message = 'the channel of another tenant is not named in a tenant''s transaction',
+            detail = format('The transaction is in tenant "%s".', tenant.current_id()),
+            hint = 'select tenant.channel(''<channel>''); is this tenant''s own.';
+    end if;
+    return 'tenant_' || substr(encode(sha256(convert_to(id || '/' || channel, 'UTF8')), 'hex'), 1, 40);
+end
+$$;
+
+create or replace function tenant.is_shown(catalog oid, key oid) returns boolean
+    language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_is_shown';
+
+comment on function tenant.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
+
+grant execute on function tenant.is_shown(oid, oid) to public;
+
+create or replace function tenant.enter_signed(token text) returns text
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed';
+
+create or replace function tenant.enter_signed_pristine(token text) returns text
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed_pristine';
+
+create or replace function tenant.count_across(fk oid) returns bigint
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    query text := tenant.references_across(fk);
+    part regclass;
+    fence name;
+    found_rows bigint;
+begin
+    for part in
+        select distinct h from pg_constraint f, lateral (
+            select tenant.hierarchy(f.conrelid) union select tenant.hierarchy(f.confrelid)) both_sides (h)
+        where f.oid = fk
+    loop
+        select polname into fence from pg_policy where oid = tenant.fence_policy(part);
+        if found then
+            perform tenant.run_as_owner(part, format('drop policy %I on %s', fence, part));
+            perform tenant.run_as_owner(part, format('alter table %s disable row level security', part));
+        end if;
+    end loop;
+    found_rows := tenant.run_as_owner((select conrelid::regclass from pg_constraint where oid = fk),
+        format('select count(*) from (%s) across', query))::bigint;
+    raise exception using errcode = 'TN087', message = found_rows::text;
+exception
+    when sqlstate 'TN087' then return sqlerrm::bigint;
+    when others then return null;
+end
+$$;
+
+drop function if exists tenant.plan_hardening(regclass, boolean);
+
+create or replace function tenant.plan_hardening(rel regclass, concurrent boolean)
+    returns table (relation regclass, statement text, why text, foreign_keys oid[], obstacle text[])
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    parts constant oid[] := array(select h::oid from tenant.hierarchy(rel) h);
+    key record;
+    fk record;
+    own smallint;
+    beside text;     -- the name of what stands beside the key until it takes its place, or for as long as the key stays
+    schema_name text;
+    held boolean;    -- by a foreign key of a table that is not protected
+    waiting oid[];   -- foreign keys that can contain the tenant and do not yet
+    done oid[] := '{}';
+    reusable boolean;
+    swap text;
+    cell text;
+    after text;
+begin
+    for key in select * from tenant.keys_without_tenant(parts) loop
+        relation := key.relation;
+        own := tenant.fence_column(relation);
+        foreign_keys := '{}';
+        why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+        statement := null;
+        if tenant.key_obstacle(key.index, own) is not null then
+            why := tenant.key_obstacle(key.index, own);
+            obstacle := array[left(why, 5), format('%s cannot contain the tenant', key.name), substr(why, 8)];
+            why := array_to_string(obstacle, ': ');
+            return next;
+            obstacle := null;
+            continue;
+        end if;
+        beside := tenant.name_beside(key.name, '_tenant');
+        schema_name := (select quote_ident(nspname) from pg_class c join pg_namespace n on n.oid = relnamespace where c.oid = key.index);
+        select coalesce(bool_or(not usable), false), coalesce(array_agg(oid order by child, conname) filter (where usable), '{}')
+            into held, waiting
+            from (select f.oid, f.conrelid::regclass::text as child, f.conname,
+                    coalesce(not tenant.fence_column(f.conrelid) = any (f.conkey), false) as usable
+                from pg_constraint f
+                where key.is_reference and f.contype = 'f' and f.conparentid = 0 and f.confrelid = key.relation
+                    and f.confkey <@ key.columns and f.confkey @> key.columns and not f.oid = any (done)) f;
+        for fk in select oid, conrelid, conname, tenant.reference_obstacle(oid) as obstacle
+            from pg_constraint where oid = any (waiting) and tenant.reference_obstacle(oid) is not null
+        loop
+            obstacle := array[left(fk.obstacle, 5), format('%s of %s cannot contain the tenant', fk.conname, fk.conrelid::regclass),
+                substr(fk.obstacle, 8)];
+            why := array_to_string(obstacle, ': ');
+            return next;
+            obstacle := null;
+            held := true;
+            waiting := array_remove(waiting, fk.oid);
+        end loop;
+        done := done || waiting;
+        why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+        continue when held and waiting = '{}';
+
+        -- What else stands on the index, when another takes its name.
+        select concat(
+                case when i.indisreplident then format('; alter table %s replica identity using index %I', relation, key.name) end,
+                case when i.indisclustered then format('; alter table %s cluster on %I', relation, key.name) end,
+                '; comment on constraint ' || quote_ident(key.name) || ' on ' || relation || ' is '
+                    || quote_literal(obj_description(key.constraint_oid, 'pg_constraint')),
+                '; comment on index ' || schema_name || '.' || quote_ident(key.name) || ' is '
+                    || quote_literal(obj_description(key.index, 'pg_class')))
+            into after from pg_index i where i.indexrelid = key.index;
+
+        if key.online then
+            reusable := coalesce((select i.indisvalid and pg_get_indexdef(i.indexrelid) = tenant.index_with_tenant(key.index, beside, own, false)
+                from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = relation and c.relname = beside), false);
+            if not reusable then
+                if exists (select from pg_index i join pg_class c on c.oid = i.indexrelid
+                        where i.indrelid = relation and c.relname = beside and not i.indisvalid) then
+                    statement := format('drop index %s.%I', schema_name, beside);
+                    return next;
+                end if;
+                statement := tenant.index_with_tenant(key.index, beside, own, concurrent);
+                return next;
+                statement := (select format('alter index %s.%I set tablespace %I', schema_name, beside, spcname)
+                    from pg_class c join pg_tablespace s on s.oid = c.reltablespace where c.oid = key.index);
+                if statement is not null then
+                    return next;
+                end if;
+            end if;
+            for fk in select f.oid, f.conname::text as name, f.conrelid::regclass as child,
+                    tenant.name_beside(f.conname, '_tenant') as beside, f.conrelid, c.relkind,
+                    f.convalidated or (to_jsonb(f) ->> 'conenforced')::boolean is false as validated,
+                    coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced,
+                    obj_description(f.oid, 'pg_constraint') as said
+                from pg_constraint f join pg_class c on c.oid = f.conrelid where f.oid = any (waiting) order by 3::text, 2
+            loop
+                relation := fk.child;
+                foreign_keys := array[fk.oid];
+                why := format('%s of %s refers, cascades and locks across tenants.', fk.name, fk.child);
+                cell := coalesce(format('; comment on constraint %I on %s is ', fk.name, fk.child) || quote_literal(fk.said), '');
+                if fk.relkind = 'p' then
+                    statement := concat(format('alter table %1$s drop constraint %2$I; alter table %1$s add constraint %2$I ', fk.child, fk.name),
+                        tenant.reference_with_tenant(fk.oid), '; ' || tenant.match_full_check(fk.oid), cell);
+                    return next;
+                    continue;
+                end if;
+                if not exists (select from pg_constraint where conrelid = fk.conrelid and conname = fk.beside) then
+                    statement := concat(format('alter table %s add constraint %I ', fk.child, fk.beside),
+                        tenant.reference_with_tenant(fk.oid), case when fk.enforced then ' not valid' end,
+                        '; ' || tenant.match_full_check(fk.oid) || ' not valid');
+                    return next;
+                end if;
+                if fk.validated and fk.enforced and not exists (select from pg_constraint
+                        where conrelid = fk.conrelid and conname = fk.beside and convalidated) then
+                    statement := concat(format('alter table %s validate constraint %I', fk.child, fk.beside),
+                        case when tenant.match_full_check(fk.oid) is not null then
+                            format(', validate constraint %I', tenant.name_beside(fk.name, '_match')) end);
+                    return next;
+                end if;
+                statement := format('alter table %1$s drop constraint %2$I; alter table %1$s rename constraint %3$I to %2$I%4$s',
+                    fk.child, fk.name, fk.beside, cell);
+                return next;
+            end loop;
+            relation := key.relation;
+            foreign_keys := '{}';
+            why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+            continue when held;
+            statement := coalesce(
+                (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s using index %4$I%5$s%6$s', relation, key.name,
+                        case contype when 'p' then 'primary key' else 'unique' end, beside,
+                        case when condeferrable then ' deferrable' else '' end, case when condeferred then ' initially deferred' else '' end)
+                    from pg_constraint where oid = key.constraint_oid),
+                format('drop index %1$s.%2$I; alter index %1$s.%3$I rename to %2$I', schema_name, key.name, beside)) || after;
+            return next;
+        else
+            foreign_keys := waiting;
+            reusable := exists (select from pg_constraint where conrelid = key.relation and conname = beside);
+            if held then
+                if not reusable then
+                    statement := format('alter table %s add constraint %I %s', relation, beside, coalesce(
+                        (select regexp_replace(tenant.constraint_with_tenant(oid, own), '^PRIMARY KEY', 'UNIQUE')
+                            from pg_constraint where oid = key.constraint_oid),
+                        format('unique (%s)', tenant.column_list(key.relation, own || key.columns))));
+                    return next;
+                end if;
+                swap := null;
+            else
+                swap := coalesce(
+                    (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s', relation, key.name,
+                        tenant.constraint_with_tenant(key.constraint_oid, own)) where key.constraint_oid is not null),
+                    format('%1$s; drop index %2$s.%3$I; alter index %2$s.%4$I rename to %3$I',
+                        tenant.index_with_tenant(key.index, beside || '_', own, false), schema_name, key.name, beside || '_')) || after;
+                if reusable then
+                    swap := format('alter table %s drop constraint %I; ', relation, beside) || swap;
+                end if;
+            end if;
+            -- Those that wait, and those that stand on what stood beside the key: all are taken off and put back.
+            select concat_ws('; ',
+                    string_agg(format('alter table %s drop constraint %I', conrelid::regclass, conname), '; '
+                        order by conrelid::regclass::text, conname),
+                    swap,
+                    string_agg(concat(format('alter table %s add constraint %I ', conrelid::regclass, conname), definition,
+                        format('; comment on constraint %I on %s is ', conname, conrelid::regclass) || quote_literal(said)),
+                        '; ' order by conrelid::regclass::text, conname))
+                into statement
+                from (select f.conrelid, f.conname, concat(tenant.reference_with_tenant(f.oid), case when not f.convalidated
+                            and (to_jsonb(f) ->> 'conenforced')::boolean is distinct from false then ' not valid' end,
+                            '; ' || tenant.match_full_check(f.oid)) as definition,
+                            obj_description(f.oid, 'pg_constraint') as said
+                        from pg_constraint f where f.oid = any (waiting)
+                    union all
+                    select f.conrelid, f.conname, pg_get_constraintdef(f.oid), obj_description(f.oid, 'pg_constraint')
+                        from pg_constraint f join pg_constraint stand on stand.conindid = f.conindid and stand.conname = beside
+                            and stand.conrelid = key.relation and stand.contype = 'u'
+                        where not held and f.contype = 'f' and f.conparentid = 0) f;
+            return next;
+        end if;
+    end loop;
+
+    -- What stays, since another table is not protected yet, or for reasons of its own.
+    foreign_keys := '{}';
+    statement := null;
+    for fk in
+        select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, tenant.fence_column(f.conrelid) as own
+        from pg_constraint f
+        where f.contype = 'f' and f.conparentid = 0 and (f.conrelid = any (parts) or f.confrelid = any (parts))
+            and not f.oid = any (done) and tenant.fence_column(f.confrelid) is not null
+            and tenant.reference_obstacle(f.oid) is null
+            and (tenant.fence_column(f.conrelid) is null or not exists (
+                select from generate_subscripts(f.conkey, 1) n
+                where f.conkey[n] = tenant.fence_column(f.conrelid) and f.confkey[n] = tenant.fence_column(f.confrelid)))
+        order by f.conrelid::regclass::text, f.conname
+    loop
+        relation := fk.child;
+        why := format('%s of %s stays without the tenant, and so does the key of %s that it refers to: %s', fk.conname, fk.child, fk.parent,
+            case when fk.own is null then format('%s is not protected.', fk.child)
+                else 'it refers by the tenant column already, or to a partition.' end);
+        return next;
+    end loop;
+end
+$$;
+
+revoke all on function tenant.plan_hardening(regclass, boolean) from public;
+
+grant execute on function tenant.plan_hardening(regclass, boolean) to tenant_admin;
+
+create or replace function tenant.apply_hardening(rel regclass) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    step record;
+    fk oid;
+    across bigint;
+    done jsonb := '[]';
+    messages constant text := current_setting('client_min_messages');
+begin
+    perform tenant.require_owner(rel);
+    for step in select * from tenant.plan_hardening(rel, false) loop
+        if step.statement is null then
+            if step.obstacle is not null then
+                raise exception using
+                    errcode = step.obstacle[1],
+                    message = format('cannot harden %s: %s', rel, step.obstacle[2]),
+                    detail = step.obstacle[3],
+                    hint = case step.obstacle[1] when 'TN085' then 'create extension btree_gist;'
+                        else 'Change that key first, or protect without harden => true.' end;
+            end if;
+            raise notice using message = step.why, hint = 'Protect the other table with harden => true: that completes both.';
+            continue;
+        end if;
+        begin
+            if messages not in ('warning', 'error') then
+                perform set_config('client_min_messages', 'warning', true); -- that an index takes its name is no news
+            end if;
+            perform tenant.run_as_owner(step.relation, step.statement);
+            perform set_config('client_min_messages', messages, true);
+        exception when foreign_key_violation then
+            foreach fk in array step.foreign_keys loop
+                across := tenant.count_across(fk);
+                if across > 0 or array_length(step.foreign_keys, 1) = 1 then
+                    raise exception using
+                        errcode = 'TN087',
+                        message = format('cannot harden %s: %s rows of table %s refer to rows of another tenant', rel,
+                            coalesce(across::text, 'some'), (select conrelid::regclass from pg_constraint where oid = fk)),
+                        detail = format('The foreign key is %I.', (select conname from pg_constraint where oid = fk)),
+                        hint = format('As a superuser: %s;', tenant.references_across(fk));
+                end if;
+            end loop;
+            raise;
+        end;
+        done := done || to_jsonb(step.statement);
+    end loop;
+    if done <> '[]' then
+        insert into tenant.journal (action, object, detail) values ('harden', rel::text, jsonb_build_object('statements', done));
+    end if;
+end
+$$;
+
+create or replace function tenant.run_past_policies(rel regclass, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_past_policies';
+
+revoke all on function tenant.run_past_policies(regclass, text) from public;
+
+create or replace function tenant.run_as(role oid, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as';
+
+revoke all on function tenant.run_as(oid, text) from public;
+
+create or replace function tenant.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    own smallint := (select attnum from pg_attribute where attrelid = rel and attname = tenant_column);
+    fk record;
+    col record;
+    parent jsonb;
+    given jsonb := '{}';        -- by column number, what foreign keys say
+    try integer;
+    columns text;
+    literals text;
+    samples text[];
+    result jsonb;
+    why text;
+begin
+    for fk in select * from pg_constraint where contype = 'f' and conparentid = 0 and conrelid = rel order by oid loop
+        if tenant.fence_column(fk.confrelid) is not null or planted ? fk.confrelid::regclass::text then
+            parent := planted -> fk.confrelid::regclass::text -> tenant_id;
+            if parent is null and patient and fk.confrelid <> rel then
+                return jsonb_build_object('wait', fk.confrelid::regclass::text);
+            end if;
+        elsif fk.confrelid = 'tenant.tenants'::regclass then
+            parent := (select to_jsonb(t) from tenant.tenants t where id = tenant_id);
+        else
+            parent := tenant.run_past_policies(fk.confrelid, format('select pg_catalog.to_jsonb(p) from %s p limit 1', fk.confrelid::regclass));
+            if parent is null and seed < 8000 then
+                parent := tenant.plant(fk.confrelid::regclass, null, tenant_id, seed * 2 + 1, planted, false) -> 'row';
+            end if;
+        end if;
+        for n in 1 .. cardinality(fk.conkey) loop
+            if fk.conkey[n] is distinct from own then
+                given := given || jsonb_build_object(fk.conkey[n]::text, (
+                    select parent ->> attname::text from pg_attribute where attrelid = fk.confrelid and attnum = fk.confkey[n]));
+            end if;
+        end loop;
+    end loop;
+    -- First what must be there, then everything; each with one sample after the other.
+    for try in 0 .. 23 loop
+        columns := '';
+        literals := '';
+        for col in
+            select *, format_type(atttypid, atttypmod) as type from pg_attribute a
+            where attrelid = rel and attnum > 0 and not attisdropped and attgenerated = '' and attidentity = ''
+            order by attnum
+        loop
+            if col.attnum = own then
+                samples := array[tenant_id];
+            elsif given ? col.attnum::text then
+                samples := array_remove(array[given ->> col.attnum::text], null);
+            elsif col.atthasdef or (not col.attnotnull and try % 2 = 0) then
+                continue;
+            else
+                samples := tenant.sample_values(rel, col.attnum, seed);
+            end if;
+            columns := columns || format(', %I', col.attname);
+            literals := literals || coalesce(format(', %L::%s', samples[1 + (try / 2) % nullif(cardinality(samples), 0)], col.type), ', null');
+        end loop;
+        begin
+            result := tenant.run_past_policies(rel, format('insert into %s as planted (%s) values (%s) returning pg_catalog.to_jsonb(planted)',
+                rel, substr(columns, 3), substr(literals, 3)));
+            return jsonb_build_object('row', result);
+        exception when others then
+            why := coalesce(why, sqlerrm);
+        end;
+    end loop;
+    return jsonb_build_object('why', why);
+end
+$$;
+
+create or replace function tenant.attack(as_role name, tenant_id text, statement text, sees boolean) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    reached text;
+begin
+    perform set_config('session_replication_role', 'replica', true);
+    perform set_config('client_min_messages', 'error', true);
+    reached := tenant.run_as((select oid from pg_roles where rolname = as_role),
+        case when tenant_id is null then '' else format('select tenant.enter(%L); ', tenant_id) end || statement);
+    raise exception using errcode = 'TN089';
+exception
+    when sqlstate 'TN089' then return coalesce(reached, 'null') || ' rows';
+    when others then return sqlstate;
+end
+$$;
+
+create or replace function tenant.prove_table(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb)
+    returns table (path text, expected text, got text, passed boolean)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    own text; -- named by the caller, since a mutation may have taken the fence
+    in_b text;
+    key text;
+    primary_key name;
+    key_has_tenant boolean;
+    columns text;
+    row_of_b text; -- of the table's type: jsonb keeps what a text of it would not
+    row_moved text;
+    of_a text;
+    own_rows text;
+begin
+    own := quote_ident(theirs ->> 'tenant_column');
+    in_b := format('%s::text = %L', own, b);
+    of_a := format('%s::text = %L', own, a);
+    select conname, (select string_agg(format('%I = %L', attname, theirs ->> attname), ' and ')
+            from pg_attribute where attrelid = rel and attnum = any (conkey)),
+            exists (select from pg_attribute where attrelid = rel and attnum = any (conkey) and quote_ident(attname) = own)
+        into primary_key, key, key_has_tenant from pg_constraint where conrelid = rel and contype = 'p';
+    row_of_b := format('jsonb_populate_record(null::%s, %L)', rel, theirs);
+    row_moved := format('jsonb_populate_record(null::%s, %L)', rel, theirs || jsonb_build_object(theirs ->> 'tenant_column', a));
+    select string_agg(quote_ident(attname), ', ' order by attnum) into columns
+        from pg_attribute where attrelid = rel and attnum > 0 and not attisdropped and attgenerated = '';
+    own_rows := tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, of_a), true);
+
+    for path, expected, got in
+        values ('select with no tenant', 'refused', tenant.attack(as_role, null, format('select count(*) from %s', rel), true)),
+            ('truncate', 'refused', tenant.attack(as_role, a, format('truncate %s cascade', rel), false)),
+            ('own rows', 'seen', own_rows),
+            ('select', 'nothing', tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, in_b), true)),
+            ('select by key', 'nothing', tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, coalesce(key, in_b) || ' and ' || in_b), true)),
+            ('count', 'its own', tenant.attack(as_role, a, format('select count(*) from %s', rel), true)),
+            ('select for update', 'nothing', tenant.attack(as_role, a, format('select count(*) from (select from %s where %s for update) locked', rel, in_b), true)),
+            ('insert for the other', 'refused', tenant.attack(as_role, a,
+                format('insert into %1$s (%2$s) overriding system value select %2$s from %3$s', rel, columns, row_of_b), false)),
+            ('update to the other', 'refused', tenant.attack(as_role, a,
+                format('update %s set %s = %L where %s', rel, own, b, of_a), false)),
+            ('update of the other', 'nothing', tenant.attack(as_role, a,
+                format('update %s set %s = %L where %s', rel, own, a, in_b), false)),
+            ('blind update', 'its own', tenant.attack(as_role, a, format('update %s set %s = %L', rel, own, a), false)),
+            ('delete', 'nothing', tenant.attack(as_role, a, format('delete from %s where %s', rel, in_b), false)),
+            ('blind delete', 'its own', tenant.attack(as_role, a, format('delete from %s', rel), false)),
+            ('delete returning', 'nothing', tenant.attack(as_role, a,
+                format('with gone as (delete from %s where %s returning *) select count(*) from gone', rel, in_b), true)),
+            ('merge', 'nothing', tenant.attack(as_role, a,
+                format('merge into %s t using (values (%L)) s (id) on t.%s::text = s.id when matched then delete', rel, b, own), false)),
+            ('on conflict', 'nothing', tenant.attack(as_role, a, format(
+                'with taken as (insert into %1$s as t (%2$s) overriding system value select %2$s from %3$s on conflict on constraint %4$I
+                    do update set %5$s = %6$L returning t.xmax <> 0 as other) select count(*) filter (where other) from taken',
+                rel, columns, case when key_has_tenant then row_of_b else row_moved end, coalesce(primary_key, 'none'), own, a), true)),
+            ('prepared', 'nothing', tenant.attack_prepared(as_role, a, format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security invoker',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security definer',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('function with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'function', 'security definer',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', 'with (security_invoker)',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', '',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'view', '',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('copy with no tenant', 'refused', tenant.attack_copy(as_role, null, format('copy (select from %s) to ''/dev/null''', rel))),
+            ('copy', 'nothing', tenant.attack_copy(as_role, a, format('copy (select from %s where %s) to ''/dev/null''', rel, in_b))),
+            ('copy of the table', 'its own', tenant.attack_copy(as_role, a, format('copy %s to ''/dev/null''', rel))),
+            ('copy from', 'refused', tenant.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel)))
+        union all
+        select * from tenant.prove_plans(rel, (theirs ->> 'tenant_column')::name, as_role, a, b) where theirs ? 'planted'
+    loop
+        continue when not theirs ? 'planted' and path not in ('select with no tenant', 'truncate', 'select', 'count',
+            'copy with no tenant', 'copy from');
+        -- COPY of a table leaves its children out, and is not for partitioned ones.
+        continue when path = 'copy of the table' and exists (select from pg_inherits where inhparent = rel)
+            or path like 'copy%' and exists (select from pg_class where oid = rel and relkind = 'p') and path in ('copy of the table', 'copy from');
+        continue when path = 'on conflict' and primary_key is null
+            or path in ('update to the other', 'on conflict') and own_rows = '0 rows';
+        passed := case
+            when path = 'own rows' then case when got ~ ' rows$' then got <> '0 rows' end
+            when expected = 'at most its own' and got ~ ' rows$' then
+                case when own_rows ~ ' rows$' then split_part(got, ' ', 1)::bigint <= split_part(own_rows, ' ', 1)::bigint end
+            when got ~ ' rows$' then got = case expected when 'nothing' then '0 rows' when 'its own' then own_rows else '' end
+            -- 42501 is the policy's refusal as well as a right that the role has not.
+            when got = '42501' or got ~ '^TN' then true
+            when path = 'copy from' and got = '0A000' then true
+            -- A constraint was reached: the policy had let it through. Whatever else stopped it says nothing.
+            when got ~ '^23' and path <> 'on conflict' then false end;
+        return next;
+    end loop;
+end
+$$;
+
+create or replace function tenant.bypassing() returns name language sql stable set search_path = pg_catalog, pg_temp as $$
+    select format('tenant_prove_past_%s', pg_current_xact_id())::name
+$$;
+
+revoke all on function tenant.bypassing() from public;
+
+create or replace function tenant.attack_prepared(as_role name, tenant_id text, statement text) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    got text;
+    strict_mode constant text := current_setting('pg_tenant.strict');
+begin
+    execute 'prepare tenant_prove as ' || statement;
+    -- Planned as a role to whom policies do not apply; with strict mode on it would be refused before there is a plan.
+    perform set_config('pg_tenant.strict', 'off', true);
+    perform tenant.run_as((select oid from pg_roles where rolname = tenant.bypassing()), 'explain execute tenant_prove');
+    perform set_config('pg_tenant.strict', strict_mode, true);
+    got := tenant.attack(as_role, tenant_id, 'execute tenant_prove', true);
+    execute 'deallocate tenant_prove';
+    return got;
+exception when others then
+    if exists (select from pg_prepared_statements where name = 'tenant_prove') then
+        execute 'deallocate tenant_prove';
+    end if;
+    return sqlstate;
+end
+$$;
+
+create or replace function tenant.attack_through(as_role name, tenant_id text, rel regclass, mine boolean, what text, rights text, statement text)
+    returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    schema regnamespace := (select relnamespace from pg_class where oid = rel);
+    name text := format('%s.tenant_prove_through', schema);
+    got text;
+begin
+    perform set_config('client_min_messages', 'error', true);
+    execute case what
+        when 'view' then format('create view %s %s as %s', name, rights, replace(statement, 'count(*)', 'count(*) as n'))
+        else format('create function %s() returns bigint language sql volatile %s as %L', name, rights, statement) end;
+    execute format('alter %s %s owner to %s', what, name, case when mine then quote_ident(tenant.bypassing())
+        else (select relowner::regrole::text from pg_class where oid = rel) end);
+    execute case what when 'view' then format('grant select on %s to %I', name, as_role) else format('grant execute on function %s() to %I', name, as_role) end;
+    got := tenant.attack(as_role, tenant_id, case what when 'view' then format('select n from %s', name) else format('select %s()', name) end, true);
+    raise exception using errcode = 'TN089';
+exception
+    when sqlstate 'TN089' then return got;
+    when others then return sqlstate;
+end
+$$;
+
+create or replace function tenant.views_over(rel regclass) returns setof regclass
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    with recursive over (relation) as (
+        select rel::oid
+        union
+        select r.ev_class from over
+            cross join lateral (
+                select objid from pg_depend
+                where refclassid = 'pg_class'::regclass and refobjid = over.relation and classid = 'pg_rewrite'::regclass offset 0
+            ) d
+            cross join lateral (select ev_class from pg_rewrite where oid = d.objid offset 0) r
+    )
+    select c.oid::regclass from over
+        cross join lateral (select oid, relkind, relnamespace from pg_class where oid = over.relation offset 0) c
+        where c.relkind = 'v' and c.oid <> rel and c.relnamespace <> 'tenant'::regnamespace order by c.oid::regclass::text
+$$;
+
+create or replace function tenant.attack_view(as_role name, tenant_id text, view regclass, root regclass, tenant_column name, other text)
+    returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    got text;
+begin
+    if root is not null then
+        perform set_config('session_replication_role', 'replica', true);
+        perform tenant.run_past_policies(root, format('delete from %s where %I::text = %L', root, tenant_column, other));
+    end if;
+    got := tenant.attack(as_role, tenant_id, format(
+        'select md5(string_agg(to_jsonb(v)::text, '','' order by to_jsonb(v)::text)) from %s v', view), true);
+    raise exception using errcode = 'TN089';
+exception when sqlstate 'TN089' then return got;
+end
+$$;
+
+create or replace function tenant.prove_mutation(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, commands text[])
+    returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    fence record;
+    command text;
+    noticed text;
+begin
+    perform set_config('pg_tenant.guards', 'off', true);
+    select polname, pg_get_expr(polqual, polrelid) as condition into fence from pg_policy where oid = tenant.fence_policy(rel);
+    foreach command in array commands loop
+        -- The fourth is the equality without the call that the planner cannot lose.
+        perform tenant.run_as_owner(rel, format(command, rel, fence.polname, fence.condition,
+            split_part(fence.condition, ' AND tenant.is_current(', 1) || ')'));
+    end loop;
+    select string_agg(p.path || ' ' || p.got, ', ') into noticed
+        from tenant.prove_table(rel, as_role, a, b, mine, theirs) p where p.passed is false or p.got = 'TN012';
+    raise exception using errcode = 'TN089';
+exception when sqlstate 'TN089' then return noticed;
+end
+$$;
+
+create or replace function tenant.prove(as_role name default null, keyed_by text default null, mutate boolean default false, tables regclass[] default null)
+    returns table (relation regclass, path text, expected text, got text, passed boolean)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+    a text;
+    b text;
+    part record;
+    target record;
+    planted jsonb;         -- by table, the row of each tenant or why there is none; null while it waits
+    one jsonb;
+    two jsonb;
+    progress boolean;
+    patient boolean := true;
+    seed integer := 1000;
+    results jsonb := '[]';
+    mutation record;
+    noticed text;
+    app name := coalesce(as_role, 'tenant_prove_' || pg_current_xact_id()::text);
+begin
+    if not (select rolsuper from pg_roles where rolname = session_user) or session_user <> current_user then
+        raise exception using
+            errcode = 'TN088',
+            message = 'a proof needs a superuser',
+            detail = 'It writes rows of two tenants and becomes the application''s role.',
+            hint = 'Log in as a superuser; SET ROLE is not enough.';
+    end if;
+    if tenant.current_id() is not null then
+        raise exception using
+            errcode = 'TN088',
+            message = 'a proof cannot begin inside a tenant',
+            detail = format('The transaction has entered tenant "%s".', tenant.current_id()),
+            hint = 'Run it in a transaction of its own.';
+    end if;
+    if as_role is not null and not coalesce((select pg_has_role(oid, 'tenant_user', 'usage') and not rolsuper and not rolbypassrls
+            from pg_roles where rolname = as_role), false) then
+        raise exception using
+            errcode = 'TN088',
+            message = format('role "%s" is no role of an application', as_role),
+            detail = 'It is not a member of tenant_user, or policies do not apply to it.',
+            hint = 'Name the role that the application connects as, or none for one with all rights.';
+    end if;
+    if keyed_by is null then
+        select k.usual into keyed_by
+            from (select case when p.tenant_type in ('bigint', 'integer', 'smallint') then 'bigint'
+                when p.tenant_type = 'uuid' then 'uuid' else 'text' end as usual from tenant.provable() p) k
+            group by k.usual order by k.usual = 'text', count(*) desc limit 1;
+    end if;
+    if keyed_by in ('bigint', 'integer', 'smallint') then
+        select max(n)::text, min(n)::text into a, b from (
+            select n from generate_series(32767, 1, -1) n where not exists (select from tenant.tenants where id = n::text) limit 2) free;
+        keyed_by := 'bigint';
+    else
+        -- The same in each call of a transaction, since the first seals it.
+        a := md5('tenant.prove a' || pg_current_xact_id()::text)::uuid::text;
+        b := md5('tenant.prove b' || pg_current_xact_id()::text)::uuid::text;
+    end if;
+
+    begin
+        perform tenant.create(a), tenant.create(b);
+        execute format('create role %I bypassrls', tenant.bypassing());
+        for target in select distinct c.relnamespace::regnamespace as schema from tenant.provable() p join pg_class c on c.oid = p.relation loop
+            execute format('grant usage on schema %s to %I', target.schema, tenant.bypassing());
+        end loop;
+        for target in select p.relation from tenant.provable() p loop
+            execute format('grant select on %s to %I', target.relation, tenant.bypassing());
+        end loop;
+        if as_role is null then
+            execute format('create role %I in role tenant_user', app);
+            for target in select distinct c.relnamespace::regnamespace as schema from tenant.provable() p join pg_class c on c.oid = p.relation loop
+                execute format('grant usage on schema %s to %I', target.schema, app);
+                execute format('grant usage on all sequences in schema %s to %I', target.schema, app);
+            end loop;
+            for target in select p.relation from tenant.provable() p union select v from tenant.provable() p, tenant.views_over(p.relation) v loop
+                execute format('grant all on %s to %I', target.relation, app);
+            end loop;
+        end if;
+
+        -- The rows of a in every table, what views then show, and the rows of b. Again and again, while it goes on: a table
+        -- waits for those that it refers to.
+        perform set_config('session_replication_role', 'replica', true);
+        planted := (select jsonb_object_agg(p.relation::text, null) from tenant.provable() p);
+        loop
+            progress := false;
+            for part in
+                select p.relation, p.tenant_column, p.tenant_type from tenant.provable() p
+                where p.kind <> 'partition' and planted -> p.relation::text = 'null' order by p.relation::text
+            loop
+                if part.tenant_type <> 'text' and not part.tenant_type like 'character varying%'
+                    and (part.tenant_type = 'uuid') <> (keyed_by = 'uuid') then
+                    planted := planted || jsonb_build_object(part.relation::text, jsonb_build_object('why', format(
+                        'keyed by %s: select * from tenant.prove(keyed_by => %L)', part.tenant_type, part.tenant_type)));
+                    progress := true;
+                    continue;
+                end if;
+                seed := seed + 2;
+                one := tenant.plant(part.relation, part.tenant_column, a, seed, planted, patient);
+                continue when one ? 'wait';
+                progress := true;
+                two := tenant.plant(part.relation, part.tenant_column, b, seed + 1, planted, patient);
+                planted := planted || jsonb_build_object(part.relation::text,
+                    case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
+                        else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
+            end loop;
+            exit when not progress and not patient;
+            patient := progress;
+        end loop;
+        perform set_config('session_replication_role', 'origin', true);
+
+        for part in select p.relation, p.tenant_column, p.kind, coalesce(pg_partition_root(p.relation), p.relation) as root
+            from tenant.provable() p
+            where tables is null or p.relation = any (tables) or pg_partition_root(p.relation) = any (tables)
+            order by p.relation::text
+        loop
+            raise notice 'proving %', part.relation;
+            one := coalesce(planted -> part.root::text -> a, '{}') || jsonb_build_object('tenant_column', part.tenant_column);
+            two := coalesce(planted -> part.root::text -> b || '{"planted": true}', '{}') || jsonb_build_object('tenant_column', part.tenant_column);
+            if part.kind = 'lost' then
+                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'fence',
+                    'expected', 'a tenant policy, as the journal says', 'got', 'none', 'passed', false));
+            end if;
+            if part.kind <> 'partition' then
+                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'plant', 'expected', 'a row of each tenant',
+                    'got', coalesce(planted -> part.relation::text ->> 'why', 'a row of each tenant'),
+                    'passed', case when two ? 'planted' then true end));
+            end if;
+            results := results || coalesce((select jsonb_agg(to_jsonb(r) || jsonb_build_object('relation', part.relation::oid))
+                from tenant.prove_table(part.relation, app, a, b, one, two) r
+                where part.kind <> 'partition' or r.path <> 'own rows'), '[]');
+            for target in select v as relation from tenant.views_over(part.relation) v where two ? 'planted' loop
+                -- The same with the other's row and without it.
+                one := jsonb_build_array(tenant.attack_view(app, a, target.relation, null, null, null),
+                    tenant.attack_view(app, a, target.relation, part.root, part.tenant_column, b));
+                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('view %s', target.relation),
+                    'expected', 'the same without the other''s row',
+                    'got', case when one ->> 0 !~ ' rows$' then one ->> 0 when one -> 0 = one -> 1 then 'the same' else 'another' end,
+                    'passed', case when one ->> 0 = '42501' or one ->> 0 ~ '^TN' then true
+                        when one ->> 0 !~ ' rows$' then null else one -> 0 = one -> 1 end));
+            end loop;
+            continue when not mutate or not two ? 'planted' or part.kind = 'lost';
+            one := coalesce(planted -> part.root::text -> a, '{}') || jsonb_build_object('tenant_column', part.tenant_column);
+            for mutation in
+                select * from (values
+                    ('no row-level security', array['alter table %1$s disable row level security']),
+                    ('row-level security not forced', array['alter table %1$s no force row level security']),
+                    ('no fence', array['drop policy %2$I on %1$s']),
+                    ('no fence, wide access', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('no policy but a wide one', array['drop policy %2$I on %1$s', 'drop policy if exists tenant_access on %1$s',
+                        'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('permissive fence', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
+                        'create policy %2$I on %1$s using (%3$s) with check (%3$s)']),
+                    ('fence of the equality alone', array['alter policy %2$I on %1$s using (%4$s) with check (%4$s)',
+                        'drop policy if exists tenant_access on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('fence without check', array['alter policy %2$I on %1$s with check (true)',
+                        'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('fence that shows all', array['alter policy %2$I on %1$s using (true)',
+                        'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('fence for select only', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
+                        'create policy %2$I on %1$s as restrictive for select using (%3$s)']),
+                    ('fence for one role', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
+                        'create policy %2$I on %1$s as restrictive to tenant_admin using (%3$s) with check (%3$s)'])
+                ) m (name, commands)
+            loop
+                noticed := tenant.prove_mutation(part.relation, app, a, b, one, two, mutation.commands);
+                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
+                    'expected', 'noticed', 'got', coalesce('noticed: ' || noticed, 'not noticed'), 'passed', noticed is not null));
+            end loop;
+        end loop;
+        raise exception using errcode = 'TN089';
+    exception when sqlstate 'TN089' then null; -- all of it is undone, but for what is in variables
+    end;
+    for relation, path, expected, got, passed in
+        select (r ->> 'relation')::oid::regclass, r ->> 'path', r ->> 'expected', r ->> 'got', (r ->> 'passed')::boolean
+        from jsonb_array_elements(results) with ordinality e (r, at) order by at
+    loop
+        return next;
+    end loop;
+end
+$$;
+
+comment on function tenant.prove(name, text, boolean, regclass[]) is 'Plants two tenants, tries every path from one to the other as the application, and undoes it: one row per table and path. Run it in a transaction of its own.';
+
+revoke all on function tenant.prove(name, text, boolean, regclass[]) from public;
+
+create or replace function tenant.former_tables() returns table (relation regclass, tenant_column name)
+    language sql stable rows 10 set search_path = pg_catalog, pg_temp as $$
+    select p.polrelid::regclass, a.attname
+    from pg_policy p join pg_attribute a on a.attrelid = p.polrelid and a.attnum = tenant.former_column(p.oid)
+    where not p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
+        and not exists (select from pg_inherits i where i.inhrelid = p.polrelid and tenant.fence_policy(i.inhparent::regclass) is not null)
+    order by 1
+$$;
+
+revoke all on function tenant.former_tables() from public;
+
+grant execute on function tenant.former_tables() to tenant_admin;
+
+create or replace procedure tenant.upgrade_fences(stepwise boolean default true) language plpgsql as $$
+declare
+    relations pg_catalog.regclass[];
+    columns pg_catalog.name[];
+    why pg_catalog.text;
+begin
+    select pg_catalog.array_agg(f.relation), pg_catalog.array_agg(f.tenant_column) into relations, columns
+        from tenant.former_tables() f;
+    for i in 1 .. coalesce(pg_catalog.cardinality(relations), 0) loop
+        begin
+            if stepwise then
+                perform pg_catalog.set_config('lock_timeout', '2s', true);
+            end if;
+            perform tenant.protect(relations[i], columns[i]);
+        exception when lock_not_available or insufficient_privilege then
+            get stacked diagnostics why = message_text;
+            raise warning using
+                message = pg_catalog.format('the tenant policy of table %s is as it was: %s', relations[i], why),
+                hint = 'Call tenant.upgrade_fences() again, as the owner of the table and when it is less busy.';
+        end;
+        if stepwise then
+            commit;
+        end if;
+    end loop;
+end
+$$;
+
+comment on procedure tenant.upgrade_fences(boolean) is 'Gives every table that pg_tenant 0.1.0 has protected the fence of this version, each in a transaction of its own.';
+
+revoke all on procedure tenant.upgrade_fences(boolean) from public;
+
+grant execute on procedure tenant.upgrade_fences(boolean) to tenant_admin;
+
+create or replace function tenant.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    schema regnamespace := (select relnamespace from pg_class where oid = rel);
+    reached text;
+begin
+    perform set_config('client_min_messages', 'error', true);
+    execute format($functions$
+        create function %1$s.tenant_prove_tick() returns boolean language plpgsql volatile cost 0.0001 as $f$ begin
+            perform pg_catalog.set_config('tenant_prove.calls', (pg_catalog.current_setting('tenant_prove.calls')::bigint + 1)::text, true),
+                pg_catalog.set_config('tenant_prove.is', pg_catalog.current_setting('tenant_prove.other'), true);
+            return true;
+        end $f$;
+        create function %1$s.tenant_prove_says() returns text language plpgsql stable as
+            $f$ begin return pg_catalog.current_setting('tenant_prove.is'); end $f$;
+        create function %1$s.tenant_prove_slow() returns text language plpgsql stable cost 10000 as
+            $f$ begin return pg_catalog.current_setting('tenant_prove.own'); end $f$;
+        grant execute on function %1$s.tenant_prove_tick(), %1$s.tenant_prove_says(), %1$s.tenant_prove_slow() to %2$I
+        $functions$, schema, as_role);
+    perform set_config('enable_' || way, 'off', true)
+        from unnest(array['indexscan', 'indexonlyscan', 'bitmapscan']) way;
+    perform set_config('tenant_prove.own', a, true), set_config('tenant_prove.other', b, true),
+        set_config('tenant_prove.is', a, true), set_config('tenant_prove.calls', '0', true);
+    perform set_config('session_replication_role', 'replica', true);
+    reached := tenant.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
+        || case when sees = 'calls' then '; select pg_catalog.current_setting(''tenant_prove.calls'')' else '' end);
+    raise exception using errcode = 'TN089';
+exception
+    when sqlstate 'TN089' then return coalesce(reached, 'null') || ' rows';
+    when others then return sqlstate;
+end
+$$;
+
+revoke all on function tenant.attack_planned(name, text, text, regclass, text, text) from public;
+
+create or replace function tenant.prove_plans(rel regclass, tenant_column name, as_role name, a text, b text)
+    returns table (path text, expected text, got text)
+    language sql set search_path = pg_catalog, pg_temp as $$
+    select t.path, t.expected, tenant.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
+    from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, c.relnamespace::regnamespace as schema
+            from pg_attribute join pg_class c on c.oid = attrelid where attrelid = rel and attname = tenant_column) own,
+        (values
+            ('select by a setting that changes', 'nothing', 'rows', 'select count(*) filter (where %2$s::text = %6$L) from %1$s
+                where %2$s = current_setting(''tenant_prove.is'')::%3$s and set_config(''tenant_prove.is'', %6$L, true) is not null'),
+            ('select by a function that lies', 'nothing', 'rows', 'select count(*) filter (where %2$s::text = %6$L) from %1$s
+                where %2$s = %4$s.tenant_prove_says()::%3$s and %4$s.tenant_prove_tick()'),
+            ('delete by a setting that changes', 'nothing', 'rows', 'delete from %1$s
+                where %2$s = current_setting(''tenant_prove.is'')::%3$s and set_config(''tenant_prove.is'', %6$L, true) is not null'),
+            ('update by a setting that changes', 'nothing', 'rows', 'update %1$s set %2$s = %5$L
+                where %2$s = current_setting(''tenant_prove.is'')::%3$s and set_config(''tenant_prove.is'', %6$L, true) is not null'),
+            ('calls beside its own id', 'at most its own', 'calls', 'select from %1$s where %2$s = %5$L and %4$s.tenant_prove_tick()'),
+            ('calls beside the other''s id', 'nothing', 'calls', 'select from %1$s where %2$s = %6$L and %4$s.tenant_prove_tick()'),
+            ('calls before a slow condition', 'at most its own', 'calls', 'select from %1$s
+                where %2$s = %4$s.tenant_prove_slow()::%3$s and %4$s.tenant_prove_tick()'),
+            ('calls of a blind merge', 'at most its own', 'calls', 'merge into %1$s using (values (1)) one (row)
+                on %4$s.tenant_prove_tick() when not matched and one.row = 2 then insert default values')
+        ) t (path, expected, sees, statement)
+$$;
+
+revoke all on function tenant.prove_plans(regclass, name, name, text, text) from public;
+
+create or replace function tenant.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
+        polpermissive boolean, polroles oid[], using_text text, check_text text, both_texts text, protected boolean,
+        reads_tenant boolean, has_tenant_column boolean, column_name name, drop_it text)
+    language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
+    select p.oid, p.polname, p.polrelid, p.polrelid::regclass::text, p.polcmd, p.polpermissive, p.polroles, e.using_text, e.check_text,
+        concat_ws(' ', e.using_text, e.check_text), p.protected, r.reads_tenant, k.column_name is not null,
+        coalesce(k.column_name, own.column_name, 'tenant_id'), format('drop policy %I on %s;', p.polname, p.polrelid::regclass)
+    from (
+        select p.*, t.relation is not null as protected
+        from pg_policy p left join tenant.doctor_tables t on t.relation = p.polrelid
+        where p.oid is distinct from t.fence and (t.relation is null or not tenant.doctor_is_equality(p.oid)) offset 0
+    ) p
+    cross join lateral (
+        select exists (
+            select from pg_depend d join pg_proc f on f.oid = d.refobjid
+            where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass
+                and f.pronamespace = 'tenant'::regnamespace and f.proname in ('current_id', 'current_uuid', 'current_bigint')
+        ) as reads_tenant offset 0
+    ) r
+    left join lateral (
+        select a.attname as column_name from pg_attribute a
+        where a.attrelid = p.polrelid and p.polrelid >= 16384 and a.attnum > 0 and not a.attisdropped
+            and a.attname = any (array(select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables))
+        order by a.attname <> 'tenant_id', a.attnum limit 1
+    ) k on true
+    left join lateral (
+        select a.attname as column_name from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
+        order by a.attnum limit 1
+    ) own on true
+    cross join lateral (
+        select pg_get_expr(p.polqual, p.polrelid) as using_text, pg_get_expr(p.polwithcheck, p.polrelid) as check_text offset 0
+    ) e
+$$;
+
+create or replace view tenant.doctor_settings as
+    select s.name, s.reset_val as value, s.name as object,
+        format(E'alter system reset %s;\nselect pg_reload_conf();', s.name) as reset, null::oid as role
+    from pg_catalog.pg_settings s
+    union all
+    select lower(split_part(c.setting, '=', 1)), substr(c.setting, strpos(c.setting, '=') + 1),
+        format('%s of %s', lower(split_part(c.setting, '=', 1)), w.whose),
+        format('alter %s reset %s;', w.whose, split_part(c.setting, '=', 1)), s.setrole
+    from pg_catalog.pg_db_role_setting s
+    left join pg_catalog.pg_database d on d.oid = s.setdatabase
+    cross join lateral (select case
+        when s.setrole = 0 and s.setdatabase = 0 then 'role all'
+        when s.setrole = 0 then format('database %I', d.datname)
+        when s.setdatabase = 0 then format('role %s', s.setrole::regrole)
+        else format('role %s in database %I', s.setrole::regrole, d.datname) end as whose) w
+    cross join lateral unnest(s.setconfig) c (setting)
+    where s.setdatabase = 0 or d.datname = current_database();
+
+create or replace view tenant.finding_t006 as
+    select 'T006' as code, k.level,
+        format('%s in %s', m.member::regrole, m.role::regrole) as object,
+        format('application role %s reaches %s, which %s', r.application, k.role, k.what) as problem,
+        'Predefined roles reach past tables and policies: to files, programs, other sessions and every relation.' as why,
+        m.revoke as fix
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    join (values
+        ('pg_execute_server_program', 'error', 'runs programs on the server'),
+        ('pg_read_server_files', 'error', 'reads the files of the server, those of tables included'),
+        ('pg_write_server_files', 'error', 'writes the files of the server'),
+        ('pg_write_all_data', 'warn', 'writes every table that nobody protected and, with no tenant entered, the registry, the journal and the waivers'),
+        ('pg_read_all_data', 'warn', 'reads every table that nobody protected and, with no tenant entered, large objects, sequences, password hashes, the registry and the journal'),
+        ('pg_monitor', 'warn', 'reads other sessions'' statements'),
+        ('pg_read_all_stats', 'warn', 'reads other sessions'' statements'),
+        ('pg_read_all_settings', 'warn', 'reads every setting'),
+        ('pg_stat_scan_tables', 'warn', 'counts the rows of every table'),
+        ('pg_maintain', 'warn', 'locks, rewrites and analyses every table'),
+        ('pg_create_subscription', 'warn', 'lets the server connect to others'),
+        ('pg_signal_backend', 'warn', 'ends other sessions'),
+        ('pg_database_owner', 'warn', 'owns the schema public')) k (role, level, what)
+        on k.role = m.role::regrole::text
+    where m.member::regrole::text !~ '^pg_';
+
+create or replace view tenant.finding_t019 as
+    with recursive bound as (
+        select s.setrole as role from pg_catalog.pg_db_role_setting s cross join lateral unnest(s.setconfig) c (setting)
+        where s.setrole <> 0 and c.setting like 'pg\_tenant.id=%'
+    ), reach (bound, role) as (
+        select role, role from bound
+        union
+        select reach.bound, m.role from reach join tenant.doctor_memberships m on m.member = reach.role
+    )
+    select 'T019' as code, 'error' as level,
+        x.bound::regrole::text as object,
+        format('bound role %s %s', x.bound::regrole, min(x.way_out)) as problem,
+        'A bound role is given to whoever runs SQL of their own: it must have no way out of its tenant.' as why,
+        format('select tenant.unbind_role(%L);', r.rolname) as fix
+    from (
+        select reach.bound, case
+            when r.rolsuper or r.rolbypassrls then format('has the rights of %I, to which policies do not apply', r.rolname)
+            when r.rolcreaterole then format('has the rights of %I, which makes roles', r.rolname)
+            when r.rolreplication then format('has the rights of %I, which replicates', r.rolname)
+            else format('is a member of %I, which %s', r.rolname, tenant.reach_of(r.rolname)) end as way_out
+        from reach join pg_catalog.pg_roles r on r.oid = reach.role
+        where r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolreplication or tenant.reach_of(r.rolname) is not null
+        union all
+        select reach.bound, format('has the rights of %s, which owns the database', reach.role::regrole)
+        from reach join pg_catalog.pg_database d on d.datdba = reach.role and d.datname = current_database()
+        union all
+        select b.role, format('has the member %s, who may become it without its binding', m.member::regrole)
+        from bound b join tenant.doctor_memberships m on m.role = b.role and m.at_once
+    ) x join pg_catalog.pg_roles r on r.oid = x.bound
+    group by x.bound, r.rolname;
+
+create or replace view tenant.finding_t021 as
+    select 'T021' as code, 'warn' as level,
+        format('%s to %s', c.oid::regclass, w.name) as object,
+        format('%s may write %s', w.name, c.oid::regclass) as problem,
+        'The registry, the journal and the waivers are what isolation is judged by: the application must not change them.' as why,
+        format('revoke insert, update, delete, truncate, references, trigger on %s from %s;', c.oid::regclass, w.name) as fix
+    from pg_catalog.pg_class c
+    cross join lateral (
+        select (aclexplode(c.relacl)).*
+        union all
+        select (aclexplode(a.attacl)).* from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attacl is not null
+    ) g
+    cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
+    where c.relnamespace = 'tenant'::regnamespace and c.relkind = 'r' and g.grantee <> c.relowner
+        and g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
+        and w.name <> 'tenant_admin'
+        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    group by c.oid, w.name
+    union all
+    select 'T021', 'warn', format('all of them to %s', m.member::regrole),
+        format('application role %s reaches pg_write_all_data and, with no tenant entered, may write all of them', r.application),
+        'The registry, the journal and the waivers are what isolation is judged by: the application must not change them.',
+        m.revoke
+    from tenant.doctor_memberships m
+    join tenant.doctor_reached r on r.role = m.member
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'pg_write_all_data')
+        -- A login that is bound is always in its tenant: T019 is its finding.
+        and m.member not in (select setrole from pg_catalog.pg_db_role_setting, unnest(setconfig) c where c like 'pg\_tenant.id=%');
+
+create or replace view tenant.finding_t030 as
+    select 'T030' as code, 'error' as level,
+        j.object,
+        format('table %s was protected and no longer is', j.object) as problem,
+        'The last entry of the journal says that every tenant''s rows in it are kept apart. They are not.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', j.object, coalesce(j.detail ->> 'tenant_column', 'tenant_id')) as fix
+    from (
+        select distinct on (object) object, action, detail from tenant.journal
+        where action in ('protect', 'unprotect') order by object, id desc
+    ) j
+    join pg_catalog.pg_class c on format('%I.%I', c.relnamespace::regnamespace::name, c.relname) = j.object
+        and c.relkind in ('r', 'p')
+    where j.action = 'protect' and c.oid not in (select relation from tenant.doctor_tables);
+
+create or replace view tenant.finding_t031 as
+    select 'T031' as code,
+        case when exists (select from tenant.doctor_grants g where g.relation = t.relation) then 'error' else 'warn' end as level,
+        t.name as object,
+        format('table %s has the tenant column %I and is not protected', t.name, a.column_name) as problem,
+        'Every tenant reads and writes all of its rows.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', t.name, a.column_name) as fix
+    from tenant.doctor_user_tables t
+    join tenant.doctor_tenant_columns a on a.relation = t.relation
+    where t.relation not in (select relation from tenant.doctor_tables)
+        and t.relation not in (select relation from tenant.shared)
+        and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = t.relation)
+        and t.relation not in (select relation from tenant.doctor_policies where reads_tenant);
+
+create or replace view tenant.finding_t033 as
+    with recursive family (member) as (
+        select relation from tenant.doctor_tables
+        union
+        select n.relation from family f cross join lateral (
+            select inhrelid from pg_catalog.pg_inherits where inhparent = f.member
+            union all
+            select inhparent from pg_catalog.pg_inherits where inhrelid = f.member offset 0
+        ) n (relation)
+    ), uncovered as (
+        -- The nearest that is protected: its search ends there.
+        select f.member, (
+            with recursive near (relation) as (
+                select f.member
+                union
+                select n.relation from near cross join lateral (
+                    select inhrelid from pg_catalog.pg_inherits where inhparent = near.relation
+                    union all
+                    select inhparent from pg_catalog.pg_inherits where inhrelid = near.relation offset 0
+                ) n (relation)
+            )
+            select relation from near where relation in (select t.relation from tenant.doctor_tables t) limit 1
+        ) as kin
+        from family f join pg_catalog.pg_class c on c.oid = f.member
+        where c.relkind in ('r', 'p', 'f') and f.member not in (select relation from tenant.doctor_tables)
+    )
+    select 'T033' as code, 'error' as level,
+        u.member::regclass::text as object,
+        format('%s has no tenant policy, and %s of the same hierarchy has', u.member::regclass, u.kin::regclass) as problem,
+        'PostgreSQL applies the policies of the table that a query names: rows are read around the others through this one.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', top.relation::regclass, k.tenant_column_name) as fix
+    from uncovered u
+    join tenant.doctor_tables k on k.relation = u.kin
+    cross join lateral (
+        with recursive up (relation, depth) as (
+            select u.member, 0
+            union all
+            select i.inhparent, depth + 1 from up join pg_catalog.pg_inherits i on i.inhrelid = up.relation
+        )
+        select relation from up order by depth desc limit 1
+    ) top;
+
+create or replace view tenant.finding_t100 as
+    select 'T100' as code, 'error' as level,
+        format('%s.%I', t.name, p.polname) as object,
+        format('the tenant policy %I of table %s can be taken out of a plan', p.polname, t.name) as problem,
+        'It is an equality alone, as pg_tenant 0.1.0 made it. A statement with another equality on the tenant column reads and writes every tenant''s rows.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', coalesce(r.root, t.name), t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_policy p on p.polrelid = t.relation and not p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
+    left join lateral (
+        with recursive above (relation, depth) as (
+            select t.relation, 0
+            union all
+            select i.inhparent, depth + 1 from above join pg_catalog.pg_inherits i on i.inhrelid = above.relation
+        )
+        select relation::regclass::text as root from above where depth > 0 order by depth desc limit 1
+    ) r on true
+    where tenant.former_column(p.oid) = t.tenant_column;
+
+comment on view tenant.finding_t100 is 'A tenant policy of 0.1.0 can be taken out of a plan';
+
+create or replace view tenant.finding_t048 as
+    select 'T048' as code, 'warn' as level,
+        format('%s.%I', t.name, a.attname) as object,
+        format('column %I of table %s is of type %s, which cannot hold a tenant', a.attname, t.name, format_type(a.atttypid, a.atttypmod)) as problem,
+        'Values that are equal under the type, as 1.0 and 1.00 or ''a'' and ''A'', are not the same tenant. tenant.protect takes uuid, integers, text and varchar.' as why,
+        null::text as fix
+    from tenant.doctor_user_tables t
+    join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
+        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables)
+    where t.relation not in (select relation from tenant.doctor_tables)
+        and t.relation not in (select relation from tenant.shared)
+        and (a.atttypid not in ('uuid'::regtype, 'bigint'::regtype, 'integer'::regtype, 'smallint'::regtype, 'text'::regtype, 'varchar'::regtype)
+            or exists (select from pg_catalog.pg_collation c where c.oid = a.attcollation and not c.collisdeterministic));
+
+create or replace view tenant.finding_t108 as
+    select 'T108' as code, 'warn' as level,
+        format('%s.%I', g.name, g.tgname) as object,
+        format('trigger %I on protected table %s runs %s, which %s', g.tgname, g.name, g.function_name,
+            case p.prosrc when 'lo_manage' then 'removes large objects' else 'notifies on a channel that all tenants share' end) as problem,
+        'It is written in C, so the guards on functions do not see it at work in a tenant''s transaction.' as why,
+        format('drop trigger %I on %s;', g.tgname, g.name) as fix
+    from tenant.doctor_triggers g
+    join pg_catalog.pg_proc p on p.oid = g.function
+    join pg_catalog.pg_language l on l.oid = p.prolang and l.lanname = 'c'
+    where p.prosrc in ('triggered_change_notification', 'lo_manage');
+
+comment on view tenant.finding_t108 is 'A trigger in C does what a tenant may not';
+
+create or replace view tenant.finding_t110 as
+    select distinct on (g.oid) 'T110' as code, 'warn' as level,
+        format('%s.%I', g.tgrelid::regclass, g.tgname) as object,
+        format('trigger %I on %s runs when the registry changes: foreign key %I follows tenant.tenants', g.tgname, g.tgrelid::regclass, f.conname) as problem,
+        'It runs with the rights of whoever changes the registry, a superuser among them, and its owner decides what it does.' as why,
+        format('alter table %s drop constraint %I;', f.conrelid::regclass, f.conname) as fix
+    from pg_catalog.pg_constraint f
+    join pg_catalog.pg_trigger g on g.tgrelid = f.conrelid and not g.tgisinternal
+    join pg_catalog.pg_class c on c.oid = f.conrelid
+    join pg_catalog.pg_roles r on r.oid = c.relowner
+    where f.contype = 'f' and f.confrelid = 'tenant.tenants'::regclass and f.conparentid = 0 and not r.rolsuper
+        -- An id never changes, and no row is deleted: what is left is the slug, and a registry whose own triggers are off.
+        and (f.confupdtype in ('c', 'n', 'd') or f.confdeltype in ('c', 'n', 'd'))
+    order by g.oid, f.conname;
+
+comment on view tenant.finding_t110 is 'A trigger runs when the registry changes';
+
+create or replace view tenant.finding_t102 as
+    select 'T102' as code, 'warn' as level,
+        s.object,
+        format('%s is %s', s.object, s.value) as problem,
+        'Every login of the role begins with it, whichever tenant it enters: names mean something else, or literals and rights do.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.role is not null and (s.role = 0 or s.role in (select role from tenant.doctor_applications))
+        and (s.name = 'role'
+            or s.name = 'row_security' and lower(s.value) in ('off', 'false', 'no', '0')
+            or s.name = 'standard_conforming_strings' and lower(s.value) in ('off', 'false', 'no', '0')
+            or s.name = 'transform_null_equals' and lower(s.value) in ('on', 'true', 'yes', '1')
+            or s.name = 'search_path' and exists (
+                select from regexp_split_to_table(s.value, '\s*,\s*') with ordinality e (entry, nth)
+                cross join lateral (select btrim(e.entry, '" ') as schema) x
+                left join pg_catalog.pg_namespace n on n.nspname = x.schema
+                where x.schema = 'pg_catalog' and e.nth > 1
+                    or n.nspname !~ '^pg_' and exists (
+                        select from tenant.doctor_applications a where has_schema_privilege(a.role, n.oid, 'create'))));
+
+comment on view tenant.finding_t102 is 'A stored setting steers what the application''s sessions run';
+
+create or replace view tenant.finding_t103 as
+    select 'T103' as code, 'info' as level,
+        o.object,
+        o.problem,
+        'Whoever stores settings or passwords for a role decides what its sessions run and who logs in as it, whichever tenant they enter.' as why,
+        o.fix
+    from (
+        select format('%s over %s', r.oid::regrole, a.role::regrole),
+            format('role %s may change role %s: its settings and its password', r.oid::regrole, a.role::regrole),
+            case when current_setting('server_version_num')::int < 160000 then format('alter role %s nocreaterole;', r.oid::regrole)
+                else format('revoke admin option for %s from %s;', a.role::regrole, r.oid::regrole) end,
+            r.oid
+        from tenant.doctor_applications a
+        join pg_catalog.pg_roles application on application.oid = a.role and application.rolcanlogin
+        join pg_catalog.pg_roles r on r.rolcreaterole and r.oid <> a.role
+            and (current_setting('server_version_num')::int < 160000 or exists (
+                select from pg_catalog.pg_auth_members m where m.roleid = a.role and m.member = r.oid and m.admin_option))
+        union all
+        select format('database %I', d.datname),
+            format('role %s owns database %I and may store settings for all its sessions', d.datdba::regrole, d.datname),
+            null, d.datdba
+        from pg_catalog.pg_database d where d.datname = current_database()
+    ) o (object, problem, fix, role)
+    join pg_catalog.pg_roles r on r.oid = o.role
+    where not r.rolsuper and not pg_has_role(r.oid, 'tenant_admin', 'member')
+        and r.oid not in (select role from tenant.doctor_applications);
+
+comment on view tenant.finding_t103 is 'Somebody else may store settings for the application''s roles';
+
+create or replace function tenant.doctor_body(function oid) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select lower(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc)) from pg_proc p where p.oid = function
+$$;
+
+revoke all on function tenant.doctor_body(oid) from public;
+
+create or replace function tenant.doctor_words(function oid) returns setof text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select distinct word from regexp_split_to_table(tenant.doctor_body(function), '[^[:alnum:]_]+') w (word)
+$$;
+
+revoke all on function tenant.doctor_words(oid) from public;
+
+create or replace view tenant.doctor_computed as
+    select d.classid, d.objid, d.objsubid, coalesce(p.oprcode::oid, d.refobjid) as function
+    from pg_catalog.pg_depend d
+    left join pg_catalog.pg_operator p on d.refclassid = 'pg_catalog.pg_operator'::regclass and p.oid = d.refobjid
+    where d.refclassid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass)
+        and d.classid in ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_attrdef'::regclass, 'pg_catalog.pg_constraint'::regclass,
+            'pg_catalog.pg_policy'::regclass, 'pg_catalog.pg_statistic_ext'::regclass, 'pg_catalog.pg_type'::regclass);
+
+create or replace function tenant.doctor_folded_now(used boolean) returns table (function oid, name text, immutable boolean, reads_context boolean, how text)
+    language sql stable rows 20 set search_path = pg_catalog, pg_temp set enable_mergejoin = off as $$
+    with recursive source as materialized (
+        select p.oid, lower(p.proname) as name, p.provolatile = 'i' as immutable
+        from pg_proc p
+        where p.oid >= 16384 and p.prolang not in (12, 13) and p.pronamespace <> 'tenant'::regnamespace
+            and not exists (select from pg_depend e
+                where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')
+    ), asked (function) as (
+        select oid from source
+        where case when used then oid in (select function from tenant.doctor_computed) else immutable end
+        union
+        select s.oid from asked a
+        cross join lateral tenant.doctor_words(a.function) w (word)
+        join source s on s.name = w.word
+    ), known (word, kind, relation) as (
+        select name, 'function', oid from source
+        union all
+        select lower(c.relname), 'table', t.relation from tenant.doctor_tables t join pg_class c on c.oid = t.relation
+        union all
+        select lower(c.relname), 'table', r.relation from tenant.doctor_readers r join pg_class c on c.oid = r.relation
+        union all
+        select word, 'context', null from unnest(array['current_setting', 'current_id', 'current_uuid', 'current_bigint', 'is_current',
+            'current_actor', 'current_user', 'session_user', 'current_role']) w (word)
+    ), said as materialized (
+        select distinct a.function, k.word, k.kind, k.relation, regexp_replace(tenant.doctor_body(a.function), '--[^\n]*', '', 'g') as body
+        from asked a
+        cross join lateral tenant.doctor_words(a.function) w (word)
+        join known k on k.word = w.word and k.relation is distinct from a.function
+    ), call as materialized (
+        select function as caller, relation as callee from said
+        where kind = 'function' and body ~ ('\m' || word || '"?\s*\(')
+    ), direct as materialized (
+        select function,
+            bool_or(kind = 'context' and body ~ '\m(current_setting|current_id|current_uuid|current_bigint|is_current|current_actor)"?\s*\(|\m(current_user|session_user|current_role)\M') as context,
+            min(relation::regclass::text) filter (where kind = 'table' and word in (
+                select regexp_split_to_table(f.list[1], '[^[:alnum:]_]+')
+                from regexp_matches(body, '\m(?:from|join|table|only)\s+((?:[[:alnum:]_."]+(?:\s+(?:as\s+)?[[:alnum:]_"]+)?\s*,\s*)*[[:alnum:]_."]+)', 'g') f (list)
+            )) as reads
+        from said group by function
+    ), reaches (function) as (
+        select function from direct where context or reads is not null
+        union
+        select c.caller from reaches r join call c on c.callee = r.function
+    )
+    select s.oid, s.oid::regprocedure::text, s.immutable, coalesce(d.context, false),
+        case when d.reads is not null then 'reads protected table ' || d.reads
+            when d.context then 'reads the session''s context'
+            else 'calls ' || (select min(c.callee::regprocedure::text) from call c
+                where c.caller = s.oid and c.callee in (select function from reaches)) end
+    from reaches r join source s on s.oid = r.function left join direct d on d.function = r.function
+$$;
+
+revoke all on function tenant.doctor_folded_now(boolean) from public;
+
+create or replace view tenant.finding_t104 as
+    select 'T104' as code, 'warn' as level,
+        f.name as object,
+        format('function %s is IMMUTABLE and %s', f.name, f.how) as problem,
+        'PostgreSQL computes it once and keeps the result: statements that call it are planned anew in every transaction, so that no tenant gets another''s value.' as why,
+        format('alter function %s stable;', f.name) as fix
+    from tenant.doctor_folded_now(false) f where f.immutable and (not f.reads_context or f.how like 'reads protected table %');
+
+comment on view tenant.finding_t104 is 'An IMMUTABLE function reaches tenants'' rows';
+
+create or replace view tenant.finding_t105 as
+    select 'T105' as code, 'error' as level,
+        format('%s %s', o.type, o.identity) as object,
+        format('%s %s is computed with %s, which %s', o.type, o.identity, min(f.name), min(f.how)) as problem,
+        'One tenant''s value decides over, or is stored in, rows of the others; and what is stored is not computed anew when the tenant changes it.' as why,
+        case
+            when c.relkind in ('i', 'I') then format('drop index %s;', c.oid::regclass)
+            when o.type = 'statistics object' then format('drop statistics %s;', o.identity)
+            when a.attgenerated = 's' then format('alter table %s alter column %I drop expression;', a.attrelid::regclass, a.attname)
+            when not u.stored then string_agg(distinct format('alter function %s stable;', f.name), E'\n')
+        end as fix
+    from tenant.doctor_computed d
+    join tenant.doctor_folded_now(true) f on f.function = d.function
+    left join pg_catalog.pg_class c on d.classid = 'pg_catalog.pg_class'::regclass and c.oid = d.objid
+    left join pg_catalog.pg_attrdef e on d.classid = 'pg_catalog.pg_attrdef'::regclass and e.oid = d.objid
+    left join pg_catalog.pg_attribute a on a.attrelid = e.adrelid and a.attnum = e.adnum
+    cross join lateral (select c.oid is not null or a.attgenerated <> '' and a.attgenerated is not null
+        or d.classid = 'pg_catalog.pg_statistic_ext'::regclass as stored) u
+    cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, 0) o
+    where f.immutable or u.stored
+    group by o.type, o.identity, c.relkind, c.oid, a.attgenerated, a.attrelid, a.attname, u.stored;
+
+comment on view tenant.finding_t105 is 'Something is computed with an IMMUTABLE function that depends on the tenant';
+
+create or replace view tenant.doctor_findings as
+    select * from tenant.finding_t001
+    union all select * from tenant.finding_t002
+    union all select * from tenant.finding_t003
+    union all select * from tenant.finding_t004
+    union all select * from tenant.finding_t005
+    union all select * from tenant.finding_t006
+    union all select * from tenant.finding_t007
+    union all select * from tenant.finding_t008
+    union all select * from tenant.finding_t009
+    union all select * from tenant.finding_t010
+    union all select * from tenant.finding_t011
+    union all select * from tenant.finding_t012
+    union all select * from tenant.finding_t013
+    union all select * from tenant.finding_t014
+    union all select * from tenant.finding_t015
+    union all select * from tenant.finding_t016
+    union all select * from tenant.finding_t017
+    union all select * from tenant.finding_t018
+    union all select * from tenant.finding_t019
+    union all select * from tenant.finding_t020
+    union all select * from tenant.finding_t021
+    union all select * from tenant.finding_t022
+    union all select * from tenant.finding_t030
+    union all select * from tenant.finding_t031
+    union all select * from tenant.finding_t032
+    union all select * from tenant.finding_t033
+    union all select * from tenant.finding_t034
+    union all select * from tenant.finding_t035
+    union all select * from tenant.finding_t036
+    union all select * from tenant.finding_t037
+    union all select * from tenant.finding_t038
+    union all select * from tenant.finding_t039
+    union all select * from tenant.finding_t040
+    union all select * from tenant.finding_t041
+    union all select * from tenant.finding_t042
+    union all select * from tenant.finding_t043
+    union all select * from tenant.finding_t044
+    union all select * from tenant.finding_t045
+    union all select * from tenant.finding_t046
+    union all select * from tenant.finding_t047
+    union all select * from tenant.finding_t048
+    union all select * from tenant.finding_t100
+    union all select * from tenant.finding_t050
+    union all select * from tenant.finding_t051
+    union all select * from tenant.finding_t052
+    union all select * from tenant.finding_t053
+    union all select * from tenant.finding_t054
+    union all select * from tenant.finding_t055
+    union all select * from tenant.finding_t060
+    union all select * from tenant.finding_t061
+    union all select * from tenant.finding_t062
+    union all select * from tenant.finding_t063
+    union all select * from tenant.finding_t064
+    union all select * from tenant.finding_t065
+    union all select * from tenant.finding_t066
+    union all select * from tenant.finding_t068
+    union all select * from tenant.finding_t069
+    union all select * from tenant.finding_t070
+    union all select * from tenant.finding_t071
+    union all select * from tenant.finding_t072
+    union all select * from tenant.finding_t073
+    union all select * from tenant.finding_t095
+    union all select * from tenant.finding_t096
+    union all select * from tenant.finding_t097
+    union all select * from tenant.finding_t098
+    union all select * from tenant.finding_t080
+    union all select * from tenant.finding_t081
+    union all select * from tenant.finding_t082
+    union all select * from tenant.finding_t083
+    union all select * from tenant.finding_t084
+    union all select * from tenant.finding_t085
+    union all select * from tenant.finding_t086
+    union all select * from tenant.finding_t087
+    union all select * from tenant.finding_t088
+    union all select * from tenant.finding_t089
+    union all select * from tenant.finding_t090
+    union all select * from tenant.finding_t091
+    union all select * from tenant.finding_t092
+    union all select * from tenant.finding_t093
+    union all select * from tenant.finding_t102
+    union all select * from tenant.finding_t103
+    union all select * from tenant.finding_t104
+    union all select * from tenant.finding_t105
+    union all select * from tenant.finding_t108
+    union all select * from tenant.finding_t110;
+
+create or replace function tenant.doctor_pastes(fix text) returns boolean
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select fix !~ '[\x01-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]' and (fix !~ '\n' or not exists (
+        select from regexp_matches(fix, '([eE]''(?:[^''\\]|\\.|'''')*''|''(?:[^'']|'''')*''|"(?:[^"]|"")*")', 'g') quoted (part)
+        where part[1] ~ '\n'))
+$$;
+
+revoke all on function tenant.doctor_pastes(text) from public;
+
+create or replace function tenant.doctor_in_line(name text) returns text
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select regexp_replace(replace(replace(name, E'\n', '\n'), E'\r', '\r'), '[\x01-\x1f\x7f-\x9f\u2028\u2029]', '?', 'g')
+$$;
+
+revoke all on function tenant.doctor_in_line(text) from public;
+
+grant execute on function tenant.doctor_in_line(text) to tenant_admin;
+
+create or replace function tenant.doctor(with_waived boolean default false, every_object boolean default false)
+    returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz, objects bigint)
+    language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
+    with finding as (
+        select f.*, w.until, row_number() over alike as nth,
+            -- What is the same on so many objects that nobody reads them one by one is said once.
+            case when not every_object and count(*) over (partition by f.code, f.level, w.until is null) > 20
+                then count(*) over (partition by f.code, f.level, w.until is null) end as many
+        from tenant.doctor_findings f
+        left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()
+        where with_waived or w.until is null
+        window alike as (partition by f.code, f.level, w.until is null order by f.object)
+    )
+    select f.code, f.level,
+        coalesce(f.many || ' objects', f.object),
+        concat(f.problem, '; the same on ' || f.many - 1 || ' more'),
+        f.why,
+        case when f.many is not null then format('select object, problem, fix from tenant.doctor(%severy_object => true) where code = %L and level = %L;',
+                case when with_waived then 'with_waived => true, ' end, f.code, f.level)
+            when tenant.doctor_pastes(f.fix) then f.fix end,
+        f.until, coalesce(f.many, 1)
+    from finding f
+    where f.many is null or f.nth = 1
+    order by array_position(array['error', 'warn', 'info'], f.level), f.code, f.object
+$$;
+
+comment on function tenant.doctor(boolean, boolean) is 'What is wrong with the isolation of this database, why it matters, and the SQL that mends it. What is the same on more than 20 objects is one line, but for every_object => true.';
+
+revoke all on function tenant.doctor(boolean, boolean) from public;
+
+grant execute on function tenant.doctor(boolean, boolean) to tenant_admin;
+
+create or replace function tenant.waive(code text, object text, reason text, until timestamptz) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+begin
+    perform tenant.give_reason(reason);
+    if to_regclass(format('tenant.%I', 'finding_' || lower(code))) is null then
+        raise exception using
+            errcode = 'TN081',
+            message = format('there is no finding "%s"', code),
+            detail = 'Findings are numbered T001 and up.',
+            hint = 'select code, object from tenant.doctor(); lists those of this database.';
+    end if;
+    if object ~ '^\d+ objects$' then
+        raise exception using
+            errcode = 'TN081',
+            message = format('finding %s is waived on one object at a time', code),
+            detail = format('"%s" is a line that stands for as many.', object),
+            hint = format('select tenant.waive(code, object, ''<reason>'', ''<until>'') from tenant.doctor(every_object => true) where code = %L;', upper(code));
+    end if;
+    insert into tenant.waivers as w (code, object, reason, until)
+        values (upper(waive.code), waive.object, waive.reason, waive.until)
+        on conflict on constraint waivers_pkey do update
+        set reason = excluded.reason, until = excluded.until, waived_at = now(), waived_by = current_user;
+end
+$$;
+
+create or replace function tenant.assert_healthy(level text default 'error') returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    rank integer := array_position(array['error', 'warn', 'info'], level);
+    found_count bigint;
+    first_ones text;
+begin
+    if rank is null then
+        raise exception using
+            errcode = 'TN084',
+            message = format('"%s" is no level', level),
+            detail = 'The levels are error, warn and info.',
+            hint = 'select tenant.assert_healthy(''warn'');';
+    end if;
+    select coalesce(sum(d.objects), 0), string_agg(
+            format('%s %s: %s', d.code, tenant.doctor_in_line(d.object), tenant.doctor_in_line(d.problem)), E'\n')
+            filter (where d.nth <= 10)
+        into found_count, first_ones
+        from (select *, row_number() over () as nth from tenant.doctor()) d
+        where array_position(array['error', 'warn', 'info'], d.level) <= rank;
+    if found_count > 0 then
+        raise exception using
+            errcode = 'TN080',
+            message = format('the doctor has %s finding%s of level %s or worse', found_count, case when found_count > 1 then 's' end, level),
+            detail = first_ones,
+            hint = 'select * from tenant.doctor(); says why each matters and how to mend it; tenant.waive() accepts one for a time.';
+    end if;
+end
+$$;
+
+create or replace function tenant.journal_change() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    reason constant text := nullif(current_setting('tenant.reason', true), '');
+    subject text;
+begin
+    if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
+        return null;
+    end if;
+    if tg_table_name = 'shared' then
+        subject := coalesce(new.relation, old.relation)::text;
+        -- A line of a table that is gone says nothing.
+        if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
+            insert into tenant.journal (action, object, reason) values (
+                case tg_op when 'DELETE' then 'unshare' else 'share' end, subject, coalesce(reason, new.reason));
+        end if;
+    else
+        subject := coalesce(new.code, old.code) || ' ' || coalesce(new.object, old.object);
+        insert into tenant.journal (action, object, reason, detail) values (
+            case tg_op when 'DELETE' then 'unwaive' else 'waive' end, subject, coalesce(reason, new.reason),
+            case when tg_op <> 'DELETE' then jsonb_build_object('until', new.until) end);
+    end if;
+    return null;
+end
+$$;
+
+create or replace function tenant.journal_tenants() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    reason constant text := nullif(current_setting('tenant.reason', true), '');
+    limits constant text[] := array['statement_timeout_ms', 'lock_timeout_ms', 'idle_in_transaction_session_timeout_ms', 'work_mem_kb', 'read_only'];
+begin
+    if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
+        return null;
+    end if;
+    case tg_op
+        when 'INSERT' then insert into tenant.journal (action, object, reason) select 'create', id, reason from now_there;
+        when 'DELETE' then insert into tenant.journal (action, object, reason) select 'delete', id, reason from was_there;
+        else
+            insert into tenant.journal (action, object, reason, detail)
+            select line.action, n.id, reason, line.detail
+            from now_there n join was_there w using (id)
+            cross join lateral (select to_jsonb(w) as was, to_jsonb(n) as is_now) j
+            cross join lateral (select array(select e.key from jsonb_each(j.is_now) e
+                where e.value is distinct from j.was -> e.key and e.key <> 'changed_at') as keys) changed
+            cross join lateral (
+                select 1, case n.status when 'suspended' then 'suspend' else 'resume' end, null::jsonb where 'status' = any (changed.keys)
+                union all
+                select 2, 'set_limits', (select jsonb_object_agg(e.key, e.value) from jsonb_each(jsonb_strip_nulls(j.is_now)) e
+                    where e.key = any (limits)) where changed.keys && limits
+                union all
+                select 3, 'change', jsonb_build_object('columns', rest.keys)
+                    from (select array(select unnest(changed.keys) except select unnest(limits || 'status'::text) order by 1) as keys) rest
+                    where rest.keys <> '{}') line (nth, action, detail)
+            order by n.id, line.nth;
+    end case;
+    return null;
+end
+$$;
+
+revoke all on function tenant.journal_tenants() from public;

@@ -1,0 +1,77 @@
+//! What 0.1.0 kept is lost on the way, or open for a while: tenants, the journal, waivers, bound roles, protected tables.
+
+use pg_tenant_tests::Session;
+
+use crate::formerly::{bound, upgrade, used};
+
+/// What each tenant sees of each table.
+const TABLES: [(&str, &str, &str); 10] = [
+    ("acme", "by_text", "1"),
+    ("globex", "by_text", "2 3"),
+    ("acme", "by_varchar", "1"),
+    ("11111111-1111-4111-8111-111111111111", "by_uuid", "1"),
+    ("42", "by_int", "1"),
+    ("42", "by_smallint", "1"),
+    ("42", "by_bigint", "1"),
+    ("acme", "base", "1 3"),
+    ("globex", "hard", "2"),
+    ("acme", "own_policies", "1"),
+];
+
+async fn kept(app: &Session) {
+    for (tenant, table, ids) in TABLES {
+        let sql = format!("select string_agg(id::text, ' ' order by id) from {table}");
+        assert_eq!(app.inside_value(tenant, &sql).await.as_deref(), Some(ids), "{tenant} in {table}");
+        app.expect_error("TN001", &format!("select * from {table}")).await;
+    }
+    app.expect_error("TN003", "begin; select tenant.enter('gone')").await;
+    app.run("rollback").await;
+}
+
+const JOURNAL: &str =
+    "select string_agg(format('%s %s %s %s', action, object, reason, detail), E'\\n' order by id) from tenant.journal";
+
+#[tokio::test]
+async fn on_the_way() {
+    let db = used("kept").await;
+    let boss = db.superuser().await;
+    let lines = boss.value(JOURNAL).await;
+    let rows = "select string_agg((to_jsonb(t) - 'changed_at')::text, ' ' order by id) from tenant.tenants t";
+    let tenants = boss.value(rows).await;
+    kept(&db.app().await).await;
+    upgrade(&db).await;
+    assert_eq!(boss.value(JOURNAL).await, lines);
+    assert_eq!(boss.value(rows).await, tenants);
+    assert_eq!(boss.value("select count(*) from tenant.waivers").await.as_deref(), Some("1"));
+    assert_eq!(
+        boss.value("select string_agg(relation::text, ' ') from tenant.shared").await.as_deref(),
+        Some("countries")
+    );
+    kept(&db.app().await).await;
+
+    let role = bound(&db);
+    let bi = db.connect(&role).await;
+    assert_eq!(bi.value("select count(*) from over_it").await.as_deref(), Some("1"));
+    bi.expect_error("TN006", "select tenant.enter('globex')").await;
+
+    // Until it has the new fence a table is a finding; then it is none, and what is not the extension's stays as it was.
+    let former = "select count(*) from tenant.doctor() where code = 'T100' and level = 'error'";
+    assert_eq!(boss.value(former).await.as_deref(), Some("13"));
+    boss.run("call tenant.upgrade_fences()").await;
+    assert_eq!(boss.value(former).await.as_deref(), Some("0"));
+    let policies = "select string_agg(polname || coalesce(pg_get_expr(polqual, polrelid), ''), ' ' order by polname)
+        from pg_policy where polrelid = 'own_policies'::regclass";
+    assert_eq!(
+        boss.value(policies).await.as_deref(),
+        Some(
+            "all_of_ittrue other_name((tenant_id = tenant.current_id()) AND tenant.is_current(tenant_id)) small(id < 100)"
+        )
+    );
+    kept(&db.app().await).await;
+    assert_eq!(db.connect(&role).await.value("select count(*) from over_it").await.as_deref(), Some("1"));
+    for table in ["by_text", "by_varchar"] {
+        boss.run(&format!("select tenant.unprotect('{table}', 'no more')")).await;
+        let left = format!("select count(*) from pg_policy where polrelid = '{table}'::regclass");
+        assert_eq!(boss.value(&left).await.as_deref(), Some("0"));
+    }
+}
