@@ -546,6 +546,79 @@ $$;
 revoke all on function tenant.hierarchy(regclass) from public;
 grant execute on function tenant.hierarchy(regclass) to tenant_admin;
 
+-- The table of the tenants themselves: its tenant column is a key by itself and has a value of its own for a new row, so
+-- the current tenant is none of its defaults. (A table with at most one row a tenant has no such default.)
+create function tenant.is_root(rel regclass, tenant_column name) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select exists (
+        select from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where a.attrelid = rel and a.attname = tenant_column and a.attgenerated = ''
+            and (a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) !~ '^tenant\.current_(id|uuid|bigint)\(\)')
+            and exists (select from pg_index i where i.indrelid = rel and i.indisunique and i.indisvalid and i.indpred is null
+                and i.indnkeyatts = 1 and i.indkey[0] = a.attnum))
+$$;
+revoke all on function tenant.is_root(regclass, name) from public;
+grant execute on function tenant.is_root(regclass, name) to tenant_admin;
+
+-- Refuses an owner that cannot make an index where the table is, in words that name the right.
+create function tenant.require_create(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    class pg_class;
+begin
+    select * into class from pg_class where oid = rel;
+    if not has_schema_privilege(class.relowner, class.relnamespace, 'create')
+        and not has_schema_privilege(current_user, class.relnamespace, 'create') then
+        raise exception using
+            errcode = '42501',
+            message = format('permission denied for schema %s: protecting table %s makes an index in it',
+                class.relnamespace::regnamespace, rel),
+            detail = format('The owner of the table, role %s, may not create in the schema, and no index of the table leads with the tenant column.',
+                class.relowner::regrole),
+            hint = format('grant create on schema %s to %s;', class.relnamespace::regnamespace, class.relowner::regrole);
+    end if;
+end
+$$;
+revoke all on function tenant.require_create(regclass) from public;
+grant execute on function tenant.require_create(regclass) to tenant_admin;
+
+-- What a table that is not protected has to do with those that are, or are about to be: by a foreign key, at any distance.
+create function tenant.said_of_open_table(rel regclass, tenant_column name) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    reached regclass;
+    keyed name;
+begin
+    with recursive reach (relation, depth) as (
+        select rel::oid, 0
+        union
+        select c.confrelid, r.depth + 1 from reach r join pg_constraint c on c.conrelid = r.relation and c.contype = 'f'
+        where r.depth < 100 and (r.depth = 0 or not (
+            tenant.fence_policy(r.relation::regclass) is not null
+            or exists (select from tenant.shared s where s.relation = r.relation)
+            or exists (select from pg_attribute a where a.attrelid = r.relation and a.attname = tenant_column and not a.attisdropped)))
+    )
+    select r.relation into reached from reach r
+        where r.depth > 0 and (tenant.fence_policy(r.relation::regclass) is not null
+            or exists (select from pg_attribute a where a.attrelid = r.relation and a.attname = tenant_column and not a.attisdropped))
+            and r.relation not in (select s.relation from tenant.shared s)
+        order by r.depth, r.relation limit 1;
+    if found then
+        return format(', and it refers to %s: every tenant reads and writes all of it', reached);
+    end if;
+    select f.attname into keyed from pg_constraint c
+        join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column and c.conkey = array[a.attnum]
+        join pg_attribute f on f.attrelid = c.confrelid and f.attnum = c.confkey[1]
+        where c.contype = 'f' and c.confrelid = rel limit 1;
+    if found then
+        return format(', and it is the table of the tenants: select tenant.protect(%L, %L);', rel, keyed);
+    end if;
+    return '';
+end
+$$;
+revoke all on function tenant.said_of_open_table(regclass, name) from public;
+grant execute on function tenant.said_of_open_table(regclass, name) to tenant_admin;
+
 -- The call that reads the current tenant in the type of the column; an error for each thing that cannot be protected.
 create function tenant.reader_for(rel regclass, tenant_column name) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -593,7 +666,7 @@ begin
             hint = format('Name the column that does: tenant.protect(%L, tenant_column => ''...''), or add one. '
                 'Where the table is the same for every tenant: tenant.share(%1$L, reason => ''...'').', rel);
     end if;
-    if col.attgenerated <> '' or col.attidentity <> '' then
+    if col.attgenerated <> '' or col.attidentity <> '' and not tenant.is_root(rel, tenant_column) then
         raise exception using
             errcode = 'TN022',
             message = format('column "%s" of table %s cannot hold the tenant', tenant_column, rel),
@@ -721,7 +794,9 @@ begin
             hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
     end;
     -- ONLY: each table below is fenced by itself, as its own owner.
-    perform tenant.run_as_owner(rel, format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
+    if not tenant.is_root(rel, tenant_column) then
+        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
+    end if;
     perform tenant.run_as_owner(rel, format('alter table %s enable row level security, force row level security', rel));
     -- What 0.1.0 made becomes what this version makes.
     for former in
@@ -745,6 +820,7 @@ begin
         where i.indrelid = rel and i.indisvalid and i.indpred is null and amname = 'btree'
             and i.indkey[0] = (select attnum from pg_attribute where attrelid = rel and attname = tenant_column)
     ) then
+        perform tenant.require_create(rel);
         perform tenant.run_as_owner(rel, format('create index on %s (%I)', rel, tenant_column));
     end if;
 end
@@ -842,7 +918,7 @@ begin
         when exists (select from tenant.shared where relation = rel) then
             return 'shared';
         when not exists (select from pg_attribute where attrelid = rel and attname = tenant_column and not attisdropped) then
-            return format('not protected: no column "%s"', tenant_column);
+            return format('not protected: no column "%s"', tenant_column) || tenant.said_of_open_table(rel, tenant_column);
         else
             perform tenant.protect(rel, tenant_column);
             return case when was_protected then 'protected already' else 'protected' end;
@@ -3744,8 +3820,59 @@ create view tenant.finding_t055 as
         format('select tenant.protect(%L, tenant_column => %L);', t.name, t.tenant_column_name) as fix
     from tenant.doctor_tables t
     left join pg_catalog.pg_attrdef d on d.adrelid = t.relation and d.adnum = t.tenant_column
-    where coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)';
+    where coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)'
+        and not tenant.is_root(t.relation::regclass, t.tenant_column_name);
 comment on view tenant.finding_t055 is 'The tenant column has another default';
+
+create view tenant.finding_t112 as
+    with recursive closed as materialized (
+        select relation from tenant.doctor_tables
+        union select relation from tenant.shared
+    ), reach (relation, target, by_way) as (
+        select c.conrelid, t.name, false
+        from pg_catalog.pg_constraint c join tenant.doctor_tables t on t.relation = c.confrelid
+        where c.contype = 'f' and c.conrelid not in (select relation from closed)
+        union
+        select c.conrelid, r.target, true
+        from reach r join pg_catalog.pg_constraint c on c.confrelid = r.relation
+        where c.contype = 'f' and c.conrelid not in (select relation from closed)
+    )
+    select 'T112' as code, 'warn' as level,
+        t.name as object,
+        format('table %s refers to protected table %s%s and is neither protected nor shared', t.name, min(r.target),
+            case when bool_and(r.by_way) then ' by way of others' end) as problem,
+        'Every tenant reads and writes all of its rows, and they tell which rows of the protected table there are.' as why,
+        null::text as fix
+    from reach r
+    join tenant.doctor_user_tables t on t.relation = r.relation
+    -- T031 tells of those with a tenant column, T033 of partitions.
+    where t.relation not in (select relation from tenant.doctor_tenant_columns)
+        and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = t.relation)
+        -- A policy of its own that asks the protected table holds it.
+        and not exists (
+            select from pg_catalog.pg_class c
+            join pg_catalog.pg_policy p on p.polrelid = c.oid
+            join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.oid
+                and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid in (select relation from tenant.doctor_tables)
+            where c.oid = t.relation and c.relrowsecurity)
+    group by t.name;
+comment on view tenant.finding_t112 is 'A table refers to a protected one and is open';
+
+create view tenant.finding_t113 as
+    select 'T113' as code, 'warn' as level,
+        r.name as object,
+        format('%s, to which the tenant column of protected table %s refers, is neither protected nor shared', r.name, min(t.name)) as problem,
+        'It is the table of the tenants themselves: each reads and changes the others'' rows in it.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', r.name, min(a.attname)) as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_constraint c on c.conrelid = t.relation and c.contype = 'f' and c.conkey = array[t.tenant_column]
+    join tenant.doctor_user_tables r on r.relation = c.confrelid
+    join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = c.confkey[1]
+    where r.relation not in (select relation from tenant.doctor_tables)
+        and r.relation not in (select relation from tenant.shared)
+        and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = r.relation)
+    group by r.name;
+comment on view tenant.finding_t113 is 'The table of the tenants themselves is open';
 
 -- sql/schema/24_findings_paths.sql
 -- Findings on what reads and writes as somebody else: views, functions, rules, triggers.
@@ -4411,6 +4538,8 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t053
     union all select * from tenant.finding_t054
     union all select * from tenant.finding_t055
+    union all select * from tenant.finding_t112
+    union all select * from tenant.finding_t113
     union all select * from tenant.finding_t060
     union all select * from tenant.finding_t061
     union all select * from tenant.finding_t062

@@ -37,6 +37,79 @@ $$;
 revoke all on function tenant.hierarchy(regclass) from public;
 grant execute on function tenant.hierarchy(regclass) to tenant_admin;
 
+-- The table of the tenants themselves: its tenant column is a key by itself and has a value of its own for a new row, so
+-- the current tenant is none of its defaults. (A table with at most one row a tenant has no such default.)
+create function tenant.is_root(rel regclass, tenant_column name) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select exists (
+        select from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where a.attrelid = rel and a.attname = tenant_column and a.attgenerated = ''
+            and (a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) !~ '^tenant\.current_(id|uuid|bigint)\(\)')
+            and exists (select from pg_index i where i.indrelid = rel and i.indisunique and i.indisvalid and i.indpred is null
+                and i.indnkeyatts = 1 and i.indkey[0] = a.attnum))
+$$;
+revoke all on function tenant.is_root(regclass, name) from public;
+grant execute on function tenant.is_root(regclass, name) to tenant_admin;
+
+-- Refuses an owner that cannot make an index where the table is, in words that name the right.
+create function tenant.require_create(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    class pg_class;
+begin
+    select * into class from pg_class where oid = rel;
+    if not has_schema_privilege(class.relowner, class.relnamespace, 'create')
+        and not has_schema_privilege(current_user, class.relnamespace, 'create') then
+        raise exception using
+            errcode = '42501',
+            message = format('permission denied for schema %s: protecting table %s makes an index in it',
+                class.relnamespace::regnamespace, rel),
+            detail = format('The owner of the table, role %s, may not create in the schema, and no index of the table leads with the tenant column.',
+                class.relowner::regrole),
+            hint = format('grant create on schema %s to %s;', class.relnamespace::regnamespace, class.relowner::regrole);
+    end if;
+end
+$$;
+revoke all on function tenant.require_create(regclass) from public;
+grant execute on function tenant.require_create(regclass) to tenant_admin;
+
+-- What a table that is not protected has to do with those that are, or are about to be: by a foreign key, at any distance.
+create function tenant.said_of_open_table(rel regclass, tenant_column name) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    reached regclass;
+    keyed name;
+begin
+    with recursive reach (relation, depth) as (
+        select rel::oid, 0
+        union
+        select c.confrelid, r.depth + 1 from reach r join pg_constraint c on c.conrelid = r.relation and c.contype = 'f'
+        where r.depth < 100 and (r.depth = 0 or not (
+            tenant.fence_policy(r.relation::regclass) is not null
+            or exists (select from tenant.shared s where s.relation = r.relation)
+            or exists (select from pg_attribute a where a.attrelid = r.relation and a.attname = tenant_column and not a.attisdropped)))
+    )
+    select r.relation into reached from reach r
+        where r.depth > 0 and (tenant.fence_policy(r.relation::regclass) is not null
+            or exists (select from pg_attribute a where a.attrelid = r.relation and a.attname = tenant_column and not a.attisdropped))
+            and r.relation not in (select s.relation from tenant.shared s)
+        order by r.depth, r.relation limit 1;
+    if found then
+        return format(', and it refers to %s: every tenant reads and writes all of it', reached);
+    end if;
+    select f.attname into keyed from pg_constraint c
+        join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column and c.conkey = array[a.attnum]
+        join pg_attribute f on f.attrelid = c.confrelid and f.attnum = c.confkey[1]
+        where c.contype = 'f' and c.confrelid = rel limit 1;
+    if found then
+        return format(', and it is the table of the tenants: select tenant.protect(%L, %L);', rel, keyed);
+    end if;
+    return '';
+end
+$$;
+revoke all on function tenant.said_of_open_table(regclass, name) from public;
+grant execute on function tenant.said_of_open_table(regclass, name) to tenant_admin;
+
 -- The call that reads the current tenant in the type of the column; an error for each thing that cannot be protected.
 create function tenant.reader_for(rel regclass, tenant_column name) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -84,7 +157,7 @@ begin
             hint = format('Name the column that does: tenant.protect(%L, tenant_column => ''...''), or add one. '
                 'Where the table is the same for every tenant: tenant.share(%1$L, reason => ''...'').', rel);
     end if;
-    if col.attgenerated <> '' or col.attidentity <> '' then
+    if col.attgenerated <> '' or col.attidentity <> '' and not tenant.is_root(rel, tenant_column) then
         raise exception using
             errcode = 'TN022',
             message = format('column "%s" of table %s cannot hold the tenant', tenant_column, rel),
@@ -212,7 +285,9 @@ begin
             hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
     end;
     -- ONLY: each table below is fenced by itself, as its own owner.
-    perform tenant.run_as_owner(rel, format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
+    if not tenant.is_root(rel, tenant_column) then
+        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
+    end if;
     perform tenant.run_as_owner(rel, format('alter table %s enable row level security, force row level security', rel));
     -- What 0.1.0 made becomes what this version makes.
     for former in
@@ -236,6 +311,7 @@ begin
         where i.indrelid = rel and i.indisvalid and i.indpred is null and amname = 'btree'
             and i.indkey[0] = (select attnum from pg_attribute where attrelid = rel and attname = tenant_column)
     ) then
+        perform tenant.require_create(rel);
         perform tenant.run_as_owner(rel, format('create index on %s (%I)', rel, tenant_column));
     end if;
 end
@@ -333,7 +409,7 @@ begin
         when exists (select from tenant.shared where relation = rel) then
             return 'shared';
         when not exists (select from pg_attribute where attrelid = rel and attname = tenant_column and not attisdropped) then
-            return format('not protected: no column "%s"', tenant_column);
+            return format('not protected: no column "%s"', tenant_column) || tenant.said_of_open_table(rel, tenant_column);
         else
             perform tenant.protect(rel, tenant_column);
             return case when was_protected then 'protected already' else 'protected' end;

@@ -140,5 +140,56 @@ create view tenant.finding_t055 as
         format('select tenant.protect(%L, tenant_column => %L);', t.name, t.tenant_column_name) as fix
     from tenant.doctor_tables t
     left join pg_catalog.pg_attrdef d on d.adrelid = t.relation and d.adnum = t.tenant_column
-    where coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)';
+    where coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)'
+        and not tenant.is_root(t.relation::regclass, t.tenant_column_name);
 comment on view tenant.finding_t055 is 'The tenant column has another default';
+
+create view tenant.finding_t112 as
+    with recursive closed as materialized (
+        select relation from tenant.doctor_tables
+        union select relation from tenant.shared
+    ), reach (relation, target, by_way) as (
+        select c.conrelid, t.name, false
+        from pg_catalog.pg_constraint c join tenant.doctor_tables t on t.relation = c.confrelid
+        where c.contype = 'f' and c.conrelid not in (select relation from closed)
+        union
+        select c.conrelid, r.target, true
+        from reach r join pg_catalog.pg_constraint c on c.confrelid = r.relation
+        where c.contype = 'f' and c.conrelid not in (select relation from closed)
+    )
+    select 'T112' as code, 'warn' as level,
+        t.name as object,
+        format('table %s refers to protected table %s%s and is neither protected nor shared', t.name, min(r.target),
+            case when bool_and(r.by_way) then ' by way of others' end) as problem,
+        'Every tenant reads and writes all of its rows, and they tell which rows of the protected table there are.' as why,
+        null::text as fix
+    from reach r
+    join tenant.doctor_user_tables t on t.relation = r.relation
+    -- T031 tells of those with a tenant column, T033 of partitions.
+    where t.relation not in (select relation from tenant.doctor_tenant_columns)
+        and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = t.relation)
+        -- A policy of its own that asks the protected table holds it.
+        and not exists (
+            select from pg_catalog.pg_class c
+            join pg_catalog.pg_policy p on p.polrelid = c.oid
+            join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.oid
+                and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid in (select relation from tenant.doctor_tables)
+            where c.oid = t.relation and c.relrowsecurity)
+    group by t.name;
+comment on view tenant.finding_t112 is 'A table refers to a protected one and is open';
+
+create view tenant.finding_t113 as
+    select 'T113' as code, 'warn' as level,
+        r.name as object,
+        format('%s, to which the tenant column of protected table %s refers, is neither protected nor shared', r.name, min(t.name)) as problem,
+        'It is the table of the tenants themselves: each reads and changes the others'' rows in it.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', r.name, min(a.attname)) as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_constraint c on c.conrelid = t.relation and c.contype = 'f' and c.conkey = array[t.tenant_column]
+    join tenant.doctor_user_tables r on r.relation = c.confrelid
+    join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = c.confkey[1]
+    where r.relation not in (select relation from tenant.doctor_tables)
+        and r.relation not in (select relation from tenant.shared)
+        and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = r.relation)
+    group by r.name;
+comment on view tenant.finding_t113 is 'The table of the tenants themselves is open';

@@ -49,6 +49,8 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t053
     union all select * from tenant.finding_t054
     union all select * from tenant.finding_t055
+    union all select * from tenant.finding_t112
+    union all select * from tenant.finding_t113
     union all select * from tenant.finding_t060
     union all select * from tenant.finding_t061
     union all select * from tenant.finding_t062

@@ -32,6 +32,9 @@ const INTERNAL: &[&str] = &[
     "fence_hierarchy",           // protect, pg_tenant.new_tables
     "fence_policy",              // protected_tables, protect
     "unfence_remains",           // unprotect
+    "is_root",                   // protect, of the table of the tenants
+    "require_create",            // protect
+    "said_of_open_table",        // protect_schema
     "forget_dropped",            // share, protect_schema
     "former_column",             // protect, upgrade_fences, the doctor
     "former_tables",             // upgrade_fences

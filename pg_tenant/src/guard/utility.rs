@@ -158,7 +158,12 @@ fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
             Change::DropNotNull(column) if is_tenant_column(column) => "let its tenant column be null",
             _ => continue,
         };
-        return Err(weakens(table, what));
+        let refused = weakens(table, what);
+        return Err(match change {
+            // Nor would PostgreSQL: a policy reads the column.
+            Change::AlterColumnType(column) => refused.hint(in_one_transaction(table, column)),
+            _ => refused,
+        });
     }
     Ok(())
 }
@@ -336,6 +341,16 @@ pub fn weakens(table: Oid, what: &str) -> Report {
             "select tenant.unprotect({}, '<reason>'); removes the protection and records who did.",
             relation::literal(table)
         ))
+}
+
+/// How the type of the tenant column changes: nobody sees the table between the commands.
+fn in_one_transaction(table: Oid, column: &str) -> String {
+    let (name, literal) = (relation::name(table), relation::literal(table));
+    let (column, as_literal) = (relation::identifier(column), relation::quoted(column));
+    format!(
+        "In one transaction: select tenant.unprotect({literal}, '<reason>'); alter table {name} alter column {column} type ...; \
+         select tenant.protect({literal}, {as_literal});"
+    )
 }
 
 /// The refusal of data definition inside a tenant's transaction.

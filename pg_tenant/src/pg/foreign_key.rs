@@ -22,6 +22,8 @@ pub struct ForeignKey {
     pub from: Oid,
     /// The table that it refers to.
     pub to: Oid,
+    /// It is a partition's share of a key of the table above.
+    pub inherited: bool,
     /// The types of its columns.
     pub types: Vec<Oid>,
     /// The columns that it refers to.
@@ -48,7 +50,8 @@ fn foreign_key(row: Row) -> Option<ForeignKey> {
     let types = key.into_iter().map(|column| unsafe { pg_sys::get_atttype(from, column) }).collect();
     // confupdtype: cascade, set null, set default.
     let follows_updates = matches!(row.get(confrelid + 1)?.value() as u8, b'c' | b'n' | b'd');
-    Some(ForeignKey { from, to: row.oid(confrelid), types, refers_to, follows_updates })
+    let inherited = row.oid(confrelid - 1) != Oid::INVALID; // conparentid
+    Some(ForeignKey { from, to: row.oid(confrelid), inherited, types, refers_to, follows_updates })
 }
 
 fn columns(row: Row, of: AttrNumber) -> Option<Vec<AttrNumber>> {

@@ -105,9 +105,21 @@ pub fn schema_name(schema: Oid) -> String {
 
 /// The relation's name as a SQL literal, for a HINT that calls a function with it.
 pub fn literal(relation: Oid) -> String {
-    let name = text::ctext(name(relation));
+    quoted(&name(relation))
+}
+
+/// A SQL literal.
+pub fn quoted(value: &str) -> String {
+    let value = text::ctext(value);
     // SAFETY: ctext gives a NUL-terminated copy; the quoted one is palloc'ed.
-    unsafe { text::owned(pg_sys::quote_literal_cstr(name.as_ptr())) }
+    unsafe { text::owned(pg_sys::quote_literal_cstr(value.as_ptr())) }
+}
+
+/// A name as SQL writes it.
+pub fn identifier(name: &str) -> String {
+    let name = text::ctext(name);
+    // SAFETY: ctext gives a NUL-terminated copy; the quoted one is palloc'ed, or the copy itself.
+    unsafe { text::owned(pg_sys::quote_identifier(name.as_ptr())) }
 }
 
 /// The table that this TOAST table belongs to: its name says so.

@@ -13,6 +13,26 @@ pub const CASES: &[Case] = &[
         "update pg_attribute set attcollation = '\"C\"'::regcollation where attrelid = 't47'::regclass and attname = 'tenant_id'",
     ),
     by_hand("T048", "public.t48.tenant_id", "create table t48 (tenant_id numeric)", "alter table t48 alter tenant_id type bigint"),
+    by_hand(
+        "T112",
+        "public.t112",
+        "create table t112 (tenant_of text, id bigint, foreign key (tenant_of, id) references orders)",
+        "select tenant.share('t112', 'a lookup')",
+    ),
+    by_hand(
+        "T112",
+        "public.t112c",
+        "create table t112b (id int primary key, whose text, n bigint, foreign key (whose, n) references orders)
+         create table t112c (b int references t112b, self int unique references t112c (self))",
+        "create policy own on t112c using (exists (select from orders)); alter table t112c enable row level security",
+    ),
+    fixed(
+        "T113",
+        "public.t113",
+        "create table t113 (id text primary key default gen_random_uuid()::text, name text)
+         create table t113b (tenant_id text references t113, id int)
+         select tenant.protect('t113b')",
+    ),
     fixed("T050", "public.t50_code_key", "create table t50 (tenant_id text, code text unique); select tenant.protect('t50')"),
     fixed("T050", "public.t50b_pkey", "create table t50b (tenant_id text, id bigint generated always as identity primary key); select tenant.protect('t50b')"),
     fixed("T050", "public.bare", "create table t50c (tenant_id text, code text); select tenant.protect('t50c'); create unique index bare on t50c (code)"),

@@ -79,3 +79,24 @@ async fn as_the_owner_of_a_protected_table_or_in_another_tenant() {
     boss.run("create table by_boss (id int references orders)").await;
     app.inside(A, "create temp table p (id int primary key) on commit drop; create temp table c (id int references p) on commit drop").await;
 }
+
+/// A partition has the keys of the table above it: its owner makes it as ever.
+#[tokio::test]
+async fn in_a_partition_of_ones_own() {
+    let db = shop("fk_partition").await;
+    let (boss, owner) = (db.superuser().await, db.owner().await);
+    let app = &db.roles.app;
+    boss.run(&format!("grant create on schema public to {app}; grant references on orders to {app}")).await;
+    boss.run(&format!(
+        "create table lines (tenant_id uuid, order_id int, d int) partition by range (d); alter table lines owner to {app};
+         select tenant.protect('lines'); alter table lines add foreign key (order_id) references orders"
+    ))
+    .await;
+    let maker = db.app().await;
+    maker.run("create table lines_1 partition of lines for values from (0) to (10)").await;
+    maker.run("create table lines_2 (like lines); alter table lines attach partition lines_2 for values from (10) to (20)").await;
+    maker.expect_error("TN037", "create table other (order_id int references orders)").await; // TN037
+    maker.expect_error("TN037", "alter table lines add foreign key (d) references orders").await;
+    owner.run("create table mine (order_id int references orders)").await;
+    maker.inside(A, "insert into lines (order_id, d) values (1, 1), (2, 11)").await;
+}
