@@ -129,6 +129,14 @@ pub const ROWS: &[Row] = &[
     ]))
     .finds(&["T013", "T031"])
     .because("nobody protected the table: reported, not refused"),
+    row("A24", "T0", "R", V, "a table that refers to the protected one, without a tenant column, is read by every tenant", Steps(&[
+        Run(Owner, "alter table orders add constraint orders_id unique (id);
+        create table tagged (order_id bigint references orders (id), tenant_tag uuid); grant select on tagged to {app}"),
+        Run(Dba, "insert into tagged select id, tenant_id from hidden.pristine"),
+        Run(App, "begin; select {enter a}"),
+        Read(App, "select tenant_tag as tenant_id from tagged"),
+    ]))
+    .finds(&["T112"]),
     row("A15", "T3", "BPR", V, "a partition is read by its own name", Listed("a partition, read directly"))
         .finds(&["T033"])
         .because("closed by construction: every partition has the policy"),
