@@ -55,3 +55,29 @@ create view tenant.finding_t073 as
     where g.role = 0 or g.role in (select role from tenant.doctor_reached)
     group by w.name;
 comment on view tenant.finding_t073 is 'The application keeps large objects';
+
+create view tenant.finding_t114 as
+    select 'T114' as code, 'error' as level,
+        s.subname::text as object,
+        format('subscription %I applies a TRUNCATE of protected tables: %s', s.subname, string_agg(t.name, ', ' order by t.name)) as problem,
+        'A TRUNCATE that comes from the other server removes every tenant''s rows: no policy and no guard is asked where it is applied.' as why,
+        null::text as fix
+    from pg_catalog.pg_subscription s
+    join pg_catalog.pg_roles r on r.oid = s.subowner
+    join pg_catalog.pg_subscription_rel l on l.srsubid = s.oid
+    join tenant.doctor_tables t on t.relation = l.srrelid
+    -- Otherwise it applies as the tables' owner, whom the policies hold, and stops at the first row.
+    where (r.rolsuper or r.rolbypassrls) and coalesce((to_jsonb(s) ->> 'subrunasowner')::boolean, true)
+    group by s.oid, s.subname;
+comment on view tenant.finding_t114 is 'A subscription can truncate protected tables';
+
+create view tenant.finding_t115 as
+    select 'T115' as code, 'error' as level,
+        f.object,
+        format('publication %s sends TRUNCATE of protected tables', f.object) as problem,
+        'Where it is applied to a table that other tenants are in as well, it removes their rows too; a row filter does not hold it back.' as why,
+        format('alter publication %I set (publish = %L);', p.pubname, concat_ws(', ', case when p.pubinsert then 'insert' end,
+            case when p.pubupdate then 'update' end, case when p.pubdelete then 'delete' end)) as fix
+    from tenant.finding_t071 f join pg_catalog.pg_publication p on p.pubname::text = f.object
+    where p.pubtruncate;
+comment on view tenant.finding_t115 is 'A publication sends TRUNCATE of protected tables';
