@@ -274,6 +274,175 @@ create or replace function tenant.hierarchy(rel regclass) returns setof regclass
     select relation::regclass from tree group by relation order by min(depth), relation
 $$;
 
+create or replace function tenant.is_root(rel regclass, tenant_column name) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select exists (
+        select from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where a.attrelid = rel and a.attname = tenant_column and a.attgenerated = ''
+            and (a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) !~ '^tenant\.current_(id|uuid|bigint)\(\)')
+            and exists (select from pg_index i where i.indrelid = rel and i.indisunique and i.indisvalid and i.indpred is null
+                and i.indnkeyatts = 1 and i.indkey[0] = a.attnum))
+$$;
+
+revoke all on function tenant.is_root(regclass, name) from public;
+
+grant execute on function tenant.is_root(regclass, name) to tenant_admin;
+
+create or replace function tenant.require_create(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    class pg_class;
+begin
+    select * into class from pg_class where oid = rel;
+    if not has_schema_privilege(class.relowner, class.relnamespace, 'create')
+        and not has_schema_privilege(current_user, class.relnamespace, 'create') then
+        raise exception using
+            errcode = '42501',
+            message = format('permission denied for schema %s: protecting table %s makes an index in it',
+                class.relnamespace::regnamespace, rel),
+            detail = format('The owner of the table, role %s, may not create in the schema, and no index of the table leads with the tenant column.',
+                class.relowner::regrole),
+            hint = format('grant create on schema %s to %s;', class.relnamespace::regnamespace, class.relowner::regrole);
+    end if;
+end
+$$;
+
+revoke all on function tenant.require_create(regclass) from public;
+
+grant execute on function tenant.require_create(regclass) to tenant_admin;
+
+create or replace function tenant.said_of_open_table(rel regclass, tenant_column name) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    reached regclass;
+    keyed name;
+begin
+    with recursive reach (relation, depth) as (
+        select rel::oid, 0
+        union
+        select c.confrelid, r.depth + 1 from reach r join pg_constraint c on c.conrelid = r.relation and c.contype = 'f'
+        where r.depth < 100 and (r.depth = 0 or not (
+            tenant.fence_policy(r.relation::regclass) is not null
+            or exists (select from tenant.shared s where s.relation = r.relation)
+            or exists (select from pg_attribute a where a.attrelid = r.relation and a.attname = tenant_column and not a.attisdropped)))
+    )
+    select r.relation into reached from reach r
+        where r.depth > 0 and (tenant.fence_policy(r.relation::regclass) is not null
+            or exists (select from pg_attribute a where a.attrelid = r.relation and a.attname = tenant_column and not a.attisdropped))
+            and r.relation not in (select s.relation from tenant.shared s)
+        order by r.depth, r.relation limit 1;
+    if found then
+        return format(', and it refers to %s: every tenant reads and writes all of it', reached);
+    end if;
+    select f.attname into keyed from pg_constraint c
+        join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column and c.conkey = array[a.attnum]
+        join pg_attribute f on f.attrelid = c.confrelid and f.attnum = c.confkey[1]
+        where c.contype = 'f' and c.confrelid = rel limit 1;
+    if found then
+        return format(', and it is the table of the tenants: select tenant.protect(%L, %L);', rel, keyed);
+    end if;
+    return '';
+end
+$$;
+
+revoke all on function tenant.said_of_open_table(regclass, name) from public;
+
+grant execute on function tenant.said_of_open_table(regclass, name) to tenant_admin;
+
+create or replace function tenant.reader_for(rel regclass, tenant_column name) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    class pg_class;
+    col pg_attribute;
+    policy record;
+begin
+    select * into class from pg_class where oid = rel;
+    if class.relkind not in ('r', 'p') then
+        raise exception using
+            errcode = 'TN020',
+            message = format('cannot protect %s: it is not a table', rel),
+            detail = format('It is %s, which cannot have policies.', case class.relkind
+                when 'v' then 'a view' when 'm' then 'a materialized view' when 'f' then 'a foreign table'
+                when 'S' then 'a sequence' when 'i' then 'an index' else 'no table' end),
+            hint = case class.relkind
+                when 'v' then 'Protect the tables under it, and give the view security_invoker = true.'
+                when 'm' then 'Protect the tables under it and use a view with security_invoker = true instead.'
+                when 'f' then 'Protect the table on the foreign server, and let each tenant connect as a role of its own.'
+                else 'Name a table.' end;
+    end if;
+    if class.relpersistence = 't' then
+        raise exception using
+            errcode = 'TN020',
+            message = format('cannot protect %s: it is a temporary table', rel),
+            detail = 'It ends with the session.',
+            hint = 'Create it with on commit drop: then it never meets another tenant.';
+    end if;
+    if class.relnamespace = 'pg_catalog'::regnamespace or class.relnamespace = 'information_schema'::regnamespace
+        or exists (select from pg_depend where classid = 'pg_class'::regclass and objid = rel and deptype = 'e') then
+        raise exception using
+            errcode = 'TN020',
+            message = format('cannot protect %s: it belongs to PostgreSQL or to an extension', rel),
+            detail = 'Its owner replaces it on upgrade, and the protection with it.',
+            hint = 'Keep tenants'' rows in tables of the application.';
+    end if;
+
+    select * into col from pg_attribute where attrelid = rel and attname = tenant_column and attnum > 0 and not attisdropped;
+    if not found then
+        raise exception using
+            errcode = 'TN021',
+            message = format('table %s has no column "%s"', rel, tenant_column),
+            detail = 'Every protected table says in a column of its own which tenant a row belongs to.',
+            hint = format('Name the column that does: tenant.protect(%L, tenant_column => ''...''), or add one. '
+                'Where the table is the same for every tenant: tenant.share(%1$L, reason => ''...'').', rel);
+    end if;
+    if col.attgenerated <> '' or col.attidentity <> '' and not tenant.is_root(rel, tenant_column) then
+        raise exception using
+            errcode = 'TN022',
+            message = format('column "%s" of table %s cannot hold the tenant', tenant_column, rel),
+            detail = 'It is generated: it cannot take the current tenant as its default.',
+            hint = 'Use an ordinary column.';
+    end if;
+    if col.attcollation <> 0
+        and not (select collisdeterministic from pg_collation where oid = col.attcollation) then
+        raise exception using
+            errcode = 'TN023',
+            message = format('column "%s" of table %s has a nondeterministic collation', tenant_column, rel),
+            detail = 'Under it, texts that differ can be equal: one tenant would see another''s rows.',
+            hint = format('alter table %s alter column %I type text collate "C";', rel, tenant_column);
+    end if;
+    if tenant.fence_column(rel) <> col.attnum then
+        raise exception using
+            errcode = 'TN025',
+            message = format('table %s is protected already, by column "%s"', rel,
+                (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel))),
+            detail = format('It cannot be protected by column "%s" as well.', tenant_column),
+            hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
+    end if;
+    select polname into policy from pg_policy
+        where polrelid = rel and polname = 'tenant_isolation' and oid is distinct from tenant.fence_policy(rel);
+    if found and tenant.fence_policy(rel) is null then
+        raise exception using
+            errcode = 'TN026',
+            message = format('table %s has a policy named "tenant_isolation" that is not a tenant policy', rel),
+            detail = 'A tenant policy is restrictive, for all commands, to public, and compares the tenant column with the current tenant.',
+            hint = format('alter policy tenant_isolation on %s rename to ...; or drop policy tenant_isolation on %1$s;', rel);
+    end if;
+
+    case
+        when col.atttypid = 'uuid'::regtype then return 'tenant.current_uuid()';
+        when col.atttypid in ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype) then
+            return 'tenant.current_bigint()';
+        when col.atttypid in ('text'::regtype, 'varchar'::regtype) then return 'tenant.current_id()';
+        else
+            raise exception using
+                errcode = 'TN022',
+                message = format('column "%s" of table %s cannot hold the tenant', tenant_column, rel),
+                detail = format('It is of type %s.', format_type(col.atttypid, col.atttypmod)),
+                hint = 'Use uuid, bigint, integer, smallint, text or varchar.';
+    end case;
+end
+$$;
+
 create or replace function tenant.refuse_materialized_views(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -349,7 +518,9 @@ begin
             hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
     end;
     -- ONLY: each table below is fenced by itself, as its own owner.
-    perform tenant.run_as_owner(rel, format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
+    if not tenant.is_root(rel, tenant_column) then
+        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
+    end if;
     perform tenant.run_as_owner(rel, format('alter table %s enable row level security, force row level security', rel));
     -- What 0.1.0 made becomes what this version makes.
     for former in
@@ -373,6 +544,7 @@ begin
         where i.indrelid = rel and i.indisvalid and i.indpred is null and amname = 'btree'
             and i.indkey[0] = (select attnum from pg_attribute where attrelid = rel and attname = tenant_column)
     ) then
+        perform tenant.require_create(rel);
         perform tenant.run_as_owner(rel, format('create index on %s (%I)', rel, tenant_column));
     end if;
 end
@@ -431,7 +603,7 @@ begin
         when exists (select from tenant.shared where relation = rel) then
             return 'shared';
         when not exists (select from pg_attribute where attrelid = rel and attname = tenant_column and not attisdropped) then
-            return format('not protected: no column "%s"', tenant_column);
+            return format('not protected: no column "%s"', tenant_column) || tenant.said_of_open_table(rel, tenant_column);
         else
             perform tenant.protect(rel, tenant_column);
             return case when was_protected then 'protected already' else 'protected' end;
@@ -1911,6 +2083,69 @@ create or replace view tenant.finding_t048 as
         and (a.atttypid not in ('uuid'::regtype, 'bigint'::regtype, 'integer'::regtype, 'smallint'::regtype, 'text'::regtype, 'varchar'::regtype)
             or exists (select from pg_catalog.pg_collation c where c.oid = a.attcollation and not c.collisdeterministic));
 
+create or replace view tenant.finding_t055 as
+    select 'T055' as code, 'info' as level,
+        t.name as object,
+        format('tenant column %I of protected table %s does not take the current tenant as its default', t.tenant_column_name, t.name) as problem,
+        'Statements that leave the column out fail, or write what the default says and are refused.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    left join pg_catalog.pg_attrdef d on d.adrelid = t.relation and d.adnum = t.tenant_column
+    where coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)'
+        and not tenant.is_root(t.relation::regclass, t.tenant_column_name);
+
+create or replace view tenant.finding_t112 as
+    with recursive closed as materialized (
+        select relation from tenant.doctor_tables
+        union select relation from tenant.shared
+    ), reach (relation, target, by_way) as (
+        select c.conrelid, t.name, false
+        from pg_catalog.pg_constraint c join tenant.doctor_tables t on t.relation = c.confrelid
+        where c.contype = 'f' and c.conrelid not in (select relation from closed)
+        union
+        select c.conrelid, r.target, true
+        from reach r join pg_catalog.pg_constraint c on c.confrelid = r.relation
+        where c.contype = 'f' and c.conrelid not in (select relation from closed)
+    )
+    select 'T112' as code, 'warn' as level,
+        t.name as object,
+        format('table %s refers to protected table %s%s and is neither protected nor shared', t.name, min(r.target),
+            case when bool_and(r.by_way) then ' by way of others' end) as problem,
+        'Every tenant reads and writes all of its rows, and they tell which rows of the protected table there are.' as why,
+        null::text as fix
+    from reach r
+    join tenant.doctor_user_tables t on t.relation = r.relation
+    -- T031 tells of those with a tenant column, T033 of partitions.
+    where t.relation not in (select relation from tenant.doctor_tenant_columns)
+        and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = t.relation)
+        -- A policy of its own that asks the protected table holds it.
+        and not exists (
+            select from pg_catalog.pg_class c
+            join pg_catalog.pg_policy p on p.polrelid = c.oid
+            join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.oid
+                and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid in (select relation from tenant.doctor_tables)
+            where c.oid = t.relation and c.relrowsecurity)
+    group by t.name;
+
+comment on view tenant.finding_t112 is 'A table refers to a protected one and is open';
+
+create or replace view tenant.finding_t113 as
+    select 'T113' as code, 'warn' as level,
+        r.name as object,
+        format('%s, to which the tenant column of protected table %s refers, is neither protected nor shared', r.name, min(t.name)) as problem,
+        'It is the table of the tenants themselves: each reads and changes the others'' rows in it.' as why,
+        format('select tenant.protect(%L, tenant_column => %L);', r.name, min(a.attname)) as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_constraint c on c.conrelid = t.relation and c.contype = 'f' and c.conkey = array[t.tenant_column]
+    join tenant.doctor_user_tables r on r.relation = c.confrelid
+    join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = c.confkey[1]
+    where r.relation not in (select relation from tenant.doctor_tables)
+        and r.relation not in (select relation from tenant.shared)
+        and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = r.relation)
+    group by r.name;
+
+comment on view tenant.finding_t113 is 'The table of the tenants themselves is open';
+
 create or replace view tenant.finding_t108 as
     select 'T108' as code, 'warn' as level,
         format('%s.%I', g.name, g.tgname) as object,
@@ -1941,6 +2176,34 @@ create or replace view tenant.finding_t110 as
     order by g.oid, f.conname;
 
 comment on view tenant.finding_t110 is 'A trigger runs when the registry changes';
+
+create or replace view tenant.finding_t114 as
+    select 'T114' as code, 'error' as level,
+        s.subname::text as object,
+        format('subscription %I applies a TRUNCATE of protected tables: %s', s.subname, string_agg(t.name, ', ' order by t.name)) as problem,
+        'A TRUNCATE that comes from the other server removes every tenant''s rows: no policy and no guard is asked where it is applied.' as why,
+        null::text as fix
+    from pg_catalog.pg_subscription s
+    join pg_catalog.pg_roles r on r.oid = s.subowner
+    join pg_catalog.pg_subscription_rel l on l.srsubid = s.oid
+    join tenant.doctor_tables t on t.relation = l.srrelid
+    -- Otherwise it applies as the tables' owner, whom the policies hold, and stops at the first row.
+    where (r.rolsuper or r.rolbypassrls) and coalesce((to_jsonb(s) ->> 'subrunasowner')::boolean, true)
+    group by s.oid, s.subname;
+
+comment on view tenant.finding_t114 is 'A subscription can truncate protected tables';
+
+create or replace view tenant.finding_t115 as
+    select 'T115' as code, 'error' as level,
+        f.object,
+        format('publication %s sends TRUNCATE of protected tables', f.object) as problem,
+        'Where it is applied to a table that other tenants are in as well, it removes their rows too; a row filter does not hold it back.' as why,
+        format('alter publication %I set (publish = %L);', p.pubname, concat_ws(', ', case when p.pubinsert then 'insert' end,
+            case when p.pubupdate then 'update' end, case when p.pubdelete then 'delete' end)) as fix
+    from tenant.finding_t071 f join pg_catalog.pg_publication p on p.pubname::text = f.object
+    where p.pubtruncate;
+
+comment on view tenant.finding_t115 is 'A publication sends TRUNCATE of protected tables';
 
 create or replace view tenant.finding_t102 as
     select 'T102' as code, 'warn' as level,
@@ -2153,6 +2416,8 @@ create or replace view tenant.doctor_findings as
     union all select * from tenant.finding_t053
     union all select * from tenant.finding_t054
     union all select * from tenant.finding_t055
+    union all select * from tenant.finding_t112
+    union all select * from tenant.finding_t113
     union all select * from tenant.finding_t060
     union all select * from tenant.finding_t061
     union all select * from tenant.finding_t062
@@ -2166,6 +2431,8 @@ create or replace view tenant.doctor_findings as
     union all select * from tenant.finding_t071
     union all select * from tenant.finding_t072
     union all select * from tenant.finding_t073
+    union all select * from tenant.finding_t114
+    union all select * from tenant.finding_t115
     union all select * from tenant.finding_t095
     union all select * from tenant.finding_t096
     union all select * from tenant.finding_t097
