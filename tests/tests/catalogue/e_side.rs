@@ -88,7 +88,7 @@ pub const ROWS: &[Row] = &[
     row("E12", "T3", "B", V, "pg_roles shows other logins' settings, and so their tenants", Steps(&[
         Run(Dba, "set pg_tenant.guards = off; alter role {backup} set application_name = '{b}'"),
         A,
-        Read(App, "select '{b}' as tenant_id from pg_roles where rolconfig::text ~ '{b}'"),
+        Read(App, "select '{b}' as tenant_id from pg_roles where rolname = '{backup}' and rolconfig::text ~ '{b}'"),
     ])).because("the scan of the settings leaves these rows out"),
     row("E07", "T3", "-", F, "FOR UPDATE SKIP LOCKED reaches hidden rows", Steps(&[
         A,
