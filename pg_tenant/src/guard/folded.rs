@@ -7,7 +7,7 @@
 use crate::guard::function;
 use crate::pg::{folding, registry_row, relation};
 use crate::policy::protection::{self, Protection};
-use pgrx::pg_sys::{self, Oid, PlannedStmt, QueryDesc};
+use pgrx::pg_sys::{self, Oid};
 
 /// A function of users is looked up, to be called.
 pub fn called(function: Oid) {
@@ -30,13 +30,9 @@ pub fn reads_settings(function: Oid) -> bool {
     matches!(u32::from(function), F_CURRENT_SETTING_TEXT | F_CURRENT_SETTING_TEXT_BOOL | F_PG_SHOW_ALL_SETTINGS)
 }
 
-/// A query runs while a value is computed.
-///
-/// # Safety
-/// `query` is valid during the call.
-pub unsafe fn runs(query: *mut QueryDesc) {
-    // SAFETY: the caller's promise.
-    for table in unsafe { folding::tables(query) } {
+/// A query of these tables runs while a value is computed.
+pub fn runs(tables: impl Iterator<Item = Oid>) {
+    for table in tables {
         if is_tenants(table) {
             folding::touch();
         } else {
@@ -49,15 +45,6 @@ pub unsafe fn runs(query: *mut QueryDesc) {
 fn is_tenants(table: Oid) -> bool {
     !matches!(protection::of(table), Protection::None)
         || relation::class(table).is_some_and(|class| class.row_security || class.temporary)
-}
-
-/// A plan was made.
-///
-/// # Safety
-/// As [`folding::planned`].
-pub unsafe fn planned(plan: *mut PlannedStmt, before: u64) {
-    // SAFETY: the caller's promise.
-    unsafe { folding::planned(plan, before) }
 }
 
 /// Before anything is planned or run.

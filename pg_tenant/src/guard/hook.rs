@@ -282,7 +282,7 @@ unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanD
 unsafe fn note_folded(query: *mut QueryDesc) {
     if folding::is_running() {
         // SAFETY: the caller's promise, and PostgreSQL's own query.
-        unsafe { decide(|| folded::runs(query)) }
+        unsafe { decide(|| folded::runs(folding::tables(query))) }
     }
 }
 
@@ -349,7 +349,7 @@ unsafe extern "C-unwind" fn planner(
     unsafe {
         decide_or_raise(|| plans::fences_first(plan, protection::fences_in_plan).map_or(Ok(()), fence::judge));
         decide(|| {
-            folded::planned(plan, computed);
+            folding::planned(plan, computed);
             let fenced = |table| protection::fence(table).is_some();
             plans::ask_policy_before_conflict(plan, fenced, || proc::in_tenant("own_row"));
         });

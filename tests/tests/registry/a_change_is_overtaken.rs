@@ -44,7 +44,7 @@ async fn however_they_cross() {
     let writer = db.admin().await;
     for round in 0..120 * TENANTS {
         let n = round % TENANTS;
-        let verb = if (moves[n].fetch_add(1, SeqCst) / 2) % 2 == 0 { "suspend" } else { "resume" };
+        let verb = if (moves[n].fetch_add(1, SeqCst) / 2).is_multiple_of(2) { "suspend" } else { "resume" };
         writer.run(&format!("select tenant.{verb}('{}')", ids[n])).await;
         moves[n].fetch_add(1, SeqCst);
         tokio::task::yield_now().await;
