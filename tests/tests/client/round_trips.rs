@@ -123,11 +123,18 @@ async fn of_a_pipeline() {
     assert_eq!(wire.round_trips(), 1);
     drop((held, tx));
     let prepared = "select count(*) from pg_prepared_statements where statement like 'update%'";
-    let prepared: i64 = pool.tenant("acme").query_one(prepared, &[]).await.unwrap().get(0);
+    let ask = async || -> i64 { pool.tenant("acme").query_one(prepared, &[]).await.unwrap().get(0) };
+    let mut prepared = ask().await;
     match ROUTE {
         Route::Direct | Route::Session => assert_eq!(prepared, 1),
         Route::Transaction => assert_eq!(prepared, 0),
-        _ => assert!(prepared > 0), // also those that PgBouncer keeps for others
+        // Also those that PgBouncer keeps for others, on whichever connection of its it gives.
+        _ => {
+            for _ in 0..100 {
+                prepared = prepared.max(ask().await);
+            }
+            assert!(prepared > 0);
+        }
     }
 }
 
