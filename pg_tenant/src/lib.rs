@@ -13,7 +13,7 @@
 //!           end of transaction ──► context::slot: no tenant
 //! ```
 //!
-//! SQL lives in `sql/schema/`, rules without PostgreSQL in `core/`. `unsafe` lives in `pg/`, `guard/hook.rs`, `gucs.rs`
+//! SQL lives in `sql/schema/`, rules without PostgreSQL in `core/`. `unsafe` lives in `pg/`, `guard/hook/`, `gucs.rs`
 //! and `context/slot.rs`, and in the init function below.
 
 mod api;

@@ -1,0 +1,140 @@
+//! Queries, as they are made ready and each time they run.
+
+use crate::context::{bound, limits, slot, system};
+use crate::guard::{folded, function, messages, ready, referential};
+use crate::pg::boundary::{decide, decide_or_raise};
+use crate::pg::security::Saved;
+use crate::pg::{folding, raw, transaction};
+use pgrx::pg_sys::{self, Oid, QueryDesc, ScanDirection};
+use std::ffi::c_int;
+
+static mut PREVIOUS_START: pg_sys::ExecutorStart_hook_type = None;
+static mut PREVIOUS_RUN: pg_sys::ExecutorRun_hook_type = None;
+
+pub(super) fn init() {
+    // SAFETY: called once, from _PG_init, in the postmaster's one thread.
+    unsafe {
+        PREVIOUS_START = pg_sys::ExecutorStart_hook;
+        pg_sys::ExecutorStart_hook = Some(executor_start);
+        PREVIOUS_RUN = pg_sys::ExecutorRun_hook;
+        pg_sys::ExecutorRun_hook = Some(executor_run);
+    }
+}
+
+/// Before PostgreSQL asks whether a statement may write: a bound role's first one finds its limits in force, and a
+/// read-only system context is that.
+unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) {
+    // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
+    unsafe {
+        begin_bound((*(*query).plannedstmt).parallelModeNeeded);
+        referential::starting(flags & pg_sys::EXEC_FLAG_SKIP_TRIGGERS as c_int != 0);
+        // Partitions are pruned here already, by casts that may be users'.
+        let saved = enter_referential();
+        let before = ready::count();
+        match PREVIOUS_START {
+            Some(previous) => previous(query, flags),
+            None => raw::standard_ExecutorStart(query, flags),
+        }
+        referential::leave(saved);
+        if ready::is_noting(before) {
+            decide(|| ready::started(query, before));
+        }
+    }
+}
+
+/// Where the registry refuses, the permission check says so, for protected tables only; but a worker cannot ask, so none
+/// is started then.
+pub(super) unsafe fn begin_bound(workers: bool) {
+    if !transaction::is_parallel_worker() {
+        // SAFETY: the caller's frame holds nothing to drop.
+        unsafe {
+            decide_or_raise(|| {
+                folded::begin_statement();
+                system::keep_read_only();
+                bound::admit().or_else(|report| if workers { Err(report) } else { Ok(()) })
+            })
+        }
+    }
+}
+
+/// After each run: `set_config` in an expression is no command, and raises a limit all the same.
+#[cfg(not(feature = "pg18"))]
+unsafe extern "C-unwind" fn executor_run(
+    query: *mut QueryDesc,
+    direction: ScanDirection::Type,
+    count: u64,
+    execute_once: bool,
+) {
+    // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
+    unsafe {
+        let around = resume(query);
+        note_folded(query);
+        let saved = enter_referential();
+        match PREVIOUS_RUN {
+            Some(previous) => previous(query, direction, count, execute_once),
+            None => raw::standard_ExecutorRun(query, direction, count, execute_once),
+        }
+        referential::leave(saved);
+        ready::has_run(around);
+        after_run();
+    }
+}
+
+#[cfg(feature = "pg18")]
+unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanDirection::Type, count: u64) {
+    // SAFETY: as above.
+    unsafe {
+        let around = resume(query);
+        note_folded(query);
+        let saved = enter_referential();
+        match PREVIOUS_RUN {
+            Some(previous) => previous(query, direction, count),
+            None => raw::standard_ExecutorRun(query, direction, count),
+        }
+        referential::leave(saved);
+        ready::has_run(around);
+        after_run();
+    }
+}
+
+/// What a value is computed from. The caller's frame holds nothing to drop.
+unsafe fn note_folded(query: *mut QueryDesc) {
+    if folding::is_running() {
+        // SAFETY: the caller's promise, and PostgreSQL's own query.
+        unsafe { decide(|| folded::runs(folding::tables(query))) }
+    }
+}
+
+/// A query begins to run, or goes on, perhaps in another context than it was made ready in; gives what ran around it.
+unsafe fn resume(query: *mut QueryDesc) -> Option<Oid> {
+    let held = ready::held(query);
+    if let Some(function) = held.filter(|_| slot::is_set()) {
+        // SAFETY: the caller's frame holds nothing to drop.
+        unsafe { decide_or_raise(|| function::in_tenant(function)) }
+    }
+    ready::runs(held)
+}
+
+unsafe fn after_run() {
+    let limits = bound::limits_in_force();
+    if limits != limits::Limits::NONE && !transaction::is_parallel_worker() {
+        // SAFETY: the caller's frame holds nothing to drop.
+        unsafe { decide_or_raise(|| limits::check(limits)) }
+    }
+    // SAFETY: likewise.
+    unsafe { judge_messages() };
+}
+
+/// Where the client would hear the server's log. The caller's frame holds nothing to drop.
+pub(super) unsafe fn judge_messages() {
+    if messages::are_heard() {
+        // SAFETY: the caller's promise.
+        unsafe { decide_or_raise(messages::judge) };
+    }
+}
+
+/// Within a foreign key's query, catalogs are read, which may fail.
+pub(super) fn enter_referential() -> Option<Saved> {
+    // SAFETY: the callers' frames hold nothing to drop.
+    if referential::is_running() { unsafe { decide(referential::enter) } } else { None }
+}

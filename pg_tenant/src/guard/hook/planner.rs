@@ -1,0 +1,56 @@
+//! Queries, before and after they are planned.
+
+use super::executor::{enter_referential, judge_messages};
+use crate::guard::{fence, folded, hidden, referential};
+use crate::pg::boundary::{decide, decide_or_raise};
+use crate::pg::{folding, hiding, plans, proc, raw, transaction};
+use crate::policy::protection;
+use pgrx::pg_sys;
+use std::ffi::{c_char, c_int};
+
+static mut PREVIOUS: pg_sys::planner_hook_type = None;
+
+pub(super) fn init() {
+    // SAFETY: called once, from _PG_init, in the postmaster's one thread.
+    unsafe {
+        PREVIOUS = pg_sys::planner_hook;
+        pg_sys::planner_hook = Some(planner);
+    }
+}
+
+/// Within a foreign key's query, immutable functions run while it is planned. `debug_print_plan` speaks after this.
+unsafe extern "C-unwind" fn planner(
+    query: *mut pg_sys::Query,
+    text: *const c_char,
+    cursor_options: c_int,
+    params: pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt {
+    // SAFETY: nothing to drop in this frame; the query is the planner's to change.
+    unsafe {
+        judge_messages();
+        if folding::is_held() && !transaction::is_parallel_worker() {
+            decide(folded::begin_statement);
+        }
+        decide(|| hiding::hide(query, hidden::asked_by));
+    }
+    let computed = folding::computed();
+    let saved = enter_referential();
+    // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
+    let plan = unsafe {
+        match PREVIOUS {
+            Some(previous) => previous(query, text, cursor_options, params),
+            None => raw::standard_planner(query, text, cursor_options, params),
+        }
+    };
+    referential::leave(saved);
+    // SAFETY: the plan was made a moment ago, and nobody else has seen it. Nothing to drop in this frame.
+    unsafe {
+        decide_or_raise(|| plans::fences_first(plan, protection::fences_in_plan).map_or(Ok(()), fence::judge));
+        decide(|| {
+            folding::planned(plan, computed);
+            let fenced = |table| protection::fence(table).is_some();
+            plans::ask_policy_before_conflict(plan, fenced, || proc::in_tenant("own_row"));
+        });
+    }
+    plan
+}

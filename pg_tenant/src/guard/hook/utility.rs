@@ -1,0 +1,85 @@
+//! Commands, before and after PostgreSQL runs them.
+
+use super::executor::begin_bound;
+use crate::guard::utility::{self, Then};
+use crate::guard::{create, referential, temporary};
+use crate::pg::boundary::decide_or_raise;
+use crate::pg::{call, command, raw, transaction};
+use pgrx::pg_sys;
+use std::ffi::c_char;
+
+static mut PREVIOUS: pg_sys::ProcessUtility_hook_type = None;
+
+pub(super) fn init() {
+    // SAFETY: called once, from _PG_init, in the postmaster's one thread.
+    unsafe {
+        PREVIOUS = pg_sys::ProcessUtility_hook;
+        pg_sys::ProcessUtility_hook = Some(process_utility);
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+unsafe extern "C-unwind" fn process_utility(
+    statement: *mut pg_sys::PlannedStmt,
+    query: *const c_char,
+    read_only_tree: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    params: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    destination: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
+    unsafe {
+        let node = (*statement).utilityStmt;
+        if pg_sys::PlannedStmtRequiresSnapshot(statement) {
+            begin_bound(false);
+        }
+        referential::starting(false);
+        let then = decide_or_raise(|| utility::judge(command::read(node)));
+        let around = temporary::begins(command::ends_with_transaction(node, context));
+        match PREVIOUS {
+            Some(previous) => {
+                previous(statement, query, read_only_tree, context, params, environment, destination, completion)
+            }
+            None => raw::standard_ProcessUtility(
+                statement,
+                query,
+                read_only_tree,
+                context,
+                params,
+                environment,
+                destination,
+                completion,
+            ),
+        }
+        temporary::ended(around);
+        // A procedure that ends its transaction with an error leaves none to read catalogs in.
+        if then != Then::Nothing && transaction::is_live() {
+            // Of a part of a command, the whole is asked.
+            let whole = context != pg_sys::ProcessUtilityContext::PROCESS_UTILITY_SUBCOMMAND;
+            decide_or_raise(|| utility::check(then, whole));
+            match then {
+                Then::Complete => complete(node),
+                Then::Moved(table) => decide_or_raise(|| create::moved(table)),
+                Then::Check | Then::Forget | Then::ChangedRole(_) | Then::Nothing => {}
+            }
+        }
+    }
+}
+
+/// The command is through: what it has put below a protected table gets its parent's protection.
+unsafe fn complete(node: *mut pg_sys::Node) {
+    // SAFETY: the statement is still there; the frame holds only Copy data across the bare calls.
+    unsafe {
+        match decide_or_raise(|| command::newcomer(node).map_or(Ok(create::Todo::Nothing), create::complete)) {
+            create::Todo::Nothing => {}
+            create::Todo::Protect { table, parent } => {
+                call::with_tables("protect_newcomer", table, parent);
+            }
+            create::Todo::Look { relation } => {
+                call::with_tables("warn_of_newcomer", relation, relation);
+            }
+        }
+    }
+}
