@@ -149,3 +149,18 @@ create function tenant.own_row(is_own boolean) returns boolean
 comment on function tenant.own_row(boolean) is 'Refuses (TN068) a row that is not the current tenant''s.';
 -- To PUBLIC, as policies are: it tells nobody anything.
 grant execute on function tenant.own_row(boolean) to public;
+
+-- A subscription applies TRUNCATE by itself: no guard is called. A trigger is, where it is ENABLE ALWAYS (T114).
+create function tenant.refuse_truncate() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN031',
+        message = format('cannot truncate protected table %s', tg_relid::regclass),
+        detail = 'TRUNCATE removes the rows of every tenant; policies do not apply to it.',
+        hint = format('A subscription leaves it out by: alter subscription ... skip (lsn = ...); who means it, first: alter table %s disable trigger %I;',
+            tg_relid::regclass, tg_name);
+end
+$$;
+comment on function tenant.refuse_truncate() is 'A trigger that refuses TRUNCATE (TN031), for tables that a subscription writes.';
+revoke all on function tenant.refuse_truncate() from public;
+grant execute on function tenant.refuse_truncate() to tenant_admin;

@@ -61,13 +61,17 @@ create view tenant.finding_t114 as
         s.subname::text as object,
         format('subscription %I applies a TRUNCATE of protected tables: %s', s.subname, string_agg(t.name, ', ' order by t.name)) as problem,
         'A TRUNCATE that comes from the other server removes every tenant''s rows: no policy and no guard is asked where it is applied.' as why,
-        null::text as fix
+        string_agg(format('create trigger refuse_truncate before truncate on %1$s for each statement execute function tenant.refuse_truncate();'
+            || E'\nalter table %1$s enable always trigger refuse_truncate;', t.name), E'\n' order by t.name) as fix
     from pg_catalog.pg_subscription s
     join pg_catalog.pg_roles r on r.oid = s.subowner
     join pg_catalog.pg_subscription_rel l on l.srsubid = s.oid
     join tenant.doctor_tables t on t.relation = l.srrelid
-    -- Otherwise it applies as the tables' owner, whom the policies hold, and stops at the first row.
-    where (r.rolsuper or r.rolbypassrls) and coalesce((to_jsonb(s) ->> 'subrunasowner')::boolean, true)
+    -- Also one that applies as the tables' owner: it stops at the first row, but a TRUNCATE is checked as its own.
+    where (r.rolsuper or r.rolbypassrls)
+        and not exists (select from pg_catalog.pg_trigger g
+            where g.tgrelid = t.relation and g.tgfoid = 'tenant.refuse_truncate()'::regprocedure and g.tgenabled = 'A'
+                and g.tgtype & 32 <> 0)
     group by s.oid, s.subname;
 comment on view tenant.finding_t114 is 'A subscription can truncate protected tables';
 

@@ -68,6 +68,7 @@ const INTERNAL: &[&str] = &[
     "reference_with_tenant",     // hardening
     "references_across",         // protect with harden, the query of TN087
     "refuse_materialized_views", // protect
+    "refuse_truncate",           // trigger that the doctor's T114 makes
     "registry_changed",          // trigger of tenants
     "remove_protection",         // unprotect, with the guards off
     "require_known",             // suspend, resume, set_limits, bind_role

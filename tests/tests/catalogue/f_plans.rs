@@ -1,7 +1,7 @@
 //! The planner takes the policy out of the plan, or behind a condition of the statement's own.
 
 use crate::row::Play::{Listed, Test};
-use crate::row::Stock::V;
+use crate::row::Stock::{F, V};
 use crate::row::{Row, row};
 
 const FENCE: &str =
@@ -23,6 +23,8 @@ pub const ROWS: &[Row] = &[
         Test("strict/a_condition_counts_rows.rs", "by_how_often_it_runs")).because(FENCE),
     row("F00i", "T3", "BP", V, "an index asks its condition or distance again, of every tenant's rows",
         Test("strict/a_condition_counts_rows.rs", "by_what_an_index_asks_again")).because(FENCE),
+    row("F00c", "T3", "BP", F, "an index under another collation takes two tenants for one",
+        Test("strict/an_index_compares_otherwise.rs", "that_takes_two_for_one")).because(FENCE),
     row("F02", "T3", "BP", V, "a MERGE that reads no column visits every tenant's rows",
         Test("strict/borrowed_rights_bypass_it.rs", "in_the_condition_of_a_merge")).because("TN011 and TN018, in the tests"),
     row("F30", "T2", "B", V, "an owner adds a second fence, then drops the column of the first",

@@ -35,7 +35,7 @@ pub const ROWS: &[Row] = &[
         Test("servers/replication_stops.rs", "a_subscription_writes_around_the_fence_or_not_at_all"))
     .finds(&["T071", "T072"]),
     row("G04b", "T0", "R", V, "a TRUNCATE that is replicated removes every tenant's rows",
-        Test("servers/replication_stops.rs", "a_subscription_writes_around_the_fence_or_not_at_all"))
+        Test("servers/a_truncate_is_replicated.rs", "before_and_after_it_was_protected"))
     .finds(&["T114", "T115"]),
     row("G05", "T5", "BR", S, "another library hooks in after pg_tenant, or pg_tenant is not preloaded",
         Test("servers/not_preloaded.rs", "the_extension_is_installed_without_its_hooks"))

@@ -73,13 +73,11 @@ pub const CASES: &[Case] = &[
         "create subscription s72 connection '' publication p with (connect = false, slot_name = none)",
         "drop subscription s72",
     ),
-    by_hand(
+    fixed(
         "T114",
         "s114",
         "create subscription s114 connection '' publication p with (connect = false, slot_name = none)
-         do $$ begin if current_setting('server_version_num')::int >= 160000 then execute 'alter subscription s114 set (run_as_owner = true)'; end if; end $$
          insert into pg_subscription_rel (srsubid, srrelid, srsubstate) select oid, 'orders'::regclass, 'r' from pg_subscription where subname = 's114'",
-        "drop subscription s114",
     ),
     fixed("T115", "p115", "create publication p115 for table orders where (tenant_id = 'acme')"),
     by_hand(

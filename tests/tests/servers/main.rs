@@ -1,6 +1,7 @@
 //! Around one server: dumps, standbys, replication, databases and servers without the extension.
 
 mod a_setting_breaks_others;
+mod a_truncate_is_replicated;
 mod bindings_lost;
 mod dropped_extension_opens;
 mod dump_loses_rows;

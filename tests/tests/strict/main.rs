@@ -10,5 +10,6 @@ mod a_refusal_tells_the_plan;
 mod a_scan_is_not_looked_at;
 mod a_worker_runs_it;
 mod an_error_is_changed;
+mod an_index_compares_otherwise;
 mod borrowed_rights_bypass_it;
 mod maintenance_breaks;
