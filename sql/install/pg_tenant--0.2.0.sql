@@ -2211,7 +2211,7 @@ begin
             end if;
         end loop;
     end loop;
-    -- First what must be there, then everything; each with one sample after the other.
+    -- First everything, since indexes are proved by what is in them, then what must be there; each with one sample after the other.
     for try in 0 .. 23 loop
         columns := '';
         literals := '';
@@ -2224,7 +2224,7 @@ begin
                 samples := array[tenant_id];
             elsif given ? col.attnum::text then
                 samples := array_remove(array[given ->> col.attnum::text], null);
-            elsif col.atthasdef or (not col.attnotnull and try % 2 = 0) then
+            elsif col.atthasdef or (not col.attnotnull and try % 2 = 1) then
                 continue;
             else
                 samples := tenant.sample_values(rel, col.attnum, seed);
@@ -2337,6 +2337,8 @@ begin
             ('copy from', 'refused', tenant.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel)))
         union all
         select * from tenant.prove_plans(rel, (theirs ->> 'tenant_column')::name, as_role, a, b) where theirs ? 'planted'
+        union all
+        select * from tenant.prove_indexes(rel, (theirs ->> 'tenant_column')::name, as_role, a, b) where theirs ? 'planted'
     loop
         continue when not theirs ? 'planted' and path not in ('select with no tenant', 'truncate', 'select', 'count',
             'copy with no tenant', 'copy from');
@@ -2346,6 +2348,8 @@ begin
         continue when path = 'on conflict' and primary_key is null
             or path in ('update to the other', 'on conflict') and own_rows = '0 rows';
         passed := case
+            when got = 'as many' then true
+            when got ~ ' calls, and ' then false
             when path = 'own rows' then case when got ~ ' rows$' then got <> '0 rows' end
             when expected = 'at most its own' and got ~ ' rows$' then
                 case when own_rows ~ ' rows$' then split_part(got, ' ', 1)::bigint <= split_part(own_rows, ' ', 1)::bigint end
@@ -2362,7 +2366,7 @@ $$;
 revoke all on function tenant.prove_table(regclass, name, text, text, jsonb, jsonb) from public;
 
 -- The role of this proof to which policies do not apply. Not the superuser: the attacks below plan and run what the owners
--- of tables wrote.
+-- of tables wrote; and nobody else with such rights, who may have more. It is in no group, which would be locked meanwhile.
 create function tenant.bypassing() returns name language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('tenant_prove_past_%s', pg_current_xact_id())::name
 $$;
@@ -2513,7 +2517,10 @@ declare
     results jsonb := '[]';
     mutation record;
     noticed text;
-    app name := coalesce(as_role, 'tenant_prove_' || pg_current_xact_id()::text);
+    named regclass[];
+    needed regclass[];     -- and what their foreign keys lead to
+    -- One that is there: to make a member of tenant_user locks that group, for all who grant it, until the transaction ends.
+    app name := coalesce(as_role, 'tenant_user');
 begin
     if not (select rolsuper from pg_roles where rolname = session_user) or session_user <> current_user then
         raise exception using
@@ -2529,11 +2536,11 @@ begin
             detail = format('The transaction has entered tenant "%s".', tenant.current_id()),
             hint = 'Run it in a transaction of its own.';
     end if;
-    if as_role is not null and not coalesce((select pg_has_role(oid, 'tenant_user', 'usage') and not rolsuper and not rolbypassrls
-            from pg_roles where rolname = as_role), false) then
+    if not coalesce((select pg_has_role(oid, 'tenant_user', 'usage') and not rolsuper and not rolbypassrls
+            from pg_roles where rolname = app), false) then
         raise exception using
             errcode = 'TN088',
-            message = format('role "%s" is no role of an application', as_role),
+            message = format('role "%s" is no role of an application', app),
             detail = 'It is not a member of tenant_user, or policies do not apply to it.',
             hint = 'Name the role that the application connects as, or none for one with all rights.';
     end if;
@@ -2555,28 +2562,48 @@ begin
 
     begin
         perform tenant.create(a), tenant.create(b);
+        named := array(select p.relation from tenant.provable() p
+            where tables is null or p.relation = any (tables) or pg_partition_root(p.relation) = any (tables));
+        needed := array(
+            with recursive need (rel) as (
+                select coalesce(pg_partition_root(r), r)::oid from unnest(named) r
+                union
+                select coalesce(pg_partition_root(k.confrelid), k.confrelid)::oid from need
+                    cross join lateral (select confrelid from pg_constraint where contype = 'f' and conrelid = need.rel offset 0) k
+            )
+            select rel from need);
         execute format('create role %I bypassrls', tenant.bypassing());
-        for target in select distinct c.relnamespace::regnamespace as schema from tenant.provable() p join pg_class c on c.oid = p.relation loop
+        for target in select distinct c.relnamespace::regnamespace as schema from unnest(named) r join pg_class c on c.oid = r loop
             execute format('grant usage on schema %s to %I', target.schema, tenant.bypassing());
         end loop;
-        for target in select p.relation from tenant.provable() p loop
+        for target in select unnest(named) as relation loop
             execute format('grant select on %s to %I', target.relation, tenant.bypassing());
         end loop;
         if as_role is null then
-            execute format('create role %I in role tenant_user', app);
-            for target in select distinct c.relnamespace::regnamespace as schema from tenant.provable() p join pg_class c on c.oid = p.relation loop
+            for target in
+                with recursive read (rel) as (
+                    select v::oid from unnest(named) r, tenant.views_over(r) v
+                    union
+                    select d.refobjid from read
+                        cross join lateral (select oid from pg_rewrite where ev_class = read.rel offset 0) w
+                        cross join lateral (select refobjid from pg_depend
+                            where classid = 'pg_rewrite'::regclass and objid = w.oid and refclassid = 'pg_class'::regclass offset 0) d
+                ), all_of (rel) as (
+                    select unnest(named)::oid union select v::oid from unnest(named) r, tenant.views_over(r) v
+                    union select rel from read where rel in (select p.relation from tenant.provable() p)
+                        or exists (select from pg_class where oid = rel and relkind = 'v' and relnamespace <> 'tenant'::regnamespace)
+                )
+                select c.oid::regclass as relation, c.relnamespace::regnamespace as schema from all_of join pg_class c on c.oid = all_of.rel
+            loop
                 execute format('grant usage on schema %s to %I', target.schema, app);
-                execute format('grant usage on all sequences in schema %s to %I', target.schema, app);
-            end loop;
-            for target in select p.relation from tenant.provable() p union select v from tenant.provable() p, tenant.views_over(p.relation) v loop
                 execute format('grant all on %s to %I', target.relation, app);
             end loop;
         end if;
 
-        -- The rows of a in every table, what views then show, and the rows of b. Again and again, while it goes on: a table
+        -- A row of each tenant in every one of them. Again and again, while it goes on: a table
         -- waits for those that it refers to.
         perform set_config('session_replication_role', 'replica', true);
-        planted := (select jsonb_object_agg(p.relation::text, null) from tenant.provable() p);
+        planted := (select jsonb_object_agg(p.relation::text, null) from tenant.provable() p where p.relation = any (needed));
         loop
             progress := false;
             for part in
@@ -2606,8 +2633,7 @@ begin
 
         for part in select p.relation, p.tenant_column, p.kind, coalesce(pg_partition_root(p.relation), p.relation) as root
             from tenant.provable() p
-            where tables is null or p.relation = any (tables) or pg_partition_root(p.relation) = any (tables)
-            order by p.relation::text
+            where p.relation = any (named) order by p.relation::text
         loop
             raise notice 'proving %', part.relation;
             one := coalesce(planted -> part.root::text -> a, '{}') || jsonb_build_object('tenant_column', part.tenant_column);
@@ -2831,6 +2857,128 @@ create function tenant.prove_plans(rel regclass, tenant_column name, as_role nam
         ) t (path, expected, sees, statement)
 $$;
 revoke all on function tenant.prove_plans(regclass, name, name, text, text) from public;
+
+-- sql/schema/19_prove_indexes.sql
+-- Attacks of tenant.prove() on what a scan asks once more of a row that an index has led it to: the condition, where the index
+-- is lossy or its pages are, and the distance by which it orders. PostgreSQL asks that before the scan's filter.
+
+-- How often a call of the statement, tenant_prove_counted(), is made in a scan by this index; gone: after the other's rows
+-- have gone. The other indexes are none to the planner meanwhile.
+create function tenant.attack_index(as_role name, a text, b text, index regclass, tenant_column name, statement text, ways text[], gone boolean)
+    returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    rel regclass := (select indrelid from pg_index where indexrelid = index);
+    root regclass := coalesce(pg_partition_root(rel), rel);
+    schema regnamespace := (select relnamespace from pg_class where oid = rel);
+    reached text;
+begin
+    perform set_config('client_min_messages', 'error', true);
+    execute format($functions$
+        create function %1$s.tenant_prove_counted(it anyelement) returns anyelement language plpgsql stable as $f$ begin
+            perform pg_catalog.set_config('tenant_prove.calls', (pg_catalog.current_setting('tenant_prove.calls')::bigint + 1)::text, true);
+            return it;
+        end $f$;
+        grant execute on function %1$s.tenant_prove_counted(anyelement) to %2$I
+        $functions$, schema, as_role);
+    perform set_config('tenant_prove.calls', '0', true), set_config('work_mem', '64kB', true),
+        set_config('session_replication_role', 'replica', true);
+    if gone then
+        perform tenant.run_past_policies(root, format('delete from %s where %I::text = %L', root, tenant_column, b));
+    end if;
+    update pg_index set indisvalid = false where indrelid = rel and indexrelid <> index;
+    perform set_config('enable_' || way, 'off', true) from unnest(ways) way;
+    reached := tenant.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
+        || '; select pg_catalog.current_setting(''tenant_prove.calls'')');
+    raise exception using errcode = 'TN089';
+exception
+    when sqlstate 'TN089' then return coalesce(reached, 'null') || ' rows';
+    when others then return sqlstate;
+end
+$$;
+revoke all on function tenant.attack_index(name, text, text, regclass, name, text, text[], boolean) from public;
+
+-- The same number of calls with the other's row and without it, by each index that the table has: paths as in
+-- tenant.prove_table.
+create function tenant.prove_indexes(rel regclass, tenant_column name, as_role name, a text, b text)
+    returns table (path text, expected text, got text)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    part record;
+    form record;
+    there jsonb;        -- the other's value and its type
+    literal text;
+    counted text;
+    again text;
+begin
+    for part in
+        select i.indexrelid::regclass as index, n, pg_get_indexdef(i.indexrelid, n, true) as key, i.indkey[n - 1] as attnum,
+            coalesce(' and (' || pg_get_expr(i.indpred, i.indrelid) || ')', '') as predicate, oc.opcfamily, oc.opcintype
+        from pg_index i join pg_class c on c.oid = i.indrelid and c.relkind <> 'p'
+            cross join lateral generate_series(1, i.indnkeyatts) n join pg_opclass oc on oc.oid = i.indclass[n - 1]
+        where i.indrelid = rel and i.indisvalid order by i.indexrelid, n
+    loop
+        continue when exists (select from pg_attribute where attrelid = rel and attnum = part.attnum and attname = tenant_column);
+        begin
+            there := tenant.run_past_policies(rel, format(
+                'select pg_catalog.jsonb_build_array((%1$s)::pg_catalog.text, pg_catalog.pg_typeof(%1$s)::pg_catalog.text) from %2$s where %3$I::pg_catalog.text = %4$L limit 1',
+                part.key, rel, tenant_column, b));
+        exception when others then
+            path := format('index %s: %s', part.index, part.key);
+            expected := 'the other''s row';
+            got := sqlstate;
+            return next;
+            continue;
+        end;
+        continue when there is null;
+        for form in
+            select f.name, f.statement, f.ways, format('operator(%I.%s)', o.oprnamespace::regnamespace, o.oprname) as operator,
+                case when o.oprright = o.oprleft or t.typtype = 'p' then there ->> 1 else format_type(o.oprright, null) end as type,
+                case when o.oprright = o.oprleft or t.typtype = 'p' then there ->> 0
+                    else case t.typcategory when 'G' then '(0,0)' when 'N' then '1' when 'D' then '2020-01-01' when 'T' then '1 day'
+                        else case when t.typname = 'tsquery' then 'x' else there ->> 0 end end end as value
+            from (values
+                    ('condition', 's', 'index_scan', false, array['seqscan', 'bitmapscan'],
+                        'select pg_catalog.count(*) from %1$s where (%2$s) %3$s %4$s.tenant_prove_counted(%5$s)%6$s'),
+                    ('bitmap', 's', 'bitmap_scan', false, array['seqscan', 'indexscan', 'indexonlyscan'],
+                        'select pg_catalog.count(*) from %1$s where (%2$s) %3$s %4$s.tenant_prove_counted(%5$s)%6$s'),
+                    ('bitmap of many', 's', 'bitmap_scan', true, array['seqscan', 'indexscan', 'indexonlyscan'],
+                        'select pg_catalog.count(*) from %1$s where (%2$s) %3$s %4$s.tenant_prove_counted(%5$s)%6$s'),
+                    ('inner scan', 's', 'index_scan', false, array['seqscan', 'bitmapscan'],
+                        'select pg_catalog.sum(tenant_prove_n) from (values (%5$s), (%5$s)) tenant_prove (tenant_prove_v),
+                            lateral (select pg_catalog.count(*) as tenant_prove_n from %1$s
+                                where (%2$s) %3$s %4$s.tenant_prove_counted(tenant_prove_v)%6$s) tenant_prove_inner'),
+                    ('order', 'o', 'index_scan', false, array['seqscan', 'bitmapscan', 'sort'],
+                        'select from %1$s where true%6$s order by (%2$s) %3$s %4$s.tenant_prove_counted(%5$s)')
+                ) f (name, purpose, property, wide, ways, statement)
+                cross join lateral (
+                    select po.*, po.oid as operator from pg_amop ao join pg_operator po on po.oid = ao.amopopr
+                    where ao.amopfamily = part.opcfamily and ao.amoplefttype = part.opcintype and ao.amoppurpose = f.purpose::"char"
+                        and (not f.wide or po.oprname = '>=' and ao.amoprighttype = ao.amoplefttype)
+                    order by ao.amoprighttype = ao.amoplefttype desc, array_position(array['=', '~=', '&&', '@>', '@@'], po.oprname::text) nulls last, ao.amopstrategy limit 1
+                ) o
+                join pg_type t on t.oid = o.oprright
+            where pg_index_has_property(part.index, f.property)
+        loop
+            literal := format('%L::%s', form.value, form.type);
+            path := format('index %s: %s on %s', part.index, form.name, part.key);
+            expected := 'as many calls without the other''s row';
+            if there ->> 0 is null then
+                got := 'the other''s row has no value there';
+            else
+                form.statement := format(form.statement, rel, part.key, form.operator,
+                    (select relnamespace::regnamespace from pg_class where oid = rel), literal, part.predicate);
+                counted := tenant.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, false);
+                again := tenant.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, true);
+                got := case when counted !~ ' rows$' then counted when counted = again then 'as many'
+                    else format('%s, and %s without it', replace(counted, 'rows', 'calls'), replace(again, ' rows', '')) end;
+            end if;
+            return next;
+        end loop;
+    end loop;
+end
+$$;
+revoke all on function tenant.prove_indexes(regclass, name, name, text, text) from public;
 
 -- sql/schema/20_doctor.sql
 -- The doctor: what it looks at, and what is waived. Each finding is a view of its own, in 21_ to 28_; 29_ joins them.

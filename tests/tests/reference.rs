@@ -15,6 +15,7 @@ const INTERNAL: &[&str] = &[
     "apply_hardening",           // protect with harden
     "apply_protection",          // protect, with the guards off
     "attack",                    // prove
+    "attack_index",              // prove
     "attack_planned",            // prove
     "attack_prepared",           // prove
     "attack_view",               // prove
@@ -60,6 +61,7 @@ const INTERNAL: &[&str] = &[
     "plant",                     // prove
     "provable",                  // prove
     "prove_mutation",            // prove
+    "prove_indexes",             // prove
     "prove_plans",               // prove
     "prove_table",               // prove
     "reach_of",                  // bind_role

@@ -76,3 +76,34 @@ async fn other_tables_than_those_asked_for() {
     let said: Vec<_> = boss.notices().into_iter().map(|notice| notice.message().to_owned()).collect();
     assert!(said.iter().any(|notice| notice.ends_with("orders")), "it says where it is: {said:?}");
 }
+
+/// A table that cannot be filled says so; others than those asked for are not touched at all.
+#[tokio::test]
+async fn rows_are_planted_in_tables_that_nobody_named() {
+    let (db, boss) = shop("named", false).await;
+    let filled = "create table planted (relation text);
+        create function note() returns trigger language plpgsql security definer as $$ begin
+            raise log 'planted: % %', current_database(), tg_table_name; return null; end $$;
+        do $$ declare r regclass; begin
+            for r in select relation from tenant.protected_tables where kind <> 'partition' loop
+                execute format('create trigger note after insert on %s for each row execute function public.note();
+                    alter table %1$s enable always trigger note', r);
+            end loop; end $$";
+    boss.run(filled).await;
+    let planted = async |call: &str| {
+        let from = db.cluster().log().len();
+        boss.run(&format!("select * from tenant.prove({call})")).await;
+        let (log, mark) = (db.cluster().log(), format!("planted: {} ", db.name));
+        let mut tables: Vec<_> =
+            log[from..].lines().filter_map(|line| line.split(&mark).nth(1)).map(str::to_owned).collect();
+        tables.sort();
+        tables.dedup();
+        tables
+    };
+    let all = planted("").await;
+    assert!(all.contains(&"people".to_owned()) && all.contains(&"lines".to_owned()), "{all:?}");
+    // Its references lead to customers, and on to nothing that is protected.
+    assert_eq!(planted("tables => array['orders'::regclass]").await, ["customers", "orders"]);
+    assert_eq!(planted("tables => array['lines'::regclass]").await, ["customers", "lines", "orders"]);
+    assert_eq!(planted("tables => array['people'::regclass]").await, ["people"]);
+}

@@ -51,6 +51,6 @@ async fn as_the_superuser_who_proves() {
     for note in ["default", "domain", "generated", "check", "expression", "trigger"] {
         assert!(ran.iter().any(|line| line.starts_with(&format!("{note} ran as {name}"))), "{note}: {ran:?}");
     }
-    assert!(ran.iter().any(|line| line.starts_with("view ran as tenant_prove_")), "{ran:?}");
+    assert!(ran.iter().any(|line| line.starts_with("view ran as tenant_user")), "{ran:?}");
     assert_eq!(boss.value("select count(*) from pg_prepared_statements").await.as_deref(), Some("0"));
 }

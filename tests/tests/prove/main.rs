@@ -6,5 +6,7 @@ mod fixture;
 mod a_hole_passes;
 mod a_table_is_skipped;
 mod a_weakening_is_not_noticed;
+mod an_index_tells;
 mod an_owners_code_runs;
+mod it_holds_others_up;
 mod it_leaves_something;
