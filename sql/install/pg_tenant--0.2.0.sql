@@ -1386,7 +1386,7 @@ begin
     if tenant.current_id() is null then
         raise exception using
             errcode = 'TN001',
-            message = 'no tenant: the name belongs to one and this transaction has entered none',
+            message = 'no tenant: the name belongs to one: begin; select tenant.enter(''<tenant id>'') first',
             detail = format('The name is "%s".', key),
             hint = 'In the same transaction, first: select tenant.enter(''<tenant id>'');';
     end if;
@@ -1435,7 +1435,9 @@ begin
             detail = format('The transaction is in tenant "%s".', tenant.current_id()),
             hint = 'select tenant.channel(''<channel>''); is this tenant''s own.';
     end if;
-    return 'tenant_' || substr(encode(sha256(convert_to(id || '/' || channel, 'UTF8')), 'hex'), 1, 40);
+    -- The guards know a tenant's own names by the first part.
+    return 'tenant_' || substr(encode(sha256(convert_to(id, 'UTF8')), 'hex'), 1, 20) || '_'
+        || substr(encode(sha256(convert_to(id || '/' || channel, 'UTF8')), 'hex'), 1, 32);
 end
 $$;
 comment on function tenant.channel is 'The name under which tenant.notify(channel) of this tenant is heard; null where there is none.';

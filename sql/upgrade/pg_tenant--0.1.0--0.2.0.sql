@@ -865,6 +865,20 @@ revoke all on function tenant.bind_role(name, bigint) from public;
 
 grant execute on function tenant.bind_role(name, bigint) to tenant_admin;
 
+create or replace function tenant.lock_key(key text) returns bigint
+    language plpgsql stable strict set search_path = pg_catalog, pg_temp as $$
+begin
+    if tenant.current_id() is null then
+        raise exception using
+            errcode = 'TN001',
+            message = 'no tenant: the name belongs to one: begin; select tenant.enter(''<tenant id>'') first',
+            detail = format('The name is "%s".', key),
+            hint = 'In the same transaction, first: select tenant.enter(''<tenant id>'');';
+    end if;
+    return ('x' || encode(substr(sha256(convert_to(tenant.current_id() || '/' || key, 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint;
+end
+$$;
+
 create or replace function tenant.count_lock(key bigint) returns bigint
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lock';
 
@@ -896,7 +910,9 @@ begin
             detail = format('The transaction is in tenant "%s".', tenant.current_id()),
             hint = 'select tenant.channel(''<channel>''); is this tenant''s own.';
     end if;
-    return 'tenant_' || substr(encode(sha256(convert_to(id || '/' || channel, 'UTF8')), 'hex'), 1, 40);
+    -- The guards know a tenant's own names by the first part.
+    return 'tenant_' || substr(encode(sha256(convert_to(id, 'UTF8')), 'hex'), 1, 20) || '_'
+        || substr(encode(sha256(convert_to(id || '/' || channel, 'UTF8')), 'hex'), 1, 32);
 end
 $$;
 

@@ -7,12 +7,13 @@ use std::panic::Location;
 use std::sync::{Arc, Mutex};
 
 use tokio_postgres::error::DbError;
-use tokio_postgres::{AsyncMessage, Client, Config, Error, NoTls, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, Config, Error, NoTls, Notification, SimpleQueryMessage};
 
 /// A connection of one role. All of tokio-postgres' `Client` is there too.
 pub struct Session {
     client: Client,
     notices: Arc<Mutex<Vec<DbError>>>,
+    notifications: Arc<Mutex<Vec<Notification>>>,
 }
 
 impl Deref for Session {
@@ -33,16 +34,23 @@ impl Session {
     /// Connect where that may fail.
     pub async fn try_connect(config: &Config) -> Result<Session, Error> {
         let (client, mut connection) = config.connect(NoTls).await?;
-        let notices = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&notices);
+        let (notices, notifications) = (Arc::default(), Arc::default());
+        let (heard, told) = (Arc::clone(&notices), Arc::clone(&notifications));
         tokio::spawn(async move {
             while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
-                if let AsyncMessage::Notice(notice) = message {
-                    heard.lock().unwrap_or_else(|e| e.into_inner()).push(notice);
+                match message {
+                    AsyncMessage::Notice(notice) => push(&heard, notice),
+                    AsyncMessage::Notification(notification) => push(&told, notification),
+                    _ => {}
                 }
             }
         });
-        Ok(Session { client, notices })
+        Ok(Session { client, notices, notifications })
+    }
+
+    /// What this session has heard of NOTIFY since it was asked last.
+    pub fn notifications(&self) -> Vec<Notification> {
+        std::mem::take(&mut self.notifications.lock().unwrap_or_else(|e| e.into_inner()))
     }
 
     /// tokio-postgres' client alone, where its methods want it for themselves.
@@ -118,4 +126,8 @@ pub fn describe(error: &Error) -> String {
         }
     }
     text
+}
+
+fn push<T>(list: &Mutex<Vec<T>>, item: T) {
+    list.lock().unwrap_or_else(|e| e.into_inner()).push(item);
 }

@@ -66,6 +66,8 @@ static mut SLOT: Slot = NO_TENANT;
 static mut WRITTEN: u64 = 0;
 /// What the session began with: the tenant of a bound role, else none. Every transaction ends in it.
 static mut SESSION: Slot = NO_TENANT;
+/// The last transaction that entered a tenant was a statement by itself, in autocommit.
+static mut ENDED_WITH_ITS_STATEMENT: bool = false;
 /// What [`set`] is writing at this moment: the check hook accepts no other value.
 static mut WRITING: Option<(Entered, Limits)> = None;
 
@@ -104,6 +106,12 @@ pub fn session_tenant() -> Option<TenantId> {
         Some(Entered::Tenant(id)) => Some(id),
         _ => None,
     }
+}
+
+/// Whether the last tenant that this session entered ended at once, with the statement that entered it.
+pub fn ended_with_its_statement() -> bool {
+    // SAFETY: one thread; a plain read.
+    unsafe { ENDED_WITH_ITS_STATEMENT }
 }
 
 /// Whether the current tenant came with the login, and not by an entry of this transaction.
@@ -222,6 +230,9 @@ unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _
         // SAFETY: one thread.
         unsafe {
             SLOT = SESSION;
+            if seal::sealed().is_some() {
+                ENDED_WITH_ITS_STATEMENT = event == XACT_EVENT_COMMIT && !transaction::is_block();
+            }
             WRITTEN += 1;
             WRITING = None;
         }

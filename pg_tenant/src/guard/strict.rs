@@ -192,13 +192,31 @@ pub fn may_mend(user: Oid, table: Oid) -> bool {
 
 /// The refusal of a statement on this table with no tenant.
 pub fn no_tenant(table: Oid) -> Report {
-    let name = relation::name(table);
-    Report::new(
-        Refusal::NoTenant,
-        format!("no tenant: table {name} is protected and this transaction has entered none"),
-    )
-    .detail(format!("Role \"{}\" ran the statement.", role::name(role::current_user())))
-    .hint("In the same transaction, first: select tenant.enter('<tenant id>');")
+    let (name, user) = (relation::name(table), role::current_user());
+    let is_in = |group| role::by_name(group).is_some_and(|group| role::is_member(user, group));
+    let begin = if transaction::is_block() { "" } else { "begin; " };
+    // Of drivers and ORMs many show the message alone: it says what to do.
+    let (message, hint) = if is_in("tenant_user") && slot::ended_with_its_statement() {
+        (
+            "and the tenant that was entered has ended with its statement: begin; before tenant.enter".into(),
+            "A tenant lasts as long as its transaction. In one: begin; select tenant.enter('<tenant id>'); <statements>; commit;",
+        )
+    } else if !is_in("tenant_user") && !role::is_superuser(user) && (role::owns(user, table) || is_in("tenant_admin")) {
+        (
+            format!(
+                "from owners and administrators too: {begin}select tenant.enter_system('<reason>', write => true) first"
+            ),
+            "A superuser allows it to a role: grant tenant_system to <role>; Of one tenant: grant tenant_user to <role>;",
+        )
+    } else {
+        (
+            format!("and this transaction has entered none: {begin}select tenant.enter('<tenant id>') first"),
+            "In the same transaction, first: select tenant.enter('<tenant id>');",
+        )
+    };
+    Report::new(Refusal::NoTenant, format!("no tenant: table {name} is protected {message}"))
+        .detail(format!("Role \"{}\" ran the statement.", role::name(user)))
+        .hint(hint)
 }
 
 fn bypassed(table: Oid, user: Oid) -> Report {

@@ -8,7 +8,7 @@ use crate::guard::{
 };
 use crate::gucs::{self, NewTables};
 use crate::pg::command::{Change, Command};
-use crate::pg::{extension, policy, relation, role, types};
+use crate::pg::{extension, notify, policy, relation, role, types};
 use crate::policy::protection::{self, Gap, Protection};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
@@ -74,11 +74,13 @@ fn decide(command: Command) -> Outcome<Then> {
         Command::ImportForeignSchema => import_foreign_schema(),
         Command::Lock { tables } => maintenance::lock(&tables),
         Command::AlterType { changed, what } => alter_type(changed, what),
-        Command::HoldCursor => outlives("a cursor WITH HOLD", residue::Kind::HeldCursor),
-        Command::PrepareTransaction => outlives("a prepared transaction", residue::Kind::None),
+        Command::HoldCursor => hold_cursor(),
+        Command::PrepareTransaction => {
+            outlives("a prepared transaction", residue::Kind::None, "Any session of the role could commit it.", KEEP)
+        }
         Command::PrepareStatement => note(residue::Kind::PreparedStatement),
-        Command::Listen => outlives("a LISTEN", residue::Kind::Listen),
-        Command::Notify => notify(),
+        Command::Listen { channel } => listen(&channel),
+        Command::Notify { channel } => notify(&channel),
         Command::Set => {
             residue::touch_settings();
             Ok(())
@@ -233,8 +235,40 @@ fn copy_file() -> Outcome<()> {
         .hint("Use copy ... to stdout or from stdin, or \\copy in psql."))
 }
 
-fn notify() -> Outcome<()> {
-    if in_tenant() && gucs::guards() { Err(function::shares("NOTIFY")) } else { Ok(()) }
+fn notify(channel: &str) -> Outcome<()> {
+    let refused = in_tenant() && gucs::guards() && !notify::is_own(slot::current(), channel);
+    if refused { Err(function::shares("NOTIFY")) } else { Ok(()) }
+}
+
+/// A bound login's session is its tenant's to the end: a cursor that is held in it shows nobody else's rows.
+fn hold_cursor() -> Outcome<()> {
+    match slot::session_tenant() {
+        Some(_) if slot::system().is_none() => note(residue::Kind::HeldCursor),
+        _ => outlives(
+            "a cursor WITH HOLD",
+            residue::Kind::HeldCursor,
+            "The next tenant on this connection could read it.",
+            KEEP,
+        ),
+    }
+}
+
+/// Likewise for what is said on its tenant's own channels.
+fn listen(channel: &str) -> Outcome<()> {
+    match slot::session_tenant() {
+        Some(id) if notify::is_own(Some(id), channel) => note(residue::Kind::Listen),
+        Some(id) if extension::is_installed() => {
+            Err(Report::new(Refusal::SharedNameRefused, format!("LISTEN to \"{channel}\" is refused to a bound login"))
+                .detail(format!("The channel is not one of tenant \"{id}\": what is sent on it may be any tenant's."))
+                .hint("Listen to a channel of its own: select tenant.channel('<channel>'); says the name."))
+        }
+        _ => outlives(
+            "a LISTEN",
+            residue::Kind::Listen,
+            "The next tenant on this connection could hear it.",
+            "Listen on a connection that enters no tenant, to tenant.channel('<channel>', '<tenant id>').",
+        ),
+    }
 }
 
 fn create_table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> Outcome<()> {
@@ -280,14 +314,14 @@ fn alter_type(changed: Oid, what: &str) -> Outcome<()> {
     }
 }
 
-fn outlives(what: &str, kind: residue::Kind) -> Outcome<()> {
+const KEEP: &str = "Keep it within the transaction.";
+
+fn outlives(what: &str, kind: residue::Kind, why: &'static str, hint: &'static str) -> Outcome<()> {
     if slot::entered().is_none() {
         return note(kind);
     }
     let whose = if slot::system().is_some() { "this system context" } else { "this tenant's transaction" };
-    Err(Report::new(Refusal::SessionObjectRefused, format!("{what} would outlive {whose}"))
-        .detail("The next tenant on this connection could reach it.")
-        .hint("Keep it within the transaction."))
+    Err(Report::new(Refusal::SessionObjectRefused, format!("{what} would outlive {whose}")).detail(why).hint(hint))
 }
 
 fn note(kind: residue::Kind) -> Outcome<()> {

@@ -20,6 +20,12 @@ pub fn is_live() -> bool {
     unsafe { pg_sys::IsTransactionState() }
 }
 
+/// Whether statements follow in the same transaction: it was begun by BEGIN, or several came in one message.
+pub fn is_block() -> bool {
+    // SAFETY: reads the state of the current transaction.
+    unsafe { pg_sys::IsTransactionBlock() }
+}
+
 /// The number of the savepoint that the transaction is in: later ones have higher numbers.
 pub fn savepoint() -> u32 {
     // SAFETY: reads the state of the current transaction.

@@ -90,7 +90,7 @@ async fn through_a_prepared_transaction() {
         .await;
     app.run(&format!("commit prepared '{gid}'")).await;
     let error = app.refused_inside("TN036", A, &format!("prepare transaction '{gid}'")).await;
-    assert_eq!(error.detail(), Some("The next tenant on this connection could reach it."));
+    assert_eq!(error.detail(), Some("Any session of the role could commit it."));
     nothing_is_left(&app, "prepare transaction").await;
     assert!(app.rows("select gid from pg_prepared_xacts where database = current_database()").await.is_empty());
 }

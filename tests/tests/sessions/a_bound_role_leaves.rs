@@ -45,7 +45,7 @@ const WAYS_OUT: &[(&str, &str)] = &[
     ("00000", "begin; savepoint s; select tenant.enter('{a}'); rollback to s; commit"),
     ("22012", "begin; savepoint s; select 1/0"),
     ("TN036", "begin; prepare transaction 'x'"),
-    ("TN036", "declare c cursor with hold for table orders"),
+    ("00000", "declare c cursor with hold for table orders"),
     ("TN031", "truncate orders"),
     ("TN033", "begin; lock table orders"),
 ];

@@ -6,6 +6,7 @@ mod a_foreign_key_runs_it;
 mod a_path_around_it;
 mod a_plan_changes_shape;
 mod a_plan_loses_the_fence;
+mod a_refusal_does_not_help;
 mod a_refusal_tells_the_plan;
 mod a_scan_is_not_looked_at;
 mod a_worker_runs_it;

@@ -58,11 +58,11 @@ pub enum Command {
     /// PREPARE, by SQL.
     PrepareStatement,
     /// LISTEN.
-    Listen,
+    Listen { channel: String },
     /// SET, RESET.
     Set,
     /// NOTIFY.
-    Notify,
+    Notify { channel: String },
     /// DISCARD ALL.
     DiscardAll,
     /// GRANT SET or ALTER SYSTEM ON PARAMETER.
@@ -187,9 +187,13 @@ pub unsafe fn read(node: *mut Node) -> Command {
                 if options & pg_sys::CURSOR_OPT_HOLD as i32 != 0 { Command::HoldCursor } else { Command::Other }
             }
             NodeTag::T_PrepareStmt => Command::PrepareStatement,
-            NodeTag::T_ListenStmt => Command::Listen,
+            NodeTag::T_ListenStmt => {
+                Command::Listen { channel: owned((*node.cast::<pg_sys::ListenStmt>()).conditionname) }
+            }
             NodeTag::T_VariableSetStmt => Command::Set,
-            NodeTag::T_NotifyStmt => Command::Notify,
+            NodeTag::T_NotifyStmt => {
+                Command::Notify { channel: owned((*node.cast::<pg_sys::NotifyStmt>()).conditionname) }
+            }
             NodeTag::T_DiscardStmt => match (*node.cast::<pg_sys::DiscardStmt>()).target {
                 pg_sys::DiscardMode::DISCARD_ALL => Command::DiscardAll,
                 _ => Command::Other,
