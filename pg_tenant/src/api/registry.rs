@@ -2,7 +2,7 @@
 
 use crate::error::Outcome;
 use crate::pg::function::{Args, Returned};
-use crate::pg::{invalidation, notify, registry_row, versions};
+use crate::pg::{invalidation, registry_row, versions};
 use crate::sql_function;
 
 sql_function!(pg_tenant_registry_changed, pg_finfo_pg_tenant_registry_changed, registry_changed);
@@ -16,7 +16,5 @@ fn registry_changed(args: Args) -> Outcome<Returned> {
     for id in args.trigger_texts(registry_row::ID) {
         versions::change(versions::slot(id.as_bytes()));
     }
-    invalidation::announce(registry_row::mark().unwrap_or(table));
-    notify::send("tenant_registry");
     Ok(Returned::Void)
 }

@@ -19,6 +19,7 @@ pub mod identity; // on whose behalf the transaction runs
 pub mod invalidation; // a change in one session reaches the caches of all
 pub mod notify; // NOTIFY
 pub mod preload; // was the library preloaded?
+pub mod remembered; // what backends have read of the registry, in shared memory
 pub mod replication; // is this such a connection?
 pub mod role; // who runs a statement
 pub mod security; // the mark on queries of foreign keys

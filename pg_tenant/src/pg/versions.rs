@@ -7,12 +7,17 @@
 //! entry that was read before the change has an older counter, and one with the new counter was read after it.
 //!
 //! A standby replays changes without calling back, and a prepared transaction is committed by somebody else: both are
-//! told by relcache invalidation instead (`registry/cache.rs`).
+//! told by relcache invalidation instead (`registry/cache.rs`). That, and `NOTIFY tenant_registry`, is sent once for a
+//! transaction, before it commits, and not where every savepoint with a change was undone.
+//!
+//! Beside the counters stands what backends have read ([`crate::pg::remembered`]), for those that begin.
 
-use crate::pg::{boundary, invalidation, registry_row};
+use crate::pg::remembered::{Key, Remembered, Value};
+use crate::pg::{boundary, invalidation, notify, registry_row, transaction};
+use pg_tenant_core::TenantId;
 use pgrx::pg_sys::{self, XactEvent};
 use rustc_hash::FxHasher;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -23,6 +28,7 @@ struct Shared {
     /// Raised where a transaction has changed more tenants than it keeps in mind.
     all: AtomicU64,
     counters: [AtomicU32; COUNTERS],
+    remembered: Remembered,
 }
 
 /// In the postmaster, and inherited by every backend; null where there is none.
@@ -45,10 +51,17 @@ pub struct Version {
 struct Changed {
     count: usize,
     slots: [u16; Changed::MOST],
+    /// The savepoints that have a change which was not undone.
+    savepoints: Vec<u32>,
 }
 
 impl Changed {
     const MOST: usize = 256;
+
+    fn clear(&mut self) {
+        self.count = 0;
+        self.savepoints.clear();
+    }
 
     fn has(&self, Slot(slot): Slot) -> bool {
         self.count > Self::MOST || self.slots[..self.count].contains(&slot)
@@ -56,11 +69,18 @@ impl Changed {
 }
 
 thread_local! {
-    static CHANGED: RefCell<Changed> = const { RefCell::new(Changed { count: 0, slots: [0; Changed::MOST] }) };
+    static CHANGED: RefCell<Changed> = const { RefCell::new(Changed { count: 0, slots: [0; Changed::MOST], savepoints: Vec::new() }) };
+    /// Relations whose invalidation this transaction has caused or heard of; none where they were too many.
+    static HEARD: Cell<Option<([u32; HEARD_MOST], usize)>> = const { Cell::new(Some(([0; HEARD_MOST], 0))) };
 }
+
+const HEARD_MOST: usize = 32;
 
 /// Asks for the memory. Called from `_PG_init` only.
 pub fn init() {
+    // Made here once: see pg/memory.rs.
+    CHANGED.with_borrow_mut(|changed| changed.savepoints.reserve(64));
+    invalidation::on_relation_change(hear);
     // SAFETY: in the postmaster's one thread; the previous hooks are called by ours.
     unsafe {
         PREVIOUS_REQUEST = pg_sys::shmem_request_hook;
@@ -68,6 +88,7 @@ pub fn init() {
         PREVIOUS_STARTUP = pg_sys::shmem_startup_hook;
         pg_sys::shmem_startup_hook = Some(start);
         pg_sys::RegisterXactCallback(Some(end_of_transaction), std::ptr::null_mut());
+        pg_sys::RegisterSubXactCallback(Some(end_of_savepoint), std::ptr::null_mut());
     }
 }
 
@@ -136,6 +157,7 @@ pub fn is_changing(slot: Slot) -> bool {
 
 /// This transaction has changed the tenant: its counter is raised when that can be seen.
 pub fn change(slot: Slot) {
+    let savepoint = transaction::savepoint();
     CHANGED.with_borrow_mut(|changed| {
         if !changed.has(slot) {
             if let Some(place) = changed.slots.get_mut(changed.count) {
@@ -143,37 +165,144 @@ pub fn change(slot: Slot) {
             }
             changed.count += 1;
         }
+        if changed.savepoints.last() != Some(&savepoint) {
+            changed.savepoints.push(savepoint);
+        }
     });
+}
+
+/// What a backend of this database has read of the tenant, where it is still true.
+pub fn recall(id: &TenantId, slot: Slot, version: Version) -> Option<Value> {
+    let remembered = remembered()?;
+    remembered.find(slot.0, &key(id, version, remembered.epoch()))
+}
+
+/// The state of the registry that a row about to be read is of, beside its version; none where it is not to be kept.
+pub fn epoch() -> Option<u64> {
+    remembered().map(Remembered::epoch)
+}
+
+/// Keeps for others what was read of the tenant, after version and epoch were.
+pub fn remember(table: pg_sys::Oid, id: &TenantId, slot: Slot, version: Version, epoch: u64, value: Value) {
+    if let Some(remembered) = remembered().filter(|remembered| remembered.note_table(in_database(table))) {
+        remembered.keep(slot.0, &key(id, version, epoch), value);
+    }
+}
+
+/// A prepared transaction was committed: it may have changed a registry.
+pub fn prepared_committed() {
+    if let Some(shared) = shared() {
+        shared.remembered.forget();
+    }
+}
+
+/// Not where changes are told otherwise, nor in a transaction that may have changed the registry behind its triggers.
+fn remembered() -> Option<&'static Remembered> {
+    shared().filter(|_| are_told() && !transaction::has_written()).map(|shared| &shared.remembered)
+}
+
+fn key(id: &TenantId, version: Version, epoch: u64) -> Key {
+    let mut bytes = [0; 64];
+    let text = id.as_str().as_bytes();
+    bytes[..text.len()].copy_from_slice(text);
+    let mut key = [0; 12];
+    key[..4].copy_from_slice(&[in_database(pg_sys::Oid::INVALID), version.all, version.own.into(), epoch]);
+    for (word, bytes) in key[4..].iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_ne_bytes(*bytes);
+    }
+    key
+}
+
+/// A relation of this database as one number.
+fn in_database(relation: pg_sys::Oid) -> u64 {
+    // SAFETY: a plain read of a variable of this backend.
+    u64::from(unsafe { pg_sys::MyDatabaseId }.to_u32()) << 32 | u64::from(relation.to_u32())
+}
+
+/// The registry may change by its definition, with its triggers off: whoever does that tells of it when it can be seen.
+/// Those who hear of it then have an entry of it in their own caches only.
+fn hear(changed: Option<pg_sys::Oid>) {
+    let (Some(relation), Some((mut heard, count))) = (changed, HEARD.get()) else { return };
+    let relation = relation.to_u32();
+    if !heard[..count].contains(&relation) {
+        HEARD.set(heard.get_mut(count).map(|place| *place = relation).map(|()| (heard, count + 1)));
+    }
+}
+
+fn has_heard_of_a_registry(remembered: &Remembered) -> bool {
+    HEARD.get().is_none_or(|(heard, count)| {
+        heard[..count].iter().any(|&relation| remembered.has_table(in_database(pg_sys::Oid::from(relation))))
+    })
+}
+
+/// Whether the transaction has a change to tell of.
+fn is_telling() -> bool {
+    CHANGED.with_borrow(|changed| !changed.savepoints.is_empty())
+}
+
+/// Tells of what this transaction has changed, and is about to commit.
+fn announce() {
+    if let Some(stand_in) = registry_row::mark().or_else(registry_row::table) {
+        invalidation::announce(stand_in);
+    }
+    notify::send("tenant_registry");
 }
 
 unsafe extern "C-unwind" fn end_of_transaction(event: XactEvent::Type, _: *mut c_void) {
     match event {
+        // SAFETY: the transaction can still fail; nothing to drop in this frame. Here and in the next.
+        XactEvent::XACT_EVENT_PRE_COMMIT if is_telling() => unsafe { boundary::decide(announce) },
         // Whoever commits it later calls no callback here; the invalidation is kept with it.
-        XactEvent::XACT_EVENT_PRE_PREPARE if CHANGED.with_borrow(|changed| changed.count > 0) => {
-            // SAFETY: the transaction can still fail; nothing to drop in this frame.
-            unsafe {
-                boundary::decide(|| {
-                    if let Some(table) = registry_row::table() {
-                        invalidation::announce(table);
+        XactEvent::XACT_EVENT_PRE_PREPARE if is_telling() => unsafe {
+            boundary::decide(|| {
+                announce();
+                if let Some(table) = registry_row::table() {
+                    invalidation::announce(table);
+                }
+            });
+        },
+        // Nothing here can fail.
+        XactEvent::XACT_EVENT_COMMIT => {
+            if let Some(shared) = shared() {
+                CHANGED.with_borrow(|changed| {
+                    for &slot in &changed.slots[..changed.count.min(Changed::MOST)] {
+                        shared.counters[usize::from(slot)].fetch_add(1, Ordering::AcqRel);
+                    }
+                    if changed.count > Changed::MOST {
+                        shared.all.fetch_add(1, Ordering::AcqRel);
                     }
                 });
-            }
-        }
-        // Nothing here can fail.
-        XactEvent::XACT_EVENT_COMMIT => CHANGED.with_borrow_mut(|changed| {
-            if let Some(shared) = shared() {
-                for &slot in &changed.slots[..changed.count.min(Changed::MOST)] {
-                    shared.counters[usize::from(slot)].fetch_add(1, Ordering::AcqRel);
-                }
-                if changed.count > Changed::MOST {
-                    shared.all.fetch_add(1, Ordering::AcqRel);
+                if transaction::has_written() && has_heard_of_a_registry(&shared.remembered) {
+                    shared.remembered.forget();
                 }
             }
-            changed.count = 0;
-        }),
-        XactEvent::XACT_EVENT_ABORT | XactEvent::XACT_EVENT_PREPARE => {
-            CHANGED.with_borrow_mut(|changed| changed.count = 0);
+            forget();
         }
+        XactEvent::XACT_EVENT_ABORT | XactEvent::XACT_EVENT_PREPARE => forget(),
         _ => {}
     }
+}
+
+fn forget() {
+    CHANGED.with_borrow_mut(Changed::clear);
+    HEARD.set(Some(([0; HEARD_MOST], 0)));
+}
+
+unsafe extern "C-unwind" fn end_of_savepoint(
+    event: pg_sys::SubXactEvent::Type,
+    ended: pg_sys::SubTransactionId,
+    around: pg_sys::SubTransactionId,
+    _: *mut c_void,
+) {
+    use pg_sys::SubXactEvent::{SUBXACT_EVENT_ABORT_SUB, SUBXACT_EVENT_COMMIT_SUB};
+    CHANGED.with_borrow_mut(|changed| match event {
+        SUBXACT_EVENT_ABORT_SUB => changed.savepoints.retain(|&savepoint| savepoint != ended),
+        SUBXACT_EVENT_COMMIT_SUB => {
+            for savepoint in changed.savepoints.iter_mut().filter(|savepoint| **savepoint == ended) {
+                *savepoint = around;
+            }
+            changed.savepoints.dedup();
+        }
+        _ => {}
+    });
 }

@@ -7,7 +7,8 @@
 //! neither arrived while it was read.
 
 use crate::context::limits::Limits;
-use crate::pg::versions::{self, Version};
+use crate::pg::remembered::Value;
+use crate::pg::versions::{self, Slot, Version};
 use crate::pg::{invalidation, registry_row, transaction};
 use pg_tenant_core::{TenantId, TenantStatus};
 use pgrx::pg_sys::Oid;
@@ -28,6 +29,32 @@ pub enum Entry {
     Known { status: TenantStatus, limits: Limits },
     UnknownStatus,
     Absent,
+}
+
+impl Entry {
+    /// As shared memory has it; only of a tenant that can be entered.
+    fn pack(self) -> Option<Value> {
+        let Entry::Known { status: TenantStatus::Active, limits } = self else { return None };
+        let two = |first: i32, second: i32| u64::from(first as u32) << 32 | u64::from(second as u32);
+        Some([
+            two(limits.statement_timeout, limits.lock_timeout),
+            two(limits.idle_in_transaction_session_timeout, limits.work_mem),
+            limits.read_only.into(),
+        ])
+    }
+
+    fn unpack([timeouts, others, read_only]: Value) -> Entry {
+        Entry::Known {
+            status: TenantStatus::Active,
+            limits: Limits {
+                statement_timeout: (timeouts >> 32) as i32,
+                lock_timeout: timeouts as i32,
+                idle_in_transaction_session_timeout: (others >> 32) as i32,
+                work_mem: others as i32,
+                read_only: read_only != 0,
+            },
+        }
+    }
 }
 
 /// What all entries rest on.
@@ -112,11 +139,15 @@ pub fn entry(id: &TenantId) -> Entry {
         }
         entries.find(id, version)
     });
-    remembered.unwrap_or_else(|| read(id, version))
+    // What another backend has read is not copied from there: it need not be forgotten here.
+    remembered
+        .or_else(|| versions::recall(id, slot, version).map(Entry::unpack))
+        .unwrap_or_else(|| read(id, slot, version))
 }
 
 /// Reads an entry; the version was taken before.
-fn read(id: &TenantId, version: Version) -> Entry {
+fn read(id: &TenantId, slot: Slot, version: Version) -> Entry {
+    let epoch = versions::epoch();
     // No borrow is held here: reading takes locks, and locks deliver invalidations.
     let Some(table) = registry_row::table() else { return Entry::Absent };
     TABLE.set(Some(table));
@@ -130,6 +161,9 @@ fn read(id: &TenantId, version: Version) -> Entry {
                 entries.keep(id, (version, entry));
             }
         });
+        if let (Some(epoch), Some(value)) = (epoch, entry.pack()) {
+            versions::remember(table, id, slot, version, epoch, value);
+        }
     }
     entry
 }

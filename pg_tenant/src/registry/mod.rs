@@ -1,6 +1,6 @@
 //! Which tenants exist, in which state.
 //!
-//! - [`cache`]: what this backend remembers of the registry, flushed by relcache invalidation of `tenant.tenants`.
+//! - [`cache`]: what this backend remembers of the registry, each tenant until its version in shared memory changes.
 
 mod cache;
 

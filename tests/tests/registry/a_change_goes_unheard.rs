@@ -49,9 +49,20 @@ async fn of_any_kind() {
         client.batch_execute("select 1").await.unwrap();
         assert!(heard.try_recv().is_err(), "told twice of {change}");
     }
-    admin.run("begin; select tenant.create('undone'); rollback").await;
-    client.batch_execute("select 1").await.unwrap();
-    assert!(heard.try_recv().is_err(), "told of what was rolled back");
+    let several = "begin; savepoint s; select tenant.create('in'); release s; savepoint s; select tenant.create('out'); \
+        rollback to s; commit";
+    admin.run(several).await;
+    let told = tokio::time::timeout(Duration::from_secs(60), heard.recv()).await.expect("unheard: a savepoint");
+    assert_eq!(told.expect("a notification").channel(), "tenant_registry");
+    for undone in [
+        "begin; select tenant.create('undone'); rollback",
+        "begin; savepoint s; select tenant.create('undone'); rollback to s; commit",
+        "begin; savepoint s; savepoint t; select tenant.create('undone'); release t; rollback to s; commit",
+    ] {
+        admin.run(undone).await;
+        client.batch_execute("select 1").await.unwrap();
+        assert!(heard.try_recv().is_err(), "told of what was rolled back: {undone}");
+    }
 }
 
 /// Nobody can say it by themselves from inside a tenant, and the trigger is not for calling.

@@ -5,6 +5,7 @@ mod a_change_is_overtaken;
 mod a_limit_is_exceeded;
 mod a_limit_is_raised;
 mod a_lookup_tells_too_much;
+mod a_new_connection_is_misled;
 mod a_record_is_forged;
 mod a_suspended_tenant_is_entered;
 mod a_tenant_is_removed;

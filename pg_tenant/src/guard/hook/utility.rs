@@ -4,7 +4,7 @@ use super::executor::begin_bound;
 use crate::guard::utility::{self, Then};
 use crate::guard::{create, referential, temporary};
 use crate::pg::boundary::decide_or_raise;
-use crate::pg::{call, command, raw, transaction};
+use crate::pg::{call, command, raw, transaction, versions};
 use pgrx::pg_sys;
 use std::ffi::c_char;
 
@@ -37,6 +37,7 @@ unsafe extern "C-unwind" fn process_utility(
         }
         referential::starting(false);
         let then = decide_or_raise(|| utility::judge(command::read(node)));
+        let commits_prepared = command::commits_prepared(node);
         let around = temporary::begins(command::ends_with_transaction(node, context));
         match PREVIOUS {
             Some(previous) => {
@@ -54,6 +55,9 @@ unsafe extern "C-unwind" fn process_utility(
             ),
         }
         temporary::ended(around);
+        if commits_prepared {
+            versions::prepared_committed();
+        }
         // A procedure that ends its transaction with an error leaves none to read catalogs in.
         if then != Then::Nothing && transaction::is_live() {
             // Of a part of a command, the whole is asked.

@@ -98,6 +98,18 @@ pub enum Change {
     Other,
 }
 
+/// Whether this is COMMIT PREPARED.
+///
+/// # Safety
+/// As [`read`].
+pub unsafe fn commits_prepared(node: *mut Node) -> bool {
+    // SAFETY: the cast follows the node's tag.
+    unsafe {
+        (*node).type_ == NodeTag::T_TransactionStmt
+            && (*node.cast::<pg_sys::TransactionStmt>()).kind == pg_sys::TransactionStmtKind::TRANS_STMT_COMMIT_PREPARED
+    }
+}
+
 /// Reads a utility command.
 ///
 /// # Safety

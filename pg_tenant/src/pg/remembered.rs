@@ -1,0 +1,94 @@
+//! What backends have read of the registry, in shared memory: the first entry of a new connection finds there what another
+//! has read, and opens no table.
+//!
+//! A fixed table, one place for many tenants: who comes later takes the place. A place is written under its own sequence
+//! number, odd while that goes on, and read without a lock: who finds another number after reading than before has found
+//! nothing. Whoever reads compares the whole key, which names the state of the registry that the value is of.
+
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+const PLACES: usize = 4096;
+const KEY: usize = 12;
+const VALUE: usize = 3;
+/// Registries of so many databases are known; those of others have nothing here.
+const TABLES: usize = 64;
+
+pub type Key = [u64; KEY];
+pub type Value = [u64; VALUE];
+
+struct Place {
+    sequence: AtomicU64,
+    key: [AtomicU64; KEY],
+    value: [AtomicU64; VALUE],
+}
+
+/// The table; all zeros is an empty one.
+pub struct Remembered {
+    /// Raised where a registry changes in another way than by its triggers: part of every key.
+    epoch: AtomicU64,
+    /// Database and table of each registry that has values here.
+    tables: [AtomicU64; TABLES],
+    places: [Place; PLACES],
+}
+
+impl Remembered {
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// What is here is not true any more.
+    pub fn forget(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether this is a registry that has values here.
+    pub fn has_table(&self, table: u64) -> bool {
+        let known = self.tables.iter().map(|known| known.load(Ordering::Acquire));
+        known.take_while(|&known| known != 0).any(|known| known == table)
+    }
+
+    /// Notes a registry; false where there is no room.
+    pub fn note_table(&self, table: u64) -> bool {
+        self.has_table(table)
+            || self.tables.iter().any(|free| {
+                let taken = free.compare_exchange(0, table, Ordering::AcqRel, Ordering::Acquire);
+                taken.is_ok() || taken == Err(table)
+            })
+    }
+
+    pub fn find(&self, at: u16, key: &Key) -> Option<Value> {
+        let place = self.place(at);
+        let before = place.sequence.load(Ordering::Acquire);
+        let is_same = place.key.iter().zip(key).all(|(here, &asked)| here.load(Ordering::Relaxed) == asked);
+        if !is_same || before % 2 == 1 {
+            return None;
+        }
+        let value = std::array::from_fn(|word| place.value[word].load(Ordering::Relaxed));
+        fence(Ordering::Acquire);
+        (place.sequence.load(Ordering::Relaxed) == before).then_some(value)
+    }
+
+    /// Keeps the value, where nobody writes in its place at this moment.
+    pub fn keep(&self, at: u16, key: &Key, value: Value) {
+        let place = self.place(at);
+        let before = place.sequence.load(Ordering::Relaxed);
+        if before % 2 == 1
+            || place.sequence.compare_exchange(before, before + 1, Ordering::AcqRel, Ordering::Relaxed).is_err()
+        {
+            return;
+        }
+        // Who sees one of the words below sees the odd number, too.
+        fence(Ordering::Release);
+        for (word, &of_key) in place.key.iter().zip(key) {
+            word.store(of_key, Ordering::Relaxed);
+        }
+        for (word, of_value) in place.value.iter().zip(value) {
+            word.store(of_value, Ordering::Relaxed);
+        }
+        place.sequence.store(before + 2, Ordering::Release);
+    }
+
+    fn place(&self, at: u16) -> &Place {
+        &self.places[usize::from(at) % PLACES]
+    }
+}
