@@ -57,7 +57,18 @@ end
 $$;
 revoke all on function tenant.journal_change() from public;
 
--- The same for tenants, of all that one statement changes at once.
+-- That a tenant was created: for each row, by C code, which writes the line without a statement. Where the journal has
+-- triggers or the like, the code calls the function below.
+create function tenant.journal_creation() returns trigger
+    language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
+revoke all on function tenant.journal_creation() from public;
+create function tenant.journal_created(object text, reason text) returns void
+    language sql set search_path = pg_catalog, pg_temp as $$
+    insert into tenant.journal (action, object, reason) values ('create', object, reason)
+$$;
+revoke all on function tenant.journal_created(text, text) from public;
+
+-- Other changes of tenants, of all that one statement changes at once.
 create function tenant.journal_tenants() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -68,7 +79,6 @@ begin
         return null;
     end if;
     case tg_op
-        when 'INSERT' then insert into tenant.journal (action, object, reason) select 'create', id, reason from now_there;
         when 'DELETE' then insert into tenant.journal (action, object, reason) select 'delete', id, reason from was_there;
         else
             insert into tenant.journal (action, object, reason, detail)
@@ -99,8 +109,8 @@ create trigger check_change before insert or update or delete on tenant.shared
     for each row execute function tenant.check_change();
 create trigger check_change before insert or update on tenant.waivers
     for each row execute function tenant.check_change();
-create trigger journal_create after insert on tenant.tenants referencing new table as now_there
-    for each statement execute function tenant.journal_tenants();
+create trigger journal_create after insert on tenant.tenants
+    for each row execute function tenant.journal_creation();
 create trigger journal_update after update on tenant.tenants referencing old table as was_there new table as now_there
     for each statement execute function tenant.journal_tenants();
 create trigger journal_delete after delete on tenant.tenants referencing old table as was_there

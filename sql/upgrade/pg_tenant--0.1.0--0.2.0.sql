@@ -9,7 +9,7 @@ grant references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
 drop function tenant.doctor(boolean);
 drop function tenant.prove(name, text, boolean);
 drop function tenant.plan_hardening(regclass, boolean);
--- The registry: a row tells of itself, its journal is written once for each statement.
+-- The registry: a row tells of itself; the journal of changes is written once for each statement.
 create table tenant.registry_epoch ();
 comment on table tenant.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
 drop trigger announce_change on tenant.tenants;
@@ -2707,6 +2707,18 @@ begin
 end
 $$;
 
+create or replace function tenant.journal_creation() returns trigger
+    language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
+
+revoke all on function tenant.journal_creation() from public;
+
+create or replace function tenant.journal_created(object text, reason text) returns void
+    language sql set search_path = pg_catalog, pg_temp as $$
+    insert into tenant.journal (action, object, reason) values ('create', object, reason)
+$$;
+
+revoke all on function tenant.journal_created(text, text) from public;
+
 create or replace function tenant.journal_tenants() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -2717,7 +2729,6 @@ begin
         return null;
     end if;
     case tg_op
-        when 'INSERT' then insert into tenant.journal (action, object, reason) select 'create', id, reason from now_there;
         when 'DELETE' then insert into tenant.journal (action, object, reason) select 'delete', id, reason from was_there;
         else
             insert into tenant.journal (action, object, reason, detail)
@@ -2751,8 +2762,8 @@ create trigger keep_tenants before truncate on tenant.tenants for each statement
 alter table tenant.tenants enable always trigger keep_tenant;
 alter table tenant.tenants enable always trigger keep_id;
 alter table tenant.tenants enable always trigger keep_tenants;
-create trigger journal_create after insert on tenant.tenants referencing new table as now_there
-    for each statement execute function tenant.journal_tenants();
+create trigger journal_create after insert on tenant.tenants
+    for each row execute function tenant.journal_creation();
 create trigger journal_update after update on tenant.tenants referencing old table as was_there new table as now_there
     for each statement execute function tenant.journal_tenants();
 create trigger journal_delete after delete on tenant.tenants referencing old table as was_there

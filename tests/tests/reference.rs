@@ -41,7 +41,9 @@ const INTERNAL: &[&str] = &[
     "former_tables",             // upgrade_fences
     "hierarchy",                 // protect, unprotect
     "is_current_support",        // the planner asks it
-    "journal_tenants",           // triggers of tenants
+    "journal_creation",          // triggers of tenants
+    "journal_created",           // called by it
+    "journal_tenants",           // likewise
     "registry_epoch",            // invalidated in place of tenants
     "journal_system",            // enter_system
     "count_lock",                // advisory_lock, try_advisory_lock

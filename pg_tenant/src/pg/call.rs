@@ -49,7 +49,10 @@ pub unsafe fn with_tables(name: &'static str, first: pg_sys::Oid, second: pg_sys
 }
 
 /// A call of a function with these arguments, null or not; likewise.
-unsafe fn new_call(function: pg_sys::Oid, arguments: &[pg_sys::NullableDatum]) -> pg_sys::FunctionCallInfo {
+///
+/// # Safety
+/// The arguments are of the function's types.
+pub unsafe fn new_call(function: pg_sys::Oid, arguments: &[pg_sys::NullableDatum]) -> pg_sys::FunctionCallInfo {
     // SAFETY: a call ends in its arguments, so its size is that of the record and of all of them; palloc'ed memory
     // outlives the call, and fmgr_info fills the record of the function or raises.
     unsafe {

@@ -46,6 +46,7 @@ pub mod extension; // is ours in this database?
 pub mod foreign_key;
 pub mod hiding; // rows of catalogs that are not for everybody
 pub mod hierarchy; // partitions and inheritance
+mod journal_line; // a line of tenant.journal, written without a statement
 pub mod journal_row; // tenant.journal without SQL
 pub mod parts; // what a table has
 pub mod policy; // the tenant fence among the policies

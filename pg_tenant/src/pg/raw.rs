@@ -32,6 +32,7 @@ unsafe extern "C-unwind" {
         dest: *mut pg_sys::DestReceiver,
         qc: *mut pg_sys::QueryCompletion,
     );
+    pub fn nextval_internal(sequence: pg_sys::Oid, check_permissions: bool) -> i64;
     // Bare, since readers and fences call them where an expression is evaluated.
     pub fn pg_detoast_datum(datum: *mut pg_sys::varlena) -> *mut pg_sys::varlena;
     pub fn MemoryContextAlloc(context: pg_sys::MemoryContext, size: usize) -> *mut std::ffi::c_void;

@@ -154,3 +154,46 @@ async fn by_a_number_that_has_no_key() {
         assert_eq!(db.app().await.inside_value(id, "select tenant.current_bigint()").await.as_deref(), key);
     }
 }
+
+/// The line of a new tenant is written without a statement, and by one where the journal is not as the extension made it.
+#[tokio::test]
+async fn by_the_way_it_is_written() {
+    let db = shop("journal_lines").await;
+    let (admin, superuser) = (db.admin().await, db.superuser().await);
+    let changes = [
+        "select 1",
+        "create index on tenant.journal (lower(object))",
+        "create unique index on tenant.journal (object) where action = 'create'",
+        "alter table tenant.journal add column seen boolean not null default false",
+        "alter table tenant.journal add check (object <> 'unheard')",
+        "create function stamp() returns trigger language plpgsql as $$ begin
+             if new.object = 'unwanted' then raise exception 'no' using errcode = 'AB123'; end if;
+             return new;
+         end $$;
+         create trigger stamp before insert on tenant.journal for each row execute function stamp()",
+    ];
+    for (n, change) in changes.iter().enumerate() {
+        superuser.run(change).await;
+        admin
+            .run(&format!(
+                "begin; select set_config('tenant.reason', 'signed {n}', true), tenant.create('t{n}'); commit"
+            ))
+            .await;
+        admin.run(&format!("insert into tenant.tenants (id) values ('u{n}'), ('v{n}')")).await;
+        let lines = admin
+            .rows(&format!(
+                "select action, object, coalesce(reason, '-'), role, session_role, at = created_at, detail is null
+                 from tenant.journal j join tenant.tenants t on t.id = j.object where object in ('t{n}', 'u{n}', 'v{n}') order by j.id"
+            ))
+            .await;
+        let by = db.roles.admin.as_str();
+        let line = |object: char, reason: &str| {
+            let line = ["create", &format!("{object}{n}"), reason, by, by, "t", "t"];
+            line.map(|value| Some(value.to_owned())).to_vec()
+        };
+        assert_eq!(lines, [line('t', &format!("signed {n}")), line('u', "-"), line('v', "-")], "{change}");
+    }
+    admin.expect_error("AB123", "select tenant.create('unwanted')").await;
+    admin.expect_error("23514", "select tenant.create('unheard')").await;
+    admin.expect_error("42501", "select tenant.journal_created('x', 'y')").await;
+}
