@@ -55,6 +55,7 @@ impl Entered {
             Entered::Unnamed => "the tenant of its token".to_owned(),
             Entered::System(SystemContext::Read) => "the system context".to_owned(),
             Entered::System(SystemContext::Write) => "the system context for writing".to_owned(),
+            Entered::System(SystemContext::Owner) => "the system context of an owner".to_owned(),
         }
     }
 

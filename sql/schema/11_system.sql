@@ -37,3 +37,21 @@ revoke all on function tenant.journal_system(text, boolean) from public;
 
 -- Whose tenants they are that a system context works on.
 grant select on tenant.tenants to tenant_system;
+
+-- That of a table's owner, for migrations: it stays the role that it is.
+create function tenant.enter_system_as_owner(reason text) returns void
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_as_owner';
+comment on function tenant.enter_system_as_owner(text) is 'Lets the rest of the transaction work across tenants on the protected tables that the role owns, as that role. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
+revoke all on function tenant.enter_system_as_owner(text) from public;
+grant execute on function tenant.enter_system_as_owner(text) to tenant_user, tenant_admin, tenant_system;
+
+-- As journal_system.
+create function tenant.journal_system_as_owner(reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    insert into tenant.journal (action, object, reason, detail, role, session_role)
+        values ('enter_system', 'tenant_system', btrim(reason), '{"write": true, "as_owner": true}',
+            case current_setting('role') when 'none' then session_user else current_setting('role') end, session_user);
+end
+$$;
+revoke all on function tenant.journal_system_as_owner(text) from public;

@@ -865,6 +865,26 @@ revoke all on function tenant.bind_role(name, bigint) from public;
 
 grant execute on function tenant.bind_role(name, bigint) to tenant_admin;
 
+create or replace function tenant.enter_system_as_owner(reason text) returns void
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_as_owner';
+
+comment on function tenant.enter_system_as_owner(text) is 'Lets the rest of the transaction work across tenants on the protected tables that the role owns, as that role. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
+
+revoke all on function tenant.enter_system_as_owner(text) from public;
+
+grant execute on function tenant.enter_system_as_owner(text) to tenant_user, tenant_admin, tenant_system;
+
+create or replace function tenant.journal_system_as_owner(reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    insert into tenant.journal (action, object, reason, detail, role, session_role)
+        values ('enter_system', 'tenant_system', btrim(reason), '{"write": true, "as_owner": true}',
+            case current_setting('role') when 'none' then session_user else current_setting('role') end, session_user);
+end
+$$;
+
+revoke all on function tenant.journal_system_as_owner(text) from public;
+
 create or replace function tenant.lock_key(key text) returns bigint
     language plpgsql stable strict set search_path = pg_catalog, pg_temp as $$
 begin

@@ -46,6 +46,7 @@ const INTERNAL: &[&str] = &[
     "journal_tenants",           // likewise
     "registry_epoch",            // invalidated in place of tenants
     "journal_system",            // enter_system
+    "journal_system_as_owner",   // enter_system_as_owner
     "count_lock",                // advisory_lock, try_advisory_lock
     "lock_key",                  // advisory_lock, try_advisory_lock, notify
     "protect_listed",            // protect_schema

@@ -7,11 +7,13 @@ pub enum SystemContext {
     Read,
     /// Writes them too.
     Write,
+    /// Reads and writes the rows of all tenants in the tables that the role owns, as that role.
+    Owner,
 }
 
 impl SystemContext {
-    /// Both.
-    pub const ALL: &'static [SystemContext] = &[SystemContext::Read, SystemContext::Write];
+    /// All of them.
+    pub const ALL: &'static [SystemContext] = &[SystemContext::Read, SystemContext::Write, SystemContext::Owner];
 
     /// The context that is entered with `write => …`.
     pub const fn new(write: bool) -> Self {
@@ -23,6 +25,7 @@ impl SystemContext {
         match self {
             SystemContext::Read => "*system read",
             SystemContext::Write => "*system write",
+            SystemContext::Owner => "*system owner",
         }
     }
 

@@ -7,11 +7,13 @@
 //! - [`locks`]: how many advisory locks its transaction has taken.
 //! - [`bound`]: sessions whose role is bound to a tenant.
 //! - [`system`]: the way into the system context, and what it allows.
+//! - [`owner`]: that of a table's owner, for migrations.
 
 pub mod bound;
 pub mod enter;
 pub mod limits;
 pub mod locks;
+pub mod owner;
 pub mod seal;
 pub mod slot;
 pub mod system;

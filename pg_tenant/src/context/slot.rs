@@ -13,7 +13,7 @@
 //!   hands out a copy that lives as long as the calling expression, made once for each tenant.
 
 use crate::context::seal::{self, Entered};
-use crate::context::{bound, limits::Limits};
+use crate::context::{bound, limits::Limits, owner};
 use crate::gucs;
 use crate::pg::function::copied;
 use crate::pg::policy::Reader;
@@ -236,6 +236,7 @@ unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _
             WRITTEN += 1;
             WRITING = None;
         }
+        owner::transaction_ended(event == XACT_EVENT_COMMIT);
         seal::clear();
         identity::clear();
         bound::forget();
@@ -251,6 +252,7 @@ unsafe extern "C-unwind" fn end_of_savepoint(
 ) {
     if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
         bound::forget();
+        owner::savepoint_undone();
     }
 }
 

@@ -6,7 +6,7 @@
 //! other user is refused.
 
 use crate::context::seal::{self, Entered};
-use crate::context::{enter, limits::Limits, slot};
+use crate::context::{enter, limits::Limits, owner, slot};
 use crate::error::{Outcome, Report};
 use crate::guard::{residue, temporary};
 use crate::gucs;
@@ -21,8 +21,8 @@ pub const ROLE: &str = "tenant_system";
 /// An entry that was admitted. Nothing in it is to be dropped: [`crate::pg::system_entry`] writes the journal with it.
 #[derive(Clone, Copy)]
 pub struct Entry {
-    context: SystemContext,
-    /// The transaction can write the journal.
+    pub context: SystemContext,
+    /// The transaction can write the journal, and a line is due.
     pub journal: bool,
     /// For the server's log.
     pub log: CText,
@@ -33,8 +33,7 @@ pub struct Entry {
 /// Refuses an empty reason (`TN029`) and one that forges lines (`TN100`), a session that may not (`TN013`), a transaction that has entered a tenant, or the
 /// context the other way (`TN014`), and a write where the transaction is read-only (`TN015`).
 pub fn admit(reason: Option<&str>, write: bool) -> Outcome<Entry> {
-    let reason = reason.map(str::trim).filter(|reason| !reason.is_empty()).ok_or_else(no_reason)?;
-    require_plain("a reason", reason)?;
+    let reason = require_reason(reason)?;
     require_permission()?;
     let context = SystemContext::new(write);
     match seal::sealed() {
@@ -45,6 +44,9 @@ pub fn admit(reason: Option<&str>, write: bool) -> Outcome<Entry> {
         }
         Some(Entered::System(SystemContext::Write)) => {
             return Err(sealed("enter the system context for reading", "the system context for writing"));
+        }
+        Some(Entered::System(SystemContext::Owner)) => {
+            return Err(sealed("enter the system context", "the system context as an owner"));
         }
         Some(Entered::Tenant(id)) => return Err(sealed("enter the system context", &format!("tenant \"{id}\""))),
     }
@@ -69,6 +71,9 @@ pub fn admit_pristine(reason: Option<&str>, write: bool) -> Outcome<Entry> {
 
 /// Enters. PostgreSQL's own rules for SET ROLE are asked as well, since this is one.
 pub fn take(entry: Entry) {
+    if entry.context == SystemContext::Owner {
+        return owner::take();
+    }
     let entered = Entered::System(entry.context);
     residue::share();
     seal::seal(entered, None);
@@ -93,22 +98,40 @@ fn is_at_work(user: Oid) -> bool {
 
 /// Whether statements of this session have the system context's rights at this moment.
 pub fn in_force() -> bool {
-    slot::system().is_some() && is_at_work(role::current_user())
+    let user = role::current_user();
+    if owner::in_force() { owner::is_at_work(user) } else { slot::system().is_some() && is_at_work(user) }
 }
 
 /// Judges a statement in the system context that reaches a protected table with the rights of `user`. `name` is the
 /// table's.
-pub fn judge(context: SystemContext, user: Oid, writes: bool, name: impl FnOnce() -> String) -> Outcome<()> {
+pub fn judge(
+    context: SystemContext,
+    table: Oid,
+    user: Oid,
+    writes: bool,
+    name: impl FnOnce(Oid) -> String,
+) -> Outcome<()> {
+    if context == SystemContext::Owner {
+        return owner::judge(table, user, name(table));
+    }
     if !is_at_work(user) {
-        return Err(role_left(&name(), user));
+        return Err(role_left(&name(table), user));
     }
     if writes && context == SystemContext::Read {
-        return Err(read_only(&name()));
+        return Err(read_only(&name(table)));
     }
     Ok(())
 }
 
-fn require_permission() -> Outcome<()> {
+/// The reason, which must say something, in one line.
+pub fn require_reason(reason: Option<&str>) -> Outcome<&str> {
+    let reason = reason.map(str::trim).filter(|reason| !reason.is_empty()).ok_or_else(no_reason)?;
+    require_plain("a reason", reason)?;
+    Ok(reason)
+}
+
+/// Whether the session may enter the system context in any way.
+pub fn require_permission() -> Outcome<()> {
     let refuse = |detail: String, hint: &str| {
         Err(Report::new(Refusal::SystemRefused, "cannot enter the system context").detail(detail).hint(hint))
     };
@@ -171,7 +194,8 @@ pub fn sealed(wanted: &str, entered: &str) -> Report {
         .hint("Commit or roll back, then enter it in a transaction of its own.")
 }
 
-fn cannot_write() -> Report {
+/// The refusal of a context that writes, in a transaction that does not.
+pub fn cannot_write() -> Report {
     Report::new(Refusal::SystemReadOnly, "cannot enter the system context for writing: the transaction is read-only")
         .detail("It was begun read-only, or the server is a standby.")
         .hint("Enter it without write => true, or in a transaction that is read-write.")

@@ -1,14 +1,21 @@
 //! Plans that would read a fenced table around its fence ([`crate::pg::plans`]): refused when they are made, whether or not
 //! a tenant is entered, since a plan that is kept may be run in one.
 
-use crate::context::slot;
+use crate::context::{owner, slot};
 use crate::error::{Outcome, Report};
 use crate::guard::{function, strict};
 use crate::gucs;
 use crate::pg::plans::Unfenced;
+use crate::pg::policy::Fence;
 use crate::pg::{proc, relation};
+use crate::policy::protection;
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
+
+/// The fences that a plan must have where it reads this table with the rights of `user`, InvalidOid for the current one.
+pub fn of(table: Oid, user: Oid) -> Vec<Fence> {
+    if owner::is_lifted(table, user) { Vec::new() } else { protection::fences_in_plan(table) }
+}
 
 /// Judges what a plan does around a fence; with no tenant in the words of every statement that has none.
 pub fn judge(unfenced: Unfenced) -> Outcome<()> {

@@ -83,7 +83,7 @@ pub fn lock(tables: &[(Oid, bool)]) -> Outcome<()> {
             .hint(INSTEAD_OF_A_LOCK));
     }
     let user = role::current_user();
-    let may_lock = !gucs::guards() || slot::system() == Some(SystemContext::Write);
+    let may_lock = !gucs::guards() || matches!(slot::system(), Some(SystemContext::Write | SystemContext::Owner));
     for table in theirs {
         if !may_lock && !role::owns(user, table) {
             let (name, user) = (relation::name(table), role::name(user));

@@ -90,7 +90,7 @@ fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verd
             None
         }
         _ if may_raise && let Some(context) = slot::system() => {
-            system::judge(context, user, writes, || relation::name(relation))?;
+            system::judge(context, relation, user, writes, relation::name)?;
             None
         }
         Protection::Uncovered(_) | Protection::Shadows(_) if !may_raise => None,
@@ -201,11 +201,14 @@ pub fn no_tenant(table: Oid) -> Report {
             "and the tenant that was entered has ended with its statement: begin; before tenant.enter".into(),
             "A tenant lasts as long as its transaction. In one: begin; select tenant.enter('<tenant id>'); <statements>; commit;",
         )
-    } else if !is_in("tenant_user") && !role::is_superuser(user) && (role::owns(user, table) || is_in("tenant_admin")) {
+    } else if !is_in("tenant_user") && !role::is_superuser(user) && role::owns(user, table) {
         (
-            format!(
-                "from owners and administrators too: {begin}select tenant.enter_system('<reason>', write => true) first"
-            ),
+            format!("from its owner too: {begin}select tenant.enter_system_as_owner('<reason>') first"),
+            "A superuser allows it to a role: grant tenant_system to <role>; Of one tenant: grant tenant_user to <role>;",
+        )
+    } else if !is_in("tenant_user") && is_in("tenant_admin") {
+        (
+            format!("and this transaction has entered no context: {begin}select tenant.enter_system('<reason>') first"),
             "A superuser allows it to a role: grant tenant_system to <role>; Of one tenant: grant tenant_user to <role>;",
         )
     } else {

@@ -31,10 +31,10 @@ impl Args {
         Args(fcinfo)
     }
 
-    /// Whether the argument is null, in a function that is not strict.
+    /// Whether the argument is null, in a function that is not strict, or not there.
     fn is_null(self, at: usize) -> bool {
         // SAFETY: as for a datum.
-        unsafe { (*self.0).args.as_slice((*self.0).nargs as usize)[at].isnull }
+        unsafe { (*self.0).args.as_slice((*self.0).nargs as usize).get(at).is_none_or(|argument| argument.isnull) }
     }
 
     /// A `text` argument that may be null.
@@ -42,7 +42,7 @@ impl Args {
         (!self.is_null(at)).then(|| self.text(at))
     }
 
-    /// A `boolean` argument; null is false.
+    /// A `boolean` argument; null is false, and so is one that the function does not have.
     pub fn boolean(self, at: usize) -> bool {
         !self.is_null(at) && self.datum(at).value() != 0
     }

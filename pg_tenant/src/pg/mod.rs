@@ -35,6 +35,7 @@ pub mod versions; // of tenants, in shared memory
 // Statements
 pub mod command; // parse trees of utility commands
 pub mod folding; // what is computed once and kept
+pub mod lifted; // row-level security, taken out of a query
 pub mod plans; // plans of queries
 mod support; // what the planner is told of the fence
 

@@ -1,16 +1,21 @@
 //! Entering the system context: decide, write the journal, take the role, write the server's log.
 
+use crate::context::owner;
 use crate::context::system::{self, Entry};
 use crate::error::Outcome;
 use crate::pg::function::{self, Args};
 use crate::pg::{boundary, call, proc};
 use pgrx::pg_sys::{self, Datum};
 
-/// The body of a SQL function `(reason text, write boolean)`.
+/// The body of a SQL function `(reason text, write boolean)` or `(reason text)`; `journal` takes the same arguments.
 ///
 /// # Safety
-/// Called by PostgreSQL's function manager with its own `fcinfo`, of two arguments.
-pub unsafe fn enter(fcinfo: pg_sys::FunctionCallInfo, admit: fn(Option<&str>, bool) -> Outcome<Entry>) -> Datum {
+/// Called by PostgreSQL's function manager with its own `fcinfo`, of such arguments.
+pub unsafe fn enter(
+    fcinfo: pg_sys::FunctionCallInfo,
+    admit: fn(Option<&str>, bool) -> Outcome<Entry>,
+    journal: &'static str,
+) -> Datum {
     // SAFETY: the frame holds only Copy data. The call that writes the journal is bare: PostgreSQL's errors pass through
     // as they are, and like that of the log's line, which checks for interrupts, end the transaction or savepoint.
     unsafe {
@@ -20,7 +25,7 @@ pub unsafe fn enter(fcinfo: pg_sys::FunctionCallInfo, admit: fn(Option<&str>, bo
             admit(args.text_opt(0).as_deref(), args.boolean(1))
         });
         if entry.journal {
-            let call = boundary::decide(|| call::same_call_of(proc::in_tenant("journal_system"), fcinfo));
+            let call = boundary::decide(|| call::same_call_of(proc::in_tenant(journal), fcinfo));
             let _ = (*(*call).flinfo).fn_addr.map(|body| body(call));
         }
         boundary::decide(|| system::take(entry));
@@ -30,7 +35,7 @@ pub unsafe fn enter(fcinfo: pg_sys::FunctionCallInfo, admit: fn(Option<&str>, bo
 }
 
 macro_rules! entry {
-    ($symbol:ident, $finfo:ident, $admit:path) => {
+    ($symbol:ident, $finfo:ident, $admit:path, $journal:literal) => {
         #[doc(hidden)]
         #[unsafe(no_mangle)]
         pub extern "C" fn $finfo() -> &'static pg_sys::Pg_finfo_record {
@@ -42,11 +47,22 @@ macro_rules! entry {
         #[doc(hidden)]
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $symbol(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
-            // SAFETY: fcinfo comes from the function manager; the SQL declaration has two arguments.
-            unsafe { enter(fcinfo, $admit) }
+            // SAFETY: fcinfo comes from the function manager; the SQL declaration has the journal's arguments.
+            unsafe { enter(fcinfo, $admit, $journal) }
         }
     };
 }
 
-entry!(pg_tenant_enter_system, pg_finfo_pg_tenant_enter_system, system::admit);
-entry!(pg_tenant_enter_system_pristine, pg_finfo_pg_tenant_enter_system_pristine, system::admit_pristine);
+entry!(pg_tenant_enter_system, pg_finfo_pg_tenant_enter_system, system::admit, "journal_system");
+entry!(
+    pg_tenant_enter_system_pristine,
+    pg_finfo_pg_tenant_enter_system_pristine,
+    system::admit_pristine,
+    "journal_system"
+);
+entry!(
+    pg_tenant_enter_system_as_owner,
+    pg_finfo_pg_tenant_enter_system_as_owner,
+    owner::admit,
+    "journal_system_as_owner"
+);

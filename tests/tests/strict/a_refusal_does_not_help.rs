@@ -41,7 +41,7 @@ async fn to_the_owner() {
     let db = shop("owner_way").await;
     let owner = db.owner().await;
     let told = message(&owner, "update orders set note = 'backfilled'").await;
-    assert!(told.contains("begin; select tenant.enter_system('<reason>', write => true) first"), "{told}");
+    assert!(told.contains("begin; select tenant.enter_system_as_owner('<reason>') first"), "{told}");
     db.superuser().await.run(&format!("grant tenant_user to {}", db.roles.owner)).await;
     let told = message(&owner, "update orders set note = 'backfilled'").await;
     assert!(told.contains("select tenant.enter('<tenant id>') first"), "{told}");

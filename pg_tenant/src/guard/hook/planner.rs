@@ -1,9 +1,10 @@
 //! Queries, before and after they are planned.
 
 use super::executor::{enter_referential, judge_messages};
+use crate::context::owner;
 use crate::guard::{fence, folded, hidden, referential};
 use crate::pg::boundary::{decide, decide_or_raise};
-use crate::pg::{folding, hiding, plans, proc, raw, transaction};
+use crate::pg::{folding, hiding, lifted, plans, proc, raw, transaction};
 use crate::policy::protection;
 use pgrx::pg_sys;
 use std::ffi::{c_char, c_int};
@@ -31,7 +32,12 @@ unsafe extern "C-unwind" fn planner(
         if folding::is_held() && !transaction::is_parallel_worker() {
             decide(folded::begin_statement);
         }
-        decide(|| hiding::hide(query, hidden::asked_by));
+        decide(|| {
+            if owner::in_force() {
+                lifted::lift(query, owner::is_lifted);
+            }
+            hiding::hide(query, hidden::asked_by);
+        });
     }
     let computed = folding::computed();
     let saved = enter_referential();
@@ -45,10 +51,10 @@ unsafe extern "C-unwind" fn planner(
     referential::leave(saved);
     // SAFETY: the plan was made a moment ago, and nobody else has seen it. Nothing to drop in this frame.
     unsafe {
-        decide_or_raise(|| plans::fences_first(plan, protection::fences_in_plan).map_or(Ok(()), fence::judge));
+        decide_or_raise(|| plans::fences_first(plan, fence::of).map_or(Ok(()), fence::judge));
         decide(|| {
             folding::planned(plan, computed);
-            let fenced = |table| protection::fence(table).is_some();
+            let fenced = |table| protection::fence(table).is_some() && !owner::is_lifted(table, pg_sys::Oid::INVALID);
             plans::ask_policy_before_conflict(plan, fenced, || proc::in_tenant("own_row"));
         });
     }

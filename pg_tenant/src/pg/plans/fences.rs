@@ -22,11 +22,11 @@ pub enum Unfenced {
     Sampled(Oid, Oid),
 }
 
-/// Puts the fences first in every scan of a table for which `fences` gives some, and tells of a scan that lacks one.
+/// Puts the fences first in every scan of a table for which `fences`, asked with whom it is read as, gives some, and tells of a scan that lacks one.
 ///
 /// # Safety
 /// `planned` was made a moment ago and nobody else has seen it.
-pub unsafe fn fences_first(planned: *mut PlannedStmt, fences: impl Fn(Oid) -> Vec<Fence>) -> Option<Unfenced> {
+pub unsafe fn fences_first(planned: *mut PlannedStmt, fences: impl Fn(Oid, Oid) -> Vec<Fence>) -> Option<Unfenced> {
     let mut found = None;
     // SAFETY: the plan's nodes are valid and ours to change; each cast follows the node's tag.
     unsafe {
@@ -70,7 +70,7 @@ struct Beside {
     target: *mut List,
 }
 
-impl<F: Fn(Oid) -> Vec<Fence>> Pass<'_, F> {
+impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
     unsafe fn scan(&self, plan: *mut Plan) -> Option<Unfenced> {
         // SAFETY: every node that scans begins with a Scan.
         let at = unsafe { (*plan.cast::<pg_sys::Scan>()).scanrelid };
@@ -81,7 +81,7 @@ impl<F: Fn(Oid) -> Vec<Fence>> Pass<'_, F> {
         let relation = self.range.relation(at)?;
         let root = self.range.root(at);
         let table = if root == at { relation } else { self.range.relation(root)? };
-        let fences = (self.fences)(table);
+        let fences = (self.fences)(table, self.range.user(root));
         if fences.is_empty() || !self.range.under_policies(root) {
             // A view that compares with the current tenant, over a table without policies: no promise, but no worse.
             // SAFETY: as above.
@@ -125,7 +125,8 @@ impl<F: Fn(Oid) -> Vec<Fence>> Pass<'_, F> {
     fn any_of(&self, places: impl Iterator<Item = u32>) -> Option<Unfenced> {
         let mut roots = places.filter(|&at| self.range.relation(at).is_some()).map(|at| self.range.root(at));
         let unfenced = roots.find(|&root| {
-            let fences = self.range.relation(root).map(self.fences).unwrap_or_default();
+            let fences =
+                self.range.relation(root).map(|table| (self.fences)(table, self.range.user(root))).unwrap_or_default();
             fences.iter().any(|fence| !fence.former) && self.range.under_policies(root)
         })?;
         self.range.relation(unfenced).map(Unfenced::Scan)

@@ -82,7 +82,7 @@ impl Range {
     pub fn under_policies(&self, root: u32) -> bool {
         const RLS_ENABLED: i32 = 2;
         let Some(relation) = self.relation(root) else { return false };
-        let (user, _) = self.rights(root);
+        let user = self.user(root);
         // SAFETY: catalog lookups; with no_error it does not raise for row_security = off.
         unsafe { pg_sys::check_enable_rls(relation, user, true) == RLS_ENABLED }
     }
@@ -90,6 +90,11 @@ impl Range {
     /// Whether no column of the relation at this place, a root, is read.
     pub fn is_blind(&self, root: u32) -> bool {
         self.rights(root).1 & u64::from(pg_sys::ACL_SELECT) == 0
+    }
+
+    /// As whom the relation at this place, a root, is read: InvalidOid for the current user.
+    pub fn user(&self, root: u32) -> Oid {
+        self.rights(root).0
     }
 
     /// Whose rights are asked for it, InvalidOid for the current user, and which.
