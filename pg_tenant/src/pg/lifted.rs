@@ -3,7 +3,7 @@
 //!
 //! A plan that is kept remembers nothing of this: who lifts, and who stops lifting, forgets all plans ([`forget_plans`]).
 
-use crate::pg::list::{self, length, nodes};
+use crate::pg::list::{length, nodes};
 use crate::pg::raw;
 use pgrx::pg_sys::{self, Node, NodeTag, Oid, Query, RTEKind, RangeTblEntry};
 use std::ffi::c_void;
@@ -75,7 +75,7 @@ unsafe fn as_user(#[allow(unused)] query: *mut Query, entry: *mut RangeTblEntry)
         #[cfg(not(feature = "pg15"))]
         {
             let index = ((*entry).perminfoindex as usize).checked_sub(1);
-            let info = index.and_then(|at| list::node((*query).rteperminfos, at));
+            let info = index.and_then(|at| crate::pg::list::node((*query).rteperminfos, at));
             info.map_or(Oid::INVALID, |info| (*info.cast::<pg_sys::RTEPermissionInfo>()).checkAsUser)
         }
     }
