@@ -13,7 +13,7 @@ ifeq ($(PG_CONFIG),)
 unexport PG_CONFIG
 endif
 
-.PHONY: help demo demo-stop test lint fuzz goldens api schema bench install installcheck installcheck-core clean-clusters
+.PHONY: help demo demo-stop test test-clients lint fuzz goldens api schema bench install installcheck installcheck-core clean-clusters
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
 demo: ## see it work on a private server: tenants at once, attacks, throughput (KEEP=1 leaves the server up)
@@ -22,6 +22,8 @@ demo-stop: ## end the server that `make demo KEEP=1` left up
 	@tests/setup/stop demo
 test: ## lint, unit tests, then extension and client on real servers: PG=18, PG=all; default 18 and 15
 	@tests/run $(TESTED)
+test-clients: ## the pages for other languages (client/docs/clients/), with real packages of Python and Node (ONLY=pip, npm, a page)
+	@$(ON_SERVER) cargo run --quiet --locked -p pg-tenant-tests --bin clients -- $(ONLY)
 fuzz: ## a million random statements in two worlds that a tenant must not tell apart (SEED=… STATEMENTS=… repeats)
 	@$(ON_SERVER) export SEED=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} STATEMENTS=$${STATEMENTS:-1000000}; \
 	cargo test --locked -p pg-tenant-tests --test noninterference tells_them_apart -- --nocapture
