@@ -5,7 +5,7 @@ use crate::context::slot;
 use crate::error::{Outcome, Report};
 use crate::guard::{foreign_key, function, utility, weakened};
 use crate::gucs;
-use crate::pg::foreign_key::CONSTRAINT;
+use crate::pg::foreign_key::{self as key, CONSTRAINT};
 use crate::pg::{extension, parts, policy, proc, relation, trigger};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::{self, Oid};
@@ -24,6 +24,19 @@ const STAYS: [(Oid, &str); 4] = [
     (Oid::from_u32(2617), "an operator"),
     (Oid::from_u32(2605), "a cast"),
     (Oid::from_u32(826), "a default privilege"),
+];
+
+/// The catalog `pg_attrdef`. The hook names the table, and not the default, where one is made.
+const DEFAULT: Oid = Oid::from_u32(2604);
+
+/// Catalogs of what a relation runs: for the next tenant, where it stays and no fence is on it. (What is protected is not
+/// changed in a tenant's transaction at all.)
+const RUNS: [(Oid, &str); 5] = [
+    (Oid::from_u32(2618), "a view or a rule"),
+    (trigger::CATALOG, "a trigger"),
+    (DEFAULT, "a default"),
+    (policy::POLICY, "a policy"),
+    (CONSTRAINT, "a check"),
 ];
 
 /// Judges a change of the catalog.
@@ -45,10 +58,12 @@ pub fn judge(done: Done, class: Oid, object: Oid) -> Outcome<()> {
         Done::Altered => "an ALTER",
         Done::Dropped => "a DROP",
     };
-    match parts::table_of(class, object).filter(|&table| guarded(table)) {
-        Some(table) if extension::is_installed() => Err(utility::ddl_in_tenant(table, what)),
-        _ => Ok(()),
+    let table = if class == DEFAULT && done == Done::Created { Some(object) } else { parts::table_of(class, object) };
+    let Some(table) = table else { return Ok(()) };
+    if guarded(table) && extension::is_installed() {
+        return Err(utility::ddl_in_tenant(table, what));
     }
+    if done == Done::Dropped { Ok(()) } else { runs(class, object, table) }
 }
 
 fn guarded(table: Oid) -> bool {
@@ -63,6 +78,25 @@ fn stays(class: Oid, object: Oid) -> Outcome<()> {
     if class == pg_sys::ProcedureRelationId && proc::is_temporary(object) {
         return Ok(());
     }
+    outlives(what)
+}
+
+/// What goes with a temporary relation is that relation's affair.
+fn runs(class: Oid, object: Oid, relation: Oid) -> Outcome<()> {
+    let Some((_, what)) = RUNS.iter().find(|(catalog, _)| *catalog == class) else { return Ok(()) };
+    let stays = relation::class(relation).is_some_and(|class| !class.temporary);
+    let runs_nothing = match class {
+        CONSTRAINT => !key::is_check(object),
+        trigger::CATALOG => trigger::is_internal(object),
+        _ => false,
+    };
+    if !stays || runs_nothing {
+        return Ok(());
+    }
+    outlives(what)
+}
+
+fn outlives(what: &str) -> Outcome<()> {
     if slot::is_bound() || !gucs::guards() || !extension::is_installed() {
         return Ok(());
     }

@@ -39,6 +39,15 @@ pub fn read(constraint: Oid) -> Option<ForeignKey> {
     found
 }
 
+/// Whether the constraint is a CHECK; also when it was made a moment ago.
+pub fn is_check(constraint: Oid) -> bool {
+    let mut found = false;
+    catalog::scan_now(CONSTRAINT, CONSTRAINT_BY_OID, &[(OID, constraint)], |row| {
+        found = row.get(CONTYPE).is_some_and(|kind| kind.value() as u8 == b'c');
+    });
+    found
+}
+
 fn foreign_key(row: Row) -> Option<ForeignKey> {
     let [conrelid, confrelid, conkey] = CONRELID_CONFRELID_CONKEY;
     if row.get(CONTYPE)?.value() as u8 != b'f' {

@@ -1,4 +1,4 @@
-//! What a table has: columns, indexes, constraints, defaults, triggers, rules, statistics, places in
+//! What a table has: columns, indexes, constraints, defaults, triggers, rules, policies, statistics, places in
 //! publications.
 
 use crate::pg::{catalog, depend, foreign_key};
@@ -6,11 +6,12 @@ use pgrx::pg_sys::{self, AttrNumber, Oid};
 
 const OID: AttrNumber = 1;
 /// The catalogs of parts, their index by oid, and the column that names the table.
-const CATALOGS: [(Oid, Oid, AttrNumber); 6] = [
+const CATALOGS: [(Oid, Oid, AttrNumber); 7] = [
     (foreign_key::CONSTRAINT, Oid::from_u32(2667), foreign_key::CONRELID),
     (Oid::from_u32(2604), Oid::from_u32(2657), 2), // pg_attrdef
     (Oid::from_u32(2620), Oid::from_u32(2702), 2), // pg_trigger
     (Oid::from_u32(2618), Oid::from_u32(2692), 3), // pg_rewrite
+    (Oid::from_u32(3256), Oid::from_u32(3257), 3), // pg_policy
     (Oid::from_u32(3381), Oid::from_u32(3380), 2), // pg_statistic_ext
     (Oid::from_u32(6106), Oid::from_u32(6112), 3), // pg_publication_rel
 ];

@@ -8,11 +8,21 @@ pub const CATALOG: Oid = Oid::from_u32(2620);
 const BY_OID: Oid = Oid::from_u32(2702);
 const OID: AttrNumber = 1;
 const TGFOID: AttrNumber = 5;
+const TGISINTERNAL: AttrNumber = 8;
 
 /// The function of a trigger; also when it was made a moment ago.
 pub fn function(trigger: Oid) -> Oid {
     let mut found = Oid::INVALID;
     catalog::scan_now(CATALOG, BY_OID, &[(OID, trigger)], |row| found = row.oid(TGFOID));
+    found
+}
+
+/// Whether the trigger is a foreign key's or another constraint's own; also when it was made a moment ago.
+pub fn is_internal(trigger: Oid) -> bool {
+    let mut found = false;
+    catalog::scan_now(CATALOG, BY_OID, &[(OID, trigger)], |row| {
+        found = row.get(TGISINTERNAL).is_some_and(|internal| internal.value() != 0);
+    });
     found
 }
 

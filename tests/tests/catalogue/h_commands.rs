@@ -27,6 +27,9 @@ pub const ROWS: &[Row] = &[
     row("K07", "T2", "B", V, "a function made inside one tenant is called by the next",
         Test("guards/code_stays.rs", "for_the_next_tenant"))
     .because("TN036, in that test"),
+    row("K07b", "T2", "B", V, "a view and a rule made inside one tenant take what the next writes",
+        Test("guards/code_stays.rs", "in_a_relation"))
+    .because("TN036, in that test"),
     row("K08", "T3", "BR", V, "a trigger in C of contrib notifies on any channel",
         Test("guards/trigger_in_c.rs", "speaks_for_whoever_has_put_it_there"))
     .because("TN063 and TN064, in that test")

@@ -62,7 +62,8 @@ async fn every_tenants_rows_are_stamped_as_ones_own() {
     // The story of the rule: the default of a new column is evaluated once, for the rows of every tenant.
     let add = "alter table TABLE add stamp uuid default tenant.current_uuid()";
     let count = format!("select count(*) from stock_orders where stamp = '{A}' and tenant_id = '{B}'");
-    owner.inside(A, &add.replace("TABLE", "stock_orders")).await;
+    let unguarded = format!("set local pg_tenant.guards = off; {}", add.replace("TABLE", "stock_orders"));
+    db.superuser().await.inside(A, &unguarded).await;
     assert_eq!(db.superuser().await.value(&count).await.as_deref(), Some("2"));
     owner.refused_inside("TN032", A, &add.replace("TABLE", "orders")).await;
 }
@@ -83,10 +84,9 @@ async fn a_tenant_cannot_work_with_tables_of_its_own() {
              alter index work_id rename to work_key;
              analyze work, plain;
              insert into work select id, note from orders;
-             drop table work;
-             alter table stock_orders add more int;
-             create view notes as select id from orders;
-             drop view notes",
+             create temp view notes as select id from work;
+             drop table work cascade;
+             alter table stock_orders add more int",
         )
         .await;
     // Without a tenant all of it is the owner's business.
