@@ -250,9 +250,10 @@ fn announce() {
 
 unsafe extern "C-unwind" fn end_of_transaction(event: XactEvent::Type, _: *mut c_void) {
     match event {
-        // SAFETY: the transaction can still fail; nothing to drop in this frame. Here and in the next.
+        // SAFETY: the transaction can still fail; nothing to drop in this frame.
         XactEvent::XACT_EVENT_PRE_COMMIT if is_telling() => unsafe { boundary::decide(announce) },
         // Whoever commits it later calls no callback here; the invalidation is kept with it.
+        // SAFETY: likewise.
         XactEvent::XACT_EVENT_PRE_PREPARE if is_telling() => unsafe {
             boundary::decide(|| {
                 announce();
