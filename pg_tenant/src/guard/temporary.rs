@@ -13,7 +13,7 @@ use pgrx::pg_sys::{self, Oid};
 use std::cell::{Cell, RefCell};
 
 thread_local! {
-    /// Made in a tenant's transaction by the command that runs, and not judged yet. What an error has undone is not found
+    /// Made in a tenant's transaction, or the system context, by the command that runs, and not judged yet. What an error has undone is not found
     /// any more when it is judged.
     static MADE: RefCell<Vec<(Oid, Oid)>> = const { RefCell::new(Vec::new()) };
     /// Tables of this transaction that go at its end.
@@ -61,7 +61,7 @@ pub fn made(class: Oid, object: Oid) {
     if slot::session_tenant().is_some() {
         return;
     }
-    if slot::is_set() {
+    if slot::is_set() || slot::system().is_some() {
         // A function is called by its schema's name or not at all.
         if class != pg_sys::ProcedureRelationId && temporary::read(class, object).is_some() {
             MADE.with_borrow_mut(|made| made.push((class, object)));
@@ -74,7 +74,7 @@ pub fn made(class: Oid, object: Oid) {
 /// The command is through: refuses it if it made something that the next tenant on this connection would find.
 pub fn check() -> Outcome<()> {
     let made = MADE.take();
-    if made.is_empty() || !utility::in_tenant() {
+    if made.is_empty() || !(utility::in_tenant() || slot::system().is_some()) {
         return Ok(());
     }
     let ending = ENDING.with_borrow(Clone::clone);
@@ -115,7 +115,8 @@ pub fn transaction_ended() {
 }
 
 fn outlives(what: &str) -> Report {
-    Report::new(Refusal::SessionObjectRefused, format!("a temporary {what} would outlive this tenant's transaction"))
+    let whose = if slot::system().is_some() { "the system context" } else { "this tenant's transaction" };
+    Report::new(Refusal::SessionObjectRefused, format!("a temporary {what} would outlive {whose}"))
         .detail("The next tenant on this connection would find it, and it stands in front of other names.")
         .hint("Create a temporary table with on commit drop.")
 }

@@ -14,6 +14,8 @@ mod e_side;
 mod f_plans;
 mod g_operations;
 mod h_commands;
+mod i_kept;
+mod j_catalogs;
 mod row;
 mod verdict; // what came out, judged and printed
 
@@ -38,6 +40,8 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         f_plans::ROWS,
         g_operations::ROWS,
         h_commands::ROWS,
+        i_kept::ROWS,
+        j_catalogs::ROWS,
     ]
     .into_iter()
     .flatten()

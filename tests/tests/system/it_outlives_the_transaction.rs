@@ -167,3 +167,37 @@ async fn in_a_pipeline() {
         session.run("commit").await;
     }
 }
+
+/// Every tenant's rows in a temporary table, for the tenant whose transaction is the next of the connection.
+#[tokio::test]
+async fn as_a_temporary_table() {
+    let db = system_shop("system_temporary").await;
+    let session = operator(&db).await;
+    db.superuser().await.run(&format!("grant temporary on database {} to tenant_system", db.name)).await;
+    // The hole: the next tenant finds all five.
+    session.run("begin; set local role tenant_system; create temp table loot as table stock_orders; commit").await;
+    session.run(&format!("begin; set local app.tenant = '{A}'; set local role tenant_system")).await;
+    assert_eq!(session.value("select count(*) from loot").await.as_deref(), Some("5"));
+    session.run("drop table loot; commit").await;
+
+    for make in [
+        "create temp table loot as table orders",
+        "select * into temp loot from orders",
+        "create temp table loot (like orders); insert into loot select * from orders",
+        "create temp table loot (like orders) on commit delete rows",
+        "do $$ begin execute 'create temp table loot as table orders'; end $$",
+        "create temp view loot as select * from orders",
+        "create temp sequence loot",
+    ] {
+        let refused = session.expect_error("TN036", &format!("begin; {WRITE}; {make}")).await; // TN036
+        assert!(refused.message().ends_with("would outlive the system context"), "{refused:?}");
+        session.run("rollback").await;
+    }
+    // The neighbours: what goes with the transaction, and a view over it.
+    session
+        .run(&format!(
+            "begin; {WRITE}; create temp table work on commit drop as table orders; create temp view seen as table work; commit"
+        ))
+        .await;
+    assert_eq!(session.value("select to_regclass('work')").await, None);
+}
