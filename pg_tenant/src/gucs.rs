@@ -73,6 +73,10 @@ static SIDE_CHANNELS: GucSetting<SideChannels> = GucSetting::<SideChannels>::new
 /// `max_locks_per_transaction` times its sessions, of all kinds of locks.
 static MAX_ADVISORY_LOCKS: GucSetting<i32> = GucSetting::<i32>::new(64);
 
+/// Why a superuser sets it, in postgresql.conf or for a database, and nobody for a session: suites whose tests each run in
+/// a transaction that is rolled back.
+static TEST_MODE: GucSetting<bool> = GucSetting::<bool>::new(false);
+
 /// Where PostgreSQL keeps the text of `pg_tenant.id`; the parsed value is in [`crate::context::slot`].
 static mut ID: *mut c_char = std::ptr::null_mut();
 
@@ -139,6 +143,11 @@ pub fn side_channels_allowed() -> bool {
     SIDE_CHANNELS.get() == SideChannels::allow
 }
 
+/// `pg_tenant.test_mode`.
+pub fn test_mode() -> bool {
+    TEST_MODE.get()
+}
+
 /// Declares every setting but `pg_tenant.id`, which [`crate::context::slot::init`] declares with its hooks.
 pub fn init() {
     let (context, flags) = (GucContext::Suset, GucFlags::empty());
@@ -187,6 +196,44 @@ pub fn init() {
         context,
         flags,
     );
+}
+
+/// Declares the setting of [`crate::context::test_mode`].
+pub fn init_test_mode() {
+    // SAFETY: called once, from _PG_init; the hook follows PostgreSQL's rules for hooks.
+    unsafe {
+        GucRegistry::define_bool_guc_with_hooks(
+            c"pg_tenant.test_mode",
+            c"A savepoint ends what it has entered, and owners may TRUNCATE: for test suites alone.",
+            c"Each session says so with a warning, and the doctor calls it an error.",
+            &TEST_MODE,
+            GucContext::Suset,
+            GucFlags::empty(),
+            Some(of_server_or_database),
+            None,
+            None,
+        );
+    }
+}
+
+/// From postgresql.conf, the server's command line or a database; for no role, and in no session.
+unsafe extern "C-unwind" fn of_server_or_database(
+    _: *mut bool,
+    _: *mut *mut std::ffi::c_void,
+    source: pg_sys::GucSource::Type,
+) -> bool {
+    use pg_sys::GucSource::{PGC_S_CLIENT, PGC_S_DATABASE_USER, PGC_S_SESSION, PGC_S_USER};
+    let refused = matches!(source, PGC_S_CLIENT | PGC_S_DATABASE_USER | PGC_S_SESSION | PGC_S_USER);
+    if refused {
+        // SAFETY: static text.
+        unsafe {
+            pg_sys::GUC_check_errhint_string =
+                c"Set it in postgresql.conf, or for a database that tests use: alter database ... set pg_tenant.test_mode = on;"
+                    .as_ptr()
+                    .cast_mut();
+        }
+    }
+    !refused
 }
 
 /// Declares the setting of [`crate::context::locks`].

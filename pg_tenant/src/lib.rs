@@ -41,6 +41,7 @@ pub extern "C-unwind" fn _PG_init() {
     gucs::init();
     gucs::init_signed();
     gucs::init_locks();
+    gucs::init_test_mode();
     context::locks::init();
     context::slot::init();
     pg::identity::init();

@@ -4584,6 +4584,16 @@ create view tenant.finding_t103 as
         and r.oid not in (select role from tenant.doctor_applications);
 comment on view tenant.finding_t103 is 'Somebody else may store settings for the application''s roles';
 
+create view tenant.finding_t116 as
+    select 'T116' as code, 'error' as level,
+        s.object,
+        format('%s is %s', s.object, s.value) as problem,
+        'What a savepoint has entered ends with it, so one transaction enters several tenants; and owners may TRUNCATE protected tables.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name = 'pg_tenant.test_mode' and lower(s.value) in ('on', 'true', 'yes', '1');
+comment on view tenant.finding_t116 is 'The server or the database is in test mode';
+
 -- sql/schema/28_findings_immutable.sql
 -- Findings on functions whose result PostgreSQL computes once and keeps, and that depend on the tenant.
 --
@@ -4768,6 +4778,7 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t073
     union all select * from tenant.finding_t114
     union all select * from tenant.finding_t115
+    union all select * from tenant.finding_t116
     union all select * from tenant.finding_t095
     union all select * from tenant.finding_t096
     union all select * from tenant.finding_t097

@@ -211,3 +211,13 @@ create view tenant.finding_t103 as
     where not r.rolsuper and not pg_has_role(r.oid, 'tenant_admin', 'member')
         and r.oid not in (select role from tenant.doctor_applications);
 comment on view tenant.finding_t103 is 'Somebody else may store settings for the application''s roles';
+
+create view tenant.finding_t116 as
+    select 'T116' as code, 'error' as level,
+        s.object,
+        format('%s is %s', s.object, s.value) as problem,
+        'What a savepoint has entered ends with it, so one transaction enters several tenants; and owners may TRUNCATE protected tables.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name = 'pg_tenant.test_mode' and lower(s.value) in ('on', 'true', 'yes', '1');
+comment on view tenant.finding_t116 is 'The server or the database is in test mode';

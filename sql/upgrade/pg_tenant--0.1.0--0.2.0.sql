@@ -2394,6 +2394,17 @@ create or replace view tenant.finding_t103 as
 
 comment on view tenant.finding_t103 is 'Somebody else may store settings for the application''s roles';
 
+create or replace view tenant.finding_t116 as
+    select 'T116' as code, 'error' as level,
+        s.object,
+        format('%s is %s', s.object, s.value) as problem,
+        'What a savepoint has entered ends with it, so one transaction enters several tenants; and owners may TRUNCATE protected tables.' as why,
+        s.reset as fix
+    from tenant.doctor_settings s
+    where s.name = 'pg_tenant.test_mode' and lower(s.value) in ('on', 'true', 'yes', '1');
+
+comment on view tenant.finding_t116 is 'The server or the database is in test mode';
+
 create or replace function tenant.doctor_body(function oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select lower(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc)) from pg_proc p where p.oid = function
@@ -2571,6 +2582,7 @@ create or replace view tenant.doctor_findings as
     union all select * from tenant.finding_t073
     union all select * from tenant.finding_t114
     union all select * from tenant.finding_t115
+    union all select * from tenant.finding_t116
     union all select * from tenant.finding_t095
     union all select * from tenant.finding_t096
     union all select * from tenant.finding_t097

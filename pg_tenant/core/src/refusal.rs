@@ -75,6 +75,8 @@ refusals! {
     TransactionOpen = "TN017", "transaction_open";
     /// The plan would read a protected table without its fence, so conditions would see every tenant's rows
     FenceMissing = "TN018", "fence_missing";
+    /// Not a refusal but a warning: the server is in test mode
+    TestMode = "TN019", "test_mode";
     /// A relation of this kind cannot be protected
     UnprotectableRelation = "TN020", "unprotectable_relation";
     /// The table has no such column

@@ -8,6 +8,7 @@
 //! - [`bound`]: sessions whose role is bound to a tenant.
 //! - [`system`]: the way into the system context, and what it allows.
 //! - [`owner`]: that of a table's owner, for migrations.
+//! - [`test_mode`]: savepoints in place of transactions, for test suites.
 
 pub mod bound;
 pub mod enter;
@@ -17,3 +18,4 @@ pub mod owner;
 pub mod seal;
 pub mod slot;
 pub mod system;
+pub mod test_mode;

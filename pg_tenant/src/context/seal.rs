@@ -1,7 +1,9 @@
 //! The seal: one tenant, and one actor in one role, or the system context, per top-level transaction, also after a
 //! ROLLBACK TO that undid the entry.
 
+use crate::pg::{role, transaction};
 use pg_tenant_core::{SystemContext, TenantId};
+use pgrx::pg_sys::Oid;
 use std::cell::Cell;
 
 /// Who a signed token says the caller is: `pg_tenant_token::Verified::identity`.
@@ -30,23 +32,50 @@ impl Entered {
     }
 }
 
+#[derive(Clone, Copy)]
+struct Seal {
+    entered: Entered,
+    identity: Option<Identity>,
+    /// The savepoint it was made in, and the role that was set before.
+    savepoint: u32,
+    role: Oid,
+}
+
 thread_local! {
-    static SEAL: Cell<Option<(Entered, Option<Identity>)>> = const { Cell::new(None) };
+    static SEAL: Cell<Option<Seal>> = const { Cell::new(None) };
 }
 
 /// What this transaction has entered, even where a savepoint has undone it.
 pub fn sealed() -> Option<Entered> {
-    SEAL.get().map(|(entered, _)| entered)
+    SEAL.get().map(|seal| seal.entered)
 }
 
 /// On whose behalf it was entered, if with a token.
 pub fn identity() -> Option<Identity> {
-    SEAL.get().and_then(|(_, identity)| identity)
+    SEAL.get().and_then(|seal| seal.identity)
 }
 
-/// Seals the transaction to this, and to whom a token named.
+/// Seals the transaction to this, and to whom a token named. Once: a later entry of the same is not another seal.
 pub fn seal(entered: Entered, identity: Option<Identity>) {
-    SEAL.set(Some((entered, identity)));
+    let first = SEAL.get().filter(|seal| seal.entered == entered);
+    let (savepoint, role) =
+        first.map_or_else(|| (transaction::savepoint(), role::outer_user()), |seal| (seal.savepoint, seal.role));
+    SEAL.set(Some(Seal { entered, identity, savepoint, role }));
+}
+
+/// Whether the seal was made in the savepoint with this number; the transaction itself has the first one.
+pub fn is_of_savepoint(number: u32) -> bool {
+    SEAL.get().is_some_and(|seal| seal.savepoint == number)
+}
+
+/// Whether it was made in that savepoint or in one that has begun after it.
+pub fn is_within(number: u32) -> bool {
+    SEAL.get().is_some_and(|seal| seal.savepoint >= number)
+}
+
+/// The role that the session had before, where it is not that of the login.
+pub fn role_before() -> Option<Oid> {
+    SEAL.get().map(|seal| seal.role).filter(|&role| role != role::session_user())
 }
 
 /// The transaction has ended.

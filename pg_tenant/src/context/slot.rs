@@ -13,7 +13,7 @@
 //!   hands out a copy that lives as long as the calling expression, made once for each tenant.
 
 use crate::context::seal::{self, Entered};
-use crate::context::{bound, limits::Limits, owner};
+use crate::context::{bound, limits::Limits, owner, test_mode};
 use crate::gucs;
 use crate::pg::function::copied;
 use crate::pg::policy::Reader;
@@ -150,6 +150,12 @@ pub fn set(entered: Entered, limits: Limits) {
     folding::let_go();
 }
 
+/// The transaction is in nothing from now on: for [`test_mode`] alone.
+pub fn leave() {
+    setting::set_local("pg_tenant.id", "");
+    folding::let_go();
+}
+
 impl Slot {
     fn new(entered: Entered, bound: bool, limits: Limits) -> Self {
         let mut slot = Slot { entered: Some(entered), bound, limits, ..NO_TENANT };
@@ -246,13 +252,21 @@ unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _
 /// A savepoint that is undone takes the limits of a bound session with it: they are applied again.
 unsafe extern "C-unwind" fn end_of_savepoint(
     event: pg_sys::SubXactEvent::Type,
-    _: pg_sys::SubTransactionId,
+    ended: pg_sys::SubTransactionId,
     _: pg_sys::SubTransactionId,
     _: *mut c_void,
 ) {
-    if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
-        bound::forget();
-        owner::savepoint_undone();
+    match event {
+        pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB => {
+            bound::forget();
+            owner::savepoint_undone();
+            test_mode::savepoint_undone(ended);
+        }
+        // SAFETY: nothing to drop in this frame; the savepoint can still fail.
+        pg_sys::SubXactEvent::SUBXACT_EVENT_PRE_COMMIT_SUB => unsafe {
+            boundary::decide(test_mode::savepoint_released)
+        },
+        _ => {}
     }
 }
 

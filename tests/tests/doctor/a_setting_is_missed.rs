@@ -51,6 +51,7 @@ pub const CASES: &[Case] = &[
         "create schema aside_of_all; grant create on schema aside_of_all to {app}
          alter database {db} set search_path = public, aside_of_all",
     ),
+    fixed("T116", "pg_tenant.test_mode of database {db}", "alter database {db} set pg_tenant.test_mode = on"),
     fixed("T102", "row_security of role {app}", "alter role {app} set row_security = off"),
     fixed("T102", "transform_null_equals of role {app} in database {db}", "alter role {app} in database {db} set transform_null_equals = on"),
     fixed("T103", "{x} over {app}", "create role {x} createrole

@@ -2,6 +2,7 @@
 
 mod a_stranger_enters;
 mod a_tenant_is_in_it_too;
+mod a_test_suite_stops;
 mod an_owner_migrates;
 mod fixture;
 mod it_leaves_no_trace;

@@ -1,8 +1,8 @@
 //! Queries, as they are made ready and each time they run.
 
-use crate::context::{bound, limits, slot, system};
+use crate::context::{bound, limits, slot, system, test_mode};
 use crate::guard::{folded, function, messages, ready, referential};
-use crate::pg::boundary::{decide, decide_or_raise};
+use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::security::Saved;
 use crate::pg::{folding, raw, transaction};
 use pgrx::pg_sys::{self, Oid, QueryDesc, ScanDirection};
@@ -48,6 +48,9 @@ pub(super) unsafe fn begin_bound(workers: bool) {
     if !transaction::is_parallel_worker() {
         // SAFETY: the caller's frame holds nothing to drop.
         unsafe {
+            if let Some(report) = decide(test_mode::warning) {
+                warn(report);
+            }
             decide_or_raise(|| {
                 folded::begin_statement();
                 system::keep_read_only();
