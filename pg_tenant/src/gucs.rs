@@ -62,12 +62,14 @@ static NEW_TABLES: GucSetting<NewTables> = GucSetting::<NewTables>::new(NewTable
 #[derive(Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
 #[allow(non_camel_case_types, missing_docs)]
 pub enum SideChannels {
+    hide,
     refuse,
     allow,
 }
 
-/// Why a superuser sets it: a developer's role that reads plans inside a tenant.
-static SIDE_CHANNELS: GucSetting<SideChannels> = GucSetting::<SideChannels>::new(SideChannels::refuse);
+/// Why a superuser sets it: a developer's role that reads plans inside a tenant; or tools that had rather an error than
+/// less than there is.
+static SIDE_CHANNELS: GucSetting<SideChannels> = GucSetting::<SideChannels>::new(SideChannels::hide);
 
 /// Why a superuser sets it: an application whose transactions lock many names of a tenant's own. The server has room for
 /// `max_locks_per_transaction` times its sessions, of all kinds of locks.
@@ -139,6 +141,11 @@ pub fn max_advisory_locks() -> usize {
 }
 
 /// `pg_tenant.side_channels`.
+pub fn side_channels() -> SideChannels {
+    SIDE_CHANNELS.get()
+}
+
+/// Whether `pg_tenant.side_channels` lets everything pass.
 pub fn side_channels_allowed() -> bool {
     SIDE_CHANNELS.get() == SideChannels::allow
 }
@@ -191,7 +198,8 @@ pub fn init() {
     GucRegistry::define_enum_guc(
         c"pg_tenant.side_channels",
         c"Whether a tenant's transaction may read plans, sizes and statistics.",
-        c"refuse refuses EXPLAIN and the functions that tell of other tenants' rows and sessions.",
+        c"hide answers with nothing, or with what is the session's own, refuse refuses, allow lets pass. EXPLAIN is \
+          refused but by allow.",
         &SIDE_CHANNELS,
         context,
         flags,

@@ -145,6 +145,16 @@ comment on function tenant.is_shown(oid, oid) is 'Whether this row of a catalog 
 -- To PUBLIC, as policies are: who may read a catalog may ask.
 grant execute on function tenant.is_shown(oid, oid) to public;
 
+-- In plans, in the place of a function that tells of other tenants. No SQL calls them: nothing has the type internal.
+create function tenant.hidden(original internal, argument anyelement) returns anyelement
+    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden';
+comment on function tenant.hidden(internal, anyelement) is 'Calls a function, or says nothing where that would tell of other tenants.';
+create function tenant.hidden_set(original internal, argument anyelement) returns setof anyelement
+    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden_set';
+comment on function tenant.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or shows what is the session''s own.';
+-- To PUBLIC, as what they stand for: the right on that is asked when they run.
+grant execute on function tenant.hidden(internal, anyelement), tenant.hidden_set(internal, anyelement) to public;
+
 -- Asked in the plan of INSERT ... ON CONFLICT DO UPDATE ... WHERE, before that WHERE.
 create function tenant.own_row(is_own boolean) returns boolean
     language c stable parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_own_row';

@@ -943,6 +943,18 @@ comment on function tenant.is_shown(oid, oid) is 'Whether this row of a catalog 
 
 grant execute on function tenant.is_shown(oid, oid) to public;
 
+create or replace function tenant.hidden(original internal, argument anyelement) returns anyelement
+    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden';
+
+comment on function tenant.hidden(internal, anyelement) is 'Calls a function, or says nothing where that would tell of other tenants.';
+
+create or replace function tenant.hidden_set(original internal, argument anyelement) returns setof anyelement
+    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden_set';
+
+comment on function tenant.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or shows what is the session''s own.';
+
+grant execute on function tenant.hidden(internal, anyelement), tenant.hidden_set(internal, anyelement) to public;
+
 create or replace function tenant.refuse_truncate() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using

@@ -57,6 +57,12 @@ impl Session {
 }
 
 impl Database<'_> {
+    /// From the next login on, what tells of other tenants is refused rather than hidden.
+    pub async fn refuse_side_channels(&self) {
+        let sql = format!("alter database {} set pg_tenant.side_channels = refuse", self.name);
+        self.superuser().await.run(&sql).await;
+    }
+
     /// A session of the tables' owner, who from now on may protect them: the DBA of a small application.
     pub async fn protector(&self) -> Session {
         self.superuser().await.run(&format!("grant tenant_admin to {}", self.roles.owner)).await;

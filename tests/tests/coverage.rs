@@ -26,6 +26,8 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tenant.refuse_materialized_views", "a step of tenant.protect: TN027 is its refusal"),
     ("tenant.require_reason", "a step of unprotect and share: TN029 is its refusal"),
     ("tenant.is_shown", "asked by plans: guards/catalog_tells compares what is shown"),
+    ("tenant.hidden", "stands in plans for others: guards/hidden_shows_through compares what it gives"),
+    ("tenant.hidden_set", "likewise"),
     ("tenant.reach_of", "a step of bind_role: sessions/the_wrong_role_is_bound compares what it says"),
     ("tenant.own_row", "asked by plans of on conflict: TN068 is its refusal"),
     ("tenant.is_current_support", "asked by the planner: strict/a_plan_changes_shape compares plans"),

@@ -53,6 +53,8 @@ const INTERNAL: &[&str] = &[
     "protect_step",              // protect_schema_stepwise
     "protect_newcomer",          // pg_tenant.new_tables
     "is_shown",                  // scans of catalogs
+    "hidden",                    // plans, in the place of functions that tell
+    "hidden_set",                // likewise
     "own_row",                   // plans of on conflict
     "index_with_tenant",         // hardening
     "keep_tenant",               // triggers of tenants

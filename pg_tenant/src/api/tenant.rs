@@ -3,15 +3,17 @@
 
 use crate::context::{enter, locks, system};
 use crate::error::Outcome;
-use crate::guard::{conflict, hidden};
+use crate::guard::{conflict, function, hidden};
 use crate::pg::function::{Args, Returned};
-use crate::sql_function;
+use crate::{sql_function, sql_function_answering};
 
 sql_function!(pg_tenant_enter, pg_finfo_pg_tenant_enter, enter_);
 sql_function!(pg_tenant_enter_pristine, pg_finfo_pg_tenant_enter_pristine, enter_pristine);
 sql_function!(pg_tenant_in_system_context, pg_finfo_pg_tenant_in_system_context, in_system_context);
 sql_function!(pg_tenant_canonical_id, pg_finfo_pg_tenant_canonical_id, canonical_id);
 sql_function!(pg_tenant_is_shown, pg_finfo_pg_tenant_is_shown, is_shown);
+sql_function_answering!(pg_tenant_hidden, pg_finfo_pg_tenant_hidden, function::answer);
+sql_function_answering!(pg_tenant_hidden_set, pg_finfo_pg_tenant_hidden_set, function::answer);
 sql_function!(pg_tenant_own_row, pg_finfo_pg_tenant_own_row, own_row);
 sql_function!(pg_tenant_require_plain, pg_finfo_pg_tenant_require_plain, require_plain);
 sql_function!(pg_tenant_count_lock, pg_finfo_pg_tenant_count_lock, count_lock);

@@ -4,16 +4,21 @@
 //! The hook runs for every operator of every statement, so what a function is gets looked up once a session. It runs when
 //! an expression is made ready, and one may be ready before the tenant is entered: [`ready`] holds what was. A function of
 //! an extension is judged at each call as well, by the hooks of the function manager.
+//!
+//! Where side channels are hidden, a statement calls our own function in the place of one that tells, and [`answer`] says
+//! what that gives. What the plan pass has not found comes here as it is, and is refused.
 
 use crate::context::slot;
 use crate::error::{Outcome, Report};
 use crate::guard::function_list::{self, Kind};
 use crate::guard::{held, ready, residue};
-use crate::gucs;
+use crate::gucs::{self, SideChannels};
+use crate::pg::answering::Answer;
+use crate::pg::plans::Answering;
 use crate::pg::proc::Source;
 use crate::pg::{extension, invalidation, proc, role};
 use pg_tenant_core::Refusal;
-use pgrx::pg_sys::Oid;
+use pgrx::pg_sys::{self, Oid};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 
@@ -89,7 +94,7 @@ pub fn judge(function: Oid) -> Outcome<()> {
     if slot::is_set() {
         return verdict(function, kind);
     }
-    if kind.is_refused() && !is_of_users(function) {
+    if kind == Kind::Answers || kind.is_refused() && !is_of_users(function) {
         ready::note(function);
     }
     Ok(())
@@ -97,7 +102,53 @@ pub fn judge(function: Oid) -> Outcome<()> {
 
 /// What is said of a call inside a tenant's transaction.
 pub fn in_tenant(function: Oid) -> Outcome<()> {
-    verdict(function, kind(function))
+    let kind = kind(function);
+    // Rows that were read before the tenant was entered are there already.
+    if kind == Kind::Answers && !gucs::side_channels_allowed() && extension::is_installed() {
+        return Err(tells("what was opened with no tenant and reads sizes, counters, locks or sessions"));
+    }
+    verdict(function, kind)
+}
+
+/// Whether statements that are planned now get an answer that tells nothing. A superuser's plans, with no tenant, show the
+/// functions that are called.
+pub fn hides() -> bool {
+    gucs::side_channels() == SideChannels::hide && (slot::is_set() || !role::is_superuser_session())
+}
+
+/// Whether a call of this function is to be answered by [`answer`].
+pub fn is_answered(function: Oid) -> bool {
+    !passes(function) && kind(function).is_hidden()
+}
+
+/// Our functions that answer, where this database has them.
+pub fn answering() -> Option<Answering> {
+    Some(Answering { one: proc::of_any("hidden")?, set: proc::of_any("hidden_set")? })
+}
+
+/// What a call of this function gives.
+pub fn answer(function: Oid) -> Outcome<Answer> {
+    let kind = kind(function);
+    if !slot::is_set() || !kind.is_hidden() || is_told(kind) {
+        return Ok(Answer::Called);
+    }
+    if gucs::side_channels() == SideChannels::refuse {
+        return verdict(function, kind).map(|()| Answer::Nothing);
+    }
+    Ok(match u32::from(function) {
+        pg_sys::F_PG_STAT_GET_ACTIVITY => Answer::OwnSession,
+        pg_sys::F_PG_LOCK_STATUS => Answer::OwnLocks,
+        _ => Answer::Nothing,
+    })
+}
+
+/// Whether what this kind of functions tells is told in this session's tenants.
+fn is_told(kind: Kind) -> bool {
+    match kind {
+        Kind::Remembers => gucs::side_channels_allowed() || !residue::is_shared(),
+        Kind::Counts => held::may_read_sequences(role::current_user()),
+        _ => gucs::side_channels_allowed(),
+    }
 }
 
 fn verdict(function: Oid, kind: Kind) -> Outcome<()> {
@@ -106,9 +157,8 @@ fn verdict(function: Oid, kind: Kind) -> Outcome<()> {
     }
     let name = proc::name(function);
     match kind {
-        Kind::Tells if !gucs::side_channels_allowed() => Err(tells(&format!("function {name}"))),
-        Kind::Remembers if !gucs::side_channels_allowed() && residue::is_shared() => Err(remembers(&name)),
-        Kind::Counts if !held::may_read_sequences(role::current_user()) => Err(tells(&format!("function {name}"))),
+        Kind::Remembers if !is_told(kind) => Err(remembers(&name)),
+        Kind::Tells | Kind::Disturbs | Kind::Counts if !is_told(kind) => Err(tells(&format!("function {name}"))),
         Kind::Shares if gucs::guards() => Err(shares(&name)),
         Kind::Reaches if gucs::guards() => Err(reaches(&format!("function {name}"))),
         _ => Ok(()),

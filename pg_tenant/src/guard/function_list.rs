@@ -17,6 +17,10 @@ pub enum Kind {
     Remembers = 6,
     /// It reads sequences, which tell how many rows others make.
     Counts = 7,
+    /// It works on what all sessions share, and tells of it.
+    Disturbs = 8,
+    /// Our own, in the place of one that tells: it decides when it runs.
+    Answers = 9,
     /// C code of another extension that is not known to do any of this. It may set a setting, and no hook sees it.
     Foreign = 5,
 }
@@ -24,7 +28,12 @@ pub enum Kind {
 impl Kind {
     /// Whether a tenant's transaction may be refused the call.
     pub fn is_refused(self) -> bool {
-        matches!(self, Kind::Tells | Kind::Shares | Kind::Reaches | Kind::Remembers | Kind::Counts)
+        matches!(self, Kind::Tells | Kind::Shares | Kind::Reaches | Kind::Remembers | Kind::Counts | Kind::Disturbs)
+    }
+
+    /// Whether there is an answer that tells nothing: null, an empty set, or what is the session's own.
+    pub fn is_hidden(self) -> bool {
+        matches!(self, Kind::Tells | Kind::Remembers | Kind::Counts)
     }
 }
 
@@ -113,6 +122,17 @@ const BUILTIN: &[(Kind, &[&str])] = &[
 /// C symbols of contrib modules and of other extensions.
 const SYMBOLS: &[(Kind, &[&str])] = &[
     (
+        Kind::Disturbs,
+        &[
+            "pg_prewarm",
+            "pg_buffercache_evict*",
+            "pg_buffercache_mark_dirty*",
+            "pg_stat_statements_reset*",
+            "pg_stat_kcache_reset*",
+            "tsm_system_*",
+        ],
+    ),
+    (
         Kind::Tells,
         &[
             "pgstattuple*",
@@ -125,11 +145,9 @@ const SYMBOLS: &[(Kind, &[&str])] = &[
             "pg_visibility*",
             "pg_check_*",
             "pg_buffercache*",
-            "pg_prewarm",
             "pg_stat_statements*",
             "pg_stat_kcache*",
             "pg_old_snapshot_*",
-            "tsm_system_*",
         ],
     ),
     (Kind::Shares, &["triggered_change_notification"]),
@@ -182,6 +200,7 @@ pub fn builtin(name: &str) -> Kind {
 /// What an extension's function with this C symbol does.
 pub fn symbol(symbol: &str) -> Kind {
     match find(SYMBOLS, symbol) {
+        _ if symbol.starts_with("pg_tenant_hidden") => Kind::Answers,
         Kind::Harmless if !symbol.starts_with("pg_tenant_") => Kind::Foreign,
         kind => kind,
     }

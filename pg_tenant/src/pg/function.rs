@@ -231,6 +231,27 @@ macro_rules! sql_function {
     };
 }
 
+/// Exports `$symbol` as a SQL function that answers in the place of another: `$decides` says how.
+#[macro_export]
+macro_rules! sql_function_answering {
+    ($symbol:ident, $finfo:ident, $decides:path) => {
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $finfo() -> &'static pgrx::pg_sys::Pg_finfo_record {
+            &$crate::pg::function::VERSION_1
+        }
+
+        /// # Safety
+        /// Called by PostgreSQL's function manager.
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $symbol(fcinfo: pgrx::pg_sys::FunctionCallInfo) -> pgrx::pg_sys::Datum {
+            // SAFETY: fcinfo comes from the function manager.
+            unsafe { $crate::pg::answering::answer(fcinfo, $decides) }
+        }
+    };
+}
+
 /// Exports `$symbol` as a SQL function that calls `tenant.$name` with the guards off.
 #[macro_export]
 macro_rules! sql_function_without_guards {

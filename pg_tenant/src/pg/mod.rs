@@ -8,6 +8,7 @@ pub mod raw; // functions of PostgreSQL that we declare ourselves
 pub mod text; // its text
 
 // SQL functions
+pub mod answering; // in another's place
 pub mod as_owner; // commands on somebody's table
 pub mod call; // calling them from here
 pub mod function; // ours, as PostgreSQL calls them

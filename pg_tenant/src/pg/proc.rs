@@ -70,18 +70,25 @@ fn source_if(function: pg_sys::Oid, wanted: impl Fn(bool) -> bool) -> Option<Sou
 /// The function `tenant.<name>(regclass, regclass)`, without asking who may see the schema; InvalidOid where there is
 /// none, which fmgr_info refuses.
 pub fn of_tables(name: &str) -> pg_sys::Oid {
-    of_two(name, pg_sys::REGCLASSOID)
+    of_two(name, [pg_sys::REGCLASSOID; 2])
 }
 
 /// The function `tenant.<name>(oid, oid)`, without asking who may see the schema.
 pub fn of_oids(name: &str) -> Option<pg_sys::Oid> {
-    let function = of_two(name, pg_sys::OIDOID);
+    found(of_two(name, [pg_sys::OIDOID; 2]))
+}
+
+/// The function `tenant.<name>(internal, anyelement)`, likewise.
+pub fn of_any(name: &str) -> Option<pg_sys::Oid> {
+    found(of_two(name, [pg_sys::INTERNALOID, pg_sys::ANYELEMENTOID]))
+}
+
+fn found(function: pg_sys::Oid) -> Option<pg_sys::Oid> {
     (function != pg_sys::Oid::INVALID).then_some(function)
 }
 
-fn of_two(name: &str, of_type: pg_sys::Oid) -> pg_sys::Oid {
+fn of_two(name: &str, types: [pg_sys::Oid; 2]) -> pg_sys::Oid {
     let cache = pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32;
-    let types = [of_type, of_type];
     // SAFETY: the keys are a text, an oidvector and an oid, as the cache asks for; missing_ok.
     unsafe {
         let schema = pg_sys::get_namespace_oid(c"tenant".as_ptr(), true);

@@ -65,6 +65,23 @@ unsafe extern "C-unwind" {
     #[cfg(feature = "pg18")]
     pub fn standard_ExecutorRun(query: *mut pg_sys::QueryDesc, direction: pg_sys::ScanDirection::Type, count: u64);
 
+    // Bare, since what they raise is the caller's to see as it is.
+    #[cfg(not(feature = "pg15"))]
+    pub fn object_aclcheck(
+        class: pg_sys::Oid,
+        object: pg_sys::Oid,
+        role: pg_sys::Oid,
+        right: pg_sys::AclMode,
+    ) -> pg_sys::AclResult::Type;
+    #[cfg(feature = "pg15")]
+    pub fn pg_proc_aclcheck(
+        function: pg_sys::Oid,
+        role: pg_sys::Oid,
+        right: pg_sys::AclMode,
+    ) -> pg_sys::AclResult::Type;
+    pub fn aclcheck_error(result: pg_sys::AclResult::Type, of: pg_sys::ObjectType::Type, name: *const c_char);
+    pub fn get_func_name(function: pg_sys::Oid) -> *mut c_char;
+    pub fn RunFunctionExecuteHook(function: pg_sys::Oid);
     // None of these raises or allocates.
     pub safe fn GetUserId() -> pg_sys::Oid;
     pub safe fn GetSessionUserId() -> pg_sys::Oid;

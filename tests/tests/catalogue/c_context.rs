@@ -162,7 +162,7 @@ pub const ROWS: &[Row] = &[
         Run(App, "begin; select {enter a}"),
         Read(App, "select '{b}' as tenant_id from pg_stat_activity
             where query like '%secret ' || 'of b%' and pid <> pg_backend_pid()"),
-    ])).finds(&["T084"]),
+    ])).because("hidden: the view shows the session itself").finds(&["T084"]),
     row("C30", "T0", "B", S, "a suspended portal goes on under another tenant",
         Test("guards/next_on_the_connection.rs", "finds_a_cursor_half_read")).because("34000: portals end with the transaction, and a transaction has one tenant"),
     row("C32", "T2", "R", S, "a policy goes by application_name", Steps(&[
@@ -200,7 +200,7 @@ pub const ROWS: &[Row] = &[
         Run(App, "begin; select {enter b}; prepare mine as select from orders where note = 'of b'; commit"),
         Run(App, "begin; select {enter a}"),
         Read(App, "select '{b}' as tenant_id from pg_prepared_statements where name = 'mine'"),
-    ])),
+    ])).because("hidden: the view is empty where another tenant has used the session"),
     row("P01", "T0", "B", V, "a pooler in transaction mode hands the session's tenant on",
         Listed("the next borrower forgets to set the tenant")),
     row("P02", "T0", "-", F, "SET LOCAL in every transaction, through a pool", Steps(&[

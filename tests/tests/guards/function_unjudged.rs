@@ -118,6 +118,7 @@ const CALLS: &[(&str, &str, &str)] = &[
 #[tokio::test]
 async fn is_called_in_a_tenant() {
     let db = shop("judged_calls").await;
+    db.refuse_side_channels().await;
     let boss = db.superuser().await;
     let modules = ["pg_prewarm", "pageinspect", "amcheck", "pg_visibility", "pg_surgery"];
     let there = names(&boss, "select name from pg_available_extensions").await;

@@ -89,16 +89,27 @@ async fn finds_a_prepared_statement() {
 
     app.inside(A, prepare).await;
     assert_eq!(app.inside_value(A, texts).await.as_deref(), Some("1"), "one's own");
-    for sql in [
+    let asked = [
         texts,
         "select name from pg_prepared_statements",
         "select pg_prepared_statement()",
         "select count(*) from pg_prepared_statements",
-    ] {
-        let refused = app.refused_inside("TN062", B, sql).await; // TN062
+    ];
+    for sql in [texts, asked[3]] {
+        assert_eq!(app.inside_value(B, sql).await.as_deref(), Some("0"), "{sql}");
+    }
+    assert!(app.inside(B, asked[1]).await.is_empty());
+    app.refused_inside("TN062", B, asked[2]).await;
+    let refuses = |mode| format!("alter database {} set pg_tenant.side_channels = {mode}", db.name);
+    db.superuser().await.run(&refuses("refuse")).await;
+    let refusing = db.app().await;
+    refusing.inside(A, prepare).await;
+    for sql in asked {
+        let refused = refusing.refused_inside("TN062", B, sql).await; // TN062
         assert!(refused.hint().is_some(), "{refused:?}");
     }
-    app.refused_inside("TN062", A, texts).await;
+    refusing.refused_inside("TN062", A, texts).await;
+    db.superuser().await.run(&refuses("hide")).await;
     assert_eq!(app.value(texts).await.as_deref(), Some("1"), "with no tenant");
     app.run("discard all").await;
     assert_eq!(app.inside_value(B, texts).await.as_deref(), Some("0"), "after DISCARD ALL");

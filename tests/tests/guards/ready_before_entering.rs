@@ -34,8 +34,14 @@ async fn in_a_cursor_or_the_statement_that_enters() {
     }
     // A prepared statement is made ready anew each time.
     app.run(&format!("set plan_cache_mode = force_generic_plan; prepare p as select {size}; execute p")).await;
-    app.expect_error("TN062", &format!("begin; execute p; select tenant.enter('{A}'); execute p")).await;
-    app.run("rollback; deallocate p").await;
+    let twice = format!("begin; execute p; select tenant.enter('{A}'); execute p; rollback");
+    let [before, _, after] = app.rows(&twice).await.try_into().expect("three rows");
+    assert!(before[0].is_some() && after[0].is_none(), "{before:?} {after:?}");
+    db.refuse_side_channels().await;
+    let refusing = db.app().await;
+    refusing.run(&format!("set plan_cache_mode = force_generic_plan; prepare p as select {size}; execute p")).await;
+    refusing.expect_error("TN062", &twice).await;
+    app.run("deallocate p").await;
     // The neighbours: a cursor of harmless functions; a call that is over; a savepoint that undoes the entry.
     app.run(&format!(
         "begin; select {size}; select pg_try_advisory_xact_lock(7);
@@ -67,6 +73,22 @@ async fn in_a_function_that_has_run() {
              create function by_default(bigint default pg_relation_size('orders')) returns bigint language plpgsql as $$ begin return $1; end $$",
         )
         .await;
+    let app = db.app().await;
+    // What has run with the size of a table hides it as soon as the tenant is entered.
+    for (call, read) in [
+        ("size()", ""),
+        ("by_default()", ""),
+        ("bytes from noted", "with noted as (insert into log values (1) returning bytes)"),
+    ] {
+        let call = format!("{read} select {call}");
+        let [before, _, after] = app
+            .rows(&format!("begin; {call}; select tenant.enter('{A}'); {call}; rollback"))
+            .await
+            .try_into()
+            .expect("three rows");
+        assert!(before[0].is_some() && after[0].is_none(), "{call}: {before:?} {after:?}");
+    }
+    db.refuse_side_channels().await;
     let app = db.app().await;
     for (code, call) in [
         ("TN062", "select size()"),
@@ -105,6 +127,11 @@ async fn in_an_extension() {
         .await;
     let app = db.app().await;
     app.run("select pages()").await;
+    let pages = format!("begin; select pages(); select tenant.enter('{A}'); select pages(); rollback");
+    let [before, _, after] = app.rows(&pages).await.try_into().expect("three rows");
+    assert!(before[0].is_some() && after[0].is_none(), "{before:?} {after:?}");
+    db.refuse_side_channels().await;
+    let app = db.app().await;
     for call in ["select pages()", "fetch 1 from c"] {
         app.run(&format!(
             "begin; select pages(); declare c cursor for select pg_relpages('orders') from generate_series(1, 3);

@@ -3,8 +3,9 @@
 use pg_tenant_tests::Session;
 use pg_tenant_tests::shop::{A, shop};
 
-/// Each told on a stock table, refused in a tenant's transaction. `{t}` is the table.
-const TELL: &[&str] = &[
+/// Each told on a stock table, refused in a tenant's transaction where side channels are refused, and but for EXPLAIN
+/// hidden where they are hidden: `hidden_shows_through.rs`. `{t}` is the table.
+pub const TELL: &[&str] = &[
     "explain select * from {t}",
     "explain (analyze, costs off) select * from {t}",
     "explain verbose delete from {t}",
@@ -40,6 +41,7 @@ const TELL: &[&str] = &[
 #[tokio::test]
 async fn tell_of_other_tenants() {
     let db = shop("tell").await;
+    db.refuse_side_channels().await;
     let owner = db.owner().await;
     owner.run("create sequence numbers; select nextval('numbers')").await;
     let app = db.app().await;
@@ -65,6 +67,7 @@ const ABSENT: &str = "select * from pg_wal_summary_contents(1, '0/0', '0/1')";
 #[tokio::test]
 async fn tell_of_them_since() {
     let db = shop("tell_since").await;
+    db.refuse_side_channels().await;
     let app = db.app().await;
     let major = app.value("select current_setting('server_version_num')::int / 10000").await;
     let major: u32 = major.and_then(|major| major.parse().ok()).expect("a major");
@@ -124,6 +127,7 @@ async fn tell_in_the_servers_log() {
 #[tokio::test]
 async fn tell_the_dba_nothing() {
     let db = shop("told").await;
+    db.refuse_side_channels().await;
     let (owner, app, boss) = (db.owner().await, db.app().await, db.superuser().await);
     owner.run("create sequence numbers").await;
     // With no tenant, statements on other tables and the catalog's own questions are answered.

@@ -7,7 +7,7 @@ use crate::run::{Tally, run};
 use crate::vocabulary::{FAMILIES, Family};
 use crate::world::Worlds;
 
-fn setting(name: &str, otherwise: u64) -> u64 {
+pub fn setting(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {
         Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name}={value} is no number")),
         Err(_) => otherwise,

@@ -8,7 +8,7 @@ use crate::lane::Lane;
 use crate::tables::{FILES, LEDGER, TABLES, Table, VIEWS};
 use crate::vocabulary::Family;
 use crate::world::FROZEN;
-use crate::{attacks, frames, reads, writes};
+use crate::{attacks, frames, reads, told, writes};
 
 /// One statement of a program.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +56,8 @@ pub struct Generator {
     /// Attacks that are prepared in the session, and one that goes at the attack's end.
     pub plots: Vec<(String, String)>,
     pub to_forget: Option<String>,
+    /// Reads of what PostgreSQL tells of others; none, and there are no such reads.
+    pub told: Vec<String>,
     names: u32,
 }
 
@@ -71,6 +73,7 @@ impl Generator {
             parameter: false,
             plots: Vec::new(),
             to_forget: None,
+            told: Vec::new(),
             names: 0,
         }
     }
@@ -88,6 +91,7 @@ impl Generator {
 
     fn statement(&mut self, program: &mut Vec<Statement>) {
         match self.int(0, 125) {
+            0..40 if self.inside && !self.told.is_empty() => told::read(self, program),
             0..56 => program.push(reads::read(self)),
             56..78 => program.push(writes::write(self)),
             78..84 => writes::cursor(self, program),

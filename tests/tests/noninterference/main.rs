@@ -13,6 +13,7 @@ mod world; // two databases
 mod frames; // around statements: transactions, settings, savepoints, PREPARE
 mod generator; // a seeded source of programs
 mod reads;
+mod told; // what PostgreSQL tells of sizes, counters, locks and sessions
 mod writes;
 
 mod attacks; // an attacker's statements, rolled back
@@ -26,3 +27,4 @@ mod unplanned; // a defect of PostgreSQL's planner, which is no difference // la
 
 mod a_leak_goes_unseen;
 mod a_program_tells_them_apart;
+mod what_is_hidden_tells;

@@ -42,7 +42,9 @@ pub async fn run(
     let (major, over) = (major(worlds).await, AtomicBool::new(false));
     let watched = async {
         let watched = lanes.iter().zip(seed..).map(|(lane, seed)| {
-            watch(worlds, *lane, Generator::new(seed, *lane, major, families), seed, (statements, &over))
+            let mut generator = Generator::new(seed, *lane, major, families);
+            generator.told = worlds.told.clone();
+            watch(worlds, *lane, generator, seed, (statements, &over))
         });
         let outcome = join_all(watched).await;
         over.store(true, Ordering::Relaxed);

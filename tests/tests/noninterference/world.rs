@@ -3,12 +3,14 @@
 use pg_tenant_tests::{Cluster, Database, Session};
 
 use crate::lane::Lane;
-use crate::vaults;
+use crate::{told, vaults};
 
 /// Two databases of one server, copies of each other until the rows came.
 pub struct Worlds {
     db: Database<'static>,
     other: String,
+    /// Reads of what PostgreSQL tells of others, where that is hidden.
+    pub told: Vec<String>,
 }
 
 /// Which of the two.
@@ -50,7 +52,7 @@ impl Worlds {
         }
         superuser.run(&format!("set pg_tenant.guards = off; {plant}")).await;
         drop((owner, superuser));
-        let worlds = Worlds { other: format!("{}_other", db.name), db };
+        let worlds = Worlds { other: format!("{}_other", db.name), db, told: Vec::new() };
         let server = Cluster::shared().superuser().await;
         Cluster::shared().until_left(&worlds.db.name).await;
         server.run(&format!("create database {} template {}", worlds.other, worlds.db.name)).await;
@@ -58,6 +60,16 @@ impl Worlds {
             worlds.connect(world, "postgres").await.run(&rows(world, lanes)).await;
         }
         worlds
+    }
+
+    /// From the next login on lanes are hidden what tells of others, and read it.
+    pub async fn hide(&mut self, lanes: &[Lane]) {
+        let superuser = self.superuser(World::Sparse).await;
+        for lane in lanes {
+            let role = lane.role(&self.db.roles.app);
+            superuser.run(&format!("alter role {role} reset pg_tenant.side_channels")).await;
+        }
+        self.told = told::reads(&superuser).await;
     }
 
     /// A session of a lane.

@@ -2,7 +2,7 @@
 
 use super::executor::{enter_referential, judge_messages};
 use crate::context::owner;
-use crate::guard::{fence, folded, hidden, referential};
+use crate::guard::{fence, folded, function, hidden, referential};
 use crate::pg::boundary::{decide, decide_or_raise};
 use crate::pg::{folding, hiding, lifted, plans, proc, raw, transaction};
 use crate::policy::protection;
@@ -53,6 +53,9 @@ unsafe extern "C-unwind" fn planner(
     unsafe {
         decide_or_raise(|| plans::fences_first(plan, fence::of).map_or(Ok(()), fence::judge));
         decide(|| {
+            if function::hides() {
+                plans::hide_calls(plan, function::is_answered, function::answering);
+            }
             folding::planned(plan, computed);
             let fenced = |table| protection::fence(table).is_some() && !owner::is_lifted(table, pg_sys::Oid::INVALID);
             plans::ask_policy_before_conflict(plan, fenced, || proc::in_tenant("own_row"));

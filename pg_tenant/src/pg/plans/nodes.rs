@@ -87,33 +87,50 @@ pub unsafe fn is_false(node: *mut Node) -> bool {
 /// The plan is valid and nobody changes it meanwhile but `each`, which leaves the children of a node as they are.
 pub unsafe fn walk(planned: *mut PlannedStmt, mut each: impl FnMut(*mut Plan)) {
     // SAFETY: the caller's promise.
+    unsafe { walk_from_top(planned, true, &mut each) }
+}
+
+/// As [`walk`], and with what never gives a row: it is made ready all the same.
+///
+/// # Safety
+/// As [`walk`].
+pub unsafe fn walk_all(planned: *mut PlannedStmt, mut each: impl FnMut(*mut Plan)) {
+    // SAFETY: the caller's promise.
+    unsafe { walk_from_top(planned, false, &mut each) }
+}
+
+unsafe fn walk_from_top(planned: *mut PlannedStmt, skips: bool, each: &mut impl FnMut(*mut Plan)) {
+    // SAFETY: the callers' promise.
     unsafe {
-        walk_in((*planned).planTree, &mut each);
+        walk_in((*planned).planTree, skips, each);
         for plan in nodes((*planned).subplans) {
-            walk_in(plan.cast(), &mut each);
+            walk_in(plan.cast(), skips, each);
         }
     }
 }
 
-unsafe fn walk_in(plan: *mut Plan, each: &mut impl FnMut(*mut Plan)) {
+unsafe fn walk_in(plan: *mut Plan, skips: bool, each: &mut impl FnMut(*mut Plan)) {
     if plan.is_null() {
         return;
     }
     // SAFETY: each cast follows the node's tag.
     unsafe {
         pg_sys::check_stack_depth();
-        if (*plan).type_ == NodeTag::T_Result && is_never((*plan.cast::<pg_sys::Result>()).resconstantqual.cast()) {
+        if skips
+            && (*plan).type_ == NodeTag::T_Result
+            && is_never((*plan.cast::<pg_sys::Result>()).resconstantqual.cast())
+        {
             return;
         }
         each(plan);
         for below in nodes(below(plan)) {
-            walk_in(below.cast(), each);
+            walk_in(below.cast(), skips, each);
         }
         if (*plan).type_ == NodeTag::T_SubqueryScan {
-            walk_in((*plan.cast::<pg_sys::SubqueryScan>()).subplan, each);
+            walk_in((*plan.cast::<pg_sys::SubqueryScan>()).subplan, skips, each);
         }
-        walk_in((*plan).lefttree, each);
-        walk_in((*plan).righttree, each);
+        walk_in((*plan).lefttree, skips, each);
+        walk_in((*plan).righttree, skips, each);
     }
 }
 

@@ -1,0 +1,200 @@
+//! `tenant.hidden` and `tenant.hidden_set`: a call of another function, which stands in its place in a plan
+//! ([`crate::pg::plans::hide_calls`]) and decides when it runs whether that is called.
+//!
+//! Nobody calls them by SQL: their first parameter is of type `internal`, of which there are no values, and they look
+//! whether a constant of another type stands there in their place in the plan.
+
+use crate::error::Outcome;
+use crate::pg::{boundary, raw};
+use pgrx::pg_sys::{self, Datum, ExprDoneCond, FmgrInfo, FuncExpr, FunctionCallInfo, NodeTag, Oid};
+
+/// What the caller gets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// What the function says.
+    Called,
+    /// Null, or an empty set.
+    Nothing,
+    /// Of the function of sessions, the row of this one.
+    OwnSession,
+    /// Of the function of locks, the rows of this session.
+    OwnLocks,
+}
+
+/// What an expression keeps between its calls.
+struct Kept {
+    original: Oid,
+    function: FmgrInfo,
+    call: FunctionCallInfo,
+    may_execute: bool,
+    is_announced: bool,
+}
+
+/// Answers in the place of the function that the plan names.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager with its own `fcinfo`.
+pub unsafe fn answer(fcinfo: FunctionCallInfo, decides: fn(Oid) -> Outcome<Answer>) -> Datum {
+    // SAFETY: the frame holds only Copy data; fcinfo is valid during the call. Calls are bare: users' errors pass through
+    // as they are.
+    unsafe {
+        let kept = (*(*fcinfo).flinfo).fn_extra.cast::<Kept>();
+        let kept = if kept.is_null() { boundary::decide(|| keep(fcinfo)) } else { kept };
+        if kept.is_null() {
+            return nothing(fcinfo);
+        }
+        let original = (*kept).original;
+        if !(*kept).may_execute {
+            refuse_without_right(original);
+            (*kept).may_execute = true;
+        }
+        let answer = boundary::decide_or_raise(|| decides(original));
+        if answer == Answer::Nothing {
+            return nothing(fcinfo);
+        }
+        if answer == Answer::Called && !(*kept).is_announced {
+            raw::RunFunctionExecuteHook(original);
+            (*kept).is_announced = true;
+        }
+        let call = (*kept).call;
+        let count = (*call).nargs as usize;
+        let arguments = (*call).args.as_mut_slice(count);
+        arguments.copy_from_slice(&(*fcinfo).args.as_slice(count + 1)[1..]);
+        (*call).resultinfo = (*fcinfo).resultinfo;
+        if answer == Answer::OwnSession {
+            let own = Datum::from(pg_sys::MyProcPid);
+            match arguments.first_mut() {
+                Some(pid) if pid.isnull || pid.value.value() as i32 == pg_sys::MyProcPid => {
+                    *pid = pg_sys::NullableDatum { value: own, isnull: false }
+                }
+                _ => return nothing(fcinfo),
+            }
+        }
+        if (*kept).function.fn_strict && arguments.iter().any(|argument| argument.isnull) {
+            return nothing(fcinfo);
+        }
+        let Some(body) = (*kept).function.fn_addr else { return nothing(fcinfo) };
+        loop {
+            (*call).isnull = false;
+            let result = body(call);
+            (*fcinfo).isnull = (*call).isnull;
+            if answer != Answer::OwnLocks || is_at_end(fcinfo) || (*call).isnull {
+                return result;
+            }
+            if let Some(own) = boundary::decide(|| own_lock(result)) {
+                return own;
+            }
+            is_to_go_on(fcinfo);
+        }
+    }
+}
+
+unsafe fn result_info(fcinfo: FunctionCallInfo) -> Option<*mut pg_sys::ReturnSetInfo> {
+    // SAFETY: the cast follows the tag.
+    unsafe {
+        let info = (*fcinfo).resultinfo;
+        let is_set = !info.is_null() && (*info).type_ == NodeTag::T_ReturnSetInfo && (*(*fcinfo).flinfo).fn_retset;
+        is_set.then(|| info.cast())
+    }
+}
+
+/// Null; of a set, its end.
+unsafe fn nothing(fcinfo: FunctionCallInfo) -> Datum {
+    // SAFETY: the caller's call.
+    unsafe {
+        if let Some(info) = result_info(fcinfo) {
+            (*info).isDone = ExprDoneCond::ExprEndResult;
+        }
+        (*fcinfo).isnull = true;
+    }
+    Datum::null()
+}
+
+unsafe fn is_at_end(fcinfo: FunctionCallInfo) -> bool {
+    // SAFETY: the caller's call.
+    unsafe { result_info(fcinfo).is_none_or(|info| (*info).isDone == ExprDoneCond::ExprEndResult) }
+}
+
+unsafe fn is_to_go_on(fcinfo: FunctionCallInfo) {
+    // SAFETY: the caller's call.
+    if let Some(info) = unsafe { result_info(fcinfo) } {
+        // SAFETY: likewise.
+        unsafe { (*info).isDone = ExprDoneCond::ExprSingleResult };
+    }
+}
+
+/// Looks the function up that the call is for, where the call stands in a plan of ours; null otherwise.
+unsafe fn keep(fcinfo: FunctionCallInfo) -> *mut Kept {
+    // SAFETY: casts follow tags; the memory lives as long as the calling expression.
+    unsafe {
+        let info = (*fcinfo).flinfo;
+        let Some(original) = named_in_plan((*info).fn_expr.cast()) else { return std::ptr::null_mut() };
+        let count = usize::try_from((*fcinfo).nargs).unwrap_or(0).saturating_sub(1);
+        let context = (*info).fn_mcxt;
+        let kept = pg_sys::MemoryContextAllocZero(context, size_of::<Kept>()).cast::<Kept>();
+        let size = size_of::<pg_sys::FunctionCallInfoBaseData>() + count * size_of::<pg_sys::NullableDatum>();
+        (*kept).original = original;
+        (*kept).call = pg_sys::MemoryContextAllocZero(context, size).cast();
+        pg_sys::fmgr_info_cxt(original, &raw mut (*kept).function, context);
+        (*(*kept).call).flinfo = &raw mut (*kept).function;
+        (*(*kept).call).fncollation = (*fcinfo).fncollation;
+        (*(*kept).call).nargs = count as i16;
+        (*info).fn_extra = kept.cast();
+        kept
+    }
+}
+
+/// The function that a call of ours in a plan names.
+unsafe fn named_in_plan(call: *mut FuncExpr) -> Option<Oid> {
+    // SAFETY: casts follow tags.
+    unsafe {
+        if call.is_null() || (*call).xpr.type_ != NodeTag::T_FuncExpr {
+            return None;
+        }
+        let first = super::list::node((*call).args, 0).filter(|node| (**node).type_ == NodeTag::T_Const)?;
+        let named = &*first.cast::<pg_sys::Const>();
+        let is_ours = named.consttype == pg_sys::REGPROCEDUREOID && !named.constisnull;
+        is_ours.then(|| Oid::from(named.constvalue.value() as u32))
+    }
+}
+
+/// What PostgreSQL asks before it calls a function.
+unsafe fn refuse_without_right(function: Oid) {
+    // SAFETY: bare calls, with nothing to drop in any frame.
+    unsafe {
+        let (user, right) = (raw::GetUserId(), pg_sys::ACL_EXECUTE.into());
+        #[cfg(feature = "pg15")]
+        let may = raw::pg_proc_aclcheck(function, user, right);
+        #[cfg(not(feature = "pg15"))]
+        let may = raw::object_aclcheck(pg_sys::ProcedureRelationId, function, user, right);
+        if may != pg_sys::AclResult::ACLCHECK_OK {
+            raw::aclcheck_error(may, pg_sys::ObjectType::OBJECT_FUNCTION, raw::get_func_name(function));
+        }
+    }
+}
+
+/// The row, where it is of a lock of this session. How the lock is kept depends on others' locks, so that is left out.
+unsafe fn own_lock(row: Datum) -> Option<Datum> {
+    // SAFETY: the function of locks returns a row of the type that its header names; the descriptor is given back.
+    unsafe {
+        let header = pg_sys::pg_detoast_datum(row.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
+        let of_row = (*header).t_choice.t_datum;
+        let columns = pg_sys::lookup_rowtype_tupdesc(of_row.datum_typeid, of_row.datum_typmod);
+        let length = (of_row.datum_len_ as u32) >> 2; // VARSIZE
+        let mut tuple = pg_sys::HeapTupleData { t_len: length, t_data: header, ..Default::default() };
+        let mut isnull = false;
+        let pid = pg_sys::SPI_fnumber(columns, c"pid".as_ptr());
+        let pid = pg_sys::heap_getattr(&raw mut tuple, pid, columns, &mut isnull);
+        let own = (!isnull && pid.value() as i32 == pg_sys::MyProcPid).then(|| {
+            let (mut column, mut value, mut null) =
+                (pg_sys::SPI_fnumber(columns, c"fastpath".as_ptr()), Datum::null(), true);
+            let left =
+                pg_sys::heap_modify_tuple_by_cols(&raw mut tuple, columns, 1, &mut column, &mut value, &mut null);
+            pg_sys::heap_copy_tuple_as_datum(left, columns)
+        });
+        if (*columns).tdrefcount >= 0 {
+            pg_sys::DecrTupleDescRefCount(columns);
+        }
+        own
+    }
+}
