@@ -186,10 +186,8 @@ unsafe fn own_lock(row: Datum) -> Option<Datum> {
         let pid = pg_sys::SPI_fnumber(columns, c"pid".as_ptr());
         let pid = pg_sys::heap_getattr(&raw mut tuple, pid, columns, &mut isnull);
         let own = (!isnull && pid.value() as i32 == pg_sys::MyProcPid).then(|| {
-            let (mut column, mut value, mut null) =
-                (pg_sys::SPI_fnumber(columns, c"fastpath".as_ptr()), Datum::null(), true);
-            let left =
-                pg_sys::heap_modify_tuple_by_cols(&raw mut tuple, columns, 1, &mut column, &mut value, &mut null);
+            let (column, value, null) = (pg_sys::SPI_fnumber(columns, c"fastpath".as_ptr()), Datum::null(), true);
+            let left = pg_sys::heap_modify_tuple_by_cols(&raw mut tuple, columns, 1, &column, &value, &null);
             pg_sys::heap_copy_tuple_as_datum(left, columns)
         });
         if (*columns).tdrefcount >= 0 {
