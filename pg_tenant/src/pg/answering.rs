@@ -186,8 +186,17 @@ unsafe fn own_lock(row: Datum) -> Option<Datum> {
         let pid = pg_sys::SPI_fnumber(columns, c"pid".as_ptr());
         let pid = pg_sys::heap_getattr(&raw mut tuple, pid, columns, &mut isnull);
         let own = (!isnull && pid.value() as i32 == pg_sys::MyProcPid).then(|| {
-            let (column, value, null) = (pg_sys::SPI_fnumber(columns, c"fastpath".as_ptr()), Datum::null(), true);
-            let left = pg_sys::heap_modify_tuple_by_cols(&raw mut tuple, columns, 1, &column, &value, &null);
+            // They are read only; 15 says otherwise of its parameters.
+            let column = pg_sys::SPI_fnumber(columns, c"fastpath".as_ptr());
+            let (value, null) = (Datum::null(), true);
+            let left = pg_sys::heap_modify_tuple_by_cols(
+                &raw mut tuple,
+                columns,
+                1,
+                (&raw const column).cast_mut(),
+                (&raw const value).cast_mut(),
+                (&raw const null).cast_mut(),
+            );
             pg_sys::heap_copy_tuple_as_datum(left, columns)
         });
         if (*columns).tdrefcount >= 0 {

@@ -14,7 +14,7 @@ pub const ROWS: &[Row] = &[
             'begin return pg_relation_size(''orders''); end'"),
         Run(App, "begin; select scratch.size(); select {enter a}"),
         Read(App, "select '{b}' as tenant_id where scratch.size() > 0"),
-    ])),
+    ])).because("hidden: the size is null as soon as the tenant is entered"),
     row("I01", "T3", "B", V, "the last step of an aggregate calls it", Steps(&[
         Run(App, "create function scratch.pick(regclass, regclass) returns regclass language sql immutable as 'select $2';
             create aggregate scratch.size(regclass) (sfunc = scratch.pick, stype = regclass, finalfunc = pg_relation_size)"),
@@ -25,7 +25,7 @@ pub const ROWS: &[Row] = &[
         Run(App, "prepare sizes as select '{b}' as tenant_id where pg_relation_size('orders') > 0; execute sizes"),
         Run(App, "begin; select {enter a}"),
         Read(App, "execute sizes"),
-    ])),
+    ])).because("hidden: the plan that is kept asks when it runs"),
     row("I02", "T3", "B", V, "a temporary domain keeps a tenant's words for the next borrower", Steps(&[
         Run(App, "begin; select {enter b}; do $$ begin execute 'create domain ' || current_database()
             || '.pg_temp.kept as text default ''words of b'''; end $$; commit"),
