@@ -46,11 +46,20 @@ def run(*arguments, **environment):
     return done.stdout.strip()
 
 
+def errors(*arguments, status=1, **environment):
+    """What a program in Python says where it speaks of errors; it must end with this status."""
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=os.environ | environment)
+    assert done.returncode == status, f"{arguments} ended with {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stderr
+
+
 pooled = os.environ["ROUTE"] == "PgBouncer"
 
 
 class Same(unittest.IsolatedAsyncioTestCase):
     """The subclass says how its page does these; a page without async hands them to a thread."""
+
+    table = "orders"
 
     async def notes(self, tenant):
         """The notes of the tenant's orders."""
@@ -86,7 +95,7 @@ class Same(unittest.IsolatedAsyncioTestCase):
         await self.notes("acme")  # the pool has a connection that was in a tenant
         code, message = await self.forget()
         self.assertEqual(code, "TN001")
-        self.assertIn("no tenant: table public.orders is protected", message)
+        self.assertIn(f"no tenant: table public.{self.table} is protected", message)
 
     async def test_an_exception_leaves_no_tenant_and_no_row(self):
         with self.assertRaises(Stop):

@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
+use crate::Subject;
 use crate::packages::Need;
+use crate::page::root;
 use crate::world::Route;
-use crate::{Subject, packages};
 
 #[derive(Default)]
 pub(crate) struct Sum {
@@ -33,7 +34,10 @@ pub(crate) fn run(subject: &Subject, route: &Route, database: &str, files: &Path
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG")) {
         command.env_remove(name);
     }
-    command.env("PYTHONPATH", packages::Need::Pip.home()).env("PYTHONDONTWRITEBYTECODE", "1");
+    let ours = root().join("client/django/src");
+    command
+        .env("PYTHONPATH", format!("{}:{}", Need::Pip.home().display(), ours.display()))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
     command.env("CLIENTS_HOME", Need::Debian.home()).env("ROUTE", route.name);
     command.env("PGHOST", "127.0.0.1").env("PGPORT", route.port.to_string());
     command.env("PGUSER", "app").env("PGDATABASE", database);

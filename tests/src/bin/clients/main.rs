@@ -30,7 +30,8 @@ const fn python(page: &'static str, pooled: bool) -> Subject {
     Subject { page, need: Need::Pip, check: &["python3", "check.py"], pooled }
 }
 
-const SUBJECTS: [Subject; 2] = [python("psycopg", true), python("asyncpg", true)];
+const SUBJECTS: [Subject; 4] =
+    [python("psycopg", true), python("asyncpg", true), python("sqlalchemy", true), python("django", true)];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {

@@ -48,15 +48,18 @@ impl World {
         [Some(direct), bouncer].into_iter().flatten().collect()
     }
 
-    /// A fresh database with the tables of `tests/clients/shop.sql` and those that the page makes in its `owner.sql`.
+    /// A fresh database with the tables of `tests/clients/shop.sql` and what the page, or the directory of its checks, has in
+    /// `superuser.sql` and `owner.sql`.
     pub(crate) async fn database(&self, page: &str, files: &Path) -> anyhow::Result<String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}_{}", page.to_lowercase().replace('-', "_"), COUNT.fetch_add(1, Ordering::Relaxed));
         self.cluster.superuser().await.run(&format!("create database {name}")).await;
         self.psql(&name, "postgres", &root().join("tests/clients/shop.sql"))?;
-        let owner = files.join("owner.sql");
-        if owner.exists() {
-            self.psql(&name, "app_owner", &owner)?;
+        for (role, file) in [("postgres", "superuser.sql"), ("app_owner", "owner.sql")] {
+            let file = files.join(file);
+            if file.exists() {
+                self.psql(&name, role, &file)?;
+            }
         }
         Ok(name)
     }

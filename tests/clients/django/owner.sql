@@ -1,0 +1,1 @@
+create table shop_forgotten (tenant_id text, id bigint primary key);
