@@ -7,6 +7,7 @@ import checks
 import db
 import db_async
 import forget
+import test_orders
 import testing
 from checks import Same, Stop
 from models import Line, Order
@@ -126,14 +127,23 @@ class Sessions(Same):
         self.assertEqual(await self.notes("acme"), ["anvil"])
 
     async def test_a_test_is_rolled_back(self):
-        with testing.rolled_back("acme") as session:
-            session.execute(ADD, {"note": "gone"})
-            session.commit()
-            session.execute(ADD, {"note": "gone too"})
-            session.rollback()
-            self.assertEqual(session.scalars(NOTES).all(), ["anvil", "gone"])
-            session.commit()
+        with testing.rolled_back():
+            with db.tenant("acme") as session:
+                session.execute(ADD, {"note": "gone"})
+                session.commit()
+                session.execute(ADD, {"note": "gone too"})
+                session.rollback()
+                self.assertEqual(session.scalars(NOTES).all(), ["anvil", "gone"])
+            test_orders.test_tenants("acme")
+            with self.assertRaises(DBAPIError) as caught:
+                test_orders.test_tenants("acme", "globex")
+            self.assertEqual(caught.exception.orig.sqlstate, "TN005")
         self.assertEqual(await self.notes("acme"), ["anvil"])
+
+    @unittest.skipIf(checks.pooled, "a database of its own")
+    async def test_a_test_of_several_tenants_in_test_mode(self):
+        test = "import test_orders; test_orders.test_tenants('acme', 'globex'); test_orders.test_tenants('globex', 'acme')"
+        checks.run("-c", test, PGDATABASE="test_alchemy")
 
     async def test_use(self):
         self.assertEqual(checks.run("use.py"), "[('mallet', 'wood')]")

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 
 
 class AnotherTenant(Exception):
@@ -63,11 +63,7 @@ def _block(entry, using, atomic):
         if not atomic:
             yield
             return
-        connection = connections[using]
-        begun = connection.in_atomic_block  # by somebody further out, who did not know whose it would be
-        with transaction.atomic(using=using):
-            if begun and outer is None:
-                connection.enter(entry)
+        with transaction.atomic(using=using):  # the backend enters
             yield
     finally:
         _current.reset(token)

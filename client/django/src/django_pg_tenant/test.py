@@ -1,4 +1,4 @@
-"""Tests inside one tenant: the class says which."""
+"""For tests."""
 
 from contextlib import ExitStack
 
@@ -8,11 +8,13 @@ from django.test import TestCase
 from .context import tenant_context
 
 
-def register(id, using=DEFAULT_DB_ALIAS):
-    """Makes the tenant known to the test database, as a member of tenant_admin."""
+def create_tenants(*ids, using=DEFAULT_DB_ALIAS):
+    """Makes tenants known to the test database that are not yet, as a member of tenant_admin."""
     with connections[using].cursor() as cursor:
         cursor.execute(
-            "select tenant.create(%s) where not exists (select from tenant.tenants where id = tenant.canonical_id(%s))", [id] * 2
+            "select tenant.create(new.id) from unnest(%s::text[]) as new (id)"
+            " where not exists (select from tenant.tenants t where t.id = tenant.canonical_id(new.id))",
+            [[str(id) for id in ids]],
         )
 
 
@@ -23,7 +25,7 @@ class TenantTestCase(TestCase):
 
     @classmethod
     def setUpClass(cls):
-        register(str(cls.tenant))
+        create_tenants(cls.tenant)
         # Before the transaction of the class, so that it begins in the tenant.
         with ExitStack() as stack:
             stack.enter_context(tenant_context(cls.tenant, atomic=False))

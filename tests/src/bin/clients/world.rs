@@ -55,11 +55,15 @@ impl World {
         let name = format!("{}_{}", page.to_lowercase().replace('-', "_"), COUNT.fetch_add(1, Ordering::Relaxed));
         self.cluster.superuser().await.run(&format!("create database {name}")).await;
         self.psql(&name, "postgres", &root().join("tests/clients/shop.sql"))?;
-        for (role, file) in [("postgres", "superuser.sql"), ("app_owner", "owner.sql")] {
-            let file = files.join(file);
-            if file.exists() {
-                self.psql(&name, role, &file)?;
-            }
+        // What it makes is the server's, and there for the page's next route too.
+        let superuser = files.join("superuser.sql");
+        if superuser.exists() {
+            self.psql(&name, "postgres", &superuser)?;
+            fs::remove_file(&superuser)?;
+        }
+        let owner = files.join("owner.sql");
+        if owner.exists() {
+            self.psql(&name, "app_owner", &owner)?;
         }
         Ok(name)
     }
