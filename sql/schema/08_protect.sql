@@ -73,8 +73,16 @@ $$;
 revoke all on function tenant.require_create(regclass) from public;
 grant execute on function tenant.require_create(regclass) to tenant_admin;
 
+-- The tenant column of a table: as a mapping says, {"table": "column", ...}, else as it is for all.
+create function tenant.column_of(rel regclass, tenant_column name, columns jsonb) returns name
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select coalesce((columns ->> (select relname::text from pg_class where oid = rel))::name, tenant_column)
+$$;
+revoke all on function tenant.column_of(regclass, name, jsonb) from public;
+grant execute on function tenant.column_of(regclass, name, jsonb) to tenant_admin;
+
 -- What a table that is not protected has to do with those that are, or are about to be: by a foreign key, at any distance.
-create function tenant.said_of_open_table(rel regclass, tenant_column name) returns text
+create function tenant.said_of_open_table(rel regclass, tenant_column name, columns jsonb) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     reached regclass;
@@ -87,18 +95,21 @@ begin
         where r.depth < 100 and (r.depth = 0 or not (
             tenant.fence_policy(r.relation::regclass) is not null
             or exists (select from tenant.shared s where s.relation = r.relation)
-            or exists (select from pg_attribute a where a.attrelid = r.relation and a.attname = tenant_column and not a.attisdropped)))
+            or exists (select from pg_attribute a where a.attrelid = r.relation
+                and a.attname = tenant.column_of(r.relation::regclass, tenant_column, columns) and not a.attisdropped)))
     )
     select r.relation into reached from reach r
         where r.depth > 0 and (tenant.fence_policy(r.relation::regclass) is not null
-            or exists (select from pg_attribute a where a.attrelid = r.relation and a.attname = tenant_column and not a.attisdropped))
+            or exists (select from pg_attribute a where a.attrelid = r.relation
+                and a.attname = tenant.column_of(r.relation::regclass, tenant_column, columns) and not a.attisdropped))
             and r.relation not in (select s.relation from tenant.shared s)
         order by r.depth, r.relation limit 1;
     if found then
         return format(', and it refers to %s: every tenant reads and writes all of it', reached);
     end if;
     select f.attname into keyed from pg_constraint c
-        join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column and c.conkey = array[a.attnum]
+        join pg_attribute a on a.attrelid = c.conrelid
+            and a.attname = tenant.column_of(c.conrelid::regclass, tenant_column, columns) and c.conkey = array[a.attnum]
         join pg_attribute f on f.attrelid = c.confrelid and f.attnum = c.confkey[1]
         where c.contype = 'f' and c.confrelid = rel limit 1;
     if found then
@@ -107,8 +118,8 @@ begin
     return '';
 end
 $$;
-revoke all on function tenant.said_of_open_table(regclass, name) from public;
-grant execute on function tenant.said_of_open_table(regclass, name) to tenant_admin;
+revoke all on function tenant.said_of_open_table(regclass, name, jsonb) from public;
+grant execute on function tenant.said_of_open_table(regclass, name, jsonb) to tenant_admin;
 
 -- The call that reads the current tenant in the type of the column; an error for each thing that cannot be protected.
 create function tenant.reader_for(rel regclass, tenant_column name) returns text
@@ -261,49 +272,46 @@ $$;
 revoke all on function tenant.require_one_owner(regclass) from public;
 grant execute on function tenant.require_one_owner(regclass) to tenant_admin;
 
--- Fences one table of a hierarchy.
-create function tenant.fence(rel regclass, tenant_column name, reader text) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+-- The commands that fence one table of a hierarchy, as it is now.
+create function tenant.fence_steps(rel regclass, tenant_column name, reader text) returns table (what text, statement text)
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     -- The equality leads the planner to indexes, and it may take it out of the plan again; the function decides.
     condition constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
-    former name;
+    fenced boolean := tenant.fence_policy(rel) is not null;
+    former pg_policy;
 begin
-    begin
-        -- Where it is said already the command would only ask for the rights of whoever owns what is below.
-        if not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
-            or exists (select from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column
-                where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated) then
-            perform tenant.require_one_owner(rel);
-            perform tenant.run_as_owner(rel, format('alter table %s alter column %I set not null', rel, tenant_column));
-        end if;
-    exception when not_null_violation then
-        raise exception using
-            errcode = 'TN024',
-            message = format('column "%s" of table %s holds nulls', tenant_column, rel),
-            detail = 'A row without a tenant would be nobody''s.',
-            hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
-    end;
-    -- ONLY: each table below is fenced by itself, as its own owner.
-    if not tenant.is_root(rel, tenant_column) then
-        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
+    -- Where it is said already the command would only ask for the rights of whoever owns what is below.
+    if not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
+        or exists (select from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column
+            where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated) then
+        return query values ('not null', format('alter table %s alter column %I set not null', rel, tenant_column));
     end if;
-    perform tenant.run_as_owner(rel, format('alter table %s enable row level security, force row level security', rel));
+    -- ONLY: each table below is fenced by itself, as its own owner.
+    if not tenant.is_root(rel, tenant_column) and reader is distinct from (
+        select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d
+        join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum where a.attrelid = rel and a.attname = tenant_column) then
+        return query values ('default', format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
+    end if;
+    if not (select relrowsecurity and relforcerowsecurity from pg_class where oid = rel) then
+        return query values ('security', format('alter table %s enable row level security, force row level security', rel));
+    end if;
     -- What 0.1.0 made becomes what this version makes.
     for former in
-        select p.polname from pg_policy p join pg_attribute a on a.attrelid = rel and a.attname = tenant_column
+        select p.* from pg_policy p join pg_attribute a on a.attrelid = rel and a.attname = tenant_column
         where p.polrelid = rel and tenant.former_column(p.oid) = a.attnum
             and p.polcmd = '*' and p.polroles = '{0}' and (not p.polpermissive or p.polname = 'tenant_access')
     loop
-        perform tenant.run_as_owner(rel, format('alter policy %I on %s using (%s) with check (%3$s)', former, rel, condition));
+        fenced := fenced or not former.polpermissive;
+        return query values ('policy', format('alter policy %I on %s using (%s) with check (%3$s)', former.polname, rel, condition));
     end loop;
-    if tenant.fence_policy(rel) is null then
-        perform tenant.run_as_owner(rel, format(
+    if not fenced then
+        return query values ('policy', format(
             'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%2$s)', rel, condition));
     end if;
     -- The same condition, never true: whichever of the two policies is lost, the other denies.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
-        perform tenant.run_as_owner(rel, format(
+        return query values ('policy', format(
             'create policy tenant_access on %s as permissive for all to public using (%s) with check (%2$s)', rel, condition));
     end if;
     if not exists (
@@ -311,9 +319,58 @@ begin
         where i.indrelid = rel and i.indisvalid and i.indpred is null and amname = 'btree'
             and i.indkey[0] = (select attnum from pg_attribute where attrelid = rel and attname = tenant_column)
     ) then
-        perform tenant.require_create(rel);
-        perform tenant.run_as_owner(rel, format('create index on %s (%I)', rel, tenant_column));
+        return query values ('index', format('create index on %s (%I)', rel, tenant_column));
     end if;
+end
+$$;
+revoke all on function tenant.fence_steps(regclass, name, text) from public;
+grant execute on function tenant.fence_steps(regclass, name, text) to tenant_admin;
+
+-- Refuses a step for which somebody lacks a right.
+create function tenant.require_step(rel regclass, what text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    case what
+        when 'not null' then perform tenant.require_one_owner(rel);
+        when 'index' then perform tenant.require_create(rel);
+        else null;
+    end case;
+end
+$$;
+revoke all on function tenant.require_step(regclass, text) from public;
+grant execute on function tenant.require_step(regclass, text) to tenant_admin;
+
+create function tenant.refuse_nulls(rel regclass, tenant_column name) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN024',
+        message = format('column "%s" of table %s holds nulls', tenant_column, rel),
+        detail = 'A row without a tenant would be nobody''s.',
+        hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
+end
+$$;
+revoke all on function tenant.refuse_nulls(regclass, name) from public;
+grant execute on function tenant.refuse_nulls(regclass, name) to tenant_admin;
+
+-- Fences one table of a hierarchy.
+create function tenant.fence(rel regclass, tenant_column name, reader text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    step record;
+begin
+    for step in select * from tenant.fence_steps(rel, tenant_column, reader) loop
+        perform tenant.require_step(rel, step.what);
+        if step.what = 'not null' then
+            begin
+                perform tenant.run_as_owner(rel, step.statement);
+            exception when not_null_violation then
+                perform tenant.refuse_nulls(rel, tenant_column);
+            end;
+        else
+            perform tenant.run_as_owner(rel, step.statement);
+        end if;
+    end loop;
 end
 $$;
 revoke all on function tenant.fence(regclass, name, text) from public;
@@ -354,8 +411,9 @@ $$;
 revoke all on function tenant.fence_hierarchy(regclass, name, boolean) from public;
 grant execute on function tenant.fence_hierarchy(regclass, name, boolean) to tenant_admin;
 
-create function tenant.apply_protection(rel regclass, tenant_column name, harden boolean) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+-- What is asked of a table before it is looked at closer.
+create function tenant.require_protectable(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     parent regclass;
 begin
@@ -370,6 +428,15 @@ begin
             hint = format('Protect the whole: select tenant.protect(%L);', parent);
     end if;
     perform tenant.refuse_materialized_views(rel);
+end
+$$;
+revoke all on function tenant.require_protectable(regclass) from public;
+grant execute on function tenant.require_protectable(regclass) to tenant_admin;
+
+create function tenant.apply_protection(rel regclass, tenant_column name, harden boolean) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant.require_protectable(rel);
     perform tenant.fence_hierarchy(rel, tenant_column, refuse_foreign => true);
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
@@ -399,102 +466,275 @@ $$;
 revoke all on function tenant.tables_of(regnamespace) from public;
 grant execute on function tenant.tables_of(regnamespace) to tenant_admin;
 
--- Protects a table of a schema, and says what became of it.
-create function tenant.protect_listed(rel regclass, tenant_column name) returns text
+-- Whether an error says nothing of the table, but that the transaction or the server is in trouble: it ends the whole call.
+create function tenant.is_of_all(state text) returns boolean
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select state ~ '^(08|25|40|53|57|58|XX)'
+$$;
+revoke all on function tenant.is_of_all(text) from public;
+grant execute on function tenant.is_of_all(text) to tenant_admin;
+
+-- The statements that protecting the table would run, or the error that it would end in. Nothing is changed, and nothing
+-- locked but for reading.
+create function tenant.foresee_protection(rel regclass, tenant_column name) returns setof text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    part regclass;
+    step record;
+    has_nulls boolean;
+begin
+    perform tenant.require_protectable(rel);
+    for part in select tenant.hierarchy(rel) loop
+        perform tenant.reader_for(part, tenant_column);
+    end loop;
+    for part in select tenant.hierarchy(rel) loop
+        for step in select * from tenant.fence_steps(part, tenant_column, tenant.reader_for(part, tenant_column)) loop
+            perform tenant.require_step(part, step.what);
+            if step.what = 'not null' then
+                -- Not where policies or guards would answer: then it comes to light when the table is protected.
+                begin
+                    has_nulls := tenant.run_as_owner(part,
+                        format('select true from %s where %I is null limit 1', part, tenant_column)) is not null;
+                exception when others then
+                    if tenant.is_of_all(sqlstate) then
+                        raise;
+                    end if;
+                end;
+                if has_nulls then
+                    perform tenant.refuse_nulls(part, tenant_column);
+                end if;
+            end if;
+            return next step.statement;
+        end loop;
+    end loop;
+end
+$$;
+revoke all on function tenant.foresee_protection(regclass, name) from public;
+grant execute on function tenant.foresee_protection(regclass, name) to tenant_admin;
+
+-- Refuses a mapping that does not say a column for tables of the schema: one misspelt would be left out in silence.
+create function tenant.require_columns(schema regnamespace, columns jsonb) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    unknown text;
+begin
+    if jsonb_typeof(columns) <> 'object' or jsonb_path_exists(columns, 'strict $.* ? (@.type() != "string")', '{}', true) then
+        raise exception using
+            errcode = '22023',
+            message = 'columns is no mapping of tables to columns',
+            detail = format('It is %s.', left(columns::text, 200)),
+            hint = 'Write columns => ''{"<table>": "<column>", ...}'', each table by its name alone.';
+    end if;
+    if columns is null then
+        return;
+    end if;
+    select key into unknown from jsonb_object_keys(columns) key
+        where key not in (select c.relname::text from tenant.tables_of(schema) t join pg_class c on c.oid = t) limit 1;
+    if found then
+        raise exception using
+            errcode = '42P01',
+            message = format('schema %s has no table "%s" to protect', schema, unknown),
+            detail = 'The mapping names it. Partitions and children are protected with the table above them.',
+            hint = 'Name tables as pg_class.relname has them: without schema, without quotes.';
+    end if;
+end
+$$;
+revoke all on function tenant.require_columns(regnamespace, jsonb) from public;
+grant execute on function tenant.require_columns(regnamespace, jsonb) to tenant_admin;
+
+-- Protects a table of a schema, or with dry_run finds out how that would go, and says what became of it.
+create function tenant.protect_listed(rel regclass, tenant_column name, columns jsonb, dry_run boolean, stop_on_error boolean,
+    out result text, out sqlstate text, out hint text, out statements text[])
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     was_protected constant boolean := tenant.fence_policy(rel) is not null;
+    col constant name := tenant.column_of(rel, tenant_column, columns);
+    mapped constant boolean := coalesce(columns ? (select relname::text from pg_class where oid = rel), false);
+    state text;
+    message text;
 begin
-    case
-        when exists (select from tenant.shared where relation = rel) then
-            return 'shared';
-        when not exists (select from pg_attribute where attrelid = rel and attname = tenant_column and not attisdropped) then
-            return format('not protected: no column "%s"', tenant_column) || tenant.said_of_open_table(rel, tenant_column);
-        else
-            perform tenant.protect(rel, tenant_column);
-            return case when was_protected then 'protected already' else 'protected' end;
-    end case;
-end
-$$;
-revoke all on function tenant.protect_listed(regclass, name) from public;
-grant execute on function tenant.protect_listed(regclass, name) to tenant_admin;
-
-create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false)
-    returns table (relation regclass, result text) language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-    to_harden regclass;
-    all_to_harden regclass[] := '{}';
-begin
-    perform tenant.forget_dropped();
-    for relation in select tenant.tables_of(schema) loop
-        result := tenant.protect_listed(relation, tenant_column);
-        if result like 'protected%' then
-            all_to_harden := all_to_harden || relation;
-        end if;
-        return next;
-    end loop;
-    -- Only when all are protected: a foreign key of a table that is not yet would hold its referenced key back.
-    if harden then
-        foreach to_harden in array all_to_harden loop
-            perform tenant.protect(to_harden, tenant_column, harden => true);
-        end loop;
+    if exists (select from tenant.shared where relation = rel) then
+        result := 'shared';
+    elsif not mapped and not exists (
+        select from pg_attribute where attrelid = rel and attname = col and attnum > 0 and not attisdropped) then
+        result := format('not protected: no column "%s"', col) || tenant.said_of_open_table(rel, col, columns);
+    elsif dry_run then
+        statements := array(select tenant.foresee_protection(rel, col));
+        result := case when was_protected then 'protected already' else format('would be protected by "%s"', col) end;
+    else
+        perform tenant.protect(rel, col);
+        result := case when was_protected then 'protected already' else 'protected' end;
     end if;
+exception when others then
+    if stop_on_error or tenant.is_of_all(sqlstate) then
+        raise;
+    end if;
+    get stacked diagnostics state = returned_sqlstate, message = message_text, hint = pg_exception_hint;
+    hint := nullif(hint, '');
+    protect_listed.sqlstate := state;
+    result := 'not protected: ' || message;
 end
 $$;
-comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each.';
-revoke all on function tenant.protect_schema(regnamespace, name, boolean) from public;
-grant execute on function tenant.protect_schema(regnamespace, name, boolean) to tenant_admin;
+revoke all on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean) from public;
+grant execute on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean) to tenant_admin;
 
--- One table of protect_schema_stepwise; null where another session holds it for longer than lock_timeout.
-create function tenant.protect_step(rel regclass, tenant_column name, harden boolean, last_try boolean) returns text
+-- Hardens a table of a schema that is protected.
+create function tenant.harden_listed(rel regclass, tenant_column name, columns jsonb, stop_on_error boolean,
+    out result text, out sqlstate text, out hint text)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    result text;
+    state text;
+    message text;
 begin
+    perform tenant.protect(rel, tenant.column_of(rel, tenant_column, columns), harden => true);
+exception when others then
+    if stop_on_error or tenant.is_of_all(sqlstate) then
+        raise;
+    end if;
+    get stacked diagnostics state = returned_sqlstate, message = message_text, hint = pg_exception_hint;
+    hint := nullif(hint, '');
+    harden_listed.sqlstate := state;
+    result := 'protected, not hardened: ' || message;
+end
+$$;
+revoke all on function tenant.harden_listed(regclass, name, jsonb, boolean) from public;
+grant execute on function tenant.harden_listed(regclass, name, jsonb, boolean) to tenant_admin;
+
+-- Whoever does not read the rows is told that some tables were left.
+create function tenant.warn_of_left(schema regnamespace, tables bigint) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if tables > 0 then
+        raise warning using
+            errcode = 'TN028',
+            message = format('%s of the tables of schema %s could not be protected or hardened', tables, schema),
+            detail = 'What is said of each says why, with an SQLSTATE.',
+            hint = 'Mend them and call it again, or call it with stop_on_error => true.';
+    end if;
+end
+$$;
+revoke all on function tenant.warn_of_left(regnamespace, bigint) from public;
+grant execute on function tenant.warn_of_left(regnamespace, bigint) to tenant_admin;
+
+create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false,
+    columns jsonb default null, dry_run boolean default false, stop_on_error boolean default false)
+    returns table (relation regclass, result text, sqlstate text, hint text, statements text[])
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    all_tables regclass[];
+    results text[];
+    states text[];
+    hints text[];
+    hardened record;
+begin
+    perform tenant.require_columns(schema, columns);
+    if not dry_run then
+        perform tenant.forget_dropped();
+    end if;
+    all_tables := array(select tenant.tables_of(schema));
+    for i in 1 .. cardinality(all_tables) loop
+        select * into result, sqlstate, hint, statements
+            from tenant.protect_listed(all_tables[i], tenant_column, columns, dry_run, stop_on_error);
+        if dry_run then
+            relation := all_tables[i];
+            return next;
+        end if;
+        results[i] := result;
+        states[i] := sqlstate;
+        hints[i] := hint;
+    end loop;
+    if dry_run then
+        return;
+    end if;
+    -- Only when all are protected: a foreign key of a table that is not yet would hold its referenced key back.
+    if harden then
+        for i in 1 .. cardinality(all_tables) loop
+            if results[i] like 'protected%' then
+                select * into hardened from tenant.harden_listed(all_tables[i], tenant_column, columns, stop_on_error);
+                if hardened.sqlstate is not null then
+                    results[i] := hardened.result;
+                    states[i] := hardened.sqlstate;
+                    hints[i] := hardened.hint;
+                end if;
+            end if;
+        end loop;
+    end if;
+    perform tenant.warn_of_left(schema, (select count(*) from unnest(states) state where state is not null));
+    return query select u.*, null::text[] from unnest(all_tables, results, states, hints) u;
+end
+$$;
+comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each. It goes on past a table that cannot be protected, unless stop_on_error; dry_run changes nothing and says what would be done.';
+revoke all on function tenant.protect_schema(regnamespace, name, boolean, jsonb, boolean, boolean) from public;
+grant execute on function tenant.protect_schema(regnamespace, name, boolean, jsonb, boolean, boolean) to tenant_admin;
+
+-- One table of protect_schema_stepwise; null where another session holds it for longer than lock_timeout.
+create function tenant.protect_step(rel regclass, tenant_column name, harden boolean, columns jsonb, dry_run boolean,
+    stop_on_error boolean, last_try boolean, out result text, out failed boolean)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    done record;
+begin
+    failed := false;
     if not exists (select from pg_class where oid = rel) then
-        return 'dropped meanwhile';
+        result := 'dropped meanwhile';
+        return;
     end if;
-    result := tenant.protect_listed(rel, tenant_column);
-    if harden and result like 'protected%' then
-        perform tenant.protect(rel, tenant_column, harden => true);
-        result := 'hardened';
+    select * into done from tenant.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error);
+    if harden and done.result like 'protected%' then
+        select coalesce(h.result, 'hardened') as result, h.sqlstate, h.hint, null::text[] as statements into done
+            from tenant.harden_listed(rel, tenant_column, columns, stop_on_error) h;
     end if;
-    return result;
+    if done.sqlstate = '55P03' and not last_try then
+        return;
+    end if;
+    failed := done.sqlstate is not null;
+    result := done.result || coalesce(' (' || done.sqlstate || ')', '')
+        || coalesce(E':\n' || nullif(array_to_string(done.statements, E';\n'), '') || ';', '');
 exception when lock_not_available then
     if last_try then
         raise;
     end if;
-    return null;
 end
 $$;
-revoke all on function tenant.protect_step(regclass, name, boolean, boolean) from public;
-grant execute on function tenant.protect_step(regclass, name, boolean, boolean) to tenant_admin;
+revoke all on function tenant.protect_step(regclass, name, boolean, jsonb, boolean, boolean, boolean) from public;
+grant execute on function tenant.protect_step(regclass, name, boolean, jsonb, boolean, boolean, boolean) to tenant_admin;
 
 -- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but by
 -- its schema, so that it calls nothing of the caller's.
-create procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false)
+create procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false,
+    columns jsonb default null, dry_run boolean default false, stop_on_error boolean default false)
     language plpgsql as $$
 declare
     hardens pg_catalog.bool;
     rel pg_catalog.regclass;
-    result pg_catalog.text;
+    said pg_catalog.text;
+    failed pg_catalog.bool;
+    failures pg_catalog.int8 := 0;
     left_over pg_catalog.regclass[];
     waiting pg_catalog.regclass[];
 begin
-    perform tenant.forget_dropped();
+    perform tenant.require_columns(schema, columns);
+    if not dry_run then
+        perform tenant.forget_dropped();
+    end if;
     commit;
     foreach hardens in array array[false, true] loop
-        exit when hardens and not harden;
+        exit when hardens and (dry_run or not harden);
         left_over := array(select tenant.tables_of(schema));
         for round in 1 .. 10 loop
             waiting := '{}';
             foreach rel in array left_over loop
-                result := tenant.protect_step(rel, tenant_column, hardens, round operator(pg_catalog.=) 10);
+                select s.result, s.failed into said, failed from tenant.protect_step(rel, tenant_column, hardens, columns, dry_run,
+                    stop_on_error, round operator(pg_catalog.=) 10) s;
                 commit;
-                if result is null then
+                if said is null then
                     waiting := pg_catalog.array_append(waiting, rel);
                 else
-                    raise notice '%: %', rel, result;
+                    raise notice '%: %', rel, said;
+                    -- A table that cannot be protected is said to be so in both rounds, and is one.
+                    if failed and (not hardens or said operator(pg_catalog.~~) 'protected%') then
+                        failures := failures operator(pg_catalog.+) 1;
+                    end if;
                 end if;
             end loop;
             left_over := waiting;
@@ -504,8 +744,9 @@ begin
             commit;
         end loop;
     end loop;
+    perform tenant.warn_of_left(schema, failures);
 end
 $$;
 comment on procedure tenant.protect_schema_stepwise is 'As protect_schema, each table in a transaction of its own: no lock is held for longer than one table takes.';
-revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean) from public;
-grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean) to tenant_admin;
+revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean, jsonb, boolean, boolean) from public;
+grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean, jsonb, boolean, boolean) to tenant_admin;

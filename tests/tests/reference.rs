@@ -50,6 +50,16 @@ const INTERNAL: &[&str] = &[
     "count_lock",                // advisory_lock, try_advisory_lock
     "lock_key",                  // advisory_lock, try_advisory_lock, notify
     "protect_listed",            // protect_schema
+    "harden_listed",             // protect_schema
+    "column_of",                 // protect_schema
+    "require_columns",           // protect_schema
+    "foresee_protection",        // protect_schema with dry_run
+    "is_of_all",                 // protect_schema
+    "warn_of_left",              // protect_schema
+    "fence_steps",               // protect, one table of a hierarchy
+    "require_step",              // protect
+    "require_protectable",       // protect
+    "refuse_nulls",              // protect
     "protect_step",              // protect_schema_stepwise
     "protect_newcomer",          // pg_tenant.new_tables
     "is_shown",                  // scans of catalogs

@@ -3,6 +3,7 @@
 mod cost_grows;
 mod fixture; // two tenants, tables with rows of both, what the catalog says
 
+mod a_schema_stops_half_way;
 mod a_second_fence;
 mod an_event_trigger_fails;
 mod an_owners_code_runs;

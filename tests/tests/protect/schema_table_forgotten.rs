@@ -54,7 +54,7 @@ async fn a_refusal_leaves_the_schema_half_protected() {
     let (db, owner) = stage("half_schema").await;
     owner.run(&(table("bills") + &table("orders"))).await;
     owner.run("insert into orders values (null, 3, 'of nobody')").await;
-    owner.expect_error("TN024", "select * from tenant.protect_schema('public')").await;
+    owner.expect_error("TN024", "select * from tenant.protect_schema('public', stop_on_error => true)").await;
     assert_eq!(text(&db.app().await, "select count(*) from bills").await, "2");
     owner.run(&format!("update orders set tenant_id = '{A}' where tenant_id is null")).await;
     assert_eq!(results(&owner, "tenant.protect_schema('public')").await, "bills: protected\norders: protected");

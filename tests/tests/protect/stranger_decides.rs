@@ -8,7 +8,7 @@ const CALLS: [&str; 5] = [
     "select tenant.unprotect('orders', 'why not')",
     "select tenant.share('orders', 'why not')",
     "select tenant.unshare('orders', 'why not')",
-    "select tenant.protect_schema('public')",
+    "select tenant.protect_schema('public', stop_on_error => true)",
 ];
 
 #[tokio::test]

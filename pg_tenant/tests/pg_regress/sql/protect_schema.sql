@@ -9,8 +9,8 @@ create table shop.countries (code text primary key);
 create table shop.settings (name text primary key);
 select tenant.share('shop.countries', 'lookup table, same for everyone');
 
-select * from tenant.protect_schema('shop', tenant_column => 'company');
-select * from tenant.protect_schema('shop', tenant_column => 'company');
+select relation, result from tenant.protect_schema('shop', tenant_column => 'company');
+select relation, result from tenant.protect_schema('shop', tenant_column => 'company');
 select relation, kind, parent, tenant_column, tenant_type, policy, enforced, index from tenant.protected_tables
     order by relation::text;
 select relation, reason from tenant.shared;
