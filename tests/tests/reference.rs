@@ -25,6 +25,7 @@ const INTERNAL: &[&str] = &[
     "run_as",                    // prove
     "run_past_policies",         // prove
     "before_protection",         // unprotect
+    "channel_changed",           // trigger of channels
     "column_list",               // hardening
     "constraint_with_tenant",    // hardening
     "count_across",              // protect with harden, where TN087 says how many

@@ -11,7 +11,7 @@
 use crate::context::slot;
 use crate::error::{Outcome, Report};
 use crate::guard::function_list::{self, Kind};
-use crate::guard::{held, ready, residue};
+use crate::guard::{channel, held, ready, residue};
 use crate::gucs::{self, SideChannels};
 use crate::pg::answering::Answer;
 use crate::pg::plans::Answering;
@@ -110,15 +110,22 @@ pub fn in_tenant(function: Oid) -> Outcome<()> {
     verdict(function, kind)
 }
 
-/// Whether statements that are planned now get an answer that tells nothing. A superuser's plans, with no tenant, show the
-/// functions that are called.
-pub fn hides() -> bool {
-    gucs::side_channels() == SideChannels::hide && (slot::is_set() || !role::is_superuser_session())
+/// Which calls of a statement that is planned now are answered by [`answer`]. None of a superuser's with no tenant, whose
+/// plans show the functions that are called.
+pub fn answered() -> Option<fn(Oid) -> bool> {
+    if !slot::is_set() && role::is_superuser_session() {
+        return None;
+    }
+    Some(if gucs::side_channels() == SideChannels::hide { is_answered } else { is_notify })
 }
 
-/// Whether a call of this function is to be answered by [`answer`].
-pub fn is_answered(function: Oid) -> bool {
-    !passes(function) && kind(function).is_hidden()
+/// Of functions that tell, and of `pg_notify`.
+fn is_answered(function: Oid) -> bool {
+    is_notify(function) || !passes(function) && kind(function).is_hidden()
+}
+
+fn is_notify(function: Oid) -> bool {
+    u32::from(function) == pg_sys::F_PG_NOTIFY
 }
 
 /// Our functions that answer, where this database has them.
@@ -128,6 +135,9 @@ pub fn answering() -> Option<Answering> {
 
 /// What a call of this function gives.
 pub fn answer(function: Oid) -> Outcome<Answer> {
+    if is_notify(function) {
+        return Ok(if channel::is_judged() { Answer::Notify(channel::judge) } else { Answer::Called });
+    }
     let kind = kind(function);
     if !slot::is_set() || !kind.is_hidden() || is_told(kind) {
         return Ok(Answer::Called);

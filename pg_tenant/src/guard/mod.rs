@@ -15,12 +15,14 @@
 //! - [`triggered`]: functions that run as triggers.
 //! - [`held`], [`hidden`]: relations that hold every tenant's rows and are no tables, and catalogs that show them.
 //! - [`login`]: replication connections, which no statement's hook sees.
+//! - [`channel`]: NOTIFY, on whose channels, and what is sent.
 //! - [`messages`]: the server's log, sent to the client.
 //! - [`role_change`]: what is stored for roles and is in force in later logins.
 //! - [`temporary`]: temporary objects, by where they stand.
 //! - [`residue`]: what a session carries from one transaction to the next.
 
 pub mod changed;
+pub mod channel;
 pub mod conflict;
 pub mod create;
 pub mod dropped;

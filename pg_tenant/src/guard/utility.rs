@@ -4,7 +4,7 @@ use crate::context::seal::Entered;
 use crate::context::{bound, limits, seal, slot};
 use crate::error::{Outcome, Report};
 use crate::guard::{
-    create, dropped, function, maintenance, messages, residue, role_change, strict, temporary, weakened,
+    channel, create, dropped, function, maintenance, messages, residue, role_change, strict, temporary, weakened,
 };
 use crate::gucs::{self, NewTables};
 use crate::pg::command::{Change, Command};
@@ -80,7 +80,7 @@ fn decide(command: Command) -> Outcome<Then> {
         }
         Command::PrepareStatement => note(residue::Kind::PreparedStatement),
         Command::Listen { channel } => listen(&channel),
-        Command::Notify { channel } => notify(&channel),
+        Command::Notify { channel, has_payload } => notify(&channel, has_payload),
         Command::Set => {
             residue::touch_settings();
             Ok(())
@@ -235,9 +235,8 @@ fn copy_file() -> Outcome<()> {
         .hint("Use copy ... to stdout or from stdin, or \\copy in psql."))
 }
 
-fn notify(channel: &str) -> Outcome<()> {
-    let refused = in_tenant() && gucs::guards() && !notify::is_own(slot::current(), channel);
-    if refused { Err(function::shares("NOTIFY")) } else { Ok(()) }
+fn notify(channel: &str, has_payload: bool) -> Outcome<()> {
+    if in_tenant() && gucs::guards() { channel::judge_command(channel, has_payload) } else { Ok(()) }
 }
 
 /// A bound login's session is its tenant's to the end: a cursor that is held in it shows nobody else's rows.

@@ -5,11 +5,12 @@
 //! whether a constant of another type stands there in their place in the plan.
 
 use crate::error::Outcome;
-use crate::pg::{boundary, raw};
+use crate::pg::notify::Sent;
+use crate::pg::{boundary, raw, text};
 use pgrx::pg_sys::{self, Datum, ExprDoneCond, FmgrInfo, FuncExpr, FunctionCallInfo, NodeTag, Oid};
 
 /// What the caller gets.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub enum Answer {
     /// What the function says.
     Called,
@@ -19,6 +20,8 @@ pub enum Answer {
     OwnSession,
     /// Of the function of locks, the rows of this session.
     OwnLocks,
+    /// Of `pg_notify`, what the channel is for says what is sent.
+    Notify(fn(&str) -> Outcome<Sent>),
 }
 
 /// What an expression keeps between its calls.
@@ -49,10 +52,10 @@ pub unsafe fn answer(fcinfo: FunctionCallInfo, decides: fn(Oid) -> Outcome<Answe
             (*kept).may_execute = true;
         }
         let answer = boundary::decide_or_raise(|| decides(original));
-        if answer == Answer::Nothing {
+        if matches!(answer, Answer::Nothing) {
             return nothing(fcinfo);
         }
-        if answer == Answer::Called && !(*kept).is_announced {
+        if matches!(answer, Answer::Called) && !(*kept).is_announced {
             raw::RunFunctionExecuteHook(original);
             (*kept).is_announced = true;
         }
@@ -61,13 +64,25 @@ pub unsafe fn answer(fcinfo: FunctionCallInfo, decides: fn(Oid) -> Outcome<Answe
         let arguments = (*call).args.as_mut_slice(count);
         arguments.copy_from_slice(&(*fcinfo).args.as_slice(count + 1)[1..]);
         (*call).resultinfo = (*fcinfo).resultinfo;
-        if answer == Answer::OwnSession {
+        if matches!(answer, Answer::OwnSession) {
             let own = Datum::from(pg_sys::MyProcPid);
             match arguments.first_mut() {
                 Some(pid) if pid.isnull || pid.value.value() as i32 == pg_sys::MyProcPid => {
                     *pid = pg_sys::NullableDatum { value: own, isnull: false }
                 }
                 _ => return nothing(fcinfo),
+            }
+        }
+        if let Answer::Notify(judge) = answer
+            && let [channel, payload] = arguments
+            && !channel.isnull
+        {
+            let name = channel.value;
+            let sent = boundary::decide_or_raise(|| {
+                judge(&text::owned(pg_sys::text_to_cstring(name.cast_mut_ptr()))).map(Sent::payload)
+            });
+            if let Some(value) = sent {
+                *payload = pg_sys::NullableDatum { value, isnull: false };
             }
         }
         if (*kept).function.fn_strict && arguments.iter().any(|argument| argument.isnull) {
@@ -78,7 +93,7 @@ pub unsafe fn answer(fcinfo: FunctionCallInfo, decides: fn(Oid) -> Outcome<Answe
             (*call).isnull = false;
             let result = body(call);
             (*fcinfo).isnull = (*call).isnull;
-            if answer != Answer::OwnLocks || is_at_end(fcinfo) || (*call).isnull {
+            if !matches!(answer, Answer::OwnLocks) || is_at_end(fcinfo) || (*call).isnull {
                 return result;
             }
             if let Some(own) = boundary::decide(|| own_lock(result)) {

@@ -42,6 +42,7 @@ mod support; // what the planner is told of the fence
 
 // The catalog
 pub mod catalog; // scans by an index on oids
+pub mod channel_row; // tenant.channels without SQL
 pub mod defaults; // of columns: which read the tenant
 pub mod depend; // who needs whom
 pub mod extension; // is ours in this database?

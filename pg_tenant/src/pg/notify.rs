@@ -7,6 +7,29 @@ use pgrx::pg_sys::{self, Datum, Oid};
 /// How many characters of a channel's name say whose it is: 80 bits.
 const DIGITS: usize = 20;
 
+/// What is sent in place of a payload that was given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    AsGiven,
+    Nothing,
+    Tenant(Option<TenantId>),
+}
+
+impl Sent {
+    /// The payload, as `pg_notify` takes it; none for what was given.
+    pub fn payload(self) -> Option<Datum> {
+        let text = match &self {
+            Sent::AsGiven => return None,
+            Sent::Nothing => Returned::text(""),
+            Sent::Tenant(id) => Returned::text(id.as_ref().map(TenantId::as_str).unwrap_or_default()),
+        };
+        match text {
+            Returned::Datum(datum) => Some(datum),
+            _ => None,
+        }
+    }
+}
+
 /// Notifies the channel, without a payload, when the transaction commits: once, however often it is said.
 pub fn send(channel: &str) {
     if let (Returned::Datum(channel), Returned::Datum(payload)) = (Returned::text(channel), Returned::text("")) {

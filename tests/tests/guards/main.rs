@@ -1,6 +1,7 @@
 //! The guards: each command that would weaken protection, reach every tenant or outlive a transaction is refused, and
 //! its legitimate neighbour passes.
 
+mod a_channel_is_declared;
 mod arm_untested;
 mod behind_our_back;
 mod catalog_tells;

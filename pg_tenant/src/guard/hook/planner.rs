@@ -53,8 +53,8 @@ unsafe extern "C-unwind" fn planner(
     unsafe {
         decide_or_raise(|| plans::fences_first(plan, fence::of).map_or(Ok(()), fence::judge));
         decide(|| {
-            if function::hides() {
-                plans::hide_calls(plan, function::is_answered, function::answering);
+            if let Some(answered) = function::answered() {
+                plans::hide_calls(plan, answered, function::answering);
             }
             folding::planned(plan, computed);
             let fenced = |table| protection::fence(table).is_some() && !owner::is_lifted(table, pg_sys::Oid::INVALID);

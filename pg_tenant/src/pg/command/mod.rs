@@ -62,7 +62,7 @@ pub enum Command {
     /// SET, RESET.
     Set,
     /// NOTIFY.
-    Notify { channel: String },
+    Notify { channel: String, has_payload: bool },
     /// DISCARD ALL.
     DiscardAll,
     /// GRANT SET or ALTER SYSTEM ON PARAMETER.
@@ -204,7 +204,9 @@ pub unsafe fn read(node: *mut Node) -> Command {
             }
             NodeTag::T_VariableSetStmt => Command::Set,
             NodeTag::T_NotifyStmt => {
-                Command::Notify { channel: owned((*node.cast::<pg_sys::NotifyStmt>()).conditionname) }
+                let statement = &*node.cast::<pg_sys::NotifyStmt>();
+                let has_payload = !statement.payload.is_null() && *statement.payload != 0;
+                Command::Notify { channel: owned(statement.conditionname), has_payload }
             }
             NodeTag::T_DiscardStmt => match (*node.cast::<pg_sys::DiscardStmt>()).target {
                 pg_sys::DiscardMode::DISCARD_ALL => Command::DiscardAll,

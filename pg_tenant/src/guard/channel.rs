@@ -1,0 +1,51 @@
+//! NOTIFY inside a tenant: on the tenant's own channels as it likes; on those that an administrator has declared, to wake
+//! whoever listens, with nothing of the tenant's but its id; on no others.
+
+use crate::context::slot;
+use crate::error::{Outcome, Report};
+use crate::gucs;
+use crate::pg::channel_row::{self, Payload};
+use crate::pg::notify::{self, Sent};
+use pg_tenant_core::Refusal;
+
+/// Whether a call of `pg_notify` is looked at: inside a tenant, unless our own function made it.
+pub fn is_judged() -> bool {
+    slot::is_set() && gucs::guards()
+}
+
+/// What is sent on this channel in place of what was given. Refuses (`TN063`) a channel of nobody knows whom.
+pub fn judge(channel: &str) -> Outcome<Sent> {
+    if notify::is_own(slot::current(), channel) {
+        return Ok(Sent::AsGiven);
+    }
+    match channel_row::find(channel) {
+        Some(Payload::None) => Ok(Sent::Nothing),
+        Some(Payload::Tenant) => Ok(Sent::Tenant(slot::current())),
+        None => Err(shared(channel)),
+    }
+}
+
+/// Judges the command, whose payload stays what it is.
+pub fn judge_command(channel: &str, has_payload: bool) -> Outcome<()> {
+    match judge(channel)? {
+        Sent::AsGiven => Ok(()),
+        Sent::Nothing | Sent::Tenant(_) if !has_payload => Ok(()),
+        Sent::Nothing | Sent::Tenant(_) => Err(Report::new(
+            Refusal::SharedNameRefused,
+            format!("NOTIFY \"{channel}\" with a payload is refused in a tenant's transaction"),
+        )
+        .detail("The channel is every tenant's: whoever listens would hear what this one writes.")
+        .hint(
+            "Leave the payload out, or call pg_notify(), which sends what was declared with tenant.allow_channel().",
+        )),
+    }
+}
+
+fn shared(channel: &str) -> Report {
+    Report::new(Refusal::SharedNameRefused, format!("NOTIFY \"{channel}\" is refused in a tenant's transaction"))
+        .detail("The channel is every tenant's: whoever listens would hear what this one writes.")
+        .hint(
+            "Use tenant.notify(), whose names are the tenant's own. An administrator lets all tenants wake who listens: \
+             select tenant.allow_channel('<channel>', '<reason>');",
+        )
+}
