@@ -26,12 +26,25 @@ struct Subject {
     pooled: bool,
 }
 
-const fn python(page: &'static str, pooled: bool) -> Subject {
-    Subject { page, need: Need::Pip, check: &["python3", "check.py"], pooled }
+const fn python(page: &'static str) -> Subject {
+    Subject { page, need: Need::Pip, check: &["python3", "check.py"], pooled: true }
 }
 
-const SUBJECTS: [Subject; 4] =
-    [python("psycopg", true), python("asyncpg", true), python("sqlalchemy", true), python("django", true)];
+const fn node(page: &'static str) -> Subject {
+    Subject { page, need: Need::Npm, check: &["node", "--test-reporter=tap", "check.mjs"], pooled: true }
+}
+
+const SUBJECTS: [Subject; 9] = [
+    python("psycopg"),
+    python("asyncpg"),
+    python("sqlalchemy"),
+    python("django"),
+    node("node-postgres"),
+    node("knex"),
+    node("drizzle"),
+    node("typeorm"),
+    node("prisma"),
+];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {

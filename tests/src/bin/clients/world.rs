@@ -49,21 +49,20 @@ impl World {
     }
 
     /// A fresh database with the tables of `tests/clients/shop.sql` and what the page, or the directory of its checks, has in
-    /// `superuser.sql` and `owner.sql`.
+    /// `server.sql` (once), `superuser.sql` and `owner.sql`.
     pub(crate) async fn database(&self, page: &str, files: &Path) -> anyhow::Result<String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}_{}", page.to_lowercase().replace('-', "_"), COUNT.fetch_add(1, Ordering::Relaxed));
         self.cluster.superuser().await.run(&format!("create database {name}")).await;
         self.psql(&name, "postgres", &root().join("tests/clients/shop.sql"))?;
-        // What it makes is the server's, and there for the page's next route too.
-        let superuser = files.join("superuser.sql");
-        if superuser.exists() {
-            self.psql(&name, "postgres", &superuser)?;
-            fs::remove_file(&superuser)?;
-        }
-        let owner = files.join("owner.sql");
-        if owner.exists() {
-            self.psql(&name, "app_owner", &owner)?;
+        for (role, file) in [("postgres", "server.sql"), ("postgres", "superuser.sql"), ("app_owner", "owner.sql")] {
+            let path = files.join(file);
+            if path.exists() {
+                self.psql(&name, role, &path)?;
+            }
+            if file == "server.sql" {
+                let _ = fs::remove_file(path); // what it made is there for the page's next route too
+            }
         }
         Ok(name)
     }

@@ -1,0 +1,1 @@
+grant create on database :"DBNAME" to app_owner;
