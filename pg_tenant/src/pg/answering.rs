@@ -188,7 +188,8 @@ unsafe fn refuse_without_right(function: Oid) {
     }
 }
 
-/// The row, where it is of a lock of this session. How the lock is kept depends on others' locks, so that is left out.
+/// The row, where it is of a lock of this session. How the lock is kept depends on others' locks, so that is left out; and
+/// a serializable transaction has locks on every row that it has passed by, whosesoever it is.
 unsafe fn own_lock(row: Datum) -> Option<Datum> {
     // SAFETY: the function of locks returns a row of the type that its header names; the descriptor is given back.
     unsafe {
@@ -200,7 +201,11 @@ unsafe fn own_lock(row: Datum) -> Option<Datum> {
         let mut isnull = false;
         let pid = pg_sys::SPI_fnumber(columns, c"pid".as_ptr());
         let pid = pg_sys::heap_getattr(&raw mut tuple, pid, columns, &mut isnull);
-        let own = (!isnull && pid.value() as i32 == pg_sys::MyProcPid).then(|| {
+        let mode = pg_sys::SPI_fnumber(columns, c"mode".as_ptr());
+        let mut has_no_mode = false;
+        let mode = pg_sys::heap_getattr(&raw mut tuple, mode, columns, &mut has_no_mode);
+        let is_passed_by = has_no_mode || text::bytes_of(mode) == b"SIReadLock";
+        let own = (!isnull && pid.value() as i32 == pg_sys::MyProcPid && !is_passed_by).then(|| {
             // They are read only; 15 says otherwise of its parameters.
             let column = pg_sys::SPI_fnumber(columns, c"fastpath".as_ptr());
             let (value, null) = (Datum::null(), true);

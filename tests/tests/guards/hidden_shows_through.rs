@@ -88,6 +88,20 @@ async fn in_some_place_of_a_statement() {
     }
 }
 
+/// A serializable transaction locks the rows that an index led it to, before any policy is asked.
+#[tokio::test]
+async fn by_a_lock_of_ones_own() {
+    let db = shop("passed_by").await;
+    let read = format!(
+        "begin isolation level serializable; set local enable_seqscan = off; set local enable_bitmapscan = off;
+         select tenant.enter('{A}'); select count(*) from orders where id = 5; select count(*) from pg_locks where locktype = 'tuple'; rollback"
+    );
+    let passed = async || db.app().await.rows(&read).await.pop().and_then(|mut row| row.swap_remove(0));
+    assert_eq!(passed().await.as_deref(), Some("0"));
+    db.superuser().await.run(&format!("alter role {} set pg_tenant.side_channels = allow", db.roles.app)).await;
+    assert_eq!(passed().await.as_deref(), Some("1"), "the hole: another's row, which it does not see");
+}
+
 #[tokio::test]
 async fn by_a_plan_that_is_kept() {
     let db = shop("kept_plans").await;
