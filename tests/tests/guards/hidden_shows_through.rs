@@ -67,9 +67,10 @@ async fn in_some_place_of_a_statement() {
     held.run("begin; lock table orders in share mode").await;
     held.run("rollback").await;
     for &(sql, expected) in PLACES {
-        // With no tenant, what can be read without one tells.
+        // With no tenant, what can be read without one tells, and its plan can be shown.
         if !sql.contains("into orders") && !sql.contains("update orders") {
             app.run(sql).await;
+            app.run(&format!("explain (verbose, costs off) {sql}")).await;
         }
         let script = format!("begin; select tenant.enter('{A}'); {sql}; rollback");
         let rows = app.rows(&script).await.split_off(1);
@@ -100,6 +101,23 @@ async fn by_a_lock_of_ones_own() {
     assert_eq!(passed().await.as_deref(), Some("0"));
     db.superuser().await.run(&format!("alter role {} set pg_tenant.side_channels = allow", db.roles.app)).await;
     assert_eq!(passed().await.as_deref(), Some("1"), "the hole: another's row, which it does not see");
+}
+
+/// A worker asks as its leader would.
+#[tokio::test]
+async fn by_a_worker() {
+    let db = shop("worker").await;
+    let app = db.app().await;
+    let workers = "set local parallel_setup_cost = 0; set local parallel_tuple_cost = 0;
+        set local min_parallel_table_scan_size = 0; set local jit_above_cost = 0";
+    let read = "select max(pg_relation_size(oid)), count(*) > 100 from pg_class where pg_relation_size(oid) is null or oid > 0";
+    let plan = app.rows(&format!("begin; {workers}; explain (analyze, costs off) {read}; rollback")).await.concat();
+    assert!(
+        plan.iter().flatten().any(|line| line.contains("Workers Launched: ") && !line.ends_with(": 0")),
+        "{plan:?}"
+    );
+    let told = app.inside(A, &format!("{workers}; {read}")).await;
+    assert_eq!(told, [[None, Some("t".to_owned())]]);
 }
 
 #[tokio::test]
