@@ -513,6 +513,17 @@ grant execute on function tenant.run_as_owner(regclass, text) to tenant_admin;
 -- below with the guards off (setting pg_tenant.guards) until they return or fail. All run with the caller's rights: who
 -- protects a table must own it. What they do to the table they do as its owner, by tenant.run_as_owner.
 
+-- What becomes of keys without the tenant: they stay; they get it, but for surrogate keys, which stay beside one that has it;
+-- all get it. 0.1.0 took a boolean, and whoever passes one goes on.
+create type tenant.key_form as enum ('false', 'true', 'all');
+create function tenant.key_form(harden boolean) returns tenant.key_form
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+    select case when harden then 'true'::tenant.key_form else 'false'::tenant.key_form end
+$$;
+revoke all on function tenant.key_form(boolean) from public;
+grant execute on function tenant.key_form(boolean) to tenant_admin;
+create cast (boolean as tenant.key_form) with function tenant.key_form(boolean) as implicit;
+
 create function tenant.fence_policy(rel regclass) returns oid
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_policy';
 comment on function tenant.fence_policy(regclass) is 'The table''s tenant policy, recognised by what it does; null where it has none.';
@@ -942,7 +953,7 @@ $$;
 revoke all on function tenant.require_protectable(regclass) from public;
 grant execute on function tenant.require_protectable(regclass) to tenant_admin;
 
-create function tenant.apply_protection(rel regclass, tenant_column name, harden boolean) returns void
+create function tenant.apply_protection(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     perform tenant.require_protectable(rel);
@@ -950,18 +961,19 @@ begin
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
         values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column));
-    if harden then
-        perform tenant.apply_hardening(rel);
+    if harden <> 'false' then
+        perform tenant.apply_hardening(rel, harden, keep_old_keys);
     end if;
 end
 $$;
-revoke all on function tenant.apply_protection(regclass, name, boolean) from public;
+revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean) from public;
 
-create function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden boolean default false) returns void
+create function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden tenant.key_form default 'false',
+    keep_old_keys boolean default false) returns void
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_protect';
 comment on function tenant.protect is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
-revoke all on function tenant.protect(regclass, name, boolean) from public;
-grant execute on function tenant.protect(regclass, name, boolean) to tenant_admin;
+revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean) from public;
+grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean) to tenant_admin;
 
 -- The tables that stand by themselves: not partitions and children, nor what an extension brought.
 create function tenant.tables_of(schema regnamespace) returns setof regclass
@@ -1088,14 +1100,14 @@ revoke all on function tenant.protect_listed(regclass, name, jsonb, boolean, boo
 grant execute on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean) to tenant_admin;
 
 -- Hardens a table of a schema that is protected.
-create function tenant.harden_listed(rel regclass, tenant_column name, columns jsonb, stop_on_error boolean,
-    out result text, out sqlstate text, out hint text)
+create function tenant.harden_listed(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean, columns jsonb,
+    stop_on_error boolean, out result text, out sqlstate text, out hint text)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     state text;
     message text;
 begin
-    perform tenant.protect(rel, tenant.column_of(rel, tenant_column, columns), harden => true);
+    perform tenant.protect(rel, tenant.column_of(rel, tenant_column, columns), harden, keep_old_keys);
 exception when others then
     if stop_on_error or tenant.is_of_all(sqlstate) then
         raise;
@@ -1106,8 +1118,8 @@ exception when others then
     result := 'protected, not hardened: ' || message;
 end
 $$;
-revoke all on function tenant.harden_listed(regclass, name, jsonb, boolean) from public;
-grant execute on function tenant.harden_listed(regclass, name, jsonb, boolean) to tenant_admin;
+revoke all on function tenant.harden_listed(regclass, name, tenant.key_form, boolean, jsonb, boolean) from public;
+grant execute on function tenant.harden_listed(regclass, name, tenant.key_form, boolean, jsonb, boolean) to tenant_admin;
 
 -- Whoever does not read the rows is told that some tables were left.
 create function tenant.warn_of_left(schema regnamespace, tables bigint) returns void
@@ -1125,8 +1137,9 @@ $$;
 revoke all on function tenant.warn_of_left(regnamespace, bigint) from public;
 grant execute on function tenant.warn_of_left(regnamespace, bigint) to tenant_admin;
 
-create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false,
-    columns jsonb default null, dry_run boolean default false, stop_on_error boolean default false)
+create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id',
+    harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
+    stop_on_error boolean default false, keep_old_keys boolean default false)
     returns table (relation regclass, result text, sqlstate text, hint text, statements text[])
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1156,10 +1169,10 @@ begin
         return;
     end if;
     -- Only when all are protected: a foreign key of a table that is not yet would hold its referenced key back.
-    if harden then
+    if harden <> 'false' then
         for i in 1 .. cardinality(all_tables) loop
             if results[i] like 'protected%' then
-                select * into hardened from tenant.harden_listed(all_tables[i], tenant_column, columns, stop_on_error);
+                select * into hardened from tenant.harden_listed(all_tables[i], tenant_column, harden, keep_old_keys, columns, stop_on_error);
                 if hardened.sqlstate is not null then
                     results[i] := hardened.result;
                     states[i] := hardened.sqlstate;
@@ -1173,12 +1186,12 @@ begin
 end
 $$;
 comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each. It goes on past a table that cannot be protected, unless stop_on_error; dry_run changes nothing and says what would be done.';
-revoke all on function tenant.protect_schema(regnamespace, name, boolean, jsonb, boolean, boolean) from public;
-grant execute on function tenant.protect_schema(regnamespace, name, boolean, jsonb, boolean, boolean) to tenant_admin;
+revoke all on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) from public;
+grant execute on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) to tenant_admin;
 
 -- One table of protect_schema_stepwise; null where another session holds it for longer than lock_timeout.
-create function tenant.protect_step(rel regclass, tenant_column name, harden boolean, columns jsonb, dry_run boolean,
-    stop_on_error boolean, last_try boolean, out result text, out failed boolean)
+create function tenant.protect_step(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
+    columns jsonb, dry_run boolean, stop_on_error boolean, last_try boolean, out result text, out failed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     done record;
@@ -1189,9 +1202,9 @@ begin
         return;
     end if;
     select * into done from tenant.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error);
-    if harden and done.result like 'protected%' then
+    if harden <> 'false' and done.result like 'protected%' then
         select coalesce(h.result, 'hardened') as result, h.sqlstate, h.hint, null::text[] as statements into done
-            from tenant.harden_listed(rel, tenant_column, columns, stop_on_error) h;
+            from tenant.harden_listed(rel, tenant_column, harden, keep_old_keys, columns, stop_on_error) h;
     end if;
     if done.sqlstate = '55P03' and not last_try then
         return;
@@ -1205,13 +1218,14 @@ exception when lock_not_available then
     end if;
 end
 $$;
-revoke all on function tenant.protect_step(regclass, name, boolean, jsonb, boolean, boolean, boolean) from public;
-grant execute on function tenant.protect_step(regclass, name, boolean, jsonb, boolean, boolean, boolean) to tenant_admin;
+revoke all on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean) from public;
+grant execute on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean) to tenant_admin;
 
 -- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but by
 -- its schema, so that it calls nothing of the caller's.
-create procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false,
-    columns jsonb default null, dry_run boolean default false, stop_on_error boolean default false)
+create procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id',
+    harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
+    stop_on_error boolean default false, keep_old_keys boolean default false)
     language plpgsql as $$
 declare
     hardens pg_catalog.bool;
@@ -1228,12 +1242,13 @@ begin
     end if;
     commit;
     foreach hardens in array array[false, true] loop
-        exit when hardens and (dry_run or not harden);
+        exit when hardens and (dry_run or harden operator(pg_catalog.=) 'false');
         left_over := array(select tenant.tables_of(schema));
         for round in 1 .. 10 loop
             waiting := '{}';
             foreach rel in array left_over loop
-                select s.result, s.failed into said, failed from tenant.protect_step(rel, tenant_column, hardens, columns, dry_run,
+                select s.result, s.failed into said, failed from tenant.protect_step(rel, tenant_column,
+                    case when hardens then harden else 'false' end, keep_old_keys, columns, dry_run,
                     stop_on_error, round operator(pg_catalog.=) 10) s;
                 commit;
                 if said is null then
@@ -1257,8 +1272,8 @@ begin
 end
 $$;
 comment on procedure tenant.protect_schema_stepwise is 'As protect_schema, each table in a transaction of its own: no lock is held for longer than one table takes.';
-revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean, jsonb, boolean, boolean) from public;
-grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean, jsonb, boolean, boolean) to tenant_admin;
+revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) from public;
+grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) to tenant_admin;
 
 -- sql/schema/09_unprotect.sql
 -- Taking protection away again: deliberate, with a reason, and recorded.
@@ -1844,6 +1859,12 @@ comment on function tenant.current_role() is 'In which role of the application, 
 -- A unique key without the tenant column says whether another tenant has a value; a foreign key without it refers,
 -- cascades and locks across tenants. plan_hardening says which statements put
 -- the tenant first in each: tenant.hardening gives them to whoever runs them one by one, apply_hardening runs them.
+--
+-- A surrogate key says nothing of its row, and applications lean on it alone (group by id, references t (id), on conflict
+-- (id)): it stays, unless all keys are asked for, and foreign keys use one with the tenant that is made beside it.
+
+-- Why a key stays without the tenant: its SQLSTATE, what cannot be, and the reason.
+create type tenant.obstacle as (code text, problem text, reason text);
 
 -- A name for what stands beside the object until it takes its place.
 create function tenant.name_beside(name text, suffix text) returns text
@@ -2018,42 +2039,46 @@ revoke all on function tenant.count_across(oid) from public;
 grant execute on function tenant.count_across(oid) to tenant_admin;
 
 -- Why the tenant column cannot be part of this key; null where it can.
-create function tenant.key_obstacle(index oid, tenant_column smallint) returns text
+create function tenant.obstacle_of_key(index oid, tenant_column smallint) returns tenant.obstacle
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
             when not pg_indexam_has_property(am.oid, 'can_multi_col') then
-                format('TN086: its index method %s takes one column only.', am.amname)
+                row('TN086', format('%s cannot contain the tenant', c.relname),
+                    format('its index method %s takes one column only.', am.amname))::tenant.obstacle
             when not exists (select from pg_opclass o where o.opcmethod = am.oid and o.opcdefault
                     and o.opcintype = case a.atttypid when 'varchar'::regtype then 'text'::regtype else a.atttypid end) then
-                format('TN085: index method %s has no operator class for %s.', am.amname, format_type(a.atttypid, null))
+                row('TN085', format('%s cannot contain the tenant', c.relname),
+                    format('index method %s has no operator class for %s.', am.amname, format_type(a.atttypid, null)))::tenant.obstacle
         end
         from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am am on am.oid = c.relam
         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = tenant_column
         where i.indexrelid = index
 $$;
-revoke all on function tenant.key_obstacle(oid, smallint) from public;
-grant execute on function tenant.key_obstacle(oid, smallint) to tenant_admin;
+revoke all on function tenant.obstacle_of_key(oid, smallint) from public;
+grant execute on function tenant.obstacle_of_key(oid, smallint) to tenant_admin;
 
 -- Why the tenant columns cannot be part of this foreign key; null where they can.
-create function tenant.reference_obstacle(fk oid) returns text
+create function tenant.obstacle_of_reference(fk oid) returns tenant.obstacle
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
             when f.confupdtype in ('n', 'd') then
-                'TN086: on update set null or set default would reach the tenant column; use cascade or no action.'
+                row('TN086', format('%s of %s cannot contain the tenant', f.conname, f.conrelid::regclass),
+                    'on update set null or set default would reach the tenant column; use cascade or no action.')::tenant.obstacle
             when case when child.atttypid in ('smallint'::regtype, 'integer'::regtype) then 'bigint'::regtype
                     when child.atttypid = 'varchar'::regtype then 'text'::regtype else child.atttypid end
                 <> case when parent.atttypid in ('smallint'::regtype, 'integer'::regtype) then 'bigint'::regtype
                     when parent.atttypid = 'varchar'::regtype then 'text'::regtype else parent.atttypid end then
-                format('TN086: the tenant columns differ in type: %s and %s.',
-                    format_type(child.atttypid, null), format_type(parent.atttypid, null))
+                row('TN086', format('%s of %s cannot contain the tenant', f.conname, f.conrelid::regclass),
+                    format('the tenant columns differ in type: %s and %s.',
+                        format_type(child.atttypid, null), format_type(parent.atttypid, null)))::tenant.obstacle
         end
         from pg_constraint f
         join pg_attribute child on child.attrelid = f.conrelid and child.attnum = tenant.fence_column(f.conrelid)
         join pg_attribute parent on parent.attrelid = f.confrelid and parent.attnum = tenant.fence_column(f.confrelid)
         where f.oid = fk
 $$;
-revoke all on function tenant.reference_obstacle(oid) from public;
-grant execute on function tenant.reference_obstacle(oid) to tenant_admin;
+revoke all on function tenant.obstacle_of_reference(oid) from public;
+grant execute on function tenant.obstacle_of_reference(oid) to tenant_admin;
 
 -- The keys of these tables, and those that their foreign keys refer to, that do not contain the tenant.
 create function tenant.keys_without_tenant(parts oid[])
@@ -2079,11 +2104,71 @@ $$;
 revoke all on function tenant.keys_without_tenant(oid[]) from public;
 grant execute on function tenant.keys_without_tenant(oid[]) to tenant_admin;
 
+-- How the database fills a key of one column by itself: numbered, or at random; null where the key says something.
+create function tenant.surrogate_kind(index oid) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case
+            when a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(' then 'numbered'
+            when pg_get_expr(d.adbin, d.adrelid)
+                ~ '^\(?([^()]+\.)?(gen_random_uuid|uuidv[47]|uuid_generate_v[47])\([^()]*\)\)?(::(text|character varying))?$' then 'random'
+        end
+    from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where i.indexrelid = index and i.indisunique and not i.indisexclusion and i.indnkeyatts = 1
+        and i.indexprs is null and i.indpred is null and a.attgenerated = ''
+$$;
+revoke all on function tenant.surrogate_kind(oid) from public;
+grant execute on function tenant.surrogate_kind(oid) to tenant_admin;
+
+-- Whether a foreign key can refer to these columns of the table.
+create function tenant.is_referable(rel oid, columns smallint[]) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select exists (
+        select from pg_index i where i.indrelid = rel and i.indisunique and i.indisvalid and i.indimmediate
+            and i.indpred is null and i.indexprs is null and i.indnkeyatts = cardinality(columns)
+            and (i.indkey::smallint[])[0:i.indnkeyatts - 1] @> columns)
+$$;
+revoke all on function tenant.is_referable(oid, smallint[]) from public;
+grant execute on function tenant.is_referable(oid, smallint[]) to tenant_admin;
+
+-- Whether the constraint of this name is what the foreign key becomes; null where there is none.
+create function tenant.is_prepared(fk oid, name text) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select n.contype = 'f' and n.confrelid = f.confrelid
+            and array(select format('%s=%s', here, there) from unnest(n.conkey, n.confkey) k (here, there) order by 1)
+                = array(select format('%s=%s', here, there) from unnest(tenant.fence_column(f.conrelid) || f.conkey,
+                    tenant.fence_column(f.confrelid) || f.confkey) k (here, there) order by 1)
+            and n.confupdtype = f.confupdtype and n.confdeltype = f.confdeltype
+            and (f.confdeltype not in ('n', 'd') or coalesce(n.confdelsetcols, n.conkey) <@ coalesce(f.confdelsetcols, f.conkey)
+                and coalesce(n.confdelsetcols, n.conkey) @> coalesce(f.confdelsetcols, f.conkey))
+            and (n.condeferrable, n.condeferred) = (f.condeferrable, f.condeferred)
+            and (to_jsonb(n) -> 'conenforced') is not distinct from (to_jsonb(f) -> 'conenforced')
+        from pg_constraint f join pg_constraint n on n.conrelid = f.conrelid and n.conname = name where f.oid = fk
+$$;
+revoke all on function tenant.is_prepared(oid, text) from public;
+grant execute on function tenant.is_prepared(oid, text) to tenant_admin;
+
+-- What applications write otherwise once the key has the tenant.
+create function tenant.change_of_key(index oid, tenant_column smallint) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case when i.indisexclusion or i.indexprs is not null
+                then format('Conflict targets that mean %s begin with %s.', c.relname, t.name)
+            else format('on conflict (%1$s) becomes on conflict (%2$s, %1$s)', k.names, t.name)
+                || case when i.indisprimary then format('; group by %1$s alone (42803) becomes group by %2$s, %1$s; '
+                        'a new foreign key refers to (%2$s, %1$s), not to (%1$s) (42830)', k.names, t.name) else '' end || '.' end
+        from pg_index i join pg_class c on c.oid = i.indexrelid,
+        lateral (select tenant.column_list(i.indrelid, array[tenant_column]) as name) t,
+        lateral (select tenant.column_list(i.indrelid, (i.indkey::smallint[])[0:i.indnkeyatts - 1]) as names) k
+        where i.indexrelid = index
+$$;
+revoke all on function tenant.change_of_key(oid, smallint) from public;
+grant execute on function tenant.change_of_key(oid, smallint) to tenant_admin;
+
 -- What puts the tenant first in every key of the table and in every foreign key between it and a protected table, in an
 -- order in which each statement can run alone. Keys stay where a foreign key from an unprotected table needs them; the
--- call for that table completes them. An obstacle is a row without statement: its SQLSTATE, what cannot be, and the reason.
-create function tenant.plan_hardening(rel regclass, concurrent boolean)
-    returns table (relation regclass, statement text, why text, foreign_keys oid[], obstacle text[])
+-- call for that table completes them. An obstacle is a row without statement.
+create function tenant.plan_hardening(rel regclass, concurrent boolean, form tenant.key_form, keep_old_keys boolean)
+    returns table (relation regclass, statement text, why text, changes text, foreign_keys oid[], obstacle tenant.obstacle)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -2093,7 +2178,11 @@ declare
     own smallint;
     beside text;     -- the name of what stands beside the key until it takes its place, or for as long as the key stays
     schema_name text;
-    held boolean;    -- by a foreign key of a table that is not protected
+    stays boolean;   -- a surrogate key, which all may go on using alone
+    held boolean;    -- by that, by who asks for it, or by a foreign key of a table that is not protected
+    said_of_key text;
+    change text;
+    occupied boolean; -- the name is that of something else
     waiting oid[];   -- foreign keys that can contain the tenant and do not yet
     done oid[] := '{}';
     reusable boolean;
@@ -2105,14 +2194,16 @@ begin
         relation := key.relation;
         own := tenant.fence_column(relation);
         foreign_keys := '{}';
-        why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+        stays := form <> 'all' and tenant.surrogate_kind(key.index) is not null;
+        said_of_key := case when stays then format('%s of %s stays as it is; foreign keys use one with the tenant beside it.', key.name, relation)
+            else format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation) end;
         statement := null;
-        if tenant.key_obstacle(key.index, own) is not null then
-            why := tenant.key_obstacle(key.index, own);
-            obstacle := array[left(why, 5), format('%s cannot contain the tenant', key.name), substr(why, 8)];
-            why := array_to_string(obstacle, ': ');
+        changes := null;
+        obstacle := tenant.obstacle_of_key(key.index, own);
+        if obstacle is not null then
+            continue when stays;
+            why := format('%s: %s: %s', obstacle.code, obstacle.problem, obstacle.reason);
             return next;
-            obstacle := null;
             continue;
         end if;
         beside := tenant.name_beside(key.name, '_tenant');
@@ -2124,20 +2215,32 @@ begin
                 from pg_constraint f
                 where key.is_reference and f.contype = 'f' and f.conparentid = 0 and f.confrelid = key.relation
                     and f.confkey <@ key.columns and f.confkey @> key.columns and not f.oid = any (done)) f;
-        for fk in select oid, conrelid, conname, tenant.reference_obstacle(oid) as obstacle
-            from pg_constraint where oid = any (waiting) and tenant.reference_obstacle(oid) is not null
+        for fk in select oid, conrelid, tenant.name_beside(conname, '_tenant') as beside, tenant.obstacle_of_reference(oid) as obstacle
+            from pg_constraint where oid = any (waiting)
         loop
-            obstacle := array[left(fk.obstacle, 5), format('%s of %s cannot contain the tenant', fk.conname, fk.conrelid::regclass),
-                substr(fk.obstacle, 8)];
-            why := array_to_string(obstacle, ': ');
+            obstacle := fk.obstacle;
+            if obstacle is null and key.online and not tenant.is_prepared(fk.oid, fk.beside) then
+                obstacle := row('TN086', format('constraint %I of %s has a name that is needed', fk.beside, fk.conrelid::regclass),
+                    'it is not the foreign key that is to stand there; rename or drop it.');
+            end if;
+            continue when obstacle is null;
+            why := format('%s: %s: %s', obstacle.code, obstacle.problem, obstacle.reason);
             return next;
-            obstacle := null;
             held := true;
             waiting := array_remove(waiting, fk.oid);
         end loop;
+        obstacle := null;
         done := done || waiting;
-        why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
-        continue when held and waiting = '{}';
+        change := case when stays then format('Nothing: group by %1$s, references %2$s (%1$s) and on conflict (%1$s) go on working.',
+                tenant.column_list(key.relation, key.columns), relation)
+            when held or keep_old_keys then 'Nothing yet: the old key stays. Later: ' || tenant.change_of_key(key.index, own)
+            else tenant.change_of_key(key.index, own) end;
+        why := said_of_key;
+        changes := change;
+        -- Nothing waits for a key with the tenant, but those that are to come.
+        continue when (held or stays and not coalesce((select contype = 'p' from pg_constraint where oid = key.constraint_oid), false))
+            and not (keep_old_keys and not stays) and waiting = '{}';
+        held := held or stays or keep_old_keys;
 
         -- What else stands on the index, when another takes its name.
         select concat(
@@ -2152,9 +2255,21 @@ begin
         if key.online then
             reusable := coalesce((select i.indisvalid and pg_get_indexdef(i.indexrelid) = tenant.index_with_tenant(key.index, beside, own, false)
                 from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = relation and c.relname = beside), false);
+            reusable := reusable or held and key.is_reference and tenant.is_referable(key.relation, own || key.columns);
             if not reusable then
-                if exists (select from pg_index i join pg_class c on c.oid = i.indexrelid
-                        where i.indrelid = relation and c.relname = beside and not i.indisvalid) then
+                select not exists (select from pg_index i where i.indexrelid = c.oid and i.indrelid = key.relation and not i.indisvalid)
+                    into occupied from pg_class c
+                    where c.relname = beside and c.relnamespace = (select relnamespace from pg_class where oid = key.index);
+                if occupied then
+                    obstacle := row('TN086', format('%s.%I has a name that is needed', schema_name, beside),
+                        'it is not the key that is to stand there; rename or drop it.');
+                    why := format('%s: %s: %s', obstacle.code, obstacle.problem, obstacle.reason);
+                    changes := null;
+                    return next;
+                    obstacle := null;
+                    continue;
+                end if;
+                if occupied is false then
                     statement := format('drop index %s.%I', schema_name, beside);
                     return next;
                 end if;
@@ -2176,6 +2291,7 @@ begin
                 relation := fk.child;
                 foreign_keys := array[fk.oid];
                 why := format('%s of %s refers, cascades and locks across tenants.', fk.name, fk.child);
+                changes := 'A reference to another tenant''s row is refused (23503), whether it is there or not.';
                 cell := coalesce(format('; comment on constraint %I on %s is ', fk.name, fk.child) || quote_literal(fk.said), '');
                 if fk.relkind = 'p' then
                     statement := concat(format('alter table %1$s drop constraint %2$I; alter table %1$s add constraint %2$I ', fk.child, fk.name),
@@ -2188,6 +2304,11 @@ begin
                         tenant.reference_with_tenant(fk.oid), case when fk.enforced then ' not valid' end,
                         '; ' || tenant.match_full_check(fk.oid) || ' not valid');
                     return next;
+                elsif not exists (select from pg_constraint where conrelid = fk.conrelid and conname = tenant.name_beside(fk.name, '_match')) then
+                    statement := tenant.match_full_check(fk.oid) || ' not valid';
+                    if statement is not null then
+                        return next;
+                    end if;
                 end if;
                 if fk.validated and fk.enforced and not exists (select from pg_constraint
                         where conrelid = fk.conrelid and conname = fk.beside and convalidated) then
@@ -2202,7 +2323,8 @@ begin
             end loop;
             relation := key.relation;
             foreign_keys := '{}';
-            why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+            why := said_of_key;
+            changes := change;
             continue when held;
             statement := coalesce(
                 (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s using index %4$I%5$s%6$s', relation, key.name,
@@ -2213,16 +2335,24 @@ begin
             return next;
         else
             foreign_keys := waiting;
-            reusable := exists (select from pg_constraint where conrelid = key.relation and conname = beside);
+            -- An index with a predicate or expressions is nothing that a constraint could be.
+            cell := case when key.constraint_oid is not null or key.is_reference then coalesce(
+                (select regexp_replace(tenant.constraint_with_tenant(oid, own), '^PRIMARY KEY', 'UNIQUE')
+                    from pg_constraint where oid = key.constraint_oid),
+                format('UNIQUE (%s)', tenant.column_list(key.relation, own || key.columns))) end;
+            reusable := case when cell is not null
+                then exists (select from pg_constraint where conrelid = key.relation and conname = beside and pg_get_constraintdef(oid) = cell)
+                else exists (select from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = key.relation and c.relname = beside
+                    and i.indisunique and i.indisvalid and i.indkey[0] = own) end;
             if held then
+                reusable := reusable or key.is_reference and tenant.is_referable(key.relation, own || key.columns);
                 if not reusable then
-                    statement := format('alter table %s add constraint %I %s', relation, beside, coalesce(
-                        (select regexp_replace(tenant.constraint_with_tenant(oid, own), '^PRIMARY KEY', 'UNIQUE')
-                            from pg_constraint where oid = key.constraint_oid),
-                        format('unique (%s)', tenant.column_list(key.relation, own || key.columns))));
+                    statement := coalesce(format('alter table %s add constraint %I ', relation, beside) || cell,
+                        tenant.index_with_tenant(key.index, beside, own, false));
                     return next;
                 end if;
                 swap := null;
+                continue when waiting = '{}';
             else
                 swap := coalesce(
                     (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s', relation, key.name,
@@ -2230,7 +2360,8 @@ begin
                     format('%1$s; drop index %2$s.%3$I; alter index %2$s.%4$I rename to %3$I',
                         tenant.index_with_tenant(key.index, beside || '_', own, false), schema_name, key.name, beside || '_')) || after;
                 if reusable then
-                    swap := format('alter table %s drop constraint %I; ', relation, beside) || swap;
+                    swap := case when cell is not null then format('alter table %s drop constraint %I; ', relation, beside)
+                        else format('drop index %s.%I; ', schema_name, beside) end || swap;
                 end if;
             end if;
             -- Those that wait, and those that stand on what stood beside the key: all are taken off and put back.
@@ -2259,12 +2390,13 @@ begin
     -- What stays, since another table is not protected yet, or for reasons of its own.
     foreign_keys := '{}';
     statement := null;
+    changes := null;
     for fk in
         select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, tenant.fence_column(f.conrelid) as own
         from pg_constraint f
         where f.contype = 'f' and f.conparentid = 0 and (f.conrelid = any (parts) or f.confrelid = any (parts))
             and not f.oid = any (done) and tenant.fence_column(f.confrelid) is not null
-            and tenant.reference_obstacle(f.oid) is null
+            and tenant.obstacle_of_reference(f.oid) is null
             and (tenant.fence_column(f.conrelid) is null or not exists (
                 select from generate_subscripts(f.conkey, 1) n
                 where f.conkey[n] = tenant.fence_column(f.conrelid) and f.confkey[n] = tenant.fence_column(f.confrelid)))
@@ -2278,10 +2410,11 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.plan_hardening(regclass, boolean) from public;
-grant execute on function tenant.plan_hardening(regclass, boolean) to tenant_admin;
+revoke all on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean) from public;
+grant execute on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean) to tenant_admin;
 
-create function tenant.hardening(rel regclass) returns table (step bigint, relation regclass, statement text, why text)
+create function tenant.hardening(rel regclass, harden tenant.key_form default 'true', keep_old_keys boolean default false)
+    returns table (step bigint, relation regclass, statement text, why text, changes text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     if tenant.fence_policy(rel) is null then
@@ -2291,15 +2424,16 @@ begin
             detail = 'Its keys can contain the tenant once it says which column that is.',
             hint = format('First: select tenant.protect(%L);', rel);
     end if;
-    return query select row_number() over (), p.relation, p.statement, p.why from tenant.plan_hardening(rel, true) p;
+    return query select row_number() over (), p.relation, p.statement, p.why, p.changes
+        from tenant.plan_hardening(rel, true, harden, keep_old_keys) p where harden <> 'false';
 end
 $$;
-comment on function tenant.hardening is 'The statements that put the tenant first in every key of the table, in order, each to be run alone; none where all have it. No statement: what stays as it is, and why.';
-revoke all on function tenant.hardening(regclass) from public;
-grant execute on function tenant.hardening(regclass) to tenant_admin;
+comment on function tenant.hardening is 'The statements that put the tenant first in the keys of the table, in order, each to be run alone, and what applications write otherwise then; none where nothing is to do. No statement: what stays as it is, and why.';
+revoke all on function tenant.hardening(regclass, tenant.key_form, boolean) from public;
+grant execute on function tenant.hardening(regclass, tenant.key_form, boolean) to tenant_admin;
 
 -- Called by tenant.protect, which has turned the guards off.
-create function tenant.apply_hardening(rel regclass) returns void
+create function tenant.apply_hardening(rel regclass, form tenant.key_form, keep_old_keys boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     step record;
@@ -2309,14 +2443,14 @@ declare
     messages constant text := current_setting('client_min_messages');
 begin
     perform tenant.require_owner(rel);
-    for step in select * from tenant.plan_hardening(rel, false) loop
+    for step in select * from tenant.plan_hardening(rel, false, form, keep_old_keys) loop
         if step.statement is null then
             if step.obstacle is not null then
                 raise exception using
-                    errcode = step.obstacle[1],
-                    message = format('cannot harden %s: %s', rel, step.obstacle[2]),
-                    detail = step.obstacle[3],
-                    hint = case step.obstacle[1] when 'TN085' then 'create extension btree_gist;'
+                    errcode = (step.obstacle).code,
+                    message = format('cannot harden %s: %s', rel, (step.obstacle).problem),
+                    detail = (step.obstacle).reason,
+                    hint = case (step.obstacle).code when 'TN085' then 'create extension btree_gist;'
                         else 'Change that key first, or protect without harden => true.' end;
             end if;
             raise notice using message = step.why, hint = 'Protect the other table with harden => true: that completes both.';
@@ -2349,8 +2483,8 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.apply_hardening(regclass) from public;
-grant execute on function tenant.apply_hardening(regclass) to tenant_admin;
+revoke all on function tenant.apply_hardening(regclass, tenant.key_form, boolean) from public;
+grant execute on function tenant.apply_hardening(regclass, tenant.key_form, boolean) to tenant_admin;
 
 -- sql/schema/15_prove.sql
 -- tenant.prove(): two synthetic tenants get a row in every protected table, every path from the one to the other's rows is
@@ -4241,18 +4375,15 @@ create view tenant.doctor_loose_keys as
             from unnest(i.indkey::int2[]) with ordinality n (attnum, nth)
             join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum = n.attnum
             where n.nth <= i.indnkeyatts) as columns,
-        -- One column that numbers itself.
-        i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
-            left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-            where a.attrelid = t.relation and a.attnum = i.indkey[0]
-                and (a.attidentity <> '' or pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(')) as is_numbered,
-        i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
+        coalesce(tenant.surrogate_kind(i.indexrelid) = 'numbered', false) as is_numbered,
+        coalesce(tenant.surrogate_kind(i.indexrelid) = 'random', false) or i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
             where a.attrelid = t.relation and a.attnum = i.indkey[0] and a.atttypid = 'uuid'::regtype) as is_random,
-        case when (am.amname = 'btree' or tenant.key_obstacle(i.indexrelid, t.tenant_column) is null)
+        case when (am.amname = 'btree' or tenant.obstacle_of_key(i.indexrelid, t.tenant_column) is null)
             and not exists (select from pg_catalog.pg_constraint f
                 where f.contype = 'f' and f.conindid = i.indexrelid and f.conparentid = 0
-                    and (f.conrelid not in (select relation from tenant.doctor_tables) or tenant.reference_obstacle(f.oid) is not null))
-            then tenant.doctor_harden(t.name, t.tenant_column_name) end as harden
+                    and (f.conrelid not in (select relation from tenant.doctor_tables) or tenant.obstacle_of_reference(f.oid) is not null))
+            then tenant.doctor_harden(t.name, t.tenant_column_name) end as harden,
+        t.tenant_column_name, i.indkey[0] as first_column
     from tenant.doctor_tables t
     join pg_catalog.pg_index i on i.indrelid = t.relation and (i.indisunique or i.indisexclusion)
     join pg_catalog.pg_class c on c.oid = i.indexrelid and not c.relispartition
@@ -4261,15 +4392,37 @@ create view tenant.doctor_loose_keys as
     where t.tenant_column <> all ((i.indkey::int2[])[0:i.indnkeyatts - 1]);
 
 create view tenant.finding_t050 as
-    select 'T050' as code, case when k.is_numbered then 'info' else 'warn' end as level,
+    select 'T050' as code, 'warn' as level,
         k.index_name as object,
         format('%s (%s) of protected table %s holds for all tenants at once',
             case when k.indisprimary then 'the primary key' else 'the unique key' end, k.columns, k.name) as problem,
         'A tenant learns from an error, from ON CONFLICT or from waiting that another has the value, and can take it first.' as why,
         k.harden as fix
     from tenant.doctor_loose_keys k
-    where not k.excludes and not k.is_random;
+    where not k.excludes and not k.is_random and not k.is_numbered;
 comment on view tenant.finding_t050 is 'A unique key holds for all tenants at once';
+
+-- What numbers itself stays with harden => true; the level does not nag, for it is a choice.
+create view tenant.finding_t117 as
+    select 'T117' as code, 'info' as level,
+        k.index_name as object,
+        format('%s may choose %s of protected table %s, which is numbered for all tenants at once%s', g.grantees, k.columns, k.name,
+            case a.attidentity when 'a' then ': by OVERRIDING SYSTEM VALUE or COPY' else '' end) as problem,
+        'A number that another tenant has is refused (23505) and so tells that it is there, deleted rows by their absence; one that is taken ahead of the sequence makes another''s insert fail.' as why,
+        case when k.harden is not null then format('select tenant.protect(%L, %L, harden => ''all''); -- or grant INSERT and UPDATE on the other columns only',
+            k.name, k.tenant_column_name) end as fix
+    from tenant.doctor_loose_keys k
+    join pg_catalog.pg_attribute a on a.attrelid = k.relation and a.attnum = k.first_column
+    cross join lateral (
+        select string_agg(distinct w.name, ', ') as grantees
+        from (select aclexplode(c.relacl) as r from pg_catalog.pg_class c where c.oid = k.relation
+            union all select aclexplode(a.attacl)) acl
+        cross join lateral (select case (acl.r).grantee when 0 then 'public' else (acl.r).grantee::regrole::text end as name) w
+        where ((acl.r).privilege_type = 'INSERT' or (acl.r).privilege_type = 'UPDATE' and a.attidentity <> 'a')
+            and ((acl.r).grantee = 0 or (acl.r).grantee in (select role from tenant.doctor_reached))
+    ) g
+    where k.is_numbered and g.grantees is not null;
+comment on view tenant.finding_t117 is 'A tenant may choose a number that is one for all';
 
 create view tenant.finding_t051 as
     select 'T051' as code, 'warn' as level,
@@ -4296,7 +4449,7 @@ create view tenant.finding_t052 as
         format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
             case when f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd') then ', and its actions reach them' end) as problem,
         'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' as why,
-        case when tenant.reference_obstacle(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
+        case when tenant.obstacle_of_reference(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
     from tenant.doctor_foreign_keys f where not f.by_tenant;
 comment on view tenant.finding_t052 is 'A foreign key reaches across tenants';
 
@@ -5106,6 +5259,7 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t114
     union all select * from tenant.finding_t115
     union all select * from tenant.finding_t116
+    union all select * from tenant.finding_t117
     union all select * from tenant.finding_t095
     union all select * from tenant.finding_t096
     union all select * from tenant.finding_t097

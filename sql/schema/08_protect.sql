@@ -4,6 +4,17 @@
 -- below with the guards off (setting pg_tenant.guards) until they return or fail. All run with the caller's rights: who
 -- protects a table must own it. What they do to the table they do as its owner, by tenant.run_as_owner.
 
+-- What becomes of keys without the tenant: they stay; they get it, but for surrogate keys, which stay beside one that has it;
+-- all get it. 0.1.0 took a boolean, and whoever passes one goes on.
+create type tenant.key_form as enum ('false', 'true', 'all');
+create function tenant.key_form(harden boolean) returns tenant.key_form
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+    select case when harden then 'true'::tenant.key_form else 'false'::tenant.key_form end
+$$;
+revoke all on function tenant.key_form(boolean) from public;
+grant execute on function tenant.key_form(boolean) to tenant_admin;
+create cast (boolean as tenant.key_form) with function tenant.key_form(boolean) as implicit;
+
 create function tenant.fence_policy(rel regclass) returns oid
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_policy';
 comment on function tenant.fence_policy(regclass) is 'The table''s tenant policy, recognised by what it does; null where it has none.';
@@ -433,7 +444,7 @@ $$;
 revoke all on function tenant.require_protectable(regclass) from public;
 grant execute on function tenant.require_protectable(regclass) to tenant_admin;
 
-create function tenant.apply_protection(rel regclass, tenant_column name, harden boolean) returns void
+create function tenant.apply_protection(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     perform tenant.require_protectable(rel);
@@ -441,18 +452,19 @@ begin
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
         values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column));
-    if harden then
-        perform tenant.apply_hardening(rel);
+    if harden <> 'false' then
+        perform tenant.apply_hardening(rel, harden, keep_old_keys);
     end if;
 end
 $$;
-revoke all on function tenant.apply_protection(regclass, name, boolean) from public;
+revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean) from public;
 
-create function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden boolean default false) returns void
+create function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden tenant.key_form default 'false',
+    keep_old_keys boolean default false) returns void
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_protect';
 comment on function tenant.protect is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
-revoke all on function tenant.protect(regclass, name, boolean) from public;
-grant execute on function tenant.protect(regclass, name, boolean) to tenant_admin;
+revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean) from public;
+grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean) to tenant_admin;
 
 -- The tables that stand by themselves: not partitions and children, nor what an extension brought.
 create function tenant.tables_of(schema regnamespace) returns setof regclass
@@ -579,14 +591,14 @@ revoke all on function tenant.protect_listed(regclass, name, jsonb, boolean, boo
 grant execute on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean) to tenant_admin;
 
 -- Hardens a table of a schema that is protected.
-create function tenant.harden_listed(rel regclass, tenant_column name, columns jsonb, stop_on_error boolean,
-    out result text, out sqlstate text, out hint text)
+create function tenant.harden_listed(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean, columns jsonb,
+    stop_on_error boolean, out result text, out sqlstate text, out hint text)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     state text;
     message text;
 begin
-    perform tenant.protect(rel, tenant.column_of(rel, tenant_column, columns), harden => true);
+    perform tenant.protect(rel, tenant.column_of(rel, tenant_column, columns), harden, keep_old_keys);
 exception when others then
     if stop_on_error or tenant.is_of_all(sqlstate) then
         raise;
@@ -597,8 +609,8 @@ exception when others then
     result := 'protected, not hardened: ' || message;
 end
 $$;
-revoke all on function tenant.harden_listed(regclass, name, jsonb, boolean) from public;
-grant execute on function tenant.harden_listed(regclass, name, jsonb, boolean) to tenant_admin;
+revoke all on function tenant.harden_listed(regclass, name, tenant.key_form, boolean, jsonb, boolean) from public;
+grant execute on function tenant.harden_listed(regclass, name, tenant.key_form, boolean, jsonb, boolean) to tenant_admin;
 
 -- Whoever does not read the rows is told that some tables were left.
 create function tenant.warn_of_left(schema regnamespace, tables bigint) returns void
@@ -616,8 +628,9 @@ $$;
 revoke all on function tenant.warn_of_left(regnamespace, bigint) from public;
 grant execute on function tenant.warn_of_left(regnamespace, bigint) to tenant_admin;
 
-create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false,
-    columns jsonb default null, dry_run boolean default false, stop_on_error boolean default false)
+create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id',
+    harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
+    stop_on_error boolean default false, keep_old_keys boolean default false)
     returns table (relation regclass, result text, sqlstate text, hint text, statements text[])
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -647,10 +660,10 @@ begin
         return;
     end if;
     -- Only when all are protected: a foreign key of a table that is not yet would hold its referenced key back.
-    if harden then
+    if harden <> 'false' then
         for i in 1 .. cardinality(all_tables) loop
             if results[i] like 'protected%' then
-                select * into hardened from tenant.harden_listed(all_tables[i], tenant_column, columns, stop_on_error);
+                select * into hardened from tenant.harden_listed(all_tables[i], tenant_column, harden, keep_old_keys, columns, stop_on_error);
                 if hardened.sqlstate is not null then
                     results[i] := hardened.result;
                     states[i] := hardened.sqlstate;
@@ -664,12 +677,12 @@ begin
 end
 $$;
 comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each. It goes on past a table that cannot be protected, unless stop_on_error; dry_run changes nothing and says what would be done.';
-revoke all on function tenant.protect_schema(regnamespace, name, boolean, jsonb, boolean, boolean) from public;
-grant execute on function tenant.protect_schema(regnamespace, name, boolean, jsonb, boolean, boolean) to tenant_admin;
+revoke all on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) from public;
+grant execute on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) to tenant_admin;
 
 -- One table of protect_schema_stepwise; null where another session holds it for longer than lock_timeout.
-create function tenant.protect_step(rel regclass, tenant_column name, harden boolean, columns jsonb, dry_run boolean,
-    stop_on_error boolean, last_try boolean, out result text, out failed boolean)
+create function tenant.protect_step(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
+    columns jsonb, dry_run boolean, stop_on_error boolean, last_try boolean, out result text, out failed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     done record;
@@ -680,9 +693,9 @@ begin
         return;
     end if;
     select * into done from tenant.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error);
-    if harden and done.result like 'protected%' then
+    if harden <> 'false' and done.result like 'protected%' then
         select coalesce(h.result, 'hardened') as result, h.sqlstate, h.hint, null::text[] as statements into done
-            from tenant.harden_listed(rel, tenant_column, columns, stop_on_error) h;
+            from tenant.harden_listed(rel, tenant_column, harden, keep_old_keys, columns, stop_on_error) h;
     end if;
     if done.sqlstate = '55P03' and not last_try then
         return;
@@ -696,13 +709,14 @@ exception when lock_not_available then
     end if;
 end
 $$;
-revoke all on function tenant.protect_step(regclass, name, boolean, jsonb, boolean, boolean, boolean) from public;
-grant execute on function tenant.protect_step(regclass, name, boolean, jsonb, boolean, boolean, boolean) to tenant_admin;
+revoke all on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean) from public;
+grant execute on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean) to tenant_admin;
 
 -- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but by
 -- its schema, so that it calls nothing of the caller's.
-create procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id', harden boolean default false,
-    columns jsonb default null, dry_run boolean default false, stop_on_error boolean default false)
+create procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id',
+    harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
+    stop_on_error boolean default false, keep_old_keys boolean default false)
     language plpgsql as $$
 declare
     hardens pg_catalog.bool;
@@ -719,12 +733,13 @@ begin
     end if;
     commit;
     foreach hardens in array array[false, true] loop
-        exit when hardens and (dry_run or not harden);
+        exit when hardens and (dry_run or harden operator(pg_catalog.=) 'false');
         left_over := array(select tenant.tables_of(schema));
         for round in 1 .. 10 loop
             waiting := '{}';
             foreach rel in array left_over loop
-                select s.result, s.failed into said, failed from tenant.protect_step(rel, tenant_column, hardens, columns, dry_run,
+                select s.result, s.failed into said, failed from tenant.protect_step(rel, tenant_column,
+                    case when hardens then harden else 'false' end, keep_old_keys, columns, dry_run,
                     stop_on_error, round operator(pg_catalog.=) 10) s;
                 commit;
                 if said is null then
@@ -748,5 +763,5 @@ begin
 end
 $$;
 comment on procedure tenant.protect_schema_stepwise is 'As protect_schema, each table in a transaction of its own: no lock is held for longer than one table takes.';
-revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean, jsonb, boolean, boolean) from public;
-grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, boolean, jsonb, boolean, boolean) to tenant_admin;
+revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) from public;
+grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) to tenant_admin;

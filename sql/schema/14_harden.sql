@@ -3,6 +3,12 @@
 -- A unique key without the tenant column says whether another tenant has a value; a foreign key without it refers,
 -- cascades and locks across tenants. plan_hardening says which statements put
 -- the tenant first in each: tenant.hardening gives them to whoever runs them one by one, apply_hardening runs them.
+--
+-- A surrogate key says nothing of its row, and applications lean on it alone (group by id, references t (id), on conflict
+-- (id)): it stays, unless all keys are asked for, and foreign keys use one with the tenant that is made beside it.
+
+-- Why a key stays without the tenant: its SQLSTATE, what cannot be, and the reason.
+create type tenant.obstacle as (code text, problem text, reason text);
 
 -- A name for what stands beside the object until it takes its place.
 create function tenant.name_beside(name text, suffix text) returns text
@@ -177,42 +183,46 @@ revoke all on function tenant.count_across(oid) from public;
 grant execute on function tenant.count_across(oid) to tenant_admin;
 
 -- Why the tenant column cannot be part of this key; null where it can.
-create function tenant.key_obstacle(index oid, tenant_column smallint) returns text
+create function tenant.obstacle_of_key(index oid, tenant_column smallint) returns tenant.obstacle
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
             when not pg_indexam_has_property(am.oid, 'can_multi_col') then
-                format('TN086: its index method %s takes one column only.', am.amname)
+                row('TN086', format('%s cannot contain the tenant', c.relname),
+                    format('its index method %s takes one column only.', am.amname))::tenant.obstacle
             when not exists (select from pg_opclass o where o.opcmethod = am.oid and o.opcdefault
                     and o.opcintype = case a.atttypid when 'varchar'::regtype then 'text'::regtype else a.atttypid end) then
-                format('TN085: index method %s has no operator class for %s.', am.amname, format_type(a.atttypid, null))
+                row('TN085', format('%s cannot contain the tenant', c.relname),
+                    format('index method %s has no operator class for %s.', am.amname, format_type(a.atttypid, null)))::tenant.obstacle
         end
         from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am am on am.oid = c.relam
         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = tenant_column
         where i.indexrelid = index
 $$;
-revoke all on function tenant.key_obstacle(oid, smallint) from public;
-grant execute on function tenant.key_obstacle(oid, smallint) to tenant_admin;
+revoke all on function tenant.obstacle_of_key(oid, smallint) from public;
+grant execute on function tenant.obstacle_of_key(oid, smallint) to tenant_admin;
 
 -- Why the tenant columns cannot be part of this foreign key; null where they can.
-create function tenant.reference_obstacle(fk oid) returns text
+create function tenant.obstacle_of_reference(fk oid) returns tenant.obstacle
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
             when f.confupdtype in ('n', 'd') then
-                'TN086: on update set null or set default would reach the tenant column; use cascade or no action.'
+                row('TN086', format('%s of %s cannot contain the tenant', f.conname, f.conrelid::regclass),
+                    'on update set null or set default would reach the tenant column; use cascade or no action.')::tenant.obstacle
             when case when child.atttypid in ('smallint'::regtype, 'integer'::regtype) then 'bigint'::regtype
                     when child.atttypid = 'varchar'::regtype then 'text'::regtype else child.atttypid end
                 <> case when parent.atttypid in ('smallint'::regtype, 'integer'::regtype) then 'bigint'::regtype
                     when parent.atttypid = 'varchar'::regtype then 'text'::regtype else parent.atttypid end then
-                format('TN086: the tenant columns differ in type: %s and %s.',
-                    format_type(child.atttypid, null), format_type(parent.atttypid, null))
+                row('TN086', format('%s of %s cannot contain the tenant', f.conname, f.conrelid::regclass),
+                    format('the tenant columns differ in type: %s and %s.',
+                        format_type(child.atttypid, null), format_type(parent.atttypid, null)))::tenant.obstacle
         end
         from pg_constraint f
         join pg_attribute child on child.attrelid = f.conrelid and child.attnum = tenant.fence_column(f.conrelid)
         join pg_attribute parent on parent.attrelid = f.confrelid and parent.attnum = tenant.fence_column(f.confrelid)
         where f.oid = fk
 $$;
-revoke all on function tenant.reference_obstacle(oid) from public;
-grant execute on function tenant.reference_obstacle(oid) to tenant_admin;
+revoke all on function tenant.obstacle_of_reference(oid) from public;
+grant execute on function tenant.obstacle_of_reference(oid) to tenant_admin;
 
 -- The keys of these tables, and those that their foreign keys refer to, that do not contain the tenant.
 create function tenant.keys_without_tenant(parts oid[])
@@ -238,11 +248,71 @@ $$;
 revoke all on function tenant.keys_without_tenant(oid[]) from public;
 grant execute on function tenant.keys_without_tenant(oid[]) to tenant_admin;
 
+-- How the database fills a key of one column by itself: numbered, or at random; null where the key says something.
+create function tenant.surrogate_kind(index oid) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case
+            when a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(' then 'numbered'
+            when pg_get_expr(d.adbin, d.adrelid)
+                ~ '^\(?([^()]+\.)?(gen_random_uuid|uuidv[47]|uuid_generate_v[47])\([^()]*\)\)?(::(text|character varying))?$' then 'random'
+        end
+    from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where i.indexrelid = index and i.indisunique and not i.indisexclusion and i.indnkeyatts = 1
+        and i.indexprs is null and i.indpred is null and a.attgenerated = ''
+$$;
+revoke all on function tenant.surrogate_kind(oid) from public;
+grant execute on function tenant.surrogate_kind(oid) to tenant_admin;
+
+-- Whether a foreign key can refer to these columns of the table.
+create function tenant.is_referable(rel oid, columns smallint[]) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select exists (
+        select from pg_index i where i.indrelid = rel and i.indisunique and i.indisvalid and i.indimmediate
+            and i.indpred is null and i.indexprs is null and i.indnkeyatts = cardinality(columns)
+            and (i.indkey::smallint[])[0:i.indnkeyatts - 1] @> columns)
+$$;
+revoke all on function tenant.is_referable(oid, smallint[]) from public;
+grant execute on function tenant.is_referable(oid, smallint[]) to tenant_admin;
+
+-- Whether the constraint of this name is what the foreign key becomes; null where there is none.
+create function tenant.is_prepared(fk oid, name text) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select n.contype = 'f' and n.confrelid = f.confrelid
+            and array(select format('%s=%s', here, there) from unnest(n.conkey, n.confkey) k (here, there) order by 1)
+                = array(select format('%s=%s', here, there) from unnest(tenant.fence_column(f.conrelid) || f.conkey,
+                    tenant.fence_column(f.confrelid) || f.confkey) k (here, there) order by 1)
+            and n.confupdtype = f.confupdtype and n.confdeltype = f.confdeltype
+            and (f.confdeltype not in ('n', 'd') or coalesce(n.confdelsetcols, n.conkey) <@ coalesce(f.confdelsetcols, f.conkey)
+                and coalesce(n.confdelsetcols, n.conkey) @> coalesce(f.confdelsetcols, f.conkey))
+            and (n.condeferrable, n.condeferred) = (f.condeferrable, f.condeferred)
+            and (to_jsonb(n) -> 'conenforced') is not distinct from (to_jsonb(f) -> 'conenforced')
+        from pg_constraint f join pg_constraint n on n.conrelid = f.conrelid and n.conname = name where f.oid = fk
+$$;
+revoke all on function tenant.is_prepared(oid, text) from public;
+grant execute on function tenant.is_prepared(oid, text) to tenant_admin;
+
+-- What applications write otherwise once the key has the tenant.
+create function tenant.change_of_key(index oid, tenant_column smallint) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case when i.indisexclusion or i.indexprs is not null
+                then format('Conflict targets that mean %s begin with %s.', c.relname, t.name)
+            else format('on conflict (%1$s) becomes on conflict (%2$s, %1$s)', k.names, t.name)
+                || case when i.indisprimary then format('; group by %1$s alone (42803) becomes group by %2$s, %1$s; '
+                        'a new foreign key refers to (%2$s, %1$s), not to (%1$s) (42830)', k.names, t.name) else '' end || '.' end
+        from pg_index i join pg_class c on c.oid = i.indexrelid,
+        lateral (select tenant.column_list(i.indrelid, array[tenant_column]) as name) t,
+        lateral (select tenant.column_list(i.indrelid, (i.indkey::smallint[])[0:i.indnkeyatts - 1]) as names) k
+        where i.indexrelid = index
+$$;
+revoke all on function tenant.change_of_key(oid, smallint) from public;
+grant execute on function tenant.change_of_key(oid, smallint) to tenant_admin;
+
 -- What puts the tenant first in every key of the table and in every foreign key between it and a protected table, in an
 -- order in which each statement can run alone. Keys stay where a foreign key from an unprotected table needs them; the
--- call for that table completes them. An obstacle is a row without statement: its SQLSTATE, what cannot be, and the reason.
-create function tenant.plan_hardening(rel regclass, concurrent boolean)
-    returns table (relation regclass, statement text, why text, foreign_keys oid[], obstacle text[])
+-- call for that table completes them. An obstacle is a row without statement.
+create function tenant.plan_hardening(rel regclass, concurrent boolean, form tenant.key_form, keep_old_keys boolean)
+    returns table (relation regclass, statement text, why text, changes text, foreign_keys oid[], obstacle tenant.obstacle)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -252,7 +322,11 @@ declare
     own smallint;
     beside text;     -- the name of what stands beside the key until it takes its place, or for as long as the key stays
     schema_name text;
-    held boolean;    -- by a foreign key of a table that is not protected
+    stays boolean;   -- a surrogate key, which all may go on using alone
+    held boolean;    -- by that, by who asks for it, or by a foreign key of a table that is not protected
+    said_of_key text;
+    change text;
+    occupied boolean; -- the name is that of something else
     waiting oid[];   -- foreign keys that can contain the tenant and do not yet
     done oid[] := '{}';
     reusable boolean;
@@ -264,14 +338,16 @@ begin
         relation := key.relation;
         own := tenant.fence_column(relation);
         foreign_keys := '{}';
-        why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+        stays := form <> 'all' and tenant.surrogate_kind(key.index) is not null;
+        said_of_key := case when stays then format('%s of %s stays as it is; foreign keys use one with the tenant beside it.', key.name, relation)
+            else format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation) end;
         statement := null;
-        if tenant.key_obstacle(key.index, own) is not null then
-            why := tenant.key_obstacle(key.index, own);
-            obstacle := array[left(why, 5), format('%s cannot contain the tenant', key.name), substr(why, 8)];
-            why := array_to_string(obstacle, ': ');
+        changes := null;
+        obstacle := tenant.obstacle_of_key(key.index, own);
+        if obstacle is not null then
+            continue when stays;
+            why := format('%s: %s: %s', obstacle.code, obstacle.problem, obstacle.reason);
             return next;
-            obstacle := null;
             continue;
         end if;
         beside := tenant.name_beside(key.name, '_tenant');
@@ -283,20 +359,32 @@ begin
                 from pg_constraint f
                 where key.is_reference and f.contype = 'f' and f.conparentid = 0 and f.confrelid = key.relation
                     and f.confkey <@ key.columns and f.confkey @> key.columns and not f.oid = any (done)) f;
-        for fk in select oid, conrelid, conname, tenant.reference_obstacle(oid) as obstacle
-            from pg_constraint where oid = any (waiting) and tenant.reference_obstacle(oid) is not null
+        for fk in select oid, conrelid, tenant.name_beside(conname, '_tenant') as beside, tenant.obstacle_of_reference(oid) as obstacle
+            from pg_constraint where oid = any (waiting)
         loop
-            obstacle := array[left(fk.obstacle, 5), format('%s of %s cannot contain the tenant', fk.conname, fk.conrelid::regclass),
-                substr(fk.obstacle, 8)];
-            why := array_to_string(obstacle, ': ');
+            obstacle := fk.obstacle;
+            if obstacle is null and key.online and not tenant.is_prepared(fk.oid, fk.beside) then
+                obstacle := row('TN086', format('constraint %I of %s has a name that is needed', fk.beside, fk.conrelid::regclass),
+                    'it is not the foreign key that is to stand there; rename or drop it.');
+            end if;
+            continue when obstacle is null;
+            why := format('%s: %s: %s', obstacle.code, obstacle.problem, obstacle.reason);
             return next;
-            obstacle := null;
             held := true;
             waiting := array_remove(waiting, fk.oid);
         end loop;
+        obstacle := null;
         done := done || waiting;
-        why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
-        continue when held and waiting = '{}';
+        change := case when stays then format('Nothing: group by %1$s, references %2$s (%1$s) and on conflict (%1$s) go on working.',
+                tenant.column_list(key.relation, key.columns), relation)
+            when held or keep_old_keys then 'Nothing yet: the old key stays. Later: ' || tenant.change_of_key(key.index, own)
+            else tenant.change_of_key(key.index, own) end;
+        why := said_of_key;
+        changes := change;
+        -- Nothing waits for a key with the tenant, but those that are to come.
+        continue when (held or stays and not coalesce((select contype = 'p' from pg_constraint where oid = key.constraint_oid), false))
+            and not (keep_old_keys and not stays) and waiting = '{}';
+        held := held or stays or keep_old_keys;
 
         -- What else stands on the index, when another takes its name.
         select concat(
@@ -311,9 +399,21 @@ begin
         if key.online then
             reusable := coalesce((select i.indisvalid and pg_get_indexdef(i.indexrelid) = tenant.index_with_tenant(key.index, beside, own, false)
                 from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = relation and c.relname = beside), false);
+            reusable := reusable or held and key.is_reference and tenant.is_referable(key.relation, own || key.columns);
             if not reusable then
-                if exists (select from pg_index i join pg_class c on c.oid = i.indexrelid
-                        where i.indrelid = relation and c.relname = beside and not i.indisvalid) then
+                select not exists (select from pg_index i where i.indexrelid = c.oid and i.indrelid = key.relation and not i.indisvalid)
+                    into occupied from pg_class c
+                    where c.relname = beside and c.relnamespace = (select relnamespace from pg_class where oid = key.index);
+                if occupied then
+                    obstacle := row('TN086', format('%s.%I has a name that is needed', schema_name, beside),
+                        'it is not the key that is to stand there; rename or drop it.');
+                    why := format('%s: %s: %s', obstacle.code, obstacle.problem, obstacle.reason);
+                    changes := null;
+                    return next;
+                    obstacle := null;
+                    continue;
+                end if;
+                if occupied is false then
                     statement := format('drop index %s.%I', schema_name, beside);
                     return next;
                 end if;
@@ -335,6 +435,7 @@ begin
                 relation := fk.child;
                 foreign_keys := array[fk.oid];
                 why := format('%s of %s refers, cascades and locks across tenants.', fk.name, fk.child);
+                changes := 'A reference to another tenant''s row is refused (23503), whether it is there or not.';
                 cell := coalesce(format('; comment on constraint %I on %s is ', fk.name, fk.child) || quote_literal(fk.said), '');
                 if fk.relkind = 'p' then
                     statement := concat(format('alter table %1$s drop constraint %2$I; alter table %1$s add constraint %2$I ', fk.child, fk.name),
@@ -347,6 +448,11 @@ begin
                         tenant.reference_with_tenant(fk.oid), case when fk.enforced then ' not valid' end,
                         '; ' || tenant.match_full_check(fk.oid) || ' not valid');
                     return next;
+                elsif not exists (select from pg_constraint where conrelid = fk.conrelid and conname = tenant.name_beside(fk.name, '_match')) then
+                    statement := tenant.match_full_check(fk.oid) || ' not valid';
+                    if statement is not null then
+                        return next;
+                    end if;
                 end if;
                 if fk.validated and fk.enforced and not exists (select from pg_constraint
                         where conrelid = fk.conrelid and conname = fk.beside and convalidated) then
@@ -361,7 +467,8 @@ begin
             end loop;
             relation := key.relation;
             foreign_keys := '{}';
-            why := format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation);
+            why := said_of_key;
+            changes := change;
             continue when held;
             statement := coalesce(
                 (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s using index %4$I%5$s%6$s', relation, key.name,
@@ -372,16 +479,24 @@ begin
             return next;
         else
             foreign_keys := waiting;
-            reusable := exists (select from pg_constraint where conrelid = key.relation and conname = beside);
+            -- An index with a predicate or expressions is nothing that a constraint could be.
+            cell := case when key.constraint_oid is not null or key.is_reference then coalesce(
+                (select regexp_replace(tenant.constraint_with_tenant(oid, own), '^PRIMARY KEY', 'UNIQUE')
+                    from pg_constraint where oid = key.constraint_oid),
+                format('UNIQUE (%s)', tenant.column_list(key.relation, own || key.columns))) end;
+            reusable := case when cell is not null
+                then exists (select from pg_constraint where conrelid = key.relation and conname = beside and pg_get_constraintdef(oid) = cell)
+                else exists (select from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = key.relation and c.relname = beside
+                    and i.indisunique and i.indisvalid and i.indkey[0] = own) end;
             if held then
+                reusable := reusable or key.is_reference and tenant.is_referable(key.relation, own || key.columns);
                 if not reusable then
-                    statement := format('alter table %s add constraint %I %s', relation, beside, coalesce(
-                        (select regexp_replace(tenant.constraint_with_tenant(oid, own), '^PRIMARY KEY', 'UNIQUE')
-                            from pg_constraint where oid = key.constraint_oid),
-                        format('unique (%s)', tenant.column_list(key.relation, own || key.columns))));
+                    statement := coalesce(format('alter table %s add constraint %I ', relation, beside) || cell,
+                        tenant.index_with_tenant(key.index, beside, own, false));
                     return next;
                 end if;
                 swap := null;
+                continue when waiting = '{}';
             else
                 swap := coalesce(
                     (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s', relation, key.name,
@@ -389,7 +504,8 @@ begin
                     format('%1$s; drop index %2$s.%3$I; alter index %2$s.%4$I rename to %3$I',
                         tenant.index_with_tenant(key.index, beside || '_', own, false), schema_name, key.name, beside || '_')) || after;
                 if reusable then
-                    swap := format('alter table %s drop constraint %I; ', relation, beside) || swap;
+                    swap := case when cell is not null then format('alter table %s drop constraint %I; ', relation, beside)
+                        else format('drop index %s.%I; ', schema_name, beside) end || swap;
                 end if;
             end if;
             -- Those that wait, and those that stand on what stood beside the key: all are taken off and put back.
@@ -418,12 +534,13 @@ begin
     -- What stays, since another table is not protected yet, or for reasons of its own.
     foreign_keys := '{}';
     statement := null;
+    changes := null;
     for fk in
         select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, tenant.fence_column(f.conrelid) as own
         from pg_constraint f
         where f.contype = 'f' and f.conparentid = 0 and (f.conrelid = any (parts) or f.confrelid = any (parts))
             and not f.oid = any (done) and tenant.fence_column(f.confrelid) is not null
-            and tenant.reference_obstacle(f.oid) is null
+            and tenant.obstacle_of_reference(f.oid) is null
             and (tenant.fence_column(f.conrelid) is null or not exists (
                 select from generate_subscripts(f.conkey, 1) n
                 where f.conkey[n] = tenant.fence_column(f.conrelid) and f.confkey[n] = tenant.fence_column(f.confrelid)))
@@ -437,10 +554,11 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.plan_hardening(regclass, boolean) from public;
-grant execute on function tenant.plan_hardening(regclass, boolean) to tenant_admin;
+revoke all on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean) from public;
+grant execute on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean) to tenant_admin;
 
-create function tenant.hardening(rel regclass) returns table (step bigint, relation regclass, statement text, why text)
+create function tenant.hardening(rel regclass, harden tenant.key_form default 'true', keep_old_keys boolean default false)
+    returns table (step bigint, relation regclass, statement text, why text, changes text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     if tenant.fence_policy(rel) is null then
@@ -450,15 +568,16 @@ begin
             detail = 'Its keys can contain the tenant once it says which column that is.',
             hint = format('First: select tenant.protect(%L);', rel);
     end if;
-    return query select row_number() over (), p.relation, p.statement, p.why from tenant.plan_hardening(rel, true) p;
+    return query select row_number() over (), p.relation, p.statement, p.why, p.changes
+        from tenant.plan_hardening(rel, true, harden, keep_old_keys) p where harden <> 'false';
 end
 $$;
-comment on function tenant.hardening is 'The statements that put the tenant first in every key of the table, in order, each to be run alone; none where all have it. No statement: what stays as it is, and why.';
-revoke all on function tenant.hardening(regclass) from public;
-grant execute on function tenant.hardening(regclass) to tenant_admin;
+comment on function tenant.hardening is 'The statements that put the tenant first in the keys of the table, in order, each to be run alone, and what applications write otherwise then; none where nothing is to do. No statement: what stays as it is, and why.';
+revoke all on function tenant.hardening(regclass, tenant.key_form, boolean) from public;
+grant execute on function tenant.hardening(regclass, tenant.key_form, boolean) to tenant_admin;
 
 -- Called by tenant.protect, which has turned the guards off.
-create function tenant.apply_hardening(rel regclass) returns void
+create function tenant.apply_hardening(rel regclass, form tenant.key_form, keep_old_keys boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     step record;
@@ -468,14 +587,14 @@ declare
     messages constant text := current_setting('client_min_messages');
 begin
     perform tenant.require_owner(rel);
-    for step in select * from tenant.plan_hardening(rel, false) loop
+    for step in select * from tenant.plan_hardening(rel, false, form, keep_old_keys) loop
         if step.statement is null then
             if step.obstacle is not null then
                 raise exception using
-                    errcode = step.obstacle[1],
-                    message = format('cannot harden %s: %s', rel, step.obstacle[2]),
-                    detail = step.obstacle[3],
-                    hint = case step.obstacle[1] when 'TN085' then 'create extension btree_gist;'
+                    errcode = (step.obstacle).code,
+                    message = format('cannot harden %s: %s', rel, (step.obstacle).problem),
+                    detail = (step.obstacle).reason,
+                    hint = case (step.obstacle).code when 'TN085' then 'create extension btree_gist;'
                         else 'Change that key first, or protect without harden => true.' end;
             end if;
             raise notice using message = step.why, hint = 'Protect the other table with harden => true: that completes both.';
@@ -508,5 +627,5 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.apply_hardening(regclass) from public;
-grant execute on function tenant.apply_hardening(regclass) to tenant_admin;
+revoke all on function tenant.apply_hardening(regclass, tenant.key_form, boolean) from public;
+grant execute on function tenant.apply_hardening(regclass, tenant.key_form, boolean) to tenant_admin;

@@ -51,18 +51,15 @@ create view tenant.doctor_loose_keys as
             from unnest(i.indkey::int2[]) with ordinality n (attnum, nth)
             join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum = n.attnum
             where n.nth <= i.indnkeyatts) as columns,
-        -- One column that numbers itself.
-        i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
-            left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-            where a.attrelid = t.relation and a.attnum = i.indkey[0]
-                and (a.attidentity <> '' or pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(')) as is_numbered,
-        i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
+        coalesce(tenant.surrogate_kind(i.indexrelid) = 'numbered', false) as is_numbered,
+        coalesce(tenant.surrogate_kind(i.indexrelid) = 'random', false) or i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
             where a.attrelid = t.relation and a.attnum = i.indkey[0] and a.atttypid = 'uuid'::regtype) as is_random,
-        case when (am.amname = 'btree' or tenant.key_obstacle(i.indexrelid, t.tenant_column) is null)
+        case when (am.amname = 'btree' or tenant.obstacle_of_key(i.indexrelid, t.tenant_column) is null)
             and not exists (select from pg_catalog.pg_constraint f
                 where f.contype = 'f' and f.conindid = i.indexrelid and f.conparentid = 0
-                    and (f.conrelid not in (select relation from tenant.doctor_tables) or tenant.reference_obstacle(f.oid) is not null))
-            then tenant.doctor_harden(t.name, t.tenant_column_name) end as harden
+                    and (f.conrelid not in (select relation from tenant.doctor_tables) or tenant.obstacle_of_reference(f.oid) is not null))
+            then tenant.doctor_harden(t.name, t.tenant_column_name) end as harden,
+        t.tenant_column_name, i.indkey[0] as first_column
     from tenant.doctor_tables t
     join pg_catalog.pg_index i on i.indrelid = t.relation and (i.indisunique or i.indisexclusion)
     join pg_catalog.pg_class c on c.oid = i.indexrelid and not c.relispartition
@@ -71,15 +68,37 @@ create view tenant.doctor_loose_keys as
     where t.tenant_column <> all ((i.indkey::int2[])[0:i.indnkeyatts - 1]);
 
 create view tenant.finding_t050 as
-    select 'T050' as code, case when k.is_numbered then 'info' else 'warn' end as level,
+    select 'T050' as code, 'warn' as level,
         k.index_name as object,
         format('%s (%s) of protected table %s holds for all tenants at once',
             case when k.indisprimary then 'the primary key' else 'the unique key' end, k.columns, k.name) as problem,
         'A tenant learns from an error, from ON CONFLICT or from waiting that another has the value, and can take it first.' as why,
         k.harden as fix
     from tenant.doctor_loose_keys k
-    where not k.excludes and not k.is_random;
+    where not k.excludes and not k.is_random and not k.is_numbered;
 comment on view tenant.finding_t050 is 'A unique key holds for all tenants at once';
+
+-- What numbers itself stays with harden => true; the level does not nag, for it is a choice.
+create view tenant.finding_t117 as
+    select 'T117' as code, 'info' as level,
+        k.index_name as object,
+        format('%s may choose %s of protected table %s, which is numbered for all tenants at once%s', g.grantees, k.columns, k.name,
+            case a.attidentity when 'a' then ': by OVERRIDING SYSTEM VALUE or COPY' else '' end) as problem,
+        'A number that another tenant has is refused (23505) and so tells that it is there, deleted rows by their absence; one that is taken ahead of the sequence makes another''s insert fail.' as why,
+        case when k.harden is not null then format('select tenant.protect(%L, %L, harden => ''all''); -- or grant INSERT and UPDATE on the other columns only',
+            k.name, k.tenant_column_name) end as fix
+    from tenant.doctor_loose_keys k
+    join pg_catalog.pg_attribute a on a.attrelid = k.relation and a.attnum = k.first_column
+    cross join lateral (
+        select string_agg(distinct w.name, ', ') as grantees
+        from (select aclexplode(c.relacl) as r from pg_catalog.pg_class c where c.oid = k.relation
+            union all select aclexplode(a.attacl)) acl
+        cross join lateral (select case (acl.r).grantee when 0 then 'public' else (acl.r).grantee::regrole::text end as name) w
+        where ((acl.r).privilege_type = 'INSERT' or (acl.r).privilege_type = 'UPDATE' and a.attidentity <> 'a')
+            and ((acl.r).grantee = 0 or (acl.r).grantee in (select role from tenant.doctor_reached))
+    ) g
+    where k.is_numbered and g.grantees is not null;
+comment on view tenant.finding_t117 is 'A tenant may choose a number that is one for all';
 
 create view tenant.finding_t051 as
     select 'T051' as code, 'warn' as level,
@@ -106,7 +125,7 @@ create view tenant.finding_t052 as
         format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
             case when f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd') then ', and its actions reach them' end) as problem,
         'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' as why,
-        case when tenant.reference_obstacle(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
+        case when tenant.obstacle_of_reference(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
     from tenant.doctor_foreign_keys f where not f.by_tenant;
 comment on view tenant.finding_t052 is 'A foreign key reaches across tenants';
 

@@ -67,6 +67,7 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t114
     union all select * from tenant.finding_t115
     union all select * from tenant.finding_t116
+    union all select * from tenant.finding_t117
     union all select * from tenant.finding_t095
     union all select * from tenant.finding_t096
     union all select * from tenant.finding_t097

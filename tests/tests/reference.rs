@@ -68,8 +68,12 @@ const INTERNAL: &[&str] = &[
     "hidden_set",                // likewise
     "own_row",                   // plans of on conflict
     "index_with_tenant",         // hardening
+    "is_prepared",               // hardening
+    "is_referable",              // hardening
+    "surrogate_kind",            // hardening, the doctor
+    "change_of_key",             // hardening
     "keep_tenant",               // triggers of tenants
-    "key_obstacle",              // hardening
+    "obstacle_of_key",           // hardening
     "keys_without_tenant",       // hardening
     "match_full_check",          // hardening
     "name_beside",               // hardening
@@ -82,7 +86,7 @@ const INTERNAL: &[&str] = &[
     "prove_table",               // prove
     "reach_of",                  // bind_role
     "reader_for",                // protect
-    "reference_obstacle",        // hardening
+    "obstacle_of_reference",     // hardening
     "reference_with_tenant",     // hardening
     "references_across",         // protect with harden, the query of TN087
     "refuse_materialized_views", // protect
@@ -195,6 +199,7 @@ async fn a_signature_or_a_default_is_another() {
         for arguments in names(&boss, &overloads).await {
             for argument in arguments.split(", ") {
                 let plain = argument.replace("DEFAULT", "default").replace("NULL", "null").replace("::text", "");
+                let plain = plain.replace("::tenant.key_form", "");
                 let plain =
                     plain.replace("::name", "").replace("::regclass[]", "").replace("::jsonb", "").replace("IN ", "");
                 let one_of_several = plain.split_once(' ').is_some_and(|(name, kind)| {

@@ -6,5 +6,7 @@ mod fixture; // the same tables three times: stock, protected, hardened
 mod a_key_loses_something;
 mod a_key_tells;
 mod a_reference_crosses;
+mod a_release_is_torn;
+mod an_orm_stumbles;
 mod it_goes_through;
 mod order_matters;
