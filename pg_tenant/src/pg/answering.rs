@@ -47,13 +47,14 @@ pub unsafe fn answer(fcinfo: FunctionCallInfo, decides: fn(Oid) -> Outcome<Answe
             return nothing(fcinfo);
         }
         let original = (*kept).original;
-        if !(*kept).may_execute {
-            refuse_without_right(original);
-            (*kept).may_execute = true;
-        }
         let answer = boundary::decide_or_raise(|| decides(original));
         if matches!(answer, Answer::Nothing) {
             return nothing(fcinfo);
+        }
+        // Not of who is told nothing: whether a plan comes to the call may depend on other tenants' rows.
+        if !(*kept).may_execute {
+            refuse_without_right(original);
+            (*kept).may_execute = true;
         }
         if matches!(answer, Answer::Called) && !(*kept).is_announced {
             raw::RunFunctionExecuteHook(original);
