@@ -22,7 +22,7 @@ demo-stop: ## end the server that `make demo KEEP=1` left up
 	@tests/setup/stop demo
 test: ## lint, unit tests, then extension and client on real servers: PG=18, PG=all; default 18 and 15
 	@tests/run $(TESTED)
-test-clients: ## the pages for other languages (client/docs/clients/), with real packages of Python and Node (ONLY=pip, npm, a page)
+test-clients: ## the pages for other languages (client/docs/clients/), with the real packages (ONLY=pip, npm, debian, a page)
 	@$(ON_SERVER) cargo run --quiet --locked -p pg-tenant-tests --bin clients -- $(ONLY)
 fuzz: ## a million random statements in two worlds that a tenant must not tell apart (SEED=… STATEMENTS=… repeats)
 	@$(ON_SERVER) export SEED=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} STATEMENTS=$${STATEMENTS:-1000000}; \

@@ -19,11 +19,12 @@ pub enum Settings {
 }
 
 /// What a pooler (PgBouncer) sets between transactions so that the server's connection is as its client asked when it
-/// connected: where such a value comes from outside a tenant it is no residue.
-pub const HANDED_ON: [&CStr; 6] = [
+/// connected, and a driver (JDBC, ODBC) when it connects: where such a value comes from outside a tenant it is no residue.
+pub const HANDED_ON: [&CStr; 7] = [
     c"application_name",
     c"client_encoding",
     c"DateStyle",
+    c"extra_float_digits",
     c"IntervalStyle",
     c"standard_conforming_strings",
     c"TimeZone",
@@ -137,16 +138,19 @@ fn begins_anew(name: &CStr) -> bool {
     [c"transaction_isolation", c"transaction_read_only", c"transaction_deferrable"].contains(&name)
 }
 
-/// Two of them decide how a literal is read, so only the value that everybody expects passes.
+/// Two of them decide how a literal is read, so only the value that everybody expects passes; and of a third only those
+/// that all write a number as it is.
 fn is_handed_on(name: &CStr, passes: [bool; HANDED_ON.len()]) -> bool {
-    let expected = match name {
-        _ if name == c"client_encoding" => Some("UTF8"),
-        _ if name == c"standard_conforming_strings" => Some("on"),
+    let expected: Option<&[&str]> = match name {
+        _ if name == c"client_encoding" => Some(&["UTF8"]),
+        _ if name == c"standard_conforming_strings" => Some(&["on"]),
+        _ if name == c"extra_float_digits" => Some(&["1", "2", "3"]),
         _ => None,
     };
+    // SAFETY: the setting exists; its value is a NUL-terminated text.
+    let value = || unsafe { text::owned(pg_sys::GetConfigOption(name.as_ptr(), true, false)) };
     HANDED_ON.iter().zip(passes).any(|(&handed_on, passes)| passes && handed_on == name)
-        // SAFETY: the setting exists; its value is a NUL-terminated text.
-        && expected.is_none_or(|value| unsafe { text::owned(pg_sys::GetConfigOption(name.as_ptr(), true, false)) } == value)
+        && expected.is_none_or(|values| values.contains(&value().as_str()))
 }
 
 /// Which of [`HANDED_ON`] this transaction has set so that its commit keeps them.

@@ -236,6 +236,7 @@ async fn as_what_a_pooler_hands_on() {
         ("application_name", "shop"),
         ("client_encoding", "UTF8"),
         ("DateStyle", "ISO, DMY"),
+        ("extra_float_digits", "3"),
         ("IntervalStyle", "iso_8601"),
         ("standard_conforming_strings", "on"),
         ("TimeZone", "Asia/Tokyo"),
@@ -260,6 +261,7 @@ async fn as_what_a_pooler_hands_on() {
         let handed = set;
         let (value, set) = match name {
             "client_encoding" => ("LATIN1", "set client_encoding = 'LATIN1'".to_owned()),
+            "extra_float_digits" => ("0", "set extra_float_digits = 0".to_owned()),
             "standard_conforming_strings" => ("off", "set standard_conforming_strings = off".to_owned()),
             _ => (value, handed.clone()),
         };
@@ -280,6 +282,7 @@ async fn as_what_a_pooler_hands_on() {
     for (set, name) in [
         ("set standard_conforming_strings = off", "\"standard_conforming_strings\""),
         ("set client_encoding = 'LATIN1'", "\"client_encoding\""),
+        ("set extra_float_digits = 0", "\"extra_float_digits\""),
         ("set work_mem = '1MB'", "\"work_mem\""),
     ] {
         let app = db.app().await;

@@ -25,7 +25,7 @@ impl AddAssign for Sum {
 }
 
 /// Runs them in the page's directory. A program that ends badly and says no `not ok` has failed once.
-pub(crate) fn run(subject: &Subject, route: &Route, database: &str, files: &Path) -> anyhow::Result<Sum> {
+pub(crate) fn run(subject: &Subject, route: &Route, database: &str, files: &Path, psql: &Path) -> anyhow::Result<Sum> {
     println!("==> {}, {}", subject.page, route.name);
     let (program, arguments) = subject.check.split_first().expect("a program");
     let url = |role: &str| format!("postgresql://{role}@127.0.0.1:{}/{database}", route.port);
@@ -38,7 +38,7 @@ pub(crate) fn run(subject: &Subject, route: &Route, database: &str, files: &Path
     command
         .env("PYTHONPATH", format!("{}:{}", Need::Pip.home().display(), ours.display()))
         .env("PYTHONDONTWRITEBYTECODE", "1");
-    command.env("CLIENTS_HOME", Need::Debian.home()).env("ROUTE", route.name);
+    command.env("PSQL", psql).env("CLIENTS_HOME", Need::Debian.home()).env("ROUTE", route.name);
     command.env("PGHOST", "127.0.0.1").env("PGPORT", route.port.to_string());
     command.env("PGUSER", "app").env("PGDATABASE", database);
     command.env("DATABASE_URL", url("app")).env("OWNER_URL", url("app_owner"));

@@ -18,32 +18,39 @@ use checks::Sum;
 use packages::Need;
 use world::World;
 
-/// A page: what it needs, what runs its checks, and whether they run through PgBouncer too.
+/// A page: what it needs, and what runs its checks.
 struct Subject {
     page: &'static str,
     need: Need,
     check: &'static [&'static str],
-    pooled: bool,
 }
 
 const fn python(page: &'static str) -> Subject {
-    Subject { page, need: Need::Pip, check: &["python3", "check.py"], pooled: true }
+    Subject { page, need: Need::Pip, check: &["python3", "check.py"] }
 }
 
 const fn node(page: &'static str) -> Subject {
-    Subject { page, need: Need::Npm, check: &["node", "--test-reporter=tap", "check.mjs"], pooled: true }
+    Subject { page, need: Need::Npm, check: &["node", "--test-reporter=tap", "check.mjs"] }
 }
 
-const SUBJECTS: [Subject; 9] = [
+const fn debian(page: &'static str) -> Subject {
+    Subject { page, need: Need::Debian, check: &["sh", "check.sh"] }
+}
+
+const SUBJECTS: [Subject; 13] = [
     python("psycopg"),
     python("asyncpg"),
     python("sqlalchemy"),
     python("django"),
+    python("postgrest"),
+    python("bi"),
     node("node-postgres"),
     node("knex"),
     node("drizzle"),
     node("typeorm"),
     node("prisma"),
+    debian("jdbc"),
+    debian("psqlodbc"),
 ];
 
 #[tokio::main]
@@ -71,9 +78,9 @@ async fn main() -> anyhow::Result<ExitCode> {
                 none => none.insert(World::build().await?),
             };
             let files = page::unfold(subject.page)?;
-            for route in world.routes(subject.pooled) {
+            for route in world.routes() {
                 let database = world.database(subject.page, &files).await?;
-                sum += checks::run(subject, &route, &database, &files)?;
+                sum += checks::run(subject, &route, &database, &files, &world.psql_program())?;
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The server, PgBouncer before it, and a database for each page with two tenants in it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -41,10 +41,9 @@ impl World {
         Ok(world)
     }
 
-    pub(crate) fn routes(&self, pooled: bool) -> Vec<Route> {
+    pub(crate) fn routes(&self) -> Vec<Route> {
         let direct = Route { name: "direct", port: self.cluster.port() };
-        let bouncer = self.bouncer.as_ref().filter(|_| pooled);
-        let bouncer = bouncer.map(|b| Route { name: "PgBouncer", port: b.port });
+        let bouncer = self.bouncer.as_ref().map(|b| Route { name: "PgBouncer", port: b.port });
         [Some(direct), bouncer].into_iter().flatten().collect()
     }
 
@@ -65,6 +64,11 @@ impl World {
             }
         }
         Ok(name)
+    }
+
+    /// This server's psql.
+    pub(crate) fn psql_program(&self) -> PathBuf {
+        self.cluster.install().bindir.join("psql")
     }
 
     fn psql(&self, database: &str, role: &str, file: &Path) -> anyhow::Result<()> {
