@@ -75,6 +75,10 @@ static SIDE_CHANNELS: GucSetting<SideChannels> = GucSetting::<SideChannels>::new
 /// `max_locks_per_transaction` times its sessions, of all kinds of locks.
 static MAX_ADVISORY_LOCKS: GucSetting<i32> = GucSetting::<i32>::new(64);
 
+/// Why a superuser sets it, for a role above all: a sign-in service that is asked more often, or one that is to look
+/// nothing up. Who guesses e-mails has no more guesses than this, however many sessions it opens.
+static MAX_LOOKUPS_PER_MINUTE: GucSetting<i32> = GucSetting::<i32>::new(600);
+
 /// Why a superuser sets it, in postgresql.conf or for a database, and nobody for a session: suites whose tests each run in
 /// a transaction that is rolled back.
 static TEST_MODE: GucSetting<bool> = GucSetting::<bool>::new(false);
@@ -138,6 +142,11 @@ pub fn new_tables() -> NewTables {
 /// `pg_tenant.max_advisory_locks`.
 pub fn max_advisory_locks() -> usize {
     usize::try_from(MAX_ADVISORY_LOCKS.get()).unwrap_or(0)
+}
+
+/// `pg_tenant.max_lookups_per_minute`; none where it is -1.
+pub fn max_lookups_per_minute() -> Option<u64> {
+    u64::try_from(MAX_LOOKUPS_PER_MINUTE.get()).ok()
 }
 
 /// `pg_tenant.side_channels`.
@@ -253,6 +262,20 @@ pub fn init_locks() {
         &MAX_ADVISORY_LOCKS,
         0,
         65_536,
+        GucContext::Suset,
+        GucFlags::empty(),
+    );
+}
+
+/// Declares the setting of [`crate::context::lookup`].
+pub fn init_lookups() {
+    GucRegistry::define_int_guc(
+        c"pg_tenant.max_lookups_per_minute",
+        c"How often a login role may look tenants up by one key in a minute.",
+        c"In all its sessions together; -1 is no limit.",
+        &MAX_LOOKUPS_PER_MINUTE,
+        -1,
+        1_000_000,
         GucContext::Suset,
         GucFlags::empty(),
     );

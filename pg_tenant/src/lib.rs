@@ -41,6 +41,7 @@ pub extern "C-unwind" fn _PG_init() {
     gucs::init();
     gucs::init_signed();
     gucs::init_locks();
+    gucs::init_lookups();
     gucs::init_test_mode();
     context::locks::init();
     context::slot::init();
@@ -49,6 +50,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::statement::init();
     gucs::reserve_prefix();
     registry::init();
+    pg::lookups::init();
     policy::protection::init();
     guard::function::init();
     guard::dropped::init();

@@ -14,7 +14,8 @@ select pg_catalog.pg_extension_config_dump('tenant.shared', '');
 -- Rows of tables that are gone: their oids could be those of other tables one day.
 create function tenant.forget_dropped() returns void
     language sql volatile set search_path = pg_catalog, pg_temp as $$
-    delete from tenant.shared where not exists (select from pg_class where oid = relation)
+    delete from tenant.shared where not exists (select from pg_class where oid = relation);
+    delete from tenant.lookups where not exists (select from pg_class where oid = relation)
 $$;
 revoke all on function tenant.forget_dropped() from public;
 grant execute on function tenant.forget_dropped() to tenant_admin;

@@ -112,6 +112,7 @@ begin
     for part in select tenant.hierarchy(rel) loop
         perform tenant.unfence(part);
     end loop;
+    delete from tenant.lookups where relation in (select tenant.hierarchy(rel));
     insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
 end
 $$;

@@ -150,3 +150,15 @@ create view tenant.finding_t110 as
         and (f.confupdtype in ('c', 'n', 'd') or f.confdeltype in ('c', 'n', 'd'))
     order by g.oid, f.conname;
 comment on view tenant.finding_t110 is 'A trigger runs when the registry changes';
+
+create view tenant.finding_t118 as
+    select 'T118' as code, 'info' as level,
+        format('%s.%I', l.relation, l.key_column) as object,
+        coalesce(format('the lookup of tenants by column %I of %s has ended, and can be taken back: %s', l.key_column, l.relation, e.why),
+            format('tenants are looked up by column %I of %s with no tenant entered: %s', l.key_column, l.relation, l.reason)) as problem,
+        'Whoever may enter tenants learns whether a value that it guesses is there, in which tenant, and in which row.' as why,
+        case when e.why is not null then format('select tenant.disallow_lookup(%L, %L, %L);', l.relation, l.key_column, 'it has ended') end as fix
+    from tenant.lookups l
+    cross join lateral (select tenant.lookup_ended(l) as why) e
+    where exists (select from pg_catalog.pg_class c where c.oid = l.relation);
+comment on view tenant.finding_t118 is 'Tenants are looked up by a key';

@@ -10,7 +10,7 @@ begin
     case tg_table_name
         when 'tenants' then
             perform tenant.require_plain('the tenant''s name', new.name), tenant.require_plain('the tenant''s plan', new.plan);
-        when 'shared' then
+        when 'shared', 'lookups' then
             perform tenant.require_owner(coalesce(new.relation, old.relation));
             if tg_op <> 'DELETE' then
                 perform tenant.require_reason(new.reason);
@@ -39,7 +39,15 @@ begin
     if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
         return null;
     end if;
-    if tg_table_name = 'shared' then
+    if tg_table_name = 'lookups' then
+        -- Likewise below: a line of a table that is gone says nothing.
+        if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
+            insert into tenant.journal (action, object, reason, detail) values (
+                case tg_op when 'DELETE' then 'disallow_lookup' else 'allow_lookup' end,
+                coalesce(new.relation, old.relation)::text, coalesce(reason, new.reason),
+                jsonb_build_object('column', coalesce(new.key_column, old.key_column), 'row', coalesce(new.row_column, old.row_column)));
+        end if;
+    elsif tg_table_name = 'shared' then
         subject := coalesce(new.relation, old.relation)::text;
         -- A line of a table that is gone says nothing.
         if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
@@ -107,6 +115,8 @@ create trigger check_change before insert or update on tenant.tenants
     for each row when (new.name is not null or new.plan is not null) execute function tenant.check_change();
 create trigger check_change before insert or update or delete on tenant.shared
     for each row execute function tenant.check_change();
+create trigger check_change before insert or update or delete on tenant.lookups
+    for each row execute function tenant.check_change();
 create trigger check_change before insert or update on tenant.waivers
     for each row execute function tenant.check_change();
 create trigger journal_create after insert on tenant.tenants
@@ -116,6 +126,8 @@ create trigger journal_update after update on tenant.tenants referencing old tab
 create trigger journal_delete after delete on tenant.tenants referencing old table as was_there
     for each statement execute function tenant.journal_tenants();
 create trigger journal_change after insert or update or delete on tenant.shared
+    for each row execute function tenant.journal_change();
+create trigger journal_change after insert or update or delete on tenant.lookups
     for each row execute function tenant.journal_change();
 create trigger journal_change after insert or update or delete on tenant.waivers
     for each row execute function tenant.journal_change();

@@ -45,6 +45,27 @@ comment on table tenant.channels is 'Channels that tenants may NOTIFY beside the
 grant select, delete on tenant.channels to tenant_admin;
 grant insert (channel, payload, reason), update (payload, reason) on tenant.channels to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.channels', '');
+-- Looking tenants up by a declared key.
+create table tenant.lookups (
+    relation regclass not null,
+    key_column name not null,
+    row_column name not null,
+    reason text not null,
+    declared_at timestamptz not null default now(),
+    declared_by name not null default current_user,
+    -- Not for a dump: the columns by number, so that a declaration ends with them and is not that of another one which
+    -- gets the name.
+    key_number smallint not null,
+    row_number smallint not null,
+    primary key (relation, key_column)
+);
+comment on table tenant.lookups is 'By which columns the tenant of a row may be asked for with no tenant entered, and why.';
+grant select, delete on tenant.lookups to tenant_admin;
+grant insert (relation, key_column, row_column, reason), update (reason) on tenant.lookups to tenant_admin;
+-- One that has ended is not brought back.
+select pg_catalog.pg_extension_config_dump('tenant.lookups',
+    'where exists (select from pg_catalog.pg_attribute where attrelid = relation and attnum = key_number and attname = key_column)
+        and exists (select from pg_catalog.pg_attribute where attrelid = relation and attnum = row_number and attname = row_column)');
 
 -- Functions and views, as sql/schema/ has them, with their comments and rights.
 
@@ -213,6 +234,12 @@ create or replace function tenant.set_limits(id bigint, statement_timeout interv
 revoke all on function tenant.set_limits(bigint, interval, interval, interval, text, boolean) from public;
 
 grant execute on function tenant.set_limits(bigint, interval, interval, interval, text, boolean) to tenant_admin;
+
+create or replace function tenant.forget_dropped() returns void
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    delete from tenant.shared where not exists (select from pg_class where oid = relation);
+    delete from tenant.lookups where not exists (select from pg_class where oid = relation)
+$$;
 
 create or replace function tenant.run_as_owner(rel regclass, statement text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
@@ -1076,6 +1103,7 @@ begin
     for part in select tenant.hierarchy(rel) loop
         perform tenant.unfence(part);
     end loop;
+    delete from tenant.lookups where relation in (select tenant.hierarchy(rel));
     insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
 end
 $$;
@@ -2347,6 +2375,220 @@ revoke all on function tenant.disallow_channel(text, text) from public;
 
 grant execute on function tenant.disallow_channel(text, text) to tenant_admin;
 
+comment on table tenant.lookups is 'By which columns the tenant of a row may be asked for with no tenant entered, and why.';
+
+grant select, delete on tenant.lookups to tenant_admin;
+
+grant insert (relation, key_column, row_column, reason), update (reason) on tenant.lookups to tenant_admin;
+
+create or replace function tenant.number_lookup() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    new.key_number := coalesce((select attnum from pg_attribute where attrelid = new.relation and attname = new.key_column), 0);
+    new.row_number := coalesce((select attnum from pg_attribute where attrelid = new.relation and attname = new.row_column), 0);
+    return new;
+end
+$$;
+
+revoke all on function tenant.number_lookup() from public;
+
+create or replace function tenant.lookup_row(rel regclass) returns smallint
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case cardinality(rest) when 0 then tenant.fence_column(rel) when 1 then rest[1] end
+    from pg_index i
+    cross join lateral (select array(select k from unnest(i.indkey::smallint[]) with ordinality u (k, at)
+        where at <= i.indnkeyatts and k <> tenant.fence_column(rel)) as rest) r
+    where i.indrelid = rel and i.indisprimary and i.indisvalid
+$$;
+
+revoke all on function tenant.lookup_row(regclass) from public;
+
+grant execute on function tenant.lookup_row(regclass) to tenant_admin;
+
+create or replace function tenant.lookup_operator(rel regclass, key_column name) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select format('operator(%I.%s)', n.nspname, o.oprname)
+    from pg_attribute a
+    join pg_index i on i.indrelid = a.attrelid and i.indkey[0] = a.attnum and i.indcollation[0] = a.attcollation
+        and i.indisvalid and i.indpred is null
+    join pg_class c on c.oid = i.indexrelid
+    join pg_am m on m.oid = c.relam and m.amname in ('btree', 'hash')
+    join pg_opclass k on k.oid = i.indclass[0]
+    join pg_amop p on p.amopfamily = k.opcfamily and p.amoplefttype = k.opcintype and p.amoprighttype = k.opcintype
+        and p.amopstrategy = case m.amname when 'btree' then 3 else 1 end
+    join pg_operator o on o.oid = p.amopopr
+    join pg_namespace n on n.oid = o.oprnamespace
+    where a.attrelid = rel and a.attname = lookup_operator.key_column and not a.attisdropped
+    order by k.opcdefault desc, i.indexrelid limit 1
+$$;
+
+revoke all on function tenant.lookup_operator(regclass, name) from public;
+
+grant execute on function tenant.lookup_operator(regclass, name) to tenant_admin;
+
+create or replace function tenant.lookup_obstacle(rel regclass, key_column name) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case
+        when tenant.fence_column(rel) is null then 'The table is not protected.'
+        when not exists (select from pg_attribute where attrelid = rel and attname = key_column and attnum > 0 and not attisdropped) then
+            'It has no such column.'
+        when exists (select from pg_attribute where attrelid = rel and attname = key_column and attnum = tenant.fence_column(rel)) then
+            'It is the tenant column itself.'
+        when tenant.lookup_operator(rel, key_column) is null then
+            'No btree or hash index without a condition begins with it, in its own collation.'
+        when tenant.lookup_row(rel) is null then
+            'The table''s primary key is not the tenant column and at most one other, which would say which row it is.'
+    end
+$$;
+
+revoke all on function tenant.lookup_obstacle(regclass, name) from public;
+
+grant execute on function tenant.lookup_obstacle(regclass, name) to tenant_admin;
+
+create or replace function tenant.lookup_ended(declared tenant.lookups) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case
+        when not exists (select from pg_attribute where attrelid = declared.relation and attnum = declared.key_number
+            and attname = declared.key_column and not attisdropped) then 'The column was dropped or has another name.'
+        when tenant.lookup_obstacle(declared.relation, declared.key_column) is not null then
+            tenant.lookup_obstacle(declared.relation, declared.key_column)
+        when tenant.lookup_row(declared.relation) <> declared.row_number
+            or not exists (select from pg_attribute where attrelid = declared.relation and attnum = declared.row_number
+                and attname = declared.row_column and not attisdropped) then 'The table has got another primary key.'
+    end
+$$;
+
+revoke all on function tenant.lookup_ended(tenant.lookups) from public;
+
+grant execute on function tenant.lookup_ended(tenant.lookups) to tenant_admin;
+
+create or replace function tenant.allow_lookup(rel regclass, key_column name, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    obstacle text;
+begin
+    perform tenant.give_reason(reason);
+    perform tenant.require_owner(rel);
+    obstacle := tenant.lookup_obstacle(rel, key_column);
+    if obstacle is not null then
+        raise exception using
+            errcode = 'TN057',
+            message = format('tenants cannot be looked up by column "%s" of table %s', key_column, rel),
+            detail = obstacle,
+            hint = format('It takes a protected table with primary key (<tenant column>, <row>), and: create index on %s (%I);',
+                rel, key_column);
+    end if;
+    perform tenant.forget_dropped();
+    insert into tenant.lookups as l (relation, key_column, row_column, reason)
+        values (rel, allow_lookup.key_column,
+            (select attname from pg_attribute where attrelid = rel and attnum = tenant.lookup_row(rel)), allow_lookup.reason)
+        on conflict on constraint lookups_pkey do update set reason = excluded.reason;
+    -- Declared before of another row column, or of another column of this name: that has ended.
+    if exists (select from tenant.lookups l where l.relation = rel and l.key_column = allow_lookup.key_column
+            and tenant.lookup_ended(l) is not null) then
+        delete from tenant.lookups l where l.relation = rel and l.key_column = allow_lookup.key_column;
+        insert into tenant.lookups (relation, key_column, row_column, reason)
+            values (rel, allow_lookup.key_column,
+                (select attname from pg_attribute where attrelid = rel and attnum = tenant.lookup_row(rel)), allow_lookup.reason);
+    end if;
+end
+$$;
+
+comment on function tenant.allow_lookup(regclass, name, text) is 'Declares that the tenant of a row may be asked for by this column, with no tenant entered, and why. TN057 where it cannot be.';
+
+revoke all on function tenant.allow_lookup(regclass, name, text) from public;
+
+grant execute on function tenant.allow_lookup(regclass, name, text) to tenant_admin;
+
+create or replace function tenant.disallow_lookup(rel regclass, key_column name, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+begin
+    perform tenant.give_reason(reason);
+    perform tenant.require_owner(rel);
+    delete from tenant.lookups l where l.relation = rel and l.key_column = disallow_lookup.key_column;
+    if not found then
+        perform tenant.refuse_lookup(rel, key_column, 'tenant.lookups has no such line.');
+    end if;
+end
+$$;
+
+comment on function tenant.disallow_lookup(regclass, name, text) is 'Takes back what allow_lookup has declared.';
+
+revoke all on function tenant.disallow_lookup(regclass, name, text) from public;
+
+grant execute on function tenant.disallow_lookup(regclass, name, text) to tenant_admin;
+
+create or replace function tenant.refuse_lookup(rel regclass, key_column name, why text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN056',
+        message = format('no lookup of tenants by column "%s" of table %s is declared', key_column, rel),
+        detail = why,
+        hint = format('The table''s owner declares it: select tenant.allow_lookup(%L, %L, ''<reason>'');', rel, key_column);
+end
+$$;
+
+revoke all on function tenant.refuse_lookup(regclass, name, text) from public;
+
+grant execute on function tenant.refuse_lookup(regclass, name, text) to tenant_admin;
+
+create or replace function tenant.count_lookup(rel regclass, key_number smallint) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lookup';
+
+revoke all on function tenant.count_lookup(regclass, smallint) from public;
+
+create or replace function tenant.run_lookup(rel regclass, statement text, value text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_lookup';
+
+revoke all on function tenant.run_lookup(regclass, text, text) from public;
+
+create or replace function tenant.lookup(rel regclass, key_column name, value text) returns table (tenant_id text, row_id text)
+    language plpgsql volatile strict rows 1 security definer
+    set search_path = pg_catalog, pg_temp set pg_tenant.strict = off set max_parallel_workers_per_gather = 0 as $$
+declare
+    most constant integer := 100;
+    declared tenant.lookups;
+    key pg_attribute;
+    why text;
+    due jsonb;
+    found_rows jsonb;
+begin
+    select * into declared from tenant.lookups l where l.relation = rel and l.key_column = lookup.key_column;
+    why := case when found then tenant.lookup_ended(declared) else 'tenant.lookups has no such line.' end;
+    if why is not null then
+        perform tenant.refuse_lookup(rel, key_column, why);
+    end if;
+    due := tenant.count_lookup(rel, declared.key_number);
+    select * into key from pg_attribute where attrelid = rel and attnum = declared.key_number;
+    found_rows := tenant.run_lookup(rel, format(
+        'select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(f.t, f.r)) from (
+            select l.%I::pg_catalog.text as t, l.%I::pg_catalog.text as r from %s l where l.%I %s cast($1 as %s) limit %s) f',
+        (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel)),
+        declared.row_column, rel, declared.key_column, tenant.lookup_operator(rel, key_column),
+        format_type(key.atttypid, -1), most + 1), value);
+    if jsonb_array_length(found_rows) > most then
+        raise exception using
+            errcode = 'TN058',
+            message = format('more than %s rows have this value in column "%s" of table %s', most, key_column, rel),
+            detail = 'It is no key of one row in each of a few tenants.',
+            hint = format('select tenant.disallow_lookup(%L, %L, ''<reason>'');', rel, key_column);
+    end if;
+    if due is not null and current_setting('transaction_read_only') = 'off' then
+        insert into tenant.journal (action, object, detail, role, session_role) values ('lookup', rel::text,
+            jsonb_build_object('column', key_column, 'since', to_timestamp((due ->> 'since')::bigint),
+                'lookups', due -> 'lookups', 'refused', due -> 'refused'), session_user, session_user);
+    end if;
+    return query select line ->> 0, line ->> 1 from jsonb_array_elements(found_rows) line;
+end
+$$;
+
+comment on function tenant.lookup(regclass, name, text) is 'Tenant and row of this value in a column that allow_lookup has declared, with no tenant entered. TN056 not declared, TN058 too many, TN110 inside a tenant.';
+
+revoke all on function tenant.lookup(regclass, name, text) from public;
+
+grant execute on function tenant.lookup(regclass, name, text) to tenant_user;
+
 create or replace function tenant.former_tables() returns table (relation regclass, tenant_column name)
     language sql stable rows 10 set search_path = pg_catalog, pg_temp as $$
     select p.polrelid::regclass, a.attname
@@ -2970,6 +3212,19 @@ create or replace view tenant.finding_t110 as
 
 comment on view tenant.finding_t110 is 'A trigger runs when the registry changes';
 
+create or replace view tenant.finding_t118 as
+    select 'T118' as code, 'info' as level,
+        format('%s.%I', l.relation, l.key_column) as object,
+        coalesce(format('the lookup of tenants by column %I of %s has ended, and can be taken back: %s', l.key_column, l.relation, e.why),
+            format('tenants are looked up by column %I of %s with no tenant entered: %s', l.key_column, l.relation, l.reason)) as problem,
+        'Whoever may enter tenants learns whether a value that it guesses is there, in which tenant, and in which row.' as why,
+        case when e.why is not null then format('select tenant.disallow_lookup(%L, %L, %L);', l.relation, l.key_column, 'it has ended') end as fix
+    from tenant.lookups l
+    cross join lateral (select tenant.lookup_ended(l) as why) e
+    where exists (select from pg_catalog.pg_class c where c.oid = l.relation);
+
+comment on view tenant.finding_t118 is 'Tenants are looked up by a key';
+
 create or replace view tenant.finding_t114 as
     select 'T114' as code, 'error' as level,
         s.subname::text as object,
@@ -3266,7 +3521,8 @@ create or replace view tenant.doctor_findings as
     union all select * from tenant.finding_t104
     union all select * from tenant.finding_t105
     union all select * from tenant.finding_t108
-    union all select * from tenant.finding_t110;
+    union all select * from tenant.finding_t110
+    union all select * from tenant.finding_t118;
 
 create or replace function tenant.doctor_pastes(fix text) returns boolean
     language sql immutable set search_path = pg_catalog, pg_temp as $$
@@ -3373,6 +3629,34 @@ begin
 end
 $$;
 
+create or replace function tenant.check_change() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
+        return coalesce(new, old);
+    end if;
+    case tg_table_name
+        when 'tenants' then
+            perform tenant.require_plain('the tenant''s name', new.name), tenant.require_plain('the tenant''s plan', new.plan);
+        when 'shared', 'lookups' then
+            perform tenant.require_owner(coalesce(new.relation, old.relation));
+            if tg_op <> 'DELETE' then
+                perform tenant.require_reason(new.reason);
+            end if;
+        when 'waivers' then
+            perform tenant.require_reason(new.reason), tenant.require_plain('the object', new.object);
+            if new.until is null or new.until <= now() or new.until = 'infinity' then
+                raise exception using
+                    errcode = 'TN082',
+                    message = format('a waiver cannot run until %s', coalesce(new.until::text, 'null')),
+                    detail = 'It is for a time that ends in the future; then the finding is back.',
+                    hint = format('select tenant.waive(%L, %L, %L, now() + interval ''90 days'');', new.code, new.object, new.reason);
+            end if;
+    end case;
+    return coalesce(new, old);
+end
+$$;
+
 create or replace function tenant.journal_change() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3382,7 +3666,15 @@ begin
     if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
         return null;
     end if;
-    if tg_table_name = 'shared' then
+    if tg_table_name = 'lookups' then
+        -- Likewise below: a line of a table that is gone says nothing.
+        if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
+            insert into tenant.journal (action, object, reason, detail) values (
+                case tg_op when 'DELETE' then 'disallow_lookup' else 'allow_lookup' end,
+                coalesce(new.relation, old.relation)::text, coalesce(reason, new.reason),
+                jsonb_build_object('column', coalesce(new.key_column, old.key_column), 'row', coalesce(new.row_column, old.row_column)));
+        end if;
+    elsif tg_table_name = 'shared' then
         subject := coalesce(new.relation, old.relation)::text;
         -- A line of a table that is gone says nothing.
         if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
@@ -3466,3 +3758,9 @@ create trigger channel_changed after insert or update or delete on tenant.channe
 -- What views asked until they were made anew.
 drop function tenant.key_obstacle(oid, smallint);
 drop function tenant.reference_obstacle(oid);
+create trigger number before insert or update on tenant.lookups for each row execute function tenant.number_lookup();
+alter table tenant.lookups enable always trigger number;
+create trigger check_change before insert or update or delete on tenant.lookups
+    for each row execute function tenant.check_change();
+create trigger journal_change after insert or update or delete on tenant.lookups
+    for each row execute function tenant.journal_change();

@@ -51,6 +51,14 @@ const INTERNAL: &[&str] = &[
     "count_lock",                // advisory_lock, try_advisory_lock
     "lock_key",                  // advisory_lock, try_advisory_lock, notify
     "protect_listed",            // protect_schema
+    "count_lookup",              // lookup
+    "lookup_ended",              // lookup, the doctor
+    "lookup_obstacle",           // allow_lookup, lookup
+    "lookup_operator",           // lookup
+    "lookup_row",                // allow_lookup, lookup
+    "number_lookup",             // trigger of lookups
+    "refuse_lookup",             // lookup
+    "run_lookup",                // lookup
     "harden_listed",             // protect_schema
     "column_of",                 // protect_schema
     "require_columns",           // protect_schema

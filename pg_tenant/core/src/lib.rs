@@ -4,15 +4,18 @@
 //! - [`Refusal`]: every SQLSTATE of class `TN`, listed once.
 //! - [`is_plain`]: texts that read in a log as they are written.
 //! - [`SystemContext`]: how the system context stands where a tenant id would.
+//! - [`Lookups`]: how often tenants were looked up, and when the journal is due a line.
 //! - [`TenantStatus`]: the states of a tenant and which of them may be entered.
 #![forbid(unsafe_code)]
 
+mod lookups;
 mod plain;
 mod refusal;
 mod status;
 mod system;
 mod tenant_id;
 
+pub use lookups::{Counted, Due, LookupKey, Lookups};
 pub use plain::is_plain;
 pub use refusal::Refusal;
 pub use status::TenantStatus;

@@ -131,6 +131,12 @@ refusals! {
     SeveralOwners = "TN054", "several_owners";
     /// A tenant's transaction would take more advisory locks than it may
     TooManyLocks = "TN055", "too_many_locks";
+    /// No lookup of tenants by this column is declared, or what was declared is not there any more
+    LookupNotDeclared = "TN056", "lookup_not_declared";
+    /// Tenants cannot be looked up by this column
+    LookupNotPossible = "TN057", "lookup_not_possible";
+    /// More lookups in a minute, or more rows of one value, than are told
+    LookupLimited = "TN058", "lookup_limited";
     /// A new table or view would show rows of a protected table without its protection
     NewTableRefused = "TN060", "new_table_refused";
     /// A trigger of somebody else's on a protected table

@@ -5,6 +5,7 @@
 //! - [`enter`]: the way in.
 //! - [`limits`]: what the tenant was given: timeouts, memory, read only.
 //! - [`locks`]: how many advisory locks its transaction has taken.
+//! - [`lookup`]: asking which tenant a key belongs to, before one is known.
 //! - [`bound`]: sessions whose role is bound to a tenant.
 //! - [`system`]: the way into the system context, and what it allows.
 //! - [`owner`]: that of a table's owner, for migrations.
@@ -14,6 +15,7 @@ pub mod bound;
 pub mod enter;
 pub mod limits;
 pub mod locks;
+pub mod lookup;
 pub mod owner;
 pub mod seal;
 pub mod slot;

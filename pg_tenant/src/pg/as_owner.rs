@@ -25,6 +25,8 @@ const RESTRICTED: c_int = (pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURI
 struct Task {
     statement: CText,
     becomes: Option<(Oid, c_int)>,
+    /// A text as its `$1`. Such a command runs in the path that our functions pin: whoever calls has no part in it.
+    value: Option<Datum>,
 }
 
 macro_rules! runs_as {
@@ -49,6 +51,7 @@ macro_rules! runs_as {
 runs_as!(pg_tenant_run_as_owner, pg_finfo_pg_tenant_run_as_owner, as_owner);
 runs_as!(pg_tenant_run_past_policies, pg_finfo_pg_tenant_run_past_policies, past_policies);
 runs_as!(pg_tenant_run_as, pg_finfo_pg_tenant_run_as, as_role);
+runs_as!(pg_tenant_run_lookup, pg_finfo_pg_tenant_run_lookup, lookup);
 
 /// Gives the first column of the first row, or null; without a result, how many rows it was about.
 unsafe fn run(fcinfo: FunctionCallInfo, of: fn(Args) -> Outcome<Task>) -> Datum {
@@ -59,12 +62,14 @@ unsafe fn run(fcinfo: FunctionCallInfo, of: fn(Args) -> Outcome<Task>) -> Datum 
         let (mut user, mut context) = (Oid::INVALID, 0);
         raw::GetUserIdAndSecContext(&mut user, &mut context);
         let level = raw::NewGUCNestLevel();
-        boundary::decide(take_path_of_caller);
+        if task.value.is_none() {
+            boundary::decide(take_path_of_caller);
+        }
         if let Some((role, restriction)) = task.becomes {
             raw::SetUserIdAndSecContext(role, context | restriction);
         }
         let outer = pg_sys::CurrentMemoryContext;
-        if raw::SPI_connect() < 0 || raw::SPI_execute(task.statement.as_ptr(), false, 0) < 0 {
+        if raw::SPI_connect() < 0 || execute(task) < 0 {
             not_run();
         }
         let (table, count) = (pg_sys::SPI_tuptable, pg_sys::SPI_processed);
@@ -88,6 +93,21 @@ unsafe fn run(fcinfo: FunctionCallInfo, of: fn(Args) -> Outcome<Task>) -> Datum 
     }
 }
 
+/// Gives PostgreSQL's code of what was done, negative where nothing was. Within SPI.
+unsafe fn execute(task: Task) -> c_int {
+    let statement = task.statement.as_ptr();
+    // SAFETY: bare calls: what they raise passes through a frame of Copy data. The value is a text that outlives them.
+    unsafe {
+        match task.value {
+            None => raw::SPI_execute(statement, false, 0),
+            Some(mut value) => {
+                let mut kind = pg_sys::TEXTOID;
+                raw::SPI_execute_with_args(statement, 1, &mut kind, &mut value, std::ptr::null(), false, 0)
+            }
+        }
+    }
+}
+
 /// `tenant.run_as_owner(rel regclass, statement text) → text`
 fn as_owner(args: Args) -> Outcome<Task> {
     let (user, owner) = (role::current_user(), role::owner(args.oid(0)));
@@ -105,7 +125,8 @@ fn as_owner(args: Args) -> Outcome<Task> {
         let own = role::outer_user() == owner && role::session_user() == owner;
         if own { pg_sys::SECURITY_LOCAL_USERID_CHANGE as c_int } else { RESTRICTED }
     };
-    Ok(Task { statement: ctext(statement), becomes: becomes.map(|owner| (owner, restriction(owner))) })
+    let becomes = becomes.map(|owner| (owner, restriction(owner)));
+    Ok(Task { statement: ctext(statement), becomes, value: None })
 }
 
 /// `tenant.run_past_policies(rel regclass, statement text) → text`: as the owner, to whom the policies of their own
@@ -114,13 +135,19 @@ fn past_policies(args: Args) -> Outcome<Task> {
     let past = RESTRICTED | pg_sys::SECURITY_NOFORCE_RLS as c_int;
     let user = role::current_user();
     let owner = role::owner(args.oid(0)).filter(|&owner| owner != user && role::is_superuser(user));
-    Ok(Task { statement: ctext(args.whole_text(1)), becomes: owner.map(|owner| (owner, past)) })
+    Ok(Task { statement: ctext(args.whole_text(1)), becomes: owner.map(|owner| (owner, past)), value: None })
+}
+
+/// `tenant.run_lookup(rel regclass, statement text, value text) → text`: likewise, with a parameter and in our own path.
+/// The caller of the function that calls it has chosen the value, and nothing else.
+fn lookup(args: Args) -> Outcome<Task> {
+    Ok(Task { value: Some(args.text_datum(2)), ..past_policies(args)? })
 }
 
 /// `tenant.run_as(role oid, statement text) → text`: as any role. For a superuser.
 fn as_role(args: Args) -> Outcome<Task> {
     let becomes = role::is_superuser(role::current_user()).then_some((args.oid(0), RESTRICTED));
-    Ok(Task { statement: ctext(args.whole_text(1)), becomes })
+    Ok(Task { statement: ctext(args.whole_text(1)), becomes, value: None })
 }
 
 /// Whether it is one of the commands of `tenant.fence` that name a function of ours.

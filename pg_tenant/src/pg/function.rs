@@ -111,6 +111,16 @@ impl Args {
         }
     }
 
+    /// A `smallint` argument.
+    pub fn smallint(self, at: usize) -> i16 {
+        self.datum(at).value() as i16
+    }
+
+    /// A `text` argument as it was passed.
+    pub fn text_datum(self, at: usize) -> pg_sys::Datum {
+        self.datum(at)
+    }
+
     /// An `oid` or `regclass` argument.
     pub fn oid(self, at: usize) -> pg_sys::Oid {
         pg_sys::Oid::from(self.datum(at).value() as u32)

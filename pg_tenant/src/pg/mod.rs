@@ -18,6 +18,7 @@ pub mod proc; // pg_proc: which one has this name
 // The server and the session
 pub mod identity; // on whose behalf the transaction runs
 pub mod invalidation; // a change in one session reaches the caches of all
+pub mod lookups; // how often tenants were looked up, in shared memory
 pub mod notify; // NOTIFY
 pub mod preload; // was the library preloaded?
 pub mod remembered; // what backends have read of the registry, in shared memory

@@ -93,6 +93,15 @@ unsafe extern "C-unwind" {
     // Bare, since what they run is the users'.
     pub fn SPI_connect() -> c_int;
     pub fn SPI_execute(src: *const c_char, read_only: bool, tcount: std::ffi::c_long) -> c_int;
+    pub fn SPI_execute_with_args(
+        src: *const c_char,
+        nargs: c_int,
+        types: *mut pg_sys::Oid,
+        values: *mut pg_sys::Datum,
+        nulls: *const c_char,
+        read_only: bool,
+        tcount: std::ffi::c_long,
+    ) -> c_int;
     pub fn SPI_getvalue(tuple: pg_sys::HeapTuple, tupdesc: pg_sys::TupleDesc, fnumber: c_int) -> *mut c_char;
     pub fn SPI_finish() -> c_int;
     // utils/timeout.h, which the bindings do not carry. The id is that of 15 to 18.

@@ -49,6 +49,20 @@ pub const CASES: &[Case] = &[
         "create extension if not exists tcn
          create trigger tells after insert on orders for each row execute function triggered_change_notification()",
     ),
+    by_hand(
+        "T118",
+        "public.k118.mail",
+        "create table k118 (tenant_id text, id int, mail text, primary key (tenant_id, id)); create index on k118 (mail)
+         select tenant.protect('k118'); select tenant.allow_lookup('k118', 'mail', 'sign-in')",
+        "select tenant.disallow_lookup('k118', 'mail', 'no sign-in')",
+    ),
+    fixed(
+        "T118",
+        "public.l118.mail",
+        "create table l118 (tenant_id text, id int, mail text, primary key (tenant_id, id)); create index on l118 (mail)
+         select tenant.protect('l118'); select tenant.allow_lookup('l118', 'mail', 'sign-in')
+         alter table l118 drop column mail",
+    ),
     fixed("T068", "public.f68(text)", "create function f68(text) returns boolean language plpgsql leakproof as 'begin return true; end'"),
     fixed(
         "T069",

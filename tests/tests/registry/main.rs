@@ -2,6 +2,7 @@
 
 mod a_change_goes_unheard;
 mod a_change_is_overtaken;
+mod a_key_tells_too_much;
 mod a_limit_is_exceeded;
 mod a_limit_is_raised;
 mod a_lookup_tells_too_much;
