@@ -21,6 +21,11 @@ async fn furnished(name: &str) -> Database<'static> {
              create table countries (code text primary key); insert into countries values ('at'), ('de');
              create view looks with (security_invoker = true) as select * from orders;
              select tenant.protect('items'), tenant.protect('events'), tenant.share('countries', 'lookup');
+             create table logins (gone int, tenant_id uuid not null, id int, mail text, was text, primary key (tenant_id, id));
+             create index on logins (mail); create index on logins (was);
+             insert into logins values (1, 'aaaaaaaa-0000-4000-8000-00000000000a', 1, 'a@x', 'b@x'); select tenant.protect('logins'),
+                 tenant.allow_lookup('logins', 'mail', 'sign-in'), tenant.allow_lookup('logins', 'was', 'to be renamed');
+             alter table logins drop column gone; alter table logins rename was to is_now;
              select tenant.set_limits('aaaaaaaa-0000-4000-8000-00000000000a', statement_timeout => '9s');",
         )
         .await;
@@ -47,6 +52,8 @@ async fn content(session: &Session) -> Vec<String> {
              select 'tenants', * from tenant.tenants;
              select 'journal', * from tenant.journal;
              select 'shared', * from tenant.shared;
+             select 'lookups', l.relation, l.key_column, l.row_column, l.reason, l.declared_at, l.declared_by from tenant.lookups l
+                where tenant.lookup_ended(l) is null;
              select relation, kind, parent, tenant_column, policy, enforced, index from tenant.protected_tables;
              select polrelid::regclass, polname, pg_get_expr(polqual, polrelid) from pg_policy;
              select conname, convalidated from pg_constraint where contype = 'f';
@@ -70,6 +77,9 @@ async fn restored(source: &Database<'_>, target: &Database<'_>) {
     }
     assert_eq!(app.inside_value(A, "select count(*) from orders").await.as_deref(), Some("3"));
     assert_eq!(app.inside_value(A, "show statement_timeout").await.as_deref(), Some("9s"));
+    let looked_up = app.rows("select * from tenant.lookup('logins', 'mail', 'a@x')").await;
+    assert_eq!(looked_up, [[Some(A.to_owned()), Some("1".into())]]);
+    app.expect_error("TN056", "select * from tenant.lookup('logins', 'was', 'b@x')").await;
     app.refused_inside("42501", A, &format!("insert into orders values ('{B}', 9)")).await;
     app.expect_error("TN003", &format!("select tenant.enter('{B}')")).await; // suspended, as it was
     target
