@@ -10,6 +10,16 @@
 -- Why a key stays without the tenant: its SQLSTATE, what cannot be, and the reason.
 create type tenant.obstacle as (code text, problem text, reason text);
 
+-- The tenant column of a table that is protected, or is about to be: of those the plan says which column it will be.
+create function tenant.key_column(rel regclass) returns smallint
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select coalesce(tenant.fence_column(rel), (select attnum from pg_attribute
+        where attrelid = rel and attname = current_setting('tenant.foreseen_column', true) and attnum > 0 and not attisdropped
+            and attnotnull and not exists (select from tenant.shared where relation = rel)))
+$$;
+revoke all on function tenant.key_column(regclass) from public;
+grant execute on function tenant.key_column(regclass) to tenant_admin;
+
 -- A name for what stands beside the object until it takes its place.
 create function tenant.name_beside(name text, suffix text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
@@ -94,7 +104,7 @@ declare
     own smallint;
 begin
     select * into f from pg_constraint where oid = fk;
-    own := tenant.fence_column(f.conrelid);
+    own := tenant.key_column(f.conrelid);
     period := coalesce((to_jsonb(f) ->> 'conperiod')::boolean, false);
     columns := case when period then trim_array(f.conkey, 1) else f.conkey end;
     referenced := case when period then trim_array(f.confkey, 1) else f.confkey end;
@@ -105,7 +115,7 @@ begin
             tenant.column_list(f.conrelid, own || columns),
             case when period then ', period ' || tenant.column_list(f.conrelid, f.conkey[cardinality(f.conkey):]) else '' end,
             f.confrelid::regclass,
-            tenant.column_list(f.confrelid, tenant.fence_column(f.confrelid) || referenced),
+            tenant.column_list(f.confrelid, tenant.key_column(f.confrelid) || referenced),
             case when period then ', period ' || tenant.column_list(f.confrelid, f.confkey[cardinality(f.confkey):]) else '' end)
         || case when full_match then ' match full' else '' end
         || case f.confupdtype when 'c' then ' on update cascade' when 'r' then ' on update restrict' else '' end
@@ -143,8 +153,8 @@ create function tenant.references_across(fk oid) returns text
                     nspname, oprname, tenant.column_list(f.conrelid, array[f.conkey[n]])), ' and ' order by n)
                 from generate_subscripts(f.conkey, 1) n
                 join pg_operator o on o.oid = f.conpfeqop[n] join pg_namespace on pg_namespace.oid = oprnamespace),
-            tenant.column_list(f.conrelid, array[tenant.fence_column(f.conrelid)]),
-            tenant.column_list(f.confrelid, array[tenant.fence_column(f.confrelid)]))
+            tenant.column_list(f.conrelid, array[tenant.key_column(f.conrelid)]),
+            tenant.column_list(f.confrelid, array[tenant.key_column(f.confrelid)]))
         from pg_constraint f where f.oid = fk
 $$;
 revoke all on function tenant.references_across(oid) from public;
@@ -217,8 +227,8 @@ create function tenant.obstacle_of_reference(fk oid) returns tenant.obstacle
                         format_type(child.atttypid, null), format_type(parent.atttypid, null)))::tenant.obstacle
         end
         from pg_constraint f
-        join pg_attribute child on child.attrelid = f.conrelid and child.attnum = tenant.fence_column(f.conrelid)
-        join pg_attribute parent on parent.attrelid = f.confrelid and parent.attnum = tenant.fence_column(f.confrelid)
+        join pg_attribute child on child.attrelid = f.conrelid and child.attnum = tenant.key_column(f.conrelid)
+        join pg_attribute parent on parent.attrelid = f.confrelid and parent.attnum = tenant.key_column(f.confrelid)
         where f.oid = fk
 $$;
 revoke all on function tenant.obstacle_of_reference(oid) from public;
@@ -238,7 +248,7 @@ create function tenant.keys_without_tenant(parts oid[])
     join pg_class c on c.oid = i.indexrelid and not c.relispartition
     left join pg_constraint con on con.conindid = i.indexrelid and con.conrelid = i.indrelid and con.contype in ('p', 'u', 'x')
     cross join lateral (select array(select unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1])) as columns,
-        tenant.fence_column(t.oid::regclass) as tenant) key
+        tenant.key_column(t.oid::regclass) as tenant) key
     where key.tenant is not null
         and not key.tenant = any (key.columns)
         and (t.oid = any (parts) or exists (select from pg_constraint f where f.contype = 'f' and f.conparentid = 0
@@ -280,8 +290,8 @@ create function tenant.is_prepared(fk oid, name text) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.contype = 'f' and n.confrelid = f.confrelid
             and array(select format('%s=%s', here, there) from unnest(n.conkey, n.confkey) k (here, there) order by 1)
-                = array(select format('%s=%s', here, there) from unnest(tenant.fence_column(f.conrelid) || f.conkey,
-                    tenant.fence_column(f.confrelid) || f.confkey) k (here, there) order by 1)
+                = array(select format('%s=%s', here, there) from unnest(tenant.key_column(f.conrelid) || f.conkey,
+                    tenant.key_column(f.confrelid) || f.confkey) k (here, there) order by 1)
             and n.confupdtype = f.confupdtype and n.confdeltype = f.confdeltype
             and (f.confdeltype not in ('n', 'd') or coalesce(n.confdelsetcols, n.conkey) <@ coalesce(f.confdelsetcols, f.conkey)
                 and coalesce(n.confdelsetcols, n.conkey) @> coalesce(f.confdelsetcols, f.conkey))
@@ -311,9 +321,9 @@ grant execute on function tenant.change_of_key(oid, smallint) to tenant_admin;
 -- What puts the tenant first in every key of the table and in every foreign key between it and a protected table, in an
 -- order in which each statement can run alone. Keys stay where a foreign key from an unprotected table needs them; the
 -- call for that table completes them. An obstacle is a row without statement.
-create function tenant.plan_hardening(rel regclass, concurrent boolean, form tenant.key_form, keep_old_keys boolean)
+create function tenant.plan_hardening(rel regclass, concurrent boolean, form tenant.key_form, keep_old_keys boolean, foreseen name)
     returns table (relation regclass, statement text, why text, changes text, foreign_keys oid[], obstacle tenant.obstacle)
-    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+    language plpgsql stable set search_path = pg_catalog, pg_temp set tenant.foreseen_column = '' as $$
 #variable_conflict use_column
 declare
     parts constant oid[] := array(select h::oid from tenant.hierarchy(rel) h);
@@ -334,9 +344,10 @@ declare
     cell text;
     after text;
 begin
+    perform set_config('tenant.foreseen_column', coalesce(foreseen, ''), true);
     for key in select * from tenant.keys_without_tenant(parts) loop
         relation := key.relation;
-        own := tenant.fence_column(relation);
+        own := tenant.key_column(relation);
         foreign_keys := '{}';
         stays := form <> 'all' and tenant.surrogate_kind(key.index) is not null;
         said_of_key := case when stays then format('%s of %s stays as it is; foreign keys use one with the tenant beside it.', key.name, relation)
@@ -355,7 +366,7 @@ begin
         select coalesce(bool_or(not usable), false), coalesce(array_agg(oid order by child, conname) filter (where usable), '{}')
             into held, waiting
             from (select f.oid, f.conrelid::regclass::text as child, f.conname,
-                    coalesce(not tenant.fence_column(f.conrelid) = any (f.conkey), false) as usable
+                    coalesce(not tenant.key_column(f.conrelid) = any (f.conkey), false) as usable
                 from pg_constraint f
                 where key.is_reference and f.contype = 'f' and f.conparentid = 0 and f.confrelid = key.relation
                     and f.confkey <@ key.columns and f.confkey @> key.columns and not f.oid = any (done)) f;
@@ -536,14 +547,14 @@ begin
     statement := null;
     changes := null;
     for fk in
-        select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, tenant.fence_column(f.conrelid) as own
+        select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, tenant.key_column(f.conrelid) as own
         from pg_constraint f
         where f.contype = 'f' and f.conparentid = 0 and (f.conrelid = any (parts) or f.confrelid = any (parts))
-            and not f.oid = any (done) and tenant.fence_column(f.confrelid) is not null
+            and not f.oid = any (done) and tenant.key_column(f.confrelid) is not null
             and tenant.obstacle_of_reference(f.oid) is null
-            and (tenant.fence_column(f.conrelid) is null or not exists (
+            and (tenant.key_column(f.conrelid) is null or not exists (
                 select from generate_subscripts(f.conkey, 1) n
-                where f.conkey[n] = tenant.fence_column(f.conrelid) and f.confkey[n] = tenant.fence_column(f.confrelid)))
+                where f.conkey[n] = tenant.key_column(f.conrelid) and f.confkey[n] = tenant.key_column(f.confrelid)))
         order by f.conrelid::regclass::text, f.conname
     loop
         relation := fk.child;
@@ -554,27 +565,47 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean) from public;
-grant execute on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean) to tenant_admin;
+revoke all on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) from public;
+grant execute on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) to tenant_admin;
 
-create function tenant.hardening(rel regclass, harden tenant.key_form default 'true', keep_old_keys boolean default false)
+create function tenant.hardening(rel regclass, harden tenant.key_form default 'true', keep_old_keys boolean default false,
+        tenant_column name default null)
     returns table (step bigint, relation regclass, statement text, why text, changes text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    col pg_attribute;
 begin
     if tenant.fence_policy(rel) is null then
-        raise exception using
-            errcode = 'TN028',
-            message = format('table %s is not protected', rel),
-            detail = 'Its keys can contain the tenant once it says which column that is.',
-            hint = format('First: select tenant.protect(%L);', rel);
+        if tenant_column is null then
+            raise exception using
+                errcode = 'TN028',
+                message = format('table %s is not protected', rel),
+                detail = 'Its keys can contain the tenant once it says which column that is.',
+                hint = format('First: select tenant.protect(%L); or, before that: select * from tenant.hardening(%1$L, tenant_column => ''...'');', rel);
+        end if;
+        select * into col from pg_attribute a where a.attrelid = rel and a.attname = tenant_column and a.attnum > 0 and not a.attisdropped;
+        if not found then
+            raise exception using
+                errcode = 'TN021',
+                message = format('table %s has no column "%s"', rel, tenant_column),
+                detail = 'Keys get the column that says which tenant a row belongs to.',
+                hint = 'Name the column that does.';
+        elsif not col.attnotnull then
+            raise exception using
+                errcode = 'TN024',
+                message = format('column "%s" of table %s may be null', tenant_column, rel),
+                detail = 'A foreign key does not look at a row whose tenant is null.',
+                hint = format('First: alter table %s alter column %I set not null;', rel, tenant_column);
+        end if;
     end if;
     return query select row_number() over (), p.relation, p.statement, p.why, p.changes
-        from tenant.plan_hardening(rel, true, harden, keep_old_keys) p where harden <> 'false';
+        from tenant.plan_hardening(rel, true, harden, keep_old_keys, tenant_column) p where harden <> 'false';
 end
 $$;
 comment on function tenant.hardening is 'The statements that put the tenant first in the keys of the table, in order, each to be run alone, and what applications write otherwise then; none where nothing is to do. No statement: what stays as it is, and why.';
-revoke all on function tenant.hardening(regclass, tenant.key_form, boolean) from public;
-grant execute on function tenant.hardening(regclass, tenant.key_form, boolean) to tenant_admin;
+revoke all on function tenant.hardening(regclass, tenant.key_form, boolean, name) from public;
+grant execute on function tenant.hardening(regclass, tenant.key_form, boolean, name) to tenant_admin;
 
 -- Called by tenant.protect, which has turned the guards off.
 create function tenant.apply_hardening(rel regclass, form tenant.key_form, keep_old_keys boolean) returns void
@@ -587,7 +618,7 @@ declare
     messages constant text := current_setting('client_min_messages');
 begin
     perform tenant.require_owner(rel);
-    for step in select * from tenant.plan_hardening(rel, false, form, keep_old_keys) loop
+    for step in select * from tenant.plan_hardening(rel, false, form, keep_old_keys, null) loop
         if step.statement is null then
             if step.obstacle is not null then
                 raise exception using

@@ -68,6 +68,7 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tenant.require_owner", "a step of protect and share"),
     ("tenant.plan_hardening", "the body of tenant.hardening and of protect with harden"),
     ("tenant.keys_without_tenant", "a step of tenant.hardening"),
+    ("tenant.key_column", "a step of tenant.hardening"),
     ("tenant.surrogate_kind", "a step of tenant.hardening: harden/an_orm_stumbles has each kind"),
     ("tenant.is_referable", "a step of tenant.hardening"),
     ("tenant.is_prepared", "a step of tenant.hardening: harden/a_release_is_torn"),

@@ -82,6 +82,7 @@ const INTERNAL: &[&str] = &[
     "change_of_key",             // hardening
     "keep_tenant",               // triggers of tenants
     "obstacle_of_key",           // hardening
+    "key_column",                // hardening
     "keys_without_tenant",       // hardening
     "match_full_check",          // hardening
     "name_beside",               // hardening

@@ -77,3 +77,43 @@ async fn by_keys_that_were_made_beforehand() {
         owner.run("rollback").await;
     }
 }
+
+/// A foreign key that is validated on protected tables locks each row that it refers to. Before they are protected it
+/// locks none; so the keys can come first.
+#[tokio::test]
+async fn by_rows_that_are_locked() {
+    let (db, owner) = stage("validated").await;
+    let rows = "create table p (tenant_id uuid not null, id int primary key);
+        create table c (tenant_id uuid not null, id int primary key, p int);
+        insert into p select gen_random_uuid(), g from generate_series(1, 10) g; insert into c select tenant_id, id, id from p;
+        alter table c add constraint c_p_fkey foreign key (p) references p";
+    owner.run(rows).await;
+    let steps = async |call: &str| {
+        let steps = owner.rows(&format!("select statement from tenant.hardening({call}) order by step")).await;
+        for statement in steps.into_iter().flatten() {
+            owner.run(&statement.expect("a statement")).await;
+        }
+    };
+    let boss = db.superuser().await;
+    const LOCKED: &str = "select count(*) from p where xmax <> 0";
+    owner.expect_error("TN028", "select * from tenant.hardening('c')").await;
+    owner.expect_error("TN021", "select * from tenant.hardening('c', tenant_column => 'account')").await;
+    owner.run("alter table c alter tenant_id drop not null").await;
+    owner.expect_error("TN024", "select * from tenant.hardening('c', tenant_column => 'tenant_id')").await;
+    owner.run("alter table c alter tenant_id set not null").await;
+    steps("'c', tenant_column => 'tenant_id'").await;
+    assert_eq!(boss.value(LOCKED).await.as_deref(), Some("0"));
+    let made = keys(&owner).await;
+    assert!(
+        made.contains("c_p_fkey FOREIGN KEY (tenant_id, p)") && made.contains("p_pkey PRIMARY KEY (tenant_id, id)"),
+        "{made}"
+    );
+    owner.run("select tenant.protect_schema('public', harden => true, stop_on_error => true)").await;
+    assert_eq!(keys(&owner).await, made, "protect finds nothing left to harden");
+
+    boss.run("drop table c, p").await;
+    owner.run(rows).await;
+    owner.run("select tenant.protect('p'), tenant.protect('c')").await;
+    steps("'c'").await;
+    assert_eq!(boss.value(LOCKED).await.as_deref(), Some("10"), "this test shows nothing");
+}

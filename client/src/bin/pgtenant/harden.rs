@@ -1,36 +1,63 @@
 //! `pgtenant harden`: the steps of `tenant.hardening`, each run alone, so that a busy table stays in use.
 
+use std::hash::{BuildHasher, RandomState};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Config;
 
 use crate::wire::{Fault, Wire};
+
+/// What `tenant.hardening` is asked, and how patiently its steps are run.
+#[derive(clap::Args)]
+pub struct Hardening {
+    /// The table, with its schema unless that is in the search path.
+    table: String,
+    /// Print the steps and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Put the tenant in surrogate keys as well: numbered ones and random uuids.
+    #[arg(long)]
+    all: bool,
+    /// Leave the old keys beside the new ones, until the command is run again without this.
+    #[arg(long)]
+    keep_old_keys: bool,
+    /// The tenant column of tables that are not protected yet: foreign keys are validated faster, and lock no row, before.
+    #[arg(long)]
+    tenant_column: Option<String>,
+    /// How many milliseconds a step waits for a lock, behind which the application waits: then it is tried again.
+    #[arg(long, default_value_t = 1000)]
+    lock_timeout: u32,
+    /// How often in succession a lock may not be had.
+    #[arg(long, default_value_t = 20)]
+    tries: u32,
+}
 
 /// A step has a statement, or says what stays as it is.
 struct Step {
     relation: String,
     statement: Option<String>,
     why: String,
+    changes: Option<String>,
 }
 
 /// Runs the steps, and looks again until none is left. Exits 1 where a step failed, with what was done before it kept:
 /// the same command goes on from there. 2 where it could not begin.
-pub async fn run(config: &Config, table: &str, dry_run: bool) -> ExitCode {
+pub async fn run(config: &Config, hardening: &Hardening) -> ExitCode {
     let wire = match Wire::connect(config).await {
         Ok(wire) => wire,
         Err(fault) => return not_begun(&fault),
     };
     let mut before: Option<Vec<String>> = None;
-    let mut done = 0;
-    loop {
-        let steps = match plan(&wire, table).await {
+    let (mut done, mut locked) = (0, 0);
+    'plans: loop {
+        let steps = match hardening.plan(&wire).await {
             Ok(steps) => steps,
             Err(fault) if done == 0 => return not_begun(&fault),
             Err(fault) => return stopped(done, &fault.to_string()),
         };
         let statements: Vec<String> = steps.iter().filter_map(|step| step.statement.clone()).collect();
-        if statements.is_empty() || dry_run {
+        if statements.is_empty() || hardening.dry_run {
             steps.iter().for_each(show);
             println!("{done} steps done, {} to do", statements.len());
             return ExitCode::SUCCESS;
@@ -41,32 +68,62 @@ pub async fn run(config: &Config, table: &str, dry_run: bool) -> ExitCode {
         for step in steps.iter().filter(|step| step.statement.is_some()) {
             show(step);
             let since = Instant::now();
-            if let Err(fault) = wire.ask_patiently(step.statement.as_deref().unwrap_or_default()).await {
-                return stopped(done, &fault.to_string());
+            match hardening.take(&wire, step.statement.as_deref().unwrap_or_default()).await {
+                Ok(()) => println!("-- done in {:.1} s", since.elapsed().as_secs_f64()),
+                Err(fault) if fault.code() == "55P03" && locked < hardening.tries => {
+                    locked += 1;
+                    println!("-- locked by others: tried again, {locked} of {}", hardening.tries);
+                    tokio::time::sleep(pause(locked)).await;
+                    continue 'plans; // an index that was begun is begun anew
+                }
+                Err(fault) => return stopped(done, &fault.to_string()),
             }
-            println!("-- done in {:.1} s", since.elapsed().as_secs_f64());
-            done += 1;
+            (done, locked) = (done + 1, 0);
         }
         before = Some(statements);
     }
 }
 
-async fn plan(wire: &Wire, table: &str) -> Result<Vec<Step>, Fault> {
-    let table = table.replace('\'', "''");
-    let rows = wire
-        .ask(&format!(
-            "set standard_conforming_strings = on; select relation, statement, why from tenant.hardening('{table}') order by step"
-        ))
-        .await?;
-    let step = |row: Vec<Option<String>>| {
-        let [relation, statement, why]: [Option<String>; 3] = row.try_into().ok()?;
-        Some(Step { relation: relation.unwrap_or_default(), statement, why: why.unwrap_or_default() })
-    };
-    Ok(rows.into_iter().filter_map(step).collect())
+impl Hardening {
+    async fn plan(&self, wire: &Wire) -> Result<Vec<Step>, Fault> {
+        let quoted = |name: &str| format!("'{}'", name.replace('\'', "''"));
+        let column = self.tenant_column.as_deref().map_or("null".to_owned(), quoted);
+        let sql = format!(
+            "set standard_conforming_strings = on; select relation, statement, why, changes from tenant.hardening({},
+                harden => '{}', keep_old_keys => {}, tenant_column => {column}) order by step",
+            quoted(&self.table),
+            if self.all { "all" } else { "true" },
+            self.keep_old_keys
+        );
+        let step = |row: Vec<Option<String>>| {
+            let [relation, statement, why, changes]: [Option<String>; 4] = row.try_into().ok()?;
+            Some(Step { relation: relation.unwrap_or_default(), statement, why: why.unwrap_or_default(), changes })
+        };
+        Ok(wire.ask(&sql).await?.into_iter().filter_map(step).collect())
+    }
+
+    /// Nobody queues behind an index that is made concurrently while it waits; behind all others everybody does.
+    async fn take(&self, wire: &Wire, statement: &str) -> Result<(), Fault> {
+        if statement.starts_with("CREATE UNIQUE INDEX CONCURRENTLY") {
+            wire.ask("reset lock_timeout").await?;
+        } else {
+            wire.ask(&format!("set lock_timeout = {}", self.lock_timeout)).await?;
+        }
+        wire.ask_patiently(statement).await.map(|_| ())
+    }
 }
 
-fn show(Step { relation, statement, why }: &Step) {
+/// Longer from time to time, and never in step with whoever else waits: up to 5 seconds.
+fn pause(tries: u32) -> Duration {
+    let most = (u64::from(tries) * 500).min(5000);
+    Duration::from_millis(most / 2 + RandomState::new().hash_one(tries) % (most / 2))
+}
+
+fn show(Step { relation, statement, why, changes }: &Step) {
     println!("-- {relation}: {why}");
+    if let Some(changes) = changes {
+        println!("-- for applications: {changes}");
+    }
     if let Some(statement) = statement {
         println!("{statement};");
     }

@@ -34,17 +34,14 @@ enum Command {
         #[arg(long)]
         tenant: Option<String>,
     },
-    /// Put the tenant first in every key of a protected table, step by step, without a long lock: runs what
+    /// Put the tenant first in the keys of a table, step by step, without a long lock: runs what
     /// `tenant.hardening` lists. As the table's owner, not through a pooler. Exits 0 done, 1 stopped on the way, 2 not begun.
     Harden {
         /// How the owner of the table connects.
         #[arg(value_parser = Address)]
         url: tokio_postgres::Config,
-        /// The table, with its schema unless that is in the search path.
-        table: String,
-        /// Print the steps and do nothing.
-        #[arg(long)]
-        dry_run: bool,
+        #[command(flatten)]
+        hardening: harden::Hardening,
     },
     /// Print what `tenant.doctor` finds. Exits 0 where nothing is as grave as the level, 1 where something is, 2 where the
     /// doctor cannot be asked.
@@ -62,7 +59,7 @@ enum Command {
 async fn main() -> ExitCode {
     match Cli::parse().command {
         Command::LeakProbe { url, tenant } => probe::run(&url, tenant.as_deref()).await,
-        Command::Harden { url, table, dry_run } => harden::run(&url, &table, dry_run).await,
+        Command::Harden { url, hardening } => harden::run(&url, &hardening).await,
         Command::Doctor { url, level } => doctor::run(&url, level).await,
     }
 }
