@@ -101,6 +101,8 @@ async fn a_protection_changes_inside_a_tenant() {
     db.superuser().await.run(&format!("grant tenant_user, tenant_admin to {}", db.roles.owner)).await;
     let owner = db.owner().await;
     owner.refused_inside("TN032", A, "select tenant.unprotect('orders', 'from inside')").await;
+    owner.inside(A, "select tenant.protect('orders')").await; // there is nothing to change
+    db.superuser().await.run("set pg_tenant.guards = off; alter table orders no force row level security").await;
     owner.refused_inside("TN032", A, "select tenant.protect('orders')").await;
     owner.run("create table fresh (tenant_id uuid)").await;
     owner.refused_inside("TN032", A, "select tenant.protect('fresh')").await;
