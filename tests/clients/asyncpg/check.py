@@ -70,12 +70,11 @@ class Asyncpg(Same):
         self.assertEqual(caught.exception.sqlstate, "TN008")
         self.assertEqual(await self.notes("acme"), ["anvil"])
 
-    @unittest.skipIf(checks.pooled, "PgBouncer takes no such setting")
     async def test_the_driver_asks_for_types_with_jit_off_and_on_again(self):
-        async with asyncpg.create_pool(min_size=1, max_size=1, server_settings={"jit": "on"}) as pool:
-            for id in ["acme", "globex"]:
-                async with tenant(pool, id) as conn:
-                    self.assertEqual(await conn.fetchval("select array[row(1, 'a')::pair]"), [(1, "a")])
+        for id in ["acme", "globex"] * 3:
+            async with asyncpg.create_pool(min_size=1, max_size=1) as pool, tenant(pool, id) as conn:
+                self.assertEqual(await conn.fetchval("show jit"), "on")
+                self.assertEqual(await conn.fetchval("select array[row(1, 'a')::pair]"), [(1, "a")])
 
     async def test_a_test_is_rolled_back(self):
         async with testing.rolled_back(self.pool, "acme") as conn:

@@ -63,9 +63,15 @@ class Bound(unittest.TestCase):
             self.assertEqual(connection.scalar(text("select count(*) from orders")), 1)
         engine.dispose()
 
+    def test_statistics_tell_of_nobody_else(self):
+        with connect() as conn:
+            self.assertEqual(conn.execute("select distinct usename from pg_stat_activity").fetchall(), [("bi_acme",)])
+            self.assertEqual(conn.execute("select pg_table_size('orders'), pg_total_relation_size('orders')").fetchone(), (None, None))
+
     def test_psql(self):
-        script = "\\dt\n\\d orders\n\\di\n\\dn\n\\du\n\\dp\n\\l\nselect note from orders;\ncopy orders to stdout;\n"
-        psql = [os.environ["PSQL"], "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "bi_acme"]
+        commands = "d d+ dt+ di+ ds+ dv+ df+ dT+ dn+ du+ dp dx+ db+ l+ dRp+".split() + ["d orders", "d+ orders"]
+        script = "".join(f"\\{command}\n" for command in commands) + "select note from orders;\ncopy orders to stdout;\n"
+        psql = [os.environ["PSQL"], "-X", "-q", "-U", "bi_acme"]
         done = subprocess.run(psql, input=script, capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("anvil", done.stdout)

@@ -28,7 +28,7 @@ from shop.models import Label, Order, OrderLabel  # noqa: E402
 for tenant, note in {"acme": "anvil", "globex": "stapler"}.items():
     with tenant_context(tenant):
         Order.objects.create(note=note)
-manage("migrate", **OWNER)
+manage("migrate", "shop", "0002", **OWNER)
 threads = ThreadPoolExecutor(4)
 
 
@@ -257,6 +257,21 @@ class Tests(unittest.TestCase):
         for _ in range(2):
             said = checks.errors("manage.py", "test", "--keepdb", status=0, PGUSER="app_test")
             self.assertIn("Ran 4 tests", said)
+
+
+class WithHardenedKeys(Blocks):
+    @classmethod
+    def setUpClass(cls):
+        manage("migrate", **OWNER)
+
+    def test_a_reference_to_another_tenants_row_is_refused(self):
+        with tenant_context("globex"):
+            order = Order.objects.get()
+        with tenant_context("acme"), self.assertRaises(DatabaseError) as caught, transaction.atomic():
+            OrderLabel.objects.create(order=order, label=Label.objects.get(name="old"))
+            with connection.cursor() as cursor:
+                cursor.execute("set constraints all immediate")
+        self.assertEqual(caught.exception.__cause__.sqlstate, "23503")
 
 
 del Same

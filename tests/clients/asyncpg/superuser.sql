@@ -1,0 +1,1 @@
+alter database :"DBNAME" set jit = on;
