@@ -274,5 +274,35 @@ class WithHardenedKeys(Blocks):
         self.assertEqual(caught.exception.__cause__.sqlstate, "23503")
 
 
+class WithPool(Blocks):
+    @classmethod
+    def setUpClass(cls):
+        cls.set(OPTIONS={"pool": {"min_size": 1, "max_size": 2}}, CONN_MAX_AGE=0)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.set(OPTIONS={}, CONN_MAX_AGE=60)
+
+    @staticmethod
+    def set(**settings):
+        connection.close_pool()
+        connection.close()
+        connection.settings_dict |= settings
+
+    def tearDown(self):
+        connection.close()  # as at the end of a request: back to the pool
+
+
+class ZeroAndBackAgain(unittest.TestCase):
+    def test_all_migrations(self):
+        manage("sqlmigrate", "shop", "0001")
+        manage("migrate", "shop", "zero", **OWNER)
+        manage("migrate", "shop", **OWNER)
+        self.assertIn("no issues", manage("check", "--database", "default"))
+        with self.assertRaises(DatabaseError) as caught:
+            Order.objects.count()
+        self.assertEqual(caught.exception.__cause__.sqlstate, "TN001")
+
+
 del Same
 checks.main()

@@ -4,7 +4,10 @@ from django.db.migrations.operations.base import Operation
 
 
 class Protect(Operation):
-    """`tenant.protect` of a model's table, in the migration that creates it; `tenant.unprotect` backwards."""
+    """`tenant.protect` of a model's table, in the migration that creates it.
+
+    Backwards it does nothing: a table is dropped with its protection, and otherwise `tenant.unprotect` asks for a reason.
+    """
 
     reduces_to_sql = True
     reversible = True
@@ -19,21 +22,16 @@ class Protect(Operation):
         pass
 
     def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        from .checks import tenant_column
+
         model = to_state.apps.get_model(app_label, self.model_name)
         if self.allow_migrate_model(schema_editor.connection.alias, model):
-            table, column = self.table(model, schema_editor)
+            table = schema_editor.quote_name(model._meta.db_table)
+            column = tenant_column(model) or "tenant_id"
             schema_editor.execute("select tenant.protect(%s::regclass, %s, %s)", [table, column, self.harden])
 
     def database_backwards(self, app_label, schema_editor, from_state, to_state):
-        model = from_state.apps.get_model(app_label, self.model_name)
-        if self.allow_migrate_model(schema_editor.connection.alias, model):
-            table, _ = self.table(model, schema_editor)
-            schema_editor.execute("select tenant.unprotect(%s::regclass, 'migrated backwards')", [table])
-
-    def table(self, model, schema_editor):
-        from .checks import tenant_column
-
-        return schema_editor.quote_name(model._meta.db_table), tenant_column(model) or "tenant_id"
+        pass
 
     def describe(self):
         return f"Protect {self.model_name}"
