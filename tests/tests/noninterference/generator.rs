@@ -183,7 +183,8 @@ impl Statement {
         } else {
             1
         };
-        MANY * pairs * self.params.len().max(1) as u64
+        let calls = ["tick(", "lie("].iter().map(|call| self.sql.matches(call).count()).sum::<usize>().max(1);
+        MANY * pairs * (calls * self.params.len().max(1)) as u64
     }
 
     /// Whether it takes more than one message: nothing else is under way meanwhile.
