@@ -183,7 +183,8 @@ impl Statement {
         } else {
             1
         };
-        let calls = ["tick(", "lie("].iter().map(|call| self.sql.matches(call).count()).sum::<usize>().max(1);
+        let counted = ["tick(", "lie(", "'evil.m'", "'evil.n'"];
+        let calls = counted.iter().map(|call| self.sql.matches(call).count()).sum::<usize>().max(1);
         MANY * pairs * (calls * self.params.len().max(1)) as u64
     }
 
