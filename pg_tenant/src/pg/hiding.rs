@@ -2,9 +2,8 @@
 //! there, before the query is planned. It stands in the plan whether or not there is a tenant, and asks when it runs.
 
 use crate::pg::list::nodes;
-use crate::pg::{catalog, raw};
-use pgrx::pg_sys::{self, AttrNumber, Datum, Node, NodeTag, Oid, Query, RTEKind, RangeTblEntry};
-use std::ffi::c_void;
+use crate::pg::{catalog, query};
+use pgrx::pg_sys::{self, AttrNumber, Datum, Oid, Query, RTEKind, RangeTblEntry};
 
 pub const STATISTIC: Oid = Oid::from_u32(2619);
 pub const STATISTIC_EXT_DATA: Oid = Oid::from_u32(3429);
@@ -32,48 +31,24 @@ pub fn statistics_table(statistics: Oid) -> Option<Oid> {
 /// # Safety
 /// `query` is rewritten, not planned yet, and the planner's to change. Nothing to drop in the caller's frame.
 pub unsafe fn hide(query: *mut Query, asks: fn() -> Option<Oid>) {
-    // SAFETY: the caller's promise; the pointer to `asks` is used during the call only.
-    unsafe { hide_in(query, (&raw const asks).cast_mut().cast()) }
-}
-
-unsafe fn hide_in(query: *mut Query, asks: *mut c_void) {
-    // SAFETY: casts follow tags; a CTE's query is analyzed; the context is what `hide` passes. A condition is built of
-    // fresh nodes.
-    unsafe {
-        for (at, entry) in nodes((*query).rtable).enumerate() {
-            let entry = entry.cast::<RangeTblEntry>();
-            if (*entry).rtekind == RTEKind::RTE_SUBQUERY {
-                hide_in((*entry).subquery, asks);
-            } else if (*entry).rtekind == RTEKind::RTE_RELATION
-                && let Some(&(catalog, key)) = KEYED.iter().find(|(catalog, _)| *catalog == (*entry).relid)
-                && (*query).resultRelation != at as i32 + 1
-                && let Some(function) = (*asks.cast::<fn() -> Option<Oid>>())()
-            {
-                let condition = ask(function, catalog, at + 1, key);
-                (*entry).securityQuals = pg_sys::lcons(condition.cast(), (*entry).securityQuals);
+    let mut hide_in = |query: *mut Query| {
+        // SAFETY: casts follow tags. A condition is built of fresh nodes.
+        unsafe {
+            for (at, entry) in nodes((*query).rtable).enumerate() {
+                let entry = entry.cast::<RangeTblEntry>();
+                if (*entry).rtekind == RTEKind::RTE_RELATION
+                    && let Some(&(catalog, key)) = KEYED.iter().find(|(catalog, _)| *catalog == (*entry).relid)
+                    && (*query).resultRelation != at as i32 + 1
+                    && let Some(function) = asks()
+                {
+                    let condition = ask(function, catalog, at + 1, key);
+                    (*entry).securityQuals = pg_sys::lcons(condition.cast(), (*entry).securityQuals);
+                }
             }
         }
-        for with in nodes((*query).cteList) {
-            hide_in((*with.cast::<pg_sys::CommonTableExpr>()).ctequery.cast(), asks);
-        }
-        if (*query).hasSubLinks {
-            raw::query_tree_walker(query, Some(hide_in_expression), asks, raw::QTW_IGNORE_SUBQUERIES);
-        }
-    }
-}
-
-unsafe extern "C-unwind" fn hide_in_expression(node: *mut Node, asks: *mut c_void) -> bool {
-    // SAFETY: as above; PostgreSQL's walkers call with a node or null. Nothing to drop in this frame.
-    unsafe {
-        if node.is_null() {
-            return false;
-        }
-        if (*node).type_ == NodeTag::T_Query {
-            hide_in(node.cast(), asks);
-            return false;
-        }
-        raw::expression_tree_walker(node, Some(hide_in_expression), asks)
-    }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { query::each(query, &mut hide_in) }
 }
 
 unsafe fn ask(function: Oid, catalog: Oid, entry: usize, key: AttrNumber) -> *mut pg_sys::FuncExpr {

@@ -39,6 +39,7 @@ pub mod command; // parse trees of utility commands
 pub mod folding; // what is computed once and kept
 pub mod lifted; // row-level security, taken out of a query
 pub mod plans; // plans of queries
+mod query; // queries within queries
 mod support; // what the planner is told of the fence
 
 // The catalog
