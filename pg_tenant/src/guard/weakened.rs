@@ -5,7 +5,7 @@
 use crate::error::Outcome;
 use crate::guard::utility;
 use crate::gucs;
-use crate::pg::policy;
+use crate::pg::policy::{self, Form};
 use crate::pg::{relation, transaction};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
@@ -15,8 +15,8 @@ use std::cell::RefCell;
 struct Strength {
     enabled: bool,
     forced: bool,
-    /// Each fence, whether its column is NOT NULL, and whether it is that of 0.1.0.
-    fences: Vec<(Oid, i16, bool, bool)>,
+    /// Each fence, whether its column is NOT NULL, and its form.
+    fences: Vec<(Oid, i16, bool, Form)>,
 }
 
 /// A table as it was when the running command, in this savepoint, began to change it.
@@ -72,11 +72,13 @@ fn lost(before: &Strength, after: &Strength) -> Option<&'static str> {
     if before.forced && !after.forced {
         return Some("exempt its owner from row-level security");
     }
-    for &(policy, column, not_null, former) in &before.fences {
+    for &(policy, column, not_null, form) in &before.fences {
         match after.fences.iter().find(|fence| (fence.0, fence.1) == (policy, column)) {
             None => return Some("take its tenant policy"),
             Some(&(_, _, still, _)) if not_null && !still => return Some("let its tenant column be null"),
-            Some(&(.., now)) if now && !former => return Some("take the fence from its tenant policy"),
+            Some(&(.., now)) if now == Form::Former && form != now => {
+                return Some("take the fence from its tenant policy");
+            }
             Some(_) => {}
         }
     }
@@ -86,8 +88,7 @@ fn lost(before: &Strength, after: &Strength) -> Option<&'static str> {
 fn strength(table: Oid) -> Option<Strength> {
     let class = relation::class(table)?;
     let fences = policy::fences(table);
-    let fences = fences
-        .iter()
-        .map(|fence| (fence.policy, fence.column, relation::is_not_null(table, fence.column), fence.former));
+    let fences =
+        fences.iter().map(|fence| (fence.policy, fence.column, relation::is_not_null(table, fence.column), fence.form));
     Some(Strength { enabled: class.row_security, forced: class.forced, fences: fences.collect() })
 }

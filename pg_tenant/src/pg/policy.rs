@@ -31,25 +31,40 @@ pub enum Reader {
     Text,
 }
 
+/// What a fence lets a tenant reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The tenant's own rows.
+    Own,
+    /// The same, said by the equality alone, as 0.1.0 made it: the planner can lose it.
+    Former,
+}
+
 /// A tenant fence of a table.
 #[derive(Clone, Copy)]
 pub struct Fence {
     pub policy: Oid,
     pub column: i16,
     pub reader: Reader,
-    /// It is the equality alone, as 0.1.0 made it: the planner can lose it.
-    pub former: bool,
+    pub form: Form,
     /// The table has no other.
     pub alone: bool,
     /// It has the name that `tenant.protect` gives.
     ours: bool,
 }
 
+impl Fence {
+    /// Whether the planner can lose it.
+    pub fn is_former(&self) -> bool {
+        self.form == Form::Former
+    }
+}
+
 /// The fence of this table that `tenant.protect` made, or another one, if it has any.
 pub fn fence(relation: Oid) -> Option<Fence> {
     let fences = fences(relation);
     let alone = fences.len() == 1;
-    let first = fences.into_iter().min_by_key(|fence| (fence.former, !fence.ours, fence.policy.to_u32()));
+    let first = fences.into_iter().min_by_key(|fence| (fence.is_former(), !fence.ours, fence.policy.to_u32()));
     first.map(|fence| Fence { alone, ..fence })
 }
 
@@ -114,9 +129,9 @@ fn read(row: Row) -> Option<Fence> {
     if permissive || !for_all || !is_to_public(row) {
         return None;
     }
-    let Condition { column, reader, former } = condition(row)?;
+    let Condition { column, reader, form } = condition(row)?;
     let ours = name(row).as_deref() == Some("tenant_isolation");
-    Some(Fence { policy: row.oid(POLOID), column, reader, former, ours, alone: false })
+    Some(Fence { policy: row.oid(POLOID), column, reader, form, ours, alone: false })
 }
 
 /// What a fence says.
@@ -124,7 +139,7 @@ fn read(row: Row) -> Option<Fence> {
 struct Condition {
     column: i16,
     reader: Reader,
-    former: bool,
+    form: Form,
 }
 
 /// The tenant's condition, where it is all that the policy says: in USING, and in WITH CHECK if there is one.
@@ -152,7 +167,7 @@ pub fn is_condition(policy: Oid) -> bool {
 pub fn former_column(policy: Oid) -> Option<i16> {
     let mut found = None;
     catalog::scan(POLICY, POLICY_BY_OID, &[(POLOID, policy)], |row| found = condition(row));
-    found.filter(|condition| condition.former).map(|condition| condition.column)
+    found.filter(|condition| condition.form == Form::Former).map(|condition| condition.column)
 }
 
 fn is_to_public(row: Row) -> bool {
@@ -180,10 +195,10 @@ unsafe fn tenant_condition(node: *mut Node) -> Option<Condition> {
     // SAFETY: the caller's node is whole; each cast follows a check of the tag.
     unsafe {
         if let Some((column, reader)) = equality(node) {
-            return Some(Condition { column, reader, former: true });
+            return Some(Condition { column, reader, form: Form::Former });
         }
         if let Some((column, reader)) = current(node) {
-            return Some(Condition { column, reader, former: false });
+            return Some(Condition { column, reader, form: Form::Own });
         }
         if (*node).type_ != NodeTag::T_BoolExpr {
             return None;
@@ -194,7 +209,7 @@ unsafe fn tenant_condition(node: *mut Node) -> Option<Condition> {
         let says = |a, b| equality(a).is_some_and(|said| current(b) == Some(said));
         let (column, reader) = current(second).or_else(|| current(first))?;
         (both.boolop == pg_sys::BoolExprType::AND_EXPR && (says(first, second) || says(second, first)))
-            .then_some(Condition { column, reader, former: false })
+            .then_some(Condition { column, reader, form: Form::Own })
     }
 }
 

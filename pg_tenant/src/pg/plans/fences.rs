@@ -93,7 +93,7 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
             let column = self.range.column(at, root, fence.column);
             // SAFETY: the plan is ours to change.
             let stands = column.is_some_and(|column| unsafe { put_first(plan, at, column, fence) });
-            if !stands && (blindly || !fence.former) {
+            if !stands && (blindly || !fence.is_former()) {
                 return Some(if blindly { Unfenced::BlindMerge(table) } else { Unfenced::Scan(table) });
             }
         }
@@ -127,7 +127,7 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
         let unfenced = roots.find(|&root| {
             let fences =
                 self.range.relation(root).map(|table| (self.fences)(table, self.range.user(root))).unwrap_or_default();
-            fences.iter().any(|fence| !fence.former) && self.range.under_policies(root)
+            fences.iter().any(|fence| !fence.is_former()) && self.range.under_policies(root)
         })?;
         self.range.relation(unfenced).map(Unfenced::Scan)
     }
@@ -171,7 +171,7 @@ unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence) -> bool
         };
         let is_equality = |node: *mut Node| equality(node).is_some();
         let quals = (*plan).qual;
-        let says = |node: *mut Node| if fence.former { is_equality(node) } else { is_fence(node) };
+        let says = |node: *mut Node| if fence.is_former() { is_equality(node) } else { is_fence(node) };
         let of_fence = |node: &*mut Node| says(*node) || is_false(*node);
         let (mut first, mut rest): (Vec<_>, Vec<_>) = nodes(quals).partition(of_fence);
         let Some(&stands) = first.first() else { return false };
@@ -181,7 +181,7 @@ unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence) -> bool
         // So has an index that is asked for the current tenant: it gives no other's rows, or they are asked again.
         let asked = !beside.rechecked.is_null()
             && nodes(*beside.rechecked).any(|condition| equality(condition).is_some_and(|it| it.exact));
-        if asked && !fence.former && !is_false(stands) {
+        if asked && !fence.is_former() && !is_false(stands) {
             first.clear();
         }
         for (place, node) in first.iter().chain(&rest).enumerate() {
