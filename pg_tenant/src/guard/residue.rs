@@ -1,22 +1,55 @@
 //! What a session carries from one transaction to the next: what a pool must not lend to another tenant.
 //!
 //! Settings and temporary objects are read from PostgreSQL itself; settings only where one may have been set since they
-//! were last found clean: by SET, by `set_config`, or by C code that no hook sees at work. LISTEN, PREPARE and cursors
-//! WITH HOLD leave nothing that can be asked for cheaply, so the utility hook notes them; the note stays until DISCARD ALL.
+//! were last found clean: by SET, by `set_config`, or by C code that no hook sees at work. Cursors WITH HOLD and prepared
+//! statements cannot be listed cheaply, so the utility hook notes their names, and PostgreSQL says whether they are there
+//! still: it undoes a cursor with its transaction or savepoint, but not where COMMIT fails after it has been filled. A LISTEN
+//! leaves nothing to ask for: the note goes where PostgreSQL undoes it, and with DISCARD ALL.
 
-use crate::pg::relation;
 use crate::pg::session::{self, Settings};
+use crate::pg::{relation, transaction};
 use pg_tenant_core::TenantId;
 use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
+use std::ffi::CString;
 
 /// What the utility hook notes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub enum Kind {
     None,
-    HeldCursor,
-    PreparedStatement,
+    HeldCursor(CString),
+    PreparedStatement(CString),
     Listen,
+}
+
+impl Kind {
+    fn is_there(&self) -> bool {
+        match self {
+            Self::HeldCursor(name) => session::has_held_cursor(name),
+            Self::PreparedStatement(name) => session::has_prepared_statement(name),
+            Self::None | Self::Listen => false,
+        }
+    }
+}
+
+/// Whether the session listens.
+#[derive(Clone, Copy)]
+struct Listens {
+    /// It did so when this transaction began.
+    already: bool,
+    /// It will from the commit of this transaction on: the outermost savepoint that says so and is not undone. Later ones have
+    /// higher numbers, also those that were released into it.
+    from_commit: Option<u32>,
+    /// It will not any more: DISCARD ALL.
+    discarded: bool,
+}
+
+impl Listens {
+    const NOT: Self = Self { already: false, from_commit: None, discarded: false };
+
+    fn at_commit(self) -> bool {
+        self.already && !self.discarded || self.from_commit.is_some()
+    }
 }
 
 /// Whose statements the session remembers.
@@ -29,7 +62,9 @@ enum Memory {
 }
 
 thread_local! {
-    static NOTED: Cell<Kind> = const { Cell::new(Kind::None) };
+    /// Cursors WITH HOLD and prepared statements, with what has gone since.
+    static NOTED: RefCell<Vec<Kind>> = const { RefCell::new(Vec::new()) };
+    static LISTENS: Cell<Listens> = const { Cell::new(Listens::NOT) };
     /// SET, `set_config` or C code of another extension ran since the settings were last found clean. What set them before that is not known.
     static SETTINGS_TOUCHED: Cell<bool> = const { Cell::new(true) };
     /// It ran, or was made ready to run by a cursor, in this transaction, which may yet do it again.
@@ -41,8 +76,6 @@ thread_local! {
     static LOCKED: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
     /// Whether each of `session::HANDED_ON` was last set in a transaction without a tenant.
     static FROM_OUTSIDE: Cell<[bool; session::HANDED_ON.len()]> = const { Cell::new([true; session::HANDED_ON.len()]) };
-    /// A cursor WITH HOLD was declared in this transaction: its rows are not fetched yet.
-    static HOLDS: Cell<bool> = const { Cell::new(false) };
     /// The last tenant that this session has entered.
     static LAST: Cell<Option<TenantId>> = const { Cell::new(None) };
     static MEMORY: Cell<Memory> = const { Cell::new(Memory::Nobodys) };
@@ -51,6 +84,7 @@ thread_local! {
 /// Makes room for the notes, before the first session: see pg/memory.rs.
 pub fn init() {
     LOCKED.take();
+    NOTED.take();
 }
 
 /// Another tenant than the last gets the session: `lastval` and `currval` tell it no number of the other's, and `random`
@@ -97,13 +131,20 @@ pub fn locked_table() -> Option<Oid> {
     LOCKED.with_borrow(|locked| locked.iter().copied().find(|&table| relation::is_locked_for_others(table)))
 }
 
-/// The session made one of these.
+/// The session makes one of these.
 pub fn note(kind: Kind) {
-    if kind != Kind::None {
-        NOTED.set(kind);
-    }
-    if kind == Kind::HeldCursor {
-        HOLDS.set(true);
+    match kind {
+        Kind::None => {}
+        Kind::Listen => {
+            let (listens, savepoint) = (LISTENS.get(), transaction::savepoint());
+            let outermost = listens.from_commit.map_or(savepoint, |noted| noted.min(savepoint));
+            LISTENS.set(Listens { from_commit: Some(outermost), ..listens });
+        }
+        // Asking PostgreSQL raises no error: a borrow may go across it.
+        named => NOTED.with_borrow_mut(|noted| {
+            noted.retain(|noted| *noted != named && noted.is_there());
+            noted.push(named);
+        }),
     }
 }
 
@@ -113,9 +154,10 @@ pub fn touch_settings() {
     TOUCHED_NOW.set(true);
 }
 
-/// Whether a cursor WITH HOLD was declared in this transaction.
+/// Whether a cursor WITH HOLD was declared in this transaction: its rows are not fetched yet.
 pub fn holds_cursor() -> bool {
-    HOLDS.get()
+    let is_unfilled = |noted: &Kind| matches!(noted, Kind::HeldCursor(name) if session::has_unfilled_cursor(name));
+    NOTED.with_borrow(|noted| noted.iter().any(is_unfilled))
 }
 
 /// The transaction is about to commit, its settings still as it left them. `entered` says whether it has a tenant, or
@@ -131,27 +173,36 @@ pub fn transaction_commits(entered: bool) {
     }
 }
 
+/// The savepoint is undone.
+pub fn savepoint_undone(savepoint: u32) {
+    let listens = LISTENS.get();
+    LISTENS.set(Listens { from_commit: listens.from_commit.filter(|&noted| noted < savepoint), ..listens });
+}
+
 /// The transaction has ended.
-pub fn transaction_ended() {
-    HOLDS.set(false);
+pub fn transaction_ended(committed: bool) {
+    let listens = LISTENS.get();
+    LISTENS.set(Listens { already: if committed { listens.at_commit() } else { listens.already }, ..Listens::NOT });
     TOUCHED_NOW.set(false);
     SEED_TOUCHED_NOW.set(false);
     LOCKED.with_borrow_mut(Vec::clear);
 }
 
-/// DISCARD ALL has removed what was noted.
+/// DISCARD ALL has removed what was noted: a LISTEN when it commits.
 pub fn forget() {
-    NOTED.set(Kind::None);
+    LISTENS.set(Listens { from_commit: None, discarded: true, ..LISTENS.get() });
     MEMORY.set(Memory::Nobodys);
 }
 
 /// Something that the session carries, in words for a DETAIL, or nothing.
 pub fn find() -> Option<String> {
-    match NOTED.get() {
-        Kind::HeldCursor => return Some("a cursor WITH HOLD".into()),
-        Kind::PreparedStatement => return Some("a statement prepared with PREPARE".into()),
-        Kind::Listen => return Some("a LISTEN".into()),
-        Kind::None => {}
+    let named = NOTED.with_borrow(|noted| match noted.iter().find(|noted| noted.is_there()) {
+        Some(Kind::PreparedStatement(_)) => Some("a statement prepared with PREPARE"),
+        Some(_) => Some("a cursor WITH HOLD"),
+        None => None,
+    });
+    if let Some(what) = named.or(LISTENS.get().at_commit().then_some("a LISTEN")) {
+        return Some(what.into());
     }
     if SETTINGS_TOUCHED.get() {
         match session::settings(FROM_OUTSIDE.get()) {

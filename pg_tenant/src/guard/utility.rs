@@ -12,6 +12,7 @@ use crate::pg::{extension, notify, policy, relation, role, types};
 use crate::policy::protection::{self, Gap, Protection};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
+use std::ffi::CString;
 
 /// What is to do when the command has run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,11 +75,11 @@ fn decide(command: Command) -> Outcome<Then> {
         Command::ImportForeignSchema => import_foreign_schema(),
         Command::Lock { tables } => maintenance::lock(&tables),
         Command::AlterType { changed, what } => alter_type(changed, what),
-        Command::HoldCursor => hold_cursor(),
+        Command::HoldCursor { name } => hold_cursor(name),
         Command::PrepareTransaction => {
             outlives("a prepared transaction", residue::Kind::None, "Any session of the role could commit it.", KEEP)
         }
-        Command::PrepareStatement => note(residue::Kind::PreparedStatement),
+        Command::PrepareStatement { name } => note(residue::Kind::PreparedStatement(name)),
         Command::Listen { channel } => listen(&channel),
         Command::Notify { channel, has_payload } => notify(&channel, has_payload),
         Command::Set => {
@@ -240,12 +241,12 @@ fn notify(channel: &str, has_payload: bool) -> Outcome<()> {
 }
 
 /// A bound login's session is its tenant's to the end: a cursor that is held in it shows nobody else's rows.
-fn hold_cursor() -> Outcome<()> {
+fn hold_cursor(name: CString) -> Outcome<()> {
     match slot::session_tenant() {
-        Some(_) if slot::system().is_none() => note(residue::Kind::HeldCursor),
+        Some(_) if slot::system().is_none() => note(residue::Kind::HeldCursor(name)),
         _ => outlives(
             "a cursor WITH HOLD",
-            residue::Kind::HeldCursor,
+            residue::Kind::HeldCursor(name),
             "The next tenant on this connection could read it.",
             KEEP,
         ),

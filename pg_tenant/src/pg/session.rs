@@ -7,6 +7,8 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_char};
 
 const NAMESPACE: Oid = Oid::from_u32(2615);
+/// `InvalidSubTransactionId`, which the bindings do not carry: the mark of a cursor that outlives its transaction.
+const FILLED: u32 = 0;
 
 /// What the settings say of earlier transactions.
 pub enum Settings {
@@ -195,6 +197,26 @@ unsafe fn variables<'a>() -> &'a [*mut pg_sys::config_generic] {
         let variables = pg_sys::get_guc_variables(&mut count);
         std::slice::from_raw_parts(variables, count as usize)
     }
+}
+
+/// Whether a cursor WITH HOLD of this name is there, be it declared in this transaction.
+pub fn has_held_cursor(name: &CStr) -> bool {
+    // SAFETY: looks into a table of this backend's; raises nothing.
+    let portal = unsafe { pg_sys::GetPortalByName(name.as_ptr()).as_ref() };
+    portal.is_some_and(|portal| portal.cursorOptions & pg_sys::CURSOR_OPT_HOLD as i32 != 0)
+}
+
+/// Whether it is one that COMMIT has yet to fill.
+pub fn has_unfilled_cursor(name: &CStr) -> bool {
+    // SAFETY: as above.
+    let portal = unsafe { pg_sys::GetPortalByName(name.as_ptr()).as_ref() };
+    has_held_cursor(name) && portal.is_some_and(|portal| portal.createSubid != FILLED)
+}
+
+/// Whether a prepared statement of this name is there.
+pub fn has_prepared_statement(name: &CStr) -> bool {
+    // SAFETY: as above; told to raise nothing.
+    !unsafe { pg_sys::FetchPreparedStatement(name.as_ptr(), false) }.is_null()
 }
 
 /// Whether the session has temporary objects.

@@ -5,4 +5,5 @@ mod a_bound_session_is_in_the_way;
 mod a_transaction_is_lent;
 mod it_replicates;
 mod residue_is_lent;
+mod residue_is_undone;
 mod the_wrong_role_is_bound;

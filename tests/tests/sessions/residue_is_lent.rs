@@ -5,7 +5,7 @@ use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Install, Session};
 
 /// What a transaction of A leaves, and what DETAIL calls it.
-const RESIDUE: &[(&str, &str)] = &[
+pub const RESIDUE: &[(&str, &str)] = &[
     ("set search_path = pg_temp", "\"search_path\""),
     ("set statement_timeout = '1h'", "\"statement_timeout\""),
     ("set session work_mem = '1MB'", "\"work_mem\""),
@@ -28,6 +28,7 @@ const RESIDUE: &[(&str, &str)] = &[
     ("create type pg_temp.y as enum ('a')", "temporary objects"),
     ("prepare p as select 1", "PREPARE"),
     ("listen c", "LISTEN"),
+    ("declare c cursor with hold for select 1", "WITH HOLD"),
 ];
 
 /// What may stand there, or ends with its transaction.
@@ -56,7 +57,7 @@ const CLEAN: &[&str] = &[
     "select tenant.notify('c')",
 ];
 
-async fn lend(session: &Session, tenant: &str) -> Result<Option<String>, String> {
+pub async fn lend(session: &Session, tenant: &str) -> Result<Option<String>, String> {
     let answer = session.simple_query(&format!("begin; select tenant.enter_pristine('{tenant}'); commit")).await;
     session.batch_execute("rollback").await.expect("rollback");
     match answer {

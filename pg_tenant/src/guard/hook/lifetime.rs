@@ -22,7 +22,7 @@ unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _
         unsafe { decide(|| residue::transaction_commits(seal::sealed().is_some())) };
     }
     if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
-        residue::transaction_ended();
+        residue::transaction_ended(event != XACT_EVENT_ABORT);
         temporary::transaction_ended();
         ready::transaction_ended();
         weakened::forget(None);
@@ -39,5 +39,6 @@ unsafe extern "C-unwind" fn end_of_savepoint(
 ) {
     if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
         weakened::forget(Some(ended));
+        residue::savepoint_undone(ended);
     }
 }

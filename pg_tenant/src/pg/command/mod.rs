@@ -11,6 +11,7 @@ use alter::{alter_type, change, define, dropped, rename};
 pub use create::{New, ends_with_transaction, newcomer};
 use pgrx::pg_sys::{self, Node, NodeTag, ObjectType, Oid, RangeVar};
 use query::{create_table_as, explained};
+use std::ffi::{CStr, CString};
 
 /// A utility command, as far as guards ask.
 pub enum Command {
@@ -52,11 +53,11 @@ pub enum Command {
     /// ALTER DOMAIN; ALTER TYPE of an enum.
     AlterType { changed: Oid, what: &'static str },
     /// DECLARE … WITH HOLD.
-    HoldCursor,
+    HoldCursor { name: CString },
     /// PREPARE TRANSACTION.
     PrepareTransaction,
     /// PREPARE, by SQL.
-    PrepareStatement,
+    PrepareStatement { name: CString },
     /// LISTEN.
     Listen { channel: String },
     /// SET, RESET.
@@ -195,10 +196,16 @@ pub unsafe fn read(node: *mut Node) -> Command {
                 Command::Lock { tables: nodes(statement.relations).map(named).collect() }
             }
             NodeTag::T_DeclareCursorStmt => {
-                let options = (*node.cast::<pg_sys::DeclareCursorStmt>()).options;
-                if options & pg_sys::CURSOR_OPT_HOLD as i32 != 0 { Command::HoldCursor } else { Command::Other }
+                let statement = &*node.cast::<pg_sys::DeclareCursorStmt>();
+                if statement.options & pg_sys::CURSOR_OPT_HOLD as i32 == 0 {
+                    return Command::Other;
+                }
+                Command::HoldCursor { name: CStr::from_ptr(statement.portalname).to_owned() }
             }
-            NodeTag::T_PrepareStmt => Command::PrepareStatement,
+            NodeTag::T_PrepareStmt => {
+                let name = CStr::from_ptr((*node.cast::<pg_sys::PrepareStmt>()).name).to_owned();
+                Command::PrepareStatement { name }
+            }
             NodeTag::T_ListenStmt => {
                 Command::Listen { channel: owned((*node.cast::<pg_sys::ListenStmt>()).conditionname) }
             }
