@@ -13,7 +13,7 @@ ifeq ($(PG_CONFIG),)
 unexport PG_CONFIG
 endif
 
-.PHONY: help demo demo-stop test test-clients lint fuzz goldens api schema bench install installcheck installcheck-core clean-clusters
+.PHONY: help demo demo-stop test test-clients lint fuzz goldens api schema bench install installcheck installcheck-core package release clean-clusters
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
 demo: ## see it work on a private server: tenants at once, attacks, throughput (KEEP=1 leaves the server up)
@@ -43,5 +43,9 @@ installcheck: ## the SQL goldens against a running server (PGHOST, PGPORT, PGUSE
 	@PG_CONFIG="$(PG_CONFIG_INSTALL)" GOLDENS=installcheck cargo test --locked -p pg-tenant-tests --test goldens
 installcheck-core: ## PostgreSQL's own suites, from a source tree SRC of the same minor, with the library and without
 	@set -e; PG_CONFIG=$$(tests/setup/postgres $(ONE)); tests/setup/install "$$PG_CONFIG"; tests/setup/core_suites "$(SRC)" "$$PG_CONFIG"
+package: ## what a release hands out: .deb and tarball per major (PG=all), crates, PGXN's zip, in target/packages/
+	@packaging/all $(TESTED)
+release: ## check that everything a release must change has been changed (VERSION=0.2.0); publishes nothing
+	@packaging/release $(or $(VERSION),$(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_tenant/pg_tenant.control))
 clean-clusters: ## stop and delete every server that tests and demo left
 	@tests/setup/stop

@@ -58,6 +58,11 @@ impl Install {
         install.pkglibdir.join("pg_tenant.so").exists().then(|| &*Box::leak(Box::new(install)))
     }
 
+    /// The installation whose `pg_config` this is.
+    pub fn at(pg_config: &Path) -> &'static Install {
+        Box::leak(Box::new(Install::of(pg_config)))
+    }
+
     /// Lets a program that runs those of this installation and of another find the libraries of both.
     pub(crate) fn share_libraries(&self, other: &Install, command: &mut Command) {
         let both = [&other.libdir, &self.libdir].map(|dir| dir.to_string_lossy().into_owned());
