@@ -69,97 +69,59 @@
 //! Behind PgBouncer it works in session and in transaction mode: see [`Pooler`].
 #![forbid(unsafe_code)]
 
-mod admission;
-#[cfg(feature = "directory")]
-mod ask;
-mod backend_key;
-mod begin;
-mod bulk;
-mod bulk_columns;
-mod bulk_send;
-mod cancel;
-mod cancel_request;
-mod config;
-mod entered;
-#[cfg(feature = "envelope")]
-mod envelope;
-mod error;
-mod error_from;
-mod error_limit;
-mod error_make;
-mod flight;
-mod id;
-mod judge;
-mod keys;
-mod known;
-mod lease;
-mod limits;
-mod observe;
-mod pool;
-mod pooler;
-mod query;
-mod recycle;
-mod retry;
-mod run;
-mod savepoint;
-#[cfg(feature = "sign")]
-mod sign;
-mod statements;
-mod stream;
-mod system;
-mod system_tx;
-mod tenant;
-mod text;
-mod token;
-mod tx;
-mod tx_builder;
-mod tx_end;
-mod tx_send;
-#[cfg(feature = "verify")]
-mod verify;
-mod version;
-
-pub mod ambient;
 pub mod danger;
 #[cfg(feature = "directory")]
-pub mod directory;
+pub mod directory {
+    //! Which tenant a slug or an id is: a cache over the registry, for every request.
+    pub use crate::registry::{Answer, Directory, DirectoryBuilder, Find, Listener, Registry, TenantRecord};
+}
 #[cfg(feature = "tower")]
 pub mod edge;
-#[cfg(feature = "object_store")]
-pub mod objects;
-#[cfg(feature = "outbound")]
-pub mod outbound;
-pub mod pipeline;
+mod error;
+mod observe;
+mod pool;
+mod propagation;
+#[cfg(feature = "directory")]
+mod registry;
 #[cfg(feature = "sqlx")]
 pub mod sqlx;
+mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tx;
+mod wire;
 
-pub use begin::IsolationLevel;
-pub use bulk::BulkRow;
-pub use config::TenantPoolBuilder;
-#[cfg(feature = "envelope")]
-pub use envelope::Envelope;
 pub use error::Error;
-pub use id::IntoTenantId;
-pub use keys::CacheKey;
-pub use limits::{Limit, LimitPolicy, Limits, Plans, Rate};
 #[cfg(feature = "metrics")]
 pub use observe::MetricLabels;
-#[cfg(feature = "opentelemetry")]
-pub use observe::baggage;
 pub use pg_tenant_core::{MalformedTenantId, Refusal, TenantId, TenantStatus};
 #[cfg(feature = "sign")]
 pub use pg_tenant_token::{BadKey, Signer};
-pub use pool::{Status, TenantPool};
-pub use pooler::Pooler;
-pub use retry::{Retry, RetryingTx};
+pub use pool::builder::TenantPoolBuilder;
+pub use pool::limits::{Limit, LimitPolicy, Limits, Plans, Rate};
+pub use pool::pooler::Pooler;
+pub use pool::tenant_pool::{Status, TenantPool};
+#[cfg(feature = "opentelemetry")]
+pub use propagation::baggage;
+pub use propagation::cache_key::CacheKey;
+#[cfg(feature = "envelope")]
+pub use propagation::envelope::Envelope;
+#[cfg(feature = "object_store")]
+pub use propagation::objects;
+#[cfg(feature = "outbound")]
+pub use propagation::outbound;
+pub use tenant::ambient;
+pub use tenant::identity::Tenant;
+pub use tenant::into_id::IntoTenantId;
 #[cfg(feature = "sign")]
-pub use sign::TokenSigner;
-pub use stream::RowStream;
-pub use tenant::Tenant;
-pub use tokio_postgres;
-pub use tx::TenantTx;
-pub use tx_builder::TxBuilder;
+pub use tenant::signer::TokenSigner;
 #[cfg(feature = "verify")]
-pub use verify::TokenVerifier;
+pub use tenant::verifier::TokenVerifier;
+pub use tokio_postgres;
+pub use tx::builder::TxBuilder;
+pub use tx::bulk::insert::BulkRow;
+pub use tx::options::IsolationLevel;
+pub use tx::pipeline;
+pub use tx::retry::{Retry, RetryingTx};
+pub use tx::stream::RowStream;
+pub use tx::tenant_tx::TenantTx;

@@ -11,10 +11,10 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::directory::TenantRecord;
-use crate::pool::TenantPool;
-use crate::tenant::Tenant;
-use crate::tx_builder::TxBuilder;
+use crate::pool::tenant_pool::TenantPool;
+use crate::registry::TenantRecord;
+use crate::tenant::identity::Tenant;
+use crate::tx::builder::TxBuilder;
 
 /// What the registry tells of the request's tenant, as an extractor.
 #[derive(Clone, Debug)]

@@ -12,8 +12,8 @@ use super::denied::{Denied, Statuses};
 use super::proof::Proof;
 use super::resolve::Resolver;
 use super::source::Source;
-use crate::ambient;
-use crate::directory::Directory;
+use crate::registry::Directory;
+use crate::tenant::ambient;
 
 /// Lets a request through that names and proves an active tenant, with its [`Tenant`](crate::Tenant) and
 /// `Arc<`[`TenantRecord`](crate::directory::TenantRecord)`>` among its extensions.

@@ -4,8 +4,8 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use crate::error::Error;
-use crate::tenant::Tenant;
-use crate::verify::TokenVerifier;
+use crate::tenant::identity::Tenant;
+use crate::tenant::verifier::TokenVerifier;
 
 /// What proves the tenant of a request: a [`TokenVerifier`] for `Authorization: Bearer …`, a closure that looks at what
 /// an outer layer has found out (a session), and with the feature `outbound` a signed header of another service.

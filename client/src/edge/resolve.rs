@@ -8,8 +8,8 @@ use http::request::Parts;
 use super::denied::{Denied, Statuses};
 use super::proof::Proof;
 use super::source::Source;
-use crate::directory::{Directory, TenantRecord};
-use crate::tenant::Tenant;
+use crate::registry::{Directory, TenantRecord};
+use crate::tenant::identity::Tenant;
 
 /// What a [`TenantLayer`](super::TenantLayer) was told.
 #[derive(Clone)]

@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ::metrics::Label;
 use pg_tenant_core::TenantId;
 
-use crate::admission::Holder;
-use crate::id::IntoTenantId;
+use crate::tenant::into_id::IntoTenantId;
+use crate::tenant::share::Holder;
 
 /// How many plans have a label of their own.
 const MOST_PLANS: usize = 32;

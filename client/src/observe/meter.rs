@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::admission::Holder;
 use crate::error::Error;
+use crate::tenant::share::Holder;
 
 #[derive(Default)]
 pub(crate) struct Meter {

@@ -1,12 +1,9 @@
 //! What is seen from outside: spans, metrics, baggage. Never the text of a statement, nor its parameters.
 
-#[cfg(feature = "opentelemetry")]
-pub mod baggage;
 #[cfg(feature = "metrics")]
 mod labels;
 mod meter;
 mod span;
-mod watched;
 
 #[cfg(feature = "metrics")]
 pub use labels::MetricLabels;

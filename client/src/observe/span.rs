@@ -9,7 +9,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Instrument, Level, Span, info_span};
 
 use crate::error::Error;
-use crate::text::first_word;
+use crate::wire::sql::first_word;
 
 /// One call, while it runs.
 pub(crate) struct Call(Span);

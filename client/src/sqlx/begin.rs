@@ -3,16 +3,16 @@
 use ::sqlx::Row;
 use pg_tenant_core::{Refusal, TenantId};
 
+use super::cleanup::Transaction;
 use super::lease::Lease;
 use super::pool::TenantPool;
-use super::quell::Transaction;
-use crate::admission::Holder;
-use crate::begin::{BeginOptions, ENTER_SIGNED, Way};
-use crate::entered::Entered;
 use crate::error::{Error, Kind};
 use crate::observe::Call;
-use crate::pooler::{MOST_ENDED, end_session};
-use crate::version;
+use crate::pool::pooler::{MOST_ENDED, end_session};
+use crate::pool::version;
+use crate::tenant::share::Holder;
+use crate::tx::entered::Entered;
+use crate::tx::options::{BeginOptions, ENTER_SIGNED, Way};
 
 /// What entering returns beside the id: how to find this transaction from another connection, and the version.
 const AND: &str = ", pg_catalog.pg_backend_pid(), extract(epoch from pg_catalog.now())::text, tenant.version()";

@@ -2,8 +2,8 @@
 
 use ::sqlx::postgres::PgDatabaseError;
 
+use crate::error::driver::ends_the_session;
 use crate::error::{Error, Kind};
-use crate::error_from::ends_the_session;
 
 impl From<::sqlx::Error> for Error {
     fn from(error: ::sqlx::Error) -> Error {

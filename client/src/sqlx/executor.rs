@@ -10,15 +10,15 @@ use ::sqlx::{Describe, Either, Error, Execute, Executor, PgConnection, Postgres,
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 
+use super::danger::SystemTx;
 use super::error::into_sqlx;
 use super::lease::Marks;
-use super::scope::{Handle, Scope};
-use super::system_tx::SystemTx;
-use super::tx::TenantTx;
-use super::watched::Watched;
-use crate::admission::Holder;
-use crate::lease::Wire;
+use super::open_tx::{Handle, Scope};
+use super::statement::Watched;
+use super::tenant_tx::TenantTx;
 use crate::observe::{Call, Meter};
+use crate::pool::lease::Wire;
+use crate::tenant::share::Holder;
 
 type Step = Result<Either<PgQueryResult, PgRow>, Error>;
 

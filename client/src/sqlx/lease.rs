@@ -10,12 +10,12 @@ use ::sqlx::postgres::{PgConnectOptions, PgRow};
 use ::sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
 use tokio::runtime::Handle;
 
-use super::quell::{Transaction, quell, roll_back};
-use crate::admission::Permit;
-use crate::cancel;
-use crate::lease::Wire;
-use crate::pooler::Pooler;
-use crate::token::Token;
+use super::cleanup::{Transaction, quell, roll_back};
+use crate::pool::admission::Permit;
+use crate::pool::cleanup;
+use crate::pool::lease::Wire;
+use crate::pool::pooler::Pooler;
+use crate::tenant::token::Token;
 
 pub(crate) struct Lease {
     /// `None` once the loan has ended.
@@ -114,7 +114,7 @@ impl Lease {
                 connection.detach(),
                 self.options.clone(),
                 self.transaction.take(),
-                cancel::roll_back(borrowed_name),
+                cleanup::roll_back(borrowed_name),
                 permit,
             ));
         } else if open {

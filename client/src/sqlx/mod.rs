@@ -37,26 +37,24 @@
 //! - Its statements report [`sqlx::Error`], which converts into [`Error`](crate::Error) with `?`.
 //! - A dropped statement does not make the transaction refuse: as always in sqlx, the next call reads past what it left.
 
-#[cfg(feature = "directory")]
-mod ask;
 mod begin;
+mod builder;
+mod cleanup;
 mod error;
 mod executor;
 mod lease;
-mod once;
+#[cfg(feature = "directory")]
+mod lookup;
+mod one_statement;
+mod open_tx;
 mod pool;
-mod quell;
 mod retry;
-mod scope;
-mod system;
-mod system_tx;
-mod tx;
-mod tx_builder;
-mod watched;
+mod statement;
+mod tenant_tx;
 
 pub mod danger;
 
+pub use builder::TxBuilder;
 pub use pool::TenantPool;
 pub use retry::RetryingTx;
-pub use tx::TenantTx;
-pub use tx_builder::TxBuilder;
+pub use tenant_tx::TenantTx;

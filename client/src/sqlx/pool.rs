@@ -6,13 +6,13 @@ use std::sync::Arc;
 use ::sqlx::PgPool;
 use ::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use super::tx_builder::TxBuilder;
-use crate::admission::Admission;
-use crate::begin::Entry;
-use crate::id::IntoTenantId;
-use crate::limits::LimitPolicy;
-use crate::pooler::Pooler;
-use crate::token::Token;
+use super::builder::TxBuilder;
+use crate::pool::admission::Admission;
+use crate::pool::limits::LimitPolicy;
+use crate::pool::pooler::Pooler;
+use crate::tenant::into_id::IntoTenantId;
+use crate::tenant::token::Token;
+use crate::tx::options::Entry;
 
 /// A `sqlx::PgPool` whose connections are lent only inside a tenant. Cloning shares the pool.
 ///
@@ -25,7 +25,7 @@ pub struct TenantPool {
     pub(super) admission: Admission,
     pub(super) pooler: Pooler,
     #[cfg(feature = "sign")]
-    pub(super) signer: Option<crate::sign::TokenSigner>,
+    pub(super) signer: Option<crate::tenant::signer::TokenSigner>,
 }
 
 impl TenantPool {
@@ -64,7 +64,7 @@ impl TenantPool {
     /// (`pg_tenant.require_signed`). Whoever holds the key may enter every tenant; where tokens come from elsewhere, such
     /// as a login service, forward them with `signed(…)` instead.
     #[cfg(feature = "sign")]
-    pub fn signer(mut self, signer: crate::sign::TokenSigner) -> Self {
+    pub fn signer(mut self, signer: crate::tenant::signer::TokenSigner) -> Self {
         self.signer = Some(signer);
         self
     }

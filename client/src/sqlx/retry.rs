@@ -1,10 +1,10 @@
 //! Running a transaction again that lost a conflict, over sqlx.
 
-use super::tx::TenantTx;
-use super::tx_builder::TxBuilder;
+use super::builder::TxBuilder;
+use super::tenant_tx::TenantTx;
 use crate::error::Error;
-use crate::retry::Retry;
-use crate::run::run_again;
+use crate::tx::retry::Retry;
+use crate::tx::run::run_again;
 
 /// Runs closures in transactions, again where they lose a conflict. Made by [`TxBuilder::retry`].
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 /// How long a connection, and an answer, may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-#[path = "../../backend_key.rs"]
+#[path = "../../wire/backend_key.rs"]
 mod backend_key;
 
 pub struct Wire {

@@ -1,0 +1,157 @@
+//! Why, and how: between the pool and a transaction in the system context.
+
+use pg_tenant_core::SystemContext;
+use tokio_postgres::{Row, types::ToSql};
+
+use crate::danger::system_tx::SystemTx;
+use crate::error::Error;
+use crate::pool::tenant_pool::TenantPool;
+use crate::tx::bulk::insert::BulkRow;
+use crate::tx::options::{BeginOptions, IsolationLevel, Reason, Way};
+use crate::tx::pipeline::Pipeline;
+use crate::tx::run::run_once;
+use crate::wire::flight;
+use crate::wire::flight::{Answer, Step, Then};
+
+/// The system context on one pool: runs single statements, or begins transactions, **across all tenants**. Made by
+/// [`danger::system`](crate::danger::system).
+///
+/// A single statement costs one round trip once it is prepared, as a tenant's does.
+///
+/// Every call fails with [`Error::is_reason_missing`] where the reason is empty, without I/O;
+/// [`Error::is_system_refused`] where the role may not; [`Error::is_read_only`] where it was to write and the transaction
+/// or the server is read-only.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until a query, begin() or run()"]
+pub struct SystemTxBuilder {
+    pool: TenantPool,
+    reason: Reason,
+    context: SystemContext,
+    options: BeginOptions,
+}
+
+impl SystemTxBuilder {
+    pub(crate) fn new(pool: TenantPool, reason: String) -> SystemTxBuilder {
+        let (reason, context, options) = (Reason::new(reason), SystemContext::Read, BeginOptions::default());
+        SystemTxBuilder { pool, reason, context, options }
+    }
+
+    /// Lets it write. The journal then has a line of every transaction that was committed.
+    pub fn write(mut self) -> Self {
+        self.context = SystemContext::Write;
+        self
+    }
+
+    /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
+    pub fn isolation_level(mut self, level: IsolationLevel) -> Self {
+        self.options.isolation_level = Some(level);
+        self
+    }
+
+    /// Sets how the transaction begins. The context is read-only in any case unless [`write`](Self::write) was said, and
+    /// with `true` even its line in the journal is left to the server's log. `false` is for writing where
+    /// `default_transaction_read_only` is on.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.options.read_only = Some(read_only);
+        self
+    }
+
+    /// Lets a serializable transaction that begins read-only wait at its beginning so that it cannot fail with `40001`
+    /// later: for long reports.
+    pub fn deferrable(mut self, deferrable: bool) -> Self {
+        self.options.deferrable = Some(deferrable);
+        self
+    }
+
+    /// Runs one statement in a transaction of its own and returns its rows.
+    ///
+    /// # Errors
+    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`]: a connection that broke
+    /// while the answer was under way leaves the outcome unknown.
+    pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        Ok(self.once(Step::rows(sql, params)).await?.rows)
+    }
+
+    /// Runs one statement that returns exactly one row.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), and where it returns another number of rows. **It is committed then**: the rows were
+    /// counted after the one flight had ended. Use [`run`](Self::run) where a wrong count must undo a write.
+    pub async fn query_one(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
+        flight::one(self.once(Step::rows(sql, params)).await?.rows)
+    }
+
+    /// Runs one statement that returns one row or none.
+    ///
+    /// # Errors
+    /// As [`query_one`](Self::query_one), where it returns more than one row.
+    pub async fn query_opt(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
+        flight::opt(self.once(Step::rows(sql, params)).await?.rows)
+    }
+
+    /// Runs one statement and returns how many rows it affected.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        Ok(self.once(Step::count(sql, params)).await?.affected)
+    }
+
+    /// Runs statements in a transaction of their own, in one round trip once they are prepared. All of them take effect,
+    /// or none.
+    ///
+    /// # Errors
+    /// Those of [`SystemTx::pipeline_then_commit`], and of every call of this type.
+    pub async fn pipeline<P: Pipeline>(&self, pipeline: P) -> Result<P::Answers, Error> {
+        self.begin().await?.pipeline_then_commit(pipeline).await
+    }
+
+    /// Writes many rows in a transaction of their own: all of them, or none. See [`SystemTx::insert_many`].
+    ///
+    /// # Errors
+    /// Those of [`SystemTx::insert_many`] and [`SystemTx::commit`].
+    pub fn insert_many<'t, R, I>(
+        &'t self,
+        table: &'t str,
+        columns: &'t [&'t str],
+        rows: I,
+    ) -> impl Future<Output = Result<u64, Error>> + Send + 't
+    where
+        R: BulkRow + Send + 't,
+        I: IntoIterator<Item = R>,
+        I::IntoIter: Send + 't,
+    {
+        let rows = rows.into_iter().peekable();
+        async move { self.begin().await?.insert_many_then_commit(table, columns, rows).await }
+    }
+
+    /// Takes a connection and begins a transaction on it. Nothing is sent yet: begin and entering travel with the first
+    /// statement, whose errors therefore include those of entering.
+    ///
+    /// # Errors
+    /// [`Error::is_reason_missing`]; those of getting a connection (see [`TenantPool::check`]).
+    pub async fn begin(&self) -> Result<SystemTx, Error> {
+        let way = Way::System(self.context, self.reason.checked()?.to_owned());
+        let lease = self.pool.lease().await?;
+        let options = self.options.within(lease.permit());
+        Ok(SystemTx::new(self.pool.clone(), lease, way, &options))
+    }
+
+    /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
+    ///
+    /// Dropping the future, or a panic in the closure, rolls back too.
+    ///
+    /// # Errors
+    /// The closure's, or those of [`begin`](Self::begin) and [`SystemTx::commit`].
+    pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
+        E: From<Error>,
+    {
+        run_once!(self, None, work)
+    }
+
+    async fn once(&self, step: Step<'_>) -> Result<Answer, Error> {
+        self.begin().await?.send(step, Then::Commit).await
+    }
+}

@@ -1,0 +1,193 @@
+//! A transaction in the system context.
+
+use std::fmt;
+use std::iter::Peekable;
+
+use tokio_postgres::{Row, types::ToSql};
+
+use crate::error::Error;
+use crate::observe::Call;
+use crate::pool::lease::Lease;
+use crate::pool::tenant_pool::TenantPool;
+use crate::tx::bulk::insert::BulkRow;
+use crate::tx::options::{BeginOptions, Way};
+use crate::tx::pipeline::Pipeline;
+use crate::tx::savepoint::{Handle, savepoint};
+use crate::tx::stream::RowStream;
+use crate::tx::tenant_tx::TenantTx;
+use crate::wire::flight::{Answer, Step, Then};
+
+/// A transaction **across all tenants**, on a connection it owns. Made by [`SystemTxBuilder::begin`].
+///
+/// A type of its own: what takes a [`TenantTx`] cannot be called with it, so code that is written for one tenant does not
+/// come to work on all of them. There is no current tenant in it: an `INSERT` names the tenant column.
+///
+/// All else is as with [`TenantTx`]: dropping it rolls back, a call that was dropped half-way makes it refuse further
+/// calls, the first statement's errors include those of entering, and after an error of the server everything but
+/// rolling back fails with `25P02`.
+///
+/// [`SystemTxBuilder::begin`]: crate::danger::SystemTxBuilder::begin
+pub struct SystemTx(TenantTx);
+
+impl SystemTx {
+    pub(crate) fn new(pool: TenantPool, lease: Lease, way: Way, options: &BeginOptions) -> SystemTx {
+        SystemTx(TenantTx::new(pool, lease, way, options))
+    }
+
+    pub(crate) async fn send(&mut self, step: Step<'_>, then: Then) -> Result<Answer, Error> {
+        self.0.send(step, then).await
+    }
+
+    /// Runs a statement and returns its rows.
+    ///
+    /// # Errors
+    /// The server's, [`Error::is_read_only`] among them; those of entering with the first statement.
+    pub async fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        self.0.query(sql, params).await
+    }
+
+    /// Runs a statement that returns exactly one row.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), and where it returns another number of rows; that does not fail the transaction.
+    pub async fn query_one(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
+        self.0.query_one(sql, params).await
+    }
+
+    /// Runs a statement that returns one row or none.
+    ///
+    /// # Errors
+    /// As [`query_one`](Self::query_one), where it returns more than one row.
+    pub async fn query_opt(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
+        self.0.query_opt(sql, params).await
+    }
+
+    /// Runs a statement and returns how many rows it affected.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        self.0.execute(sql, params).await
+    }
+
+    /// Runs several statements, separated by semicolons, in one round trip and without parameters.
+    ///
+    /// Never build the text from input: there is nothing here that quotes.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), of the first statement that fails; those after it did not run.
+    pub async fn batch_execute(&mut self, sql: &str) -> Result<(), Error> {
+        self.0.batch_execute(sql).await
+    }
+
+    /// Runs a statement and returns its rows as they come, for results too large to hold.
+    ///
+    /// Dropping the stream before its end is allowed: the next call waits until the rest has been read past.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), from this call or from the stream.
+    pub async fn query_stream(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<RowStream<'_>, Error> {
+        self.0.query_stream(sql, params).await
+    }
+
+    /// Writes many rows, as [`TenantTx::insert_many`] does; the tenant column is one of those named.
+    ///
+    /// # Errors
+    /// Those of [`TenantTx::insert_many`].
+    pub fn insert_many<'t, R, I>(
+        &'t mut self,
+        table: &'t str,
+        columns: &'t [&'t str],
+        rows: I,
+    ) -> impl Future<Output = Result<u64, Error>> + Send + 't
+    where
+        R: BulkRow + Send + 't,
+        I: IntoIterator<Item = R>,
+        I::IntoIter: Send + 't,
+    {
+        self.0.insert_many(table, columns, rows)
+    }
+
+    pub(crate) async fn insert_many_then_commit<R: BulkRow>(
+        mut self,
+        table: &str,
+        columns: &[&str],
+        rows: Peekable<impl Iterator<Item = R>>,
+    ) -> Result<u64, Error> {
+        self.0.bulk(table, columns, rows, Then::Commit).await
+    }
+
+    /// Sends statements together and waits for all, as [`TenantTx::pipeline`] does.
+    ///
+    /// # Errors
+    /// Those of [`TenantTx::pipeline`].
+    pub async fn pipeline<P: Pipeline>(&mut self, pipeline: P) -> Result<P::Answers, Error> {
+        self.0.pipeline(pipeline).await
+    }
+
+    /// As [`pipeline`](Self::pipeline), with commit in the same round trip.
+    ///
+    /// # Errors
+    /// Those of [`TenantTx::pipeline_then_commit`].
+    pub async fn pipeline_then_commit<P: Pipeline>(self, pipeline: P) -> Result<P::Answers, Error> {
+        self.0.pipeline_then_commit(pipeline).await
+    }
+
+    /// Runs the last statement and commits, in one round trip.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query) and [`commit`](Self::commit); nothing was committed then, unless [`Error::is_closed`],
+    /// which leaves it unknown.
+    pub async fn query_then_commit(self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        self.0.query_then_commit(sql, params).await
+    }
+
+    /// As [`query_then_commit`](Self::query_then_commit), and returns how many rows the statement affected.
+    ///
+    /// # Errors
+    /// As [`query_then_commit`](Self::query_then_commit).
+    pub async fn execute_then_commit(self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        self.0.execute_then_commit(sql, params).await
+    }
+
+    /// Commits. A transaction in which nothing was sent costs nothing, and was not entered.
+    ///
+    /// # Errors
+    /// Those of [`TenantTx::commit`]. [`Error::is_tenant_lost`] where a statement had ended the transaction: what ran
+    /// after it ran outside the system context.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.0.commit().await
+    }
+
+    /// Rolls back and waits for it. The journal's line of the entry goes with it, the one in the server's log stays.
+    ///
+    /// # Errors
+    /// [`Error::is_closed`] where the connection broke: the server rolls back then as well.
+    pub async fn rollback(self) -> Result<(), Error> {
+        self.0.rollback().await
+    }
+
+    /// Runs a closure inside a savepoint, as [`TenantTx::savepoint`] does.
+    ///
+    /// # Errors
+    /// The closure's. `25P02` where the closure returned `Ok` although a statement in it had failed: it was undone.
+    pub async fn savepoint<T, E, F>(&mut self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
+        E: From<Error>,
+    {
+        Call::of("savepoint", None).watch(savepoint(self, work)).await
+    }
+}
+
+impl Handle for SystemTx {
+    fn tx(&mut self) -> &mut TenantTx {
+        &mut self.0
+    }
+}
+
+impl fmt::Debug for SystemTx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SystemTx").field(&self.0).finish()
+    }
+}

@@ -1,0 +1,66 @@
+//! Refusals of this pool's own limits: which limit, and when to ask again.
+
+use std::time::Duration;
+
+use crate::error::{Error, Kind};
+use crate::pool::limits::Limit;
+
+impl Error {
+    /// The tenant has met one of the limits that this pool was given ([`Limits`](crate::Limits)). Nothing was sent. An
+    /// HTTP service says 429, with [`retry_after`](Self::retry_after) for its header of that name.
+    pub fn is_limited(&self) -> bool {
+        self.0.limit.is_some()
+    }
+
+    /// Which limit the tenant has met.
+    pub fn limit(&self) -> Option<Limit> {
+        self.0.limit
+    }
+
+    /// How long to wait before the same call has a chance. Exact for a rate, at the earliest then; else an estimate, from
+    /// how long connections have been lent lately. `None` where waiting does not help.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    pub(crate) fn limited(limit: Limit, detail: String, retry_after: Option<Duration>) -> Error {
+        let mut error = Error::new(Kind::Limited, format!("the tenant has reached a limit of this pool: {limit}"));
+        error.0.limit = Some(limit);
+        let error = error.with_detail(detail);
+        match retry_after {
+            Some(wait) => error.with_retry_after(wait),
+            None => error.with_hint("the pool's limits leave this tenant nothing: give it another plan"),
+        }
+    }
+
+    pub(crate) fn with_retry_after(mut self, wait: Duration) -> Error {
+        self.0.retry_after = Some(wait);
+        self.with_hint(format!("try again in {} ms", wait.as_nanos().div_ceil(1_000_000)))
+    }
+
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Error {
+        self.0.kind = kind;
+        self
+    }
+
+    pub(crate) fn pool_closed() -> Error {
+        Error::new(Kind::Closed, "the pool is closed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_which_limit_and_when_to_retry() {
+        let error = Error::limited(Limit::Rate, "tenant acme".to_owned(), Some(Duration::from_micros(1500)));
+        assert!(error.is_limited() && !error.is_timeout() && !error.is_retryable());
+        assert_eq!(error.retry_after(), Some(Duration::from_micros(1500)));
+        let said = "the tenant has reached a limit of this pool: rate\nDETAIL: tenant acme\nHINT: try again in 2 ms";
+        assert_eq!(error.to_string(), said);
+        assert!(format!("{error:?}").contains("Rate"));
+        assert_eq!(Error::limited(Limit::Connections, String::new(), None).retry_after(), None);
+        assert!(!Error::pool_closed().is_limited());
+    }
+}

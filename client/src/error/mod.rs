@@ -1,0 +1,238 @@
+//! One error type for both drivers.
+
+mod client;
+pub(crate) mod driver;
+mod limit;
+
+use std::fmt;
+use std::time::Duration;
+
+use pg_tenant_core::Refusal;
+
+use crate::pool::limits::Limit;
+
+pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Why a call failed.
+///
+/// Opaque: ask [`code`](Error::code) for the SQLSTATE, [`refusal`](Error::refusal) for pg_tenant's own, and the `is_…`
+/// predicates for what to do next. [`source`](std::error::Error::source) is the driver's error where there is one.
+/// `Display` prints the message with its SQLSTATE, then the server's DETAIL and HINT on lines of their own.
+pub struct Error(pub(crate) Box<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) kind: Kind,
+    pub(crate) code: Option<String>,
+    pub(crate) message: String,
+    pub(crate) detail: Option<String>,
+    pub(crate) hint: Option<String>,
+    pub(crate) source: Option<Source>,
+    /// The limit that refused the call.
+    pub(crate) limit: Option<Limit>,
+    pub(crate) retry_after: Option<Duration>,
+    /// Which statement of how many.
+    pub(crate) statement: Option<(usize, usize)>,
+}
+
+/// In the order in which a call meets them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The id is no tenant id; nothing was sent.
+    Malformed,
+    /// The task, or an envelope, has no tenant; nothing was sent.
+    NoTenant,
+    /// The application refused a token.
+    #[cfg(feature = "verify")]
+    BadToken,
+    /// The system context was asked for without a reason; nothing was sent.
+    NoReason,
+    /// The pool cannot be built, or runs outside a runtime.
+    Config,
+    /// The tenant has met a limit of this pool.
+    Limited,
+    /// No connection within the time given.
+    Timeout,
+    /// The pool or the connection is closed.
+    Closed,
+    /// The database has no pg_tenant.
+    ExtensionMissing,
+    /// The extension speaks another version.
+    VersionMismatch,
+    /// The role was not granted `tenant_user`.
+    NotGranted,
+    /// The role was not granted `tenant_system`.
+    SystemNotGranted,
+    /// A connection that was never lent is dirty already.
+    NotPristine,
+    /// The server refused or failed the statement.
+    Server,
+    /// The driver could not encode, decode or count.
+    Driver,
+    /// An earlier call on the transaction was dropped before it finished.
+    Interrupted,
+    /// An earlier statement had failed, so commit rolled back.
+    Failed,
+    /// The transaction is no longer inside of what it entered.
+    TenantLost,
+}
+
+impl Error {
+    /// The SQLSTATE, where the server gave one or the client stands in for it.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// pg_tenant's own SQLSTATE (class `TN`) as an enum.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.code().and_then(Refusal::from_code)
+    }
+
+    /// What happened, in one line.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The server's DETAIL: the values that explain the message.
+    pub fn detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
+    /// The server's HINT: what to do about it.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Which statement of a pipeline failed: its position, from 0. Those after it did not run. `None` where the call had
+    /// one statement, or what failed was entering or committing.
+    pub fn statement(&self) -> Option<usize> {
+        self.0.statement.filter(|(_, of)| *of > 1).map(|(at, _)| at)
+    }
+
+    /// A statement touched a protected table without a tenant (`TN001`). From the client it means that the task has no
+    /// [ambient](crate::ambient) tenant or an envelope none, and that nothing was sent.
+    pub fn is_no_tenant(&self) -> bool {
+        self.refusal() == Some(Refusal::NoTenant)
+    }
+
+    /// The tenant is not in the registry (`TN002`).
+    pub fn is_unknown_tenant(&self) -> bool {
+        self.refusal() == Some(Refusal::UnknownTenant)
+    }
+
+    /// The tenant is registered but not active (`TN003`).
+    pub fn is_suspended(&self) -> bool {
+        self.refusal() == Some(Refusal::TenantNotActive)
+    }
+
+    /// The id is no tenant id (`TN004`). From the client it means that nothing was sent.
+    pub fn is_malformed_id(&self) -> bool {
+        self.refusal() == Some(Refusal::MalformedTenantId)
+    }
+
+    /// A token was not taken, by the application or by the server (`TN092` to `TN097`).
+    pub fn is_bad_token(&self) -> bool {
+        matches!(self.code(), Some("TN092" | "TN093" | "TN094" | "TN095" | "TN096" | "TN097"))
+    }
+
+    /// The transaction had entered another tenant (`TN005`).
+    pub fn is_already_entered(&self) -> bool {
+        self.refusal() == Some(Refusal::AlreadyEntered)
+    }
+
+    /// The role may not enter the system context (`TN013`; `42501` where it was granted neither `tenant_user` nor
+    /// `tenant_system`).
+    pub fn is_system_refused(&self) -> bool {
+        self.refusal() == Some(Refusal::SystemRefused) || self.0.kind == Kind::SystemNotGranted
+    }
+
+    /// A write in a system context that was entered for reading (`TN015`, or PostgreSQL's own `25006`), or one asked for
+    /// where the transaction or the server is read-only.
+    pub fn is_read_only(&self) -> bool {
+        self.refusal() == Some(Refusal::SystemReadOnly) || self.code() == Some("25006")
+    }
+
+    /// No reason was given where one is required (`TN029`). From the client it means that nothing was sent.
+    pub fn is_reason_missing(&self) -> bool {
+        self.refusal() == Some(Refusal::ReasonRequired)
+    }
+
+    /// The whole transaction may be run again: exactly `40001` (serialization failure) and `40P01` (deadlock), from a
+    /// statement or from the commit. A closed connection is not among them: its commit may have happened.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.code(), Some("40001" | "40P01"))
+    }
+
+    /// The connection or the pool is closed. If a commit was under way, its outcome is unknown.
+    pub fn is_closed(&self) -> bool {
+        self.0.kind == Kind::Closed
+    }
+
+    /// No connection became available, or could be made, within the pool's timeouts. Nothing was executed.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == Kind::Timeout
+    }
+
+    /// The database has no pg_tenant (SQLSTATE `3F000` or `42883` at the first call).
+    pub fn is_extension_missing(&self) -> bool {
+        self.0.kind == Kind::ExtensionMissing
+    }
+
+    /// The extension's version and the client's do not work together.
+    pub fn is_version_mismatch(&self) -> bool {
+        self.0.kind == Kind::VersionMismatch
+    }
+
+    /// The transaction refused because a call on it was dropped before it finished.
+    pub fn is_interrupted(&self) -> bool {
+        self.0.kind == Kind::Interrupted
+    }
+
+    /// The commit found the transaction outside of the tenant, or the system context, that it had entered: a statement
+    /// ended it.
+    pub fn is_tenant_lost(&self) -> bool {
+        self.0.kind == Kind::TenantLost
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())?;
+        if let Some(code) = self.code() {
+            write!(f, " ({code})")?;
+        }
+        if let Some((at, of)) = self.0.statement.filter(|(_, of)| *of > 1) {
+            write!(f, "\nSTATEMENT: {} of {of}", at + 1)?;
+        }
+        if let Some(detail) = self.detail() {
+            write!(f, "\nDETAIL: {detail}")?;
+        }
+        if let Some(hint) = self.hint() {
+            write!(f, "\nHINT: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, code, message, detail, hint, source, limit, retry_after, statement } = &*self.0;
+        let mut out = f.debug_struct("Error");
+        out.field("kind", kind).field("code", code).field("message", message);
+        if limit.is_some() || retry_after.is_some() {
+            out.field("limit", limit).field("retry_after", retry_after);
+        }
+        if statement.is_some() {
+            out.field("statement", statement);
+        }
+        out.field("detail", detail).field("hint", hint).field("source", source).finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests;

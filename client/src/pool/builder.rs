@@ -1,0 +1,188 @@
+//! What can be chosen about a pool.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::{Runtime, managed};
+use deadpool_postgres::{ConfigConnectImpl, Connect, ManagerConfig, RecyclingMethod};
+use tokio_postgres::{Config, NoTls, Socket, tls::MakeTlsConnect, tls::TlsConnect};
+
+use crate::error::{Error, Kind};
+use crate::pool::cleanup::Canceller;
+use crate::pool::limits::LimitPolicy;
+use crate::pool::manager::Manager;
+use crate::pool::pooler::Pooler;
+use crate::pool::tenant_pool::TenantPool;
+use crate::wire::cancel_request;
+
+/// Builds a [`TenantPool`].
+///
+/// Give settings of the session in the [`Config`]'s `options` (`-c statement_timeout=5s`), not by a `SET` after
+/// connecting: that would make every connection dirty, and a dirty connection is not lent. (Behind PgBouncer: with
+/// `ALTER ROLE … SET`.)
+#[must_use = "a builder does nothing until build()"]
+pub struct TenantPoolBuilder {
+    config: Config,
+    connect: Box<dyn Connect>,
+    canceller: Canceller,
+    max_size: usize,
+    timeouts: managed::Timeouts,
+    statement_cache: usize,
+    pooler: Pooler,
+    limits: Option<Arc<dyn LimitPolicy>>,
+    #[cfg(feature = "metrics")]
+    labels: Option<crate::MetricLabels>,
+    #[cfg(feature = "sign")]
+    signer: Option<crate::tenant::signer::TokenSigner>,
+}
+
+impl TenantPoolBuilder {
+    pub(crate) fn new(config: Config) -> TenantPoolBuilder {
+        TenantPoolBuilder {
+            canceller: cancel_request::plain(&config),
+            config,
+            connect: Box::new(ConfigConnectImpl { tls: NoTls }),
+            max_size: 16,
+            timeouts: managed::Timeouts::default(),
+            statement_cache: 256,
+            pooler: Pooler::default(),
+            limits: None,
+            #[cfg(feature = "metrics")]
+            labels: None,
+            #[cfg(feature = "sign")]
+            signer: None,
+        }
+    }
+
+    /// How many connections the pool may hold; 16 by default. A connection that had to be given up is closed outside
+    /// the pool, so for a moment the server may see a few more.
+    pub fn max_size(mut self, max_size: usize) -> Self {
+        self.max_size = max_size;
+        self
+    }
+
+    /// How connections, and requests to cancel, are encrypted; not at all by default.
+    pub fn tls<T>(mut self, tls: T) -> Self
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send + Sync,
+        T::TlsConnect: Send + Sync,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        self.canceller = cancel_request::encrypted(&self.config, tls.clone());
+        self.connect = Box::new(ConfigConnectImpl { tls });
+        self
+    }
+
+    /// How long to wait for a connection to become free; for ever by default. A tenant's own
+    /// [`acquire_timeout`](crate::Limits::acquire_timeout) goes before.
+    pub fn wait_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.wait = Some(timeout);
+        self
+    }
+
+    /// How long connecting and checking the extension may take; for ever by default.
+    pub fn create_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.create = Some(timeout);
+        self
+    }
+
+    /// How long it may take to see whether a returned connection still lives; for ever by default. It is not asked over
+    /// the network.
+    pub fn recycle_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.recycle = Some(timeout);
+        self
+    }
+
+    /// How many prepared statements each connection keeps; 256 by default. The least recently used is closed.
+    pub fn statement_cache(mut self, statements: usize) -> Self {
+        self.statement_cache = statements;
+        self
+    }
+
+    /// What stands between this pool and PostgreSQL, such as PgBouncer; found out by default.
+    pub fn pooler(mut self, pooler: Pooler) -> Self {
+        self.pooler = pooler;
+        self
+    }
+
+    /// What each tenant may take of the pool: the same [`Limits`](crate::Limits) for all, a closure, or
+    /// [`Plans`](crate::Plans). None by default.
+    ///
+    /// With and without limits, a connection that becomes free goes to the waiting tenant that has the fewest, in turn.
+    pub fn limits(mut self, policy: impl LimitPolicy) -> Self {
+        self.limits = Some(Arc::new(policy));
+        self
+    }
+
+    /// What the metrics say of each tenant; `other` of all by default. With the feature `metrics`.
+    #[cfg(feature = "metrics")]
+    pub fn metric_labels(mut self, labels: crate::MetricLabels) -> Self {
+        self.labels = Some(labels);
+        self
+    }
+
+    /// Signs a token for each transaction, so that `tenant(…)` enters with it: for roles that must
+    /// (`pg_tenant.require_signed`). Whoever holds the key may enter every tenant; where tokens come from elsewhere, such
+    /// as a login service, forward them with `signed(…)` instead.
+    #[cfg(feature = "sign")]
+    pub fn signer(mut self, signer: crate::tenant::signer::TokenSigner) -> Self {
+        self.signer = Some(signer);
+        self
+    }
+
+    /// Builds the pool. No connection is made until one is needed; [`TenantPool::check`] makes one.
+    ///
+    /// # Errors
+    /// A `max_size` of 0, from which no connection could ever be lent.
+    pub fn build(self) -> Result<TenantPool, Error> {
+        if self.max_size == 0 {
+            return Err(Error::new(Kind::Config, "a pool needs room for at least one connection"));
+        }
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let driver = deadpool_postgres::Manager::from_connect(self.config, Boxed(self.connect), recycling);
+        let (statement_cache, pooler) = (self.statement_cache, self.pooler);
+        let manager = Manager { driver, statement_cache, known: Arc::default(), pooler };
+        let pool = managed::Pool::builder(manager)
+            .max_size(self.max_size)
+            .timeouts(self.timeouts)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| Error::new(Kind::Config, error.to_string()).with_source(error))?;
+        #[cfg_attr(not(feature = "sign"), expect(unused_mut))]
+        let mut pool = TenantPool::new(pool, self.canceller, self.limits);
+        #[cfg(feature = "metrics")]
+        if let Some(labels) = self.labels {
+            pool.meter().set_labels(labels);
+        }
+        #[cfg(feature = "sign")]
+        {
+            pool.signer = self.signer;
+        }
+        Ok(pool)
+    }
+}
+
+impl std::fmt::Debug for TenantPoolBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TenantPoolBuilder").field("config", &self.config).field("max_size", &self.max_size).finish()
+    }
+}
+
+/// `from_connect` takes an `impl Connect`; the builder's TLS type is erased already.
+struct Boxed(Box<dyn Connect>);
+
+impl Connect for Boxed {
+    fn connect(
+        &self,
+        config: &Config,
+    ) -> std::pin::Pin<
+        Box<
+            dyn Future<Output = Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>), tokio_postgres::Error>>
+                + Send
+                + '_,
+        >,
+    > {
+        self.0.connect(config)
+    }
+}

@@ -1,0 +1,63 @@
+//! What a connection must be before it is lent: new and checked, or alive.
+//!
+//! Whether it is pristine is the server's question (`tenant.enter_pristine`), asked in the first flight of each
+//! transaction, so returning a connection costs no round trip.
+
+use std::sync::Arc;
+
+use deadpool::managed::{self, Metrics, RecycleResult};
+use deadpool_postgres::ClientWrapper;
+
+use crate::error::{Error, Kind};
+use crate::pool::pooler;
+use crate::pool::pooler::Pooler;
+use crate::pool::version;
+use crate::wire::param_types::Known;
+use crate::wire::statement_cache::Statements;
+
+/// One connection and what the client knows of it.
+pub(crate) struct Connection {
+    pub(crate) client: ClientWrapper,
+    pub(crate) statements: Statements,
+    /// What stands before its server.
+    pub(crate) pooler: Pooler,
+}
+
+/// deadpool-postgres makes and recycles; this adds the check of the extension and the bound on prepared statements.
+pub(crate) struct Manager {
+    pub(crate) driver: deadpool_postgres::Manager,
+    pub(crate) statement_cache: usize,
+    pub(crate) known: Arc<Known>,
+    pub(crate) pooler: Pooler,
+}
+
+impl managed::Manager for Manager {
+    type Type = Connection;
+    type Error = Error;
+
+    async fn create(&self) -> Result<Connection, Error> {
+        let client = managed::Manager::create(&self.driver).await?;
+        let (extension, pooler) = pooler::meet(&client, self.pooler).await?;
+        check_extension(extension.as_deref())?;
+        let statements = Statements::new(self.statement_cache, Arc::clone(&self.known), pooler.forgets_names());
+        Ok(Connection { client, statements, pooler })
+    }
+
+    /// A connection that the server has closed meanwhile is replaced here, before anything is sent on it.
+    async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Error> {
+        managed::Manager::recycle(&self.driver, &mut connection.client, metrics)
+            .await
+            .map_err(|error| managed::RecycleError::message(error.to_string()))
+    }
+
+    fn detach(&self, connection: &mut Connection) {
+        managed::Manager::detach(&self.driver, &mut connection.client);
+    }
+}
+
+fn check_extension(version: Option<&str>) -> Result<(), Error> {
+    match version {
+        Some(version) => version::check(version),
+        None => Err(Error::new(Kind::VersionMismatch, "tenant.version() returned nothing")),
+    }
+}

@@ -1,0 +1,11 @@
+//! Connections, lent only inside a tenant.
+
+pub(crate) mod admission; // who may have one now
+pub(crate) mod builder;
+pub(crate) mod cleanup; // what a dropped call left running
+pub(crate) mod lease;
+pub(crate) mod limits; // what one tenant may take
+pub(crate) mod manager;
+pub(crate) mod pooler;
+pub(crate) mod tenant_pool;
+pub(crate) mod version;

@@ -1,0 +1,181 @@
+//! The pool: every way to a connection goes through a tenant.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::managed;
+use tokio_postgres::Config;
+
+use crate::error::Error;
+use crate::observe::Call;
+use crate::pool::admission::{Admission, Permit};
+use crate::pool::builder::TenantPoolBuilder;
+use crate::pool::cleanup::Canceller;
+use crate::pool::lease::Lease;
+use crate::pool::limits::LimitPolicy;
+use crate::pool::manager::Manager;
+use crate::tenant::into_id::IntoTenantId;
+use crate::tenant::share::Holder;
+use crate::tenant::token::Token;
+use crate::tx::builder::TxBuilder;
+use crate::tx::options::Entry;
+
+/// A pool of connections that are lent only inside a tenant.
+///
+/// Cloning shares the pool.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use pg_tenant_client::TenantPool;
+///
+/// let pool = TenantPool::builder("host=localhost user=app dbname=shop".parse()?).max_size(16).build()?;
+/// let rows = pool.tenant("acme").query("select id from orders where total > $1", &[&100i64]).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct TenantPool {
+    pool: managed::Pool<Manager>,
+    canceller: Canceller,
+    /// Before the pool's own queue: who may ask it for a connection.
+    admission: Admission,
+    wait_timeout: Option<Duration>,
+    /// How many connections may turn out to be of no use before one must be new.
+    pub(crate) max_size: usize,
+    /// Signs a token for each transaction.
+    #[cfg(feature = "sign")]
+    pub(crate) signer: Option<crate::tenant::signer::TokenSigner>,
+}
+
+/// How full a pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// How many connections it may hold.
+    pub max_size: usize,
+    /// How many it holds, lent or idle.
+    pub size: usize,
+    /// How many are idle.
+    pub available: usize,
+    /// How many calls wait for one.
+    pub waiting: usize,
+}
+
+impl TenantPool {
+    /// Begins to describe a pool.
+    pub fn builder(config: Config) -> TenantPoolBuilder {
+        TenantPoolBuilder::new(config)
+    }
+
+    pub(crate) fn new(
+        pool: managed::Pool<Manager>,
+        canceller: Canceller,
+        limits: Option<Arc<dyn LimitPolicy>>,
+    ) -> TenantPool {
+        let max_size = pool.status().max_size;
+        let wait_timeout = pool.timeouts().wait;
+        TenantPool {
+            pool,
+            canceller,
+            admission: Admission::new(max_size, limits),
+            wait_timeout,
+            max_size,
+            #[cfg(feature = "sign")]
+            signer: None,
+        }
+    }
+
+    /// Says in which tenant, and on whose behalf, the next statements run. Nothing is sent.
+    ///
+    /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
+    pub fn tenant(&self, tenant: impl IntoTenantId) -> TxBuilder {
+        TxBuilder::new(self.clone(), Entry::tenant(tenant))
+    }
+
+    /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the task
+    /// has none, the call that would use it says so with SQLSTATE `TN001` and without I/O.
+    pub fn current(&self) -> TxBuilder {
+        TxBuilder::new(self.clone(), Entry::ambient())
+    }
+
+    /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is sent.
+    ///
+    /// It travels as a parameter in the same flight, and is in no error and no debug output of this crate.
+    pub fn signed(&self, token: impl Into<String>) -> TxBuilder {
+        TxBuilder::new(self.clone(), Entry::Signed(Token::new(token)))
+    }
+
+    /// Connects, unless an idle connection is there, and so tells at start-up rather than at the first request whether
+    /// the server is reachable and has the right extension.
+    ///
+    /// # Errors
+    /// The driver's where it cannot connect; [`Error::is_extension_missing`] (`3F000`, `42883`);
+    /// [`Error::is_version_mismatch`]; `42501` where the role was not granted `tenant_user`; [`Error::is_timeout`].
+    pub async fn check(&self) -> Result<(), Error> {
+        self.lease().await.map(drop)
+    }
+
+    /// How full the pool is.
+    pub fn status(&self) -> Status {
+        let managed::Status { max_size, size, available, waiting, .. } = self.pool.status();
+        Status { max_size, size, available, waiting: waiting + self.admission.waiting() }
+    }
+
+    /// Limits tenants by this policy from now on: those that ask for a connection, and how many connections those that
+    /// wait already may have. What is lent stays lent.
+    pub fn set_limits(&self, policy: impl LimitPolicy) {
+        self.admission.set_policy(Arc::new(policy));
+    }
+
+    /// Closes the idle connections and refuses further calls; lent ones close when they come back.
+    pub fn close(&self) {
+        self.admission.close();
+        self.pool.close();
+    }
+
+    /// Lends a connection for no tenant.
+    pub(crate) async fn lease(&self) -> Result<Lease, Error> {
+        self.lease_for(Holder::NoTenant).await
+    }
+
+    /// Lends a connection, out of this holder's share.
+    pub(crate) async fn lease_for(&self, holder: Holder) -> Result<Lease, Error> {
+        let call = Call::of("begin", holder.tenant());
+        let lease = async {
+            let permit = self.admission.admit(holder, self.wait_timeout).await?;
+            self.lease_with(Some(permit)).await
+        };
+        let lease = call.watch(lease).await;
+        call.ended(&lease);
+        lease
+    }
+
+    /// Lends a connection to whoever has been admitted already.
+    pub(crate) async fn lease_with(&self, permit: Option<Permit>) -> Result<Lease, Error> {
+        match permit {
+            Some(permit) => Ok(Lease::new(self.pool.get().await?, self.canceller.clone(), permit)),
+            None => Err(Error::interrupted()),
+        }
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn meter(&self) -> &crate::observe::Meter {
+        self.admission.meter()
+    }
+
+    /// In whose share a call with this token is.
+    pub(crate) fn holder_of(&self, token: &Token) -> Holder {
+        self.admission.holder_of(token)
+    }
+
+    pub(crate) async fn take(&self) -> Result<crate::pool::manager::Connection, Error> {
+        let _permit = self.admission.admit(Holder::NoTenant, self.wait_timeout).await?;
+        Ok(managed::Object::take(self.pool.get().await?))
+    }
+}
+
+impl fmt::Debug for TenantPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TenantPool").field("status", &self.status()).finish()
+    }
+}

@@ -1,0 +1,129 @@
+//! On whose behalf, and how: between the sqlx pool and the transaction.
+
+use ::sqlx::postgres::{PgQueryResult, PgRow};
+use ::sqlx::{Execute, Postgres};
+
+use super::begin::begin;
+use super::open_tx::Handle;
+use super::pool::TenantPool;
+use super::tenant_tx::TenantTx;
+use crate::error::{Error, Kind};
+use crate::tx::options::{BeginOptions, Entry, IsolationLevel};
+use crate::tx::run::run_once;
+
+/// One tenant on one pool: runs single statements, or begins transactions. Made by
+/// [`TenantPool::tenant`](super::TenantPool::tenant).
+///
+/// Every call fails with `TN002` for an unknown tenant, `TN003` for a suspended one, `TN004` for a malformed id,
+/// `TN006` where the role is bound to another tenant, `TN09x` for what is wrong with a token, `3F000` or `42883` ([`Error::is_extension_missing`]) and
+/// [`Error::is_version_mismatch`] where the database has not the right extension.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until a query, begin() or run()"]
+pub struct TxBuilder {
+    pool: TenantPool,
+    entry: Entry,
+    options: BeginOptions,
+}
+
+impl TxBuilder {
+    pub(super) fn new(pool: TenantPool, entry: Entry) -> TxBuilder {
+        TxBuilder { pool, entry, options: BeginOptions::default() }
+    }
+
+    /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()` in
+    /// SQL. Of no effect where the pool signs none.
+    #[cfg(feature = "sign")]
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.entry = self.entry.map(|tenant| tenant.with_actor(actor.into()));
+        self
+    }
+
+    /// Names their role in the application: the claim `role`, `tenant.current_role()` in SQL. Of no effect where the pool
+    /// signs no token.
+    #[cfg(feature = "sign")]
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.entry = self.entry.map(|tenant| tenant.with_role(role.into()));
+        self
+    }
+
+    /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
+    pub fn isolation_level(mut self, level: IsolationLevel) -> Self {
+        self.options.isolation_level = Some(level);
+        self
+    }
+
+    /// Sets whether the transaction may write; a write in a read-only one is refused with `25006`.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.options.read_only = Some(read_only);
+        self
+    }
+
+    /// Lets a serializable read-only transaction wait at its beginning so that it cannot fail with `40001` later.
+    pub fn deferrable(mut self, deferrable: bool) -> Self {
+        self.options.deferrable = Some(deferrable);
+        self
+    }
+
+    /// Runs one statement in a transaction of its own and returns its rows.
+    ///
+    /// # Errors
+    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`], which leaves it unknown.
+    pub async fn query<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Vec<PgRow>, Error> {
+        self.begin().await?.into_scope().query_then_commit(query).await
+    }
+
+    /// Runs one statement and returns its first row.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), and where it returns no row: nothing was committed then.
+    pub async fn query_one<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<PgRow, Error> {
+        self.begin().await?.into_scope().query_one_then_commit(query).await
+    }
+
+    /// Runs one statement and returns its first row, if there is one.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn query_opt<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Option<PgRow>, Error> {
+        self.begin().await?.into_scope().query_opt_then_commit(query).await
+    }
+
+    /// Runs one statement and returns how many rows it affected.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<PgQueryResult, Error> {
+        self.begin().await?.into_scope().execute_then_commit(query).await
+    }
+
+    /// Begins a transaction and enters the tenant, in one round trip; with a token in two.
+    ///
+    /// A connection that turns out broken or dirty is given up and another is taken: nothing was executed yet.
+    ///
+    /// # Errors
+    /// As every call of this type; [`Error::is_timeout`] where no connection became free.
+    pub async fn begin(&self) -> Result<TenantTx, Error> {
+        let way = self.entry.way(
+            #[cfg(feature = "sign")]
+            self.pool.signer.as_ref(),
+        )?;
+        let holder = self.entry.holder(|token| self.pool.admission.holder_of(token));
+        let (lease, id) = begin(&self.pool, holder, &way, &self.options).await?;
+        let id = id.ok_or_else(|| Error::new(Kind::Driver, "entering returned no tenant"))?;
+        Ok(TenantTx::new(lease, id))
+    }
+
+    /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
+    ///
+    /// Dropping the future, or a panic in the closure, rolls back too.
+    ///
+    /// # Errors
+    /// The closure's, or those of [`begin`](Self::begin) and [`TenantTx::commit`].
+    pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
+        E: From<Error>,
+    {
+        run_once!(self, self.entry.tenant_id(), work)
+    }
+}

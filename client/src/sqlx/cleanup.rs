@@ -1,0 +1,87 @@
+//! What happens to a connection whose transaction was dropped.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::sqlx::pool::PoolConnection;
+use ::sqlx::postgres::PgConnectOptions;
+use ::sqlx::{ConnectOptions, Connection, PgConnection, Postgres};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use crate::pool::admission::Permit;
+
+/// A transaction as `pg_stat_activity` shows it. The time is in it so that what is cancelled is this transaction and not
+/// a later one of the same backend.
+pub(crate) struct Transaction {
+    pub(super) pid: i32,
+    /// Seconds since the epoch, as text: exact.
+    pub(super) start: String,
+}
+
+/// Rolls back on a connection on which nothing is in flight, then returns it to its pool.
+pub(crate) fn roll_back(
+    connection: PoolConnection<Postgres>,
+    permit: Option<Permit>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let mut returning = Returning(Some(connection), permit);
+    async move {
+        let Some(connection) = returning.0.as_mut() else { return };
+        if ::sqlx::raw_sql("rollback").execute(&mut **connection).await.is_err() {
+            connection.close_on_drop();
+        }
+    }
+}
+
+/// A connection that a task is about to return. A runtime that shuts down drops the task where sqlx cannot spawn.
+struct Returning(
+    Option<PoolConnection<Postgres>>,
+    #[expect(dead_code, reason = "ends after the connection")] Option<Permit>,
+);
+
+impl Drop for Returning {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take()
+            && Handle::try_current().is_err()
+        {
+            drop(connection.detach());
+        }
+    }
+}
+
+/// Ends a connection that has left the pool, perhaps with a statement running: a backend would notice the closed socket
+/// only when its statement ends, and hold the transaction until then.
+///
+/// The permit stays until then: what a tenant has left running counts against it, though others have the slot.
+pub(crate) async fn quell(
+    mut connection: PgConnection,
+    options: Arc<PgConnectOptions>,
+    transaction: Option<Transaction>,
+    roll_back: &'static str,
+    _permit: Option<Permit>,
+) {
+    {
+        let mut rolled_back = pin!(::sqlx::raw_sql(roll_back).execute(&mut connection));
+        let mut ended = timeout(Duration::from_millis(10), &mut rolled_back).await.is_ok();
+        for patience in [50, 100, 250, 500, 1000, 2000, 4000, 8000] {
+            if ended {
+                break;
+            }
+            if let Some(transaction) = &transaction {
+                // Nobody is left to tell.
+                let _ = timeout(Duration::from_secs(5), cancel(&options, transaction)).await;
+            }
+            ended = timeout(Duration::from_millis(patience), &mut rolled_back).await.is_ok();
+        }
+    }
+    let _ = timeout(Duration::from_secs(5), connection.close()).await;
+}
+
+async fn cancel(options: &PgConnectOptions, transaction: &Transaction) -> Result<(), ::sqlx::Error> {
+    let mut second = options.connect().await?;
+    let sql = "select pg_catalog.pg_cancel_backend(pid) from pg_catalog.pg_stat_activity \
+               where pid = $1 and extract(epoch from xact_start)::text = $2";
+    ::sqlx::query(sql).bind(transaction.pid).bind(&transaction.start).persistent(false).execute(&mut second).await?;
+    second.close().await
+}

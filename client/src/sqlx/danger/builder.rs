@@ -1,0 +1,121 @@
+//! Why, and how: between the sqlx pool and a transaction in the system context.
+
+use ::sqlx::postgres::{PgQueryResult, PgRow};
+use ::sqlx::{Execute, Postgres};
+use pg_tenant_core::SystemContext;
+
+use super::system_tx::SystemTx;
+use crate::error::Error;
+use crate::sqlx::begin::begin;
+use crate::sqlx::open_tx::Handle;
+use crate::sqlx::pool::TenantPool;
+use crate::tenant::share::Holder;
+use crate::tx::options::{BeginOptions, IsolationLevel, Reason, Way};
+use crate::tx::run::run_once;
+
+/// The system context on one pool: runs single statements, or begins transactions, **across all tenants**. Made by
+/// [`danger::system`](crate::sqlx::danger::system).
+///
+/// Every call fails with [`Error::is_reason_missing`] where the reason is empty, without I/O;
+/// [`Error::is_system_refused`] where the role may not; [`Error::is_read_only`] where it was to write and the transaction
+/// or the server is read-only.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until a query, begin() or run()"]
+pub struct SystemTxBuilder {
+    pool: TenantPool,
+    reason: Reason,
+    context: SystemContext,
+    options: BeginOptions,
+}
+
+impl SystemTxBuilder {
+    pub(in crate::sqlx) fn new(pool: TenantPool, reason: String) -> SystemTxBuilder {
+        let (reason, context, options) = (Reason::new(reason), SystemContext::Read, BeginOptions::default());
+        SystemTxBuilder { pool, reason, context, options }
+    }
+
+    /// Lets it write. The journal then has a line of every transaction that was committed.
+    pub fn write(mut self) -> Self {
+        self.context = SystemContext::Write;
+        self
+    }
+
+    /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
+    pub fn isolation_level(mut self, level: IsolationLevel) -> Self {
+        self.options.isolation_level = Some(level);
+        self
+    }
+
+    /// Sets how the transaction begins. The context is read-only in any case unless [`write`](Self::write) was said, and
+    /// with `true` even its line in the journal is left to the server's log. `false` is for writing where
+    /// `default_transaction_read_only` is on.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.options.read_only = Some(read_only);
+        self
+    }
+
+    /// Lets a serializable transaction that begins read-only wait at its beginning so that it cannot fail with `40001`
+    /// later: for long reports.
+    pub fn deferrable(mut self, deferrable: bool) -> Self {
+        self.options.deferrable = Some(deferrable);
+        self
+    }
+
+    /// Runs one statement in a transaction of its own and returns its rows.
+    ///
+    /// # Errors
+    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`], which leaves it unknown.
+    pub async fn query<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Vec<PgRow>, Error> {
+        self.begin().await?.into_scope().query_then_commit(query).await
+    }
+
+    /// Runs one statement and returns its first row.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), and where it returns no row: nothing was committed then.
+    pub async fn query_one<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<PgRow, Error> {
+        self.begin().await?.into_scope().query_one_then_commit(query).await
+    }
+
+    /// Runs one statement and returns its first row, if there is one.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn query_opt<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Option<PgRow>, Error> {
+        self.begin().await?.into_scope().query_opt_then_commit(query).await
+    }
+
+    /// Runs one statement and returns how many rows it affected.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<PgQueryResult, Error> {
+        self.begin().await?.into_scope().execute_then_commit(query).await
+    }
+
+    /// Begins a transaction and enters the system context, in one round trip.
+    ///
+    /// A connection that turns out broken or dirty is given up and another is taken: nothing was executed yet.
+    ///
+    /// # Errors
+    /// As every call of this type; [`Error::is_timeout`] where no connection became free.
+    pub async fn begin(&self) -> Result<SystemTx, Error> {
+        let way = Way::System(self.context, self.reason.checked()?.to_owned());
+        let (lease, _) = begin(&self.pool, Holder::NoTenant, &way, &self.options).await?;
+        Ok(SystemTx::new(lease, self.context))
+    }
+
+    /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
+    ///
+    /// Dropping the future, or a panic in the closure, rolls back too.
+    ///
+    /// # Errors
+    /// The closure's, or those of [`begin`](Self::begin) and [`SystemTx::commit`].
+    pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
+        E: From<Error>,
+    {
+        run_once!(self, None, work)
+    }
+}

@@ -1,0 +1,70 @@
+//! A transaction in the system context, over sqlx.
+
+use std::fmt;
+
+use pg_tenant_core::SystemContext;
+
+use crate::error::Error;
+use crate::sqlx::lease::Lease;
+use crate::sqlx::open_tx::{Handle, Scope, savepoint};
+use crate::tx::entered::Entered;
+
+/// A transaction **across all tenants**, on a connection it owns. Made by
+/// [`SystemTxBuilder::begin`](crate::sqlx::danger::SystemTxBuilder::begin).
+///
+/// `&mut SystemTx` is an [`Executor`](::sqlx::Executor), as [`TenantTx`](crate::sqlx::TenantTx) is, and a type of its own: what
+/// takes a `TenantTx` cannot be called with it. There is no current tenant in it: an `INSERT` names the tenant column.
+pub struct SystemTx {
+    scope: Scope,
+}
+
+impl SystemTx {
+    pub(in crate::sqlx) fn new(lease: Lease, context: SystemContext) -> SystemTx {
+        SystemTx { scope: Scope::new(lease, Entered::System(context)) }
+    }
+
+    /// Commits, with a probe in the same round trip.
+    ///
+    /// # Errors
+    /// Those of [`TenantTx::commit`](crate::sqlx::TenantTx::commit). [`Error::is_tenant_lost`] where a statement had ended the
+    /// transaction: what ran after it ran outside the system context.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.scope.commit().await
+    }
+
+    /// Rolls back and waits for it. The journal's line of the entry goes with it, the one in the server's log stays.
+    ///
+    /// # Errors
+    /// [`Error::is_closed`] where the connection broke: the server rolls back then as well.
+    pub async fn rollback(self) -> Result<(), Error> {
+        self.scope.rollback().await
+    }
+
+    /// Runs a closure inside a savepoint, as [`TenantTx::savepoint`](crate::sqlx::TenantTx::savepoint) does.
+    ///
+    /// # Errors
+    /// The closure's. `25P02` where the closure returned `Ok` although a statement in it had failed: it was undone.
+    pub async fn savepoint<T, E, F>(&mut self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
+        E: From<Error>,
+    {
+        savepoint(self, work).await
+    }
+}
+
+impl Handle for SystemTx {
+    fn scope(&mut self) -> &mut Scope {
+        &mut self.scope
+    }
+
+    fn into_scope(self) -> Scope {
+        self.scope
+    }
+}
+
+impl fmt::Debug for SystemTx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SystemTx").field(&self.scope).finish()
+    }
+}

@@ -1,0 +1,54 @@
+//! Asking the database what concerns no tenant's rows.
+
+use ::sqlx::postgres::PgRow;
+
+use super::lease::Lease;
+use super::pool::TenantPool;
+use crate::error::Error;
+use crate::pool::lease::Wire;
+use crate::tenant::share::Holder;
+
+impl TenantPool {
+    /// Asks something with no tenant entered, in a transaction of its own: what concerns no tenant's rows.
+    pub(crate) async fn ask(
+        &self,
+        sql: &'static str,
+        first: Option<&str>,
+        second: Option<&str>,
+    ) -> Result<Option<PgRow>, Error> {
+        let patience = self.pool.options().get_acquire_timeout();
+        let mut permit = Some(self.admission.admit(Holder::Registry, Some(patience)).await?);
+        let mut spare = self.pool.size() as usize + 1;
+        loop {
+            let mut lease = Lease::new(&self.pool, self.pooler, permit).await?;
+            // sqlx sends a statement in two parts, which a pooler could give to two sessions.
+            let lent = self.pooler.lends_sessions();
+            if lent {
+                lease.marks.open = true;
+                lease.run("begin".to_owned()).await?;
+            }
+            let (connection, marks) = lease.parts();
+            marks.wire = Wire::Awaiting;
+            let query = ::sqlx::query(sql).bind(first).bind(second).persistent(false);
+            let answer = query.fetch_optional(connection).await;
+            marks.wire = Wire::Quiet;
+            let error = match answer {
+                Ok(row) => {
+                    if lent {
+                        lease.run("commit".to_owned()).await?;
+                        lease.marks.open = false;
+                    }
+                    return Ok(row);
+                }
+                Err(error) => Error::from(error),
+            };
+            // What an earlier borrower left, such as SET ROLE, may be the reason: another connection is asked.
+            if error.refusal().is_some() || error.is_timeout() || spare == 0 {
+                return Err(error.at_entry());
+            }
+            marks.discard = true;
+            permit = lease.give_up();
+            spare -= 1;
+        }
+    }
+}

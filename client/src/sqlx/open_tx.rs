@@ -1,0 +1,166 @@
+//! An open transaction over sqlx: what a tenant's and one in the system context have in common.
+
+use std::fmt;
+
+use ::sqlx::Row;
+use ::sqlx::postgres::PgRow;
+use pg_tenant_core::TenantId;
+
+use super::lease::Lease;
+use crate::error::Error;
+use crate::observe::{Call, Meter};
+use crate::pool::cleanup::roll_back;
+use crate::pool::lease::Wire;
+use crate::tx::entered::Entered;
+use crate::tx::options::{COMMIT, COMMIT_AND_FORGET};
+
+pub(crate) struct Scope {
+    pub(super) lease: Lease,
+    entered: Entered,
+    /// A savepoint was dropped half-way.
+    interrupted: bool,
+    savepoints: u32,
+}
+
+/// What the closure of a savepoint gets.
+pub(super) trait Handle {
+    fn scope(&mut self) -> &mut Scope;
+
+    /// For its last statement.
+    fn into_scope(self) -> Scope;
+}
+
+impl Scope {
+    pub(super) fn new(lease: Lease, entered: Entered) -> Scope {
+        Scope { lease, entered, interrupted: false, savepoints: 0 }
+    }
+
+    pub(super) async fn commit(self) -> Result<(), Error> {
+        let call = Call::of("commit", self.entered.tenant());
+        let done = call.watch(self.send_commit()).await;
+        call.ended(&done);
+        done
+    }
+
+    async fn send_commit(mut self) -> Result<(), Error> {
+        self.usable()?;
+        let commit = if self.lease.marks.borrowed_name { COMMIT_AND_FORGET } else { COMMIT };
+        let rows = match self.lease.run(commit.to_owned()).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                let failed = error.as_database_error().is_some_and(|db| db.code().as_deref() == Some("25P02"));
+                if failed {
+                    self.lease.marks.count(Meter::probe_failure);
+                } else {
+                    self.lease.marks.refused(&error);
+                }
+                return Err(if failed { Error::failed(None).with_source(error) } else { Error::at_commit(error) });
+            }
+        };
+        self.settle(rows.first())
+    }
+
+    /// What became of a commit, by its probe.
+    pub(super) fn settle(&mut self, probe: Option<&PgRow>) -> Result<(), Error> {
+        let found = probe.and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
+        if !self.entered.is(found.as_deref()) {
+            self.lease.marks.discard = true;
+            self.lease.marks.count(Meter::probe_failure);
+            return Err(Error::tenant_lost(&self.entered, found.as_deref()));
+        }
+        self.lease.marks.open = false;
+        Ok(())
+    }
+
+    pub(super) async fn rollback(mut self) -> Result<(), Error> {
+        self.usable()?;
+        let call = Call::of("rollback", self.entered.tenant());
+        let rolled_back =
+            call.watch(self.lease.run(roll_back(self.lease.marks.borrowed_name).to_owned())).await.map_err(Error::from);
+        call.ended(&rolled_back);
+        self.lease.marks.open = rolled_back.is_err();
+        rolled_back.map(drop)
+    }
+
+    /// Whose statements these are.
+    pub(super) fn tenant(&self) -> Option<TenantId> {
+        self.entered.tenant().copied()
+    }
+
+    /// Whether a call may follow.
+    pub(super) fn usable(&self) -> Result<(), Error> {
+        if self.interrupted || self.lease.marks.wire == Wire::Awaiting { Err(Error::interrupted()) } else { Ok(()) }
+    }
+}
+
+pub(super) async fn savepoint<H, T, E, F>(handle: &mut H, work: F) -> Result<T, E>
+where
+    H: Handle,
+    F: AsyncFnOnce(&mut H) -> Result<T, E>,
+    E: From<Error>,
+{
+    let call = Call::of("savepoint", handle.scope().entered.tenant());
+    call.watch(run_savepoint(handle, work)).await
+}
+
+async fn run_savepoint<H, T, E, F>(handle: &mut H, work: F) -> Result<T, E>
+where
+    H: Handle,
+    F: AsyncFnOnce(&mut H) -> Result<T, E>,
+    E: From<Error>,
+{
+    let scope = handle.scope();
+    scope.usable()?;
+    scope.savepoints += 1;
+    let name = format!("pg_tenant_{}", scope.savepoints);
+    // Set until the end, so that dropping this future at any await leaves it set.
+    scope.interrupted = true;
+    if let Err(error) = scope.lease.run(format!("savepoint {name}")).await {
+        scope.savepoints -= 1;
+        scope.interrupted = false;
+        return Err(Error::from(error).into());
+    }
+    let inside = Inside { handle };
+    inside.handle.scope().interrupted = false;
+    let result = work(inside.handle).await;
+    drop(inside);
+
+    let scope = handle.scope();
+    let ended = match &result {
+        Ok(_) => scope.lease.run(format!("release {name}")).await.err(),
+        Err(_) => None,
+    };
+    let mut undone = Ok(Vec::new());
+    if result.is_err() || ended.is_some() {
+        undone = scope.lease.run(format!("rollback to {name}; release {name}")).await;
+    }
+    scope.savepoints -= 1;
+    scope.interrupted = undone.is_err();
+    match (result, ended) {
+        (Ok(_), Some(error)) => {
+            let error = Error::from(error);
+            Err(if error.code() == Some("25P02") { Error::undone(None) } else { error }.into())
+        }
+        (result, _) => result,
+    }
+}
+
+/// The closure of a savepoint is running. Dropped, whether it finished or not, it leaves the transaction refusing until
+/// the savepoint has been ended.
+struct Inside<'tx, H: Handle> {
+    handle: &'tx mut H,
+}
+
+impl<H: Handle> Drop for Inside<'_, H> {
+    fn drop(&mut self) {
+        self.handle.scope().interrupted = true;
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Scope");
+        out.field("entered", &self.entered).field("wire", &self.lease.marks.wire);
+        out.field("savepoints", &self.savepoints).finish()
+    }
+}

@@ -1,0 +1,87 @@
+//! A transaction inside one tenant, over sqlx.
+
+use std::fmt;
+
+use pg_tenant_core::TenantId;
+
+use super::lease::Lease;
+use super::open_tx::{Handle, Scope, savepoint};
+use crate::error::Error;
+use crate::tx::entered::Entered;
+
+/// A transaction inside one tenant, on a connection it owns. Made by [`begin`](super::TxBuilder::begin).
+///
+/// `&mut TenantTx` is an [`Executor`](::sqlx::Executor): pass it to `fetch_all`, `execute` and the rest, also of
+/// `query!`. It is neither `Acquire` nor `Deref` nor `AsMut`, all of which would hand out the connection beneath.
+///
+/// Dropping it rolls back; [`commit`](Self::commit) and [`rollback`](Self::rollback) consume it.
+pub struct TenantTx {
+    scope: Scope,
+    id: TenantId,
+}
+
+impl TenantTx {
+    pub(super) fn new(lease: Lease, id: TenantId) -> TenantTx {
+        TenantTx { scope: Scope::new(lease, Entered::Tenant(id)), id }
+    }
+
+    /// The tenant.
+    pub fn tenant_id(&self) -> &TenantId {
+        &self.id
+    }
+
+    /// Something in it failed so that the whole may be run again.
+    pub(super) fn lost_a_conflict(&self) -> bool {
+        self.scope.lease.marks.lost_a_conflict
+    }
+
+    /// Commits, with a probe in the same round trip, because PostgreSQL answers COMMIT of a failed transaction with
+    /// success and rolls back.
+    ///
+    /// # Errors
+    /// `25P02` where an earlier statement had failed: nothing was committed. [`Error::is_tenant_lost`] where a statement
+    /// had ended the transaction: what ran after it ran without the tenant. Whatever the server finds at commit
+    /// (`40001`, `23503` of a deferred constraint, …): nothing was committed. [`Error::is_closed`]: unknown.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.scope.commit().await
+    }
+
+    /// Rolls back and waits for it. Dropping the transaction rolls back too, without waiting.
+    ///
+    /// # Errors
+    /// [`Error::is_closed`] where the connection broke: the server rolls back then as well.
+    pub async fn rollback(self) -> Result<(), Error> {
+        self.scope.rollback().await
+    }
+
+    /// Runs a closure inside a savepoint: keeps what it did where it returns `Ok`, undoes it where it returns `Err`, and
+    /// the transaction goes on in either case. Savepoints nest.
+    ///
+    /// A future dropped half-way leaves the transaction refusing further calls.
+    ///
+    /// # Errors
+    /// The closure's. `25P02` where the closure returned `Ok` although a statement in it had failed: it was undone.
+    pub async fn savepoint<T, E, F>(&mut self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
+        E: From<Error>,
+    {
+        savepoint(self, work).await
+    }
+}
+
+impl Handle for TenantTx {
+    fn scope(&mut self) -> &mut Scope {
+        &mut self.scope
+    }
+
+    fn into_scope(self) -> Scope {
+        self.scope
+    }
+}
+
+impl fmt::Debug for TenantTx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TenantTx").field(&self.scope).finish()
+    }
+}

@@ -1,0 +1,11 @@
+//! Who: a tenant, on whose behalf, by which token.
+
+pub mod ambient; // the tenant of the running task
+pub(crate) mod identity;
+pub(crate) mod into_id;
+pub(crate) mod share; // whose share of the pool
+#[cfg(feature = "sign")]
+pub(crate) mod signer;
+pub(crate) mod token;
+#[cfg(feature = "verify")]
+pub(crate) mod verifier;

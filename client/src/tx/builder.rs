@@ -1,0 +1,134 @@
+//! On whose behalf, and how: between the pool and the transaction.
+
+use tokio_postgres::{Row, types::ToSql};
+
+use crate::error::Error;
+use crate::pool::tenant_pool::TenantPool;
+use crate::tx::options::{BeginOptions, Entry, IsolationLevel};
+use crate::tx::run::run_once;
+use crate::tx::tenant_tx::TenantTx;
+use crate::wire::flight;
+use crate::wire::flight::{Answer, Step, Then};
+
+/// One tenant on one pool: runs single statements, or begins transactions. Made by [`TenantPool::tenant`].
+///
+/// Cheap to make and to keep; it holds no connection. A single statement costs **one round trip** once it is prepared:
+/// begin, enter, the statement and commit are sent together. The first use on a connection adds one for preparing.
+///
+/// Every call fails with `TN002` for an unknown tenant, `TN003` for a suspended one, `TN004` for a malformed id,
+/// `TN006` where the role is bound to another tenant, `TN09x` for what is wrong with a token, and with the server's SQLSTATE for whatever else it refuses.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until a query, begin() or run()"]
+pub struct TxBuilder {
+    pool: TenantPool,
+    entry: Entry,
+    options: BeginOptions,
+}
+
+impl TxBuilder {
+    pub(crate) fn new(pool: TenantPool, entry: Entry) -> TxBuilder {
+        TxBuilder { pool, entry, options: BeginOptions::default() }
+    }
+
+    /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()` in
+    /// SQL. Of no effect where the pool signs none.
+    #[cfg(feature = "sign")]
+    pub fn actor(mut self, actor: impl Into<String>) -> Self {
+        self.entry = self.entry.map(|tenant| tenant.with_actor(actor.into()));
+        self
+    }
+
+    /// Names their role in the application: the claim `role`, `tenant.current_role()` in SQL. Of no effect where the pool
+    /// signs no token.
+    #[cfg(feature = "sign")]
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.entry = self.entry.map(|tenant| tenant.with_role(role.into()));
+        self
+    }
+
+    /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
+    pub fn isolation_level(mut self, level: IsolationLevel) -> Self {
+        self.options.isolation_level = Some(level);
+        self
+    }
+
+    /// Sets whether the transaction may write; a write in a read-only one is refused with `25006`.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.options.read_only = Some(read_only);
+        self
+    }
+
+    /// Lets a serializable read-only transaction wait at its beginning so that it cannot fail with `40001` later.
+    pub fn deferrable(mut self, deferrable: bool) -> Self {
+        self.options.deferrable = Some(deferrable);
+        self
+    }
+
+    /// Runs one statement in a transaction of its own and returns its rows.
+    ///
+    /// # Errors
+    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`]: a connection that broke
+    /// while the answer was under way leaves the outcome unknown.
+    pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        Ok(self.once(Step::rows(sql, params)).await?.rows)
+    }
+
+    /// Runs one statement that returns exactly one row.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), and where it returns another number of rows. **It is committed then**: the rows were
+    /// counted after the one flight had ended. Use [`run`](Self::run) where a wrong count must undo a write.
+    pub async fn query_one(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
+        flight::one(self.once(Step::rows(sql, params)).await?.rows)
+    }
+
+    /// Runs one statement that returns one row or none.
+    ///
+    /// # Errors
+    /// As [`query_one`](Self::query_one), where it returns more than one row.
+    pub async fn query_opt(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
+        flight::opt(self.once(Step::rows(sql, params)).await?.rows)
+    }
+
+    /// Runs one statement and returns how many rows it affected.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        Ok(self.once(Step::count(sql, params)).await?.affected)
+    }
+
+    /// Takes a connection and begins a transaction on it. Nothing is sent yet: begin and enter travel with the first
+    /// statement, whose errors therefore include those of entering.
+    ///
+    /// # Errors
+    /// `TN004` for a malformed id; those of getting a connection (see [`TenantPool::check`]).
+    pub async fn begin(&self) -> Result<TenantTx, Error> {
+        let way = self.entry.way(
+            #[cfg(feature = "sign")]
+            self.pool.signer.as_ref(),
+        )?;
+        let lease = self.pool.lease_for(self.entry.holder(|token| self.pool.holder_of(token))).await?;
+        let options = self.options.within(lease.permit());
+        Ok(TenantTx::new(self.pool.clone(), lease, way, &options))
+    }
+
+    /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
+    ///
+    /// Dropping the future, or a panic in the closure, rolls back too.
+    ///
+    /// # Errors
+    /// The closure's, or those of [`begin`](Self::begin) and [`TenantTx::commit`].
+    pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
+        E: From<Error>,
+    {
+        run_once!(self, self.entry.tenant_id(), work)
+    }
+
+    async fn once(&self, step: Step<'_>) -> Result<Answer, Error> {
+        let mut tx = self.begin().await?;
+        tx.send(step, Then::Commit).await
+    }
+}

@@ -1,0 +1,213 @@
+//! Writing many rows: arrays of columns, `INSERT … SELECT … unnest`.
+
+use std::iter::Peekable;
+
+use tokio_postgres::types::{BorrowToSql, Kind, ToSql, Type};
+
+use crate::error::{Error, Kind as ErrorKind};
+use crate::tx::builder::TxBuilder;
+use crate::tx::bulk::chunks::Chunks;
+use crate::tx::bulk::columns::Columns;
+use crate::tx::tenant_tx::TenantTx;
+use crate::wire::flight::Then;
+use crate::wire::sql::quote;
+
+/// A row for [`insert_many`](TenantTx::insert_many): a tuple of up to twelve values, an array, a slice, a `Vec`, or a
+/// type of the application.
+pub trait BulkRow {
+    /// How many values it has.
+    fn width(&self) -> usize;
+
+    /// One of them, from 0. `None` beyond the last.
+    fn value(&self, column: usize) -> Option<&dyn ToSql>;
+}
+
+impl TenantTx {
+    /// Writes many rows into one table, in as few round trips as their size allows, and returns how many were written.
+    ///
+    /// ```no_run
+    /// # async fn example(mut tx: pg_tenant_client::TenantTx) -> Result<(), pg_tenant_client::Error> {
+    /// let orders = (0..100_000i64).map(|id| (id, id * 3, "new"));
+    /// let written = tx.insert_many("orders", &["id", "total", "note"], orders).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The table is `table` or `schema.table`; names are taken as they are, quoted. Leave the tenant column out: its
+    /// default is the tenant. A row that names another tenant is refused by the policy (`42501`), like any insert's.
+    /// Values have the types of their columns, as in [`execute`](TenantTx::execute); a column whose type is an array or
+    /// composite cannot be written this way (`0A000`). Rows are read as they are sent: an iterator may make them.
+    ///
+    /// # Why not COPY
+    ///
+    /// PostgreSQL refuses `COPY … FROM` into a table with row-level security (`0A000`), because it would not ask the
+    /// policy about each row. This is what comes nearest: each chunk of rows, at most about a megabyte, is one prepared
+    /// `INSERT` from arrays, one for each column, and the next chunks are on the way while one is written. For reading
+    /// many rows there is [`query_stream`](TenantTx::query_stream).
+    ///
+    /// # Errors
+    /// As [`execute`](TenantTx::execute), of the first chunk that fails. Then none of the rows can be committed, also where
+    /// what failed was encoding a row after others had been sent.
+    #[doc(alias = "copy_in")]
+    #[doc(alias = "COPY")]
+    #[doc(alias = "bulk_insert")]
+    pub fn insert_many<'t, R, I>(
+        &'t mut self,
+        table: &'t str,
+        columns: &'t [&'t str],
+        rows: I,
+    ) -> impl Future<Output = Result<u64, Error>> + Send + 't
+    where
+        R: BulkRow + Send + 't,
+        I: IntoIterator<Item = R>,
+        I::IntoIter: Send + 't,
+    {
+        // Not an `async fn`, in which the compiler fails to see that an iterator over borrowed rows is Send.
+        let rows = rows.into_iter().peekable();
+        async move { self.bulk(table, columns, rows, Then::Stay).await }
+    }
+
+    pub(crate) async fn bulk<R: BulkRow>(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        mut rows: Peekable<impl Iterator<Item = R>>,
+        then: Then,
+    ) -> Result<u64, Error> {
+        self.usable()?;
+        if rows.peek().is_none() {
+            return Ok(0);
+        }
+        let names = columns.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ");
+        let table = table.split('.').map(quote).collect::<Vec<_>>().join(".");
+        // The server tells the types of a single row's insert, which is prepared for that alone.
+        let values = (1..=columns.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let one = format!("insert into {table} ({names}) values ({values})");
+        let types = match self.lease.types_of(&one) {
+            Some(types) => types,
+            None => self.prepare(&one).await?.params().into(),
+        };
+        let types = types.iter().zip(columns).map(|(ty, column)| element(ty, column));
+        let types = types.collect::<Result<Vec<_>, _>>()?;
+        let arrays: Vec<_> = types.iter().enumerate().map(|(i, ty)| array(i + 1, ty)).collect();
+        let sql = format!("insert into {table} ({names}) select * from unnest({})", arrays.join(", "));
+        let chunks = Chunks::new(rows, Columns::new(&types, columns));
+        let written = self.send_chunks(&sql, chunks, then).await;
+        if written.as_ref().is_err_and(|error| error.code().is_none()) {
+            // Perhaps because the columns have other types by now.
+            self.lease.forget_statement(&one);
+        }
+        written
+    }
+}
+
+impl TxBuilder {
+    /// Writes many rows in a transaction of their own: all of them, or none. See [`TenantTx::insert_many`].
+    ///
+    /// # Errors
+    /// Those of [`TenantTx::insert_many`] and [`TenantTx::commit`].
+    #[doc(alias = "copy_in")]
+    #[doc(alias = "COPY")]
+    pub fn insert_many<'t, R, I>(
+        &'t self,
+        table: &'t str,
+        columns: &'t [&'t str],
+        rows: I,
+    ) -> impl Future<Output = Result<u64, Error>> + Send + 't
+    where
+        R: BulkRow + Send + 't,
+        I: IntoIterator<Item = R>,
+        I::IntoIter: Send + 't,
+    {
+        let rows = rows.into_iter().peekable();
+        async move { self.begin().await?.bulk(table, columns, rows, Then::Commit).await }
+    }
+}
+
+/// A domain's values travel as its base type's; assigning checks them.
+fn element(ty: &Type, column: &str) -> Result<Type, Error> {
+    match ty.kind() {
+        Kind::Domain(base) => element(base, column),
+        Kind::Array(_) | Kind::Composite(_) => {
+            let message = format!("column {column} has the type {}, which has no array to be sent in", ty.name());
+            let error = Error::new(ErrorKind::Config, message).with_code("0A000");
+            Err(error.with_hint("write such rows with execute(), several at a time with pipeline()"))
+        }
+        _ => Ok(ty.clone()),
+    }
+}
+
+fn array(n: usize, element: &Type) -> String {
+    format!("${n}::{}.{}[]", quote(element.schema()), quote(element.name()))
+}
+
+impl<T: BorrowToSql> BulkRow for [T] {
+    fn width(&self) -> usize {
+        self.len()
+    }
+
+    fn value(&self, column: usize) -> Option<&dyn ToSql> {
+        self.get(column).map(BorrowToSql::borrow_to_sql)
+    }
+}
+
+impl<T: BorrowToSql, const N: usize> BulkRow for [T; N] {
+    fn width(&self) -> usize {
+        N
+    }
+
+    fn value(&self, column: usize) -> Option<&dyn ToSql> {
+        self.as_slice().value(column)
+    }
+}
+
+impl<T: BorrowToSql> BulkRow for Vec<T> {
+    fn width(&self) -> usize {
+        self.len()
+    }
+
+    fn value(&self, column: usize) -> Option<&dyn ToSql> {
+        self.as_slice().value(column)
+    }
+}
+
+impl<R: BulkRow + ?Sized> BulkRow for &R {
+    fn width(&self) -> usize {
+        (**self).width()
+    }
+
+    fn value(&self, column: usize) -> Option<&dyn ToSql> {
+        (**self).value(column)
+    }
+}
+
+macro_rules! tuples {
+    ($(($($at:tt $value:ident)+))+) => {$(
+        impl<$($value: ToSql),+> BulkRow for ($($value,)+) {
+            fn width(&self) -> usize {
+                [$($at),+].len()
+            }
+
+            fn value(&self, column: usize) -> Option<&dyn ToSql> {
+                match column {
+                    $($at => Some(&self.$at),)+
+                    _ => None,
+                }
+            }
+        }
+    )+};
+}
+
+tuples! {
+    (0 A)
+    (0 A 1 B)
+    (0 A 1 B 2 C)
+    (0 A 1 B 2 C 3 D)
+    (0 A 1 B 2 C 3 D 4 E)
+    (0 A 1 B 2 C 3 D 4 E 5 F)
+    (0 A 1 B 2 C 3 D 4 E 5 F 6 G)
+    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H)
+    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I)
+    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J)
+    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K)
+    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K 11 L)
+}

@@ -1,0 +1,5 @@
+//! Writing many rows.
+
+mod chunks;
+mod columns;
+pub(crate) mod insert;

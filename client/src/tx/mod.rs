@@ -1,0 +1,16 @@
+//! Transactions inside one tenant.
+
+pub(crate) mod builder;
+pub(crate) mod bulk;
+mod commit;
+pub(crate) mod entered;
+pub(crate) mod options;
+pub mod pipeline;
+pub(crate) mod retry;
+pub(crate) mod run;
+pub(crate) mod savepoint;
+mod send;
+mod spans;
+pub(crate) mod stream;
+pub(crate) mod tenant_tx;
+mod verdict;

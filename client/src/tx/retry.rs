@@ -1,0 +1,132 @@
+//! Running a transaction again that lost a conflict.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::tx::builder::TxBuilder;
+use crate::tx::run::run_again;
+use crate::tx::tenant_tx::TenantTx;
+
+/// How often, and after how long, a transaction that lost a conflict is run again: by default five times in all, after
+/// pauses of at most 5, 10, 20 and 40 ms.
+///
+/// A pause is a random part of its bound, so that those who collided do not collide again. The bound doubles each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "give it to retry()"]
+pub struct Retry {
+    attempts: u32,
+    pause: Duration,
+    max_pause: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry { attempts: 5, pause: Duration::from_millis(5), max_pause: Duration::from_secs(1) }
+    }
+}
+
+impl Retry {
+    /// How often the closure may run in all. At least once; with 1 it is not run again.
+    pub fn attempts(mut self, attempts: u32) -> Retry {
+        self.attempts = attempts;
+        self
+    }
+
+    /// The bound of the first pause, which doubles with each.
+    pub fn pause(mut self, pause: Duration) -> Retry {
+        self.pause = pause;
+        self
+    }
+
+    /// What the bound does not grow beyond; one second by default.
+    pub fn max_pause(mut self, pause: Duration) -> Retry {
+        self.max_pause = pause;
+        self
+    }
+
+    /// Whether another attempt may follow, after waiting for it. `attempt` counts from 1.
+    pub(crate) async fn again(&self, attempt: u32) -> bool {
+        if attempt >= self.attempts {
+            return false;
+        }
+        tokio::time::sleep(self.bound(attempt).mul_f64(random())).await;
+        true
+    }
+
+    fn bound(&self, attempt: u32) -> Duration {
+        let factor = 2u32.saturating_pow(attempt.saturating_sub(1));
+        self.pause.saturating_mul(factor).min(self.max_pause)
+    }
+}
+
+/// From 0 to 1. Not for secrets: each `RandomState` has other keys.
+fn random() -> f64 {
+    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
+}
+
+/// Runs closures in transactions, again where they lose a conflict. Made by [`TxBuilder::retry`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until run()"]
+pub struct RetryingTx {
+    tenant: TxBuilder,
+    retry: Retry,
+}
+
+impl TxBuilder {
+    /// Lets [`RetryingTx::run`] run a closure again where its transaction lost a conflict.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: pg_tenant_client::TenantPool) -> Result<(), pg_tenant_client::Error> {
+    /// use pg_tenant_client::{Error, IsolationLevel, Retry};
+    ///
+    /// let open: i64 = pool
+    ///     .tenant("acme")
+    ///     .isolation_level(IsolationLevel::Serializable)
+    ///     .retry(Retry::default().attempts(10))
+    ///     .run(async |tx| {
+    ///         tx.execute("update orders set open = false where id = $1", &[&7i64]).await?;
+    ///         Ok::<_, Error>(tx.query_one("select count(*) from orders where open", &[]).await?.get(0))
+    ///     })
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn retry(&self, retry: Retry) -> RetryingTx {
+        RetryingTx { tenant: self.clone(), retry }
+    }
+}
+
+impl RetryingTx {
+    /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`. Runs the whole
+    /// closure again, in a new transaction, where one of its statements, or the commit, failed with `40001`
+    /// (serialization failure) or `40P01` (deadlock).
+    ///
+    /// What the closure does outside the database it does again: leave mails and messages for after `run`. Each attempt
+    /// runs a clone of the closure, so each begins with the same captures.
+    ///
+    /// # Errors
+    /// Those of [`TxBuilder::run`]. After the last attempt, the last one's. [`Error::is_closed`] is never run again: the
+    /// commit may have happened.
+    pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut TenantTx) -> Result<T, E> + Clone,
+        E: From<Error>,
+    {
+        run_again!(self.tenant, self.retry, work)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_a_bound() {
+        let retry = Retry::default().max_pause(Duration::from_millis(30));
+        let bounds: Vec<_> = [1, 2, 3, 4, 40, u32::MAX].iter().map(|n| retry.bound(*n).as_millis()).collect();
+        assert_eq!(bounds, [5, 10, 20, 30, 30, 30]);
+        let parts: Vec<f64> = (0..100).map(|_| random()).collect();
+        assert!(parts.iter().all(|part| (0.0..=1.0).contains(part)));
+        assert!(parts.iter().any(|part| *part < 0.5) && parts.iter().any(|part| *part > 0.5));
+    }
+}

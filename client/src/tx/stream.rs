@@ -1,0 +1,70 @@
+//! Rows as they come.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_util::Stream;
+use tokio_postgres::Row;
+
+use crate::error::Error;
+use crate::observe::Call;
+use crate::tx::tenant_tx::TenantTx;
+
+/// The rows of [`TenantTx::query_stream`].
+#[must_use = "rows are read only while the stream is polled"]
+pub struct RowStream<'tx> {
+    tx: &'tx mut TenantTx,
+    rows: Pin<Box<tokio_postgres::RowStream>>,
+    reading: Reading,
+}
+
+/// Tells how many rows were read when that ends. Apart from the stream, which would borrow the transaction for longer if
+/// it did something itself when it is dropped.
+struct Reading {
+    call: Call,
+    rows: u64,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.call.rows(self.rows);
+    }
+}
+
+impl<'tx> RowStream<'tx> {
+    pub(crate) fn new(tx: &'tx mut TenantTx, rows: tokio_postgres::RowStream, call: Call) -> RowStream<'tx> {
+        RowStream { tx, rows: Box::pin(rows), reading: Reading { call, rows: 0 } }
+    }
+}
+
+impl Stream for RowStream<'_> {
+    type Item = Result<Row, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let span = self.reading.call.span().clone();
+        let _inside = span.enter();
+        Poll::Ready(match ready!(self.rows.as_mut().poll_next(cx)) {
+            Some(Ok(row)) => {
+                self.reading.rows += 1;
+                Some(Ok(row))
+            }
+            Some(Err(error)) => {
+                self.tx.lease.arrive(true);
+                let error = self.tx.note(error.into());
+                self.reading.call.failed(&error);
+                Some(Err(error))
+            }
+            None => {
+                self.tx.lease.arrive(true);
+                None
+            }
+        })
+    }
+}
+
+impl fmt::Debug for RowStream<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowStream").field("tx", &self.tx).finish()
+    }
+}

@@ -1,0 +1,136 @@
+//! What became of a flight, and whether it may be flown again.
+
+use pg_tenant_core::Refusal;
+use tokio_postgres::Error as PgError;
+use tokio_postgres::error::SqlState;
+
+use crate::error::driver::{Stale, was_not_sent};
+use crate::error::{Error, Kind};
+use crate::pool::lease::Lease;
+use crate::tx::tenant_tx::{Refuses, TenantTx};
+use crate::wire::flight::{Failed, Flight, Step};
+use crate::wire::sql::mentions;
+
+/// What to do about a flight.
+pub(crate) enum Next<T> {
+    Done(Result<T, Error>),
+    /// Nothing was executed: the same again, on another connection.
+    Elsewhere,
+    /// Nothing of it remains: the same again, prepared afresh.
+    Afresh,
+}
+
+impl TenantTx {
+    pub(crate) fn judge<T>(&mut self, flight: Flight<T>, steps: &[Step<'_>]) -> Next<T> {
+        let Flight { entered, answer, committed } = flight;
+        let named = match entered {
+            Ok(named) => named,
+            Err(error) => return self.judge_entry(error, answer.as_ref().err().is_some_and(|failed| !failed.ran)),
+        };
+        if let Err(Failed { at, error, stale, .. }) = &answer {
+            let sql = steps.get(*at).map_or("", |step| step.sql);
+            match stale {
+                Some(Stale::Gone) => {
+                    self.lease.evict_statement(sql);
+                    self.lease.discard();
+                }
+                Some(Stale::Changed) => self.lease.forget_statement(sql),
+                None if was_not_sent(error) => self.lease.forget_statement(sql),
+                None => {}
+            }
+            if let Some(stale) = stale
+                && !self.begun
+                && self.spare > 0
+            {
+                // It failed before it ran, and what ran before it is rolled back.
+                if *stale == Stale::Gone {
+                    return Next::Elsewhere;
+                }
+                let open = committed.as_ref().is_none_or(|committed| !committed.ended());
+                // A pooler that carries statements knows them by their text, and would have the old one execute again.
+                self.clears = self.lease.carries_statements();
+                if open && !self.clears && !self.lead.starts_with("rollback") {
+                    self.lead.insert_str(0, "rollback; ");
+                }
+                self.spare -= 1;
+                return Next::Afresh;
+            }
+        }
+        self.begun = true;
+        self.entered.learn(named);
+        if let Some((token, id)) = self.token.take().zip(self.entered.tenant()) {
+            self.lease.learn(&token, *id);
+        }
+        self.flights += u64::from(!std::mem::take(&mut self.lead).is_empty());
+        if steps.iter().any(|step| resets_statements(step.sql)) {
+            self.lease.discard();
+        }
+        Next::Done(match (answer, committed) {
+            (Ok(answer), None) => Ok(answer),
+            (Ok(answer), Some(committed)) => self.settle(committed).map(|()| answer),
+            (Err(failed), _) => Err(self.blame(failed, steps.len())),
+        })
+    }
+
+    /// The error of a statement, one of `of`.
+    fn blame(&mut self, Failed { at, error, .. }: Failed, of: usize) -> Error {
+        let late = error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION);
+        let first = self.first_error.clone().filter(|_| late);
+        let error = self.note(error.into()).at_statement(at, of);
+        match first {
+            Some(first) => error.with_detail(format!("its first error was: {first}")),
+            None => error,
+        }
+    }
+
+    /// The lead failed. Where it was begin and enter, another connection may be tried, but only if what was sent behind
+    /// it provably did not run.
+    pub(crate) fn judge_entry<T>(&mut self, error: PgError, did_not_run: bool) -> Next<T> {
+        if !self.begun && did_not_run && self.spare > 0 && is_the_connections_fault(&error, &self.lease) {
+            return Next::Elsewhere;
+        }
+        if !did_not_run {
+            // There was no transaction to fail, and what followed ran outside any: lend this connection to nobody.
+            self.lease.discard();
+        }
+        if !self.begun || !did_not_run {
+            self.refuses = Some(Refuses::Failed);
+        }
+        let error = Error::from(error);
+        Next::Done(Err(self.note(if self.begun { error } else { error.at_entry_of(&self.entered) })))
+    }
+
+    /// Remembers the first error, for the commit that will say the transaction has failed.
+    pub(crate) fn note(&mut self, error: Error) -> Error {
+        if let Some(code) = error.code() {
+            self.lease.count(|meter, holder| meter.refused(holder, code));
+        }
+        if error.kind() == Kind::Closed {
+            self.lease.discard();
+        }
+        self.lost_a_conflict |= error.is_retryable();
+        if error.kind() != Kind::Driver && self.first_error.is_none() {
+            let code = error.code().map(|code| format!(" ({code})")).unwrap_or_default();
+            self.first_error = Some(format!("{}{code}", error.message()));
+        }
+        error
+    }
+}
+
+/// Whether entering failed because of what the connection carries, rather than because of the tenant.
+///
+/// A dirty session may also fail in other ways before it is recognised (after `SET ROLE`, with `42501`), so on a
+/// connection that was lent before only pg_tenant's other refusals are final.
+fn is_the_connections_fault(error: &PgError, lease: &Lease) -> bool {
+    let Some(db) = error.as_db_error() else { return false };
+    match Refusal::from_code(db.code().code()) {
+        Some(Refusal::SessionNotPristine) => !lease.is_new() || lease.has_lent_session(),
+        None => !lease.is_new() || (lease.has_lent_session() && *db.code() == SqlState::INSUFFICIENT_PRIVILEGE),
+        Some(_) => false,
+    }
+}
+
+/// The statement takes the connection's prepared statements away, and the server will not call the session dirty for it.
+fn resets_statements(sql: &str) -> bool {
+    mentions(sql, "deallocate") || mentions(sql, "discard")
+}

@@ -1,0 +1,277 @@
+//! What travels together, and what came back first.
+//!
+//! tokio-postgres encodes a request and hands it to its connection task on the future's first poll, then waits. `join!`
+//! polls its futures in the order they are written. So joined requests leave in one poll, in that order: a future that
+//! is dropped has sent all of them or none.
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use futures_util::TryStreamExt;
+use futures_util::future::{join, join3, join4};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Error as PgError, Row, RowStream, SimpleQueryMessage, Statement};
+
+use crate::error::Error;
+use crate::error::driver::{Stale, did_not_run, is_answered, stale_statement, was_not_sent};
+use crate::tenant::token::Token;
+use crate::tx::options::{COMMIT, COMMIT_AND_FORGET, ENTER_SIGNED};
+use crate::wire::statement_cache::Form;
+
+/// A statement and its parameters.
+#[derive(Clone, Copy)]
+pub(crate) struct Step<'a> {
+    pub(crate) sql: &'a str,
+    pub(crate) params: &'a [&'a (dyn ToSql + Sync)],
+    /// Its rows are wanted, not only their number.
+    pub(crate) rows: bool,
+}
+
+impl<'a> Step<'a> {
+    pub(crate) fn rows(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Step<'a> {
+        Step { sql, params, rows: true }
+    }
+
+    pub(crate) fn count(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Step<'a> {
+        Step { sql, params, rows: false }
+    }
+}
+
+/// What one statement returned.
+pub(crate) struct Answer {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) affected: u64,
+}
+
+/// What follows the statement in the same flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    Stay,
+    Commit,
+    /// And then take away the names of statements from the session, before it goes to somebody else.
+    CommitAndForget,
+}
+
+/// The answers of a flight, in the order they were sent. The first error is the cause: what comes after it only says
+/// that the transaction has failed.
+pub(crate) struct Flight<T> {
+    /// The tenant, where a token said which.
+    pub(crate) entered: Result<Option<String>, PgError>,
+    pub(crate) answer: Result<T, Failed>,
+    pub(crate) committed: Option<Committed>,
+}
+
+/// The first statement of a flight that failed.
+pub(crate) struct Failed {
+    /// Which it is, from 0.
+    pub(crate) at: usize,
+    pub(crate) error: PgError,
+    /// It, or another of the flight, may have run.
+    pub(crate) ran: bool,
+    /// Preparing it afresh may mend it.
+    pub(crate) stale: Option<Stale>,
+}
+
+impl From<PgError> for Failed {
+    fn from(error: PgError) -> Failed {
+        Failed { at: 0, ran: !did_not_run(&error), stale: stale_statement(&error), error }
+    }
+}
+
+/// The answers to COMMIT and to the probe before it.
+pub(crate) struct Committed {
+    /// The probe was answered, so COMMIT was reached.
+    pub(crate) probed: bool,
+    /// The tenant at the end.
+    pub(crate) found: Option<String>,
+    pub(crate) done: Result<(), PgError>,
+}
+
+impl Committed {
+    /// No transaction is open: where COMMIT failed it rolled back.
+    pub(crate) fn ended(&self) -> bool {
+        self.done.as_ref().map_or_else(|error| self.probed && error.as_db_error().is_some(), |()| true)
+    }
+}
+
+/// What goes before a statement, if anything does: begin and enter, savepoints. A text, and the parameter of
+/// [`ENTER_SIGNED`] where that stands in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Lead<'a> {
+    pub(crate) sql: &'a str,
+    pub(crate) token: Option<&'a Token>,
+}
+
+impl<'a> Lead<'a> {
+    pub(crate) fn new(sql: &'a str, token: &'a Option<Token>) -> Lead<'a> {
+        Lead { sql, token: token.as_ref() }
+    }
+}
+
+/// `lead` before a statement, and perhaps commit behind it. Where preparing rides along, it goes before the statement:
+/// a text that does not parse fails there, and nothing of it has run.
+pub(crate) async fn fly(
+    client: &Client,
+    lead: Lead<'_>,
+    form: &Form,
+    step: Step<'_>,
+    then: Then,
+) -> (Flight<Answer>, Option<Result<Statement, PgError>>) {
+    let unsent = AtomicBool::new(false);
+    let (entered, ride, mut answer, committed) = join4(
+        enter(client, lead),
+        ride(client, form, step.sql),
+        run(client, form, step, &unsent),
+        finish_if(client, then, &unsent),
+    )
+    .await;
+    if let (Err(failed), Some(Err(error))) = (&mut answer, &ride)
+        && is_answered(error)
+    {
+        failed.ran = false; // what does not parse does not run
+    }
+    (Flight { entered, answer, committed }, ride)
+}
+
+/// `lead` before a text of several statements.
+pub(crate) async fn batch(client: &Client, lead: Lead<'_>, sql: &str) -> Flight<()> {
+    let (entered, answer) = join(enter(client, lead), client.batch_execute(sql)).await;
+    Flight { entered, answer: answer.map_err(Failed::from), committed: None }
+}
+
+/// `lead` before a statement whose rows are read as they come.
+pub(crate) async fn stream(
+    client: &Client,
+    lead: Lead<'_>,
+    sql: &str,
+    form: &Form,
+    params: &[&(dyn ToSql + Sync)],
+) -> Flight<RowStream> {
+    let rows = async {
+        match form {
+            Form::Prepared(statement) => client.query_raw(statement, params.iter().copied()).await,
+            Form::Typed(types) | Form::Unnamed(types) => {
+                client.query_typed_raw(sql, params.iter().copied().zip(types.iter().cloned())).await
+            }
+        }
+    };
+    let (entered, answer) = join(enter(client, lead), rows).await;
+    Flight { entered, answer: answer.map_err(Failed::from), committed: None }
+}
+
+pub(crate) async fn enter(client: &Client, Lead { sql, token }: Lead<'_>) -> Result<Option<String>, PgError> {
+    let some = |sql: &'_ str| !sql.is_empty();
+    let Some((token, (before, after))) = token.zip(sql.split_once(ENTER_SIGNED)) else {
+        return simple(client, Some(sql).filter(|sql| some(sql))).await.map(|()| None);
+    };
+    let token = token.expose();
+    let parameter: [(&(dyn ToSql + Sync), Type); 1] = [(&token, Type::TEXT)];
+    let (before, entered, after) = join3(
+        simple(client, Some(before)),
+        client.query_typed_one(ENTER_SIGNED, &parameter),
+        simple(client, Some(after).filter(|sql| some(sql))),
+    )
+    .await;
+    before?;
+    let id = entered?.try_get(0)?;
+    after?;
+    Ok(Some(id))
+}
+
+async fn simple(client: &Client, sql: Option<&str>) -> Result<(), PgError> {
+    match sql {
+        Some(sql) => client.batch_execute(sql).await,
+        None => Ok(()),
+    }
+}
+
+/// COMMIT, with the probe in the same message: where the transaction has failed the probe does too, and COMMIT, which
+/// PostgreSQL would answer with success, is not reached.
+pub(crate) async fn finish(client: &Client, then: Then) -> Committed {
+    let sql = if then == Then::CommitAndForget { COMMIT_AND_FORGET } else { COMMIT };
+    let (mut probed, mut found) = (false, None);
+    let done = async {
+        let mut messages = pin!(client.simple_query_raw(sql).await?);
+        while let Some(message) = messages.try_next().await? {
+            if let SimpleQueryMessage::Row(row) = message {
+                (probed, found) = (true, row.get(0).map(str::to_owned));
+            }
+        }
+        Ok(())
+    };
+    let done = done.await;
+    Committed { probed, found, done }
+}
+
+/// Commits, unless a statement before it could not even be sent: the server would not know that anything had failed.
+pub(crate) async fn finish_if(client: &Client, then: Then, unsent: &AtomicBool) -> Option<Committed> {
+    match then {
+        Then::Commit | Then::CommitAndForget if !unsent.load(Relaxed) => Some(finish(client, then).await),
+        _ => None,
+    }
+}
+
+/// Preparing what is sent without a name.
+pub(crate) async fn ride(client: &Client, form: &Form, sql: &str) -> Option<Result<Statement, PgError>> {
+    match form {
+        Form::Typed(types) => Some(client.prepare_typed(sql, types).await),
+        Form::Prepared(_) | Form::Unnamed(_) => None,
+    }
+}
+
+/// One statement. `unsent` is set, in the poll that would have sent it, where its parameters cannot be encoded.
+pub(crate) async fn run(client: &Client, form: &Form, step: Step<'_>, unsent: &AtomicBool) -> Result<Answer, Failed> {
+    let answer = match form {
+        Form::Prepared(statement) => match client.query_raw(statement, step.params.iter().copied()).await {
+            Ok(rows) => collect(rows).await,
+            Err(error) => Err(error),
+        },
+        Form::Unnamed(types) if step.rows => {
+            let params = step.params.iter().copied().zip(types.iter().cloned());
+            match client.query_typed_raw(step.sql, params).await {
+                Ok(rows) => collect(rows).await,
+                Err(error) => Err(error),
+            }
+        }
+        Form::Typed(types) | Form::Unnamed(types) => {
+            let params: Vec<_> = step.params.iter().copied().zip(types.iter().cloned()).collect();
+            let affected = client.execute_typed(step.sql, &params).await;
+            affected.map(|affected| Answer { rows: Vec::new(), affected })
+        }
+    };
+    answer.map_err(|error| {
+        let not_sent = was_not_sent(&error);
+        unsent.fetch_or(not_sent, Relaxed);
+        let mut failed = Failed::from(error);
+        if matches!(form, Form::Unnamed(_)) && failed.error.code() == Some(&SqlState::SYNTAX_ERROR) {
+            failed.ran = false; // what does not parse does not run
+        }
+        if not_sent && matches!(form, Form::Typed(types) | Form::Unnamed(types) if !types.is_empty()) {
+            // What another connection remembers of it may be out of date.
+            failed.stale = Some(Stale::Changed);
+        }
+        failed
+    })
+}
+
+async fn collect(rows: RowStream) -> Result<Answer, PgError> {
+    let mut stream = pin!(rows);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.try_next().await? {
+        rows.push(row);
+    }
+    Ok(Answer { rows, affected: stream.rows_affected().unwrap_or(0) })
+}
+
+pub(crate) fn one(rows: Vec<Row>) -> Result<Row, Error> {
+    let found = rows.len();
+    opt(rows)?.ok_or_else(|| Error::count("exactly one", found))
+}
+
+pub(crate) fn opt(mut rows: Vec<Row>) -> Result<Option<Row>, Error> {
+    match rows.len() {
+        0 | 1 => Ok(rows.pop()),
+        found => Err(Error::count("at most one", found)),
+    }
+}

@@ -1,0 +1,9 @@
+//! What travels on one connection.
+
+pub(crate) mod backend_key;
+pub(crate) mod cancel_request;
+pub(crate) mod flight;
+pub(crate) mod param_types;
+pub(crate) mod pipelined_flight;
+pub(crate) mod sql;
+pub(crate) mod statement_cache;

@@ -1,0 +1,97 @@
+//! Several statements in one flight.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::Poll;
+
+use futures_util::future::{MaybeDone, join, join_all, join4, maybe_done};
+use tokio_postgres::{Client, Error as PgError, Statement};
+
+use crate::error::driver::is_answered;
+use crate::wire::flight::{Answer, Failed, Flight, Lead, Step, Then, enter, finish_if, ride, run};
+use crate::wire::statement_cache::Form;
+
+/// `lead` before statements, each with its form, and perhaps commit behind them.
+pub(crate) async fn fly_all(
+    client: &Client,
+    lead: Lead<'_>,
+    forms: &[Form],
+    steps: &[Step<'_>],
+    then: Then,
+) -> (Flight<Vec<Answer>>, Vec<Option<Result<Statement, PgError>>>) {
+    let unsent = AtomicBool::new(false);
+    // A text that occurs more than once is prepared once.
+    let rides = forms.iter().zip(steps).enumerate().map(|(at, (form, step))| {
+        let first = steps.iter().position(|other| other.sql == step.sql) == Some(at);
+        async move { if first { ride(client, form, step.sql).await } else { None } }
+    });
+    let (entered, rides, answers, committed) = join4(
+        enter(client, lead),
+        join_all(rides),
+        run_all(client, forms, steps, &unsent),
+        finish_if(client, then, &unsent),
+    )
+    .await;
+    let unparsed = |step: &Step<'_>| {
+        let failed = |ride: &Option<Result<_, _>>| matches!(ride, Some(Err(error)) if is_answered(error));
+        rides.iter().zip(steps).any(|(ride, other)| failed(ride) && other.sql == step.sql)
+    };
+    let (mut done, mut first, mut ran) = (Vec::with_capacity(steps.len()), None, false);
+    for (at, (answer, step)) in answers.into_iter().zip(steps).enumerate() {
+        match answer {
+            Ok(answer) => {
+                ran = true;
+                done.push(answer);
+            }
+            Err(failed) => {
+                ran |= failed.ran && !unparsed(step);
+                first.get_or_insert(Failed { at, ..failed });
+            }
+        }
+    }
+    let answer = first.map_or(Ok(done), |failed| Err(Failed { ran, ..failed }));
+    (Flight { entered, answer, committed }, rides)
+}
+
+/// `lead` before preparing statements.
+pub(crate) async fn prepare_all(client: &Client, lead: Lead<'_>, texts: &[&str]) -> Flight<Vec<Statement>> {
+    let prepared = join_all(texts.iter().map(|sql| client.prepare(sql)));
+    let (entered, prepared) = join(enter(client, lead), prepared).await;
+    let answer = prepared
+        .into_iter()
+        .enumerate()
+        .map(|(at, prepared)| prepared.map_err(|error| Failed { at, ..Failed::from(error) }))
+        .collect();
+    Flight { entered, answer, committed: None }
+}
+
+/// All are sent in the first poll, in order, up to one that cannot be. They are answered in that order too.
+async fn run_all(
+    client: &Client,
+    forms: &[Form],
+    steps: &[Step<'_>],
+    unsent: &AtomicBool,
+) -> Vec<Result<Answer, Failed>> {
+    let mut flying = Vec::with_capacity(steps.len());
+    let mut waiting = forms.iter().zip(steps);
+    poll_fn(|cx| {
+        for (form, step) in waiting.by_ref() {
+            let mut sent: Pin<Box<MaybeDone<_>>> = Box::pin(maybe_done(run(client, form, *step, unsent)));
+            let _ = sent.as_mut().poll(cx);
+            flying.push(sent);
+            if unsent.load(Relaxed) {
+                break;
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
+
+    let mut answers = Vec::with_capacity(flying.len());
+    for mut sent in flying {
+        sent.as_mut().await;
+        answers.extend(sent.as_mut().take_output());
+    }
+    answers
+}

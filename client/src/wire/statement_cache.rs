@@ -1,0 +1,114 @@
+//! How a statement gets to the server, and the prepared statements of one connection, bounded.
+//!
+//! A statement that falls out is closed on the server: dropping the last handle of a `tokio_postgres::Statement` sends
+//! its Close without waiting.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio_postgres::{Statement, types::Type};
+
+use crate::wire::flight::Step;
+use crate::wire::param_types::{Known, is_plain};
+
+/// How a statement gets to the server.
+pub(crate) enum Form {
+    /// By the name it was prepared under on this connection.
+    Prepared(Statement),
+    /// Whole and without a name, with parameters of these types, while preparing it rides along for the next time.
+    ///
+    /// Only where no rows are wanted: tokio-postgres asks the server for a column's type that it does not know while the
+    /// rows wait, so an answer too large for its buffers would wait for ever.
+    Typed(Arc<[Type]>),
+    /// Whole and without a name, each time. Where rows are wanted, only if the driver knows all their types.
+    Unnamed(Arc<[Type]>),
+}
+
+/// Least recently used falls out first. Looking one up costs a hash; only inserting into a full cache scans it.
+pub(crate) struct Statements {
+    capacity: usize,
+    clock: u64,
+    by_text: HashMap<String, Entry>,
+    known: Arc<Known>,
+    /// A name lasts no longer than its transaction: what is kept here is gone with that.
+    forgets_names: bool,
+}
+
+struct Entry {
+    statement: Statement,
+    used: u64,
+}
+
+impl Statements {
+    pub(crate) fn new(capacity: usize, known: Arc<Known>, forgets_names: bool) -> Statements {
+        Statements { capacity, clock: 0, by_text: HashMap::new(), known, forgets_names }
+    }
+
+    /// How it can be sent now. `None`: it must be prepared first, which takes a flight of its own.
+    pub(crate) fn form(&mut self, step: &Step<'_>) -> Option<Form> {
+        if let Some(entry) = self.by_text.get_mut(step.sql) {
+            self.clock += 1;
+            entry.used = self.clock;
+            return Some(Form::Prepared(entry.statement.clone()));
+        }
+        if self.forgets_names {
+            let types = if step.rows { self.known.plain_types(step) } else { self.known.types(step) };
+            return types.map(Form::Unnamed);
+        }
+        if step.rows { None } else { self.known.types(step).map(Form::Typed) }
+    }
+
+    /// The types of its parameters, where this connection or another of the pool has prepared it.
+    pub(crate) fn types(&self, sql: &str) -> Option<Arc<[Type]>> {
+        self.by_text.get(sql).map(|entry| entry.statement.params().into()).or_else(|| self.known.types_of(sql))
+    }
+
+    pub(crate) fn insert(&mut self, sql: &str, statement: Statement) {
+        self.known.remember(sql, &statement);
+        if if self.forgets_names { is_plain(&statement) } else { self.capacity == 0 } {
+            return;
+        }
+        if self.by_text.len() >= self.capacity.max(1) {
+            let oldest = self.by_text.iter().min_by_key(|(_, entry)| entry.used).map(|(text, _)| text.clone());
+            oldest.and_then(|text| self.by_text.remove(&text));
+        }
+        self.clock += 1;
+        self.by_text.insert(sql.to_owned(), Entry { statement, used: self.clock });
+    }
+
+    /// How a statement that has just been prepared is sent.
+    pub(crate) fn form_of(&self, step: &Step<'_>, statement: Statement) -> Form {
+        // A wrong number of parameters is for the driver to report.
+        let fits = statement.params().len() == step.params.len();
+        if self.forgets_names && fits && (!step.rows || is_plain(&statement)) {
+            return Form::Unnamed(statement.params().into()); // and its name is closed before it is sent
+        }
+        Form::Prepared(statement)
+    }
+
+    /// A name, and what the driver has prepared to ask about types, is to be taken from the session that the transaction
+    /// has: it is the last that the connection uses.
+    pub(crate) fn has_borrowed_names(&self) -> bool {
+        self.forgets_names && !self.by_text.is_empty()
+    }
+
+    pub(crate) fn forgets_names(&self) -> bool {
+        self.forgets_names
+    }
+
+    /// The server no longer has any.
+    pub(crate) fn clear(&mut self) {
+        self.by_text.clear();
+    }
+
+    /// The server no longer has it as it was prepared.
+    pub(crate) fn evict(&mut self, sql: &str) {
+        self.by_text.remove(sql);
+    }
+
+    /// The types of its parameters are no longer what they were.
+    pub(crate) fn forget(&mut self, sql: &str) {
+        self.evict(sql);
+        self.known.forget(sql);
+    }
+}
