@@ -92,13 +92,14 @@ mod tx;
 mod wire;
 
 pub use error::Error;
+pub use error::limit::Limit;
 #[cfg(feature = "metrics")]
 pub use observe::MetricLabels;
 pub use pg_tenant_core::{MalformedTenantId, Refusal, TenantId, TenantStatus};
 #[cfg(feature = "sign")]
 pub use pg_tenant_token::{BadKey, Signer};
 pub use pool::builder::TenantPoolBuilder;
-pub use pool::limits::{Limit, LimitPolicy, Limits, Plans, Rate};
+pub use pool::limits::{LimitPolicy, Limits, Plans, Rate};
 pub use pool::pooler::Pooler;
 pub use pool::tenant_pool::{Status, TenantPool};
 #[cfg(feature = "opentelemetry")]
@@ -119,7 +120,7 @@ pub use tenant::signer::TokenSigner;
 pub use tenant::verifier::TokenVerifier;
 pub use tokio_postgres;
 pub use tx::builder::TxBuilder;
-pub use tx::bulk::insert::BulkRow;
+pub use tx::bulk::row::BulkRow;
 pub use tx::options::IsolationLevel;
 pub use tx::pipeline;
 pub use tx::retry::{Retry, RetryingTx};

@@ -3,15 +3,17 @@
 use pg_tenant_core::SystemContext;
 use tokio_postgres::{Row, types::ToSql};
 
+use crate::danger::reason::Reason;
 use crate::danger::system_tx::SystemTx;
 use crate::error::Error;
 use crate::pool::tenant_pool::TenantPool;
-use crate::tx::bulk::insert::BulkRow;
-use crate::tx::options::{BeginOptions, IsolationLevel, Reason, Way};
+use crate::tx::bulk::row::BulkRow;
+use crate::tx::entry::Way;
+use crate::tx::options::{BeginOptions, IsolationLevel};
 use crate::tx::pipeline::Pipeline;
 use crate::tx::run::run_once;
-use crate::wire::flight;
-use crate::wire::flight::{Answer, Step, Then};
+use crate::wire::step;
+use crate::wire::step::{Answer, Step, Then};
 
 /// The system context on one pool: runs single statements, or begins transactions, **across all tenants**. Made by
 /// [`danger::system`](crate::danger::system).
@@ -78,7 +80,7 @@ impl SystemTxBuilder {
     /// As [`query`](Self::query), and where it returns another number of rows. **It is committed then**: the rows were
     /// counted after the one flight had ended. Use [`run`](Self::run) where a wrong count must undo a write.
     pub async fn query_one(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
-        flight::one(self.once(Step::rows(sql, params)).await?.rows)
+        step::one(self.once(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement that returns one row or none.
@@ -86,7 +88,7 @@ impl SystemTxBuilder {
     /// # Errors
     /// As [`query_one`](Self::query_one), where it returns more than one row.
     pub async fn query_opt(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
-        flight::opt(self.once(Step::rows(sql, params)).await?.rows)
+        step::opt(self.once(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement and returns how many rows it affected.

@@ -6,6 +6,7 @@
 //! lent again.
 
 mod builder;
+pub(crate) mod reason;
 mod system_tx;
 
 use std::fmt;

@@ -9,13 +9,14 @@ use crate::error::Error;
 use crate::observe::Call;
 use crate::pool::lease::Lease;
 use crate::pool::tenant_pool::TenantPool;
-use crate::tx::bulk::insert::BulkRow;
-use crate::tx::options::{BeginOptions, Way};
+use crate::tx::bulk::row::BulkRow;
+use crate::tx::entry::Way;
+use crate::tx::options::BeginOptions;
 use crate::tx::pipeline::Pipeline;
 use crate::tx::savepoint::{Handle, savepoint};
 use crate::tx::stream::RowStream;
 use crate::tx::tenant_tx::TenantTx;
-use crate::wire::flight::{Answer, Step, Then};
+use crate::wire::step::{Answer, Step, Then};
 
 /// A transaction **across all tenants**, on a connection it owns. Made by [`SystemTxBuilder::begin`].
 ///

@@ -40,3 +40,10 @@ impl Proof for TokenVerifier {
         }
     }
 }
+
+#[cfg(feature = "outbound")]
+impl Proof for crate::propagation::outbound::Inbound {
+    fn prove(&self, request: &Parts) -> Result<Option<Tenant>, Error> {
+        Ok(self.read(&request.headers)?.map(|hop| hop.tenant))
+    }
+}

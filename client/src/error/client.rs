@@ -3,7 +3,6 @@
 use pg_tenant_core::{MalformedTenantId, Refusal};
 
 use crate::error::{Error, Inner, Kind, Source};
-use crate::tx::entered::Entered;
 
 impl Error {
     pub(crate) fn kind(&self) -> Kind {
@@ -103,14 +102,6 @@ impl Error {
         error
     }
 
-    pub(crate) fn tenant_lost(entered: &Entered, found: Option<&str>) -> Error {
-        let what = if let Entered::System(_) = entered { "the system context" } else { "its tenant" };
-        let (entered, found) = (entered.describe(), Entered::describe_probed(found));
-        Error::new(Kind::TenantLost, format!("the transaction lost {what} before it was committed"))
-            .with_detail(format!("it entered {entered} and ended with {found}; statements after that ran outside it"))
-            .with_hint("do not run commit, rollback or begin as statements: use commit(), rollback() and savepoint()")
-    }
-
     /// After it, what follows in the pipeline would run without the tenant.
     pub(crate) fn control_in_pipeline() -> Error {
         Error::new(Kind::Config, "a pipeline holds no statement that begins, ends or divides a transaction")
@@ -149,17 +140,6 @@ impl Error {
         });
         self.0.kind = kind;
         self.with_hint(hint)
-    }
-
-    /// The same, of a transaction that enters this.
-    pub(crate) fn at_entry_of(self, entered: &Entered) -> Error {
-        let mut error = self.at_entry();
-        if let (Kind::NotGranted, Entered::System(_)) = (error.0.kind, entered) {
-            error.0.kind = Kind::SystemNotGranted;
-            error.0.message = "the role may not enter the system context".to_owned();
-            return error.with_hint("grant tenant_user, tenant_system to the role this pool connects as");
-        }
-        error
     }
 
     /// What the server would answer as well, without a round trip.

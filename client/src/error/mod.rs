@@ -2,14 +2,14 @@
 
 mod client;
 pub(crate) mod driver;
-mod limit;
+pub(crate) mod limit;
 
 use std::fmt;
 use std::time::Duration;
 
 use pg_tenant_core::Refusal;
 
-use crate::pool::limits::Limit;
+use limit::Limit;
 
 pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 

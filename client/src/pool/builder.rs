@@ -8,12 +8,12 @@ use deadpool_postgres::{ConfigConnectImpl, Connect, ManagerConfig, RecyclingMeth
 use tokio_postgres::{Config, NoTls, Socket, tls::MakeTlsConnect, tls::TlsConnect};
 
 use crate::error::{Error, Kind};
-use crate::pool::cleanup::Canceller;
 use crate::pool::limits::LimitPolicy;
 use crate::pool::manager::Manager;
 use crate::pool::pooler::Pooler;
 use crate::pool::tenant_pool::TenantPool;
 use crate::wire::cancel_request;
+use crate::wire::cancel_request::Canceller;
 
 /// Builds a [`TenantPool`].
 ///
@@ -31,9 +31,16 @@ pub struct TenantPoolBuilder {
     pooler: Pooler,
     limits: Option<Arc<dyn LimitPolicy>>,
     #[cfg(feature = "metrics")]
-    labels: Option<crate::MetricLabels>,
+    labels: Option<crate::observe::MetricLabels>,
     #[cfg(feature = "sign")]
     signer: Option<crate::tenant::signer::TokenSigner>,
+}
+
+impl TenantPool {
+    /// Begins to describe a pool.
+    pub fn builder(config: Config) -> TenantPoolBuilder {
+        TenantPoolBuilder::new(config)
+    }
 }
 
 impl TenantPoolBuilder {
@@ -117,7 +124,7 @@ impl TenantPoolBuilder {
 
     /// What the metrics say of each tenant; `other` of all by default. With the feature `metrics`.
     #[cfg(feature = "metrics")]
-    pub fn metric_labels(mut self, labels: crate::MetricLabels) -> Self {
+    pub fn metric_labels(mut self, labels: crate::observe::MetricLabels) -> Self {
         self.labels = Some(labels);
         self
     }

@@ -1,20 +1,16 @@
 //! Asking the server to stop what a dropped call left running.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use tokio_postgres::CancelToken;
 
 use crate::pool::admission::Permit;
 use crate::pool::manager::Connection;
-
-/// Sends a CancelRequest with the pool's TLS connector, whose type ends here.
-pub(crate) type Canceller = Arc<dyn Fn(CancelToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+use crate::wire::cancel_request::Canceller;
 
 /// How long a cancel request may take. Given up before it was carried out, it ends PgBouncer 1.18.
 const CANCELLING: Duration = Duration::from_secs(15);

@@ -12,13 +12,14 @@ use tokio_postgres::{Statement, types::Type};
 
 use crate::observe::Meter;
 use crate::pool::admission::Permit;
-use crate::pool::cleanup::{Canceller, quell, queue_rollback};
+use crate::pool::cleanup::{quell, queue_rollback};
 use crate::pool::manager::{Connection, Manager};
 use crate::pool::pooler::{MOST_ENDED, Pooler};
 use crate::tenant::share::Holder;
 use crate::tenant::token::Token;
-use crate::wire::flight::{Step, Then};
-use crate::wire::statement_cache::Form;
+use crate::wire::cancel_request::Canceller;
+use crate::wire::form::Form;
+use crate::wire::step::{Step, Then};
 
 /// What may still be coming on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

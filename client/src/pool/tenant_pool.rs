@@ -5,21 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed;
-use tokio_postgres::Config;
 
 use crate::error::Error;
 use crate::observe::Call;
 use crate::pool::admission::{Admission, Permit};
-use crate::pool::builder::TenantPoolBuilder;
-use crate::pool::cleanup::Canceller;
 use crate::pool::lease::Lease;
 use crate::pool::limits::LimitPolicy;
 use crate::pool::manager::Manager;
-use crate::tenant::into_id::IntoTenantId;
 use crate::tenant::share::Holder;
 use crate::tenant::token::Token;
-use crate::tx::builder::TxBuilder;
-use crate::tx::options::Entry;
+use crate::wire::cancel_request::Canceller;
 
 /// A pool of connections that are lent only inside a tenant.
 ///
@@ -62,11 +57,6 @@ pub struct Status {
 }
 
 impl TenantPool {
-    /// Begins to describe a pool.
-    pub fn builder(config: Config) -> TenantPoolBuilder {
-        TenantPoolBuilder::new(config)
-    }
-
     pub(crate) fn new(
         pool: managed::Pool<Manager>,
         canceller: Canceller,
@@ -83,26 +73,6 @@ impl TenantPool {
             #[cfg(feature = "sign")]
             signer: None,
         }
-    }
-
-    /// Says in which tenant, and on whose behalf, the next statements run. Nothing is sent.
-    ///
-    /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
-    pub fn tenant(&self, tenant: impl IntoTenantId) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::tenant(tenant))
-    }
-
-    /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the task
-    /// has none, the call that would use it says so with SQLSTATE `TN001` and without I/O.
-    pub fn current(&self) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::ambient())
-    }
-
-    /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is sent.
-    ///
-    /// It travels as a parameter in the same flight, and is in no error and no debug output of this crate.
-    pub fn signed(&self, token: impl Into<String>) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::Signed(Token::new(token)))
     }
 
     /// Connects, unless an idle connection is there, and so tells at start-up rather than at the first request whether

@@ -163,13 +163,6 @@ impl Inbound {
     }
 }
 
-#[cfg(feature = "tower")]
-impl crate::edge::Proof for Inbound {
-    fn prove(&self, request: &http::request::Parts) -> Result<Option<Tenant>, Error> {
-        Ok(self.read(&request.headers)?.map(|hop| hop.tenant))
-    }
-}
-
 /// Takes tenant and request id off, unread: what comes from outside says nothing to the services inside.
 pub fn strip(headers: &mut HeaderMap) {
     headers.remove(TENANT_CONTEXT);

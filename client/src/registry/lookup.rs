@@ -3,11 +3,13 @@
 use std::pin::Pin;
 
 use pg_tenant_core::TenantId;
-use tokio_postgres::types::Type;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::record::TenantRecord;
 use crate::error::Error;
 use crate::pool::tenant_pool::TenantPool;
+use crate::tenant::share::Holder;
 
 /// What is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,11 +30,11 @@ pub trait Registry: Send + Sync + 'static {
 /// What a registry answers, when it does.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Option<TenantRecord>, Error>> + Send + 'a>>;
 
-const FIND: &str = "select id, slug, plan, status from tenant.find(by_slug => $1, by_id => $2)";
+pub(crate) const FIND: &str = "select id, slug, plan, status from tenant.find(by_slug => $1, by_id => $2)";
 
 impl Find<'_> {
     /// The parameters of [`FIND`]: a slug, an id.
-    fn keys(&self) -> (Option<&str>, Option<&str>) {
+    pub(crate) fn keys(&self) -> (Option<&str>, Option<&str>) {
         match self {
             Find::Slug(slug) => (Some(slug), None),
             Find::Id(id) => (None, Some(id.as_str())),
@@ -52,15 +54,25 @@ impl Registry for TenantPool {
     }
 }
 
-#[cfg(feature = "sqlx")]
-impl Registry for crate::sqlx::TenantPool {
-    fn find<'a>(&'a self, what: Find<'a>) -> Answer<'a> {
-        use sqlx::Row;
-        Box::pin(async move {
-            let (slug, id) = what.keys();
-            let Some(row) = self.ask(FIND, slug, id).await? else { return Ok(None) };
-            let record = TenantRecord::read(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
-            record.map(Some)
-        })
+impl TenantPool {
+    /// Asks something with no tenant entered, in a transaction of its own: what concerns no tenant's rows.
+    pub(crate) async fn ask(&self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
+        let mut spare = self.max_size;
+        let mut lease = self.lease_for(Holder::Registry).await?;
+        loop {
+            let answer = lease.depart().client.query_typed(sql, params).await;
+            lease.arrive(false);
+            let error = match answer {
+                Ok(rows) => return Ok(rows),
+                Err(error) => Error::from(error),
+            };
+            // What an earlier borrower left, such as SET ROLE, may be the reason: another connection is asked.
+            if lease.is_new() || error.refusal().is_some() || spare == 0 {
+                return Err(error.at_entry());
+            }
+            let permit = lease.give_up();
+            lease = self.lease_with(permit).await?;
+            spare -= 1;
+        }
     }
 }

@@ -6,10 +6,9 @@
 //!    Listener ──────────┘ the registry has changed: everything is forgotten
 //! ```
 
-mod ask;
 mod directory;
 mod listener;
-mod lookup;
+pub(crate) mod lookup;
 mod record;
 
 pub use directory::{Directory, DirectoryBuilder};

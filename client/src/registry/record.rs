@@ -29,7 +29,7 @@ impl TenantRecord {
         self.status == TenantStatus::Active
     }
 
-    pub(super) fn read(
+    pub(crate) fn read(
         id: &str,
         slug: Option<String>,
         plan: Option<String>,

@@ -12,7 +12,9 @@ use crate::pool::pooler::{MOST_ENDED, end_session};
 use crate::pool::version;
 use crate::tenant::share::Holder;
 use crate::tx::entered::Entered;
-use crate::tx::options::{BeginOptions, ENTER_SIGNED, Way};
+use crate::tx::entry::Way;
+use crate::tx::options::BeginOptions;
+use crate::wire::sql::ENTER_SIGNED;
 
 /// What entering returns beside the id: how to find this transaction from another connection, and the version.
 const AND: &str = ", pg_catalog.pg_backend_pid(), extract(epoch from pg_catalog.now())::text, tenant.version()";

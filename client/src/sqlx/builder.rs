@@ -8,7 +8,10 @@ use super::open_tx::Handle;
 use super::pool::TenantPool;
 use super::tenant_tx::TenantTx;
 use crate::error::{Error, Kind};
-use crate::tx::options::{BeginOptions, Entry, IsolationLevel};
+use crate::tenant::into_id::IntoTenantId;
+use crate::tenant::token::Token;
+use crate::tx::entry::Entry;
+use crate::tx::options::{BeginOptions, IsolationLevel};
 use crate::tx::run::run_once;
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by
@@ -23,6 +26,28 @@ pub struct TxBuilder {
     pool: TenantPool,
     entry: Entry,
     options: BeginOptions,
+}
+
+impl TenantPool {
+    /// Says in which tenant, and on whose behalf, the next statements run. Nothing is sent.
+    ///
+    /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
+    pub fn tenant(&self, tenant: impl IntoTenantId) -> TxBuilder {
+        TxBuilder::new(self.clone(), Entry::tenant(tenant))
+    }
+
+    /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the task
+    /// has none, the call that would use it says so with SQLSTATE `TN001` and without I/O.
+    pub fn current(&self) -> TxBuilder {
+        TxBuilder::new(self.clone(), Entry::ambient())
+    }
+
+    /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is sent.
+    ///
+    /// It travels as a parameter, which costs sqlx one round trip more than a plain entry, and is in no error and no debug output of this crate.
+    pub fn signed(&self, token: impl Into<String>) -> TxBuilder {
+        TxBuilder::new(self.clone(), Entry::Signed(Token::new(token)))
+    }
 }
 
 impl TxBuilder {

@@ -1,11 +1,14 @@
 //! Asking the database what concerns no tenant's rows.
 
+use ::sqlx::Row;
 use ::sqlx::postgres::PgRow;
 
 use super::lease::Lease;
 use super::pool::TenantPool;
 use crate::error::Error;
 use crate::pool::lease::Wire;
+use crate::registry::lookup::FIND;
+use crate::registry::{Answer, Find, Registry, TenantRecord};
 use crate::tenant::share::Holder;
 
 impl TenantPool {
@@ -50,5 +53,16 @@ impl TenantPool {
             permit = lease.give_up();
             spare -= 1;
         }
+    }
+}
+
+impl Registry for TenantPool {
+    fn find<'a>(&'a self, what: Find<'a>) -> Answer<'a> {
+        Box::pin(async move {
+            let (slug, id) = what.keys();
+            let Some(row) = self.ask(FIND, slug, id).await? else { return Ok(None) };
+            let record = TenantRecord::read(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+            record.map(Some)
+        })
     }
 }

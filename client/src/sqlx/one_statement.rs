@@ -9,7 +9,7 @@ use super::statement::Watched;
 use crate::error::Error;
 use crate::observe::Call;
 use crate::pool::lease::Wire;
-use crate::tx::options::COMMIT;
+use crate::wire::sql::COMMIT;
 
 impl Scope {
     pub(super) async fn query_then_commit<'q>(

@@ -12,7 +12,7 @@ use crate::observe::{Call, Meter};
 use crate::pool::cleanup::roll_back;
 use crate::pool::lease::Wire;
 use crate::tx::entered::Entered;
-use crate::tx::options::{COMMIT, COMMIT_AND_FORGET};
+use crate::wire::sql::{COMMIT, COMMIT_AND_FORGET};
 
 pub(crate) struct Scope {
     pub(super) lease: Lease,

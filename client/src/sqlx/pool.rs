@@ -6,13 +6,9 @@ use std::sync::Arc;
 use ::sqlx::PgPool;
 use ::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use super::builder::TxBuilder;
 use crate::pool::admission::Admission;
 use crate::pool::limits::LimitPolicy;
 use crate::pool::pooler::Pooler;
-use crate::tenant::into_id::IntoTenantId;
-use crate::tenant::token::Token;
-use crate::tx::options::Entry;
 
 /// A `sqlx::PgPool` whose connections are lent only inside a tenant. Cloning shares the pool.
 ///
@@ -38,26 +34,6 @@ impl TenantPool {
     /// Outside a tokio runtime, as `sqlx::PgPool` does.
     pub fn new(pool: PgPoolOptions, connect: PgConnectOptions) -> TenantPool {
         TenantPool::from(pool.test_before_acquire(false).connect_lazy_with(connect))
-    }
-
-    /// Says in which tenant, and on whose behalf, the next statements run. Nothing is sent.
-    ///
-    /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
-    pub fn tenant(&self, tenant: impl IntoTenantId) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::tenant(tenant))
-    }
-
-    /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the task
-    /// has none, the call that would use it says so with SQLSTATE `TN001` and without I/O.
-    pub fn current(&self) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::ambient())
-    }
-
-    /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is sent.
-    ///
-    /// It travels as a parameter, which costs sqlx one round trip more than a plain entry, and is in no error and no debug output of this crate.
-    pub fn signed(&self, token: impl Into<String>) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::Signed(Token::new(token)))
     }
 
     /// Signs a token for each transaction, so that `tenant(…)` enters with it: for roles that must
@@ -105,7 +81,7 @@ impl TenantPool {
 
     /// What the metrics say of each tenant; of all clones. With the feature `metrics`.
     #[cfg(feature = "metrics")]
-    pub fn metric_labels(self, labels: crate::MetricLabels) -> Self {
+    pub fn metric_labels(self, labels: crate::observe::MetricLabels) -> Self {
         self.admission.meter().set_labels(labels);
         self
     }

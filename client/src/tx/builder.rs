@@ -4,11 +4,14 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::error::Error;
 use crate::pool::tenant_pool::TenantPool;
-use crate::tx::options::{BeginOptions, Entry, IsolationLevel};
+use crate::tenant::into_id::IntoTenantId;
+use crate::tenant::token::Token;
+use crate::tx::entry::Entry;
+use crate::tx::options::{BeginOptions, IsolationLevel};
 use crate::tx::run::run_once;
 use crate::tx::tenant_tx::TenantTx;
-use crate::wire::flight;
-use crate::wire::flight::{Answer, Step, Then};
+use crate::wire::step;
+use crate::wire::step::{Answer, Step, Then};
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by [`TenantPool::tenant`].
 ///
@@ -23,6 +26,28 @@ pub struct TxBuilder {
     pool: TenantPool,
     entry: Entry,
     options: BeginOptions,
+}
+
+impl TenantPool {
+    /// Says in which tenant, and on whose behalf, the next statements run. Nothing is sent.
+    ///
+    /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
+    pub fn tenant(&self, tenant: impl IntoTenantId) -> TxBuilder {
+        TxBuilder::new(self.clone(), Entry::tenant(tenant))
+    }
+
+    /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the task
+    /// has none, the call that would use it says so with SQLSTATE `TN001` and without I/O.
+    pub fn current(&self) -> TxBuilder {
+        TxBuilder::new(self.clone(), Entry::ambient())
+    }
+
+    /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is sent.
+    ///
+    /// It travels as a parameter in the same flight, and is in no error and no debug output of this crate.
+    pub fn signed(&self, token: impl Into<String>) -> TxBuilder {
+        TxBuilder::new(self.clone(), Entry::Signed(Token::new(token)))
+    }
 }
 
 impl TxBuilder {
@@ -79,7 +104,7 @@ impl TxBuilder {
     /// As [`query`](Self::query), and where it returns another number of rows. **It is committed then**: the rows were
     /// counted after the one flight had ended. Use [`run`](Self::run) where a wrong count must undo a write.
     pub async fn query_one(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
-        flight::one(self.once(Step::rows(sql, params)).await?.rows)
+        step::one(self.once(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement that returns one row or none.
@@ -87,7 +112,7 @@ impl TxBuilder {
     /// # Errors
     /// As [`query_one`](Self::query_one), where it returns more than one row.
     pub async fn query_opt(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
-        flight::opt(self.once(Step::rows(sql, params)).await?.rows)
+        step::opt(self.once(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement and returns how many rows it affected.

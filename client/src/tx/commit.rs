@@ -8,7 +8,8 @@ use crate::pool::cleanup::roll_back;
 use crate::tx::savepoint::savepoint;
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::flight;
-use crate::wire::flight::{Committed, Step, Then};
+use crate::wire::flight::Committed;
+use crate::wire::step::{Step, Then};
 
 impl TenantTx {
     /// Commits. A transaction in which nothing was sent costs nothing.

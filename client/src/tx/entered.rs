@@ -2,7 +2,8 @@
 
 use pg_tenant_core::{SystemContext, TenantId};
 
-use crate::tx::options::Way;
+use crate::error::{Error, Kind};
+use crate::tx::entry::Way;
 
 /// There is no statement without one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,27 @@ impl Entered {
                 None => format!("tenant {text}"),
             },
         }
+    }
+}
+
+impl Error {
+    pub(crate) fn tenant_lost(entered: &Entered, found: Option<&str>) -> Error {
+        let what = if let Entered::System(_) = entered { "the system context" } else { "its tenant" };
+        let (entered, found) = (entered.describe(), Entered::describe_probed(found));
+        Error::new(Kind::TenantLost, format!("the transaction lost {what} before it was committed"))
+            .with_detail(format!("it entered {entered} and ended with {found}; statements after that ran outside it"))
+            .with_hint("do not run commit, rollback or begin as statements: use commit(), rollback() and savepoint()")
+    }
+
+    /// The same, of a transaction that enters this.
+    pub(crate) fn at_entry_of(self, entered: &Entered) -> Error {
+        let mut error = self.at_entry();
+        if let (Kind::NotGranted, Entered::System(_)) = (error.0.kind, entered) {
+            error.0.kind = Kind::SystemNotGranted;
+            error.0.message = "the role may not enter the system context".to_owned();
+            return error.with_hint("grant tenant_user, tenant_system to the role this pool connects as");
+        }
+        error
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod builder;
 pub(crate) mod bulk;
 mod commit;
 pub(crate) mod entered;
+pub(crate) mod entry;
 pub(crate) mod options;
 pub mod pipeline;
 pub(crate) mod retry;

@@ -32,9 +32,9 @@ use tokio_postgres::{Row, types::ToSql};
 use crate::error::Error;
 use crate::tx::builder::TxBuilder;
 use crate::tx::tenant_tx::TenantTx;
-use crate::wire::flight;
-use crate::wire::flight::{Answer, Step, Then};
 use crate::wire::sql::controls_the_transaction;
+use crate::wire::step;
+use crate::wire::step::{Answer, Step, Then};
 
 /// A statement of a pipeline, and what comes of it. Made by [`query`], [`query_one`], [`query_opt`] and [`execute`].
 pub struct Statement<'a, T> {
@@ -49,12 +49,12 @@ pub fn query<'a>(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Statemen
 
 /// A statement that returns exactly one row.
 pub fn query_one<'a>(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Statement<'a, Row> {
-    Statement { step: Step::rows(sql, params), read: |answer| flight::one(answer.rows) }
+    Statement { step: Step::rows(sql, params), read: |answer| step::one(answer.rows) }
 }
 
 /// A statement that returns one row or none.
 pub fn query_opt<'a>(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Statement<'a, Option<Row>> {
-    Statement { step: Step::rows(sql, params), read: |answer| flight::opt(answer.rows) }
+    Statement { step: Step::rows(sql, params), read: |answer| step::opt(answer.rows) }
 }
 
 /// A statement of which only the number of affected rows is wanted.
@@ -72,7 +72,7 @@ mod sealed {
     use std::vec::IntoIter;
 
     use crate::error::Error;
-    use crate::wire::flight::{Answer, Step};
+    use crate::wire::step::{Answer, Step};
 
     pub struct Steps<'s>(pub(crate) Vec<Step<'s>>);
 

@@ -3,14 +3,15 @@
 use tokio_postgres::{Error as PgError, Statement, types::ToSql};
 
 use crate::error::Error;
-use crate::error::driver::{Stale, is_answered, makes_no_sense};
 use crate::pool::pooler::end_dirty_session;
 use crate::tx::tenant_tx::{Refuses, TenantTx};
 use crate::tx::verdict::Next;
 use crate::wire::flight;
-use crate::wire::flight::{Answer, Failed, Flight, Lead, Step, Then};
+use crate::wire::flight::{Failed, Flight, Lead};
+use crate::wire::form::Form;
+use crate::wire::outcome::{Stale, is_answered, makes_no_sense};
 use crate::wire::pipelined_flight;
-use crate::wire::statement_cache::Form;
+use crate::wire::step::{Answer, Step, Then};
 
 impl TenantTx {
     /// Sends one statement, with the lead before it and perhaps commit behind it.

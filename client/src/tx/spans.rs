@@ -5,7 +5,7 @@ use tokio_postgres::types::ToSql;
 use crate::error::Error;
 use crate::observe::Call;
 use crate::tx::tenant_tx::TenantTx;
-use crate::wire::flight::{Answer, Step, Then};
+use crate::wire::step::{Answer, Step, Then};
 
 impl TenantTx {
     pub(crate) async fn send(&mut self, step: Step<'_>, then: Then) -> Result<Answer, Error> {

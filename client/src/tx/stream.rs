@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_util::Stream;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 
 use crate::error::Error;
 use crate::observe::Call;
@@ -29,6 +29,19 @@ struct Reading {
 impl Drop for Reading {
     fn drop(&mut self) {
         self.call.rows(self.rows);
+    }
+}
+
+impl TenantTx {
+    /// Runs a statement and returns its rows as they come, for results too large to hold.
+    ///
+    /// Dropping the stream before its end is allowed: the next call waits until the rest has been read past.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), from this call or from the stream.
+    pub async fn query_stream(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<RowStream<'_>, Error> {
+        let (rows, call) = self.send_stream(sql, params).await?;
+        Ok(RowStream::new(self, rows, call))
     }
 }
 

@@ -10,10 +10,10 @@ use crate::pool::lease::{Lease, Wire};
 use crate::pool::tenant_pool::TenantPool;
 use crate::tenant::token::Token;
 use crate::tx::entered::Entered;
-use crate::tx::options::{BeginOptions, Way};
-use crate::tx::stream::RowStream;
-use crate::wire::flight;
-use crate::wire::flight::{Step, Then};
+use crate::tx::entry::Way;
+use crate::tx::options::BeginOptions;
+use crate::wire::step;
+use crate::wire::step::{Step, Then};
 
 /// A transaction inside one tenant, on a connection it owns. Made by [`begin`](crate::TxBuilder::begin).
 ///
@@ -104,7 +104,7 @@ impl TenantTx {
     /// # Errors
     /// As [`query`](Self::query), and where it returns another number of rows; that does not fail the transaction.
     pub async fn query_one(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
-        flight::one(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
+        step::one(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
     }
 
     /// Runs a statement that returns one row or none.
@@ -112,7 +112,7 @@ impl TenantTx {
     /// # Errors
     /// As [`query_one`](Self::query_one), where it returns more than one row.
     pub async fn query_opt(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
-        flight::opt(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
+        step::opt(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
     }
 
     /// Runs a statement and returns how many rows it affected.
@@ -131,17 +131,6 @@ impl TenantTx {
     /// As [`query`](Self::query), of the first statement that fails; those after it did not run.
     pub async fn batch_execute(&mut self, sql: &str) -> Result<(), Error> {
         self.send_batch(sql).await
-    }
-
-    /// Runs a statement and returns its rows as they come, for results too large to hold.
-    ///
-    /// Dropping the stream before its end is allowed: the next call waits until the rest has been read past.
-    ///
-    /// # Errors
-    /// As [`query`](Self::query), from this call or from the stream.
-    pub async fn query_stream(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<RowStream<'_>, Error> {
-        let (rows, call) = self.send_stream(sql, params).await?;
-        Ok(RowStream::new(self, rows, call))
     }
 
     /// Something in it failed so that the whole may be run again.

@@ -4,12 +4,13 @@ use pg_tenant_core::Refusal;
 use tokio_postgres::Error as PgError;
 use tokio_postgres::error::SqlState;
 
-use crate::error::driver::{Stale, was_not_sent};
 use crate::error::{Error, Kind};
 use crate::pool::lease::Lease;
 use crate::tx::tenant_tx::{Refuses, TenantTx};
-use crate::wire::flight::{Failed, Flight, Step};
+use crate::wire::flight::{Failed, Flight};
+use crate::wire::outcome::{Stale, was_not_sent};
 use crate::wire::sql::mentions;
+use crate::wire::step::Step;
 
 /// What to do about a flight.
 pub(crate) enum Next<T> {

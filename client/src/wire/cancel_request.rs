@@ -15,7 +15,8 @@ use tokio_postgres::config::Host;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres::{CancelToken, Config, NoTls, Socket};
 
-use crate::pool::cleanup::Canceller;
+/// Sends a CancelRequest with the pool's TLS connector, whose type ends here.
+pub(crate) type Canceller = Arc<dyn Fn(CancelToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Without encryption.
 pub(crate) fn plain(config: &Config) -> Canceller {

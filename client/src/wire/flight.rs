@@ -11,47 +11,13 @@ use futures_util::TryStreamExt;
 use futures_util::future::{join, join3, join4};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error as PgError, Row, RowStream, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, Error as PgError, RowStream, SimpleQueryMessage, Statement};
 
-use crate::error::Error;
-use crate::error::driver::{Stale, did_not_run, is_answered, stale_statement, was_not_sent};
 use crate::tenant::token::Token;
-use crate::tx::options::{COMMIT, COMMIT_AND_FORGET, ENTER_SIGNED};
-use crate::wire::statement_cache::Form;
-
-/// A statement and its parameters.
-#[derive(Clone, Copy)]
-pub(crate) struct Step<'a> {
-    pub(crate) sql: &'a str,
-    pub(crate) params: &'a [&'a (dyn ToSql + Sync)],
-    /// Its rows are wanted, not only their number.
-    pub(crate) rows: bool,
-}
-
-impl<'a> Step<'a> {
-    pub(crate) fn rows(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Step<'a> {
-        Step { sql, params, rows: true }
-    }
-
-    pub(crate) fn count(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Step<'a> {
-        Step { sql, params, rows: false }
-    }
-}
-
-/// What one statement returned.
-pub(crate) struct Answer {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) affected: u64,
-}
-
-/// What follows the statement in the same flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Then {
-    Stay,
-    Commit,
-    /// And then take away the names of statements from the session, before it goes to somebody else.
-    CommitAndForget,
-}
+use crate::wire::form::Form;
+use crate::wire::outcome::{Stale, did_not_run, is_answered, stale_statement, was_not_sent};
+use crate::wire::sql::{COMMIT, COMMIT_AND_FORGET, ENTER_SIGNED};
+use crate::wire::step::{Answer, Step, Then};
 
 /// The answers of a flight, in the order they were sent. The first error is the cause: what comes after it only says
 /// that the transaction has failed.
@@ -262,16 +228,4 @@ async fn collect(rows: RowStream) -> Result<Answer, PgError> {
         rows.push(row);
     }
     Ok(Answer { rows, affected: stream.rows_affected().unwrap_or(0) })
-}
-
-pub(crate) fn one(rows: Vec<Row>) -> Result<Row, Error> {
-    let found = rows.len();
-    opt(rows)?.ok_or_else(|| Error::count("exactly one", found))
-}
-
-pub(crate) fn opt(mut rows: Vec<Row>) -> Result<Option<Row>, Error> {
-    match rows.len() {
-        0 | 1 => Ok(rows.pop()),
-        found => Err(Error::count("at most one", found)),
-    }
 }

@@ -3,7 +3,10 @@
 pub(crate) mod backend_key;
 pub(crate) mod cancel_request;
 pub(crate) mod flight;
+pub(crate) mod form;
+pub(crate) mod outcome;
 pub(crate) mod param_types;
 pub(crate) mod pipelined_flight;
 pub(crate) mod sql;
 pub(crate) mod statement_cache;
+pub(crate) mod step;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_postgres::{Statement, types::Type};
 
-use crate::wire::flight::Step;
+use crate::wire::step::Step;
 
 /// How many texts are remembered.
 const CAPACITY: usize = 4096;

@@ -8,9 +8,10 @@ use std::task::Poll;
 use futures_util::future::{MaybeDone, join, join_all, join4, maybe_done};
 use tokio_postgres::{Client, Error as PgError, Statement};
 
-use crate::error::driver::is_answered;
-use crate::wire::flight::{Answer, Failed, Flight, Lead, Step, Then, enter, finish_if, ride, run};
-use crate::wire::statement_cache::Form;
+use crate::wire::flight::{Failed, Flight, Lead, enter, finish_if, ride, run};
+use crate::wire::form::Form;
+use crate::wire::outcome::is_answered;
+use crate::wire::step::{Answer, Step, Then};
 
 /// `lead` before statements, each with its form, and perhaps commit behind them.
 pub(crate) async fn fly_all(

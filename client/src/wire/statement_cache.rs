@@ -8,21 +8,9 @@ use std::sync::Arc;
 
 use tokio_postgres::{Statement, types::Type};
 
-use crate::wire::flight::Step;
+use crate::wire::form::Form;
 use crate::wire::param_types::{Known, is_plain};
-
-/// How a statement gets to the server.
-pub(crate) enum Form {
-    /// By the name it was prepared under on this connection.
-    Prepared(Statement),
-    /// Whole and without a name, with parameters of these types, while preparing it rides along for the next time.
-    ///
-    /// Only where no rows are wanted: tokio-postgres asks the server for a column's type that it does not know while the
-    /// rows wait, so an answer too large for its buffers would wait for ever.
-    Typed(Arc<[Type]>),
-    /// Whole and without a name, each time. Where rows are wanted, only if the driver knows all their types.
-    Unnamed(Arc<[Type]>),
-}
+use crate::wire::step::Step;
 
 /// Least recently used falls out first. Looking one up costs a hash; only inserting into a full cache scans it.
 pub(crate) struct Statements {

@@ -1,40 +1,26 @@
 //! Asking for the right to a connection, and waiting for it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use pg_tenant_core::TenantId;
 use tokio::sync::oneshot;
 
 use super::learned::Learned;
 use super::queue::Queue;
-use super::rates::Rates;
+use super::shared::{Shared, lock};
 use super::waiting::Waiting;
 use super::{Holder, Permit};
-use crate::error::{Error, Kind};
+use crate::error::Error;
+use crate::error::limit::Limit;
 use crate::observe::Meter;
-use crate::pool::limits::{Limit, LimitPolicy, Limits};
+use crate::pool::limits::{LimitPolicy, Limits};
 use crate::tenant::token::Token;
 
 /// Shares a pool's connections among its tenants. Cloning shares it.
 #[derive(Clone)]
 pub(crate) struct Admission(Arc<Shared>);
-
-pub(super) struct Shared {
-    /// Locked for a few instructions at a time, never across an await and never while a policy is asked.
-    queue: Mutex<Queue<Told>>,
-    rates: Mutex<Rates>,
-    learned: Mutex<Learned>,
-    policy: RwLock<Option<Arc<dyn LimitPolicy>>>,
-    pub(super) meter: Meter,
-    /// How long a connection has been lent lately, on average: nanoseconds, 0 before the first.
-    loan: AtomicU64,
-}
-
-/// Told that it is served; dropped where the pool was closed.
-type Told = Option<oneshot::Sender<()>>;
 
 impl Admission {
     /// For a pool of so many connections.
@@ -160,80 +146,8 @@ impl Admission {
     }
 }
 
-impl Shared {
-    /// Changes the queue, then lends what that freed. Those who are served are told when the lock is open again: waking
-    /// a task may run code of any executor.
-    pub(super) fn with_queue<T>(&self, change: impl FnOnce(&mut Queue<Told>) -> T) -> T {
-        let mut queue = lock(&self.queue);
-        let result = change(&mut queue);
-        let served = queue.serve();
-        drop(queue);
-        for tell in served.into_iter().flatten() {
-            // One that is gone finds out that it was served when it leaves the queue.
-            let _ = tell.send(());
-        }
-        result
-    }
-
-    pub(super) fn limits(&self, holder: Holder) -> Limits {
-        let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match (policy, holder) {
-            (Some(policy), Holder::Tenant(tenant)) => policy.limits(&tenant),
-            (Some(policy), Holder::Unnamed) => policy.unnamed(),
-            (_, Holder::NoTenant | Holder::Registry) | (None, _) => Limits::new(),
-        }
-    }
-
-    pub(super) fn learn(&self, token: &Token, tenant: TenantId) {
-        lock(&self.learned).learn(token, tenant);
-    }
-
-    /// A loan ended.
-    pub(super) fn note_loan(&self, took: Duration) {
-        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
-        let before = self.loan.load(Ordering::Relaxed);
-        let after = if before == 0 { took } else { before - before / 16 + took / 16 };
-        self.loan.store(after.max(1), Ordering::Relaxed);
-    }
-
-    /// When it is worth asking again with so many before one, going by how long loans last: an estimate.
-    fn retry_after(&self, before: usize, connections: usize) -> Duration {
-        let loan = Duration::from_nanos(self.loan.load(Ordering::Relaxed));
-        let rounds = u32::try_from(before / connections.max(1) + 1).unwrap_or(u32::MAX);
-        loan.saturating_mul(rounds).clamp(Duration::from_millis(1), Duration::from_secs(60))
-    }
-
-    fn too_many_wait(&self, holder: Holder, limits: &Limits, waiting: usize) -> Error {
-        let retry = self.retry_after(waiting, limits.connections.unwrap_or(1));
-        let detail = format!("{holder} already waits with {waiting} calls, as many as may wait");
-        Error::limited(Limit::Waiting, detail, Some(retry))
-    }
-
-    /// What a call that waited in vain is told: that its tenant has all it may have, or that the pool has too little.
-    fn waited(&self, holder: Holder, limits: &Limits, timeout: Duration) -> Error {
-        let (held, waiting) = {
-            let queue = lock(&self.queue);
-            (queue.held(holder), queue.waiting(holder))
-        };
-        let retry = self.retry_after(waiting, held);
-        match limits.connections {
-            Some(allowed) if held >= allowed => {
-                let detail = format!("{holder} has {held} connections, all it may have, and waited {timeout:?}");
-                Error::limited(Limit::Connections, detail, Some(retry)).of_kind(Kind::Timeout)
-            }
-            _ => Error::new(Kind::Timeout, "no connection became free within the pool's wait timeout")
-                .with_detail(format!("{holder} waited {timeout:?}"))
-                .with_retry_after(retry),
-        }
-    }
-}
-
 impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Admission").field("waiting", &self.waiting()).finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,6 +12,7 @@ mod queue;
 #[cfg(test)]
 mod queue_tests;
 mod rates;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod waiting;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pg_tenant_core::TenantId;
 
 use super::Holder;
-use super::gate::Shared;
+use super::shared::Shared;
 use crate::observe::Meter;
 use crate::tenant::token::Token;
 

@@ -9,7 +9,8 @@ use rand::RngExt;
 
 use super::{Admission, Holder};
 use crate::error::Error;
-use crate::pool::limits::{Limit, LimitPolicy, Limits, Rate};
+use crate::error::limit::Limit;
+use crate::pool::limits::{LimitPolicy, Limits, Rate};
 use crate::tenant::token::Token;
 
 fn tenant(id: &str) -> Holder {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::Holder;
-use super::gate::Shared;
+use super::shared::Shared;
 
 /// A call in the queue. Dropped at any moment it leaves nothing behind: neither its place, nor the connection it was
 /// given meanwhile.

@@ -3,9 +3,7 @@
 mod plans;
 mod policy;
 mod rate;
-mod which;
 
 pub use plans::Plans;
 pub use policy::{LimitPolicy, Limits};
 pub use rate::Rate;
-pub use which::Limit;

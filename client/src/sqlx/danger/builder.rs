@@ -5,12 +5,14 @@ use ::sqlx::{Execute, Postgres};
 use pg_tenant_core::SystemContext;
 
 use super::system_tx::SystemTx;
+use crate::danger::reason::Reason;
 use crate::error::Error;
 use crate::sqlx::begin::begin;
 use crate::sqlx::open_tx::Handle;
 use crate::sqlx::pool::TenantPool;
 use crate::tenant::share::Holder;
-use crate::tx::options::{BeginOptions, IsolationLevel, Reason, Way};
+use crate::tx::entry::Way;
+use crate::tx::options::{BeginOptions, IsolationLevel};
 use crate::tx::run::run_once;
 
 /// The system context on one pool: runs single statements, or begins transactions, **across all tenants**. Made by

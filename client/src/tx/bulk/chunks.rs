@@ -10,10 +10,11 @@ use tokio_postgres::{Client, Error as PgError, Statement};
 
 use crate::error::Error;
 use crate::tx::bulk::columns::Columns;
-use crate::tx::bulk::insert::BulkRow;
+use crate::tx::bulk::row::BulkRow;
 use crate::tx::tenant_tx::{Refuses, TenantTx};
-use crate::wire::flight::{Step, Then, finish};
-use crate::wire::statement_cache::Form;
+use crate::wire::flight::finish;
+use crate::wire::form::Form;
+use crate::wire::step::{Step, Then};
 
 /// How many chunks are under way at most: one being written, one behind it, and two that are read and sent meanwhile.
 const UNDER_WAY: usize = 4;

@@ -7,7 +7,7 @@ use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{Format, IsNull, Kind, ToSql, Type, to_sql_checked};
 
 use crate::error::{Error, Kind as ErrorKind};
-use crate::tx::bulk::insert::BulkRow;
+use crate::tx::bulk::row::BulkRow;
 
 /// A chunk is closed by the row that reaches one of these.
 const BYTES: usize = 1024 * 1024;

@@ -2,25 +2,16 @@
 
 use std::iter::Peekable;
 
-use tokio_postgres::types::{BorrowToSql, Kind, ToSql, Type};
+use tokio_postgres::types::{Kind, Type};
 
 use crate::error::{Error, Kind as ErrorKind};
 use crate::tx::builder::TxBuilder;
 use crate::tx::bulk::chunks::Chunks;
 use crate::tx::bulk::columns::Columns;
+use crate::tx::bulk::row::BulkRow;
 use crate::tx::tenant_tx::TenantTx;
-use crate::wire::flight::Then;
 use crate::wire::sql::quote;
-
-/// A row for [`insert_many`](TenantTx::insert_many): a tuple of up to twelve values, an array, a slice, a `Vec`, or a
-/// type of the application.
-pub trait BulkRow {
-    /// How many values it has.
-    fn width(&self) -> usize;
-
-    /// One of them, from 0. `None` beyond the last.
-    fn value(&self, column: usize) -> Option<&dyn ToSql>;
-}
+use crate::wire::step::Then;
 
 impl TenantTx {
     /// Writes many rows into one table, in as few round trips as their size allows, and returns how many were written.
@@ -138,76 +129,4 @@ fn element(ty: &Type, column: &str) -> Result<Type, Error> {
 
 fn array(n: usize, element: &Type) -> String {
     format!("${n}::{}.{}[]", quote(element.schema()), quote(element.name()))
-}
-
-impl<T: BorrowToSql> BulkRow for [T] {
-    fn width(&self) -> usize {
-        self.len()
-    }
-
-    fn value(&self, column: usize) -> Option<&dyn ToSql> {
-        self.get(column).map(BorrowToSql::borrow_to_sql)
-    }
-}
-
-impl<T: BorrowToSql, const N: usize> BulkRow for [T; N] {
-    fn width(&self) -> usize {
-        N
-    }
-
-    fn value(&self, column: usize) -> Option<&dyn ToSql> {
-        self.as_slice().value(column)
-    }
-}
-
-impl<T: BorrowToSql> BulkRow for Vec<T> {
-    fn width(&self) -> usize {
-        self.len()
-    }
-
-    fn value(&self, column: usize) -> Option<&dyn ToSql> {
-        self.as_slice().value(column)
-    }
-}
-
-impl<R: BulkRow + ?Sized> BulkRow for &R {
-    fn width(&self) -> usize {
-        (**self).width()
-    }
-
-    fn value(&self, column: usize) -> Option<&dyn ToSql> {
-        (**self).value(column)
-    }
-}
-
-macro_rules! tuples {
-    ($(($($at:tt $value:ident)+))+) => {$(
-        impl<$($value: ToSql),+> BulkRow for ($($value,)+) {
-            fn width(&self) -> usize {
-                [$($at),+].len()
-            }
-
-            fn value(&self, column: usize) -> Option<&dyn ToSql> {
-                match column {
-                    $($at => Some(&self.$at),)+
-                    _ => None,
-                }
-            }
-        }
-    )+};
-}
-
-tuples! {
-    (0 A)
-    (0 A 1 B)
-    (0 A 1 B 2 C)
-    (0 A 1 B 2 C 3 D)
-    (0 A 1 B 2 C 3 D 4 E)
-    (0 A 1 B 2 C 3 D 4 E 5 F)
-    (0 A 1 B 2 C 3 D 4 E 5 F 6 G)
-    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H)
-    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I)
-    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J)
-    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K)
-    (0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K 11 L)
 }

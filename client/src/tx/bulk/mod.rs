@@ -2,4 +2,5 @@
 
 mod chunks;
 mod columns;
-pub(crate) mod insert;
+mod insert;
+pub(crate) mod row;

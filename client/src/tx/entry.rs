@@ -1,0 +1,89 @@
+//! Who enters, and how.
+
+use pg_tenant_core::{MalformedTenantId, SystemContext, TenantId};
+
+use crate::error::Error;
+use crate::tenant::ambient;
+use crate::tenant::identity::Tenant;
+use crate::tenant::into_id::IntoTenantId;
+use crate::tenant::share::Holder;
+use crate::tenant::token::Token;
+
+/// Who enters.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    /// A tenant, and on whose behalf.
+    Plain(Result<Tenant, MalformedTenantId>),
+    /// Whom the token names.
+    Signed(Token),
+    /// The task had no tenant.
+    Nobody,
+}
+
+impl Entry {
+    pub(crate) fn tenant(tenant: impl IntoTenantId) -> Entry {
+        Entry::Plain(tenant.into_tenant())
+    }
+
+    /// The tenant of the running task.
+    pub(crate) fn ambient() -> Entry {
+        ambient::current().map_or(Entry::Nobody, |tenant| Entry::Plain(Ok(tenant)))
+    }
+
+    /// Where a tenant is named, changes on whose behalf.
+    #[cfg(feature = "sign")]
+    pub(crate) fn map(self, change: impl FnOnce(Tenant) -> Tenant) -> Entry {
+        match self {
+            Entry::Plain(Ok(tenant)) => Entry::Plain(Ok(change(tenant))),
+            other => other,
+        }
+    }
+
+    /// The tenant, where it is named.
+    pub(crate) fn tenant_id(&self) -> Option<&TenantId> {
+        match self {
+            Entry::Plain(Ok(tenant)) => Some(&tenant.id),
+            Entry::Plain(Err(_)) | Entry::Signed(_) | Entry::Nobody => None,
+        }
+    }
+
+    /// In whose share of the pool it is: of the tenant that the application named or verified, or that the server has
+    /// found in this token before (`of_token`).
+    pub(crate) fn holder(&self, of_token: impl FnOnce(&Token) -> Holder) -> Holder {
+        match self {
+            Entry::Plain(Ok(tenant)) => Holder::Tenant(tenant.id),
+            Entry::Signed(token) => of_token(token),
+            Entry::Plain(Err(_)) | Entry::Nobody => Holder::NoTenant,
+        }
+    }
+
+    /// How it gets in, on a pool with this signer.
+    pub(crate) fn way(
+        &self,
+        #[cfg(feature = "sign")] signer: Option<&crate::tenant::signer::TokenSigner>,
+    ) -> Result<Way, Error> {
+        let tenant = match self {
+            Entry::Signed(token) => return Ok(Way::Signed(None, token.clone())),
+            Entry::Nobody => return Err(Error::no_ambient_tenant()),
+            Entry::Plain(tenant) => tenant.as_ref().map_err(|why| Error::malformed(*why))?,
+        };
+        #[cfg(feature = "sign")]
+        if let Some(signer) = signer {
+            return Ok(Way::Signed(Some(tenant.id), signer.sign(tenant)));
+        }
+        Ok(match &tenant.token {
+            // The server reads it for itself, and says whom it names.
+            Some(token) => Way::Signed(None, token.clone()),
+            None => Way::In(tenant.id),
+        })
+    }
+}
+
+/// How a transaction gets in: what an [`Entry`] comes to when it begins.
+pub(crate) enum Way {
+    In(TenantId),
+    /// The id is known before the server says it where the client signed the token itself.
+    Signed(Option<TenantId>, Token),
+    /// With the reason.
+    System(SystemContext, String),
+}

@@ -1,0 +1,50 @@
+//! What an error tells of the statement: whether it ran, was sent, was answered; whether preparing it again may help.
+
+use tokio_postgres::error::SqlState;
+
+/// A failed transaction answers every further statement with this: proof that the statement did not run.
+pub(crate) fn did_not_run(error: &tokio_postgres::Error) -> bool {
+    match error.as_db_error() {
+        Some(db) => *db.code() == SqlState::IN_FAILED_SQL_TRANSACTION,
+        None => was_not_sent(error),
+    }
+}
+
+/// The server said so: it is no guess of the driver's after the connection was lost.
+pub(crate) fn is_answered(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some()
+}
+
+/// The text, with the types of its parameters, means nothing (class 42).
+pub(crate) fn makes_no_sense(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| code.code().starts_with("42"))
+}
+
+/// Encoding it failed: no more of it has left than of a call that was never made. A closed connection proves nothing.
+pub(crate) fn was_not_sent(error: &tokio_postgres::Error) -> bool {
+    let io = || std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
+    error.as_db_error().is_none() && !error.is_closed() && !io()
+}
+
+/// Why the server no longer has a prepared statement as it was prepared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stale {
+    /// Somebody deallocated it, and perhaps all others.
+    Gone,
+    /// A table changed, and with it the columns.
+    Changed,
+}
+
+/// An error before the statement ran, that preparing it again may mend.
+pub(crate) fn stale_statement(error: &tokio_postgres::Error) -> Option<Stale> {
+    let db = error.as_db_error()?;
+    if *db.code() == SqlState::INVALID_SQL_STATEMENT_NAME {
+        return Some(Stale::Gone);
+    }
+    // Somebody has left a statement of that name in a session that a pooler lends. The next name is another.
+    if *db.code() == SqlState::DUPLICATE_PSTATEMENT {
+        return Some(Stale::Changed);
+    }
+    let changed = *db.code() == SqlState::FEATURE_NOT_SUPPORTED && db.routine() == Some("RevalidateCachedQuery");
+    changed.then_some(Stale::Changed)
+}
