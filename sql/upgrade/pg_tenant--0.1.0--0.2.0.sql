@@ -1534,12 +1534,50 @@ create or replace function tenant.is_prepared(fk oid, name text) returns boolean
                 and coalesce(n.confdelsetcols, n.conkey) @> coalesce(f.confdelsetcols, f.conkey))
             and (n.condeferrable, n.condeferred) = (f.condeferrable, f.condeferred)
             and (to_jsonb(n) -> 'conenforced') is not distinct from (to_jsonb(f) -> 'conenforced')
+            and (to_jsonb(n) -> 'conperiod') is not distinct from (to_jsonb(f) -> 'conperiod')
+            -- MATCH FULL with a tenant that is never null refuses every null.
+            and (n.confmatchtype = 's' or n.confmatchtype = 'f' and not exists (
+                select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull))
         from pg_constraint f join pg_constraint n on n.conrelid = f.conrelid and n.conname = name where f.oid = fk
 $$;
 
 revoke all on function tenant.is_prepared(oid, text) from public;
 
 grant execute on function tenant.is_prepared(oid, text) to tenant_admin;
+
+create or replace function tenant.prepared_reference(fk oid) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select n.conname
+        from pg_constraint f join pg_constraint n on n.conrelid = f.conrelid and n.contype = 'f' and n.conparentid = 0 and n.oid <> fk
+        where f.oid = fk and tenant.is_prepared(fk, n.conname) and (n.conname = tenant.name_beside(f.conname, '_tenant') or not exists (
+            select from pg_constraint other where other.conrelid = f.conrelid and other.contype = 'f' and other.oid <> fk
+                and (other.conname < f.conname or n.conname = tenant.name_beside(other.conname, '_tenant'))
+                and tenant.is_prepared(other.oid, n.conname)))
+        order by n.conname <> tenant.name_beside(f.conname, '_tenant'), not n.convalidated, n.conname limit 1
+$$;
+
+revoke all on function tenant.prepared_reference(oid) from public;
+
+grant execute on function tenant.prepared_reference(oid) to tenant_admin;
+
+create or replace function tenant.prepared_key(index oid, tenant_column smallint) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select c.relname
+        from pg_index key
+        join pg_index i on i.indrelid = key.indrelid and i.indexrelid <> key.indexrelid and i.indisvalid
+        join pg_class c on c.oid = i.indexrelid
+        left join pg_constraint old on old.conindid = key.indexrelid and old.conrelid = key.indrelid and old.contype in ('p', 'u', 'x')
+        left join pg_constraint new on new.conindid = i.indexrelid and new.conrelid = i.indrelid and new.contype in ('p', 'u', 'x')
+        where key.indexrelid = index
+            and pg_get_indexdef(i.indexrelid) = tenant.index_with_tenant(index, c.relname, tenant_column, false)
+            and (new.oid is null or old.contype = 'u' and new.contype = 'u'
+                and (new.condeferrable, new.condeferred) = (old.condeferrable, old.condeferred))
+        order by new.oid is not null, c.relname limit 1
+$$;
+
+revoke all on function tenant.prepared_key(oid, smallint) from public;
+
+grant execute on function tenant.prepared_key(oid, smallint) to tenant_admin;
 
 create or replace function tenant.change_of_key(index oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -1580,6 +1618,8 @@ declare
     swap text;
     cell text;
     after text;
+    prepared text;   -- what is there already under a name that is not ours
+    renamed boolean; -- it is a constraint
 begin
     perform set_config('tenant.foreseen_column', coalesce(foreseen, ''), true);
     for key in select * from tenant.keys_without_tenant(parts) loop
@@ -1607,7 +1647,8 @@ begin
                 from pg_constraint f
                 where key.is_reference and f.contype = 'f' and f.conparentid = 0 and f.confrelid = key.relation
                     and f.confkey <@ key.columns and f.confkey @> key.columns and not f.oid = any (done)) f;
-        for fk in select oid, conrelid, tenant.name_beside(conname, '_tenant') as beside, tenant.obstacle_of_reference(oid) as obstacle
+        for fk in select oid, conrelid, coalesce(tenant.prepared_reference(oid), tenant.name_beside(conname, '_tenant')) as beside,
+                tenant.obstacle_of_reference(oid) as obstacle
             from pg_constraint where oid = any (waiting)
         loop
             obstacle := fk.obstacle;
@@ -1645,6 +1686,11 @@ begin
             into after from pg_index i where i.indexrelid = key.index;
 
         if key.online then
+            if not exists (select from pg_class c join pg_class k on k.relnamespace = c.relnamespace where k.oid = key.index and c.relname = beside) then
+                prepared := tenant.prepared_key(key.index, own);
+                beside := coalesce(prepared, beside);
+            end if;
+            renamed := exists (select from pg_constraint where conrelid = key.relation and conname = beside and contype = 'u');
             reusable := coalesce((select i.indisvalid and pg_get_indexdef(i.indexrelid) = tenant.index_with_tenant(key.index, beside, own, false)
                 from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = relation and c.relname = beside), false);
             reusable := reusable or held and key.is_reference and tenant.is_referable(key.relation, own || key.columns);
@@ -1674,7 +1720,7 @@ begin
                 end if;
             end if;
             for fk in select f.oid, f.conname::text as name, f.conrelid::regclass as child,
-                    tenant.name_beside(f.conname, '_tenant') as beside, f.conrelid, c.relkind,
+                    coalesce(tenant.prepared_reference(f.oid), tenant.name_beside(f.conname, '_tenant')) as beside, f.conrelid, c.relkind,
                     f.convalidated or (to_jsonb(f) ->> 'conenforced')::boolean is false as validated,
                     coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced,
                     obj_description(f.oid, 'pg_constraint') as said
@@ -1685,7 +1731,8 @@ begin
                 why := format('%s of %s refers, cascades and locks across tenants.', fk.name, fk.child);
                 changes := 'A reference to another tenant''s row is refused (23503), whether it is there or not.';
                 cell := coalesce(format('; comment on constraint %I on %s is ', fk.name, fk.child) || quote_literal(fk.said), '');
-                if fk.relkind = 'p' then
+                if fk.relkind = 'p' and not coalesce((
+                        select convalidated from pg_constraint where conrelid = fk.conrelid and conname = fk.beside), false) then
                     statement := concat(format('alter table %1$s drop constraint %2$I; alter table %1$s add constraint %2$I ', fk.child, fk.name),
                         tenant.reference_with_tenant(fk.oid), '; ' || tenant.match_full_check(fk.oid), cell);
                     return next;
@@ -1702,8 +1749,10 @@ begin
                         return next;
                     end if;
                 end if;
-                if fk.validated and fk.enforced and not exists (select from pg_constraint
-                        where conrelid = fk.conrelid and conname = fk.beside and convalidated) then
+                if fk.validated and fk.enforced and not (exists (select from pg_constraint
+                            where conrelid = fk.conrelid and conname = fk.beside and convalidated)
+                        and (tenant.match_full_check(fk.oid) is null or exists (select from pg_constraint
+                            where conrelid = fk.conrelid and conname = tenant.name_beside(fk.name, '_match') and convalidated))) then
                     statement := concat(format('alter table %s validate constraint %I', fk.child, fk.beside),
                         case when tenant.match_full_check(fk.oid) is not null then
                             format(', validate constraint %I', tenant.name_beside(fk.name, '_match')) end);
@@ -1719,6 +1768,8 @@ begin
             changes := change;
             continue when held;
             statement := coalesce(
+                case when renamed then
+                    format('alter table %1$s drop constraint %2$I; alter table %1$s rename constraint %3$I to %2$I', relation, key.name, beside) end,
                 (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s using index %4$I%5$s%6$s', relation, key.name,
                         case contype when 'p' then 'primary key' else 'unique' end, beside,
                         case when condeferrable then ' deferrable' else '' end, case when condeferred then ' initially deferred' else '' end)
@@ -1761,17 +1812,25 @@ begin
                     string_agg(format('alter table %s drop constraint %I', conrelid::regclass, conname), '; '
                         order by conrelid::regclass::text, conname),
                     swap,
-                    string_agg(concat(format('alter table %s add constraint %I ', conrelid::regclass, conname), definition,
+                    string_agg(concat(definition,
                         format('; comment on constraint %I on %s is ', conname, conrelid::regclass) || quote_literal(said)),
                         '; ' order by conrelid::regclass::text, conname))
                 into statement
-                from (select f.conrelid, f.conname, concat(tenant.reference_with_tenant(f.oid), case when not f.convalidated
-                            and (to_jsonb(f) ->> 'conenforced')::boolean is distinct from false then ' not valid' end,
+                from (select f.conrelid, f.conname, concat(coalesce(
+                            (select format('alter table %s rename constraint %I to %I', f.conrelid::regclass, n.conname, f.conname)
+                                from pg_constraint n
+                                where n.conrelid = f.conrelid and n.conname = tenant.prepared_reference(f.oid)
+                                    and (n.convalidated or not f.convalidated) and (held or not exists (select from pg_constraint stand
+                                        where stand.conindid = n.conindid and stand.conname = beside and stand.contype = 'u'))),
+                            format('alter table %s add constraint %I ', f.conrelid::regclass, f.conname)
+                                || tenant.reference_with_tenant(f.oid) || case when not f.convalidated
+                                and (to_jsonb(f) ->> 'conenforced')::boolean is distinct from false then ' not valid' else '' end),
                             '; ' || tenant.match_full_check(f.oid)) as definition,
                             obj_description(f.oid, 'pg_constraint') as said
                         from pg_constraint f where f.oid = any (waiting)
                     union all
-                    select f.conrelid, f.conname, pg_get_constraintdef(f.oid), obj_description(f.oid, 'pg_constraint')
+                    select f.conrelid, f.conname, format('alter table %s add constraint %I ', f.conrelid::regclass, f.conname)
+                            || pg_get_constraintdef(f.oid), obj_description(f.oid, 'pg_constraint')
                         from pg_constraint f join pg_constraint stand on stand.conindid = f.conindid and stand.conname = beside
                             and stand.conrelid = key.relation and stand.contype = 'u'
                         where not held and f.contype = 'f' and f.conparentid = 0) f;
@@ -1849,6 +1908,13 @@ revoke all on function tenant.hardening(regclass, tenant.key_form, boolean, name
 
 grant execute on function tenant.hardening(regclass, tenant.key_form, boolean, name) to tenant_admin;
 
+create or replace function tenant.run_validation(rel regclass, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_validation';
+
+revoke all on function tenant.run_validation(regclass, text) from public;
+
+grant execute on function tenant.run_validation(regclass, text) to tenant_admin;
+
 create or replace function tenant.apply_hardening(rel regclass, form tenant.key_form, keep_old_keys boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1876,7 +1942,11 @@ begin
             if messages not in ('warning', 'error') then
                 perform set_config('client_min_messages', 'warning', true); -- that an index takes its name is no news
             end if;
-            perform tenant.run_as_owner(step.relation, step.statement);
+            if step.foreign_keys = '{}' then
+                perform tenant.run_as_owner(step.relation, step.statement);
+            else
+                perform tenant.run_validation(step.relation, step.statement);
+            end if;
             perform set_config('client_min_messages', messages, true);
         exception when foreign_key_violation then
             foreach fk in array step.foreign_keys loop

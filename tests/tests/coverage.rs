@@ -40,6 +40,8 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tenant.refuse_lookup", "a step of tenant.lookup: TN056 is its refusal"),
     ("tenant.number_lookup", "a trigger: registry/a_key_tells_too_much drops a column and makes it again"),
     ("tenant.protect_step", "a step of protect_schema_stepwise"),
+    ("tenant.prepared_reference", "a step of hardening: harden/a_key_is_made_twice compares the keys"),
+    ("tenant.prepared_key", "likewise"),
     ("tenant.reader_for", "a step of tenant.protect: TN020 to TN026 are its refusals"),
     ("tenant.refuse_materialized_views", "a step of tenant.protect: TN027 is its refusal"),
     ("tenant.require_reason", "a step of unprotect and share: TN029 is its refusal"),

@@ -105,6 +105,9 @@ const INTERNAL: &[&str] = &[
     "require_known",             // suspend, resume, set_limits, bind_role
     "require_one_owner",         // protect
     "run_as_owner",              // protect, unprotect, prove
+    "run_validation",            // protect with harden
+    "prepared_key",              // hardening
+    "prepared_reference",        // hardening
     "require_owner",             // protect, unprotect, share, unshare
     "require_plain",             // create, and what takes a reason
     "give_reason",               // suspend, resume, share, unshare, waive, unwaive

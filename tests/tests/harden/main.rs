@@ -3,8 +3,10 @@
 
 mod fixture; // the same tables three times: stock, protected, hardened
 
+mod a_key_is_made_twice;
 mod a_key_loses_something;
 mod a_key_tells;
+mod a_parent_is_locked;
 mod a_reference_crosses;
 mod a_release_is_torn;
 mod an_orm_stumbles;
