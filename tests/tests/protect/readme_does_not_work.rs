@@ -19,7 +19,15 @@ async fn for_the_dba() {
     )
     .await;
     boss.run(as_dba).await;
-    db.connect("app_owner").await.run(as_owner).await;
+    let owner = db.connect("app_owner").await;
+    owner.run(as_owner).await;
+    let adopting =
+        README.split("## Adopting it").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a section");
+    let statements: Vec<_> = adopting.split('`').filter(|code| code.starts_with("select")).collect();
+    assert!(!statements.is_empty(), "{adopting}");
+    for statement in statements {
+        owner.run(statement).await;
+    }
     boss.run("grant select on orders to app").await;
     let app = db.connect("app").await;
     app.expect_error("TN001", "select * from orders").await;
