@@ -1,6 +1,7 @@
 //! A server of our own: an ordinary user's `initdb`, a free port, a socket, a watchdog.
 
 use std::fs;
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -12,7 +13,7 @@ use tokio::sync::OnceCell;
 use crate::install::Install;
 use crate::layout::Layout;
 use crate::options::Options;
-use crate::place::Place;
+use crate::place::{Place, workshop};
 use crate::watchdog::Watchdog;
 
 /// A running server. Dropping it, or the end of the process, stops the server and deletes its directory
@@ -36,11 +37,32 @@ impl Cluster {
     /// A server for the caller alone, who may stop and crash it.
     pub fn start(options: Options) -> Cluster {
         let cluster = Cluster::prepare(&options);
-        let mut initdb = cluster.install.program("initdb");
-        initdb.args(["--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D"]);
-        cluster.must(initdb.arg(cluster.layout.data()).args(&options.initdb));
+        let mut copy = Command::new("cp");
+        cluster.must(copy.arg("-a").arg(cluster.initialized(&options.initdb)).arg(cluster.layout.data()));
         cluster.layout.configure(&options.conf());
         cluster.run()
+    }
+
+    /// A directory that `initdb` has made with these arguments: made once, and copied for each server.
+    fn initialized(&self, arguments: &[String]) -> PathBuf {
+        let place = Place::here();
+        let made_of =
+            (&self.install.bindir, fs::metadata(self.install.bindir.join("initdb")).and_then(|it| it.modified()).ok());
+        let mut hash = std::hash::DefaultHasher::new();
+        (made_of, arguments).hash(&mut hash);
+        let kept = workshop("initialized").join(format!("{}-{:016x}", self.install.major, hash.finish()));
+        if !kept.exists() {
+            // Whoever comes first keeps theirs: several tests may find none at once.
+            let ours = self.layout.dir.join("initialized");
+            let mut initdb = self.install.program("initdb");
+            initdb.args(["--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D"]);
+            self.must(initdb.arg(&ours).args(arguments));
+            place.give(kept.parent().expect("a workshop"));
+            if fs::rename(&ours, &kept).is_err() {
+                fs::remove_dir_all(&ours).expect("delete a second one");
+            }
+        }
+        kept
     }
 
     /// This server's databases taken over by one that has none yet, with `pg_upgrade`; both are stopped, and the other is

@@ -1,6 +1,7 @@
 //! The paths between a client and the shared server: none between them, or PgBouncer in one of its modes.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use pg_tenant_client::Pooler;
 
@@ -46,6 +47,11 @@ impl Route {
     /// What a pool over sqlx, which cannot find out, is told of it.
     pub fn pooler_of_sqlx(self) -> Pooler {
         if self == Route::Transaction { Pooler::Transaction } else { self.pooler() }
+    }
+
+    /// For how long it answers with the error of a failed login, whatever the server would say by then.
+    pub fn refuses_after_a_failed_login(self) -> Duration {
+        if self == Route::Direct { Duration::ZERO } else { Duration::from_millis(1_500) } // server_login_retry, and a bit
     }
 
     /// A PgBouncer as it has, in front of another server.

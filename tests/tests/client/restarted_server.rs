@@ -38,6 +38,8 @@ async fn restarted_between_two_calls() {
         cluster.stop();
         cluster.start_again();
     });
+    // Between the two, PgBouncer may have been refused: for server_login_retry it then answers with that error itself.
+    tokio::time::sleep(ROUTE.refuses_after_a_failed_login()).await;
     usable(&pool, &sqlx).await;
     drop(superuser);
     let terminate = "select pg_terminate_backend(pid, 60000) from pg_stat_activity where usename like '%_app'";
