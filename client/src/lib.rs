@@ -64,7 +64,7 @@
 //! | `outbound` | the module `outbound`: the tenant on requests to other services, signed |
 //! | `envelope` | `Envelope`: the tenant around a job's payload |
 //! | `object_store` | the module `objects`: a tenant's part of an object store |
-//! | `testing` | the module `testing`: shows that an API keeps tenants apart |
+//! | `testing` | deprecated: the module `testing` is the crate `pg-tenant-testing`, which shows that an API keeps tenants apart |
 //!
 //! Behind PgBouncer it works in session and in transaction mode: see [`Pooler`].
 #![forbid(unsafe_code)]
@@ -87,7 +87,13 @@ mod registry;
 pub mod sqlx;
 mod tenant;
 #[cfg(feature = "testing")]
-pub mod testing;
+#[deprecated(since = "0.2.0", note = "depend on the crate pg-tenant-testing")]
+pub mod testing {
+    //! The crate `pg-tenant-testing`, under its name of 0.1.0.
+    pub use pg_tenant_testing::{
+        Answer, Finding, Http, InProcess, Leak, Party, Report, Route, Target, assert_isolated, isolation,
+    };
+}
 mod tx;
 mod wire;
 

@@ -1,7 +1,7 @@
 //! The public API is not what was reviewed, or a change of it is more than the version says.
 //!
-//! `client/api/current.txt` lists it, one item a line, with all features; `make api` writes it anew, and the diff is
-//! reviewed. A release copies it to `client/api/<version>.txt`, against which later versions are judged.
+//! `client/api/current.txt` lists it, one item a line, with all features, and behind it that of pg-tenant-testing, which the
+//! client re-exports; `make api` writes it anew, and the diff is reviewed. A release copies it to `client/api/<version>.txt`, against which later versions are judged.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -116,9 +116,13 @@ fn judge(before: &BTreeSet<&str>, after: &BTreeSet<&str>, from: &str, to: &str) 
     }
 }
 
-/// The API as it is.
+/// The API as it is, of both crates.
 fn current() -> String {
-    let api = public_api::Builder::from_rustdoc_json(rustdoc_json())
+    ["pg-tenant-client", "pg-tenant-testing"].map(api).concat()
+}
+
+fn api(package: &str) -> String {
+    let api = public_api::Builder::from_rustdoc_json(rustdoc_json(package))
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)
         .build()
@@ -128,14 +132,23 @@ fn current() -> String {
 
 /// rustdoc alone is told to pass for a nightly one, which writes JSON: what was compiled of the dependencies serves here
 /// too.
-fn rustdoc_json() -> PathBuf {
+fn rustdoc_json(package: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(CRATE).args(["doc", "--locked", "--lib", "--no-deps", "--all-features", "--quiet"]);
+    cargo.current_dir(CRATE).args([
+        "doc",
+        "--locked",
+        "--lib",
+        "--no-deps",
+        "--all-features",
+        "--quiet",
+        "-p",
+        package,
+    ]);
     cargo.arg("--target-dir").arg(target).env("RUSTDOC", Path::new(CRATE).join("../tests/setup/nightly_rustdoc"));
     cargo.env("RUSTDOCFLAGS", "-Z unstable-options --output-format json");
     assert!(cargo.status().expect("run cargo doc").success(), "cargo doc failed");
-    target.join("doc/pg_tenant_client.json")
+    target.join("doc").join(package.replace('-', "_")).with_extension("json")
 }
 
 fn writes() -> bool {

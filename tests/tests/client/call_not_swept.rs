@@ -19,8 +19,8 @@ const EXEMPT: [(&str, &str); 12] = [
     ("TxBuilder::from_request_parts", "likewise"),
     ("sqlx::TxBuilder::from_request_parts", "likewise"),
     ("objects::TenantStore", "the object store's own streams"),
-    ("testing::isolation", "has no connection"),
-    ("testing::assert_isolated", "has no connection"),
+    ("pg_tenant_testing::isolation", "has no connection"),
+    ("pg_tenant_testing::assert_isolated", "has no connection"),
     ("sqlx::TenantPool::close", "sqlx's own; nothing may follow it"),
 ];
 

@@ -9,18 +9,7 @@ use std::process::Command;
 /// The exit status, and what was printed.
 fn pgtenant(args: &[&str]) -> (Option<i32>, String) {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args([
-        "run",
-        "--quiet",
-        "--locked",
-        "-p",
-        "pg-tenant-client",
-        "--features",
-        "cli",
-        "--bin",
-        "pgtenant",
-        "--",
-    ]);
+    cargo.args(["run", "--quiet", "--locked", "-p", "pg-tenant-cli", "--bin", "pgtenant", "--"]);
     let out = tokio::task::block_in_place(|| cargo.args(args).output().expect("run cargo"));
     let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     (out.status.code(), said)

@@ -8,7 +8,7 @@ use pg_tenant_tests::{Cluster, Line, PgBouncer, Session};
 /// The exit status, and what was printed.
 fn probe(args: &[&str]) -> (Option<i32>, String) {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--quiet", "--locked", "-p", "pg-tenant-client", "--features", "cli", "--bin", "pgtenant"]);
+    cargo.args(["run", "--quiet", "--locked", "-p", "pg-tenant-cli", "--bin", "pgtenant"]);
     let out = cargo.args(["--", "leak-probe"]).args(args).output().expect("run cargo");
     let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     (out.status.code(), said)

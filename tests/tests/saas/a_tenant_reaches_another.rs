@@ -1,6 +1,6 @@
 //! Each route of the example that takes an id, called by each tenant with the other's.
 
-use pg_tenant_client::testing::{Http, Party, Route, assert_isolated};
+use pg_tenant_testing::{Http, Party, Route, assert_isolated};
 use reqwest::Method;
 use serde_json::json;
 

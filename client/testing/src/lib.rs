@@ -1,9 +1,9 @@
-//! The test that finds the most bugs, for an API of one's own, with the feature `testing`: two tenants with data that
-//! overlap, every route called by each with the ids of the other, all not found.
+//! The test that finds the most bugs, for an API of one's own: two tenants with data that overlap, every
+//! route called by each with the ids of the other, all not found.
 //!
 //! ```no_run
 //! # async fn test() {
-//! use pg_tenant_client::testing::{Http, Party, Route, assert_isolated};
+//! use pg_tenant_testing::{Http, Party, Route, assert_isolated};
 //!
 //! let acme = Party::new("acme").bearer("acme's token").id("project", "17").marker("acme's secret plan");
 //! let globex = Party::new("globex").bearer("globex's token").id("project", "42").marker("globex's secret plan");
@@ -28,15 +28,15 @@
 //!
 //! Routes are called in the order in which they are given, so what deletes comes last.
 
+mod caller;
 mod findings;
-mod party;
+mod leaks;
 mod route;
 mod run;
 mod target;
-mod told;
 
+pub use caller::Party;
 pub use findings::{Finding, Leak};
-pub use party::Party;
 pub use route::Route;
 pub use run::{Report, isolation};
 pub use target::{Answer, Http, InProcess, Target};

@@ -5,11 +5,11 @@ use std::fmt;
 
 use http::Response;
 
-use super::findings::{Finding, Leak};
-use super::party::Party;
-use super::route::Route;
-use super::target::Target;
-use super::told::{difference, tells};
+use crate::caller::Party;
+use crate::findings::{Finding, Leak};
+use crate::leaks::{difference, tells};
+use crate::route::Route;
+use crate::target::Target;
 
 /// What came of it.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,8 @@
-//! `pgtenant`: what an operator asks of a path to a database. With the feature `cli`.
+//! `pgtenant`: what an operator asks of a path to a database.
 #![forbid(unsafe_code)]
 
 mod address; // how to connect, and no password on the screen
+mod backend_key; // a link: the file is the library's, which keeps it to itself
 mod doctor; // what is wrong with a database
 mod harden; // the tenant first in a table's keys
 mod probe; // does the path mix sessions?

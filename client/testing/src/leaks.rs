@@ -3,7 +3,7 @@
 use http::Response;
 use serde_json::Value;
 
-use super::party::Party;
+use crate::caller::Party;
 
 /// From this length on a text that stands in an answer by chance is not to be feared.
 const DISTINCTIVE: usize = 8;

@@ -6,7 +6,7 @@ use std::fmt;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, StatusCode};
 
-use super::party::Party;
+use crate::caller::Party;
 
 /// A route. In its path and its body `{name}` stands for an id (see [`Party::id`]); one without any is a list, or makes
 /// something.

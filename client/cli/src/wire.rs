@@ -9,9 +9,6 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 /// How long a connection, and an answer, may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-#[path = "../../wire/backend_key.rs"]
-mod backend_key;
-
 pub struct Wire {
     pub client: Client,
     /// The process id that the connection was told when it was made.
@@ -36,7 +33,7 @@ impl Wire {
         let connected = timeout(PATIENCE, config.connect(NoTls)).await.map_err(|_| Fault::Silent)?;
         let (client, connection) = connected?;
         tokio::spawn(connection);
-        let told = backend_key::process_id(&client.cancel_token()).await;
+        let told = crate::backend_key::process_id(&client.cancel_token()).await;
         Ok(Wire { client, told })
     }
 

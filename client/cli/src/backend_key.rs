@@ -1,0 +1,1 @@
+../../src/wire/backend_key.rs
