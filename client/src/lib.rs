@@ -91,8 +91,11 @@ mod tenant;
 pub mod testing {
     //! The crate `pg-tenant-testing`, under its name of 0.1.0.
     pub use pg_tenant_testing::{
-        Answer, Finding, Http, InProcess, Leak, Party, Report, Route, Target, assert_isolated, isolation,
+        Answer, Finding, Http, InProcess, Leak, Report, Route, Target, assert_isolated, isolation,
     };
+    /// Its name of 0.1.0.
+    #[deprecated(since = "0.2.0", note = "it is called Caller")]
+    pub type Party = pg_tenant_testing::Caller;
 }
 mod tx;
 mod wire;

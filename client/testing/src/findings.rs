@@ -41,19 +41,19 @@ pub enum Leak {
         seen: String,
     },
     /// An answer holds something of the other tenant's.
-    Tells {
+    Disclosed {
         /// A marker, or the name of an id.
         what: String,
     },
     /// With one's own ids it did not succeed, so that a refusal proves nothing.
-    OwnFails {
+    OwnRequestFailed {
         /// What it answered.
         status: StatusCode,
     },
     /// A list holds nothing of one's own, so that it proves nothing that it holds nothing of the other's.
     OwnMissing,
     /// It could not be called, or not as described.
-    Impossible(
+    NotCallable(
         /// Why.
         String,
     ),
@@ -70,10 +70,10 @@ impl fmt::Display for Finding {
             Leak::Changed { ids, seen } => {
                 write!(f, "the other's {} was refused, and {seen} is no longer what it was", ids.join(" and "))
             }
-            Leak::Tells { what } => write!(f, "the answer holds the other's {what}"),
-            Leak::OwnFails { status } => write!(f, "one's own answered {status}, so that this proves nothing"),
+            Leak::Disclosed { what } => write!(f, "the answer holds the other's {what}"),
+            Leak::OwnRequestFailed { status } => write!(f, "one's own answered {status}, so that this proves nothing"),
             Leak::OwnMissing => f.write_str("the list holds nothing of one's own, so that this proves nothing"),
-            Leak::Impossible(why) => f.write_str(why),
+            Leak::NotCallable(why) => f.write_str(why),
         }
     }
 }

@@ -1,15 +1,15 @@
-//! What an answer tells.
+//! What an answer discloses of the other tenant.
 
 use http::Response;
 use serde_json::Value;
 
-use crate::caller::Party;
+use crate::caller::Caller;
 
 /// From this length on a text that stands in an answer by chance is not to be feared.
 const DISTINCTIVE: usize = 8;
 
 /// The first thing of the tenant's that the answer holds: a marker anywhere, and in a list (of projects, …) an id.
-pub(super) fn tells(answer: &Response<Vec<u8>>, whose: &Party, list: Option<&str>) -> Option<String> {
+pub(super) fn discloses(answer: &Response<Vec<u8>>, whose: &Caller, list: Option<&str>) -> Option<String> {
     let body = String::from_utf8_lossy(answer.body());
     let headers = || answer.headers().values().map(|value| String::from_utf8_lossy(value.as_bytes()));
     let json = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
@@ -87,9 +87,9 @@ fn shortened(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn told(body: &str, list: Option<&str>) -> Option<String> {
-        let other = Party::new("b").id("project", 7).id("file", "f00dcafe-1").marker("secret");
-        tells(&Response::new(body.as_bytes().to_vec()), &other, list)
+    fn disclosed(body: &str, list: Option<&str>) -> Option<String> {
+        let other = Caller::new("b").id("project", 7).id("file", "f00dcafe-1").marker("secret");
+        discloses(&Response::new(body.as_bytes().to_vec()), &other, list)
     }
 
     #[test]
@@ -104,21 +104,21 @@ mod tests {
             "a secret",
             r#"{"note": "secret"}"#,
         ] {
-            assert!(told(leak, Some("projects")).is_some(), "{leak}");
+            assert!(disclosed(leak, Some("projects")).is_some(), "{leak}");
         }
         for fine in [r#"[{"id": 17, "count": 7}]"#, r#"{"total": 7}"#, "7 projects", "", r#"{"id": 8}"#] {
-            assert_eq!(told(fine, Some("projects")), None, "{fine}");
+            assert_eq!(disclosed(fine, Some("projects")), None, "{fine}");
         }
-        assert_eq!(told(r#"[{"id": 7}]"#, Some("tasks")), None, "a task");
-        assert!(told(r#"[{"id": 3, "project": 7}]"#, Some("tasks")).is_some(), "in a project");
-        assert_eq!(told(r#"[{"id": 7}]"#, None), None);
+        assert_eq!(disclosed(r#"[{"id": 7}]"#, Some("tasks")), None, "a task");
+        assert!(disclosed(r#"[{"id": 3, "project": 7}]"#, Some("tasks")).is_some(), "in a project");
+        assert_eq!(disclosed(r#"[{"id": 7}]"#, None), None);
     }
 
     #[test]
     fn a_marker_counts_however_json_writes_it() {
-        let other = Party::new("b").marker("Ann's \"plan\"\n\u{e4}");
+        let other = Caller::new("b").marker("Ann's \"plan\"\n\u{e4}");
         for leak in [r#"["Ann's \"plan\"\n\u00e4"]"#, r#"{"a":{"b":"of Ann\u0027s \u0022plan\u0022\nä."}}"#] {
-            assert!(tells(&Response::new(leak.as_bytes().to_vec()), &other, None).is_some(), "{leak}");
+            assert!(discloses(&Response::new(leak.as_bytes().to_vec()), &other, None).is_some(), "{leak}");
         }
     }
 

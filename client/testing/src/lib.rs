@@ -3,10 +3,10 @@
 //!
 //! ```no_run
 //! # async fn test() {
-//! use pg_tenant_testing::{Http, Party, Route, assert_isolated};
+//! use pg_tenant_testing::{Caller, Http, Route, assert_isolated};
 //!
-//! let acme = Party::new("acme").bearer("acme's token").id("project", "17").marker("acme's secret plan");
-//! let globex = Party::new("globex").bearer("globex's token").id("project", "42").marker("globex's secret plan");
+//! let acme = Caller::new("acme").bearer("acme's token").id("project", "17").marker("acme's secret plan");
+//! let globex = Caller::new("globex").bearer("globex's token").id("project", "42").marker("globex's secret plan");
 //! let routes = [
 //!     Route::get("/projects"),
 //!     Route::get("/projects/{project}"),
@@ -23,7 +23,7 @@
 //!    it does for an id that does not exist: same status, same body. After a call that could write, what the other tenant
 //!    reads is what it was.
 //! 2. With the tenant's own ids it succeeds: else the test would prove nothing.
-//! 3. No answer holds a [marker](Party::marker) of the other; a list, also one below an id, holds none of its ids, and one
+//! 3. No answer holds a [marker](Caller::marker) of the other; a list, also one below an id, holds none of its ids, and one
 //!    that takes no id something of one's own.
 //!
 //! Routes are called in the order in which they are given, so what deletes comes last.
@@ -35,7 +35,7 @@ mod route;
 mod run;
 mod target;
 
-pub use caller::Party;
+pub use caller::Caller;
 pub use findings::{Finding, Leak};
 pub use route::Route;
 pub use run::{Report, isolation};
@@ -45,7 +45,7 @@ pub use target::{Answer, Http, InProcess, Target};
 ///
 /// # Panics
 /// Where tenants are not kept apart, and where that could not be found out.
-pub async fn assert_isolated(api: impl Target, parties: [&Party; 2], routes: &[Route]) {
-    let report = isolation(api, parties, routes).await;
+pub async fn assert_isolated(api: impl Target, callers: [&Caller; 2], routes: &[Route]) {
+    let report = isolation(api, callers, routes).await;
     assert!(report.is_isolated(), "{report}");
 }

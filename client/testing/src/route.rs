@@ -6,9 +6,9 @@ use std::fmt;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, StatusCode};
 
-use crate::caller::Party;
+use crate::caller::Caller;
 
-/// A route. In its path and its body `{name}` stands for an id (see [`Party::id`]); one without any is a list, or makes
+/// A route. In its path and its body `{name}` stands for an id (see [`Caller::id`]); one without any is a list, or makes
 /// something.
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -80,13 +80,13 @@ impl Route {
     }
 
     /// The names of the ids that it takes.
-    pub(super) fn ids(&self, party: &Party) -> Vec<String> {
-        self.names().into_iter().filter(|name| party.ids.contains_key(name)).collect()
+    pub(super) fn ids(&self, caller: &Caller) -> Vec<String> {
+        self.names().into_iter().filter(|name| caller.ids.contains_key(name)).collect()
     }
 
     /// The names that nobody has said anything of.
-    pub(super) fn unknown(&self, party: &Party) -> Vec<String> {
-        let known = |name: &String| party.ids.contains_key(name) || party.vars.contains_key(name);
+    pub(super) fn unknown(&self, caller: &Caller) -> Vec<String> {
+        let known = |name: &String| caller.ids.contains_key(name) || caller.vars.contains_key(name);
         self.names().into_iter().filter(|name| !known(name)).collect()
     }
 
@@ -98,17 +98,17 @@ impl Route {
     /// Somebody's request, with these ids.
     pub(super) fn request(
         &self,
-        party: &Party,
+        caller: &Caller,
         ids: &BTreeMap<String, String>,
     ) -> Result<Request<Vec<u8>>, http::Error> {
         let fill = |text: &str| {
-            let all = party.vars.iter().chain(ids);
+            let all = caller.vars.iter().chain(ids);
             all.fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
         };
         let (kind, body) =
             self.body.as_ref().map_or((None, Vec::new()), |(kind, body)| (Some(kind), fill(body).into()));
         let mut request = Request::builder().method(self.method.clone()).uri(fill(&self.path)).body(body)?;
-        request.headers_mut().extend(party.headers.clone());
+        request.headers_mut().extend(caller.headers.clone());
         if let Some(kind) = kind {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         }
@@ -137,10 +137,10 @@ mod tests {
     #[test]
     fn ids_stand_in_the_path_and_in_the_body() {
         let route = Route::post("/t/{tenant}/p/{project}").json(r#"{"task": {task}, "in": {"a": {}}, "n": "{note}"}"#);
-        let party = Party::new("a").id("project", 1).id("task", 2).var("tenant", "acme").id("unused", 3);
-        assert_eq!(route.ids(&party), ["project", "task"]);
-        assert_eq!(route.unknown(&party), ["note"]);
-        let request = route.request(&party, &party.ids).unwrap();
+        let caller = Caller::new("a").id("project", 1).id("task", 2).var("tenant", "acme").id("unused", 3);
+        assert_eq!(route.ids(&caller), ["project", "task"]);
+        assert_eq!(route.unknown(&caller), ["note"]);
+        let request = route.request(&caller, &caller.ids).unwrap();
         assert_eq!(request.uri(), "/t/acme/p/1");
         assert_eq!(String::from_utf8_lossy(request.body()), r#"{"task": 2, "in": {"a": {}}, "n": "{note}"}"#);
         assert_eq!(request.headers()[CONTENT_TYPE], "application/json");

@@ -5,9 +5,9 @@ use std::fmt;
 
 use http::Response;
 
-use crate::caller::Party;
+use crate::caller::Caller;
 use crate::findings::{Finding, Leak};
-use crate::leaks::{difference, tells};
+use crate::leaks::{difference, discloses};
 use crate::route::Route;
 use crate::target::Target;
 
@@ -49,14 +49,14 @@ impl fmt::Display for Report {
 }
 
 /// Calls every route as [described](super), and says what it found.
-pub async fn isolation(api: impl Target, parties: [&Party; 2], routes: &[Route]) -> Report {
+pub async fn isolation(api: impl Target, callers: [&Caller; 2], routes: &[Route]) -> Report {
     let mut run = Run { api: &api, routes, report: Report::default() };
-    let both = [(parties[0], parties[1]), (parties[1], parties[0])];
+    let both = [(callers[0], callers[1]), (callers[1], callers[0])];
     for route in routes {
         let mut described = true;
         for (me, you) in both {
             if let Some(why) = misdescribed(route, me, you) {
-                run.find(route, me, Leak::Impossible(why));
+                run.find(route, me, Leak::NotCallable(why));
                 described = false;
             }
         }
@@ -73,7 +73,7 @@ pub async fn isolation(api: impl Target, parties: [&Party; 2], routes: &[Route])
     run.report
 }
 
-fn misdescribed(route: &Route, me: &Party, you: &Party) -> Option<String> {
+fn misdescribed(route: &Route, me: &Caller, you: &Caller) -> Option<String> {
     if let Some(name) = route.unknown(me).first() {
         return Some(format!("{} has no id {{{name}}}", me.name));
     }
@@ -91,7 +91,7 @@ struct Run<'r, T> {
 type Ids = BTreeMap<String, String>;
 
 impl<T: Target> Run<'_, T> {
-    async fn with_ids_of_the_other(&mut self, route: &Route, me: &Party, you: &Party) {
+    async fn with_ids_of_the_other(&mut self, route: &Route, me: &Caller, you: &Caller) {
         for names in subsets(&route.ids(me)) {
             let before = if route.reads() { Vec::new() } else { self.what_is_read(you).await };
             let (theirs, absent) = (replaced(me, &names, |name| you.ids[name].clone()), {
@@ -102,8 +102,8 @@ impl<T: Target> Run<'_, T> {
             if foreign.status() != route.refused {
                 self.find(route, me, Leak::NotRefused { ids: names.clone(), status: foreign.status() });
             }
-            if let Some(what) = tells(&foreign, you, None) {
-                self.find(route, me, Leak::Tells { what });
+            if let Some(what) = discloses(&foreign, you, None) {
+                self.find(route, me, Leak::Disclosed { what });
             }
             let Some(nobodys) = self.call(route, me, &absent).await else { continue };
             let asked = |ids: &Ids| names.iter().map(|name| ids[name].clone()).collect::<Vec<_>>();
@@ -118,29 +118,29 @@ impl<T: Target> Run<'_, T> {
         }
     }
 
-    async fn with_ones_own(&mut self, route: &Route, me: &Party, you: &Party) {
+    async fn with_ones_own(&mut self, route: &Route, me: &Caller, you: &Caller) {
         let Some(own) = self.call(route, me, &me.ids).await else { return };
         if !own.status().is_success() {
-            self.find(route, me, Leak::OwnFails { status: own.status() });
+            self.find(route, me, Leak::OwnRequestFailed { status: own.status() });
         }
         let lists = route.lists();
-        if let Some(what) = tells(&own, you, lists) {
-            self.find(route, me, Leak::Tells { what });
+        if let Some(what) = discloses(&own, you, lists) {
+            self.find(route, me, Leak::Disclosed { what });
         }
         let has_something = !me.markers.is_empty() || !me.ids.is_empty();
         // What is below an id need not be a list, nor hold anything.
         let must_list = lists.is_some() && route.ids(me).is_empty();
-        if must_list && own.status().is_success() && has_something && tells(&own, me, lists).is_none() {
+        if must_list && own.status().is_success() && has_something && discloses(&own, me, lists).is_none() {
             self.find(route, me, Leak::OwnMissing);
         }
     }
 
     /// What the tenant reads on each route that gives the same twice.
-    async fn what_is_read(&mut self, party: &Party) -> Vec<(Route, Vec<u8>)> {
+    async fn what_is_read(&mut self, caller: &Caller) -> Vec<(Route, Vec<u8>)> {
         let mut read = Vec::new();
-        for route in self.routes.iter().filter(|route| route.reads() && route.unknown(party).is_empty()) {
-            if let Some(first) = self.read(route, party).await
-                && self.read(route, party).await.as_ref() == Some(&first)
+        for route in self.routes.iter().filter(|route| route.reads() && route.unknown(caller).is_empty()) {
+            if let Some(first) = self.read(route, caller).await
+                && self.read(route, caller).await.as_ref() == Some(&first)
             {
                 read.push((route.clone(), first));
             }
@@ -148,27 +148,27 @@ impl<T: Target> Run<'_, T> {
         read
     }
 
-    async fn read(&mut self, route: &Route, party: &Party) -> Option<Vec<u8>> {
-        let answer = self.call(route, party, &party.ids).await?;
+    async fn read(&mut self, route: &Route, caller: &Caller) -> Option<Vec<u8>> {
+        let answer = self.call(route, caller, &caller.ids).await?;
         Some([answer.status().as_str().as_bytes(), answer.body()].concat())
     }
 
-    async fn call(&mut self, route: &Route, party: &Party, ids: &Ids) -> Option<Response<Vec<u8>>> {
+    async fn call(&mut self, route: &Route, caller: &Caller, ids: &Ids) -> Option<Response<Vec<u8>>> {
         self.report.calls += 1;
-        let answer = match route.request(party, ids) {
+        let answer = match route.request(caller, ids) {
             Ok(request) => self.api.call(request).await,
             Err(why) => Err(why.into()),
         };
         match answer {
             Ok(answer) => Some(answer),
             Err(why) => {
-                self.find(route, party, Leak::Impossible(format!("it cannot be called: {}", with_causes(&*why))));
+                self.find(route, caller, Leak::NotCallable(format!("it cannot be called: {}", with_causes(&*why))));
                 None
             }
         }
     }
 
-    fn find(&mut self, route: &Route, caller: &Party, leak: Leak) {
+    fn find(&mut self, route: &Route, caller: &Caller, leak: Leak) {
         let finding = Finding { route: route.to_string(), caller: caller.name.clone(), leak };
         if !self.report.findings.contains(&finding) {
             self.report.findings.push(finding);
@@ -182,7 +182,7 @@ fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// One's own ids, but for these names.
-fn replaced(me: &Party, names: &[String], by: impl Fn(&str) -> String) -> Ids {
+fn replaced(me: &Caller, names: &[String], by: impl Fn(&str) -> String) -> Ids {
     let mut ids = me.ids.clone();
     ids.extend(names.iter().map(|name| (name.clone(), by(name))));
     ids

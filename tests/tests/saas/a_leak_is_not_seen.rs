@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use pg_tenant_client::{TenantPool, TxBuilder};
-use pg_tenant_testing::{Http, InProcess, Leak, Party, Report, Route, assert_isolated, isolation};
+use pg_tenant_testing::{Caller, Http, InProcess, Leak, Report, Route, assert_isolated, isolation};
 use pg_tenant_tests::{Database, Session};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -162,9 +162,9 @@ async fn api(db: &Database<'_>, defect: Defect) -> Router {
     router(Api { pool, all_powerful: Arc::new(db.superuser().await), cache: Arc::default(), defect })
 }
 
-fn parties() -> [Party; 2] {
+fn callers() -> [Caller; 2] {
     [("acme", 1, 2), ("globex", 3, 4)].map(|(name, id, from)| {
-        Party::new(name).header("x-tenant", name).id("id", id).id("from", from).marker(format!("secret of {name}"))
+        Caller::new(name).header("x-tenant", name).id("id", id).id("from", from).marker(format!("secret of {name}"))
     })
 }
 
@@ -179,7 +179,7 @@ fn routes() -> [Route; 4] {
 
 async fn report(defect: Defect) -> Report {
     let db = world("planted").await;
-    let [acme, globex] = parties();
+    let [acme, globex] = callers();
     isolation(InProcess(api(&db, defect).await), [&acme, &globex], &routes()).await
 }
 
@@ -200,7 +200,7 @@ async fn where_there_is_none() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     let app = api(&db, Defect::None).await;
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let [acme, globex] = parties();
+    let [acme, globex] = callers();
     assert_isolated(Http::at(base), [&acme, &globex], &routes()).await;
 }
 
@@ -208,9 +208,9 @@ async fn where_there_is_none() {
 async fn in_what_is_read() {
     let bare = report(Defect::UnprotectedTable).await;
     seen(&bare, "GET /notes/{id}", |leak| matches!(leak, Leak::NotRefused { status: StatusCode::OK, .. }));
-    seen(&bare, "GET /notes/{id}", |leak| matches!(leak, Leak::Tells { what } if what.contains("secret of")));
-    seen(&report(Defect::TenantForgotten).await, "GET /notes", |leak| matches!(leak, Leak::Tells { .. }));
-    seen(&report(Defect::CacheWithoutTenant).await, "GET /notes", |leak| matches!(leak, Leak::Tells { .. }));
+    seen(&bare, "GET /notes/{id}", |leak| matches!(leak, Leak::Disclosed { what } if what.contains("secret of")));
+    seen(&report(Defect::TenantForgotten).await, "GET /notes", |leak| matches!(leak, Leak::Disclosed { .. }));
+    seen(&report(Defect::CacheWithoutTenant).await, "GET /notes", |leak| matches!(leak, Leak::Disclosed { .. }));
 }
 
 /// The folder is looked at, and what is in it is everybody's.
@@ -225,11 +225,15 @@ async fn notes_of_a_folder(headers: HeaderMap, Path(folder): Path<i64>) -> Respo
 #[tokio::test]
 async fn in_a_list_below_an_id() {
     let [acme, globex] = [("acme", 1, 2), ("globex", 3, 4)]
-        .map(|(name, folder, note)| Party::new(name).header("x-tenant", name).id("folder", folder).id("note", note));
+        .map(|(name, folder, note)| Caller::new(name).header("x-tenant", name).id("folder", folder).id("note", note));
     let app = Router::new().route("/folders/{folder}/notes", get(notes_of_a_folder));
     let routes = [Route::get("/folders/{folder}/notes")];
     let report = isolation(InProcess(app), [&acme, &globex], &routes).await;
-    seen(&report, "GET /folders/{folder}/notes", |leak| matches!(leak, Leak::Tells { what } if what.contains("note")));
+    seen(
+        &report,
+        "GET /folders/{folder}/notes",
+        |leak| matches!(leak, Leak::Disclosed { what } if what.contains("note")),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -262,20 +266,20 @@ async fn in_what_is_written() {
 /// What proves nothing does not pass either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn because_nothing_was_tried() {
-    seen(&report(Defect::Broken).await, "GET /notes/{id}", |leak| matches!(leak, Leak::OwnFails { .. }));
+    seen(&report(Defect::Broken).await, "GET /notes/{id}", |leak| matches!(leak, Leak::OwnRequestFailed { .. }));
     seen(&report(Defect::EmptyLists).await, "GET /notes", |leak| matches!(leak, Leak::OwnMissing));
 
     let db = world("planted_vacuous").await;
     let service = InProcess(api(&db, Defect::None).await);
-    let [acme, globex] = parties();
+    let [acme, globex] = callers();
     let lists = isolation(service.clone(), [&acme, &globex], &[Route::get("/notes")]).await;
     assert!(lists.findings().is_empty() && !lists.is_isolated() && lists.to_string().contains("proves nothing"));
     let same = isolation(service.clone(), [&acme, &globex.clone().id("id", 1)], &routes()).await;
-    seen(&same, "GET /notes/{id}", |leak| matches!(leak, Leak::Impossible(why) if why.contains("same")));
+    seen(&same, "GET /notes/{id}", |leak| matches!(leak, Leak::NotCallable(why) if why.contains("same")));
     let missing = isolation(service, [&acme, &globex], &[Route::get("/notes/{note}")]).await;
-    seen(&missing, "GET /notes/{note}", |leak| matches!(leak, Leak::Impossible(why) if why.contains("{note}")));
+    seen(&missing, "GET /notes/{note}", |leak| matches!(leak, Leak::NotCallable(why) if why.contains("{note}")));
     let nobody = isolation(Http::at("http://127.0.0.1:1"), [&acme, &globex], &routes()).await;
-    seen(&nobody, "GET /notes", |leak| matches!(leak, Leak::Impossible(why) if why.contains("cannot be called")));
+    seen(&nobody, "GET /notes", |leak| matches!(leak, Leak::NotCallable(why) if why.contains("cannot be called")));
 
     let panicked = tokio::spawn(async move {
         assert_isolated(Http::at("http://127.0.0.1:1"), [&acme, &globex], &routes()).await;

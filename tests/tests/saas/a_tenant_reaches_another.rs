@@ -1,6 +1,6 @@
 //! Each route of the example that takes an id, called by each tenant with the other's.
 
-use pg_tenant_testing::{Http, Party, Route, assert_isolated};
+use pg_tenant_testing::{Caller, Http, Route, assert_isolated};
 use reqwest::Method;
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::example::Example;
 async fn by_an_id() {
     let saas = Example::start("saas_ids").await;
     let [acme, globex] = saas.tokens().await;
-    let mut parties = Vec::new();
+    let mut callers = Vec::new();
     for (name, slug, token) in [("acme", "acme-inc", &acme), ("globex", "globex", &globex)] {
         // Both have a project and a task of the same names, and each something that names it.
         let mut ids = Vec::new();
@@ -25,8 +25,8 @@ async fn by_an_id() {
                 ids.push(made["id"].to_string());
             }
         }
-        let party = Party::new(name).bearer(token).header("x-tenant", slug).marker(format!("secret of {name}"));
-        parties.push(party.id("project", &ids[0]).id("task", &ids[1]).id("doomed", &ids[4]).id("spare", &ids[5]));
+        let caller = Caller::new(name).bearer(token).header("x-tenant", slug).marker(format!("secret of {name}"));
+        callers.push(caller.id("project", &ids[0]).id("task", &ids[1]).id("doomed", &ids[4]).id("spare", &ids[5]));
     }
     let routes = [
         Route::get("/projects"),
@@ -41,7 +41,7 @@ async fn by_an_id() {
         Route::delete("/tasks/{spare}"),
         Route::delete("/projects/{doomed}"),
     ];
-    assert_isolated(Http::at(&saas.base), [&parties[0], &parties[1]], &routes).await;
+    assert_isolated(Http::at(&saas.base), [&callers[0], &callers[1]], &routes).await;
 
     // Asked around the API: nothing of either tenant is in the other.
     let strays =
