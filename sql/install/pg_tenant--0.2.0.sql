@@ -228,6 +228,28 @@ create function tenant.is_current(tenant text) returns boolean
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_text';
 comment on function tenant.is_current(text) is 'Whether this is the current tenant; false where there is none.';
 
+-- The same where rows of nobody are everybody's to read.
+create function tenant.is_current_or_shared(tenant uuid) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_uuid';
+comment on function tenant.is_current_or_shared(uuid) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+create function tenant.is_current_or_shared(tenant bigint) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_bigint';
+comment on function tenant.is_current_or_shared(bigint) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+create function tenant.is_current_or_shared(tenant integer) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_integer';
+comment on function tenant.is_current_or_shared(integer) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+create function tenant.is_current_or_shared(tenant smallint) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_smallint';
+comment on function tenant.is_current_or_shared(smallint) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+create function tenant.is_current_or_shared(tenant text) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_text';
+comment on function tenant.is_current_or_shared(text) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+
 create function tenant.version() returns text
     language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_version';
 comment on function tenant.version() is 'The version of the library that the server has loaded.';
@@ -543,6 +565,19 @@ comment on function tenant.former_column(oid) is 'The number of the tenant colum
 revoke all on function tenant.former_column(oid) from public;
 grant execute on function tenant.former_column(oid) to tenant_admin;
 
+create function tenant.has_shared_rows(rel regclass) returns boolean
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_has_shared_rows';
+comment on function tenant.has_shared_rows(regclass) is 'Whether rows without a tenant are every tenant''s to read; null where the table is not protected.';
+revoke all on function tenant.has_shared_rows(regclass) from public;
+grant execute on function tenant.has_shared_rows(regclass) to tenant_admin;
+
+-- Which rows a policy lets through, whichever command it is for: the tenant's ('own'), those and rows without a tenant
+-- ('shared'), the tenant's as 0.1.0 said it ('former'); null where it says anything else.
+create function tenant.policy_form(policy oid) returns text
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_policy_form';
+revoke all on function tenant.policy_form(oid) from public;
+grant execute on function tenant.policy_form(oid) to tenant_admin;
+
 -- The table and every partition and child below it, the table first. Each step looks its few rows up by index, whatever
 -- the planner thinks of their number: what protect costs must not grow with the database.
 create function tenant.hierarchy(rel regclass) returns setof regclass
@@ -714,7 +749,9 @@ begin
     end if;
     select polname into policy from pg_policy
         where polrelid = rel and polname = 'tenant_isolation' and oid is distinct from tenant.fence_policy(rel);
-    if found and tenant.fence_policy(rel) is null then
+    if found and tenant.fence_policy(rel) is null or tenant.has_shared_rows(rel) and exists (
+        select from pg_policy p where p.polrelid = rel and p.polname = 'tenant_isolation'
+            and (p.polpermissive or p.polroles <> '{0}' or p.polcmd <> '*' or tenant.policy_form(p.oid) is distinct from 'shared')) then
         raise exception using
             errcode = 'TN026',
             message = format('table %s has a policy named "tenant_isolation" that is not a tenant policy', rel),
@@ -793,19 +830,100 @@ $$;
 revoke all on function tenant.require_one_owner(regclass) from public;
 grant execute on function tenant.require_one_owner(regclass) to tenant_admin;
 
+-- Refuses foreign keys whose actions would take the tenant from rows, which makes them everybody's.
+create function tenant.refuse_publishing_keys(rel regclass, tenant_column name) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    key pg_constraint;
+begin
+    select f.* into key from tenant.hierarchy(rel) h
+        join pg_attribute a on a.attrelid = h and a.attname = tenant_column
+        join pg_constraint f on f.conrelid = h and f.contype = 'f' and a.attnum = any (f.conkey)
+        where f.confupdtype in ('n', 'd')
+            or f.confdeltype in ('n', 'd') and a.attnum = any (coalesce(f.confdelsetcols, f.conkey))
+        order by f.conparentid, f.conname limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN073',
+            message = format('foreign key %I of table %s would make rows every tenant''s', key.conname, key.conrelid::regclass),
+            detail = format('Where the row it refers to goes or changes, it sets tenant column "%s" to null, outside of the policies.', tenant_column),
+            hint = format('Make it again with on delete cascade or no action; with several columns: on delete set null (%s).',
+                coalesce((select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+                    where attrelid = key.conrelid and attnum = any (key.conkey) and attname <> tenant_column), '...'));
+    end if;
+end
+$$;
+revoke all on function tenant.refuse_publishing_keys(regclass, name) from public;
+grant execute on function tenant.refuse_publishing_keys(regclass, name) to tenant_admin;
+
+-- Whether the table is to have rows that are every tenant's: as it is protected already, else as is asked. What is below
+-- may have been protected without, and stays so.
+create function tenant.will_share_rows(rel regclass, asked boolean) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select coalesce(tenant.has_shared_rows(rel), asked)
+$$;
+revoke all on function tenant.will_share_rows(regclass, boolean) from public;
+grant execute on function tenant.will_share_rows(regclass, boolean) to tenant_admin;
+
+-- Refuses a table that cannot have rows without a tenant.
+create function tenant.require_shareable(rel regclass, tenant_column name) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    policy name;
+begin
+    if not tenant.has_shared_rows(rel) then
+        raise exception using
+            errcode = 'TN025',
+            message = format('table %s is protected already, without shared rows', rel),
+            detail = 'Its tenant column is not null: no row of it is every tenant''s.',
+            hint = format('In one transaction: select tenant.unprotect(%1$L, ''<reason>''); alter table %1$s alter column %2$I drop not null; '
+                'select tenant.protect(%1$L, %2$L, shared_rows => true);', rel, tenant_column);
+    end if;
+    if tenant.has_shared_rows(rel) is null
+        and (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column) then
+        raise exception using
+            errcode = 'TN022',
+            message = format('column "%s" of table %s cannot be null, so no row of it is every tenant''s', tenant_column, rel),
+            detail = case when exists (select from pg_index i join pg_attribute a on a.attrelid = rel and a.attname = tenant_column
+                    where i.indrelid = rel and i.indisprimary and a.attnum = any (i.indkey))
+                then 'It is part of the primary key.' else 'It is declared not null.' end,
+            hint = format('alter table %s alter column %I drop not null; or protect it without shared_rows.', rel, tenant_column);
+    end if;
+    select p.polname into policy from pg_policy p
+        where p.polrelid = rel and p.polname in ('tenant_isolation_update', 'tenant_isolation_delete')
+            and (p.polpermissive or p.polroles <> '{0}' or tenant.policy_form(p.oid) is distinct from 'own'
+                or p.polcmd <> case p.polname when 'tenant_isolation_update' then 'w' else 'd' end)
+        limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN026',
+            message = format('table %s has a policy named "%s" that is not a tenant policy', rel, policy),
+            detail = 'The tenant policy for this command is restrictive, to public, and lets the current tenant''s rows through alone.',
+            hint = format('alter policy %I on %s rename to ...; or drop policy %1$I on %2$s;', policy, rel);
+    end if;
+end
+$$;
+revoke all on function tenant.require_shareable(regclass, name) from public;
+grant execute on function tenant.require_shareable(regclass, name) to tenant_admin;
+
 -- The commands that fence one table of a hierarchy, as it is now.
-create function tenant.fence_steps(rel regclass, tenant_column name, reader text) returns table (what text, statement text)
+create function tenant.fence_steps(rel regclass, tenant_column name, reader text, shared_rows boolean)
+    returns table (what text, statement text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     -- The equality leads the planner to indexes, and it may take it out of the plan again; the function decides.
-    condition constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
+    own constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
+    shown constant text := case when shared_rows
+        then format('(%I operator(pg_catalog.=) %s or %1$I is null) and tenant.is_current_or_shared(%1$I)', tenant_column, reader)
+        else own end;
     fenced boolean := tenant.fence_policy(rel) is not null;
     former pg_policy;
+    command record;
 begin
     -- Where it is said already the command would only ask for the rights of whoever owns what is below.
-    if not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
+    if not shared_rows and (not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
         or exists (select from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column
-            where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated) then
+            where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated)) then
         return query values ('not null', format('alter table %s alter column %I set not null', rel, tenant_column));
     end if;
     -- ONLY: each table below is fenced by itself, as its own owner.
@@ -824,16 +942,28 @@ begin
             and p.polcmd = '*' and p.polroles = '{0}' and (not p.polpermissive or p.polname = 'tenant_access')
     loop
         fenced := fenced or not former.polpermissive;
-        return query values ('policy', format('alter policy %I on %s using (%s) with check (%3$s)', former.polname, rel, condition));
+        return query values ('policy', format('alter policy %I on %s using (%s) with check (%3$s)', former.polname, rel, own));
     end loop;
+    if shared_rows then
+        -- These first: the third shows rows that they keep from being changed.
+        for command in select * from (values ('w', 'update'), ('d', 'delete')) c (code, word) where not exists (
+            select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
+                and p.polcmd = c.code::"char" and tenant.policy_form(p.oid) = 'own')
+        loop
+            return query values ('policy', format(
+                'create policy tenant_isolation_%1$s on %2$s as restrictive for %1$s to public using (%3$s)', command.word, rel, own));
+        end loop;
+        fenced := exists (select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
+            and p.polcmd = '*' and tenant.policy_form(p.oid) = 'shared');
+    end if;
     if not fenced then
         return query values ('policy', format(
-            'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%2$s)', rel, condition));
+            'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%s)', rel, shown, own));
     end if;
     -- The same condition, never true: whichever of the two policies is lost, the other denies.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
         return query values ('policy', format(
-            'create policy tenant_access on %s as permissive for all to public using (%s) with check (%2$s)', rel, condition));
+            'create policy tenant_access on %s as permissive for all to public using (%s) with check (%s)', rel, shown, own));
     end if;
     if not exists (
         select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am on pg_am.oid = c.relam
@@ -844,8 +974,8 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.fence_steps(regclass, name, text) from public;
-grant execute on function tenant.fence_steps(regclass, name, text) to tenant_admin;
+revoke all on function tenant.fence_steps(regclass, name, text, boolean) from public;
+grant execute on function tenant.fence_steps(regclass, name, text, boolean) to tenant_admin;
 
 -- Refuses a step for which somebody lacks a right.
 create function tenant.require_step(rel regclass, what text) returns void
@@ -868,19 +998,20 @@ begin
         errcode = 'TN024',
         message = format('column "%s" of table %s holds nulls', tenant_column, rel),
         detail = 'A row without a tenant would be nobody''s.',
-        hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
+        hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null; or, where these rows are every '
+            'tenant''s to read: select tenant.protect(%L, %L, shared_rows => true);', rel, tenant_column, rel, tenant_column);
 end
 $$;
 revoke all on function tenant.refuse_nulls(regclass, name) from public;
 grant execute on function tenant.refuse_nulls(regclass, name) to tenant_admin;
 
 -- Fences one table of a hierarchy.
-create function tenant.fence(rel regclass, tenant_column name, reader text) returns void
+create function tenant.fence(rel regclass, tenant_column name, reader text, shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     step record;
 begin
-    for step in select * from tenant.fence_steps(rel, tenant_column, reader) loop
+    for step in select * from tenant.fence_steps(rel, tenant_column, reader, tenant.will_share_rows(rel, shared_rows)) loop
         perform tenant.require_step(rel, step.what);
         if step.what = 'not null' then
             begin
@@ -894,12 +1025,12 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.fence(regclass, name, text) from public;
-grant execute on function tenant.fence(regclass, name, text) to tenant_admin;
+revoke all on function tenant.fence(regclass, name, text, boolean) from public;
+grant execute on function tenant.fence(regclass, name, text, boolean) to tenant_admin;
 
 -- Fences a table and all below it. The comment of each policy keeps what unprotect gives back: it is the owner's, and goes
 -- where the table goes. Foreign tables cannot be fenced: they are an error, or stay closed and are read through their parent.
-create function tenant.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean) returns void
+create function tenant.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean, shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     parts regclass[] := array(select h from tenant.hierarchy(rel) h join pg_class c on c.oid = h
@@ -911,6 +1042,9 @@ begin
     foreach part in array parts loop
         reader := tenant.reader_for(part, tenant_column);
     end loop;
+    if shared_rows then
+        perform tenant.refuse_publishing_keys(rel, tenant_column);
+    end if;
     -- All before any is fenced: what is done to a table reaches those below it.
     foreach part in array parts loop
         before := before || jsonb_build_object(part::text, (
@@ -921,7 +1055,7 @@ begin
             from pg_class where oid = part and tenant.fence_policy(part) is null));
     end loop;
     foreach part in array parts loop
-        perform tenant.fence(part, tenant_column, reader);
+        perform tenant.fence(part, tenant_column, reader, shared_rows);
         if jsonb_typeof(before -> part::text) = 'object' then
             perform tenant.run_as_owner(part, format('comment on policy tenant_isolation on %s is %L', part,
                 format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text))));
@@ -929,8 +1063,8 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.fence_hierarchy(regclass, name, boolean) from public;
-grant execute on function tenant.fence_hierarchy(regclass, name, boolean) to tenant_admin;
+revoke all on function tenant.fence_hierarchy(regclass, name, boolean, boolean) from public;
+grant execute on function tenant.fence_hierarchy(regclass, name, boolean, boolean) to tenant_admin;
 
 -- What is asked of a table before it is looked at closer.
 create function tenant.require_protectable(rel regclass) returns void
@@ -954,27 +1088,34 @@ $$;
 revoke all on function tenant.require_protectable(regclass) from public;
 grant execute on function tenant.require_protectable(regclass) to tenant_admin;
 
-create function tenant.apply_protection(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean) returns void
+create function tenant.apply_protection(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
+    shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     perform tenant.require_protectable(rel);
-    perform tenant.fence_hierarchy(rel, tenant_column, refuse_foreign => true);
+    if shared_rows then
+        perform tenant.reader_for(rel, tenant_column);
+        perform tenant.require_shareable(rel, tenant_column);
+    end if;
+    perform tenant.fence_hierarchy(rel, tenant_column, refuse_foreign => true,
+        shared_rows => tenant.will_share_rows(rel, apply_protection.shared_rows));
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
-        values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column));
+        values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column)
+            || case when tenant.has_shared_rows(rel) then jsonb_build_object('shared_rows', true) else '{}' end);
     if harden <> 'false' then
         perform tenant.apply_hardening(rel, harden, keep_old_keys);
     end if;
 end
 $$;
-revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean) from public;
+revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean, boolean) from public;
 
 create function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden tenant.key_form default 'false',
-    keep_old_keys boolean default false) returns void
+    keep_old_keys boolean default false, shared_rows boolean default false) returns void
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_protect';
-comment on function tenant.protect is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
-revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean) from public;
-grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean) to tenant_admin;
+comment on function tenant.protect is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. With shared_rows every tenant reads the rows without a tenant too. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
+revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) from public;
+grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) to tenant_admin;
 
 -- The tables that stand by themselves: not partitions and children, nor what an extension brought.
 create function tenant.tables_of(schema regnamespace) returns setof regclass
@@ -998,9 +1139,10 @@ grant execute on function tenant.is_of_all(text) to tenant_admin;
 
 -- The statements that protecting the table would run, or the error that it would end in. Nothing is changed, and nothing
 -- locked but for reading.
-create function tenant.foresee_protection(rel regclass, tenant_column name) returns setof text
+create function tenant.foresee_protection(rel regclass, tenant_column name, shared_rows boolean) returns setof text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
+    shares constant boolean := tenant.will_share_rows(rel, shared_rows);
     part regclass;
     step record;
     has_nulls boolean;
@@ -1009,8 +1151,15 @@ begin
     for part in select tenant.hierarchy(rel) loop
         perform tenant.reader_for(part, tenant_column);
     end loop;
+    if shared_rows then
+        perform tenant.require_shareable(rel, tenant_column);
+    end if;
+    if shares then
+        perform tenant.refuse_publishing_keys(rel, tenant_column);
+    end if;
     for part in select tenant.hierarchy(rel) loop
-        for step in select * from tenant.fence_steps(part, tenant_column, tenant.reader_for(part, tenant_column)) loop
+        for step in select * from tenant.fence_steps(part, tenant_column, tenant.reader_for(part, tenant_column),
+            tenant.will_share_rows(part, shares)) loop
             perform tenant.require_step(part, step.what);
             if step.what = 'not null' then
                 -- Not where policies or guards would answer: then it comes to light when the table is protected.
@@ -1031,8 +1180,8 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.foresee_protection(regclass, name) from public;
-grant execute on function tenant.foresee_protection(regclass, name) to tenant_admin;
+revoke all on function tenant.foresee_protection(regclass, name, boolean) from public;
+grant execute on function tenant.foresee_protection(regclass, name, boolean) to tenant_admin;
 
 -- Refuses a mapping that does not say a column for tables of the schema: one misspelt would be left out in silence.
 create function tenant.require_columns(schema regnamespace, columns jsonb) returns void
@@ -1064,14 +1213,35 @@ $$;
 revoke all on function tenant.require_columns(regnamespace, jsonb) from public;
 grant execute on function tenant.require_columns(regnamespace, jsonb) to tenant_admin;
 
+-- Refuses names that are none of tables of the schema, likewise.
+create function tenant.require_tables(schema regnamespace, tables text[]) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    unknown text;
+begin
+    select coalesce(listed, 'null') into unknown from unnest(tables) listed
+        where listed is null or listed not in (select c.relname::text from tenant.tables_of(schema) t join pg_class c on c.oid = t) limit 1;
+    if found then
+        raise exception using
+            errcode = '42P01',
+            message = format('schema %s has no table "%s" to protect', schema, unknown),
+            detail = 'shared_rows names it. Partitions and children are protected with the table above them.',
+            hint = 'Name tables as pg_class.relname has them: without schema, without quotes.';
+    end if;
+end
+$$;
+revoke all on function tenant.require_tables(regnamespace, text[]) from public;
+grant execute on function tenant.require_tables(regnamespace, text[]) to tenant_admin;
+
 -- Protects a table of a schema, or with dry_run finds out how that would go, and says what became of it.
 create function tenant.protect_listed(rel regclass, tenant_column name, columns jsonb, dry_run boolean, stop_on_error boolean,
-    out result text, out sqlstate text, out hint text, out statements text[])
+    shared_rows text[], out result text, out sqlstate text, out hint text, out statements text[])
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     was_protected constant boolean := tenant.fence_policy(rel) is not null;
     col constant name := tenant.column_of(rel, tenant_column, columns);
     mapped constant boolean := coalesce(columns ? (select relname::text from pg_class where oid = rel), false);
+    shares constant boolean := coalesce((select relname::text from pg_class where oid = rel) = any (shared_rows), false);
     state text;
     message text;
 begin
@@ -1081,10 +1251,10 @@ begin
         select from pg_attribute where attrelid = rel and attname = col and attnum > 0 and not attisdropped) then
         result := format('not protected: no column "%s"', col) || tenant.said_of_open_table(rel, col, columns);
     elsif dry_run then
-        statements := array(select tenant.foresee_protection(rel, col));
+        statements := array(select tenant.foresee_protection(rel, col, shares));
         result := case when was_protected then 'protected already' else format('would be protected by "%s"', col) end;
     else
-        perform tenant.protect(rel, col);
+        perform tenant.protect(rel, col, shared_rows => shares);
         result := case when was_protected then 'protected already' else 'protected' end;
     end if;
 exception when others then
@@ -1097,8 +1267,8 @@ exception when others then
     result := 'not protected: ' || message;
 end
 $$;
-revoke all on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean) from public;
-grant execute on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean) to tenant_admin;
+revoke all on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean, text[]) from public;
+grant execute on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean, text[]) to tenant_admin;
 
 -- Hardens a table of a schema that is protected.
 create function tenant.harden_listed(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean, columns jsonb,
@@ -1140,7 +1310,7 @@ grant execute on function tenant.warn_of_left(regnamespace, bigint) to tenant_ad
 
 create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id',
     harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
-    stop_on_error boolean default false, keep_old_keys boolean default false)
+    stop_on_error boolean default false, keep_old_keys boolean default false, shared_rows text[] default null)
     returns table (relation regclass, result text, sqlstate text, hint text, statements text[])
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1151,13 +1321,14 @@ declare
     hardened record;
 begin
     perform tenant.require_columns(schema, columns);
+    perform tenant.require_tables(schema, shared_rows);
     if not dry_run then
         perform tenant.forget_dropped();
     end if;
     all_tables := array(select tenant.tables_of(schema));
     for i in 1 .. cardinality(all_tables) loop
         select * into result, sqlstate, hint, statements
-            from tenant.protect_listed(all_tables[i], tenant_column, columns, dry_run, stop_on_error);
+            from tenant.protect_listed(all_tables[i], tenant_column, columns, dry_run, stop_on_error, shared_rows);
         if dry_run then
             relation := all_tables[i];
             return next;
@@ -1186,13 +1357,13 @@ begin
     return query select u.*, null::text[] from unnest(all_tables, results, states, hints) u;
 end
 $$;
-comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each. It goes on past a table that cannot be protected, unless stop_on_error; dry_run changes nothing and says what would be done.';
-revoke all on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) from public;
-grant execute on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) to tenant_admin;
+comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each. It goes on past a table that cannot be protected, unless stop_on_error; dry_run changes nothing and says what would be done. Of the tables in shared_rows, rows without a tenant are every tenant''s to read.';
+revoke all on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) from public;
+grant execute on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 -- One table of protect_schema_stepwise; null where another session holds it for longer than lock_timeout.
 create function tenant.protect_step(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
-    columns jsonb, dry_run boolean, stop_on_error boolean, last_try boolean, out result text, out failed boolean)
+    columns jsonb, dry_run boolean, stop_on_error boolean, last_try boolean, shared_rows text[], out result text, out failed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     done record;
@@ -1202,7 +1373,7 @@ begin
         result := 'dropped meanwhile';
         return;
     end if;
-    select * into done from tenant.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error);
+    select * into done from tenant.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error, shared_rows);
     if harden <> 'false' and done.result like 'protected%' then
         select coalesce(h.result, 'hardened') as result, h.sqlstate, h.hint, null::text[] as statements into done
             from tenant.harden_listed(rel, tenant_column, harden, keep_old_keys, columns, stop_on_error) h;
@@ -1219,14 +1390,14 @@ exception when lock_not_available then
     end if;
 end
 $$;
-revoke all on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean) from public;
-grant execute on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean) to tenant_admin;
+revoke all on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) from public;
+grant execute on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 -- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but by
 -- its schema, so that it calls nothing of the caller's.
 create procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id',
     harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
-    stop_on_error boolean default false, keep_old_keys boolean default false)
+    stop_on_error boolean default false, keep_old_keys boolean default false, shared_rows text[] default null)
     language plpgsql as $$
 declare
     hardens pg_catalog.bool;
@@ -1238,6 +1409,7 @@ declare
     waiting pg_catalog.regclass[];
 begin
     perform tenant.require_columns(schema, columns);
+    perform tenant.require_tables(schema, shared_rows);
     if not dry_run then
         perform tenant.forget_dropped();
     end if;
@@ -1250,7 +1422,7 @@ begin
             foreach rel in array left_over loop
                 select s.result, s.failed into said, failed from tenant.protect_step(rel, tenant_column,
                     case when hardens then harden else 'false' end, keep_old_keys, columns, dry_run,
-                    stop_on_error, round operator(pg_catalog.=) 10) s;
+                    stop_on_error, round operator(pg_catalog.=) 10, shared_rows) s;
                 commit;
                 if said is null then
                     waiting := pg_catalog.array_append(waiting, rel);
@@ -1273,8 +1445,8 @@ begin
 end
 $$;
 comment on procedure tenant.protect_schema_stepwise is 'As protect_schema, each table in a transaction of its own: no lock is held for longer than one table takes.';
-revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) from public;
-grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) to tenant_admin;
+revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) from public;
+grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 -- sql/schema/09_unprotect.sql
 -- Taking protection away again: deliberate, with a reason, and recorded.
@@ -1298,6 +1470,7 @@ declare
     col name := (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel));
     fence pg_policy;
     access pg_policy;
+    further name;
     before jsonb;
 begin
     select * into fence from pg_policy where oid = tenant.fence_policy(rel);
@@ -1307,7 +1480,16 @@ begin
     before := tenant.before_protection(fence.oid);
     -- The other one that protect made, not one of the same name.
     select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
-        and pg_get_expr(polqual, polrelid) = pg_get_expr(fence.polqual, fence.polrelid);
+        and tenant.policy_form(oid) is not null;
+    if tenant.has_shared_rows(rel) then
+        -- What shows rows of nobody, and what keeps them from being changed: alone none is of any use.
+        for further in
+            select polname from pg_policy where polrelid = rel and oid <> fence.oid and not polpermissive and polroles = '{0}'
+                and (polcmd = '*' and tenant.policy_form(oid) = 'shared' or polcmd in ('w', 'd') and tenant.policy_form(oid) = 'own')
+        loop
+            perform tenant.run_as_owner(rel, format('drop policy %I on %s', further, rel));
+        end loop;
+    end if;
     perform tenant.run_as_owner(rel, format('drop policy %I on %s', fence.polname, rel));
     if access.oid is not null then
         perform tenant.run_as_owner(rel, format('drop policy %I on %s', access.polname, rel));
@@ -1456,7 +1638,8 @@ create view tenant.protected_tables as
             where i.indrelid = c.oid and i.indisvalid and i.indpred is null and i.indkey[0] = a.attnum
             order by i.indnkeyatts desc, i.indexrelid limit 1) as index,
         j.at as protected_at,
-        j.role as protected_by
+        j.role as protected_by,
+        tenant.has_shared_rows(c.oid::regclass) as shared_rows
     from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) fenced
     join pg_catalog.pg_class c on c.oid = fenced.polrelid
     join pg_catalog.pg_policy pol on pol.oid = tenant.fence_policy(c.oid::regclass)
@@ -1739,7 +1922,7 @@ create function tenant.protect_newcomer(child regclass, parent regclass) returns
 declare
     tenant_column name := (select attname from pg_attribute where attrelid = parent and attnum = tenant.fence_column(parent));
 begin
-    perform tenant.fence_hierarchy(child, tenant_column, refuse_foreign => false);
+    perform tenant.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant.has_shared_rows(parent));
     insert into tenant.journal (action, object, detail, role)
         values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
 end
@@ -2681,7 +2864,7 @@ create function tenant.provable() returns table (relation regclass, tenant_colum
 $$;
 revoke all on function tenant.provable() from public;
 
--- Plants a row of the tenant. Gives the row as {"row": ...} or why there is none as {"why": ...}; {"wait": ...} where a table
+-- Plants a row of the tenant, or with none of nobody. Gives the row as {"row": ...} or why there is none as {"why": ...}; {"wait": ...} where a table
 -- that it refers to comes first.
 create function tenant.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -2700,7 +2883,7 @@ declare
 begin
     for fk in select * from pg_constraint where contype = 'f' and conparentid = 0 and conrelid = rel order by oid loop
         if tenant.fence_column(fk.confrelid) is not null or planted ? fk.confrelid::regclass::text then
-            parent := planted -> fk.confrelid::regclass::text -> tenant_id;
+            parent := planted -> fk.confrelid::regclass::text -> coalesce(tenant_id, 'nobody');
             if parent is null and patient and fk.confrelid <> rel then
                 return jsonb_build_object('wait', fk.confrelid::regclass::text);
             end if;
@@ -2785,8 +2968,10 @@ declare
     columns text;
     row_of_b text; -- of the table's type: jsonb keeps what a text of it would not
     row_moved text;
+    row_of_nobody text;
     of_a text;
     own_rows text;
+    shown_rows text; -- and those of nobody, where they are everybody's to read
 begin
     own := quote_ident(theirs ->> 'tenant_column');
     in_b := format('%s::text = %L', own, b);
@@ -2796,10 +2981,13 @@ begin
             exists (select from pg_attribute where attrelid = rel and attnum = any (conkey) and quote_ident(attname) = own)
         into primary_key, key, key_has_tenant from pg_constraint where conrelid = rel and contype = 'p';
     row_of_b := format('jsonb_populate_record(null::%s, %L)', rel, theirs);
+    row_of_nobody := format('jsonb_populate_record(null::%s, %L)', rel, theirs || jsonb_build_object(theirs ->> 'tenant_column', null));
     row_moved := format('jsonb_populate_record(null::%s, %L)', rel, theirs || jsonb_build_object(theirs ->> 'tenant_column', a));
     select string_agg(quote_ident(attname), ', ' order by attnum) into columns
         from pg_attribute where attrelid = rel and attnum > 0 and not attisdropped and attgenerated = '';
     own_rows := tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, of_a), true);
+    shown_rows := case when tenant.has_shared_rows(rel)
+        then tenant.attack(as_role, a, format('select count(*) from %s where %s or %s is null', rel, of_a, own), true) else own_rows end;
 
     for path, expected, got in
         values ('select with no tenant', 'refused', tenant.attack(as_role, null, format('select count(*) from %s', rel), true)),
@@ -2844,6 +3032,20 @@ begin
             ('copy of the table', 'its own', tenant.attack_copy(as_role, a, format('copy %s to ''/dev/null''', rel))),
             ('copy from', 'refused', tenant.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel)))
         union all
+        select * from (values
+            ('rows of nobody', 'seen', tenant.attack(as_role, a, format('select count(*) from %s where %s is null', rel, own), true)),
+            ('rows of nobody with no tenant', 'refused', tenant.attack(as_role, null, format('select count(*) from %s where %s is null', rel, own), true)),
+            ('rows of nobody for update', 'nothing', tenant.attack(as_role, a,
+                format('select count(*) from (select from %s where %s is null for update) locked', rel, own), true)),
+            ('update of nobody''s', 'nothing', tenant.attack(as_role, a, format('update %s set %s = %L where %2$s is null', rel, own, a), false)),
+            ('delete of nobody''s', 'nothing', tenant.attack(as_role, a, format('delete from %s where %s is null', rel, own), false)),
+            ('merge of nobody''s', 'nothing', tenant.attack(as_role, a,
+                format('merge into %s t using (values (1)) s on t.%s is null when matched then delete', rel, own), false)),
+            ('insert of nobody''s', 'refused', tenant.attack(as_role, a,
+                format('insert into %1$s (%2$s) overriding system value select %2$s from %3$s', rel, columns, row_of_nobody), false)),
+            ('update to nobody''s', 'refused', tenant.attack(as_role, a, format('update %s set %s = null where %s', rel, own, of_a), false))
+        ) nobody (path, expected, got) where theirs ? 'tenant_prove_nobody'
+        union all
         select * from tenant.prove_plans(rel, (theirs ->> 'tenant_column')::name, as_role, a, b) where theirs ? 'planted'
         union all
         select * from tenant.prove_indexes(rel, (theirs ->> 'tenant_column')::name, as_role, a, b) where theirs ? 'planted'
@@ -2854,14 +3056,17 @@ begin
         continue when path = 'copy of the table' and exists (select from pg_inherits where inhparent = rel)
             or path like 'copy%' and exists (select from pg_class where oid = rel and relkind = 'p') and path in ('copy of the table', 'copy from');
         continue when path = 'on conflict' and primary_key is null
-            or path in ('update to the other', 'on conflict') and own_rows = '0 rows';
+            or path in ('update to the other', 'update to nobody''s', 'on conflict') and own_rows = '0 rows'
+            -- A partition that takes no such row.
+            or path like '% nobody''s' and got = '23514' and exists (select from pg_class where oid = rel and relispartition);
         passed := case
             when got = 'as many' then true
             when got ~ ' calls, and ' then false
-            when path = 'own rows' then case when got ~ ' rows$' then got <> '0 rows' end
+            when path in ('own rows', 'rows of nobody') then case when got ~ ' rows$' then got <> '0 rows' end
             when expected = 'at most its own' and got ~ ' rows$' then
-                case when own_rows ~ ' rows$' then split_part(got, ' ', 1)::bigint <= split_part(own_rows, ' ', 1)::bigint end
-            when got ~ ' rows$' then got = case expected when 'nothing' then '0 rows' when 'its own' then own_rows else '' end
+                case when shown_rows ~ ' rows$' then split_part(got, ' ', 1)::bigint <= split_part(shown_rows, ' ', 1)::bigint end
+            when got ~ ' rows$' then got = case when expected = 'nothing' then '0 rows'
+                when path in ('count', 'copy of the table') then shown_rows when expected = 'its own' then own_rows else '' end
             -- 42501 is the policy's refusal as well as a right that the role has not.
             when got = '42501' or got ~ '^TN' then true
             when path = 'copy from' and got = '0A000' then true
@@ -2997,7 +3202,7 @@ begin
     foreach command in array commands loop
         -- The fourth is the equality without the call that the planner cannot lose.
         perform tenant.run_as_owner(rel, format(command, rel, fence.polname, fence.condition,
-            split_part(fence.condition, ' AND tenant.is_current(', 1) || ')'));
+            regexp_replace(fence.condition, ' AND tenant\.is_current(_or_shared)?\(.*$', ')')));
     end loop;
     select string_agg(p.path || ' ' || p.got, ', ') into noticed
         from tenant.prove_table(rel, as_role, a, b, mine, theirs) p where p.passed is false or p.got = 'TN012';
@@ -3125,13 +3330,15 @@ begin
                     progress := true;
                     continue;
                 end if;
-                seed := seed + 2;
+                seed := seed + 3;
                 one := tenant.plant(part.relation, part.tenant_column, a, seed, planted, patient);
                 continue when one ? 'wait';
                 progress := true;
                 two := tenant.plant(part.relation, part.tenant_column, b, seed + 1, planted, patient);
                 planted := planted || jsonb_build_object(part.relation::text,
                     case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
+                            || case when tenant.has_shared_rows(part.relation) then jsonb_build_object('nobody',
+                                tenant.plant(part.relation, part.tenant_column, null, seed + 2, planted, false) -> 'row') else '{}' end
                         else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
             end loop;
             exit when not progress and not patient;
@@ -3145,7 +3352,8 @@ begin
         loop
             raise notice 'proving %', part.relation;
             one := coalesce(planted -> part.root::text -> a, '{}') || jsonb_build_object('tenant_column', part.tenant_column);
-            two := coalesce(planted -> part.root::text -> b || '{"planted": true}', '{}') || jsonb_build_object('tenant_column', part.tenant_column);
+            two := coalesce(planted -> part.root::text -> b || '{"planted": true}', '{}') || jsonb_build_object('tenant_column', part.tenant_column)
+                || case when planted -> part.root::text ->> 'nobody' is not null then '{"tenant_prove_nobody": true}'::jsonb else '{}' end;
             if part.kind = 'lost' then
                 results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'fence',
                     'expected', 'a tenant policy, as the journal says', 'got', 'none', 'passed', false));
@@ -3157,7 +3365,7 @@ begin
             end if;
             results := results || coalesce((select jsonb_agg(to_jsonb(r) || jsonb_build_object('relation', part.relation::oid))
                 from tenant.prove_table(part.relation, app, a, b, one, two) r
-                where part.kind <> 'partition' or r.path <> 'own rows'), '[]');
+                where part.kind <> 'partition' or r.path not in ('own rows', 'rows of nobody')), '[]');
             for target in select v as relation from tenant.views_over(part.relation) v where two ? 'planted' loop
                 -- The same with the other's row and without it.
                 one := jsonb_build_array(tenant.attack_view(app, a, target.relation, null, null, null),
@@ -3189,8 +3397,11 @@ begin
                     ('fence for select only', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
                         'create policy %2$I on %1$s as restrictive for select using (%3$s)']),
                     ('fence for one role', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
-                        'create policy %2$I on %1$s as restrictive to tenant_admin using (%3$s) with check (%3$s)'])
+                        'create policy %2$I on %1$s as restrictive to tenant_admin using (%3$s) with check (%3$s)']),
+                    ('no policy for updates', array['drop policy if exists tenant_isolation_update on %1$s']),
+                    ('no policy for deletes', array['drop policy if exists tenant_isolation_delete on %1$s'])
                 ) m (name, commands)
+                where m.name not like 'no policy for %' or tenant.has_shared_rows(part.relation)
             loop
                 noticed := tenant.prove_mutation(part.relation, app, a, b, one, two, mutation.commands);
                 results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
@@ -3644,7 +3855,8 @@ revoke all on function tenant.attack_planned(name, text, text, regclass, text, t
 create function tenant.prove_plans(rel regclass, tenant_column name, as_role name, a text, b text)
     returns table (path text, expected text, got text)
     language sql set search_path = pg_catalog, pg_temp as $$
-    select t.path, t.expected, tenant.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
+    -- A row of nobody is the tenant's to read, where it is everybody's.
+    select t.path, case when t.sees = 'calls' and tenant.has_shared_rows(rel) then 'at most its own' else t.expected end, tenant.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
     from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, c.relnamespace::regnamespace as schema
             from pg_attribute join pg_class c on c.oid = attrelid where attrelid = rel and attname = tenant_column) own,
         (values
@@ -4648,6 +4860,23 @@ create view tenant.finding_t100 as
     where tenant.former_column(p.oid) = t.tenant_column;
 comment on view tenant.finding_t100 is 'A tenant policy of 0.1.0 can be taken out of a plan';
 
+create view tenant.finding_t119 as
+    select 'T119' as code, 'error' as level,
+        t.name as object,
+        format('table %s shows rows of no tenant to every one, and lacks %s', t.name, l.lacks) as problem,
+        'Three policies stand together where rows are shared. Without all of them no statement touches the table (TN012).' as why,
+        format('select tenant.protect(%L, tenant_column => %L, shared_rows => true);', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    cross join lateral (
+        select string_agg(w.what, ' and ') as lacks
+        from (values ('*', 'shared', 'the policy that shows them'), ('w', 'own', 'the one that keeps them from being updated'),
+            ('d', 'own', 'the one that keeps them from being deleted')) w (command, form, what)
+        where not exists (select from pg_catalog.pg_policy p where p.polrelid = t.relation and not p.polpermissive
+            and p.polroles = '{0}' and p.polcmd = w.command::"char" and tenant.policy_form(p.oid) = w.form)
+    ) l
+    where tenant.has_shared_rows(t.relation::regclass) and l.lacks is not null;
+comment on view tenant.finding_t119 is 'A policy that keeps shared rows from being changed is missing';
+
 -- sql/schema/23_findings_keys.sql
 -- Findings on columns and keys: what holds for all tenants at once tells one of them of the others.
 
@@ -4655,9 +4884,9 @@ create view tenant.finding_t046 as
     select 'T046' as code, 'error' as level,
         format('%s.%I', t.name, t.tenant_column_name) as object,
         format('tenant column %I of protected table %s can be null', t.tenant_column_name, t.name) as problem,
-        'A row without a tenant is nobody''s: no tenant sees it, and unique keys that hold the column let it in twice.' as why,
+        'A row without a tenant is nobody''s: no tenant sees it, and unique keys that hold the column let it in twice. Where every tenant is to see it, the table is to be protected with shared_rows => true.' as why,
         format('alter table %s alter column %I set not null;', t.name, t.tenant_column_name) as fix
-    from tenant.doctor_tables t where not t.tenant_not_null;
+    from tenant.doctor_tables t where not t.tenant_not_null and not tenant.has_shared_rows(t.relation::regclass);
 comment on view tenant.finding_t046 is 'The tenant column can be null';
 
 create view tenant.finding_t047 as
@@ -4863,6 +5092,19 @@ create view tenant.finding_t113 as
         and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = r.relation)
     group by r.name;
 comment on view tenant.finding_t113 is 'The table of the tenants themselves is open';
+
+create view tenant.finding_t120 as
+    select 'T120' as code, 'error' as level,
+        format('%s.%I', t.name, f.conname) as object,
+        format('foreign key %I of table %s takes the tenant from rows, which makes them every tenant''s', f.conname, t.name) as problem,
+        'Its action is PostgreSQL''s own, outside of policies: where the row it refers to goes or changes, it sets the tenant column to null, and the table''s rows of no tenant are shared.' as why,
+        null::text as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_constraint f on f.conrelid = t.relation and f.contype = 'f' and t.tenant_column = any (f.conkey)
+    where tenant.has_shared_rows(t.relation::regclass) and not t.tenant_not_null
+        and (f.confupdtype in ('n', 'd')
+            or f.confdeltype in ('n', 'd') and t.tenant_column = any (coalesce(f.confdelsetcols, f.conkey)));
+comment on view tenant.finding_t120 is 'A foreign key makes rows of one tenant everybody''s';
 
 -- sql/schema/24_findings_paths.sql
 -- Findings on what reads and writes as somebody else: views, functions, rules, triggers.
@@ -5574,6 +5816,8 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t047
     union all select * from tenant.finding_t048
     union all select * from tenant.finding_t100
+    union all select * from tenant.finding_t119
+    union all select * from tenant.finding_t120
     union all select * from tenant.finding_t050
     union all select * from tenant.finding_t051
     union all select * from tenant.finding_t052

@@ -59,6 +59,28 @@ create function tenant.is_current(tenant text) returns boolean
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_text';
 comment on function tenant.is_current(text) is 'Whether this is the current tenant; false where there is none.';
 
+-- The same where rows of nobody are everybody's to read.
+create function tenant.is_current_or_shared(tenant uuid) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_uuid';
+comment on function tenant.is_current_or_shared(uuid) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+create function tenant.is_current_or_shared(tenant bigint) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_bigint';
+comment on function tenant.is_current_or_shared(bigint) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+create function tenant.is_current_or_shared(tenant integer) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_integer';
+comment on function tenant.is_current_or_shared(integer) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+create function tenant.is_current_or_shared(tenant smallint) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_smallint';
+comment on function tenant.is_current_or_shared(smallint) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+create function tenant.is_current_or_shared(tenant text) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_text';
+comment on function tenant.is_current_or_shared(text) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+
 create function tenant.version() returns text
     language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_version';
 comment on function tenant.version() is 'The version of the library that the server has loaded.';

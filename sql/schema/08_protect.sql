@@ -33,6 +33,19 @@ comment on function tenant.former_column(oid) is 'The number of the tenant colum
 revoke all on function tenant.former_column(oid) from public;
 grant execute on function tenant.former_column(oid) to tenant_admin;
 
+create function tenant.has_shared_rows(rel regclass) returns boolean
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_has_shared_rows';
+comment on function tenant.has_shared_rows(regclass) is 'Whether rows without a tenant are every tenant''s to read; null where the table is not protected.';
+revoke all on function tenant.has_shared_rows(regclass) from public;
+grant execute on function tenant.has_shared_rows(regclass) to tenant_admin;
+
+-- Which rows a policy lets through, whichever command it is for: the tenant's ('own'), those and rows without a tenant
+-- ('shared'), the tenant's as 0.1.0 said it ('former'); null where it says anything else.
+create function tenant.policy_form(policy oid) returns text
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_policy_form';
+revoke all on function tenant.policy_form(oid) from public;
+grant execute on function tenant.policy_form(oid) to tenant_admin;
+
 -- The table and every partition and child below it, the table first. Each step looks its few rows up by index, whatever
 -- the planner thinks of their number: what protect costs must not grow with the database.
 create function tenant.hierarchy(rel regclass) returns setof regclass
@@ -204,7 +217,9 @@ begin
     end if;
     select polname into policy from pg_policy
         where polrelid = rel and polname = 'tenant_isolation' and oid is distinct from tenant.fence_policy(rel);
-    if found and tenant.fence_policy(rel) is null then
+    if found and tenant.fence_policy(rel) is null or tenant.has_shared_rows(rel) and exists (
+        select from pg_policy p where p.polrelid = rel and p.polname = 'tenant_isolation'
+            and (p.polpermissive or p.polroles <> '{0}' or p.polcmd <> '*' or tenant.policy_form(p.oid) is distinct from 'shared')) then
         raise exception using
             errcode = 'TN026',
             message = format('table %s has a policy named "tenant_isolation" that is not a tenant policy', rel),
@@ -283,19 +298,100 @@ $$;
 revoke all on function tenant.require_one_owner(regclass) from public;
 grant execute on function tenant.require_one_owner(regclass) to tenant_admin;
 
+-- Refuses foreign keys whose actions would take the tenant from rows, which makes them everybody's.
+create function tenant.refuse_publishing_keys(rel regclass, tenant_column name) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    key pg_constraint;
+begin
+    select f.* into key from tenant.hierarchy(rel) h
+        join pg_attribute a on a.attrelid = h and a.attname = tenant_column
+        join pg_constraint f on f.conrelid = h and f.contype = 'f' and a.attnum = any (f.conkey)
+        where f.confupdtype in ('n', 'd')
+            or f.confdeltype in ('n', 'd') and a.attnum = any (coalesce(f.confdelsetcols, f.conkey))
+        order by f.conparentid, f.conname limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN073',
+            message = format('foreign key %I of table %s would make rows every tenant''s', key.conname, key.conrelid::regclass),
+            detail = format('Where the row it refers to goes or changes, it sets tenant column "%s" to null, outside of the policies.', tenant_column),
+            hint = format('Make it again with on delete cascade or no action; with several columns: on delete set null (%s).',
+                coalesce((select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+                    where attrelid = key.conrelid and attnum = any (key.conkey) and attname <> tenant_column), '...'));
+    end if;
+end
+$$;
+revoke all on function tenant.refuse_publishing_keys(regclass, name) from public;
+grant execute on function tenant.refuse_publishing_keys(regclass, name) to tenant_admin;
+
+-- Whether the table is to have rows that are every tenant's: as it is protected already, else as is asked. What is below
+-- may have been protected without, and stays so.
+create function tenant.will_share_rows(rel regclass, asked boolean) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select coalesce(tenant.has_shared_rows(rel), asked)
+$$;
+revoke all on function tenant.will_share_rows(regclass, boolean) from public;
+grant execute on function tenant.will_share_rows(regclass, boolean) to tenant_admin;
+
+-- Refuses a table that cannot have rows without a tenant.
+create function tenant.require_shareable(rel regclass, tenant_column name) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    policy name;
+begin
+    if not tenant.has_shared_rows(rel) then
+        raise exception using
+            errcode = 'TN025',
+            message = format('table %s is protected already, without shared rows', rel),
+            detail = 'Its tenant column is not null: no row of it is every tenant''s.',
+            hint = format('In one transaction: select tenant.unprotect(%1$L, ''<reason>''); alter table %1$s alter column %2$I drop not null; '
+                'select tenant.protect(%1$L, %2$L, shared_rows => true);', rel, tenant_column);
+    end if;
+    if tenant.has_shared_rows(rel) is null
+        and (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column) then
+        raise exception using
+            errcode = 'TN022',
+            message = format('column "%s" of table %s cannot be null, so no row of it is every tenant''s', tenant_column, rel),
+            detail = case when exists (select from pg_index i join pg_attribute a on a.attrelid = rel and a.attname = tenant_column
+                    where i.indrelid = rel and i.indisprimary and a.attnum = any (i.indkey))
+                then 'It is part of the primary key.' else 'It is declared not null.' end,
+            hint = format('alter table %s alter column %I drop not null; or protect it without shared_rows.', rel, tenant_column);
+    end if;
+    select p.polname into policy from pg_policy p
+        where p.polrelid = rel and p.polname in ('tenant_isolation_update', 'tenant_isolation_delete')
+            and (p.polpermissive or p.polroles <> '{0}' or tenant.policy_form(p.oid) is distinct from 'own'
+                or p.polcmd <> case p.polname when 'tenant_isolation_update' then 'w' else 'd' end)
+        limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN026',
+            message = format('table %s has a policy named "%s" that is not a tenant policy', rel, policy),
+            detail = 'The tenant policy for this command is restrictive, to public, and lets the current tenant''s rows through alone.',
+            hint = format('alter policy %I on %s rename to ...; or drop policy %1$I on %2$s;', policy, rel);
+    end if;
+end
+$$;
+revoke all on function tenant.require_shareable(regclass, name) from public;
+grant execute on function tenant.require_shareable(regclass, name) to tenant_admin;
+
 -- The commands that fence one table of a hierarchy, as it is now.
-create function tenant.fence_steps(rel regclass, tenant_column name, reader text) returns table (what text, statement text)
+create function tenant.fence_steps(rel regclass, tenant_column name, reader text, shared_rows boolean)
+    returns table (what text, statement text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     -- The equality leads the planner to indexes, and it may take it out of the plan again; the function decides.
-    condition constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
+    own constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
+    shown constant text := case when shared_rows
+        then format('(%I operator(pg_catalog.=) %s or %1$I is null) and tenant.is_current_or_shared(%1$I)', tenant_column, reader)
+        else own end;
     fenced boolean := tenant.fence_policy(rel) is not null;
     former pg_policy;
+    command record;
 begin
     -- Where it is said already the command would only ask for the rights of whoever owns what is below.
-    if not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
+    if not shared_rows and (not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
         or exists (select from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column
-            where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated) then
+            where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated)) then
         return query values ('not null', format('alter table %s alter column %I set not null', rel, tenant_column));
     end if;
     -- ONLY: each table below is fenced by itself, as its own owner.
@@ -314,16 +410,28 @@ begin
             and p.polcmd = '*' and p.polroles = '{0}' and (not p.polpermissive or p.polname = 'tenant_access')
     loop
         fenced := fenced or not former.polpermissive;
-        return query values ('policy', format('alter policy %I on %s using (%s) with check (%3$s)', former.polname, rel, condition));
+        return query values ('policy', format('alter policy %I on %s using (%s) with check (%3$s)', former.polname, rel, own));
     end loop;
+    if shared_rows then
+        -- These first: the third shows rows that they keep from being changed.
+        for command in select * from (values ('w', 'update'), ('d', 'delete')) c (code, word) where not exists (
+            select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
+                and p.polcmd = c.code::"char" and tenant.policy_form(p.oid) = 'own')
+        loop
+            return query values ('policy', format(
+                'create policy tenant_isolation_%1$s on %2$s as restrictive for %1$s to public using (%3$s)', command.word, rel, own));
+        end loop;
+        fenced := exists (select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
+            and p.polcmd = '*' and tenant.policy_form(p.oid) = 'shared');
+    end if;
     if not fenced then
         return query values ('policy', format(
-            'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%2$s)', rel, condition));
+            'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%s)', rel, shown, own));
     end if;
     -- The same condition, never true: whichever of the two policies is lost, the other denies.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
         return query values ('policy', format(
-            'create policy tenant_access on %s as permissive for all to public using (%s) with check (%2$s)', rel, condition));
+            'create policy tenant_access on %s as permissive for all to public using (%s) with check (%s)', rel, shown, own));
     end if;
     if not exists (
         select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am on pg_am.oid = c.relam
@@ -334,8 +442,8 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.fence_steps(regclass, name, text) from public;
-grant execute on function tenant.fence_steps(regclass, name, text) to tenant_admin;
+revoke all on function tenant.fence_steps(regclass, name, text, boolean) from public;
+grant execute on function tenant.fence_steps(regclass, name, text, boolean) to tenant_admin;
 
 -- Refuses a step for which somebody lacks a right.
 create function tenant.require_step(rel regclass, what text) returns void
@@ -358,19 +466,20 @@ begin
         errcode = 'TN024',
         message = format('column "%s" of table %s holds nulls', tenant_column, rel),
         detail = 'A row without a tenant would be nobody''s.',
-        hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
+        hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null; or, where these rows are every '
+            'tenant''s to read: select tenant.protect(%L, %L, shared_rows => true);', rel, tenant_column, rel, tenant_column);
 end
 $$;
 revoke all on function tenant.refuse_nulls(regclass, name) from public;
 grant execute on function tenant.refuse_nulls(regclass, name) to tenant_admin;
 
 -- Fences one table of a hierarchy.
-create function tenant.fence(rel regclass, tenant_column name, reader text) returns void
+create function tenant.fence(rel regclass, tenant_column name, reader text, shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     step record;
 begin
-    for step in select * from tenant.fence_steps(rel, tenant_column, reader) loop
+    for step in select * from tenant.fence_steps(rel, tenant_column, reader, tenant.will_share_rows(rel, shared_rows)) loop
         perform tenant.require_step(rel, step.what);
         if step.what = 'not null' then
             begin
@@ -384,12 +493,12 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.fence(regclass, name, text) from public;
-grant execute on function tenant.fence(regclass, name, text) to tenant_admin;
+revoke all on function tenant.fence(regclass, name, text, boolean) from public;
+grant execute on function tenant.fence(regclass, name, text, boolean) to tenant_admin;
 
 -- Fences a table and all below it. The comment of each policy keeps what unprotect gives back: it is the owner's, and goes
 -- where the table goes. Foreign tables cannot be fenced: they are an error, or stay closed and are read through their parent.
-create function tenant.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean) returns void
+create function tenant.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean, shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     parts regclass[] := array(select h from tenant.hierarchy(rel) h join pg_class c on c.oid = h
@@ -401,6 +510,9 @@ begin
     foreach part in array parts loop
         reader := tenant.reader_for(part, tenant_column);
     end loop;
+    if shared_rows then
+        perform tenant.refuse_publishing_keys(rel, tenant_column);
+    end if;
     -- All before any is fenced: what is done to a table reaches those below it.
     foreach part in array parts loop
         before := before || jsonb_build_object(part::text, (
@@ -411,7 +523,7 @@ begin
             from pg_class where oid = part and tenant.fence_policy(part) is null));
     end loop;
     foreach part in array parts loop
-        perform tenant.fence(part, tenant_column, reader);
+        perform tenant.fence(part, tenant_column, reader, shared_rows);
         if jsonb_typeof(before -> part::text) = 'object' then
             perform tenant.run_as_owner(part, format('comment on policy tenant_isolation on %s is %L', part,
                 format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text))));
@@ -419,8 +531,8 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.fence_hierarchy(regclass, name, boolean) from public;
-grant execute on function tenant.fence_hierarchy(regclass, name, boolean) to tenant_admin;
+revoke all on function tenant.fence_hierarchy(regclass, name, boolean, boolean) from public;
+grant execute on function tenant.fence_hierarchy(regclass, name, boolean, boolean) to tenant_admin;
 
 -- What is asked of a table before it is looked at closer.
 create function tenant.require_protectable(rel regclass) returns void
@@ -444,27 +556,34 @@ $$;
 revoke all on function tenant.require_protectable(regclass) from public;
 grant execute on function tenant.require_protectable(regclass) to tenant_admin;
 
-create function tenant.apply_protection(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean) returns void
+create function tenant.apply_protection(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
+    shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     perform tenant.require_protectable(rel);
-    perform tenant.fence_hierarchy(rel, tenant_column, refuse_foreign => true);
+    if shared_rows then
+        perform tenant.reader_for(rel, tenant_column);
+        perform tenant.require_shareable(rel, tenant_column);
+    end if;
+    perform tenant.fence_hierarchy(rel, tenant_column, refuse_foreign => true,
+        shared_rows => tenant.will_share_rows(rel, apply_protection.shared_rows));
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
-        values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column));
+        values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column)
+            || case when tenant.has_shared_rows(rel) then jsonb_build_object('shared_rows', true) else '{}' end);
     if harden <> 'false' then
         perform tenant.apply_hardening(rel, harden, keep_old_keys);
     end if;
 end
 $$;
-revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean) from public;
+revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean, boolean) from public;
 
 create function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden tenant.key_form default 'false',
-    keep_old_keys boolean default false) returns void
+    keep_old_keys boolean default false, shared_rows boolean default false) returns void
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_protect';
-comment on function tenant.protect is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
-revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean) from public;
-grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean) to tenant_admin;
+comment on function tenant.protect is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. With shared_rows every tenant reads the rows without a tenant too. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
+revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) from public;
+grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) to tenant_admin;
 
 -- The tables that stand by themselves: not partitions and children, nor what an extension brought.
 create function tenant.tables_of(schema regnamespace) returns setof regclass
@@ -488,9 +607,10 @@ grant execute on function tenant.is_of_all(text) to tenant_admin;
 
 -- The statements that protecting the table would run, or the error that it would end in. Nothing is changed, and nothing
 -- locked but for reading.
-create function tenant.foresee_protection(rel regclass, tenant_column name) returns setof text
+create function tenant.foresee_protection(rel regclass, tenant_column name, shared_rows boolean) returns setof text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
+    shares constant boolean := tenant.will_share_rows(rel, shared_rows);
     part regclass;
     step record;
     has_nulls boolean;
@@ -499,8 +619,15 @@ begin
     for part in select tenant.hierarchy(rel) loop
         perform tenant.reader_for(part, tenant_column);
     end loop;
+    if shared_rows then
+        perform tenant.require_shareable(rel, tenant_column);
+    end if;
+    if shares then
+        perform tenant.refuse_publishing_keys(rel, tenant_column);
+    end if;
     for part in select tenant.hierarchy(rel) loop
-        for step in select * from tenant.fence_steps(part, tenant_column, tenant.reader_for(part, tenant_column)) loop
+        for step in select * from tenant.fence_steps(part, tenant_column, tenant.reader_for(part, tenant_column),
+            tenant.will_share_rows(part, shares)) loop
             perform tenant.require_step(part, step.what);
             if step.what = 'not null' then
                 -- Not where policies or guards would answer: then it comes to light when the table is protected.
@@ -521,8 +648,8 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.foresee_protection(regclass, name) from public;
-grant execute on function tenant.foresee_protection(regclass, name) to tenant_admin;
+revoke all on function tenant.foresee_protection(regclass, name, boolean) from public;
+grant execute on function tenant.foresee_protection(regclass, name, boolean) to tenant_admin;
 
 -- Refuses a mapping that does not say a column for tables of the schema: one misspelt would be left out in silence.
 create function tenant.require_columns(schema regnamespace, columns jsonb) returns void
@@ -554,14 +681,35 @@ $$;
 revoke all on function tenant.require_columns(regnamespace, jsonb) from public;
 grant execute on function tenant.require_columns(regnamespace, jsonb) to tenant_admin;
 
+-- Refuses names that are none of tables of the schema, likewise.
+create function tenant.require_tables(schema regnamespace, tables text[]) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    unknown text;
+begin
+    select coalesce(listed, 'null') into unknown from unnest(tables) listed
+        where listed is null or listed not in (select c.relname::text from tenant.tables_of(schema) t join pg_class c on c.oid = t) limit 1;
+    if found then
+        raise exception using
+            errcode = '42P01',
+            message = format('schema %s has no table "%s" to protect', schema, unknown),
+            detail = 'shared_rows names it. Partitions and children are protected with the table above them.',
+            hint = 'Name tables as pg_class.relname has them: without schema, without quotes.';
+    end if;
+end
+$$;
+revoke all on function tenant.require_tables(regnamespace, text[]) from public;
+grant execute on function tenant.require_tables(regnamespace, text[]) to tenant_admin;
+
 -- Protects a table of a schema, or with dry_run finds out how that would go, and says what became of it.
 create function tenant.protect_listed(rel regclass, tenant_column name, columns jsonb, dry_run boolean, stop_on_error boolean,
-    out result text, out sqlstate text, out hint text, out statements text[])
+    shared_rows text[], out result text, out sqlstate text, out hint text, out statements text[])
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     was_protected constant boolean := tenant.fence_policy(rel) is not null;
     col constant name := tenant.column_of(rel, tenant_column, columns);
     mapped constant boolean := coalesce(columns ? (select relname::text from pg_class where oid = rel), false);
+    shares constant boolean := coalesce((select relname::text from pg_class where oid = rel) = any (shared_rows), false);
     state text;
     message text;
 begin
@@ -571,10 +719,10 @@ begin
         select from pg_attribute where attrelid = rel and attname = col and attnum > 0 and not attisdropped) then
         result := format('not protected: no column "%s"', col) || tenant.said_of_open_table(rel, col, columns);
     elsif dry_run then
-        statements := array(select tenant.foresee_protection(rel, col));
+        statements := array(select tenant.foresee_protection(rel, col, shares));
         result := case when was_protected then 'protected already' else format('would be protected by "%s"', col) end;
     else
-        perform tenant.protect(rel, col);
+        perform tenant.protect(rel, col, shared_rows => shares);
         result := case when was_protected then 'protected already' else 'protected' end;
     end if;
 exception when others then
@@ -587,8 +735,8 @@ exception when others then
     result := 'not protected: ' || message;
 end
 $$;
-revoke all on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean) from public;
-grant execute on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean) to tenant_admin;
+revoke all on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean, text[]) from public;
+grant execute on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean, text[]) to tenant_admin;
 
 -- Hardens a table of a schema that is protected.
 create function tenant.harden_listed(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean, columns jsonb,
@@ -630,7 +778,7 @@ grant execute on function tenant.warn_of_left(regnamespace, bigint) to tenant_ad
 
 create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id',
     harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
-    stop_on_error boolean default false, keep_old_keys boolean default false)
+    stop_on_error boolean default false, keep_old_keys boolean default false, shared_rows text[] default null)
     returns table (relation regclass, result text, sqlstate text, hint text, statements text[])
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -641,13 +789,14 @@ declare
     hardened record;
 begin
     perform tenant.require_columns(schema, columns);
+    perform tenant.require_tables(schema, shared_rows);
     if not dry_run then
         perform tenant.forget_dropped();
     end if;
     all_tables := array(select tenant.tables_of(schema));
     for i in 1 .. cardinality(all_tables) loop
         select * into result, sqlstate, hint, statements
-            from tenant.protect_listed(all_tables[i], tenant_column, columns, dry_run, stop_on_error);
+            from tenant.protect_listed(all_tables[i], tenant_column, columns, dry_run, stop_on_error, shared_rows);
         if dry_run then
             relation := all_tables[i];
             return next;
@@ -676,13 +825,13 @@ begin
     return query select u.*, null::text[] from unnest(all_tables, results, states, hints) u;
 end
 $$;
-comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each. It goes on past a table that cannot be protected, unless stop_on_error; dry_run changes nothing and says what would be done.';
-revoke all on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) from public;
-grant execute on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) to tenant_admin;
+comment on function tenant.protect_schema is 'Protects every table of the schema that has the tenant column, and says what became of each. It goes on past a table that cannot be protected, unless stop_on_error; dry_run changes nothing and says what would be done. Of the tables in shared_rows, rows without a tenant are every tenant''s to read.';
+revoke all on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) from public;
+grant execute on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 -- One table of protect_schema_stepwise; null where another session holds it for longer than lock_timeout.
 create function tenant.protect_step(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
-    columns jsonb, dry_run boolean, stop_on_error boolean, last_try boolean, out result text, out failed boolean)
+    columns jsonb, dry_run boolean, stop_on_error boolean, last_try boolean, shared_rows text[], out result text, out failed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     done record;
@@ -692,7 +841,7 @@ begin
         result := 'dropped meanwhile';
         return;
     end if;
-    select * into done from tenant.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error);
+    select * into done from tenant.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error, shared_rows);
     if harden <> 'false' and done.result like 'protected%' then
         select coalesce(h.result, 'hardened') as result, h.sqlstate, h.hint, null::text[] as statements into done
             from tenant.harden_listed(rel, tenant_column, harden, keep_old_keys, columns, stop_on_error) h;
@@ -709,14 +858,14 @@ exception when lock_not_available then
     end if;
 end
 $$;
-revoke all on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean) from public;
-grant execute on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean) to tenant_admin;
+revoke all on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) from public;
+grant execute on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 -- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but by
 -- its schema, so that it calls nothing of the caller's.
 create procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id',
     harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
-    stop_on_error boolean default false, keep_old_keys boolean default false)
+    stop_on_error boolean default false, keep_old_keys boolean default false, shared_rows text[] default null)
     language plpgsql as $$
 declare
     hardens pg_catalog.bool;
@@ -728,6 +877,7 @@ declare
     waiting pg_catalog.regclass[];
 begin
     perform tenant.require_columns(schema, columns);
+    perform tenant.require_tables(schema, shared_rows);
     if not dry_run then
         perform tenant.forget_dropped();
     end if;
@@ -740,7 +890,7 @@ begin
             foreach rel in array left_over loop
                 select s.result, s.failed into said, failed from tenant.protect_step(rel, tenant_column,
                     case when hardens then harden else 'false' end, keep_old_keys, columns, dry_run,
-                    stop_on_error, round operator(pg_catalog.=) 10) s;
+                    stop_on_error, round operator(pg_catalog.=) 10, shared_rows) s;
                 commit;
                 if said is null then
                     waiting := pg_catalog.array_append(waiting, rel);
@@ -763,5 +913,5 @@ begin
 end
 $$;
 comment on procedure tenant.protect_schema_stepwise is 'As protect_schema, each table in a transaction of its own: no lock is held for longer than one table takes.';
-revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) from public;
-grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) to tenant_admin;
+revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) from public;
+grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;

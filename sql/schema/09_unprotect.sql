@@ -19,6 +19,7 @@ declare
     col name := (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel));
     fence pg_policy;
     access pg_policy;
+    further name;
     before jsonb;
 begin
     select * into fence from pg_policy where oid = tenant.fence_policy(rel);
@@ -28,7 +29,16 @@ begin
     before := tenant.before_protection(fence.oid);
     -- The other one that protect made, not one of the same name.
     select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
-        and pg_get_expr(polqual, polrelid) = pg_get_expr(fence.polqual, fence.polrelid);
+        and tenant.policy_form(oid) is not null;
+    if tenant.has_shared_rows(rel) then
+        -- What shows rows of nobody, and what keeps them from being changed: alone none is of any use.
+        for further in
+            select polname from pg_policy where polrelid = rel and oid <> fence.oid and not polpermissive and polroles = '{0}'
+                and (polcmd = '*' and tenant.policy_form(oid) = 'shared' or polcmd in ('w', 'd') and tenant.policy_form(oid) = 'own')
+        loop
+            perform tenant.run_as_owner(rel, format('drop policy %I on %s', further, rel));
+        end loop;
+    end if;
     perform tenant.run_as_owner(rel, format('drop policy %I on %s', fence.polname, rel));
     if access.oid is not null then
         perform tenant.run_as_owner(rel, format('drop policy %I on %s', access.polname, rel));
@@ -177,7 +187,8 @@ create view tenant.protected_tables as
             where i.indrelid = c.oid and i.indisvalid and i.indpred is null and i.indkey[0] = a.attnum
             order by i.indnkeyatts desc, i.indexrelid limit 1) as index,
         j.at as protected_at,
-        j.role as protected_by
+        j.role as protected_by,
+        tenant.has_shared_rows(c.oid::regclass) as shared_rows
     from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) fenced
     join pg_catalog.pg_class c on c.oid = fenced.polrelid
     join pg_catalog.pg_policy pol on pol.oid = tenant.fence_policy(c.oid::regclass)

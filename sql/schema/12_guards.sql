@@ -84,7 +84,7 @@ create function tenant.protect_newcomer(child regclass, parent regclass) returns
 declare
     tenant_column name := (select attname from pg_attribute where attrelid = parent and attnum = tenant.fence_column(parent));
 begin
-    perform tenant.fence_hierarchy(child, tenant_column, refuse_foreign => false);
+    perform tenant.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant.has_shared_rows(parent));
     insert into tenant.journal (action, object, detail, role)
         values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
 end

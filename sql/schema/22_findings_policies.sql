@@ -255,3 +255,20 @@ create view tenant.finding_t100 as
     ) r on true
     where tenant.former_column(p.oid) = t.tenant_column;
 comment on view tenant.finding_t100 is 'A tenant policy of 0.1.0 can be taken out of a plan';
+
+create view tenant.finding_t119 as
+    select 'T119' as code, 'error' as level,
+        t.name as object,
+        format('table %s shows rows of no tenant to every one, and lacks %s', t.name, l.lacks) as problem,
+        'Three policies stand together where rows are shared. Without all of them no statement touches the table (TN012).' as why,
+        format('select tenant.protect(%L, tenant_column => %L, shared_rows => true);', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    cross join lateral (
+        select string_agg(w.what, ' and ') as lacks
+        from (values ('*', 'shared', 'the policy that shows them'), ('w', 'own', 'the one that keeps them from being updated'),
+            ('d', 'own', 'the one that keeps them from being deleted')) w (command, form, what)
+        where not exists (select from pg_catalog.pg_policy p where p.polrelid = t.relation and not p.polpermissive
+            and p.polroles = '{0}' and p.polcmd = w.command::"char" and tenant.policy_form(p.oid) = w.form)
+    ) l
+    where tenant.has_shared_rows(t.relation::regclass) and l.lacks is not null;
+comment on view tenant.finding_t119 is 'A policy that keeps shared rows from being changed is missing';

@@ -4,9 +4,9 @@ create view tenant.finding_t046 as
     select 'T046' as code, 'error' as level,
         format('%s.%I', t.name, t.tenant_column_name) as object,
         format('tenant column %I of protected table %s can be null', t.tenant_column_name, t.name) as problem,
-        'A row without a tenant is nobody''s: no tenant sees it, and unique keys that hold the column let it in twice.' as why,
+        'A row without a tenant is nobody''s: no tenant sees it, and unique keys that hold the column let it in twice. Where every tenant is to see it, the table is to be protected with shared_rows => true.' as why,
         format('alter table %s alter column %I set not null;', t.name, t.tenant_column_name) as fix
-    from tenant.doctor_tables t where not t.tenant_not_null;
+    from tenant.doctor_tables t where not t.tenant_not_null and not tenant.has_shared_rows(t.relation::regclass);
 comment on view tenant.finding_t046 is 'The tenant column can be null';
 
 create view tenant.finding_t047 as
@@ -212,3 +212,16 @@ create view tenant.finding_t113 as
         and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = r.relation)
     group by r.name;
 comment on view tenant.finding_t113 is 'The table of the tenants themselves is open';
+
+create view tenant.finding_t120 as
+    select 'T120' as code, 'error' as level,
+        format('%s.%I', t.name, f.conname) as object,
+        format('foreign key %I of table %s takes the tenant from rows, which makes them every tenant''s', f.conname, t.name) as problem,
+        'Its action is PostgreSQL''s own, outside of policies: where the row it refers to goes or changes, it sets the tenant column to null, and the table''s rows of no tenant are shared.' as why,
+        null::text as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_constraint f on f.conrelid = t.relation and f.contype = 'f' and t.tenant_column = any (f.conkey)
+    where tenant.has_shared_rows(t.relation::regclass) and not t.tenant_not_null
+        and (f.confupdtype in ('n', 'd')
+            or f.confdeltype in ('n', 'd') and t.tenant_column = any (coalesce(f.confdelsetcols, f.conkey)));
+comment on view tenant.finding_t120 is 'A foreign key makes rows of one tenant everybody''s';

@@ -43,6 +43,8 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t047
     union all select * from tenant.finding_t048
     union all select * from tenant.finding_t100
+    union all select * from tenant.finding_t119
+    union all select * from tenant.finding_t120
     union all select * from tenant.finding_t050
     union all select * from tenant.finding_t051
     union all select * from tenant.finding_t052

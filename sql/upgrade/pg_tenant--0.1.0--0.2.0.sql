@@ -24,6 +24,9 @@ $$;
 create cast (boolean as tenant.key_form) with function tenant.key_form(boolean) as implicit;
 
 drop function tenant.protect_schema(regnamespace, name, boolean);
+-- Shared rows: one more argument.
+drop function tenant.fence(regclass, name, text);
+drop function tenant.fence_hierarchy(regclass, name, boolean);
 -- The registry: a row tells of itself; the journal of changes is written once for each statement.
 create table tenant.registry_epoch ();
 comment on table tenant.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
@@ -141,6 +144,36 @@ create or replace function tenant.is_current(tenant text) returns boolean
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_text';
 
 comment on function tenant.is_current(text) is 'Whether this is the current tenant; false where there is none.';
+
+create or replace function tenant.is_current_or_shared(tenant uuid) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_uuid';
+
+comment on function tenant.is_current_or_shared(uuid) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+
+create or replace function tenant.is_current_or_shared(tenant bigint) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_bigint';
+
+comment on function tenant.is_current_or_shared(bigint) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+
+create or replace function tenant.is_current_or_shared(tenant integer) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_integer';
+
+comment on function tenant.is_current_or_shared(integer) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+
+create or replace function tenant.is_current_or_shared(tenant smallint) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_smallint';
+
+comment on function tenant.is_current_or_shared(smallint) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
+
+create or replace function tenant.is_current_or_shared(tenant text) returns boolean
+    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_text';
+
+comment on function tenant.is_current_or_shared(text) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 
 create or replace function tenant.create(id text, name text default null, slug text default null, plan text default null,
     settings jsonb default '{}') returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -265,6 +298,22 @@ comment on function tenant.former_column(oid) is 'The number of the tenant colum
 revoke all on function tenant.former_column(oid) from public;
 
 grant execute on function tenant.former_column(oid) to tenant_admin;
+
+create or replace function tenant.has_shared_rows(rel regclass) returns boolean
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_has_shared_rows';
+
+comment on function tenant.has_shared_rows(regclass) is 'Whether rows without a tenant are every tenant''s to read; null where the table is not protected.';
+
+revoke all on function tenant.has_shared_rows(regclass) from public;
+
+grant execute on function tenant.has_shared_rows(regclass) to tenant_admin;
+
+create or replace function tenant.policy_form(policy oid) returns text
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_policy_form';
+
+revoke all on function tenant.policy_form(oid) from public;
+
+grant execute on function tenant.policy_form(oid) to tenant_admin;
 
 create or replace function tenant.hierarchy(rel regclass) returns setof regclass
     language sql stable rows 1 set search_path = pg_catalog, pg_temp as $$
@@ -435,7 +484,9 @@ begin
     end if;
     select polname into policy from pg_policy
         where polrelid = rel and polname = 'tenant_isolation' and oid is distinct from tenant.fence_policy(rel);
-    if found and tenant.fence_policy(rel) is null then
+    if found and tenant.fence_policy(rel) is null or tenant.has_shared_rows(rel) and exists (
+        select from pg_policy p where p.polrelid = rel and p.polname = 'tenant_isolation'
+            and (p.polpermissive or p.polroles <> '{0}' or p.polcmd <> '*' or tenant.policy_form(p.oid) is distinct from 'shared')) then
         raise exception using
             errcode = 'TN026',
             message = format('table %s has a policy named "tenant_isolation" that is not a tenant policy', rel),
@@ -510,18 +561,101 @@ revoke all on function tenant.require_one_owner(regclass) from public;
 
 grant execute on function tenant.require_one_owner(regclass) to tenant_admin;
 
-create or replace function tenant.fence_steps(rel regclass, tenant_column name, reader text) returns table (what text, statement text)
+create or replace function tenant.refuse_publishing_keys(rel regclass, tenant_column name) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    key pg_constraint;
+begin
+    select f.* into key from tenant.hierarchy(rel) h
+        join pg_attribute a on a.attrelid = h and a.attname = tenant_column
+        join pg_constraint f on f.conrelid = h and f.contype = 'f' and a.attnum = any (f.conkey)
+        where f.confupdtype in ('n', 'd')
+            or f.confdeltype in ('n', 'd') and a.attnum = any (coalesce(f.confdelsetcols, f.conkey))
+        order by f.conparentid, f.conname limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN073',
+            message = format('foreign key %I of table %s would make rows every tenant''s', key.conname, key.conrelid::regclass),
+            detail = format('Where the row it refers to goes or changes, it sets tenant column "%s" to null, outside of the policies.', tenant_column),
+            hint = format('Make it again with on delete cascade or no action; with several columns: on delete set null (%s).',
+                coalesce((select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+                    where attrelid = key.conrelid and attnum = any (key.conkey) and attname <> tenant_column), '...'));
+    end if;
+end
+$$;
+
+revoke all on function tenant.refuse_publishing_keys(regclass, name) from public;
+
+grant execute on function tenant.refuse_publishing_keys(regclass, name) to tenant_admin;
+
+create or replace function tenant.will_share_rows(rel regclass, asked boolean) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select coalesce(tenant.has_shared_rows(rel), asked)
+$$;
+
+revoke all on function tenant.will_share_rows(regclass, boolean) from public;
+
+grant execute on function tenant.will_share_rows(regclass, boolean) to tenant_admin;
+
+create or replace function tenant.require_shareable(rel regclass, tenant_column name) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    policy name;
+begin
+    if not tenant.has_shared_rows(rel) then
+        raise exception using
+            errcode = 'TN025',
+            message = format('table %s is protected already, without shared rows', rel),
+            detail = 'Its tenant column is not null: no row of it is every tenant''s.',
+            hint = format('In one transaction: select tenant.unprotect(%1$L, ''<reason>''); alter table %1$s alter column %2$I drop not null; '
+                'select tenant.protect(%1$L, %2$L, shared_rows => true);', rel, tenant_column);
+    end if;
+    if tenant.has_shared_rows(rel) is null
+        and (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column) then
+        raise exception using
+            errcode = 'TN022',
+            message = format('column "%s" of table %s cannot be null, so no row of it is every tenant''s', tenant_column, rel),
+            detail = case when exists (select from pg_index i join pg_attribute a on a.attrelid = rel and a.attname = tenant_column
+                    where i.indrelid = rel and i.indisprimary and a.attnum = any (i.indkey))
+                then 'It is part of the primary key.' else 'It is declared not null.' end,
+            hint = format('alter table %s alter column %I drop not null; or protect it without shared_rows.', rel, tenant_column);
+    end if;
+    select p.polname into policy from pg_policy p
+        where p.polrelid = rel and p.polname in ('tenant_isolation_update', 'tenant_isolation_delete')
+            and (p.polpermissive or p.polroles <> '{0}' or tenant.policy_form(p.oid) is distinct from 'own'
+                or p.polcmd <> case p.polname when 'tenant_isolation_update' then 'w' else 'd' end)
+        limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN026',
+            message = format('table %s has a policy named "%s" that is not a tenant policy', rel, policy),
+            detail = 'The tenant policy for this command is restrictive, to public, and lets the current tenant''s rows through alone.',
+            hint = format('alter policy %I on %s rename to ...; or drop policy %1$I on %2$s;', policy, rel);
+    end if;
+end
+$$;
+
+revoke all on function tenant.require_shareable(regclass, name) from public;
+
+grant execute on function tenant.require_shareable(regclass, name) to tenant_admin;
+
+create or replace function tenant.fence_steps(rel regclass, tenant_column name, reader text, shared_rows boolean)
+    returns table (what text, statement text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     -- The equality leads the planner to indexes, and it may take it out of the plan again; the function decides.
-    condition constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
+    own constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
+    shown constant text := case when shared_rows
+        then format('(%I operator(pg_catalog.=) %s or %1$I is null) and tenant.is_current_or_shared(%1$I)', tenant_column, reader)
+        else own end;
     fenced boolean := tenant.fence_policy(rel) is not null;
     former pg_policy;
+    command record;
 begin
     -- Where it is said already the command would only ask for the rights of whoever owns what is below.
-    if not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
+    if not shared_rows and (not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
         or exists (select from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column
-            where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated) then
+            where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated)) then
         return query values ('not null', format('alter table %s alter column %I set not null', rel, tenant_column));
     end if;
     -- ONLY: each table below is fenced by itself, as its own owner.
@@ -540,16 +674,28 @@ begin
             and p.polcmd = '*' and p.polroles = '{0}' and (not p.polpermissive or p.polname = 'tenant_access')
     loop
         fenced := fenced or not former.polpermissive;
-        return query values ('policy', format('alter policy %I on %s using (%s) with check (%3$s)', former.polname, rel, condition));
+        return query values ('policy', format('alter policy %I on %s using (%s) with check (%3$s)', former.polname, rel, own));
     end loop;
+    if shared_rows then
+        -- These first: the third shows rows that they keep from being changed.
+        for command in select * from (values ('w', 'update'), ('d', 'delete')) c (code, word) where not exists (
+            select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
+                and p.polcmd = c.code::"char" and tenant.policy_form(p.oid) = 'own')
+        loop
+            return query values ('policy', format(
+                'create policy tenant_isolation_%1$s on %2$s as restrictive for %1$s to public using (%3$s)', command.word, rel, own));
+        end loop;
+        fenced := exists (select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
+            and p.polcmd = '*' and tenant.policy_form(p.oid) = 'shared');
+    end if;
     if not fenced then
         return query values ('policy', format(
-            'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%2$s)', rel, condition));
+            'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%s)', rel, shown, own));
     end if;
     -- The same condition, never true: whichever of the two policies is lost, the other denies.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
         return query values ('policy', format(
-            'create policy tenant_access on %s as permissive for all to public using (%s) with check (%2$s)', rel, condition));
+            'create policy tenant_access on %s as permissive for all to public using (%s) with check (%s)', rel, shown, own));
     end if;
     if not exists (
         select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am on pg_am.oid = c.relam
@@ -561,9 +707,9 @@ begin
 end
 $$;
 
-revoke all on function tenant.fence_steps(regclass, name, text) from public;
+revoke all on function tenant.fence_steps(regclass, name, text, boolean) from public;
 
-grant execute on function tenant.fence_steps(regclass, name, text) to tenant_admin;
+grant execute on function tenant.fence_steps(regclass, name, text, boolean) to tenant_admin;
 
 create or replace function tenant.require_step(rel regclass, what text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -587,7 +733,8 @@ begin
         errcode = 'TN024',
         message = format('column "%s" of table %s holds nulls', tenant_column, rel),
         detail = 'A row without a tenant would be nobody''s.',
-        hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null;', rel, tenant_column);
+        hint = format('Give each row its tenant first: update %s set %I = ... where %2$I is null; or, where these rows are every '
+            'tenant''s to read: select tenant.protect(%L, %L, shared_rows => true);', rel, tenant_column, rel, tenant_column);
 end
 $$;
 
@@ -595,12 +742,12 @@ revoke all on function tenant.refuse_nulls(regclass, name) from public;
 
 grant execute on function tenant.refuse_nulls(regclass, name) to tenant_admin;
 
-create or replace function tenant.fence(rel regclass, tenant_column name, reader text) returns void
+create or replace function tenant.fence(rel regclass, tenant_column name, reader text, shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     step record;
 begin
-    for step in select * from tenant.fence_steps(rel, tenant_column, reader) loop
+    for step in select * from tenant.fence_steps(rel, tenant_column, reader, tenant.will_share_rows(rel, shared_rows)) loop
         perform tenant.require_step(rel, step.what);
         if step.what = 'not null' then
             begin
@@ -615,7 +762,11 @@ begin
 end
 $$;
 
-create or replace function tenant.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean) returns void
+revoke all on function tenant.fence(regclass, name, text, boolean) from public;
+
+grant execute on function tenant.fence(regclass, name, text, boolean) to tenant_admin;
+
+create or replace function tenant.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean, shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     parts regclass[] := array(select h from tenant.hierarchy(rel) h join pg_class c on c.oid = h
@@ -627,6 +778,9 @@ begin
     foreach part in array parts loop
         reader := tenant.reader_for(part, tenant_column);
     end loop;
+    if shared_rows then
+        perform tenant.refuse_publishing_keys(rel, tenant_column);
+    end if;
     -- All before any is fenced: what is done to a table reaches those below it.
     foreach part in array parts loop
         before := before || jsonb_build_object(part::text, (
@@ -637,7 +791,7 @@ begin
             from pg_class where oid = part and tenant.fence_policy(part) is null));
     end loop;
     foreach part in array parts loop
-        perform tenant.fence(part, tenant_column, reader);
+        perform tenant.fence(part, tenant_column, reader, shared_rows);
         if jsonb_typeof(before -> part::text) = 'object' then
             perform tenant.run_as_owner(part, format('comment on policy tenant_isolation on %s is %L', part,
                 format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text))));
@@ -645,6 +799,10 @@ begin
     end loop;
 end
 $$;
+
+revoke all on function tenant.fence_hierarchy(regclass, name, boolean, boolean) from public;
+
+grant execute on function tenant.fence_hierarchy(regclass, name, boolean, boolean) to tenant_admin;
 
 create or replace function tenant.require_protectable(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -669,31 +827,38 @@ revoke all on function tenant.require_protectable(regclass) from public;
 
 grant execute on function tenant.require_protectable(regclass) to tenant_admin;
 
-create or replace function tenant.apply_protection(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean) returns void
+create or replace function tenant.apply_protection(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
+    shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     perform tenant.require_protectable(rel);
-    perform tenant.fence_hierarchy(rel, tenant_column, refuse_foreign => true);
+    if shared_rows then
+        perform tenant.reader_for(rel, tenant_column);
+        perform tenant.require_shareable(rel, tenant_column);
+    end if;
+    perform tenant.fence_hierarchy(rel, tenant_column, refuse_foreign => true,
+        shared_rows => tenant.will_share_rows(rel, apply_protection.shared_rows));
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
-        values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column));
+        values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column)
+            || case when tenant.has_shared_rows(rel) then jsonb_build_object('shared_rows', true) else '{}' end);
     if harden <> 'false' then
         perform tenant.apply_hardening(rel, harden, keep_old_keys);
     end if;
 end
 $$;
 
-revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean) from public;
+revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean, boolean) from public;
 
 create or replace function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden tenant.key_form default 'false',
-    keep_old_keys boolean default false) returns void
+    keep_old_keys boolean default false, shared_rows boolean default false) returns void
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_protect';
 
-comment on function tenant.protect(regclass, name, tenant.key_form, boolean) is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
+comment on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. With shared_rows every tenant reads the rows without a tenant too. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
 
-revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean) from public;
+revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) from public;
 
-grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean) to tenant_admin;
+grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) to tenant_admin;
 
 create or replace function tenant.tables_of(schema regnamespace) returns setof regclass
     language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -717,9 +882,10 @@ revoke all on function tenant.is_of_all(text) from public;
 
 grant execute on function tenant.is_of_all(text) to tenant_admin;
 
-create or replace function tenant.foresee_protection(rel regclass, tenant_column name) returns setof text
+create or replace function tenant.foresee_protection(rel regclass, tenant_column name, shared_rows boolean) returns setof text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
+    shares constant boolean := tenant.will_share_rows(rel, shared_rows);
     part regclass;
     step record;
     has_nulls boolean;
@@ -728,8 +894,15 @@ begin
     for part in select tenant.hierarchy(rel) loop
         perform tenant.reader_for(part, tenant_column);
     end loop;
+    if shared_rows then
+        perform tenant.require_shareable(rel, tenant_column);
+    end if;
+    if shares then
+        perform tenant.refuse_publishing_keys(rel, tenant_column);
+    end if;
     for part in select tenant.hierarchy(rel) loop
-        for step in select * from tenant.fence_steps(part, tenant_column, tenant.reader_for(part, tenant_column)) loop
+        for step in select * from tenant.fence_steps(part, tenant_column, tenant.reader_for(part, tenant_column),
+            tenant.will_share_rows(part, shares)) loop
             perform tenant.require_step(part, step.what);
             if step.what = 'not null' then
                 -- Not where policies or guards would answer: then it comes to light when the table is protected.
@@ -751,9 +924,9 @@ begin
 end
 $$;
 
-revoke all on function tenant.foresee_protection(regclass, name) from public;
+revoke all on function tenant.foresee_protection(regclass, name, boolean) from public;
 
-grant execute on function tenant.foresee_protection(regclass, name) to tenant_admin;
+grant execute on function tenant.foresee_protection(regclass, name, boolean) to tenant_admin;
 
 create or replace function tenant.require_columns(schema regnamespace, columns jsonb) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -786,13 +959,35 @@ revoke all on function tenant.require_columns(regnamespace, jsonb) from public;
 
 grant execute on function tenant.require_columns(regnamespace, jsonb) to tenant_admin;
 
+create or replace function tenant.require_tables(schema regnamespace, tables text[]) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    unknown text;
+begin
+    select coalesce(listed, 'null') into unknown from unnest(tables) listed
+        where listed is null or listed not in (select c.relname::text from tenant.tables_of(schema) t join pg_class c on c.oid = t) limit 1;
+    if found then
+        raise exception using
+            errcode = '42P01',
+            message = format('schema %s has no table "%s" to protect', schema, unknown),
+            detail = 'shared_rows names it. Partitions and children are protected with the table above them.',
+            hint = 'Name tables as pg_class.relname has them: without schema, without quotes.';
+    end if;
+end
+$$;
+
+revoke all on function tenant.require_tables(regnamespace, text[]) from public;
+
+grant execute on function tenant.require_tables(regnamespace, text[]) to tenant_admin;
+
 create or replace function tenant.protect_listed(rel regclass, tenant_column name, columns jsonb, dry_run boolean, stop_on_error boolean,
-    out result text, out sqlstate text, out hint text, out statements text[])
+    shared_rows text[], out result text, out sqlstate text, out hint text, out statements text[])
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     was_protected constant boolean := tenant.fence_policy(rel) is not null;
     col constant name := tenant.column_of(rel, tenant_column, columns);
     mapped constant boolean := coalesce(columns ? (select relname::text from pg_class where oid = rel), false);
+    shares constant boolean := coalesce((select relname::text from pg_class where oid = rel) = any (shared_rows), false);
     state text;
     message text;
 begin
@@ -802,10 +997,10 @@ begin
         select from pg_attribute where attrelid = rel and attname = col and attnum > 0 and not attisdropped) then
         result := format('not protected: no column "%s"', col) || tenant.said_of_open_table(rel, col, columns);
     elsif dry_run then
-        statements := array(select tenant.foresee_protection(rel, col));
+        statements := array(select tenant.foresee_protection(rel, col, shares));
         result := case when was_protected then 'protected already' else format('would be protected by "%s"', col) end;
     else
-        perform tenant.protect(rel, col);
+        perform tenant.protect(rel, col, shared_rows => shares);
         result := case when was_protected then 'protected already' else 'protected' end;
     end if;
 exception when others then
@@ -819,9 +1014,9 @@ exception when others then
 end
 $$;
 
-revoke all on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean) from public;
+revoke all on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean, text[]) from public;
 
-grant execute on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean) to tenant_admin;
+grant execute on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean, text[]) to tenant_admin;
 
 create or replace function tenant.harden_listed(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean, columns jsonb,
     stop_on_error boolean, out result text, out sqlstate text, out hint text)
@@ -865,7 +1060,7 @@ grant execute on function tenant.warn_of_left(regnamespace, bigint) to tenant_ad
 
 create or replace function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id',
     harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
-    stop_on_error boolean default false, keep_old_keys boolean default false)
+    stop_on_error boolean default false, keep_old_keys boolean default false, shared_rows text[] default null)
     returns table (relation regclass, result text, sqlstate text, hint text, statements text[])
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -876,13 +1071,14 @@ declare
     hardened record;
 begin
     perform tenant.require_columns(schema, columns);
+    perform tenant.require_tables(schema, shared_rows);
     if not dry_run then
         perform tenant.forget_dropped();
     end if;
     all_tables := array(select tenant.tables_of(schema));
     for i in 1 .. cardinality(all_tables) loop
         select * into result, sqlstate, hint, statements
-            from tenant.protect_listed(all_tables[i], tenant_column, columns, dry_run, stop_on_error);
+            from tenant.protect_listed(all_tables[i], tenant_column, columns, dry_run, stop_on_error, shared_rows);
         if dry_run then
             relation := all_tables[i];
             return next;
@@ -912,14 +1108,14 @@ begin
 end
 $$;
 
-comment on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) is 'Protects every table of the schema that has the tenant column, and says what became of each. It goes on past a table that cannot be protected, unless stop_on_error; dry_run changes nothing and says what would be done.';
+comment on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) is 'Protects every table of the schema that has the tenant column, and says what became of each. It goes on past a table that cannot be protected, unless stop_on_error; dry_run changes nothing and says what would be done. Of the tables in shared_rows, rows without a tenant are every tenant''s to read.';
 
-revoke all on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) from public;
+revoke all on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) from public;
 
-grant execute on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) to tenant_admin;
+grant execute on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 create or replace function tenant.protect_step(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
-    columns jsonb, dry_run boolean, stop_on_error boolean, last_try boolean, out result text, out failed boolean)
+    columns jsonb, dry_run boolean, stop_on_error boolean, last_try boolean, shared_rows text[], out result text, out failed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     done record;
@@ -929,7 +1125,7 @@ begin
         result := 'dropped meanwhile';
         return;
     end if;
-    select * into done from tenant.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error);
+    select * into done from tenant.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error, shared_rows);
     if harden <> 'false' and done.result like 'protected%' then
         select coalesce(h.result, 'hardened') as result, h.sqlstate, h.hint, null::text[] as statements into done
             from tenant.harden_listed(rel, tenant_column, harden, keep_old_keys, columns, stop_on_error) h;
@@ -947,13 +1143,13 @@ exception when lock_not_available then
 end
 $$;
 
-revoke all on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean) from public;
+revoke all on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) from public;
 
-grant execute on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean) to tenant_admin;
+grant execute on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 create or replace procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id',
     harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
-    stop_on_error boolean default false, keep_old_keys boolean default false)
+    stop_on_error boolean default false, keep_old_keys boolean default false, shared_rows text[] default null)
     language plpgsql as $$
 declare
     hardens pg_catalog.bool;
@@ -965,6 +1161,7 @@ declare
     waiting pg_catalog.regclass[];
 begin
     perform tenant.require_columns(schema, columns);
+    perform tenant.require_tables(schema, shared_rows);
     if not dry_run then
         perform tenant.forget_dropped();
     end if;
@@ -977,7 +1174,7 @@ begin
             foreach rel in array left_over loop
                 select s.result, s.failed into said, failed from tenant.protect_step(rel, tenant_column,
                     case when hardens then harden else 'false' end, keep_old_keys, columns, dry_run,
-                    stop_on_error, round operator(pg_catalog.=) 10) s;
+                    stop_on_error, round operator(pg_catalog.=) 10, shared_rows) s;
                 commit;
                 if said is null then
                     waiting := pg_catalog.array_append(waiting, rel);
@@ -1000,11 +1197,11 @@ begin
 end
 $$;
 
-comment on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) is 'As protect_schema, each table in a transaction of its own: no lock is held for longer than one table takes.';
+comment on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) is 'As protect_schema, each table in a transaction of its own: no lock is held for longer than one table takes.';
 
-revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) from public;
+revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) from public;
 
-grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean) to tenant_admin;
+grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 create or replace function tenant.unfence(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -1012,6 +1209,7 @@ declare
     col name := (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel));
     fence pg_policy;
     access pg_policy;
+    further name;
     before jsonb;
 begin
     select * into fence from pg_policy where oid = tenant.fence_policy(rel);
@@ -1021,7 +1219,16 @@ begin
     before := tenant.before_protection(fence.oid);
     -- The other one that protect made, not one of the same name.
     select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
-        and pg_get_expr(polqual, polrelid) = pg_get_expr(fence.polqual, fence.polrelid);
+        and tenant.policy_form(oid) is not null;
+    if tenant.has_shared_rows(rel) then
+        -- What shows rows of nobody, and what keeps them from being changed: alone none is of any use.
+        for further in
+            select polname from pg_policy where polrelid = rel and oid <> fence.oid and not polpermissive and polroles = '{0}'
+                and (polcmd = '*' and tenant.policy_form(oid) = 'shared' or polcmd in ('w', 'd') and tenant.policy_form(oid) = 'own')
+        loop
+            perform tenant.run_as_owner(rel, format('drop policy %I on %s', further, rel));
+        end loop;
+    end if;
     perform tenant.run_as_owner(rel, format('drop policy %I on %s', fence.polname, rel));
     if access.oid is not null then
         perform tenant.run_as_owner(rel, format('drop policy %I on %s', access.polname, rel));
@@ -1122,7 +1329,8 @@ create or replace view tenant.protected_tables as
             where i.indrelid = c.oid and i.indisvalid and i.indpred is null and i.indkey[0] = a.attnum
             order by i.indnkeyatts desc, i.indexrelid limit 1) as index,
         j.at as protected_at,
-        j.role as protected_by
+        j.role as protected_by,
+        tenant.has_shared_rows(c.oid::regclass) as shared_rows
     from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) fenced
     join pg_catalog.pg_class c on c.oid = fenced.polrelid
     join pg_catalog.pg_policy pol on pol.oid = tenant.fence_policy(c.oid::regclass)
@@ -1296,6 +1504,17 @@ begin
     -- The guards know a tenant's own names by the first part.
     return 'tenant_' || substr(encode(sha256(convert_to(id, 'UTF8')), 'hex'), 1, 20) || '_'
         || substr(encode(sha256(convert_to(id || '/' || channel, 'UTF8')), 'hex'), 1, 32);
+end
+$$;
+
+create or replace function tenant.protect_newcomer(child regclass, parent regclass) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+declare
+    tenant_column name := (select attname from pg_attribute where attrelid = parent and attnum = tenant.fence_column(parent));
+begin
+    perform tenant.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant.has_shared_rows(parent));
+    insert into tenant.journal (action, object, detail, role)
+        values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
 end
 $$;
 
@@ -2001,7 +2220,7 @@ declare
 begin
     for fk in select * from pg_constraint where contype = 'f' and conparentid = 0 and conrelid = rel order by oid loop
         if tenant.fence_column(fk.confrelid) is not null or planted ? fk.confrelid::regclass::text then
-            parent := planted -> fk.confrelid::regclass::text -> tenant_id;
+            parent := planted -> fk.confrelid::regclass::text -> coalesce(tenant_id, 'nobody');
             if parent is null and patient and fk.confrelid <> rel then
                 return jsonb_build_object('wait', fk.confrelid::regclass::text);
             end if;
@@ -2081,8 +2300,10 @@ declare
     columns text;
     row_of_b text; -- of the table's type: jsonb keeps what a text of it would not
     row_moved text;
+    row_of_nobody text;
     of_a text;
     own_rows text;
+    shown_rows text; -- and those of nobody, where they are everybody's to read
 begin
     own := quote_ident(theirs ->> 'tenant_column');
     in_b := format('%s::text = %L', own, b);
@@ -2092,10 +2313,13 @@ begin
             exists (select from pg_attribute where attrelid = rel and attnum = any (conkey) and quote_ident(attname) = own)
         into primary_key, key, key_has_tenant from pg_constraint where conrelid = rel and contype = 'p';
     row_of_b := format('jsonb_populate_record(null::%s, %L)', rel, theirs);
+    row_of_nobody := format('jsonb_populate_record(null::%s, %L)', rel, theirs || jsonb_build_object(theirs ->> 'tenant_column', null));
     row_moved := format('jsonb_populate_record(null::%s, %L)', rel, theirs || jsonb_build_object(theirs ->> 'tenant_column', a));
     select string_agg(quote_ident(attname), ', ' order by attnum) into columns
         from pg_attribute where attrelid = rel and attnum > 0 and not attisdropped and attgenerated = '';
     own_rows := tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, of_a), true);
+    shown_rows := case when tenant.has_shared_rows(rel)
+        then tenant.attack(as_role, a, format('select count(*) from %s where %s or %s is null', rel, of_a, own), true) else own_rows end;
 
     for path, expected, got in
         values ('select with no tenant', 'refused', tenant.attack(as_role, null, format('select count(*) from %s', rel), true)),
@@ -2140,6 +2364,20 @@ begin
             ('copy of the table', 'its own', tenant.attack_copy(as_role, a, format('copy %s to ''/dev/null''', rel))),
             ('copy from', 'refused', tenant.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel)))
         union all
+        select * from (values
+            ('rows of nobody', 'seen', tenant.attack(as_role, a, format('select count(*) from %s where %s is null', rel, own), true)),
+            ('rows of nobody with no tenant', 'refused', tenant.attack(as_role, null, format('select count(*) from %s where %s is null', rel, own), true)),
+            ('rows of nobody for update', 'nothing', tenant.attack(as_role, a,
+                format('select count(*) from (select from %s where %s is null for update) locked', rel, own), true)),
+            ('update of nobody''s', 'nothing', tenant.attack(as_role, a, format('update %s set %s = %L where %2$s is null', rel, own, a), false)),
+            ('delete of nobody''s', 'nothing', tenant.attack(as_role, a, format('delete from %s where %s is null', rel, own), false)),
+            ('merge of nobody''s', 'nothing', tenant.attack(as_role, a,
+                format('merge into %s t using (values (1)) s on t.%s is null when matched then delete', rel, own), false)),
+            ('insert of nobody''s', 'refused', tenant.attack(as_role, a,
+                format('insert into %1$s (%2$s) overriding system value select %2$s from %3$s', rel, columns, row_of_nobody), false)),
+            ('update to nobody''s', 'refused', tenant.attack(as_role, a, format('update %s set %s = null where %s', rel, own, of_a), false))
+        ) nobody (path, expected, got) where theirs ? 'tenant_prove_nobody'
+        union all
         select * from tenant.prove_plans(rel, (theirs ->> 'tenant_column')::name, as_role, a, b) where theirs ? 'planted'
         union all
         select * from tenant.prove_indexes(rel, (theirs ->> 'tenant_column')::name, as_role, a, b) where theirs ? 'planted'
@@ -2150,14 +2388,17 @@ begin
         continue when path = 'copy of the table' and exists (select from pg_inherits where inhparent = rel)
             or path like 'copy%' and exists (select from pg_class where oid = rel and relkind = 'p') and path in ('copy of the table', 'copy from');
         continue when path = 'on conflict' and primary_key is null
-            or path in ('update to the other', 'on conflict') and own_rows = '0 rows';
+            or path in ('update to the other', 'update to nobody''s', 'on conflict') and own_rows = '0 rows'
+            -- A partition that takes no such row.
+            or path like '% nobody''s' and got = '23514' and exists (select from pg_class where oid = rel and relispartition);
         passed := case
             when got = 'as many' then true
             when got ~ ' calls, and ' then false
-            when path = 'own rows' then case when got ~ ' rows$' then got <> '0 rows' end
+            when path in ('own rows', 'rows of nobody') then case when got ~ ' rows$' then got <> '0 rows' end
             when expected = 'at most its own' and got ~ ' rows$' then
-                case when own_rows ~ ' rows$' then split_part(got, ' ', 1)::bigint <= split_part(own_rows, ' ', 1)::bigint end
-            when got ~ ' rows$' then got = case expected when 'nothing' then '0 rows' when 'its own' then own_rows else '' end
+                case when shown_rows ~ ' rows$' then split_part(got, ' ', 1)::bigint <= split_part(shown_rows, ' ', 1)::bigint end
+            when got ~ ' rows$' then got = case when expected = 'nothing' then '0 rows'
+                when path in ('count', 'copy of the table') then shown_rows when expected = 'its own' then own_rows else '' end
             -- 42501 is the policy's refusal as well as a right that the role has not.
             when got = '42501' or got ~ '^TN' then true
             when path = 'copy from' and got = '0A000' then true
@@ -2263,7 +2504,7 @@ begin
     foreach command in array commands loop
         -- The fourth is the equality without the call that the planner cannot lose.
         perform tenant.run_as_owner(rel, format(command, rel, fence.polname, fence.condition,
-            split_part(fence.condition, ' AND tenant.is_current(', 1) || ')'));
+            regexp_replace(fence.condition, ' AND tenant\.is_current(_or_shared)?\(.*$', ')')));
     end loop;
     select string_agg(p.path || ' ' || p.got, ', ') into noticed
         from tenant.prove_table(rel, as_role, a, b, mine, theirs) p where p.passed is false or p.got = 'TN012';
@@ -2390,13 +2631,15 @@ begin
                     progress := true;
                     continue;
                 end if;
-                seed := seed + 2;
+                seed := seed + 3;
                 one := tenant.plant(part.relation, part.tenant_column, a, seed, planted, patient);
                 continue when one ? 'wait';
                 progress := true;
                 two := tenant.plant(part.relation, part.tenant_column, b, seed + 1, planted, patient);
                 planted := planted || jsonb_build_object(part.relation::text,
                     case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
+                            || case when tenant.has_shared_rows(part.relation) then jsonb_build_object('nobody',
+                                tenant.plant(part.relation, part.tenant_column, null, seed + 2, planted, false) -> 'row') else '{}' end
                         else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
             end loop;
             exit when not progress and not patient;
@@ -2410,7 +2653,8 @@ begin
         loop
             raise notice 'proving %', part.relation;
             one := coalesce(planted -> part.root::text -> a, '{}') || jsonb_build_object('tenant_column', part.tenant_column);
-            two := coalesce(planted -> part.root::text -> b || '{"planted": true}', '{}') || jsonb_build_object('tenant_column', part.tenant_column);
+            two := coalesce(planted -> part.root::text -> b || '{"planted": true}', '{}') || jsonb_build_object('tenant_column', part.tenant_column)
+                || case when planted -> part.root::text ->> 'nobody' is not null then '{"tenant_prove_nobody": true}'::jsonb else '{}' end;
             if part.kind = 'lost' then
                 results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'fence',
                     'expected', 'a tenant policy, as the journal says', 'got', 'none', 'passed', false));
@@ -2422,7 +2666,7 @@ begin
             end if;
             results := results || coalesce((select jsonb_agg(to_jsonb(r) || jsonb_build_object('relation', part.relation::oid))
                 from tenant.prove_table(part.relation, app, a, b, one, two) r
-                where part.kind <> 'partition' or r.path <> 'own rows'), '[]');
+                where part.kind <> 'partition' or r.path not in ('own rows', 'rows of nobody')), '[]');
             for target in select v as relation from tenant.views_over(part.relation) v where two ? 'planted' loop
                 -- The same with the other's row and without it.
                 one := jsonb_build_array(tenant.attack_view(app, a, target.relation, null, null, null),
@@ -2454,8 +2698,11 @@ begin
                     ('fence for select only', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
                         'create policy %2$I on %1$s as restrictive for select using (%3$s)']),
                     ('fence for one role', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
-                        'create policy %2$I on %1$s as restrictive to tenant_admin using (%3$s) with check (%3$s)'])
+                        'create policy %2$I on %1$s as restrictive to tenant_admin using (%3$s) with check (%3$s)']),
+                    ('no policy for updates', array['drop policy if exists tenant_isolation_update on %1$s']),
+                    ('no policy for deletes', array['drop policy if exists tenant_isolation_delete on %1$s'])
                 ) m (name, commands)
+                where m.name not like 'no policy for %' or tenant.has_shared_rows(part.relation)
             loop
                 noticed := tenant.prove_mutation(part.relation, app, a, b, one, two, mutation.commands);
                 results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
@@ -2845,7 +3092,8 @@ revoke all on function tenant.attack_planned(name, text, text, regclass, text, t
 create or replace function tenant.prove_plans(rel regclass, tenant_column name, as_role name, a text, b text)
     returns table (path text, expected text, got text)
     language sql set search_path = pg_catalog, pg_temp as $$
-    select t.path, t.expected, tenant.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
+    -- A row of nobody is the tenant's to read, where it is everybody's.
+    select t.path, case when t.sees = 'calls' and tenant.has_shared_rows(rel) then 'at most its own' else t.expected end, tenant.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
     from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, c.relnamespace::regnamespace as schema
             from pg_attribute join pg_class c on c.oid = attrelid where attrelid = rel and attname = tenant_column) own,
         (values
@@ -3212,6 +3460,32 @@ create or replace view tenant.finding_t100 as
 
 comment on view tenant.finding_t100 is 'A tenant policy of 0.1.0 can be taken out of a plan';
 
+create or replace view tenant.finding_t119 as
+    select 'T119' as code, 'error' as level,
+        t.name as object,
+        format('table %s shows rows of no tenant to every one, and lacks %s', t.name, l.lacks) as problem,
+        'Three policies stand together where rows are shared. Without all of them no statement touches the table (TN012).' as why,
+        format('select tenant.protect(%L, tenant_column => %L, shared_rows => true);', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    cross join lateral (
+        select string_agg(w.what, ' and ') as lacks
+        from (values ('*', 'shared', 'the policy that shows them'), ('w', 'own', 'the one that keeps them from being updated'),
+            ('d', 'own', 'the one that keeps them from being deleted')) w (command, form, what)
+        where not exists (select from pg_catalog.pg_policy p where p.polrelid = t.relation and not p.polpermissive
+            and p.polroles = '{0}' and p.polcmd = w.command::"char" and tenant.policy_form(p.oid) = w.form)
+    ) l
+    where tenant.has_shared_rows(t.relation::regclass) and l.lacks is not null;
+
+comment on view tenant.finding_t119 is 'A policy that keeps shared rows from being changed is missing';
+
+create or replace view tenant.finding_t046 as
+    select 'T046' as code, 'error' as level,
+        format('%s.%I', t.name, t.tenant_column_name) as object,
+        format('tenant column %I of protected table %s can be null', t.tenant_column_name, t.name) as problem,
+        'A row without a tenant is nobody''s: no tenant sees it, and unique keys that hold the column let it in twice. Where every tenant is to see it, the table is to be protected with shared_rows => true.' as why,
+        format('alter table %s alter column %I set not null;', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t where not t.tenant_not_null and not tenant.has_shared_rows(t.relation::regclass);
+
 create or replace view tenant.finding_t048 as
     select 'T048' as code, 'warn' as level,
         format('%s.%I', t.name, a.attname) as object,
@@ -3352,6 +3626,20 @@ create or replace view tenant.finding_t113 as
     group by r.name;
 
 comment on view tenant.finding_t113 is 'The table of the tenants themselves is open';
+
+create or replace view tenant.finding_t120 as
+    select 'T120' as code, 'error' as level,
+        format('%s.%I', t.name, f.conname) as object,
+        format('foreign key %I of table %s takes the tenant from rows, which makes them every tenant''s', f.conname, t.name) as problem,
+        'Its action is PostgreSQL''s own, outside of policies: where the row it refers to goes or changes, it sets the tenant column to null, and the table''s rows of no tenant are shared.' as why,
+        null::text as fix
+    from tenant.doctor_tables t
+    join pg_catalog.pg_constraint f on f.conrelid = t.relation and f.contype = 'f' and t.tenant_column = any (f.conkey)
+    where tenant.has_shared_rows(t.relation::regclass) and not t.tenant_not_null
+        and (f.confupdtype in ('n', 'd')
+            or f.confdeltype in ('n', 'd') and t.tenant_column = any (coalesce(f.confdelsetcols, f.conkey)));
+
+comment on view tenant.finding_t120 is 'A foreign key makes rows of one tenant everybody''s';
 
 create or replace view tenant.finding_t108 as
     select 'T108' as code, 'warn' as level,
@@ -3645,6 +3933,8 @@ create or replace view tenant.doctor_findings as
     union all select * from tenant.finding_t047
     union all select * from tenant.finding_t048
     union all select * from tenant.finding_t100
+    union all select * from tenant.finding_t119
+    union all select * from tenant.finding_t120
     union all select * from tenant.finding_t050
     union all select * from tenant.finding_t051
     union all select * from tenant.finding_t052

@@ -1,7 +1,7 @@
 /*
  * A library for tests: a planner that loses conditions. Preloaded before pg_tenant, its plans pass through pg_tenant's
- * hook as those of PostgreSQL do. While the setting lossy.planner is on, no scan keeps a call of a function called
- * is_current, wherever the plan has it.
+ * hook as those of PostgreSQL do. While the setting lossy.planner is on, no scan keeps a call of a function of the name
+ * that lossy.function says, wherever the plan has it.
  */
 #include "postgres.h"
 
@@ -15,6 +15,7 @@
 PG_MODULE_MAGIC;
 
 static bool lossy = false;
+static char *function = NULL;
 static planner_hook_type previous_planner;
 
 static List *
@@ -27,7 +28,7 @@ without_fence(List *conditions)
 	{
 		Node	   *node = lfirst(cell);
 
-		if (!IsA(node, FuncExpr) || strcmp(get_func_name(((FuncExpr *) node)->funcid), "is_current") != 0)
+		if (!IsA(node, FuncExpr) || strcmp(get_func_name(((FuncExpr *) node)->funcid), function) != 0)
 			kept = lappend(kept, node);
 	}
 	return kept;
@@ -77,6 +78,8 @@ _PG_init(void)
 {
 	DefineCustomBoolVariable("lossy.planner", "Whether plans lose the fence.", NULL, &lossy, false, PGC_USERSET, 0,
 							 NULL, NULL, NULL);
+	DefineCustomStringVariable("lossy.function", "Calls of which function they lose.", NULL, &function, "is_current",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
 	previous_planner = planner_hook;
 	planner_hook = planner;
 }

@@ -62,6 +62,12 @@ const INTERNAL: &[&str] = &[
     "harden_listed",             // protect_schema
     "column_of",                 // protect_schema
     "require_columns",           // protect_schema
+    "require_tables",            // protect_schema
+    "has_shared_rows",           // protected_tables, protect
+    "policy_form",               // protect, unprotect
+    "will_share_rows",           // protect
+    "require_shareable",         // protect with shared_rows
+    "refuse_publishing_keys",    // likewise
     "foresee_protection",        // protect_schema with dry_run
     "is_of_all",                 // protect_schema
     "warn_of_left",              // protect_schema
@@ -212,8 +218,12 @@ async fn a_signature_or_a_default_is_another() {
             for argument in arguments.split(", ") {
                 let plain = argument.replace("DEFAULT", "default").replace("NULL", "null").replace("::text", "");
                 let plain = plain.replace("::tenant.key_form", "");
-                let plain =
-                    plain.replace("::name", "").replace("::regclass[]", "").replace("::jsonb", "").replace("IN ", "");
+                let plain = plain
+                    .replace("::name", "")
+                    .replace("::regclass[]", "")
+                    .replace("::jsonb", "")
+                    .replace("null[]", "null")
+                    .replace("IN ", "");
                 let one_of_several = plain.split_once(' ').is_some_and(|(name, kind)| {
                     heading.contains(&format!("{name} ")) && heading.contains(&format!(" | {kind}"))
                 });

@@ -159,6 +159,8 @@ refusals! {
     HeldForAll = "TN070", "held_for_all";
     /// A replication connection by a login of tenants, or a tenant entered in one
     ReplicationRefused = "TN071", "replication_refused";
+    /// A foreign key's action would take the tenant from rows of a table with shared rows, which makes them everybody's
+    RowsPublished = "TN073", "rows_published";
     /// The doctor has findings of the level asked for, or worse
     Unhealthy = "TN080", "unhealthy";
     /// The doctor has no finding of this code

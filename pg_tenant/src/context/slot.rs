@@ -289,7 +289,8 @@ pub fn init() {
 /// Code of a function that policies call.
 pub type Code = unsafe extern "C-unwind" fn(FunctionCallInfo) -> Datum;
 
-/// The readers: their C symbol, what they return, their code. Policies are recognised by these and by [`FENCES`].
+/// The readers: their C symbol, what they return, their code. Policies are recognised by these, by [`FENCES`] and by
+/// [`SHARED_FENCES`].
 pub static READERS: [(&str, Reader, Code); 3] = [
     ("pg_tenant_current_uuid", Reader::Uuid, pg_tenant_current_uuid),
     ("pg_tenant_current_bigint", Reader::Bigint, pg_tenant_current_bigint),
@@ -303,6 +304,15 @@ pub static FENCES: [(&str, Reader, Code); 5] = [
     ("pg_tenant_is_current_integer", Reader::Bigint, pg_tenant_is_current_integer),
     ("pg_tenant_is_current_smallint", Reader::Bigint, pg_tenant_is_current_smallint),
     ("pg_tenant_is_current_text", Reader::Text, pg_tenant_is_current_text),
+];
+
+/// The forms of `tenant.is_current_or_shared`.
+pub static SHARED_FENCES: [(&str, Reader, Code); 5] = [
+    ("pg_tenant_is_current_or_shared_uuid", Reader::Uuid, pg_tenant_is_current_or_shared_uuid),
+    ("pg_tenant_is_current_or_shared_bigint", Reader::Bigint, pg_tenant_is_current_or_shared_bigint),
+    ("pg_tenant_is_current_or_shared_integer", Reader::Bigint, pg_tenant_is_current_or_shared_integer),
+    ("pg_tenant_is_current_or_shared_smallint", Reader::Bigint, pg_tenant_is_current_or_shared_smallint),
+    ("pg_tenant_is_current_or_shared_text", Reader::Text, pg_tenant_is_current_or_shared_text),
 ];
 
 macro_rules! reader {
@@ -346,11 +356,18 @@ reader!(pg_tenant_current_id, pg_finfo_pg_tenant_current_id, SLOT.has_id, |fcinf
     &raw const SLOT.text
 ));
 
+/// A function and its form that takes a row of nobody for one that the current tenant may see.
 macro_rules! fence {
-    ($symbol:ident, $finfo:ident, $is_current:expr) => {
+    ($symbol:ident, $finfo:ident, $or_shared:ident, $or_shared_finfo:ident, $has:expr, $is_current:expr) => {
         #[doc(hidden)]
         #[unsafe(no_mangle)]
         pub extern "C" fn $finfo() -> &'static pg_sys::Pg_finfo_record {
+            &crate::pg::function::VERSION_1
+        }
+
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $or_shared_finfo() -> &'static pg_sys::Pg_finfo_record {
             &crate::pg::function::VERSION_1
         }
 
@@ -364,24 +381,63 @@ macro_rules! fence {
             unsafe {
                 let argument = (*fcinfo).args.as_ptr();
                 folding::touch();
-                Datum::from($is_current((*argument).value))
+                Datum::from($has && $is_current((*argument).value))
+            }
+        }
+
+        /// Whether this is the current tenant, or nobody, while there is a current tenant. Called for each row.
+        ///
+        /// # Safety
+        /// Called by PostgreSQL's function manager.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $or_shared(fcinfo: FunctionCallInfo) -> Datum {
+            // SAFETY: one thread; fcinfo has one argument of the declared type, which is read where it is not null.
+            unsafe {
+                let argument = (*fcinfo).args.as_ptr();
+                folding::touch();
+                Datum::from($has && ((*argument).isnull || $is_current((*argument).value)))
             }
         }
     };
 }
 
-fence!(pg_tenant_is_current_uuid, pg_finfo_pg_tenant_is_current_uuid, |value: Datum| {
-    SLOT.has_uuid && *value.cast_mut_ptr::<[u8; 16]>() == SLOT.uuid
-});
-fence!(pg_tenant_is_current_bigint, pg_finfo_pg_tenant_is_current_bigint, |value: Datum| {
-    SLOT.has_bigint && value.value() as i64 == SLOT.bigint
-});
-fence!(pg_tenant_is_current_integer, pg_finfo_pg_tenant_is_current_integer, |value: Datum| {
-    SLOT.has_bigint && i64::from(value.value() as i32) == SLOT.bigint
-});
-fence!(pg_tenant_is_current_smallint, pg_finfo_pg_tenant_is_current_smallint, |value: Datum| {
-    SLOT.has_bigint && i64::from(value.value() as i16) == SLOT.bigint
-});
-fence!(pg_tenant_is_current_text, pg_finfo_pg_tenant_is_current_text, |value: Datum| {
-    SLOT.has_id && bytes_of(value) == &SLOT.text.bytes[..(SLOT.text.header >> 2) as usize - 4]
-});
+fence!(
+    pg_tenant_is_current_uuid,
+    pg_finfo_pg_tenant_is_current_uuid,
+    pg_tenant_is_current_or_shared_uuid,
+    pg_finfo_pg_tenant_is_current_or_shared_uuid,
+    SLOT.has_uuid,
+    |value: Datum| *value.cast_mut_ptr::<[u8; 16]>() == SLOT.uuid
+);
+fence!(
+    pg_tenant_is_current_bigint,
+    pg_finfo_pg_tenant_is_current_bigint,
+    pg_tenant_is_current_or_shared_bigint,
+    pg_finfo_pg_tenant_is_current_or_shared_bigint,
+    SLOT.has_bigint,
+    |value: Datum| value.value() as i64 == SLOT.bigint
+);
+fence!(
+    pg_tenant_is_current_integer,
+    pg_finfo_pg_tenant_is_current_integer,
+    pg_tenant_is_current_or_shared_integer,
+    pg_finfo_pg_tenant_is_current_or_shared_integer,
+    SLOT.has_bigint,
+    |value: Datum| i64::from(value.value() as i32) == SLOT.bigint
+);
+fence!(
+    pg_tenant_is_current_smallint,
+    pg_finfo_pg_tenant_is_current_smallint,
+    pg_tenant_is_current_or_shared_smallint,
+    pg_finfo_pg_tenant_is_current_or_shared_smallint,
+    SLOT.has_bigint,
+    |value: Datum| i64::from(value.value() as i16) == SLOT.bigint
+);
+fence!(
+    pg_tenant_is_current_text,
+    pg_finfo_pg_tenant_is_current_text,
+    pg_tenant_is_current_or_shared_text,
+    pg_finfo_pg_tenant_is_current_or_shared_text,
+    SLOT.has_id,
+    |value: Datum| bytes_of(value) == &SLOT.text.bytes[..(SLOT.text.header >> 2) as usize - 4]
+);

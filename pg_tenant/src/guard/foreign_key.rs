@@ -6,6 +6,7 @@ use crate::error::{Outcome, Report};
 use crate::guard::utility;
 use crate::gucs;
 use crate::pg::foreign_key::{self, ForeignKey};
+use crate::pg::policy::Form;
 use crate::pg::{registry_row, relation, role};
 use crate::policy::protection;
 use pg_tenant_core::Refusal;
@@ -33,6 +34,18 @@ pub fn judge(constraint: Oid) -> Outcome<()> {
         return Err(refused(&key)
             .detail("When a slug changes its triggers would run with the rights of whoever changes it.")
             .hint("Refer to id, uuid_id or bigint_id, which never change; or to the slug without ON UPDATE."));
+    }
+    // What it does is PostgreSQL's own, outside of the policies: a row that loses its tenant is everybody's.
+    if let Some(fence) =
+        protection::fence(key.from).filter(|fence| fence.form == Form::OrShared && key.sets.contains(&fence.column))
+    {
+        let (name, column) = (relation::name(key.from), relation::column_name(key.from, fence.column));
+        return Err(Report::new(
+            Refusal::RowsPublished,
+            format!("the foreign key would make rows of table {name} every tenant's"),
+        )
+        .detail(format!("Where the row it refers to goes or changes, it sets tenant column \"{column}\" to null, outside of the policies."))
+        .hint("Use on delete cascade or no action; with several columns: on delete set null (<those without the tenant>)."));
     }
     // A partition's share has the types of the key above, which the other table's owner has let in, and its owner owns that
     // as well.

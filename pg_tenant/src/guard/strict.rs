@@ -254,6 +254,10 @@ fn broken(table: Oid, gap: Gap) -> Report {
         ),
         Gap::UnderProtected(parent) => completes(parent),
         Gap::NotEnabled | Gap::NotForced | Gap::OverProtected(_) => completes(table),
+        Gap::Torn(fence) => format!(
+            "The owner completes it: select tenant.protect({literal}, {}, shared_rows => true);",
+            relation::quoted(&relation::column_name(table, fence.column))
+        ),
     };
     let why = match gap {
         Gap::NotEnabled => "It has a tenant policy, but row-level security is not enabled.".into(),
@@ -270,6 +274,9 @@ fn broken(table: Oid, gap: Gap) -> Report {
              was restored in part."
                 .into()
         }
+        Gap::Torn(_) => "It shows rows of no tenant to every one, and lacks a policy that keeps tenants from writing them, or from \
+             reading more."
+            .into(),
         Gap::Lost(Sign::Forced) => "Row-level security is forced, and it has no policy: it was restored in part.".into(),
     };
     Report::new(Refusal::ProtectionIncomplete, format!("the protection of table {name} is incomplete"))

@@ -152,13 +152,14 @@ fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
     let is_tenant_column = |name: &str| {
         relation::column(table, name).is_some_and(|column| fences.iter().any(|fence| fence.column == column))
     };
+    let may_be_null = fences.iter().all(|fence| fence.form == policy::Form::OrShared);
     for change in changes {
         let what = match change {
             Change::DisableRowSecurity => "disable its row-level security",
             Change::NoForceRowSecurity => "exempt its owner from row-level security",
             Change::DropColumn(column) if is_tenant_column(column) => "drop its tenant column",
             Change::AlterColumnType(column) if is_tenant_column(column) => "change the type of its tenant column",
-            Change::DropNotNull(column) if is_tenant_column(column) => "let its tenant column be null",
+            Change::DropNotNull(column) if !may_be_null && is_tenant_column(column) => "let its tenant column be null",
             _ => continue,
         };
         let refused = weakens(table, what);

@@ -75,8 +75,10 @@ fn lost(before: &Strength, after: &Strength) -> Option<&'static str> {
     for &(policy, column, not_null, form) in &before.fences {
         match after.fences.iter().find(|fence| (fence.0, fence.1) == (policy, column)) {
             None => return Some("take its tenant policy"),
-            Some(&(_, _, still, _)) if not_null && !still => return Some("let its tenant column be null"),
-            Some(&(.., now)) if now == Form::Former && form != now => {
+            Some(&(_, _, still, now)) if not_null && !still && now != Form::OrShared => {
+                return Some("let its tenant column be null");
+            }
+            Some(&(.., now)) if now > form => {
                 return Some("take the fence from its tenant policy");
             }
             Some(_) => {}
@@ -87,7 +89,7 @@ fn lost(before: &Strength, after: &Strength) -> Option<&'static str> {
 
 fn strength(table: Oid) -> Option<Strength> {
     let class = relation::class(table)?;
-    let fences = policy::fences(table);
+    let fences = policy::guarded_fences(table);
     let fences =
         fences.iter().map(|fence| (fence.policy, fence.column, relation::is_not_null(table, fence.column), fence.form));
     Some(Strength { enabled: class.row_security, forced: class.forced, fences: fences.collect() })

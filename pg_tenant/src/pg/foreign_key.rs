@@ -30,6 +30,8 @@ pub struct ForeignKey {
     pub refers_to: Vec<AttrNumber>,
     /// Whether it changes its own row when those change.
     pub follows_updates: bool,
+    /// The columns that it sets to null or to their default when the row it refers to goes or changes.
+    pub sets: Vec<AttrNumber>,
 }
 
 /// The constraint, if it is a foreign key; also when it was made a moment ago.
@@ -55,12 +57,19 @@ fn foreign_key(row: Row) -> Option<ForeignKey> {
     }
     let from = row.oid(conrelid);
     let (key, refers_to) = (columns(row, conkey)?, columns(row, conkey + 1)?);
+    let sets_them = |action: AttrNumber| row.get(action).is_some_and(|it| matches!(it.value() as u8, b'n' | b'd'));
+    let sets = match (sets_them(confrelid + 1), sets_them(confrelid + 2)) {
+        (true, _) => key.clone(),
+        // confdelsetcols; null where it is all of them.
+        (_, true) => columns(row, conkey + 5).filter(|some| !some.is_empty()).unwrap_or_else(|| key.clone()),
+        _ => Vec::new(),
+    };
     // SAFETY: a syscache lookup.
     let types = key.into_iter().map(|column| unsafe { pg_sys::get_atttype(from, column) }).collect();
     // confupdtype: cascade, set null, set default.
     let follows_updates = matches!(row.get(confrelid + 1)?.value() as u8, b'c' | b'n' | b'd');
     let inherited = row.oid(confrelid - 1) != Oid::INVALID; // conparentid
-    Some(ForeignKey { from, to: row.oid(confrelid), inherited, types, refers_to, follows_updates })
+    Some(ForeignKey { from, to: row.oid(confrelid), inherited, types, refers_to, follows_updates, sets })
 }
 
 fn columns(row: Row, of: AttrNumber) -> Option<Vec<AttrNumber>> {

@@ -20,6 +20,8 @@ pub enum Own {
     Reads(Reader),
     /// `tenant.is_current(…)`.
     IsCurrent(Reader),
+    /// `tenant.is_current_or_shared(…)`.
+    IsCurrentOrShared(Reader),
 }
 
 thread_local! {
@@ -64,10 +66,13 @@ pub fn of(function: Oid) -> Option<Own> {
 fn look_up(function: Oid) -> Option<Own> {
     let symbol = proc::symbol(function)?;
     let find = |list: &'static [(&str, Reader, Code)]| list.iter().find(|(name, ..)| *name == symbol);
-    let (own, address) = match (find(&slot::READERS), find(&slot::FENCES)) {
-        (Some(&(_, reader, address)), _) => (Own::Reads(reader), address),
-        (_, Some(&(_, reader, address))) => (Own::IsCurrent(reader), address),
-        _ => return None,
+    let (own, address) = if let Some(&(_, reader, address)) = find(&slot::READERS) {
+        (Own::Reads(reader), address)
+    } else if let Some(&(_, reader, address)) = find(&slot::FENCES) {
+        (Own::IsCurrent(reader), address)
+    } else {
+        let &(_, reader, address) = find(&slot::SHARED_FENCES)?;
+        (Own::IsCurrentOrShared(reader), address)
     };
     let mut info = pg_sys::FmgrInfo::default();
     // SAFETY: fills the record or raises.

@@ -4,6 +4,11 @@
 //! `column = tenant.current_…() and tenant.is_current(column)`. The equality is there for the planner, which may take it
 //! out of a plan again; the function decides. The fence of 0.1.0 was the equality alone: it is recognised, so that it is
 //! guarded and can be mended. Functions are recognised by the address of their code ([`crate::pg::own_function`]).
+//!
+//! Where rows of nobody are everybody's to read, USING is
+//! `(column = tenant.current_…() or column is null) and tenant.is_current_or_shared(column)`, WITH CHECK is as above, and
+//! two more restrictive policies TO PUBLIC, FOR UPDATE and FOR DELETE, say in USING what is said above: PostgreSQL asks
+//! WITH CHECK of the new row alone.
 
 use crate::pg::catalog::{self, Row};
 use crate::pg::own_function::{self, Own};
@@ -32,11 +37,15 @@ pub enum Reader {
 }
 
 /// What a fence lets a tenant reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
     /// The tenant's own rows.
     Own,
-    /// The same, said by the equality alone, as 0.1.0 made it: the planner can lose it.
+    /// Those, and rows of nobody, whose tenant column is null, to read: three policies, of which this one is FOR ALL.
+    OrShared,
+    /// What is left of those three: the tenant may write rows of nobody, or reads more than its own.
+    Torn,
+    /// The tenant's own rows, said by the equality alone, as 0.1.0 made it: the planner can lose it.
     Former,
 }
 
@@ -60,16 +69,79 @@ impl Fence {
     }
 }
 
+/// What a restrictive policy to PUBLIC has to do with a fence.
+struct Part {
+    command: Command,
+    name: Option<String>,
+    policy: Oid,
+    said: Condition,
+}
+
+/// What a policy is for, as far as fences are made of such.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Command {
+    All,
+    Update,
+    Delete,
+}
+
+impl Part {
+    fn fence(&self, form: Form) -> Fence {
+        let Condition { column, reader, .. } = self.said;
+        let ours = self.name.as_deref() == Some("tenant_isolation");
+        Fence { policy: self.policy, column, reader, form, ours, alone: false }
+    }
+}
+
 /// The fence of this table that `tenant.protect` made, or another one, if it has any.
 pub fn fence(relation: Oid) -> Option<Fence> {
     let fences = fences(relation);
     let alone = fences.len() == 1;
-    let first = fences.into_iter().min_by_key(|fence| (fence.is_former(), !fence.ours, fence.policy.to_u32()));
+    let rank = |fence: &Fence| (fence.is_former(), fence.form == Form::Torn, !fence.ours, fence.policy.to_u32());
+    let first = fences.into_iter().min_by_key(rank);
     first.map(|fence| Fence { alone, ..fence })
 }
 
-/// All fences of this table: whoever owns it may have added some.
+/// All fences of this table: whoever owns it may have added some. One that is torn only where there is no other.
 pub fn fences(relation: Oid) -> Vec<Fence> {
+    let parts = parts(relation);
+    let for_all = parts.iter().filter(|part| part.command == Command::All);
+    let (mut torn, whole): (Vec<_>, Vec<_>) =
+        for_all.map(|part| part.fence(form(part, &parts))).partition(|fence| fence.form == Form::Torn);
+    if !whole.is_empty() {
+        return whole;
+    }
+    if torn.is_empty() {
+        torn.extend(parts.first().map(|part| part.fence(Form::Torn)));
+    }
+    torn.truncate(1);
+    torn
+}
+
+/// Every policy that protects the table: its fences, and what they are nothing without.
+fn guarded(relation: Oid) -> Vec<(Part, Form)> {
+    let parts = parts(relation);
+    let forms: Vec<_> = parts.iter().map(|part| form(part, &parts)).collect();
+    let shared: Vec<_> =
+        parts.iter().filter(|part| part.said.form == Form::OrShared).map(|it| it.said.column).collect();
+    let both = parts.into_iter().zip(forms);
+    both.filter(|(part, _)| part.command == Command::All || shared.contains(&part.said.column)).collect()
+}
+
+/// As [`fences`], and the policies that they are nothing without: those that no command may take.
+pub fn guarded_fences(relation: Oid) -> Vec<Fence> {
+    guarded(relation).into_iter().map(|(part, form)| part.fence(form)).collect()
+}
+
+fn form(part: &Part, parts: &[Part]) -> Form {
+    let of = |command| parts.iter().any(|it| it.command == command && it.said.column == part.said.column);
+    match part.said.form {
+        Form::OrShared if !(of(Command::Update) && of(Command::Delete)) => Form::Torn,
+        form => form,
+    }
+}
+
+fn parts(relation: Oid) -> Vec<Part> {
     let mut found = Vec::new();
     catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| found.extend(read(row)));
     found
@@ -89,29 +161,23 @@ pub fn table_of(policy: Oid) -> Option<Oid> {
     found
 }
 
-/// Whether the table's policy of this name is a fence of it.
+/// Whether the table's policy of this name is a fence of it, or what one is nothing without.
 pub fn is_fence(relation: Oid, policy: &str) -> bool {
-    let mut found = false;
-    catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| {
-        found |= name(row).as_deref() == Some(policy) && read(row).is_some();
-    });
-    found
+    guarded(relation).iter().any(|(part, _)| part.name.as_deref() == Some(policy))
 }
 
-/// The fence that this policy is, and the table it is on.
+/// The fence that this policy is, or is a part of, and the table it is on.
 pub fn fence_of(policy: Oid) -> Option<(Oid, Fence)> {
-    let mut found = None;
-    catalog::scan(POLICY, POLICY_BY_OID, &[(POLOID, policy)], |row| {
-        found = read(row).map(|fence| (row.oid(POLRELID), fence));
-    });
-    found
+    let table = table_of(policy)?;
+    guarded_fences(table).into_iter().find(|fence| fence.policy == policy).map(|fence| (table, fence))
 }
 
 /// The conditions of all fences, as the catalog has them: the table is the range table's first entry.
 pub fn fence_conditions(relation: Oid) -> Vec<*mut Node> {
     let mut found = Vec::new();
     catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| {
-        found.extend(read(row).and_then(|_| expression(row, POLQUAL)));
+        let for_all = read(row).filter(|part| part.command == Command::All);
+        found.extend(for_all.and_then(|_| expression(row, POLQUAL)));
     });
     // SAFETY: whole node trees of our own.
     found.iter().for_each(|&node| unsafe { pg_sys::fix_opfuncids(node) });
@@ -123,15 +189,24 @@ fn name(row: Row) -> Option<String> {
     row.get(POLNAME).map(|name| unsafe { text::owned(name.cast_mut_ptr()) })
 }
 
-fn read(row: Row) -> Option<Fence> {
-    let permissive = row.get(POLPERMISSIVE)?.value() != 0;
-    let for_all = row.get(POLCMD)?.value() as u8 == b'*';
-    if permissive || !for_all || !is_to_public(row) {
+fn read(row: Row) -> Option<Part> {
+    let command = match row.get(POLCMD)?.value() as u8 {
+        b'*' => Command::All,
+        b'w' => Command::Update,
+        b'd' => Command::Delete,
+        _ => return None,
+    };
+    if row.get(POLPERMISSIVE)?.value() != 0 || !is_to_public(row) {
         return None;
     }
-    let Condition { column, reader, form } = condition(row)?;
-    let ours = name(row).as_deref() == Some("tenant_isolation");
-    Some(Fence { policy: row.oid(POLOID), column, reader, form, ours, alone: false })
+    let said = condition(row)?;
+    // Of a command of its own none is a fence by itself, and only the tenant's own rows make one.
+    (command == Command::All || said.form == Form::Own).then(|| Part {
+        command,
+        name: name(row),
+        policy: row.oid(POLOID),
+        said,
+    })
 }
 
 /// What a fence says.
@@ -139,28 +214,34 @@ fn read(row: Row) -> Option<Fence> {
 struct Condition {
     column: i16,
     reader: Reader,
+    /// Own, OrShared or Former.
     form: Form,
 }
 
-/// The tenant's condition, where it is all that the policy says: in USING, and in WITH CHECK if there is one.
+/// The tenant's condition, where it is all that the policy says: in USING, and in WITH CHECK if there is one. Where USING
+/// shows rows of nobody, WITH CHECK has to be there and to say that only the tenant's own are written.
 fn condition(row: Row) -> Option<Condition> {
     let using = expression(row, POLQUAL)?;
     // SAFETY: expression() gives a whole node tree.
     let condition = unsafe { tenant_condition(using) }?;
-    if let Some(check) = expression(row, POLWITHCHECK) {
-        // SAFETY: both are whole node trees.
-        if !unsafe { pg_sys::equal(using.cast(), check.cast()) } {
-            return None;
-        }
+    let check = expression(row, POLWITHCHECK);
+    if condition.form == Form::OrShared {
+        // SAFETY: as above.
+        let written = check.and_then(|check| unsafe { tenant_condition(check) });
+        let own =
+            |it: Condition| it.form == Form::Own && (it.column, it.reader) == (condition.column, condition.reader);
+        let reads = row.get(POLCMD)?.value() as u8 == b'r';
+        return (written.is_some_and(own) || reads).then_some(condition);
     }
-    Some(condition)
+    // SAFETY: both are whole node trees.
+    check.is_none_or(|check| unsafe { pg_sys::equal(using.cast(), check.cast()) }).then_some(condition)
 }
 
-/// Whether the policy says the tenant's condition and nothing else, in either form; it need not be a fence.
-pub fn is_condition(policy: Oid) -> bool {
-    let mut found = false;
-    catalog::scan(POLICY, POLICY_BY_OID, &[(POLOID, policy)], |row| found = condition(row).is_some());
-    found
+/// The form of the tenant's condition, where the policy says that and nothing else; it need not be a fence.
+pub fn condition_form(policy: Oid) -> Option<Form> {
+    let mut found = None;
+    catalog::scan(POLICY, POLICY_BY_OID, &[(POLOID, policy)], |row| found = condition(row));
+    found.map(|condition| condition.form)
 }
 
 /// The tenant column of a policy, fence or not, that says the equality alone, as 0.1.0 made them.
@@ -190,26 +271,59 @@ fn expression(row: Row, column: i16) -> Option<*mut Node> {
     Some(unsafe { pg_sys::stringToNode(pg_sys::text_to_cstring(datum.cast_mut_ptr())) }.cast())
 }
 
-/// Matches `column = reader()`, `is_current(column)` and both of one column.
+/// Matches `column = reader()`, `is_current(column)` and both of one column, and the same for rows of nobody as well:
+/// `is_current_or_shared(column)` and `column = reader() or column is null`.
 unsafe fn tenant_condition(node: *mut Node) -> Option<Condition> {
     // SAFETY: the caller's node is whole; each cast follows a check of the tag.
     unsafe {
         if let Some((column, reader)) = equality(node) {
             return Some(Condition { column, reader, form: Form::Former });
         }
-        if let Some((column, reader)) = current(node) {
-            return Some(Condition { column, reader, form: Form::Own });
+        if let Some(decided) = decides(node) {
+            return Some(decided);
         }
-        if (*node).type_ != NodeTag::T_BoolExpr {
+        let both = pair(node, pg_sys::BoolExprType::AND_EXPR)?;
+        let says = |(leads, function): (*mut Node, *mut Node)| {
+            let decided = decides(function)?;
+            let led = match decided.form {
+                Form::OrShared => equality_or_null(leads),
+                _ => equality(leads),
+            };
+            (led == Some((decided.column, decided.reader))).then_some(decided)
+        };
+        says(both).or_else(|| says((both.1, both.0)))
+    }
+}
+
+/// Matches `is_current(column)` and `is_current_or_shared(column)` of a policy.
+unsafe fn decides(node: *mut Node) -> Option<Condition> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (form, (var, reader)) = match is_current(node) {
+            Some(found) => (Form::Own, found),
+            None => (Form::OrShared, is_current_or_shared(node)?),
+        };
+        Some(Condition { column: own_column(var)?, reader, form })
+    }
+}
+
+/// Matches `column = reader() or column is null` of a policy.
+unsafe fn equality_or_null(node: *mut Node) -> Option<(i16, Reader)> {
+    // SAFETY: the caller's promise.
+    let either = unsafe { tenant_equality_or_null(node) }.filter(|either| either.exact)?;
+    Some((own_column(either.column)?, either.reader))
+}
+
+/// The two parts of what AND, or OR, puts together, where it is two.
+unsafe fn pair(node: *mut Node, by: pg_sys::BoolExprType::Type) -> Option<(*mut Node, *mut Node)> {
+    // SAFETY: the cast follows a check of the tag.
+    unsafe {
+        if (*node).type_ != NodeTag::T_BoolExpr || (*node.cast::<pg_sys::BoolExpr>()).boolop != by {
             return None;
         }
-        let both = &*node.cast::<pg_sys::BoolExpr>();
-        let mut parts = list::nodes(both.args);
-        let (Some(first), Some(second), None) = (parts.next(), parts.next(), parts.next()) else { return None };
-        let says = |a, b| equality(a).is_some_and(|said| current(b) == Some(said));
-        let (column, reader) = current(second).or_else(|| current(first))?;
-        (both.boolop == pg_sys::BoolExprType::AND_EXPR && (says(first, second) || says(second, first)))
-            .then_some(Condition { column, reader, form: Form::Own })
+        let mut parts = list::nodes((*node.cast::<pg_sys::BoolExpr>()).args);
+        let both = (parts.next()?, parts.next()?);
+        parts.next().is_none().then_some(both)
     }
 }
 
@@ -218,13 +332,6 @@ unsafe fn equality(node: *mut Node) -> Option<(i16, Reader)> {
     // SAFETY: the caller's promise.
     let equality = unsafe { tenant_equality(node) }.filter(|equality| equality.exact)?;
     Some((own_column(equality.column)?, equality.reader))
-}
-
-/// Matches `is_current(column)` of a policy.
-unsafe fn current(node: *mut Node) -> Option<(i16, Reader)> {
-    // SAFETY: the caller's promise.
-    let (var, reader) = unsafe { is_current(node) }?;
-    Some((own_column(var)?, reader))
 }
 
 /// A column of the policy's own table.
@@ -271,21 +378,63 @@ pub unsafe fn tenant_equality(node: *mut Node) -> Option<Equality> {
     }
 }
 
+/// Matches `column = reader() or column is null`.
+///
+/// # Safety
+/// `node` is a valid node.
+pub unsafe fn tenant_equality_or_null(node: *mut Node) -> Option<Equality> {
+    // SAFETY: the cast follows a check of the tag.
+    unsafe {
+        let (first, second) = pair(node, pg_sys::BoolExprType::OR_EXPR)?;
+        let either = |equality, null: *mut Node| {
+            let equality = tenant_equality(equality)?;
+            let is_null = (*null).type_ == NodeTag::T_NullTest && {
+                let test = &*null.cast::<pg_sys::NullTest>();
+                test.nulltesttype == pg_sys::NullTestType::IS_NULL
+                    && column(test.arg.cast()).is_some_and(|var| pg_sys::equal(var.cast(), equality.column.cast()))
+            };
+            is_null.then_some(equality)
+        };
+        either(first, second).or_else(|| either(second, first))
+    }
+}
+
 /// Matches `is_current(column)`, of a policy or a plan.
 ///
 /// # Safety
 /// `node` is a valid node.
 pub unsafe fn is_current(node: *mut Node) -> Option<(*const pg_sys::Var, Reader)> {
+    // SAFETY: the caller's promise.
+    match unsafe { call_on_column(node) }? {
+        (Own::IsCurrent(reader), var) => Some((var, reader)),
+        _ => None,
+    }
+}
+
+/// Matches `is_current_or_shared(column)`, of a policy or a plan.
+///
+/// # Safety
+/// `node` is a valid node.
+pub unsafe fn is_current_or_shared(node: *mut Node) -> Option<(*const pg_sys::Var, Reader)> {
+    // SAFETY: the caller's promise.
+    match unsafe { call_on_column(node) }? {
+        (Own::IsCurrentOrShared(reader), var) => Some((var, reader)),
+        _ => None,
+    }
+}
+
+/// A call of one of our functions with a column as its only argument.
+unsafe fn call_on_column(node: *mut Node) -> Option<(Own, *const pg_sys::Var)> {
     // SAFETY: each cast follows a check of the node's tag.
     unsafe {
         if (*node).type_ != NodeTag::T_FuncExpr {
             return None;
         }
         let call = &*node.cast::<pg_sys::FuncExpr>();
-        let Some(Own::IsCurrent(reader)) = own_function::of(call.funcid) else { return None };
+        let own = own_function::of(call.funcid)?;
         let mut args = list::nodes(call.args);
         let (Some(argument), None) = (args.next(), args.next()) else { return None };
-        column(argument).map(|var| (var, reader))
+        column(argument).map(|var| (own, var))
     }
 }
 

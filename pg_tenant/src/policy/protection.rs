@@ -8,7 +8,7 @@
 mod hierarchies;
 
 use crate::pg::journal_row::{self, LastWord};
-use crate::pg::policy::{self, Fence};
+use crate::pg::policy::{self, Fence, Form};
 use crate::pg::{defaults, extension, folding, hierarchy, invalidation, relation, rewrite, shared_row};
 use pgrx::pg_sys::Oid;
 use rustc_hash::FxHashMap;
@@ -75,6 +75,8 @@ pub enum Gap {
     OverProtected(Oid),
     /// The table has no fence and has had one, or a table of its name: it came back without.
     Lost(Sign),
+    /// Of the three policies that show rows of nobody to every tenant, and keep them from writing, not all are there.
+    Torn(Fence),
 }
 
 /// What tells that a table has lost its fence.
@@ -197,6 +199,7 @@ fn find(table: Oid) -> Protection {
         let verdict = match (class.row_security, class.forced) {
             (false, _) => Protection::Broken(Gap::NotEnabled),
             (true, false) => Protection::Broken(Gap::NotForced),
+            _ if fence.form == Form::Torn => Protection::Broken(Gap::Torn(fence)),
             (true, true) => Protection::Fenced(fence),
         };
         (verdict, RestsOn::Itself)

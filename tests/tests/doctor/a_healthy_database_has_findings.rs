@@ -27,13 +27,15 @@ async fn a_fresh_installation() {
              create table events (tenant_id text, at timestamptz, what text) partition by range (at);
              create table events_1 partition of events for values from ('2026-01-01') to ('2027-01-01');
              create table countries (code text primary key);
+             create table predefined (tenant_id text, id uuid default gen_random_uuid(), code text, unique (tenant_id, id));
+             insert into predefined (code) values ('admin');
              create view open_orders with (security_invoker = true) as select * from orders where note is null;
              select tenant.share('countries', 'the same for everyone');
-             grant select, insert, update, delete on customers, orders, events to regress_app;
+             grant select, insert, update, delete on customers, orders, events, predefined to regress_app;
              grant select on open_orders, countries to regress_app;",
         )
         .await;
-    owner.run("select * from tenant.protect_schema('public')").await;
+    owner.run("select * from tenant.protect_schema('public', shared_rows => '{predefined}')").await;
     assert_eq!(findings(&owner).await, Vec::<String>::new());
     owner.run("select tenant.assert_healthy('warn')").await;
     owner.expect_error("TN080", "select tenant.assert_healthy('info')").await; // who is superuser, at least

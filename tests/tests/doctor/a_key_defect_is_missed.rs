@@ -5,6 +5,13 @@ use crate::case::{Case, by_hand, fixed, prove};
 pub const CASES: &[Case] = &[
     fixed("T046", "public.t46.tenant_id", "set pg_tenant.guards = off; create table t46 (tenant_id text); select tenant.protect('t46'); alter table t46 alter column tenant_id drop not null"),
     by_hand(
+        "T120",
+        "public.t120.gone",
+        "create table t120b (id text primary key); create table t120 (tenant_id text); select tenant.protect('t120', shared_rows => true)
+         set pg_tenant.guards = off; alter table t120 add constraint gone foreign key (tenant_id) references t120b on delete set null",
+        "alter table t120 drop constraint gone",
+    ),
+    by_hand(
         "T047",
         "public.t47.tenant_id",
         "create table t47 (tenant_id text); select tenant.protect('t47')

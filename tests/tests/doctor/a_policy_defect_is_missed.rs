@@ -50,6 +50,18 @@ pub const CASES: &[Case] = &[
         "create table t37b (tenant_id text, shared bool); alter table t37b enable row level security
          create policy one on t37b as restrictive using (tenant_id = tenant.current_id() or shared)",
     ),
+    fixed(
+        "T119",
+        "public.t119",
+        "create table t119 (tenant_id text); select tenant.protect('t119', shared_rows => true)
+         set pg_tenant.guards = off; drop policy tenant_isolation_delete on t119",
+    ),
+    fixed(
+        "T119",
+        "public.t119b",
+        "create table t119b (tenant_id text); select tenant.protect('t119b', shared_rows => true)
+         set pg_tenant.guards = off; drop policy tenant_isolation on t119b; drop policy tenant_isolation_update on t119b",
+    ),
     fixed("T038", "public.orders.open", "create policy open on orders using (true)"),
     fixed(
         "T039",

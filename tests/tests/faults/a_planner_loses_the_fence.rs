@@ -72,3 +72,60 @@ async fn and_what_it_made_is_refused() {
     refused(&app, "select tenant.enter('acme'); set local lossy.planner = on", "TN018", "execute p").await;
     app.inside("acme", "execute p").await;
 }
+
+/// Where rows of nobody are everybody's to read: what finds them, and what is lost. Without `is_current` they are found to
+/// be written; without `is_current_or_shared` all tenants' are read.
+const OF_NOBODY: [(&str, &str, &str); 13] = [
+    ("is_current_or_shared", "indexscan, bitmapscan, indexonlyscan", "select * from roles"),
+    ("is_current_or_shared", "seqscan", "select note from roles where id < 3"),
+    ("is_current_or_shared", "seqscan", "select note from roles where tenant_id is null"),
+    ("is_current_or_shared", "seqscan, bitmapscan", "select note from roles where tenant_id = 'acme' and id = 1"),
+    (
+        "is_current_or_shared",
+        "seqscan",
+        "merge into roles r using (values (1)) v (id) on r.id = v.id when matched then delete",
+    ),
+    ("is_current_or_shared", "seqscan", "select * from halves"),
+    ("is_current", "indexscan, bitmapscan, indexonlyscan", "update roles set note = 'x'"),
+    ("is_current", "seqscan", "delete from roles where tenant_id is null or id = 1"),
+    ("is_current", "seqscan", "select * from roles where id = 1 for update"),
+    ("is_current", "seqscan", "select * from (select * from roles for key share) r"),
+    ("is_current", "seqscan", "select * from looks for share"),
+    ("is_current", "seqscan", "with d as (delete from halves returning id) select * from d"),
+    ("is_current", "seqscan", "update halves h set note = 'x' from roles r where r.id = h.id"),
+];
+
+#[tokio::test]
+async fn of_rows_of_nobody() {
+    let planner = library::planner();
+    let cluster = Cluster::start(Options::default().set("shared_preload_libraries", &format!("{planner}, pg_tenant")));
+    let db = cluster.database("lossy_shared").await;
+    let boss = db.superuser().await;
+    boss.run(
+        "select tenant.create('acme');
+         create table roles (tenant_id text, id int, note text, unique (tenant_id, id));
+         create view looks with (security_invoker = true) as select * from roles;
+         create table halves (tenant_id text, id int, note text) partition by list (tenant_id);
+         create table halves_null partition of halves for values in (null);
+         create table halves_rest partition of halves default;
+         insert into roles select t, n, 'x' from unnest(array['acme', 'globex', null]) t, generate_series(1, 19) n;
+         insert into halves select * from roles; grant all on roles, halves, looks to public;
+         select tenant.protect('roles', shared_rows => true), tenant.protect('halves', shared_rows => true)",
+    )
+    .await;
+    boss.run("vacuum analyze roles").await;
+    let app = db.app().await;
+    for (function, without, sql) in OF_NOBODY {
+        let enter = format!("select tenant.enter('acme'); set local lossy.function = {function}; {}", off(without));
+        if !sql.starts_with("merge") {
+            app.run(&format!("begin; {enter} {sql}; rollback")).await;
+        }
+        refused(&app, &format!("{enter} set local lossy.planner = on"), "TN018", sql).await;
+        let nobody = format!("set local lossy.function = {function}; set local lossy.planner = on");
+        refused(&app, &nobody, "TN001", sql).await;
+    }
+    // What only reads goes by the other function, and the neighbour of a target is not one.
+    let lost = "select tenant.enter('acme'); set local lossy.planner = on";
+    app.run(&format!("begin; {lost}; select * from roles; rollback")).await;
+    refused(&app, lost, "TN018", "update roles r set note = s.note from roles s where s.id = r.id").await;
+}

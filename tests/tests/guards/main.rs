@@ -22,6 +22,7 @@ mod lock_table_full;
 mod locked_by_a_stranger;
 mod maintenance_reaches_all;
 mod next_on_the_connection;
+mod one_of_three_is_taken;
 mod outlives_the_transaction;
 mod outside_policies;
 mod partition_unfenced;

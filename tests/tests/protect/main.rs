@@ -18,6 +18,7 @@ mod policy_widens;
 mod readme_does_not_work;
 mod root_cannot_be_protected;
 mod schema_table_forgotten;
+mod somebodys_rows_are_everybodys;
 mod stranger_decides;
 mod unprotect_forgets;
 mod unprotectable_passes;

@@ -10,3 +10,4 @@ mod an_index_tells;
 mod an_owners_code_runs;
 mod it_holds_others_up;
 mod it_leaves_something;
+mod rows_of_nobody_are_not_tried;

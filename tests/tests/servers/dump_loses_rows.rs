@@ -19,6 +19,8 @@ async fn furnished(name: &str) -> Database<'static> {
              create table events_old_any partition of events_old default;
              create table events_new partition of events default;
              create table countries (code text primary key); insert into countries values ('at'), ('de');
+             create table predefined (tenant_id uuid, id int unique, code text); insert into predefined values (null, 1, 'all');
+             select tenant.protect('predefined', shared_rows => true);
              create view looks with (security_invoker = true) as select * from orders;
              select tenant.protect('items'), tenant.protect('events'), tenant.share('countries', 'lookup');
              create table logins (gone int, tenant_id uuid not null, id int, mail text, was text, primary key (tenant_id, id));
@@ -47,6 +49,7 @@ async fn content(session: &Session) -> Vec<String> {
         .rows(
             "select 'orders', tenant_id, count(*), sum(id) from orders group by 2;
              select 'items', * from items;
+             select 'predefined', * from predefined;
              select tableoid::regclass, * from events;
              select 'countries', * from countries;
              select 'tenants', * from tenant.tenants;
@@ -54,7 +57,7 @@ async fn content(session: &Session) -> Vec<String> {
              select 'shared', * from tenant.shared;
              select 'lookups', l.relation, l.key_column, l.row_column, l.reason, l.declared_at, l.declared_by from tenant.lookups l
                 where tenant.lookup_ended(l) is null;
-             select relation, kind, parent, tenant_column, policy, enforced, index from tenant.protected_tables;
+             select relation, kind, parent, tenant_column, policy, enforced, index, shared_rows from tenant.protected_tables;
              select polrelid::regclass, polname, pg_get_expr(polqual, polrelid) from pg_policy;
              select conname, convalidated from pg_constraint where contype = 'f';
              select adrelid::regclass, pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid > 16384",
@@ -71,12 +74,14 @@ async fn restored(source: &Database<'_>, target: &Database<'_>) {
     let (there, here) = (content(&boss).await, content(&source.superuser().await).await);
     assert_eq!(there.join("\n"), here.join("\n"));
     let app = target.connect(&source.roles.app).await;
-    for table in ["orders", "items", "events", "events_old_any", "looks"] {
+    for table in ["orders", "items", "events", "events_old_any", "looks", "predefined"] {
         app.expect_error("TN001", &format!("select * from {table}")).await; // TN001
         target.connect(&source.roles.owner).await.expect_error("TN001", &format!("select * from {table}")).await;
     }
     assert_eq!(app.inside_value(A, "select count(*) from orders").await.as_deref(), Some("3"));
     assert_eq!(app.inside_value(A, "show statement_timeout").await.as_deref(), Some("9s"));
+    assert_eq!(app.inside_value(A, "select code from predefined").await.as_deref(), Some("all"));
+    app.refused_inside("42501", A, "insert into predefined values (null, 2, 'mine')").await;
     let looked_up = app.rows("select * from tenant.lookup('logins', 'mail', 'a@x')").await;
     assert_eq!(looked_up, [[Some(A.to_owned()), Some("1".into())]]);
     app.expect_error("TN056", "select * from tenant.lookup('logins', 'was', 'b@x')").await;

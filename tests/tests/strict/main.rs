@@ -9,6 +9,7 @@ mod a_plan_loses_the_fence;
 mod a_refusal_does_not_help;
 mod a_refusal_tells_the_plan;
 mod a_scan_is_not_looked_at;
+mod a_shared_row_is_written;
 mod a_worker_runs_it;
 mod an_error_is_changed;
 mod an_index_compares_otherwise;

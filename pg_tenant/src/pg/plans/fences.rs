@@ -8,7 +8,7 @@ use super::nodes::{Does, does, is_false, walk};
 use super::quiet::is_quiet;
 use super::range::Range;
 use crate::pg::list::{length, nodes};
-use crate::pg::policy::{self, Fence};
+use crate::pg::policy::{self, Fence, Form};
 use pgrx::pg_sys::{self, CmdType, List, Node, NodeTag, Oid, Plan, PlannedStmt, Var};
 
 /// What a plan does to a fenced table that is read under its policies.
@@ -31,13 +31,14 @@ pub unsafe fn fences_first(planned: *mut PlannedStmt, fences: impl Fn(Oid, Oid) 
     // SAFETY: the plan's nodes are valid and ours to change; each cast follows the node's tag.
     unsafe {
         let range = Range::of(planned);
-        let mut pass = Pass { range: &range, fences: &fences, blindly_merged: Vec::new() };
+        let mut pass =
+            Pass { range: &range, fences: &fences, blindly_merged: Vec::new(), written: locked(planned, &range) };
         walk(planned, |plan| {
             let unfenced = match does((*plan).type_) {
                 Does::Scans => pass.scan(plan),
                 Does::Computes => {
                     if (*plan).type_ == NodeTag::T_ModifyTable {
-                        pass.note_merge(plan.cast());
+                        pass.note_target(plan.cast());
                     }
                     None
                 }
@@ -58,6 +59,19 @@ struct Pass<'a, F> {
     fences: &'a F,
     /// The places of tables that are merged into while no column of them is read.
     blindly_merged: Vec<u32>,
+    /// The places of tables whose rows the scan finds to change, to delete or to lock. What MERGE may change PostgreSQL
+    /// asks of the row it has joined.
+    written: Vec<u32>,
+}
+
+/// The places, of roots, of the tables that the statement locks rows of.
+unsafe fn locked(planned: *mut PlannedStmt, range: &Range) -> Vec<u32> {
+    // SAFETY: a list of PlanRowMark.
+    let marks = unsafe { nodes((*planned).rowMarks).map(|mark| &*mark.cast::<pg_sys::PlanRowMark>()) };
+    marks
+        .filter(|mark| mark.markType <= pg_sys::RowMarkType::ROW_MARK_KEYSHARE)
+        .map(|mark| range.root(mark.rti))
+        .collect()
 }
 
 /// What a scan evaluates for a row, beside its filter.
@@ -89,10 +103,11 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
             return None;
         }
         let blindly = self.blindly_merged.contains(&root);
+        let writes = self.written.contains(&root);
         for fence in fences {
             let column = self.range.column(at, root, fence.column);
             // SAFETY: the plan is ours to change.
-            let stands = column.is_some_and(|column| unsafe { put_first(plan, at, column, fence) });
+            let stands = column.is_some_and(|column| unsafe { put_first(plan, at, column, fence, writes) });
             if !stands && (blindly || !fence.is_former()) {
                 return Some(if blindly { Unfenced::BlindMerge(table) } else { Unfenced::Scan(table) });
             }
@@ -134,11 +149,13 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
 
     /// The plan below the node, which is walked after it, scans the table that it merges into; no policy is in it where no
     /// column is read.
-    unsafe fn note_merge(&mut self, modify: *mut pg_sys::ModifyTable) {
+    unsafe fn note_target(&mut self, modify: *mut pg_sys::ModifyTable) {
         // SAFETY: the caller's node is a ModifyTable.
         let (operation, root) = unsafe { ((*modify).operation, (*modify).nominalRelation) };
-        if operation == CmdType::CMD_MERGE && self.range.is_blind(root) {
-            self.blindly_merged.push(root);
+        match operation {
+            CmdType::CMD_MERGE if self.range.is_blind(root) => self.blindly_merged.push(root),
+            CmdType::CMD_UPDATE | CmdType::CMD_DELETE => self.written.push(root),
+            _ => {}
         }
     }
 }
@@ -148,7 +165,11 @@ unsafe fn readers_first(plan: *mut Plan) {
     // SAFETY: the list's cells are changed in place.
     unsafe {
         let quals = (*plan).qual;
-        let reads = |node: &*mut Node| policy::tenant_equality(*node).is_some() || policy::is_current(*node).is_some();
+        let reads = |node: &*mut Node| {
+            policy::tenant_equality(*node).is_some()
+                || policy::is_current(*node).is_some()
+                || policy::is_current_or_shared(*node).is_some()
+        };
         if length(quals) < 2 || !nodes(quals).any(|node| reads(&node)) {
             return;
         }
@@ -159,25 +180,36 @@ unsafe fn readers_first(plan: *mut Plan) {
     }
 }
 
-/// Puts the fence on this column in front of the scan's filter and of what is evaluated beside it. Whether there is one.
-unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence) -> bool {
+/// Puts the fence on this column in front of the scan's filter and of what is evaluated beside it. Whether there is one:
+/// where rows of nobody may be read, one for the tenant's own is asked of a scan for rows that are written.
+unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence, writes: bool) -> bool {
     // SAFETY: the plan's nodes are valid and ours to change.
     unsafe {
         let beside = beside(plan);
         let is_column = |var: *const Var| stands_for(var, at, column, beside.target);
-        let is_fence = |node: *mut Node| policy::is_current(node).is_some_and(|(var, _)| is_column(var));
+        let is_own = |node: *mut Node| policy::is_current(node).is_some_and(|(var, _)| is_column(var));
+        let is_shared = |node: *mut Node| policy::is_current_or_shared(node).is_some_and(|(var, _)| is_column(var));
+        let is_either = |node: *mut Node| {
+            policy::tenant_equality_or_null(node).is_some_and(|it| it.reader == fence.reader && is_column(it.column))
+        };
         let equality = |node: *mut Node| {
             policy::tenant_equality(node).filter(|it| it.reader == fence.reader && is_column(it.column))
         };
         let is_equality = |node: *mut Node| equality(node).is_some();
         let quals = (*plan).qual;
-        let says = |node: *mut Node| if fence.is_former() { is_equality(node) } else { is_fence(node) };
+        let says = |node: *mut Node| match fence.form {
+            Form::Former => is_equality(node),
+            Form::Own => is_own(node),
+            Form::OrShared | Form::Torn => is_own(node) || !writes && is_shared(node),
+        };
         let of_fence = |node: &*mut Node| says(*node) || is_false(*node);
         let (mut first, mut rest): (Vec<_>, Vec<_>) = nodes(quals).partition(of_fence);
+        first.sort_by_key(|&node| is_shared(node));
         let Some(&stands) = first.first() else { return false };
         first.truncate(1);
-        // The fence has said already what the equality says.
-        rest.retain(|&node| !is_equality(node));
+        // The fence has said already what these say.
+        let own = !is_shared(stands);
+        rest.retain(|&node| !is_either(node) && !(own && (is_equality(node) || is_shared(node))));
         // So has an index that is asked for the current tenant: it gives no other's rows, or they are asked again.
         let asked = !beside.rechecked.is_null()
             && nodes(*beside.rechecked).any(|condition| equality(condition).is_some_and(|it| it.exact));
