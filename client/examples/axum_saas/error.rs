@@ -30,8 +30,8 @@ impl From<Error> for Refused {
         match error.code() {
             // It refers to what is not there, or not in this tenant: the keys have the tenant in them.
             Some("23503") => Refused::NotFound,
-            Some("23505") => Refused::Taken,
-            Some("22001" | "22003" | "22021") => Refused::Malformed,
+            Some("23505" | "TN050") => Refused::Taken,
+            Some("22001" | "22003" | "22021" | "TN053") => Refused::Malformed,
             _ => Refused::Database(error),
         }
     }

@@ -1,6 +1,7 @@
 //! A small SaaS: members of a tenant sign in, and keep projects and tasks; operators look across tenants.
 //!
 //! ```text
+//!  POST /sign-up  ──► a tenant, its first owner, and a mail that the worker sends
 //!  POST /sign-in  ──► directory: which tenant is this slug? ──► its member with this key? ──► a token, for 15 minutes
 //!  /projects …    ──► TenantLayer: the token, and the header x-tenant if it is there ──► handler(db: TxBuilder)
 //!  /admin/…       ──► a token of an operator's ──► danger::system(reason)
@@ -8,15 +9,19 @@
 //!
 //! No handler names a tenant: each gets a `TxBuilder` that is inside the one that the request has proven.
 //!
-//! Once: `psql -f client/examples/axum_saas/schema.sql`. Then, with a secret of at least 32 bytes in `SAAS_SECRET`:
-//! `cargo run --features axum,sign --example axum_saas -- "host=… user=app dbname=shop" "host=… user=operator dbname=shop"`
+//! Once: `psql -f client/examples/axum_saas/schema.sql`. Then, with what `config.rs` reads from the environment:
+//! `cargo run --features axum,sign,metrics --example axum_saas`. SIGTERM and Ctrl-C end it when requests and worker are done.
 
 mod admin;
+mod config;
 mod error;
+mod metrics;
 mod projects;
 mod sign_in;
+mod sign_up;
 mod state;
 mod tasks;
+mod worker;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -24,6 +29,10 @@ use axum::http::{HeaderName, StatusCode};
 use axum::routing::{delete, get, post};
 use pg_tenant_client::edge::{Denied, Source, TenantLayer};
 
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::config::Config;
 use crate::state::{State, members};
 
 fn app(state: &State) -> Router {
@@ -43,6 +52,7 @@ fn app(state: &State) -> Router {
     let of_operators =
         Router::new().route("/admin/usage", get(admin::usage)).route("/admin/tasks/done", delete(admin::remove_done));
     Router::new()
+        .route("/sign-up", post(sign_up::sign_up))
         .route("/sign-in", post(sign_in::sign_in))
         .merge(of_a_tenant)
         .merge(of_operators)
@@ -52,18 +62,38 @@ fn app(state: &State) -> Router {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut args = std::env::args().skip(1);
-    let mut config = |user| args.next().unwrap_or_else(|| format!("host=localhost user={user} dbname=shop"));
-    let (application, operator) = (config("app"), config("operator"));
-    let secret = std::env::var("SAAS_SECRET").map_err(|_| "SAAS_SECRET: a secret of at least 32 bytes")?;
-
-    let state = State::new(&application, &operator, secret.as_bytes())?;
+    let config = match Config::from_environment() {
+        Ok(config) => config,
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            std::process::exit(2);
+        }
+    };
+    let state = State::new(&config)?;
     state.pool.check().await?;
     // Hears of suspensions and new slugs at once; without it they show after a while.
-    let _listener = state.directory.listen(application.parse()?);
+    let _listener = state.directory.listen(config.application.parse()?);
 
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    println!("http://{}", listener.local_addr()?);
-    axum::serve(listener, app(&state)).await?;
+    let (stop, stopped) = watch::channel(false);
+    let worker = tokio::spawn(worker::run(state.pool.clone(), state.operators.clone(), stopped.clone()));
+    let metrics = tokio::net::TcpListener::bind(config.metrics).await?;
+    let metrics_at = metrics.local_addr()?;
+    tokio::spawn(axum::serve(metrics, metrics::app()?).into_future());
+
+    let listener = tokio::net::TcpListener::bind(config.listen).await?;
+    println!("http://{} metrics http://{metrics_at}/metrics", listener.local_addr()?);
+    axum::serve(listener, app(&state)).with_graceful_shutdown(told_to_stop()).await?;
+    stop.send_replace(true);
+    worker.await?;
+    println!("stopped");
     Ok(())
+}
+
+/// An orchestrator sends SIGTERM, a terminal SIGINT.
+async fn told_to_stop() {
+    let mut terminate = signal(SignalKind::terminate()).expect("a handler of SIGTERM");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
 }

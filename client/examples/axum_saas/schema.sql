@@ -19,13 +19,36 @@ create table tasks (
     done boolean not null default false
 );
 create index on tasks (project);
+-- What is to be sent, written in the transaction that is the reason for it: the worker sends it after the commit.
+create table mails (
+    tenant_id text not null,
+    id bigint generated always as identity primary key,
+    recipient text not null,
+    subject text not null,
+    sent_at timestamptz
+);
+create index on mails (tenant_id, id) where sent_at is null;
 
 -- The tenant becomes the first column of every key: two tenants may have a project of the same name and a member of the
 -- same address, and no task is in another tenant's project.
-select tenant.protect(t, harden => true) from unnest('{members,projects,tasks}'::regclass[]) t;
+select tenant.protect(t, harden => true) from unnest('{members,projects,tasks,mails}'::regclass[]) t;
+
+-- Makes a tenant. It runs as the owner of the tables, who may; the application may call this, and nothing else of the kind.
+create function new_tenant(slug text, name text) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    id text := gen_random_uuid();
+begin
+    perform tenant.create(id, slug => new_tenant.slug, name => new_tenant.name);
+    return id;
+end
+$$;
+revoke all on function new_tenant(text, text) from public;
+grant execute on function new_tenant(text, text) to tenant_user;
 
 -- The application's role is a member of tenant_user, the operators' one of tenant_system.
-grant select on members to tenant_user;
+grant select, insert on members to tenant_user;
 grant select, insert, update, delete on projects, tasks to tenant_user;
-grant select on members, projects to tenant_system;
+grant select, insert, update on mails to tenant_user;
+grant select on members, projects, mails to tenant_system;
 grant select, delete on tasks to tenant_system;

@@ -9,6 +9,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pg_tenant_client::directory::Directory;
 use pg_tenant_client::{Signer, TenantPool, TokenVerifier};
 
+use crate::config::Config;
+use crate::sign_up::Provisioning;
+
 #[derive(Clone, FromRef)]
 pub struct State {
     /// As the application.
@@ -19,19 +22,22 @@ pub struct State {
     pub directory: Directory,
     pub signer: Arc<Signer>,
     pub jwks: Arc<str>,
+    pub provisioning: Provisioning,
 }
 
 impl State {
-    pub fn new(application: &str, operator: &str, secret: &[u8]) -> Result<State, Box<dyn std::error::Error>> {
+    pub fn new(config: &Config) -> Result<State, Box<dyn std::error::Error>> {
         let pool = |config: &str, size| -> Result<TenantPool, Box<dyn std::error::Error>> {
             Ok(TenantPool::builder(config.parse()?).max_size(size).wait_timeout(Duration::from_secs(5)).build()?)
         };
-        let (pool, operators) = (pool(application, 16)?, pool(operator, 2)?);
+        let (pool, operators) = (pool(&config.application, 16)?, pool(&config.operator, 2)?);
         let directory = Directory::new(pool.clone());
+        let provisioning = Provisioning(Arc::new(config.application.parse()?));
+        let secret = config.secret.as_bytes();
         let signer = Arc::new(Signer::hs256(Some("saas"), secret)?);
         let key = URL_SAFE_NO_PAD.encode(secret);
         let jwks = format!(r#"{{"keys":[{{"kty":"oct","kid":"saas","alg":"HS256","k":"{key}"}}]}}"#).into();
-        Ok(State { pool, operators, directory, signer, jwks })
+        Ok(State { pool, operators, directory, signer, jwks, provisioning })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The example as a program of its own, on a database with two tenants whose data overlap.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use pg_tenant_client::Signer;
 use pg_tenant_tests::Session;
@@ -14,8 +14,11 @@ const SECRET: &[u8] = b"a secret of the example, 32 bytes.";
 pub struct Example {
     pub superuser: Session,
     pub base: String,
+    /// Where Prometheus would ask.
+    pub metrics: String,
     http: Client,
     program: Child,
+    said: BufReader<ChildStdout>,
 }
 
 /// `acme` and `globex` have members of the same address, with keys of their own; `asleep` is suspended.
@@ -33,7 +36,7 @@ impl Example {
     pub async fn start(name: &str) -> Example {
         let db = pg_tenant_tests::database(name).await;
         let superuser = db.superuser().await;
-        superuser.run(SCHEMA).await;
+        db.protector().await.run(SCHEMA).await;
         superuser.run(SEED).await;
         let operator = format!("regress_{}_operator", db.name);
         superuser.run(&format!("create role {operator} login in role tenant_user, tenant_system")).await;
@@ -43,15 +46,31 @@ impl Example {
         // With all features, as the unit tests have built it.
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["run", "--quiet", "--locked", "-p", "pg-tenant-client", "--all-features"]);
-        cargo.args(["--example", "axum_saas", "--", &config(&db.roles.app), &config(&operator)]);
-        cargo.env("SAAS_SECRET", String::from_utf8_lossy(SECRET).as_ref()).stdout(Stdio::piped());
+        cargo.args(["--example", "axum_saas"]).stdout(Stdio::piped());
+        cargo.env("SAAS_DATABASE", config(&db.roles.app)).env("SAAS_OPERATOR_DATABASE", config(&operator));
+        cargo.env("SAAS_SECRET", String::from_utf8_lossy(SECRET).as_ref());
         let mut program = tokio::task::block_in_place(|| cargo.spawn()).expect("run cargo");
-        let mut base = String::new();
+        let mut line = String::new();
         let mut said = BufReader::new(program.stdout.take().expect("its output"));
-        tokio::task::block_in_place(|| said.read_line(&mut base)).expect("an address");
-        assert!(base.starts_with("http://"), "the example does not start: {base:?}");
-        let base = base.trim().to_owned();
-        Example { superuser, base, http: Client::new(), program }
+        tokio::task::block_in_place(|| said.read_line(&mut line)).expect("an address");
+        let addresses = line.trim().split_once(" metrics ");
+        let (base, metrics) = addresses.unwrap_or_else(|| panic!("the example does not start: {line:?}"));
+        let (base, metrics) = (base.to_owned(), metrics.to_owned());
+        Example { superuser, base, metrics, http: Client::new(), program, said }
+    }
+
+    /// Tells it to stop, as an orchestrator does.
+    pub fn terminate(&self) {
+        let pid = self.program.id().to_string();
+        // Its own program, since `cargo run` becomes it.
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("run kill").success());
+    }
+
+    /// How it ended, and what it said until then.
+    pub fn ended(&mut self) -> (ExitStatus, String) {
+        let mut rest = String::new();
+        tokio::task::block_in_place(|| self.said.read_to_string(&mut rest)).expect("its output");
+        (self.program.wait().expect("its end"), rest)
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {

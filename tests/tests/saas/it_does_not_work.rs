@@ -113,7 +113,7 @@ async fn operators(saas: &Example, acme: &str, globex: &str) {
     assert_eq!(saas.call(&operator, Method::DELETE, done, None).await.0, 403);
     let confirmed = saas.request(Method::DELETE, done).bearer_auth(&operator).header("x-confirm", "all tenants");
     assert_eq!(answer(confirmed).await, (StatusCode::OK, Value::from(1)));
-    let journal = "select string_agg(reason, ', ' order by id) from tenant.journal where action = 'enter_system'";
+    let journal = "select string_agg(reason, ', ' order by id) from tenant.journal where reason like 'olga: %'";
     assert_eq!(saas.superuser.value(journal).await.as_deref(), Some("olga: monthly report, olga: ticket 7"));
 }
 

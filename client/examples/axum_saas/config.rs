@@ -1,0 +1,45 @@
+//! What the environment says.
+
+use std::net::SocketAddr;
+
+pub struct Config {
+    /// As the application: `SAAS_DATABASE`.
+    pub application: String,
+    /// As an operator: `SAAS_OPERATOR_DATABASE`.
+    pub operator: String,
+    /// Signs the members' tokens: `SAAS_SECRET`, of at least 32 bytes.
+    pub secret: String,
+    /// Where it listens: `SAAS_LISTEN`, by default any free port of this machine alone.
+    pub listen: SocketAddr,
+    /// Where Prometheus asks: `SAAS_METRICS`, likewise. Not the public address: load and errors are nobody's business.
+    pub metrics: SocketAddr,
+}
+
+impl Config {
+    /// Says everything that is missing at once.
+    pub fn from_environment() -> Result<Config, String> {
+        let mut wrong = Vec::new();
+        let mut required = |name: &str, what: &str| {
+            std::env::var(name).unwrap_or_else(|_| {
+                wrong.push(format!("{name} is not set: {what}"));
+                String::new()
+            })
+        };
+        let application = required("SAAS_DATABASE", "host=… user=app dbname=shop");
+        let operator = required("SAAS_OPERATOR_DATABASE", "host=… user=operator dbname=shop");
+        let secret = required("SAAS_SECRET", "a secret of at least 32 bytes");
+        let mut address = |name: &str| {
+            let text = std::env::var(name).unwrap_or_else(|_| "127.0.0.1:0".to_owned());
+            text.parse().unwrap_or_else(|_| {
+                wrong.push(format!("{name}={text}: not an address and a port, like 0.0.0.0:8080"));
+                SocketAddr::from(([127, 0, 0, 1], 0))
+            })
+        };
+        let (listen, metrics) = (address("SAAS_LISTEN"), address("SAAS_METRICS"));
+        if wrong.is_empty() {
+            Ok(Config { application, operator, secret, listen, metrics })
+        } else {
+            Err(wrong.join("\n"))
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What those who run the example rely on: sign-up, the worker, metrics, an orderly end.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::example::{Example, answer};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_signs_up_and_works() {
+    let saas = Example::start("saas_sign_up").await;
+    let sign_up = |slug: &str| {
+        let body = json!({"slug": slug, "name": "Initech", "email": "ann@example.com"});
+        answer(saas.request(Method::POST, "/sign-up").json(&body))
+    };
+    let (status, made) = sign_up("initech").await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    let key = made["key"].as_str().expect("a key");
+    let token = saas.token("initech", "ann@example.com", key).await;
+    let me = saas.call(&token, Method::GET, "/me", None).await.1;
+    assert_eq!((&me["tenant"], &me["role"]), (&json!("initech"), &json!("owner")));
+    assert_eq!(saas.call(&token, Method::GET, "/projects", None).await.1, json!([]));
+
+    // Taken or malformed: all of it or nothing.
+    let before = count(&saas, "select count(*) from tenant.tenants").await;
+    assert_eq!(sign_up("initech").await.0, StatusCode::CONFLICT);
+    assert_eq!(sign_up("no slug").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(count(&saas, "select count(*) from tenant.tenants").await, before);
+    assert_eq!(count(&saas, "select count(*) from members where email = 'ann@example.com'").await, 4);
+
+    until(&saas, "select count(*) = 1 from mails where sent_at is not null", "the mail is sent").await;
+    // Another tenant's mails wait for nobody; a suspended one's wait for it.
+    saas.superuser
+        .run("insert into mails (tenant_id, recipient, subject) values ('globex', 'x', 'y'), ('asleep', 'x', 'y')")
+        .await;
+    until(&saas, "select sent_at is not null from mails where tenant_id = 'globex'", "globex's").await;
+    assert_eq!(count(&saas, "select count(*) from mails where tenant_id = 'asleep' and sent_at is not null").await, 0);
+    saas.superuser.run("select tenant.resume('asleep')").await;
+    until(&saas, "select sent_at is not null from mails where tenant_id = 'asleep'", "asleep's").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_name_no_tenant() {
+    let saas = Example::start("saas_metrics").await;
+    let [acme, _] = saas.tokens().await;
+    saas.call(&acme, Method::GET, "/projects", None).await;
+    let page = reqwest::get(&saas.metrics).await.expect("an answer").text().await.expect("a page");
+    assert!(page.contains("pg_tenant_"), "{page}");
+    assert!(!page.contains("acme") && !page.contains("globex"), "{page}");
+    assert_eq!(answer(saas.request(Method::GET, "/metrics")).await.0, 404, "not on the public address");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_ends_when_requests_have_ended() {
+    let mut saas = Example::start("saas_end").await;
+    let [acme, _] = saas.tokens().await;
+    // A request waits for a lock while the program is told to stop: it is answered all the same.
+    saas.superuser.run("begin; lock table projects").await;
+    let create = saas.request(Method::POST, "/projects").bearer_auth(&acme).json(&json!({"name": "Last"}));
+    let request = tokio::spawn(answer(create));
+    let waits =
+        "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    until(&saas, waits, "the request waits").await;
+    saas.terminate();
+    saas.superuser.run("commit").await;
+    assert_eq!(request.await.expect("an answer").0, StatusCode::CREATED);
+    let (status, said) = saas.ended();
+    assert!(status.success() && said.ends_with("stopped\n"), "{status}: {said}");
+    let base = saas.base.clone();
+    assert!(reqwest::get(base).await.is_err(), "nobody listens");
+}
+
+#[test]
+fn what_is_missing_is_said_at_once() {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--locked", "-p", "pg-tenant-client", "--all-features", "--example", "axum_saas"]);
+    for name in ["SAAS_DATABASE", "SAAS_OPERATOR_DATABASE", "SAAS_SECRET"] {
+        cargo.env_remove(name);
+    }
+    let out = cargo.env("SAAS_LISTEN", "here").output().expect("run cargo");
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{said}");
+    for name in ["SAAS_DATABASE", "SAAS_OPERATOR_DATABASE", "SAAS_SECRET", "SAAS_LISTEN=here"] {
+        assert!(said.contains(name), "{said}");
+    }
+}
+
+async fn count(saas: &Example, sql: &str) -> i64 {
+    saas.superuser.value(sql).await.expect("a number").parse().expect("a number")
+}
+
+async fn until(saas: &Example, sql: &str, what: &str) {
+    let since = Instant::now();
+    while saas.superuser.value(sql).await.as_deref() != Some("t") {
+        assert!(since.elapsed() < Duration::from_secs(60), "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
