@@ -22,6 +22,9 @@ const PLAN: Step = Run(
     "create function scratch.plan(query text) returns setof text language plpgsql
         as $$ begin return query execute 'explain ' || query; end $$",
 );
+/// Another tenant's session, in the middle of a transaction; and one of ours beside it.
+const BUSY: Step = Run(App, "begin; select {enter b}; savepoint s; update orders set total = total");
+const ANOTHER: Step = Connect(App, "");
 const A: Step = Run(App, "begin; select {enter a}");
 
 #[rustfmt::skip] // a table
@@ -111,6 +114,42 @@ pub const ROWS: &[Row] = &[
         Read(App, "select '{b}' as tenant_id from pg_locks where relation = 'orders'::regclass and pid <> pg_backend_pid()
             and database = (select oid from pg_database where datname = current_database()) and mode = 'RowExclusiveLock'"),
     ])).admitted("sessions, their statements and locks"),
+    row("E16", "T3", "B", V, "pg_stat_get_activity shows what other sessions run", Steps(&[
+        BUSY, ANOTHER, A,
+        Read(App, "select '{b}' as tenant_id from pg_stat_get_activity(null) where pid <> pg_backend_pid() and query ~ 'total = total'"),
+    ])).because("hidden: the session's own row alone"),
+    row("E16", "T3", "-", F, "pg_stat_get_activity leaves the session's own row out", Steps(&[
+        BUSY, ANOTHER, A,
+        Read(App, "select '{b}' as tenant_id where 1 <> (select count(*) from pg_stat_get_activity(null)
+            where pid = pg_backend_pid() and query ~ 'pg_stat_get_activity')"),
+    ])),
+    row("E16", "T3", "B", V, "pg_stat_get_backend_idset and _activity show what other sessions run", Steps(&[
+        BUSY, ANOTHER, A,
+        Read(App, "select '{b}' as tenant_id from pg_stat_get_backend_idset() n
+            where pg_stat_get_backend_pid(n) <> pg_backend_pid() and pg_stat_get_backend_activity(n) ~ 'total = total'"),
+    ])).because("hidden: no rows"),
+    row("E16", "T3", "B", V, "pg_stat_get_backend_activity by a number that was guessed shows it as well", Steps(&[
+        BUSY, ANOTHER, A,
+        Read(App, "select '{b}' as tenant_id from generate_series(1, 200) n
+            where pg_stat_get_backend_pid(n) <> pg_backend_pid() and pg_stat_get_backend_activity(n) ~ 'total = total'"),
+    ])).because("hidden: null"),
+    row("E16", "T3", "B", V, "pg_stat_get_backend_pid, _userid, _start, _xact_start, _client_addr tell who else is there", Steps(&[
+        BUSY, ANOTHER, A,
+        Read(App, "select '{b}' as tenant_id from generate_series(1, 200) n where pg_stat_get_backend_pid(n) <> pg_backend_pid()
+            and num_nonnulls(pg_stat_get_backend_userid(n), pg_stat_get_backend_dbid(n), pg_stat_get_backend_start(n),
+                pg_stat_get_backend_xact_start(n), pg_stat_get_backend_activity_start(n), pg_stat_get_backend_client_addr(n),
+                pg_stat_get_backend_wait_event_type(n), pg_stat_get_backend_wait_event(n)) > 0 limit 1"),
+    ])).because("hidden: null"),
+    row("E16", "T3", "B", V, "pg_stat_get_backend_subxact tells how many savepoints others have", Steps(&[
+        BUSY, ANOTHER, A,
+        Read(App, "select '{b}' as tenant_id from generate_series(1, 200) n, pg_stat_get_backend_subxact(n) s
+            where pg_stat_get_backend_pid(n) <> pg_backend_pid() and s.subxact_count is not null limit 1"),
+    ])).because("hidden: no rows").since(16),
+    row("E16", "T3", "B", V, "pg_stat_get_backend_io and _wal tell what others write", Steps(&[
+        BUSY, ANOTHER, A,
+        Read(App, "select '{b}' as tenant_id from generate_series(1, 200) n, pg_stat_get_backend_io(pg_stat_get_backend_pid(n)) i,
+            pg_stat_get_backend_wal(pg_stat_get_backend_pid(n)) w where pg_stat_get_backend_pid(n) <> pg_backend_pid() limit 1"),
+    ])).because("hidden: no rows").since(18),
     row("E15", "T3", "R", S, "the MAINTAIN privilege makes statistics anew", Steps(&[
         Run(Dba, "grant maintain on orders to {app}"),
         Run(App, "begin; select {enter a}; analyze orders; commit"),

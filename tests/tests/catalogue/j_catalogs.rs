@@ -17,6 +17,28 @@ const DIAGNOSES: Step = Run(
      grant select on diagnoses to {app}",
 );
 const PROTECT: Step = Run(Owner, "{protect diagnoses}");
+/// Sign-in by e-mail: `tenant.lookup`, and on stock PostgreSQL what people write in its place.
+const USERS: Step = Run(
+    Dba,
+    "create table users (tenant_id uuid not null, id int, email text, secret text, primary key (tenant_id, id));
+     create index on users (email);
+     insert into users values ('{a}', 1, 'a@x', 'words of a'), ('{b}', 2, 'b@x', 'words of b');
+     alter table users owner to {owner}; grant select on users to {app};
+     do $$ begin
+        if to_regnamespace('tenant') is null then
+            create schema tenant;
+            grant usage on schema tenant to public;
+            create function tenant.lookup(rel regclass, key_column name, value text) returns table (tenant_id text, row_id text)
+                language plpgsql security definer as 'begin return query execute
+                    format(''select tenant_id::text, id::text from %s where %I::text = $1'', rel, key_column) using value; end';
+        end if; end $$",
+);
+const ALLOW: Step = Run(
+    Owner,
+    "{protect users}; do $$ begin
+        if exists (select from pg_proc where proname = 'allow_lookup') then perform tenant.allow_lookup('users', 'email', 'sign-in'); end if;
+     end $$",
+);
 const A: Step = Run(App, "begin; select {enter a}");
 
 #[rustfmt::skip] // a table
@@ -63,4 +85,43 @@ pub const ROWS: &[Row] = &[
     ])).finds(&["T113"]),
     row("J07", "T0", "B", V, "tables are made like a protected one, from it, or renamed into its place",
         Test("guards/table_comes_back_open.rs", "where_new_tables_are_refused")).because("TN060, in that test"),
+    row("J08", "T3", "RD", V, "with no tenant, tenant.lookup by a declared column tells in which tenant a guessed key is", Steps(&[
+        USERS, ALLOW,
+        Read(App, "select tenant_id from tenant.lookup('users', 'email', 'b@x')"),
+    ])).finds(&["T118"]).admitted("whether a value that it guesses is there"),
+    row("J08", "T3", "B", V, "tenant.lookup by a column that nobody declared", Steps(&[
+        USERS, ALLOW,
+        Read(App, "select tenant_id from tenant.lookup('users', 'secret', 'words of b')"),
+    ])),
+    row("J08", "T3", "-", F, "tenant.lookup lists keys, by a value that is SQL, a pattern or null", Steps(&[
+        USERS, ALLOW,
+        Read(App, "select l.tenant_id from (values ('b@x'' or true --'), ('%'), (null), ('B@x'), ('')) v (value),
+            tenant.lookup('users', 'email', v.value) l"),
+    ])),
+    row("J08", "T3", "B", V, "a tenant asks tenant.lookup for another's key", Steps(&[
+        USERS, ALLOW,
+        A,
+        Read(App, "select tenant_id from tenant.lookup('users', 'email', 'b@x')"),
+    ])),
+    row("J08", "T3", "B", V, "a tenant has it asked by a cursor that was opened before", Steps(&[
+        USERS, ALLOW,
+        Run(App, "begin; declare c cursor for select tenant_id from tenant.lookup('users', 'email', 'b@x')"),
+        Run(App, "select {enter a}"),
+        Read(App, "fetch c"),
+    ])),
+    row("J08", "T3", "B", V, "a bound login asks tenant.lookup", Steps(&[
+        USERS, ALLOW,
+        Run(Dba, "{bind a}"),
+        Read(App, "select tenant_id from tenant.lookup('users', 'email', 'b@x')"),
+    ])),
+    row("J08", "T3", "B", V, "tenant.lookup is asked for one guess after another", Steps(&[
+        USERS, ALLOW,
+        Run(Dba, "alter role {app} set pg_tenant.max_lookups_per_minute = 0"),
+        Read(App, "select tenant_id from tenant.lookup('users', 'email', 'b@x')"),
+    ])),
+    row("J08", "T3", "B", V, "a security definer function finds the rows of every tenant by a key", Steps(&[
+        USERS, ALLOW,
+        Run(Dba, "create function of_email(text) returns setof users language sql security definer as 'select * from users where email = $1'"),
+        Read(App, "select tenant_id from of_email('b@x')"),
+    ])),
 ];
