@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 
 import { refused, run, same, Stop } from "./checks.mjs";
+import { engine } from "./engine.mjs";
 
-process.env.PRISMA_SCHEMA_ENGINE_BINARY = "/bin/true"; // which it does not need here, and would fetch
+process.env.PRISMA_SCHEMA_ENGINE_BINARY = "/bin/true"; // which it would fetch: engine.mjs has it from npm
+const schema = readFileSync("schema.prisma", "utf8");
 run("npx", "--no-install", "prisma", "generate");
 const { forget } = await import("./forget.mjs");
 const { forTenant, prisma, withTenant } = await import("./tenant.mjs");
@@ -82,4 +85,29 @@ test("a test is rolled back", async () => {
     await rolledBack("globex", async (tx) => assert.equal(await tx.order.count(), 1));
   });
   assert.deepEqual(await notes("acme"), ["anvil"]);
+});
+
+test("prisma db pull says what the page's schema says, and prisma db push has nothing to do", async () => {
+  const { pull, push, end } = await engine(process.env.OWNER_URL, schema);
+  const pulled = await pull();
+  for (const words of [/tenant_id String +@default\(dbgenerated\("tenant\.current_id\(\)"\)\)/, /@@index\(\[tenant_id\]\)/]) {
+    assert.match(pulled, words);
+  }
+  assert.deepEqual(await push(), { executedSteps: 0, unexecutable: [], warnings: [] });
+  await end();
+});
+
+test("prisma migrate deploy defines data and fills in, and is in no tenant after it", async () => {
+  const { deploy, resolve, rollBack, end } = await engine(process.env.OWNER_URL, schema);
+  const vat = readFileSync("migration.sql", "utf8");
+  const forgetful = { "0_baseline": "", "1_vat": vat.replace(/select tenant.enter_system.*/, "") };
+  await resolve("0_baseline", forgetful);
+  await assert.rejects(deploy(forgetful), /no tenant: table public\.orders is protected from its owner too/);
+  await rollBack("1_vat");
+  const migrations = { "0_baseline": "", "1_vat": vat };
+  assert.deepEqual(await deploy(migrations), ["1_vat"]);
+  assert.deepEqual(await deploy(migrations), []);
+  for (const id of ["acme", "globex"]) assert.deepEqual(await forTenant(id).$queryRaw`select vat from orders`, [{ vat: 19 }]);
+  assert.deepEqual(await forTenant("acme").$queryRaw`select count(*)::int as n from rates`, [{ n: 0 }]);
+  await end();
 });
