@@ -4,7 +4,7 @@
 //! were last found clean: by SET, by `set_config`, or by C code that no hook sees at work. Cursors WITH HOLD and prepared
 //! statements cannot be listed cheaply, so the utility hook notes their names, and PostgreSQL says whether they are there
 //! still: it undoes a cursor with its transaction or savepoint, but not where COMMIT fails after it has been filled. A LISTEN
-//! leaves nothing to ask for: the note goes where PostgreSQL undoes it, and with DISCARD ALL.
+//! leaves nothing to ask for: the note goes where PostgreSQL undoes it, and with UNLISTEN * and DISCARD ALL.
 
 use crate::pg::session::{self, Settings};
 use crate::pg::{relation, transaction};
@@ -32,6 +32,9 @@ impl Kind {
     }
 }
 
+/// `TopSubTransactionId`: in no savepoint.
+const OUTERMOST: u32 = 1;
+
 /// Whether the session listens.
 #[derive(Clone, Copy)]
 struct Listens {
@@ -40,7 +43,7 @@ struct Listens {
     /// It will from the commit of this transaction on: the outermost savepoint that says so and is not undone. Later ones have
     /// higher numbers, also those that were released into it.
     from_commit: Option<u32>,
-    /// It will not any more: DISCARD ALL.
+    /// It will not any more: DISCARD ALL, UNLISTEN *.
     discarded: bool,
 }
 
@@ -188,9 +191,16 @@ pub fn transaction_ended(committed: bool) {
     LOCKED.with_borrow_mut(Vec::clear);
 }
 
+/// UNLISTEN * ends every LISTEN when it commits; in a savepoint that may be undone it is not believed.
+pub fn unlisten() {
+    if transaction::savepoint() == OUTERMOST {
+        LISTENS.set(Listens { from_commit: None, discarded: true, ..LISTENS.get() });
+    }
+}
+
 /// DISCARD ALL has removed what was noted: a LISTEN when it commits.
 pub fn forget() {
-    LISTENS.set(Listens { from_commit: None, discarded: true, ..LISTENS.get() });
+    unlisten();
     MEMORY.set(Memory::Nobodys);
 }
 

@@ -82,6 +82,10 @@ fn decide(command: Command) -> Outcome<Then> {
         Command::PrepareStatement { name } => note(residue::Kind::PreparedStatement(name)),
         Command::Listen { channel } => listen(&channel),
         Command::Notify { channel, has_payload } => notify(&channel, has_payload),
+        Command::UnlistenAll => {
+            residue::unlisten();
+            Ok(())
+        }
         Command::Set => {
             residue::touch_settings();
             Ok(())

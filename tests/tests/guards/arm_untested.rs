@@ -5,7 +5,7 @@ const COMMANDS: &str = include_str!("../../../pg_tenant/src/pg/command/alter.rs"
 
 /// Each arm, and the file beside this one that shows what it refuses; `-` where it only takes note (the client's tests
 /// show what for).
-const ARMS: [(&str, &str); 32] = [
+const ARMS: [(&str, &str); 33] = [
     ("DiscardAll", "-"),
     ("Transaction", "-"),
     ("AlterTable", "fence_removed ddl_in_tenant"),
@@ -24,6 +24,7 @@ const ARMS: [(&str, &str); 32] = [
     ("PrepareTransaction", "outlives_the_transaction"),
     ("PrepareStatement", "-"),
     ("Listen", "outside_policies"),
+    ("UnlistenAll", "sessions/residue_is_undone"),
     ("GrantOnParameter", "setting_given_away"),
     ("StoreSetting", "setting_given_away"),
     ("CreateTrigger", "trigger_of_a_stranger"),

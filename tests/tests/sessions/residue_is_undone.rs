@@ -58,6 +58,10 @@ async fn though_it_is_closed() {
         "declare c cursor with hold for select 1; close all",
         "prepare p as select 1; deallocate p",
         "prepare p as select 1; deallocate all",
+        "listen c; unlisten *",
+        "begin; savepoint s; listen c; release s; unlisten *; commit",
+        // What asyncpg's pool does to a connection that comes back.
+        "declare c cursor with hold for select 1; listen c; select pg_advisory_unlock_all(); close all; unlisten *; reset all",
     ] {
         app.run(closed).await;
         assert_eq!(lend(&app, A).await, Ok(None), "{closed}");
@@ -118,6 +122,9 @@ async fn since_rollback_leaves_it() {
     for (make, undone) in [
         ("listen c", "listen c"),
         ("listen c", "listen d"),
+        ("listen c", "unlisten *"),
+        ("listen c; listen d", "unlisten c"),
+        ("begin; unlisten *; listen c; commit", "unlisten *"),
         ("declare c cursor with hold for select 1", "declare d cursor with hold for select 1"),
     ] {
         app.run(make).await;

@@ -60,6 +60,8 @@ pub enum Command {
     PrepareStatement { name: CString },
     /// LISTEN.
     Listen { channel: String },
+    /// UNLISTEN *.
+    UnlistenAll,
     /// SET, RESET.
     Set,
     /// NOTIFY.
@@ -208,6 +210,9 @@ pub unsafe fn read(node: *mut Node) -> Command {
             }
             NodeTag::T_ListenStmt => {
                 Command::Listen { channel: owned((*node.cast::<pg_sys::ListenStmt>()).conditionname) }
+            }
+            NodeTag::T_UnlistenStmt if (*node.cast::<pg_sys::UnlistenStmt>()).conditionname.is_null() => {
+                Command::UnlistenAll
             }
             NodeTag::T_VariableSetStmt => Command::Set,
             NodeTag::T_NotifyStmt => {
