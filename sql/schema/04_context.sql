@@ -81,6 +81,13 @@ create function tenant.is_current_or_shared(tenant text) returns boolean
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_text';
 comment on function tenant.is_current_or_shared(text) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 
+-- The fence of a table whose rows belong to several tenants: it is asked whether the row's key is in the current tenant's part
+-- of a join table, tenant.is_member(id in (select m.user_id from members m)).
+create function tenant.is_member(found boolean) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_member';
+comment on function tenant.is_member(boolean) is 'Its argument while a tenant is entered; false where there is none. For the policies that tenant.protect_by_membership makes.';
+
 create function tenant.version() returns text
     language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_version';
 comment on function tenant.version() is 'The version of the library that the server has loaded.';

@@ -145,13 +145,11 @@ $$;
 revoke all on function tenant.said_of_open_table(regclass, name, jsonb) from public;
 grant execute on function tenant.said_of_open_table(regclass, name, jsonb) to tenant_admin;
 
--- The call that reads the current tenant in the type of the column; an error for each thing that cannot be protected.
-create function tenant.reader_for(rel regclass, tenant_column name) returns text
+-- An error where the relation cannot have policies that last.
+create function tenant.require_table(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     class pg_class;
-    col pg_attribute;
-    policy record;
 begin
     select * into class from pg_class where oid = rel;
     if class.relkind not in ('r', 'p') then
@@ -182,7 +180,19 @@ begin
             detail = 'Its owner replaces it on upgrade, and the protection with it.',
             hint = 'Keep tenants'' rows in tables of the application.';
     end if;
+end
+$$;
+revoke all on function tenant.require_table(regclass) from public;
+grant execute on function tenant.require_table(regclass) to tenant_admin;
 
+-- The call that reads the current tenant in the type of the column; an error for each thing that cannot be protected.
+create function tenant.reader_for(rel regclass, tenant_column name) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    col pg_attribute;
+    policy record;
+begin
+    perform tenant.require_table(rel);
     select * into col from pg_attribute where attrelid = rel and attname = tenant_column and attnum > 0 and not attisdropped;
     if not found then
         raise exception using
@@ -206,6 +216,13 @@ begin
             message = format('column "%s" of table %s has a nondeterministic collation', tenant_column, rel),
             detail = 'Under it, texts that differ can be equal: one tenant would see another''s rows.',
             hint = format('alter table %s alter column %I type text collate "C";', rel, tenant_column);
+    end if;
+    if tenant.membership_through(rel) is not null then
+        raise exception using
+            errcode = 'TN025',
+            message = format('table %s is protected already, by membership through %s', rel, tenant.membership_through(rel)),
+            detail = format('It cannot be protected by column "%s" as well.', tenant_column),
+            hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
     end if;
     if tenant.fence_column(rel) <> col.attnum then
         raise exception using
@@ -715,6 +732,8 @@ declare
 begin
     if exists (select from tenant.shared where relation = rel) then
         result := 'shared';
+    elsif tenant.membership_through(rel) is not null then
+        result := format('reached by membership through %s', tenant.membership_through(rel));
     elsif not mapped and not exists (
         select from pg_attribute where attrelid = rel and attname = col and attnum > 0 and not attisdropped) then
         result := format('not protected: no column "%s"', col) || tenant.said_of_open_table(rel, col, columns);

@@ -1,17 +1,5 @@
 -- Taking protection away again: deliberate, with a reason, and recorded.
 
--- What the table was before it was first protected, as the comment of its tenant policy has it.
-create function tenant.before_protection(fence oid) returns jsonb
-    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
-begin
-    return coalesce(substring(obj_description(fence, 'pg_policy') from 'Before: ({.*})$')::jsonb, '{}');
-exception when invalid_text_representation then
-    return '{}';
-end
-$$;
-revoke all on function tenant.before_protection(oid) from public;
-grant execute on function tenant.before_protection(oid) to tenant_admin;
-
 -- Takes the fence of one table of a hierarchy, and gives back what protect found.
 create function tenant.unfence(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -97,6 +85,8 @@ create function tenant.remove_protection(rel regclass, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     part regclass;
+    reached regclass;
+    through constant regclass := tenant.membership_through(rel);
 begin
     perform tenant.require_reason(reason);
     perform tenant.require_owner(rel);
@@ -119,9 +109,20 @@ begin
             hint = format('select tenant.unprotect(%L, ''<reason>'');',
                 (select inhparent::regclass from pg_inherits where inhrelid = rel limit 1));
     end if;
+    select r.relation into reached from tenant.reached_through(rel) r limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN030',
+            message = format('cannot unprotect %s: table %s is reached by membership through it', rel, reached),
+            detail = 'Every tenant would see all of its rows, and so all of the other''s.',
+            hint = format('First: select tenant.unprotect(%L, ''<reason>'');', reached);
+    end if;
     for part in select tenant.hierarchy(rel) loop
         perform tenant.unfence(part);
     end loop;
+    if through is not null then
+        perform tenant.keep_members(through);
+    end if;
     delete from tenant.lookups where relation in (select tenant.hierarchy(rel));
     insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
 end
@@ -188,13 +189,14 @@ create view tenant.protected_tables as
             order by i.indnkeyatts desc, i.indexrelid limit 1) as index,
         j.at as protected_at,
         j.role as protected_by,
-        tenant.has_shared_rows(c.oid::regclass) as shared_rows
+        tenant.has_shared_rows(c.oid::regclass) as shared_rows,
+        tenant.membership_through(c.oid::regclass) as through
     from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) fenced
     join pg_catalog.pg_class c on c.oid = fenced.polrelid
     join pg_catalog.pg_policy pol on pol.oid = tenant.fence_policy(c.oid::regclass)
-    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
+    left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
     left join lateral (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid order by inhseqno limit 1) p on true
     left join (select distinct on (object) object, at, role from tenant.journal where action = 'protect' order by object, id desc) j
         on j.object = pg_catalog.format('%s.%I', c.relnamespace::regnamespace, c.relname);
-comment on view tenant.protected_tables is 'What is protected, how, by which column, with which index, since when and by whom.';
+comment on view tenant.protected_tables is 'What is protected, how, by which column or through which join table, with which index, since when and by whom.';
 grant select on tenant.protected_tables to tenant_admin;

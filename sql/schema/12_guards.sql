@@ -83,7 +83,15 @@ create function tenant.protect_newcomer(child regclass, parent regclass) returns
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 declare
     tenant_column name := (select attname from pg_attribute where attrelid = parent and attnum = tenant.fence_column(parent));
+    through regclass := tenant.membership_through(parent);
 begin
+    if through is not null then
+        perform tenant.fence_members(child,
+            through, (select attname from pg_attribute where attrelid = through and attnum = tenant.membership_member(parent)),
+            (select attname from pg_attribute where attrelid = parent and attnum = tenant.membership_key(parent)),
+            coalesce((tenant.before_protection(tenant.fence_policy(parent)) ->> 'tenants_add_members')::boolean, false));
+        return;
+    end if;
     perform tenant.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant.has_shared_rows(parent));
     insert into tenant.journal (action, object, detail, role)
         values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);

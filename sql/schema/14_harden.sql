@@ -635,6 +635,10 @@ create function tenant.hardening(rel regclass, harden tenant.key_form default 't
 declare
     col pg_attribute;
 begin
+    -- Its keys are no tenant's.
+    if tenant.membership_through(rel) is not null then
+        return;
+    end if;
     if tenant.fence_policy(rel) is null then
         if tenant_column is null then
             raise exception using

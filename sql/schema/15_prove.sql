@@ -78,7 +78,7 @@ revoke all on function tenant.sample_values(regclass, smallint, integer) from pu
 -- What is protected, and what the journal says was meant to be and is not.
 create function tenant.provable() returns table (relation regclass, tenant_column name, tenant_type text, kind text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select p.relation, p.tenant_column, p.tenant_type, p.kind from tenant.protected_tables p
+    select p.relation, p.tenant_column, p.tenant_type, p.kind from tenant.protected_tables p where p.through is null
     union all
     select c.oid::regclass, a.attname, format_type(a.atttypid, null), 'lost'
         from (select distinct on (j.object) j.object, j.action, j.detail ->> 'tenant_column' as tenant_column
@@ -437,6 +437,95 @@ end
 $$;
 revoke all on function tenant.prove_mutation(regclass, name, text, text, jsonb, jsonb, text[]) from public;
 
+-- Every path of a to a row of which b alone is a member, in a table that is reached by membership. mine and theirs are rows of
+-- it, joined says what it is reached through.
+create function tenant.prove_members(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb)
+    returns table (path text, expected text, got text, passed boolean)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    through constant regclass := joined ->> 'through';
+    key constant text := joined ->> 'key';
+    member constant text := joined ->> 'member';
+    in_b constant text := format('%I::text = %L', key, theirs ->> key);
+    own_rows text;
+    columns text;
+    added text;
+begin
+    select string_agg(quote_ident(attname), ', ' order by attnum) into columns
+        from pg_attribute where attrelid = rel and attnum > 0 and not attisdropped and attgenerated = '';
+    select string_agg(quote_ident(attname), ', ' order by attnum) into added
+        from pg_attribute where attrelid = through and attnum > 0 and not attisdropped and attgenerated = '';
+    own_rows := tenant.attack(as_role, a, format('select count(*) from %s where %I::text = %L', rel, key, mine ->> key), true);
+    for path, expected, got in
+        values ('select with no tenant', 'refused', tenant.attack(as_role, null, format('select count(*) from %s', rel), true)),
+            ('truncate', 'refused', tenant.attack(as_role, a, format('truncate %s cascade', rel), false)),
+            ('own rows', 'seen', own_rows),
+            ('select', 'nothing', tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, in_b), true)),
+            ('count', 'its own', tenant.attack(as_role, a, format('select count(*) from %s', rel), true)),
+            ('select for update', 'refused', tenant.attack(as_role, a, format('select count(*) from (select from %s for update) locked', rel), true)),
+            ('insert', 'refused', tenant.attack(as_role, a, format('insert into %1$s (%2$s) overriding system value '
+                'select %2$s from jsonb_populate_record(null::%1$s, %3$L)', rel, columns, theirs), false)),
+            ('update', 'refused', tenant.attack(as_role, a, format('update %s set %I = %2$I', rel, key), false)),
+            ('delete', 'refused', tenant.attack(as_role, a, format('delete from %s', rel), false)),
+            ('merge', 'refused', tenant.attack(as_role, a,
+                format('merge into %s t using (values (%L)) s (id) on t.%I::text = s.id when matched then delete', rel, mine ->> key, key), false)),
+            ('prepared', 'nothing', tenant.attack_prepared(as_role, a, format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security invoker',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security definer',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('function with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'function', 'security definer',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', 'with (security_invoker)',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', '',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'view', '',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('copy with no tenant', 'refused', tenant.attack_copy(as_role, null, format('copy (select from %s) to ''/dev/null''', rel))),
+            ('copy', 'nothing', tenant.attack_copy(as_role, a, format('copy (select from %s where %s) to ''/dev/null''', rel, in_b))),
+            ('copy from', 'refused', tenant.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel))),
+            ('a member added', 'refused', tenant.attack(as_role, a, format('insert into %1$s (%2$s) overriding system value '
+                'select %2$s from jsonb_populate_record(null::%1$s, %3$L)', through, added,
+                (joined -> 'row') || jsonb_build_object(member, theirs -> key)), false)),
+            ('a member changed', 'refused', tenant.attack(as_role, a,
+                format('update %s set %I = %L', through, member, theirs ->> key), false))
+    loop
+        continue when path like 'a member %' and (joined ->> 'open')::boolean
+            or path = 'copy from' and exists (select from pg_class where oid = rel and relkind = 'p');
+        passed := case
+            when path = 'own rows' then case when got ~ ' rows$' then got <> '0 rows' end
+            when got ~ ' rows$' then got = case expected when 'nothing' then '0 rows' when 'its own' then own_rows else '' end
+            when got = '42501' or got ~ '^TN' or path = 'copy from' and got = '0A000' then true
+            when got ~ '^23' then false end;
+        return next;
+    end loop;
+end
+$$;
+revoke all on function tenant.prove_members(regclass, name, text, text, jsonb, jsonb, jsonb) from public;
+
+-- As prove_mutation; the third table is the join table.
+create function tenant.prove_member_mutation(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb, commands text[])
+    returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    through constant regclass := joined ->> 'through';
+    fence constant name := (select polname from pg_policy where oid = tenant.fence_policy(rel));
+    command text;
+    noticed text;
+begin
+    perform set_config('pg_tenant.guards', 'off', true);
+    foreach command in array commands loop
+        perform tenant.run_as_owner(case when strpos(command, '%3$s') > 0 then through else rel end, format(command, rel, fence, through,
+            (select polname from pg_policy where oid = tenant.fence_policy(through))));
+    end loop;
+    select string_agg(p.path || ' ' || p.got, ', ') into noticed
+        from tenant.prove_members(rel, as_role, a, b, mine, theirs, joined) p where p.passed is false or p.got = 'TN012';
+    raise exception using errcode = 'TN089';
+exception when sqlstate 'TN089' then return noticed;
+end
+$$;
+revoke all on function tenant.prove_member_mutation(regclass, name, text, text, jsonb, jsonb, jsonb, text[]) from public;
+
 create function tenant.prove(as_role name default null, keyed_by text default null, mutate boolean default false, tables regclass[] default null)
     returns table (relation regclass, path text, expected text, got text, passed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -456,7 +545,10 @@ declare
     mutation record;
     noticed text;
     named regclass[];
+    reached regclass[];    -- by membership
+    granted regclass[];    -- both, and the join tables
     needed regclass[];     -- and what their foreign keys lead to
+    joined jsonb;
     -- One that is there: to make a member of tenant_user locks that group, for all who grant it, until the transaction ends.
     app name := coalesce(as_role, 'tenant_user');
 begin
@@ -502,32 +594,35 @@ begin
         perform tenant.create(a), tenant.create(b);
         named := array(select p.relation from tenant.provable() p
             where tables is null or p.relation = any (tables) or pg_partition_root(p.relation) = any (tables));
+        reached := array(select p.relation from tenant.protected_tables p
+            where p.through is not null and p.parent is null and (tables is null or p.relation = any (tables)) order by p.relation::text);
+        granted := named || array(select r from unnest(reached) r union select tenant.membership_through(r) from unnest(reached) r);
         needed := array(
             with recursive need (rel) as (
-                select coalesce(pg_partition_root(r), r)::oid from unnest(named) r
+                select coalesce(pg_partition_root(r), r)::oid from unnest(granted) r
                 union
                 select coalesce(pg_partition_root(k.confrelid), k.confrelid)::oid from need
                     cross join lateral (select confrelid from pg_constraint where contype = 'f' and conrelid = need.rel offset 0) k
             )
             select rel from need);
         execute format('create role %I bypassrls', tenant.bypassing());
-        for target in select distinct c.relnamespace::regnamespace as schema from unnest(named) r join pg_class c on c.oid = r loop
+        for target in select distinct c.relnamespace::regnamespace as schema from unnest(granted) r join pg_class c on c.oid = r loop
             execute format('grant usage on schema %s to %I', target.schema, tenant.bypassing());
         end loop;
-        for target in select unnest(named) as relation loop
+        for target in select distinct unnest(granted) as relation loop
             execute format('grant select on %s to %I', target.relation, tenant.bypassing());
         end loop;
         if as_role is null then
             for target in
                 with recursive read (rel) as (
-                    select v::oid from unnest(named) r, tenant.views_over(r) v
+                    select v::oid from unnest(granted) r, tenant.views_over(r) v
                     union
                     select d.refobjid from read
                         cross join lateral (select oid from pg_rewrite where ev_class = read.rel offset 0) w
                         cross join lateral (select refobjid from pg_depend
                             where classid = 'pg_rewrite'::regclass and objid = w.oid and refclassid = 'pg_class'::regclass offset 0) d
                 ), all_of (rel) as (
-                    select unnest(named)::oid union select v::oid from unnest(named) r, tenant.views_over(r) v
+                    select unnest(granted)::oid union select v::oid from unnest(granted) r, tenant.views_over(r) v
                     union select rel from read where rel in (select p.relation from tenant.provable() p)
                         or exists (select from pg_class where oid = rel and relkind = 'v' and relnamespace <> 'tenant'::regnamespace)
                 )
@@ -542,6 +637,15 @@ begin
         -- waits for those that it refers to.
         perform set_config('session_replication_role', 'replica', true);
         planted := (select jsonb_object_agg(p.relation::text, null) from tenant.provable() p where p.relation = any (needed));
+        -- Those who are members come first: a row of the join table that refers to one of them is a membership.
+        for part in select r as relation from unnest(needed) r where tenant.membership_through(r) is not null order by r::text loop
+            seed := seed + 2;
+            one := tenant.plant(part.relation, null, a, seed, coalesce(planted, '{}'), false);
+            two := tenant.plant(part.relation, null, b, seed + 1, coalesce(planted, '{}'), false);
+            planted := coalesce(planted, '{}') || jsonb_build_object(part.relation::text,
+                case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
+                    else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
+        end loop;
         loop
             progress := false;
             for part in
@@ -629,6 +733,42 @@ begin
                 where m.name not like 'no policy for %' or tenant.has_shared_rows(part.relation)
             loop
                 noticed := tenant.prove_mutation(part.relation, app, a, b, one, two, mutation.commands);
+                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
+                    'expected', 'noticed', 'got', coalesce('noticed: ' || noticed, 'not noticed'), 'passed', noticed is not null));
+            end loop;
+        end loop;
+        for part in select r as relation, tenant.membership_through(r) as through, k.attname as key, m.attname as member
+            from unnest(reached) r
+            join pg_attribute k on k.attrelid = r and k.attnum = tenant.membership_key(r)
+            join pg_attribute m on m.attrelid = tenant.membership_through(r) and m.attnum = tenant.membership_member(r)
+        loop
+            raise notice 'proving %', part.relation;
+            one := planted -> part.relation::text -> a;
+            two := planted -> part.relation::text -> b;
+            joined := jsonb_build_object('through', part.through::text, 'key', part.key, 'member', part.member,
+                'row', planted -> coalesce(pg_partition_root(part.through), part.through)::text -> a,
+                'open', (select r.open from tenant.reached_through(part.through) r where r.relation = part.relation));
+            results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'plant',
+                'expected', 'a member of each tenant', 'got', coalesce(planted -> part.relation::text ->> 'why',
+                    planted -> part.through::text ->> 'why', 'a member of each tenant'),
+                'passed', case when two is not null and jsonb_typeof(joined -> 'row') = 'object' then true end));
+            continue when two is null or jsonb_typeof(joined -> 'row') <> 'object';
+            results := results || coalesce((select jsonb_agg(to_jsonb(r) || jsonb_build_object('relation', part.relation::oid))
+                from tenant.prove_members(part.relation, app, a, b, one, two, joined) r), '[]');
+            continue when not mutate;
+            for mutation in
+                select * from (values
+                    ('no row-level security', array['alter table %1$s disable row level security']),
+                    ('row-level security not forced', array['alter table %1$s no force row level security']),
+                    ('no fence, wide access', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('fence that shows all', array['alter policy %2$I on %1$s using (true)',
+                        'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('fence that lets all in', array['alter policy %2$I on %1$s with check (true)',
+                        'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('no fence of the join table', array['drop policy %4$I on %3$s'])
+                ) m (name, commands)
+            loop
+                noticed := tenant.prove_member_mutation(part.relation, app, a, b, one, two, joined, mutation.commands);
                 results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
                     'expected', 'noticed', 'got', coalesce('noticed: ' || noticed, 'not noticed'), 'passed', noticed is not null));
             end loop;

@@ -98,7 +98,7 @@ create view tenant.doctor_grants as
     where c.oid >= 16384 and g.grantee <> c.relowner
         and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached));
 
--- Protected tables, gaps or not, and their tenant column.
+-- Protected tables, gaps or not, and their tenant column: null where they are reached by membership.
 create function tenant.doctor_tables_now() returns table (relation oid, name text, relkind "char", owner oid, is_partition boolean,
         enabled boolean, forced boolean, relhastriggers boolean, fence oid, tenant_column smallint, tenant_column_name name,
         tenant_not_null boolean, tenant_collation oid)
@@ -110,7 +110,7 @@ create function tenant.doctor_tables_now() returns table (relation oid, name tex
         from (select distinct polrelid from pg_policy where not polpermissive) r offset 0
     ) p
     join pg_class c on c.oid = p.polrelid
-    join pg_attribute a on a.attrelid = p.polrelid and a.attnum = p.tenant_column
+    left join pg_attribute a on a.attrelid = p.polrelid and a.attnum = p.tenant_column
     where p.fence is not null
 $$;
 revoke all on function tenant.doctor_tables_now() from public;

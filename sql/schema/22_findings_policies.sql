@@ -5,7 +5,9 @@ create view tenant.finding_t030 as
         j.object,
         format('table %s was protected and no longer is', j.object) as problem,
         'The last entry of the journal says that every tenant''s rows in it are kept apart. They are not.' as why,
-        format('select tenant.protect(%L, tenant_column => %L);', j.object, coalesce(j.detail ->> 'tenant_column', 'tenant_id')) as fix
+        case when j.detail ? 'through' then format('select tenant.protect_by_membership(%L, through => %L, member_column => %L, key_column => %L);',
+                j.object, j.detail ->> 'through', j.detail ->> 'member_column', j.detail ->> 'key_column')
+            else format('select tenant.protect(%L, tenant_column => %L);', j.object, coalesce(j.detail ->> 'tenant_column', 'tenant_id')) end as fix
     from (
         select distinct on (object) object, action, detail from tenant.journal
         where action in ('protect', 'unprotect') order by object, id desc
@@ -70,7 +72,9 @@ create view tenant.finding_t033 as
         u.member::regclass::text as object,
         format('%s has no tenant policy, and %s of the same hierarchy has', u.member::regclass, u.kin::regclass) as problem,
         'PostgreSQL applies the policies of the table that a query names: rows are read around the others through this one.' as why,
-        format('select tenant.protect(%L, tenant_column => %L);', top.relation::regclass, k.tenant_column_name) as fix
+        case when k.tenant_column is null
+            then format('select tenant.protect_by_membership(%L, through => %L);', top.relation::regclass, tenant.membership_through(u.kin::regclass))
+            else format('select tenant.protect(%L, tenant_column => %L);', top.relation::regclass, k.tenant_column_name) end as fix
     from uncovered u
     join tenant.doctor_tables k on k.relation = u.kin
     cross join lateral (
@@ -134,13 +138,13 @@ create view tenant.finding_t038 as
         format('%s.%I', p.name, p.polname) as object,
         format('permissive policy %I on protected table %s is wider than the tenant: %s', p.polname, p.name, coalesce(p.using_text, p.check_text)) as problem,
         'Only the restrictive tenant policy still stands between tenants. Were it lost, this one would show all rows.' as why,
-        format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, t.tenant_column_name) as fix
+        p.drop_it || case when t.tenant_column is null then '' else format(E'\nselect tenant.protect(%L, tenant_column => %L);', p.name, t.tenant_column_name) end as fix
     from tenant.doctor_policies p
     join tenant.doctor_tables t on t.relation = p.relation
     where p.polpermissive and not exists (
         select from pg_catalog.pg_depend d
         where d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
-            and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = p.relation and d.refobjsubid = t.tenant_column);
+            and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = p.relation and d.refobjsubid = coalesce(t.tenant_column, tenant.membership_key(t.relation::regclass)));
 comment on view tenant.finding_t038 is 'A permissive policy is wider than the tenant policy';
 
 create view tenant.finding_t039 as

@@ -113,19 +113,23 @@ comment on view tenant.finding_t051 is 'An exclusion constraint compares rows of
 create view tenant.doctor_foreign_keys as
     select f.oid as con, f.conname, t.name, r.name as other, t.tenant_column_name, f.convalidated,
         coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced, f.confdeltype, f.confupdtype,
-        exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant
+        exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant,
+        r.tenant_column is null as by_membership
     from pg_catalog.pg_constraint f
     join tenant.doctor_tables t on t.relation = f.conrelid
     join tenant.doctor_tables r on r.relation = f.confrelid
     where f.contype = 'f' and f.conparentid = 0;
 
 create view tenant.finding_t052 as
-    select 'T052' as code, 'warn' as level,
+    select 'T052' as code, case when f.by_membership then 'info' else 'warn' end as level,
         format('%s.%I', f.name, f.conname) as object,
-        format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
-            case when f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd') then ', and its actions reach them' end) as problem,
-        'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' as why,
-        case when tenant.obstacle_of_reference(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
+        case when f.by_membership then format('foreign key %I of %s refers to %s, whose rows are of several tenants', f.conname, f.name, f.other)
+            else format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
+            case when f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd') then ', and its actions reach them' end) end as problem,
+        case when f.by_membership
+            then 'Referential checks run outside the policies: a tenant that writes the column learns which keys there are, and may refer to them. It reads none of their rows.'
+            else 'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' end as why,
+        case when not f.by_membership and tenant.obstacle_of_reference(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
     from tenant.doctor_foreign_keys f where not f.by_tenant;
 comment on view tenant.finding_t052 is 'A foreign key reaches across tenants';
 
@@ -159,7 +163,8 @@ create view tenant.finding_t055 as
         format('select tenant.protect(%L, tenant_column => %L);', t.name, t.tenant_column_name) as fix
     from tenant.doctor_tables t
     left join pg_catalog.pg_attrdef d on d.adrelid = t.relation and d.adnum = t.tenant_column
-    where coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)'
+    where t.tenant_column is not null
+        and coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)'
         and not tenant.is_root(t.relation::regclass, t.tenant_column_name);
 comment on view tenant.finding_t055 is 'The tenant column has another default';
 
@@ -225,3 +230,33 @@ create view tenant.finding_t120 as
         and (f.confupdtype in ('n', 'd')
             or f.confdeltype in ('n', 'd') and t.tenant_column = any (coalesce(f.confdelsetcols, f.conkey)));
 comment on view tenant.finding_t120 is 'A foreign key makes rows of one tenant everybody''s';
+
+-- Tables that are reached by membership, and the join table that says whose their rows are.
+create view tenant.doctor_by_membership as
+    select t.relation, t.name, j.through, j.through::regclass::text as through_name,
+        r.open, a.attname as member_column
+    from tenant.doctor_tables t
+    cross join lateral (select tenant.membership_through(t.relation::regclass) as through) j
+    join tenant.reached_through(j.through) r on r.relation = t.relation
+    join pg_catalog.pg_attribute a on a.attrelid = j.through and a.attnum = r.member
+    where t.tenant_column is null and not t.is_partition;
+
+create view tenant.finding_t121 as
+    select 'T121' as code, 'error' as level,
+        m.name as object,
+        format('no trigger keeps tenants from adding members to %s, through which %s is reached', k.part, m.name) as problem,
+        'A tenant that refers to any row of the table in its part of the join table sees that row.' as why,
+        format('select tenant.protect_by_membership(%L, through => %L, member_column => %L);', m.name, m.through_name, m.member_column) as fix
+    from tenant.doctor_by_membership m
+    cross join lateral (select min(part::text) as part from tenant.missing_member_triggers(m.through)) k
+    where not m.open and k.part is not null;
+comment on view tenant.finding_t121 is 'Tenants can make themselves members of rows';
+
+create view tenant.finding_t122 as
+    select 'T122' as code, 'warn' as level,
+        m.name as object,
+        format('tenants may add members to %s, and so see any row of %s', m.through_name, m.name) as problem,
+        'It was protected with tenants_add_members: whoever writes the join table in a tenant refers to a key of any row, and reads it.' as why,
+        format('select tenant.protect_by_membership(%L, through => %L, member_column => %L);', m.name, m.through_name, m.member_column) as fix
+    from tenant.doctor_by_membership m where m.open;
+comment on view tenant.finding_t122 is 'Tenants may make themselves members of rows';

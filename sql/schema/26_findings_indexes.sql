@@ -7,7 +7,7 @@ create view tenant.finding_t095 as
         'Every statement of a tenant reads all tenants'' rows, and takes as long as there are of them.' as why,
         format('create index on %s (%I);', t.name, t.tenant_column_name) as fix
     from tenant.doctor_tables t
-    where not exists (select from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+    where t.tenant_column is not null and not exists (select from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
         join pg_catalog.pg_am am on am.oid = c.relam
         where i.indrelid = t.relation and i.indisvalid and i.indpred is null and am.amname = 'btree' and i.indkey[0] = t.tenant_column);
 comment on view tenant.finding_t095 is 'No index leads with the tenant column';

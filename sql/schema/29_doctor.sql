@@ -94,7 +94,9 @@ create view tenant.doctor_findings as
     union all select * from tenant.finding_t105
     union all select * from tenant.finding_t108
     union all select * from tenant.finding_t110
-    union all select * from tenant.finding_t118;
+    union all select * from tenant.finding_t118
+    union all select * from tenant.finding_t121
+    union all select * from tenant.finding_t122;
 comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 
 -- Whether a fix does what it says for whoever pastes it into psql or runs it line by line: within a quoted name or a text

@@ -175,6 +175,12 @@ create or replace function tenant.is_current_or_shared(tenant text) returns bool
 
 comment on function tenant.is_current_or_shared(text) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 
+create or replace function tenant.is_member(found boolean) returns boolean
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    as 'MODULE_PATHNAME', 'pg_tenant_is_member';
+
+comment on function tenant.is_member(boolean) is 'Its argument while a tenant is entered; false where there is none. For the policies that tenant.protect_by_membership makes.';
+
 create or replace function tenant.create(id text, name text default null, slug text default null, plan text default null,
     settings jsonb default '{}') returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -413,12 +419,10 @@ revoke all on function tenant.said_of_open_table(regclass, name, jsonb) from pub
 
 grant execute on function tenant.said_of_open_table(regclass, name, jsonb) to tenant_admin;
 
-create or replace function tenant.reader_for(rel regclass, tenant_column name) returns text
+create or replace function tenant.require_table(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     class pg_class;
-    col pg_attribute;
-    policy record;
 begin
     select * into class from pg_class where oid = rel;
     if class.relkind not in ('r', 'p') then
@@ -449,7 +453,20 @@ begin
             detail = 'Its owner replaces it on upgrade, and the protection with it.',
             hint = 'Keep tenants'' rows in tables of the application.';
     end if;
+end
+$$;
 
+revoke all on function tenant.require_table(regclass) from public;
+
+grant execute on function tenant.require_table(regclass) to tenant_admin;
+
+create or replace function tenant.reader_for(rel regclass, tenant_column name) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    col pg_attribute;
+    policy record;
+begin
+    perform tenant.require_table(rel);
     select * into col from pg_attribute where attrelid = rel and attname = tenant_column and attnum > 0 and not attisdropped;
     if not found then
         raise exception using
@@ -473,6 +490,13 @@ begin
             message = format('column "%s" of table %s has a nondeterministic collation', tenant_column, rel),
             detail = 'Under it, texts that differ can be equal: one tenant would see another''s rows.',
             hint = format('alter table %s alter column %I type text collate "C";', rel, tenant_column);
+    end if;
+    if tenant.membership_through(rel) is not null then
+        raise exception using
+            errcode = 'TN025',
+            message = format('table %s is protected already, by membership through %s', rel, tenant.membership_through(rel)),
+            detail = format('It cannot be protected by column "%s" as well.', tenant_column),
+            hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
     end if;
     if tenant.fence_column(rel) <> col.attnum then
         raise exception using
@@ -993,6 +1017,8 @@ declare
 begin
     if exists (select from tenant.shared where relation = rel) then
         result := 'shared';
+    elsif tenant.membership_through(rel) is not null then
+        result := format('reached by membership through %s', tenant.membership_through(rel));
     elsif not mapped and not exists (
         select from pg_attribute where attrelid = rel and attname = col and attnum > 0 and not attisdropped) then
         result := format('not protected: no column "%s"', col) || tenant.said_of_open_table(rel, col, columns);
@@ -1203,6 +1229,332 @@ revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, tenan
 
 grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
+create or replace function tenant.membership_through(rel regclass) returns regclass
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_through';
+
+comment on function tenant.membership_through(regclass) is 'The join table through which the table is reached by membership; null where it is not.';
+
+revoke all on function tenant.membership_through(regclass) from public;
+
+grant execute on function tenant.membership_through(regclass) to tenant_admin;
+
+create or replace function tenant.membership_key(rel regclass) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_key';
+
+comment on function tenant.membership_key(regclass) is 'The number of the column by which the table is reached by membership.';
+
+revoke all on function tenant.membership_key(regclass) from public;
+
+grant execute on function tenant.membership_key(regclass) to tenant_admin;
+
+create or replace function tenant.membership_member(rel regclass) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_member';
+
+comment on function tenant.membership_member(regclass) is 'The number of the join table''s column that has the keys of the table.';
+
+revoke all on function tenant.membership_member(regclass) from public;
+
+grant execute on function tenant.membership_member(regclass) to tenant_admin;
+
+create or replace function tenant.membership_columns(rel regclass, through regclass, inout member_column name, inout key_column name)
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    members name[];
+    keys name[];
+begin
+    if member_column is null or key_column is null then
+        select array_agg(m.attname order by c.conname), array_agg(k.attname order by c.conname) into members, keys
+            from pg_constraint c
+            join pg_attribute m on m.attrelid = c.conrelid and m.attnum = c.conkey[1]
+            join pg_attribute k on k.attrelid = c.confrelid and k.attnum = c.confkey[1]
+            where c.contype = 'f' and c.conrelid = through and c.confrelid = rel and cardinality(c.conkey) = 1
+                and m.attname = coalesce(membership_columns.member_column, m.attname)
+                and k.attname = coalesce(membership_columns.key_column, k.attname);
+        if coalesce(cardinality(members), 0) <> 1 then
+            raise exception using
+                errcode = 'TN021',
+                message = format('no single foreign key says which column of %s refers to %s', through, rel),
+                detail = coalesce('There are several, of the columns: ' || array_to_string(members, ', ') || '.',
+                    'There is none of one column.'),
+                hint = 'Name both columns: tenant.protect_by_membership(..., member_column => ''<of the join table>'', key_column => ''<of the table>'').';
+        end if;
+        member_column := members[1];
+        key_column := keys[1];
+    end if;
+end
+$$;
+
+revoke all on function tenant.membership_columns(regclass, regclass, name, name) from public;
+
+grant execute on function tenant.membership_columns(regclass, regclass, name, name) to tenant_admin;
+
+create or replace function tenant.membership_type(rel regclass, column_name name) returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    col pg_attribute;
+    kind text;
+begin
+    select * into col from pg_attribute where attrelid = rel and attname = column_name and attnum > 0 and not attisdropped;
+    if not found then
+        raise exception using
+            errcode = 'TN021',
+            message = format('table %s has no column "%s"', rel, column_name),
+            detail = 'Membership is the equality of a column of the join table and a key of the other.',
+            hint = format('Name a column of %s.', rel);
+    end if;
+    kind := case when col.atttypid = 'uuid'::regtype then 'uuid'
+        when col.atttypid in ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype) then 'number'
+        when col.atttypid in ('text'::regtype, 'varchar'::regtype) then 'text' end;
+    if kind is null then
+        raise exception using
+            errcode = 'TN022',
+            message = format('column "%s" of table %s cannot say who is a member', column_name, rel),
+            detail = format('It is of type %s.', format_type(col.atttypid, col.atttypmod)),
+            hint = 'Use uuid, bigint, integer, smallint, text or varchar.';
+    end if;
+    if col.attcollation <> 0 and not (select collisdeterministic from pg_collation where oid = col.attcollation) then
+        raise exception using
+            errcode = 'TN023',
+            message = format('column "%s" of table %s has a nondeterministic collation', column_name, rel),
+            detail = 'Under it, texts that differ can be equal: a tenant would see rows that are not its members.',
+            hint = format('alter table %s alter column %I type text collate "C";', rel, column_name);
+    end if;
+    return kind;
+end
+$$;
+
+revoke all on function tenant.membership_type(regclass, name) from public;
+
+grant execute on function tenant.membership_type(regclass, name) to tenant_admin;
+
+create or replace function tenant.require_membership(rel regclass, through regclass, member_column name, key_column name) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant.require_protectable(rel);
+    perform tenant.require_table(rel);
+    perform tenant.require_owner(through);
+    -- Of 0.1.0's policies the planner can lose the fence: not until they are mended. And who is a member in rows of nobody?
+    if rel = through or coalesce(tenant.fence_column(through), 0) = 0 or tenant.has_shared_rows(through)
+        or tenant.former_column(tenant.fence_policy(through)) is not null then
+        raise exception using
+            errcode = 'TN028',
+            message = format('table %s is not protected by a tenant column', through),
+            detail = 'Membership is what a tenant sees of the join table: it has rows of its own there.',
+            hint = format('First: select tenant.protect(%L); without shared rows.', through);
+    end if;
+    if tenant.membership_type(rel, key_column) <> tenant.membership_type(through, member_column) then
+        raise exception using
+            errcode = 'TN022',
+            message = format('column "%s" of table %s cannot say who is a member', member_column, through),
+            detail = format('Column "%s" of table %s is of another type.', key_column, rel),
+            hint = 'Name two columns of one type.';
+    end if;
+    if tenant.fence_policy(rel) is not null and (tenant.membership_through(rel) is distinct from through
+        or (key_column, member_column) is distinct from (
+            (select attname from pg_attribute where attrelid = rel and attnum = tenant.membership_key(rel)),
+            (select attname from pg_attribute where attrelid = through and attnum = tenant.membership_member(rel)))) then
+        raise exception using
+            errcode = 'TN025',
+            message = format('table %s is protected already', rel),
+            detail = format('It is protected %s.', coalesce('by membership through ' || tenant.membership_through(rel)::text, 'by a tenant column')),
+            hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
+    end if;
+    if tenant.fence_policy(rel) is null and exists (select from pg_policy where polrelid = rel and polname = 'tenant_membership') then
+        raise exception using
+            errcode = 'TN026',
+            message = format('table %s has a policy named "tenant_membership" that is not a tenant policy', rel),
+            detail = 'The policy of tenant.protect_by_membership is restrictive, for all commands, to public, and lets nothing in.',
+            hint = format('alter policy tenant_membership on %s rename to ...; or drop policy tenant_membership on %1$s;', rel);
+    end if;
+end
+$$;
+
+revoke all on function tenant.require_membership(regclass, regclass, name, name) from public;
+
+grant execute on function tenant.require_membership(regclass, regclass, name, name) to tenant_admin;
+
+create or replace function tenant.fence_members(rel regclass, through regclass, member_column name, key_column name, open boolean) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    given constant text := format('select m.%I%s from %s m', member_column,
+        case when tenant.membership_type(through, member_column) = 'text' then '::pg_catalog.text' else '' end, through);
+    -- The array leads the planner to an index of the key; the function decides.
+    condition constant text := format('%I operator(pg_catalog.=) any (array(%s)) and tenant.is_member(%1$I operator(pg_catalog.=) any (%2$s))',
+        key_column, given);
+    class pg_class := (select c from pg_class c where oid = rel);
+    before jsonb := jsonb_build_object('enabled', class.relrowsecurity, 'forced', class.relforcerowsecurity);
+begin
+    if tenant.fence_policy(rel) is not null then
+        before := tenant.before_protection(tenant.fence_policy(rel)) - 'tenants_add_members';
+    end if;
+    if not (class.relrowsecurity and class.relforcerowsecurity) then
+        perform tenant.run_as_owner(rel, format('alter table %s enable row level security, force row level security', rel));
+    end if;
+    if tenant.fence_policy(rel) is null then
+        perform tenant.run_as_owner(rel, format(
+            'create policy tenant_membership on %s as restrictive for all to public using (%s) with check (false)', rel, condition));
+    end if;
+    -- For SELECT: whichever of the two policies is lost, the other denies.
+    if not exists (select from pg_policy where polrelid = rel and polpermissive) then
+        perform tenant.run_as_owner(rel, format(
+            'create policy tenant_access on %s as permissive for select to public using (%s)', rel, condition));
+    end if;
+    perform tenant.run_as_owner(rel, format('comment on policy %I on %s is %L',
+        (select polname from pg_policy where oid = tenant.fence_policy(rel)), rel,
+        format('Keeps tenants apart. Before: %s', before || case when open then '{"tenants_add_members": true}' else '{}' end::jsonb)));
+end
+$$;
+
+revoke all on function tenant.fence_members(regclass, regclass, name, name, boolean) from public;
+
+grant execute on function tenant.fence_members(regclass, regclass, name, name, boolean) to tenant_admin;
+
+create or replace function tenant.refuse_member() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN072',
+        message = format('table %s takes no members in a tenant''s transaction', tg_relid::regclass),
+        detail = 'Each of its rows shows the tenant a row of another table: who adds one sees whom it likes.',
+        hint = 'Add members outside of tenants: begin; select tenant.enter_system(''<reason>'', write => true);';
+end
+$$;
+
+comment on function tenant.refuse_member() is 'The trigger of tables through which others are reached by membership.';
+
+revoke all on function tenant.refuse_member() from public;
+
+grant execute on function tenant.refuse_member() to public;
+
+create or replace function tenant.reached_through(through regclass) returns table (relation regclass, member smallint, open boolean)
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select p.polrelid::regclass, tenant.membership_member(p.polrelid::regclass),
+        coalesce((tenant.before_protection(tenant.fence_policy(p.polrelid::regclass)) ->> 'tenants_add_members')::boolean, false)
+    from (
+        select distinct polrelid from pg_depend d join pg_policy on pg_policy.oid = d.objid and not polpermissive
+        where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = through and polrelid <> through
+        offset 0
+    ) p
+    where tenant.membership_through(p.polrelid::regclass) = through
+$$;
+
+revoke all on function tenant.reached_through(regclass) from public;
+
+grant execute on function tenant.reached_through(regclass) to tenant_admin;
+
+create or replace function tenant.member_triggers(through regclass) returns table (part regclass, name name, statement text)
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select h, t.name, format('create trigger %I before %s on %s for each row when (%stenant.current_id() is not null) '
+        'execute function tenant.refuse_member()', t.name, t.event, h, t.changes)
+    from tenant.hierarchy(through) h join pg_class c on c.oid = h and c.relkind in ('r', 'p')
+    cross join lateral (
+        select 'tenant_members'::name as name, 'insert' as event, '' as changes
+        from tenant.reached_through(through) r where not r.open having count(*) > 0
+        union
+        select ('tenant_members_' || a.attname)::name, 'update', format('old.%I is distinct from new.%1$I and ', a.attname)
+        from tenant.reached_through(through) r join pg_attribute a on a.attrelid = h and a.attname = (
+            select attname from pg_attribute where attrelid = through and attnum = r.member)
+        where not r.open
+    ) t
+$$;
+
+revoke all on function tenant.member_triggers(regclass) from public;
+
+grant execute on function tenant.member_triggers(regclass) to tenant_admin;
+
+create or replace function tenant.trigger_text(definition text) returns text
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select regexp_replace(regexp_replace(lower(definition), '^create trigger \S+ before (\S+) on \S+', '\1'), '[()"]', '', 'g')
+$$;
+
+revoke all on function tenant.trigger_text(text) from public;
+
+grant execute on function tenant.trigger_text(text) to tenant_admin;
+
+create or replace function tenant.missing_member_triggers(through regclass) returns table (part regclass, name name, statement text)
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select m.part, m.name, m.statement from tenant.member_triggers(through) m
+    where not exists (select from pg_trigger t where t.tgrelid = m.part and not t.tgisinternal and t.tgenabled = 'A'
+        and tenant.trigger_text(pg_get_triggerdef(t.oid)) = tenant.trigger_text(m.statement))
+$$;
+
+revoke all on function tenant.missing_member_triggers(regclass) from public;
+
+grant execute on function tenant.missing_member_triggers(regclass) to tenant_admin;
+
+create or replace function tenant.keep_members(through regclass) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    old record;
+    missing record;
+    found_name name;
+begin
+    for old in
+        select t.tgrelid::regclass as part, t.tgname as name from tenant.hierarchy(through) h
+        join pg_trigger t on t.tgrelid = h and t.tgparentid = 0 and t.tgfoid = 'tenant.refuse_member()'::regprocedure
+        where not exists (select from tenant.member_triggers(through) m
+            where m.part = h and tenant.trigger_text(m.statement) = tenant.trigger_text(pg_get_triggerdef(t.oid)))
+    loop
+        perform tenant.run_as_owner(old.part, format('drop trigger %I on %s', old.name, old.part));
+    end loop;
+    -- The table before its partitions, which get theirs from it.
+    for missing in select m.* from tenant.missing_member_triggers(through) m join pg_class c on c.oid = m.part order by c.relispartition loop
+        select tgname into found_name from pg_trigger where tgrelid = missing.part and not tgisinternal
+            and tenant.trigger_text(pg_get_triggerdef(oid)) = tenant.trigger_text(missing.statement);
+        if not found then
+            perform tenant.run_as_owner(missing.part, missing.statement);
+            found_name := missing.name;
+        end if;
+        -- session_replication_role = replica skips others.
+        perform tenant.run_as_owner(missing.part, format('alter table %s enable always trigger %I', missing.part, found_name));
+    end loop;
+end
+$$;
+
+revoke all on function tenant.keep_members(regclass) from public;
+
+grant execute on function tenant.keep_members(regclass) to tenant_admin;
+
+create or replace function tenant.apply_membership(rel regclass, through regclass, member_column name, key_column name, tenants_add_members boolean)
+    returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    columns record;
+    part regclass;
+begin
+    if rel is null or through is null then
+        raise exception using
+            errcode = '22004',
+            message = 'the table and the join table must be named',
+            detail = 'One of them is null.',
+            hint = 'select tenant.protect_by_membership(''users'', through => ''members'');';
+    end if;
+    select * into columns from tenant.membership_columns(rel, through, apply_membership.member_column, apply_membership.key_column);
+    perform tenant.require_membership(rel, through, columns.member_column, columns.key_column);
+    for part in select tenant.hierarchy(rel) loop
+        perform tenant.require_table(part);
+        perform tenant.fence_members(part, through, columns.member_column, columns.key_column, coalesce(tenants_add_members, false));
+    end loop;
+    perform tenant.keep_members(through);
+    delete from tenant.shared where relation = rel;
+    insert into tenant.journal (action, object, detail) values ('protect', rel::text,
+        jsonb_build_object('through', through::text, 'member_column', columns.member_column, 'key_column', columns.key_column)
+            || case when tenants_add_members then '{"tenants_add_members": true}' else '{}' end::jsonb);
+end
+$$;
+
+revoke all on function tenant.apply_membership(regclass, regclass, name, name, boolean) from public;
+
+create or replace function tenant.protect_by_membership(rel regclass, through regclass, member_column name default null,
+    key_column name default null, tenants_add_members boolean default false) returns void
+    language c volatile as 'MODULE_PATHNAME', 'pg_tenant_protect_by_membership';
+
+comment on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) is 'Lets a tenant see those rows of the table to which its part of the join table refers, and change none. Can be repeated. TN072 where a tenant would add members, TN074 where it would write; TN020 to TN028 say what is in the way.';
+
+revoke all on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) from public;
+
+grant execute on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) to tenant_admin;
+
 create or replace function tenant.unfence(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1285,6 +1637,8 @@ create or replace function tenant.remove_protection(rel regclass, reason text) r
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     part regclass;
+    reached regclass;
+    through constant regclass := tenant.membership_through(rel);
 begin
     perform tenant.require_reason(reason);
     perform tenant.require_owner(rel);
@@ -1307,9 +1661,20 @@ begin
             hint = format('select tenant.unprotect(%L, ''<reason>'');',
                 (select inhparent::regclass from pg_inherits where inhrelid = rel limit 1));
     end if;
+    select r.relation into reached from tenant.reached_through(rel) r limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN030',
+            message = format('cannot unprotect %s: table %s is reached by membership through it', rel, reached),
+            detail = 'Every tenant would see all of its rows, and so all of the other''s.',
+            hint = format('First: select tenant.unprotect(%L, ''<reason>'');', reached);
+    end if;
     for part in select tenant.hierarchy(rel) loop
         perform tenant.unfence(part);
     end loop;
+    if through is not null then
+        perform tenant.keep_members(through);
+    end if;
     delete from tenant.lookups where relation in (select tenant.hierarchy(rel));
     insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
 end
@@ -1330,14 +1695,17 @@ create or replace view tenant.protected_tables as
             order by i.indnkeyatts desc, i.indexrelid limit 1) as index,
         j.at as protected_at,
         j.role as protected_by,
-        tenant.has_shared_rows(c.oid::regclass) as shared_rows
+        tenant.has_shared_rows(c.oid::regclass) as shared_rows,
+        tenant.membership_through(c.oid::regclass) as through
     from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) fenced
     join pg_catalog.pg_class c on c.oid = fenced.polrelid
     join pg_catalog.pg_policy pol on pol.oid = tenant.fence_policy(c.oid::regclass)
-    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
+    left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
     left join lateral (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid order by inhseqno limit 1) p on true
     left join (select distinct on (object) object, at, role from tenant.journal where action = 'protect' order by object, id desc) j
         on j.object = pg_catalog.format('%s.%I', c.relnamespace::regnamespace, c.relname);
+
+comment on view tenant.protected_tables is 'What is protected, how, by which column or through which join table, with which index, since when and by whom.';
 
 create or replace function tenant.reach_of(role name) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp as $$
@@ -1511,7 +1879,15 @@ create or replace function tenant.protect_newcomer(child regclass, parent regcla
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 declare
     tenant_column name := (select attname from pg_attribute where attrelid = parent and attnum = tenant.fence_column(parent));
+    through regclass := tenant.membership_through(parent);
 begin
+    if through is not null then
+        perform tenant.fence_members(child,
+            through, (select attname from pg_attribute where attrelid = through and attnum = tenant.membership_member(parent)),
+            (select attname from pg_attribute where attrelid = parent and attnum = tenant.membership_key(parent)),
+            coalesce((tenant.before_protection(tenant.fence_policy(parent)) ->> 'tenants_add_members')::boolean, false));
+        return;
+    end if;
     perform tenant.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant.has_shared_rows(parent));
     insert into tenant.journal (action, object, detail, role)
         values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
@@ -2093,6 +2469,10 @@ create or replace function tenant.hardening(rel regclass, harden tenant.key_form
 declare
     col pg_attribute;
 begin
+    -- Its keys are no tenant's.
+    if tenant.membership_through(rel) is not null then
+        return;
+    end if;
     if tenant.fence_policy(rel) is null then
         if tenant_column is null then
             raise exception using
@@ -2202,6 +2582,18 @@ create or replace function tenant.run_as(role oid, statement text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as';
 
 revoke all on function tenant.run_as(oid, text) from public;
+
+create or replace function tenant.provable() returns table (relation regclass, tenant_column name, tenant_type text, kind text)
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select p.relation, p.tenant_column, p.tenant_type, p.kind from tenant.protected_tables p where p.through is null
+    union all
+    select c.oid::regclass, a.attname, format_type(a.atttypid, null), 'lost'
+        from (select distinct on (j.object) j.object, j.action, j.detail ->> 'tenant_column' as tenant_column
+            from tenant.journal j where j.action in ('protect', 'unprotect') order by j.object, j.id desc) last
+        join pg_class c on c.oid = to_regclass(last.object)
+        join pg_attribute a on a.attrelid = c.oid and a.attname = last.tenant_column and not a.attisdropped
+        where last.action = 'protect' and tenant.fence_policy(c.oid::regclass) is null
+$$;
 
 create or replace function tenant.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -2513,6 +2905,94 @@ exception when sqlstate 'TN089' then return noticed;
 end
 $$;
 
+create or replace function tenant.prove_members(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb)
+    returns table (path text, expected text, got text, passed boolean)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    through constant regclass := joined ->> 'through';
+    key constant text := joined ->> 'key';
+    member constant text := joined ->> 'member';
+    in_b constant text := format('%I::text = %L', key, theirs ->> key);
+    own_rows text;
+    columns text;
+    added text;
+begin
+    select string_agg(quote_ident(attname), ', ' order by attnum) into columns
+        from pg_attribute where attrelid = rel and attnum > 0 and not attisdropped and attgenerated = '';
+    select string_agg(quote_ident(attname), ', ' order by attnum) into added
+        from pg_attribute where attrelid = through and attnum > 0 and not attisdropped and attgenerated = '';
+    own_rows := tenant.attack(as_role, a, format('select count(*) from %s where %I::text = %L', rel, key, mine ->> key), true);
+    for path, expected, got in
+        values ('select with no tenant', 'refused', tenant.attack(as_role, null, format('select count(*) from %s', rel), true)),
+            ('truncate', 'refused', tenant.attack(as_role, a, format('truncate %s cascade', rel), false)),
+            ('own rows', 'seen', own_rows),
+            ('select', 'nothing', tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, in_b), true)),
+            ('count', 'its own', tenant.attack(as_role, a, format('select count(*) from %s', rel), true)),
+            ('select for update', 'refused', tenant.attack(as_role, a, format('select count(*) from (select from %s for update) locked', rel), true)),
+            ('insert', 'refused', tenant.attack(as_role, a, format('insert into %1$s (%2$s) overriding system value '
+                'select %2$s from jsonb_populate_record(null::%1$s, %3$L)', rel, columns, theirs), false)),
+            ('update', 'refused', tenant.attack(as_role, a, format('update %s set %I = %2$I', rel, key), false)),
+            ('delete', 'refused', tenant.attack(as_role, a, format('delete from %s', rel), false)),
+            ('merge', 'refused', tenant.attack(as_role, a,
+                format('merge into %s t using (values (%L)) s (id) on t.%I::text = s.id when matched then delete', rel, mine ->> key, key), false)),
+            ('prepared', 'nothing', tenant.attack_prepared(as_role, a, format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security invoker',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security definer',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('function with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'function', 'security definer',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', 'with (security_invoker)',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', '',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('view with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'view', '',
+                format('select count(*) from %s where %s', rel, in_b))),
+            ('copy with no tenant', 'refused', tenant.attack_copy(as_role, null, format('copy (select from %s) to ''/dev/null''', rel))),
+            ('copy', 'nothing', tenant.attack_copy(as_role, a, format('copy (select from %s where %s) to ''/dev/null''', rel, in_b))),
+            ('copy from', 'refused', tenant.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel))),
+            ('a member added', 'refused', tenant.attack(as_role, a, format('insert into %1$s (%2$s) overriding system value '
+                'select %2$s from jsonb_populate_record(null::%1$s, %3$L)', through, added,
+                (joined -> 'row') || jsonb_build_object(member, theirs -> key)), false)),
+            ('a member changed', 'refused', tenant.attack(as_role, a,
+                format('update %s set %I = %L', through, member, theirs ->> key), false))
+    loop
+        continue when path like 'a member %' and (joined ->> 'open')::boolean
+            or path = 'copy from' and exists (select from pg_class where oid = rel and relkind = 'p');
+        passed := case
+            when path = 'own rows' then case when got ~ ' rows$' then got <> '0 rows' end
+            when got ~ ' rows$' then got = case expected when 'nothing' then '0 rows' when 'its own' then own_rows else '' end
+            when got = '42501' or got ~ '^TN' or path = 'copy from' and got = '0A000' then true
+            when got ~ '^23' then false end;
+        return next;
+    end loop;
+end
+$$;
+
+revoke all on function tenant.prove_members(regclass, name, text, text, jsonb, jsonb, jsonb) from public;
+
+create or replace function tenant.prove_member_mutation(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb, commands text[])
+    returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    through constant regclass := joined ->> 'through';
+    fence constant name := (select polname from pg_policy where oid = tenant.fence_policy(rel));
+    command text;
+    noticed text;
+begin
+    perform set_config('pg_tenant.guards', 'off', true);
+    foreach command in array commands loop
+        perform tenant.run_as_owner(case when strpos(command, '%3$s') > 0 then through else rel end, format(command, rel, fence, through,
+            (select polname from pg_policy where oid = tenant.fence_policy(through))));
+    end loop;
+    select string_agg(p.path || ' ' || p.got, ', ') into noticed
+        from tenant.prove_members(rel, as_role, a, b, mine, theirs, joined) p where p.passed is false or p.got = 'TN012';
+    raise exception using errcode = 'TN089';
+exception when sqlstate 'TN089' then return noticed;
+end
+$$;
+
+revoke all on function tenant.prove_member_mutation(regclass, name, text, text, jsonb, jsonb, jsonb, text[]) from public;
+
 create or replace function tenant.prove(as_role name default null, keyed_by text default null, mutate boolean default false, tables regclass[] default null)
     returns table (relation regclass, path text, expected text, got text, passed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -2532,7 +3012,10 @@ declare
     mutation record;
     noticed text;
     named regclass[];
+    reached regclass[];    -- by membership
+    granted regclass[];    -- both, and the join tables
     needed regclass[];     -- and what their foreign keys lead to
+    joined jsonb;
     -- One that is there: to make a member of tenant_user locks that group, for all who grant it, until the transaction ends.
     app name := coalesce(as_role, 'tenant_user');
 begin
@@ -2578,32 +3061,35 @@ begin
         perform tenant.create(a), tenant.create(b);
         named := array(select p.relation from tenant.provable() p
             where tables is null or p.relation = any (tables) or pg_partition_root(p.relation) = any (tables));
+        reached := array(select p.relation from tenant.protected_tables p
+            where p.through is not null and p.parent is null and (tables is null or p.relation = any (tables)) order by p.relation::text);
+        granted := named || array(select r from unnest(reached) r union select tenant.membership_through(r) from unnest(reached) r);
         needed := array(
             with recursive need (rel) as (
-                select coalesce(pg_partition_root(r), r)::oid from unnest(named) r
+                select coalesce(pg_partition_root(r), r)::oid from unnest(granted) r
                 union
                 select coalesce(pg_partition_root(k.confrelid), k.confrelid)::oid from need
                     cross join lateral (select confrelid from pg_constraint where contype = 'f' and conrelid = need.rel offset 0) k
             )
             select rel from need);
         execute format('create role %I bypassrls', tenant.bypassing());
-        for target in select distinct c.relnamespace::regnamespace as schema from unnest(named) r join pg_class c on c.oid = r loop
+        for target in select distinct c.relnamespace::regnamespace as schema from unnest(granted) r join pg_class c on c.oid = r loop
             execute format('grant usage on schema %s to %I', target.schema, tenant.bypassing());
         end loop;
-        for target in select unnest(named) as relation loop
+        for target in select distinct unnest(granted) as relation loop
             execute format('grant select on %s to %I', target.relation, tenant.bypassing());
         end loop;
         if as_role is null then
             for target in
                 with recursive read (rel) as (
-                    select v::oid from unnest(named) r, tenant.views_over(r) v
+                    select v::oid from unnest(granted) r, tenant.views_over(r) v
                     union
                     select d.refobjid from read
                         cross join lateral (select oid from pg_rewrite where ev_class = read.rel offset 0) w
                         cross join lateral (select refobjid from pg_depend
                             where classid = 'pg_rewrite'::regclass and objid = w.oid and refclassid = 'pg_class'::regclass offset 0) d
                 ), all_of (rel) as (
-                    select unnest(named)::oid union select v::oid from unnest(named) r, tenant.views_over(r) v
+                    select unnest(granted)::oid union select v::oid from unnest(granted) r, tenant.views_over(r) v
                     union select rel from read where rel in (select p.relation from tenant.provable() p)
                         or exists (select from pg_class where oid = rel and relkind = 'v' and relnamespace <> 'tenant'::regnamespace)
                 )
@@ -2618,6 +3104,15 @@ begin
         -- waits for those that it refers to.
         perform set_config('session_replication_role', 'replica', true);
         planted := (select jsonb_object_agg(p.relation::text, null) from tenant.provable() p where p.relation = any (needed));
+        -- Those who are members come first: a row of the join table that refers to one of them is a membership.
+        for part in select r as relation from unnest(needed) r where tenant.membership_through(r) is not null order by r::text loop
+            seed := seed + 2;
+            one := tenant.plant(part.relation, null, a, seed, coalesce(planted, '{}'), false);
+            two := tenant.plant(part.relation, null, b, seed + 1, coalesce(planted, '{}'), false);
+            planted := coalesce(planted, '{}') || jsonb_build_object(part.relation::text,
+                case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
+                    else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
+        end loop;
         loop
             progress := false;
             for part in
@@ -2705,6 +3200,42 @@ begin
                 where m.name not like 'no policy for %' or tenant.has_shared_rows(part.relation)
             loop
                 noticed := tenant.prove_mutation(part.relation, app, a, b, one, two, mutation.commands);
+                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
+                    'expected', 'noticed', 'got', coalesce('noticed: ' || noticed, 'not noticed'), 'passed', noticed is not null));
+            end loop;
+        end loop;
+        for part in select r as relation, tenant.membership_through(r) as through, k.attname as key, m.attname as member
+            from unnest(reached) r
+            join pg_attribute k on k.attrelid = r and k.attnum = tenant.membership_key(r)
+            join pg_attribute m on m.attrelid = tenant.membership_through(r) and m.attnum = tenant.membership_member(r)
+        loop
+            raise notice 'proving %', part.relation;
+            one := planted -> part.relation::text -> a;
+            two := planted -> part.relation::text -> b;
+            joined := jsonb_build_object('through', part.through::text, 'key', part.key, 'member', part.member,
+                'row', planted -> coalesce(pg_partition_root(part.through), part.through)::text -> a,
+                'open', (select r.open from tenant.reached_through(part.through) r where r.relation = part.relation));
+            results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'plant',
+                'expected', 'a member of each tenant', 'got', coalesce(planted -> part.relation::text ->> 'why',
+                    planted -> part.through::text ->> 'why', 'a member of each tenant'),
+                'passed', case when two is not null and jsonb_typeof(joined -> 'row') = 'object' then true end));
+            continue when two is null or jsonb_typeof(joined -> 'row') <> 'object';
+            results := results || coalesce((select jsonb_agg(to_jsonb(r) || jsonb_build_object('relation', part.relation::oid))
+                from tenant.prove_members(part.relation, app, a, b, one, two, joined) r), '[]');
+            continue when not mutate;
+            for mutation in
+                select * from (values
+                    ('no row-level security', array['alter table %1$s disable row level security']),
+                    ('row-level security not forced', array['alter table %1$s no force row level security']),
+                    ('no fence, wide access', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('fence that shows all', array['alter policy %2$I on %1$s using (true)',
+                        'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('fence that lets all in', array['alter policy %2$I on %1$s with check (true)',
+                        'create policy prove_wide on %1$s using (true) with check (true)']),
+                    ('no fence of the join table', array['drop policy %4$I on %3$s'])
+                ) m (name, commands)
+            loop
+                noticed := tenant.prove_member_mutation(part.relation, app, a, b, one, two, joined, mutation.commands);
                 results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
                     'expected', 'noticed', 'got', coalesce('noticed: ' || noticed, 'not noticed'), 'passed', noticed is not null));
             end loop;
@@ -3232,6 +3763,21 @@ $$;
 
 revoke all on function tenant.prove_indexes(regclass, name, name, text, text) from public;
 
+create or replace function tenant.doctor_tables_now() returns table (relation oid, name text, relkind "char", owner oid, is_partition boolean,
+        enabled boolean, forced boolean, relhastriggers boolean, fence oid, tenant_column smallint, tenant_column_name name,
+        tenant_not_null boolean, tenant_collation oid)
+    language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
+    select c.oid, c.oid::regclass::text, c.relkind, c.relowner, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
+        c.relhastriggers, p.fence, a.attnum, a.attname, a.attnotnull, a.attcollation
+    from (
+        select polrelid, tenant.fence_policy(polrelid::regclass) as fence, tenant.fence_column(polrelid::regclass) as tenant_column
+        from (select distinct polrelid from pg_policy where not polpermissive) r offset 0
+    ) p
+    join pg_class c on c.oid = p.polrelid
+    left join pg_attribute a on a.attrelid = p.polrelid and a.attnum = p.tenant_column
+    where p.fence is not null
+$$;
+
 create or replace function tenant.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
         polpermissive boolean, polroles oid[], using_text text, check_text text, both_texts text, protected boolean,
         reads_tenant boolean, has_tenant_column boolean, column_name name, drop_it text)
@@ -3375,7 +3921,9 @@ create or replace view tenant.finding_t030 as
         j.object,
         format('table %s was protected and no longer is', j.object) as problem,
         'The last entry of the journal says that every tenant''s rows in it are kept apart. They are not.' as why,
-        format('select tenant.protect(%L, tenant_column => %L);', j.object, coalesce(j.detail ->> 'tenant_column', 'tenant_id')) as fix
+        case when j.detail ? 'through' then format('select tenant.protect_by_membership(%L, through => %L, member_column => %L, key_column => %L);',
+                j.object, j.detail ->> 'through', j.detail ->> 'member_column', j.detail ->> 'key_column')
+            else format('select tenant.protect(%L, tenant_column => %L);', j.object, coalesce(j.detail ->> 'tenant_column', 'tenant_id')) end as fix
     from (
         select distinct on (object) object, action, detail from tenant.journal
         where action in ('protect', 'unprotect') order by object, id desc
@@ -3428,7 +3976,9 @@ create or replace view tenant.finding_t033 as
         u.member::regclass::text as object,
         format('%s has no tenant policy, and %s of the same hierarchy has', u.member::regclass, u.kin::regclass) as problem,
         'PostgreSQL applies the policies of the table that a query names: rows are read around the others through this one.' as why,
-        format('select tenant.protect(%L, tenant_column => %L);', top.relation::regclass, k.tenant_column_name) as fix
+        case when k.tenant_column is null
+            then format('select tenant.protect_by_membership(%L, through => %L);', top.relation::regclass, tenant.membership_through(u.kin::regclass))
+            else format('select tenant.protect(%L, tenant_column => %L);', top.relation::regclass, k.tenant_column_name) end as fix
     from uncovered u
     join tenant.doctor_tables k on k.relation = u.kin
     cross join lateral (
@@ -3439,6 +3989,20 @@ create or replace view tenant.finding_t033 as
         )
         select relation from up order by depth desc limit 1
     ) top;
+
+create or replace view tenant.finding_t038 as
+    select 'T038' as code,
+        case when 'true' in (p.using_text, p.check_text) then 'warn' else 'info' end as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('permissive policy %I on protected table %s is wider than the tenant: %s', p.polname, p.name, coalesce(p.using_text, p.check_text)) as problem,
+        'Only the restrictive tenant policy still stands between tenants. Were it lost, this one would show all rows.' as why,
+        p.drop_it || case when t.tenant_column is null then '' else format(E'\nselect tenant.protect(%L, tenant_column => %L);', p.name, t.tenant_column_name) end as fix
+    from tenant.doctor_policies p
+    join tenant.doctor_tables t on t.relation = p.relation
+    where p.polpermissive and not exists (
+        select from pg_catalog.pg_depend d
+        where d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
+            and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = p.relation and d.refobjsubid = coalesce(t.tenant_column, tenant.membership_key(t.relation::regclass)));
 
 create or replace view tenant.finding_t100 as
     select 'T100' as code, 'error' as level,
@@ -3555,13 +4119,26 @@ create or replace view tenant.finding_t117 as
 
 comment on view tenant.finding_t117 is 'A tenant may choose a number that is one for all';
 
+create or replace view tenant.doctor_foreign_keys as
+    select f.oid as con, f.conname, t.name, r.name as other, t.tenant_column_name, f.convalidated,
+        coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced, f.confdeltype, f.confupdtype,
+        exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant,
+        r.tenant_column is null as by_membership
+    from pg_catalog.pg_constraint f
+    join tenant.doctor_tables t on t.relation = f.conrelid
+    join tenant.doctor_tables r on r.relation = f.confrelid
+    where f.contype = 'f' and f.conparentid = 0;
+
 create or replace view tenant.finding_t052 as
-    select 'T052' as code, 'warn' as level,
+    select 'T052' as code, case when f.by_membership then 'info' else 'warn' end as level,
         format('%s.%I', f.name, f.conname) as object,
-        format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
-            case when f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd') then ', and its actions reach them' end) as problem,
-        'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' as why,
-        case when tenant.obstacle_of_reference(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
+        case when f.by_membership then format('foreign key %I of %s refers to %s, whose rows are of several tenants', f.conname, f.name, f.other)
+            else format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
+            case when f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd') then ', and its actions reach them' end) end as problem,
+        case when f.by_membership
+            then 'Referential checks run outside the policies: a tenant that writes the column learns which keys there are, and may refer to them. It reads none of their rows.'
+            else 'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' end as why,
+        case when not f.by_membership and tenant.obstacle_of_reference(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
     from tenant.doctor_foreign_keys f where not f.by_tenant;
 
 create or replace view tenant.finding_t055 as
@@ -3572,7 +4149,8 @@ create or replace view tenant.finding_t055 as
         format('select tenant.protect(%L, tenant_column => %L);', t.name, t.tenant_column_name) as fix
     from tenant.doctor_tables t
     left join pg_catalog.pg_attrdef d on d.adrelid = t.relation and d.adnum = t.tenant_column
-    where coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)'
+    where t.tenant_column is not null
+        and coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)'
         and not tenant.is_root(t.relation::regclass, t.tenant_column_name);
 
 create or replace view tenant.finding_t112 as
@@ -3640,6 +4218,37 @@ create or replace view tenant.finding_t120 as
             or f.confdeltype in ('n', 'd') and t.tenant_column = any (coalesce(f.confdelsetcols, f.conkey)));
 
 comment on view tenant.finding_t120 is 'A foreign key makes rows of one tenant everybody''s';
+
+create or replace view tenant.doctor_by_membership as
+    select t.relation, t.name, j.through, j.through::regclass::text as through_name,
+        r.open, a.attname as member_column
+    from tenant.doctor_tables t
+    cross join lateral (select tenant.membership_through(t.relation::regclass) as through) j
+    join tenant.reached_through(j.through) r on r.relation = t.relation
+    join pg_catalog.pg_attribute a on a.attrelid = j.through and a.attnum = r.member
+    where t.tenant_column is null and not t.is_partition;
+
+create or replace view tenant.finding_t121 as
+    select 'T121' as code, 'error' as level,
+        m.name as object,
+        format('no trigger keeps tenants from adding members to %s, through which %s is reached', k.part, m.name) as problem,
+        'A tenant that refers to any row of the table in its part of the join table sees that row.' as why,
+        format('select tenant.protect_by_membership(%L, through => %L, member_column => %L);', m.name, m.through_name, m.member_column) as fix
+    from tenant.doctor_by_membership m
+    cross join lateral (select min(part::text) as part from tenant.missing_member_triggers(m.through)) k
+    where not m.open and k.part is not null;
+
+comment on view tenant.finding_t121 is 'Tenants can make themselves members of rows';
+
+create or replace view tenant.finding_t122 as
+    select 'T122' as code, 'warn' as level,
+        m.name as object,
+        format('tenants may add members to %s, and so see any row of %s', m.through_name, m.name) as problem,
+        'It was protected with tenants_add_members: whoever writes the join table in a tenant refers to a key of any row, and reads it.' as why,
+        format('select tenant.protect_by_membership(%L, through => %L, member_column => %L);', m.name, m.through_name, m.member_column) as fix
+    from tenant.doctor_by_membership m where m.open;
+
+comment on view tenant.finding_t122 is 'Tenants may make themselves members of rows';
 
 create or replace view tenant.finding_t108 as
     select 'T108' as code, 'warn' as level,
@@ -3716,6 +4325,17 @@ create or replace view tenant.finding_t115 as
     where p.pubtruncate;
 
 comment on view tenant.finding_t115 is 'A publication sends TRUNCATE of protected tables';
+
+create or replace view tenant.finding_t095 as
+    select 'T095' as code, 'warn' as level,
+        t.name as object,
+        format('no index of protected table %s leads with %I', t.name, t.tenant_column_name) as problem,
+        'Every statement of a tenant reads all tenants'' rows, and takes as long as there are of them.' as why,
+        format('create index on %s (%I);', t.name, t.tenant_column_name) as fix
+    from tenant.doctor_tables t
+    where t.tenant_column is not null and not exists (select from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+        join pg_catalog.pg_am am on am.oid = c.relam
+        where i.indrelid = t.relation and i.indisvalid and i.indpred is null and am.amname = 'btree' and i.indkey[0] = t.tenant_column);
 
 create or replace view tenant.finding_t102 as
     select 'T102' as code, 'warn' as level,
@@ -3984,7 +4604,9 @@ create or replace view tenant.doctor_findings as
     union all select * from tenant.finding_t105
     union all select * from tenant.finding_t108
     union all select * from tenant.finding_t110
-    union all select * from tenant.finding_t118;
+    union all select * from tenant.finding_t118
+    union all select * from tenant.finding_t121
+    union all select * from tenant.finding_t122;
 
 create or replace function tenant.doctor_pastes(fix text) returns boolean
     language sql immutable set search_path = pg_catalog, pg_temp as $$

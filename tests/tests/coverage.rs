@@ -14,6 +14,18 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tenant.fence", "a step of tenant.protect"),
     ("tenant.fence_hierarchy", "a step of tenant.protect, and of what becomes of a new partition"),
     ("tenant.unfence", "a step of tenant.unprotect"),
+    ("tenant.apply_membership", "the body of tenant.protect_by_membership"),
+    ("tenant.fence_members", "a step of tenant.protect_by_membership"),
+    ("tenant.keep_members", "a step of tenant.protect_by_membership and unprotect: membership/a_tenant_adds_itself"),
+    ("tenant.member_triggers", "likewise"),
+    ("tenant.trigger_text", "likewise"),
+    ("tenant.reached_through", "likewise"),
+    ("tenant.membership_columns", "a step of tenant.protect_by_membership: TN021 is its refusal"),
+    ("tenant.membership_key", "a step of tenant.protect_by_membership: membership/it_cannot_be_made has each type"),
+    ("tenant.membership_member", "likewise"),
+    ("tenant.membership_type", "likewise: TN022 is its refusal"),
+    ("tenant.require_membership", "a step of tenant.protect_by_membership: TN028 and TN025 are its refusals"),
+    ("tenant.require_table", "a step of protect and protect_by_membership: TN020 is its refusal"),
     ("tenant.is_root", "a step of tenant.protect: protect/root_cannot_be_protected"),
     ("tenant.require_create", "a step of tenant.protect: protect/readme_does_not_work"),
     ("tenant.said_of_open_table", "a step of tenant.protect_schema: protect/open_table_is_passed_over"),
@@ -114,6 +126,8 @@ const EXEMPT: &[(&str, &str)] = &[
     ("tenant.prove_table", "a step of tenant.prove"),
     ("tenant.prove_mutation", "a step of tenant.prove"),
     ("tenant.views_over", "a step of tenant.prove"),
+    ("tenant.prove_members", "a step of tenant.prove: membership/it_is_proved"),
+    ("tenant.prove_member_mutation", "likewise"),
 ];
 
 /// All tests, but for this file.

@@ -25,6 +25,20 @@ const INTERNAL: &[&str] = &[
     "run_as",                    // prove
     "run_past_policies",         // prove
     "before_protection",         // unprotect
+    "apply_membership",          // protect_by_membership, with the guards off
+    "fence_members",             // protect_by_membership, one table of a hierarchy
+    "keep_members",              // protect_by_membership, unprotect: triggers of the join table
+    "member_triggers",           // likewise
+    "missing_member_triggers",   // likewise, and the doctor
+    "membership_columns",        // protect_by_membership
+    "membership_key",            // protected_tables, protect_by_membership
+    "membership_member",         // protected_tables, protect_by_membership
+    "membership_through",        // protected_tables, protect_by_membership
+    "membership_type",           // protect_by_membership
+    "reached_through",           // protect_by_membership, unprotect
+    "refuse_member",             // trigger of join tables
+    "require_membership",        // protect_by_membership
+    "trigger_text",              // missing_member_triggers
     "channel_changed",           // trigger of channels
     "column_list",               // hardening
     "constraint_with_tenant",    // hardening
@@ -73,6 +87,7 @@ const INTERNAL: &[&str] = &[
     "warn_of_left",              // protect_schema
     "fence_steps",               // protect, one table of a hierarchy
     "require_step",              // protect
+    "require_table",             // protect, protect_by_membership
     "require_protectable",       // protect
     "refuse_nulls",              // protect
     "protect_step",              // protect_schema_stepwise
@@ -95,6 +110,8 @@ const INTERNAL: &[&str] = &[
     "plan_hardening",            // hardening, protect with harden
     "plant",                     // prove
     "provable",                  // prove
+    "prove_member_mutation",     // prove
+    "prove_members",             // prove
     "prove_mutation",            // prove
     "prove_indexes",             // prove
     "prove_plans",               // prove

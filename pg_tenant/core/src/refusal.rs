@@ -159,8 +159,12 @@ refusals! {
     HeldForAll = "TN070", "held_for_all";
     /// A replication connection by a login of tenants, or a tenant entered in one
     ReplicationRefused = "TN071", "replication_refused";
+    /// A tenant's transaction would add a member to a table that says which rows of another one the tenant sees
+    MemberRefused = "TN072", "member_refused";
     /// A foreign key's action would take the tenant from rows of a table with shared rows, which makes them everybody's
     RowsPublished = "TN073", "rows_published";
+    /// A tenant's transaction would change or lock a row that several tenants see by membership
+    ReadOnlyByMembership = "TN074", "read_only_by_membership";
     /// The doctor has findings of the level asked for, or worse
     Unhealthy = "TN080", "unhealthy";
     /// The doctor has no finding of this code

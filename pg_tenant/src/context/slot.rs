@@ -315,6 +315,9 @@ pub static SHARED_FENCES: [(&str, Reader, Code); 5] = [
     ("pg_tenant_is_current_or_shared_text", Reader::Text, pg_tenant_is_current_or_shared_text),
 ];
 
+/// `tenant.is_member`: its C symbol and its code.
+pub static MEMBER: (&str, Code) = ("pg_tenant_is_member", pg_tenant_is_member);
+
 macro_rules! reader {
     ($symbol:ident, $finfo:ident, $has:expr, $datum:expr) => {
         #[doc(hidden)]
@@ -441,3 +444,22 @@ fence!(
     SLOT.has_id,
     |value: Datum| bytes_of(value) == &SLOT.text.bytes[..(SLOT.text.header >> 2) as usize - 4]
 );
+
+#[doc(hidden)]
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_pg_tenant_is_member() -> &'static pg_sys::Pg_finfo_record {
+    &crate::pg::function::VERSION_1
+}
+
+/// Its argument, while there is a current tenant. Called for each row.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager; the SQL function is strict.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn pg_tenant_is_member(fcinfo: FunctionCallInfo) -> Datum {
+    // SAFETY: one thread; fcinfo has one argument, a boolean that is not null.
+    unsafe {
+        folding::touch();
+        Datum::from(SLOT.has_id && (*(*fcinfo).args.as_ptr()).value.value() != 0)
+    }
+}

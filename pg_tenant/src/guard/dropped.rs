@@ -51,7 +51,7 @@ pub fn check() -> Outcome<()> {
         return Ok(());
     }
     let installed = extension::is_installed();
-    let stands = |fence: Fence| policy::fence_of(fence.policy).is_some_and(|(_, now)| now.form <= fence.form);
+    let stands = |fence: Fence| policy::fence_of(fence.policy).is_some_and(|(_, now)| !fence.form.is_weaker(now.form));
     let is_open = |(table, fence)| relation::class(table).is_some() && !stands(fence);
     match noted.into_iter().find(|&noted| is_open(noted) && (installed || policy::has_any(noted.0))) {
         Some((table, _)) => {

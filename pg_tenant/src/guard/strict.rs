@@ -107,7 +107,7 @@ fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verd
             if referential::is_running() && role::owns(user, relation) && referential::reaches_all() {
                 return Ok(Verdict::Pass);
             }
-            fenced(relation, fence, user)?
+            fenced(relation, fence, user, writes)?
         }
         Protection::Broken(_) if slot::current().is_none() && is_exempt(user) => None,
         Protection::Broken(Gap::Lost(_)) if may_mend(user, relation) => None,
@@ -116,13 +116,16 @@ fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verd
     Ok(warned.map_or(Verdict::Pass, Verdict::Warn))
 }
 
-fn fenced(table: Oid, fence: Fence, user: Oid) -> Outcome<Option<Report>> {
+fn fenced(table: Oid, fence: Fence, user: Oid, writes: bool) -> Outcome<Option<Report>> {
     if slot::current().is_some() {
         if role::bypasses_row_security(user) || (referential::is_running() && role::owns(user, table)) {
             return Err(bypassed(table, user));
         }
         if !slot::has_value(fence.reader) {
             return Err(no_such_value(table, fence));
+        }
+        if writes && fence.membership().is_some() {
+            return Err(of_several(table));
         }
         return Ok(None);
     }
@@ -224,6 +227,14 @@ pub fn no_tenant(table: Oid) -> Report {
         .hint(hint)
 }
 
+/// The refusal of what would change, or lock, a row that other tenants have as well.
+fn of_several(table: Oid) -> Report {
+    let name = relation::name(table);
+    Report::new(Refusal::ReadOnlyByMembership, format!("table {name} is read-only in a tenant's transaction"))
+        .detail("Its rows belong to every tenant that has them as members: the others would see the change, or wait for it.")
+        .hint("Change it outside of tenants: select tenant.enter_system('<reason>', write => true);")
+}
+
 fn bypassed(table: Oid, user: Oid) -> Report {
     let (name, user) = (relation::name(table), role::name(user));
     Report::new(Refusal::PolicyBypassed, format!("row-level security of table {name} would be bypassed"))
@@ -253,6 +264,10 @@ fn broken(table: Oid, gap: Gap) -> Report {
              select tenant.share({literal}, '<reason>');"
         ),
         Gap::UnderProtected(parent) => completes(parent),
+        Gap::Through(through) => format!(
+            "Its owner protects it: select tenant.protect({}); or: select tenant.unprotect({literal}, '<reason>');",
+            relation::literal(through)
+        ),
         Gap::NotEnabled | Gap::NotForced | Gap::OverProtected(_) => completes(table),
         Gap::Torn(fence) => format!(
             "The owner completes it: select tenant.protect({literal}, {}, shared_rows => true);",
@@ -267,6 +282,9 @@ fn broken(table: Oid, gap: Gap) -> Report {
         }
         Gap::OverProtected(child) => {
             format!("Protected table {} belongs to it, and it has no tenant policy.", relation::name(child))
+        }
+        Gap::Through(through) => {
+            format!("It is reached by membership through table {}, which has no tenant policy.", relation::name(through))
         }
         Gap::Lost(Sign::Journal) => "It was protected, as the journal says, and has no tenant policy any more.".into(),
         Gap::Lost(Sign::Default) => {

@@ -154,7 +154,8 @@ fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
         return Ok(());
     }
     let is_tenant_column = |name: &str| {
-        relation::column(table, name).is_some_and(|column| fences.iter().any(|fence| fence.column == column))
+        relation::column(table, name)
+            .is_some_and(|column| fences.iter().any(|fence| fence.membership().is_none() && fence.column == column))
     };
     let may_be_null = fences.iter().all(|fence| fence.form == policy::Form::OrShared);
     for change in changes {

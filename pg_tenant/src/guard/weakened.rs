@@ -5,8 +5,8 @@
 use crate::error::Outcome;
 use crate::guard::utility;
 use crate::gucs;
-use crate::pg::policy::{self, Form};
-use crate::pg::{relation, transaction};
+use crate::pg::policy::{self, Fence, Form};
+use crate::pg::{relation, role, transaction, trigger};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 
@@ -17,6 +17,9 @@ struct Strength {
     forced: bool,
     /// Each fence, whether its column is NOT NULL, and its form.
     fences: Vec<(Oid, i16, bool, Form)>,
+    /// How many triggers let no tenant add members; those of a partition leave with it.
+    refusers: usize,
+    is_partition: bool,
 }
 
 /// A table as it was when the running command, in this savepoint, began to change it.
@@ -56,6 +59,13 @@ pub fn check() -> Outcome<()> {
         if let Some(what) = lost(&before, &after) {
             return Err(utility::weakens(table, what));
         }
+        // Not a superuser's: a restore of data disables all triggers for its time.
+        let left = before.is_partition && !after.is_partition;
+        if after.refusers < before.refusers && !left && !role::is_superuser_session() {
+            return Err(utility::weakens(table, "let tenants add members to it").hint(
+                "Where they may: select tenant.protect_by_membership('<table>', through => '<this one>', tenants_add_members => true);",
+            ));
+        }
     }
     Ok(())
 }
@@ -78,7 +88,7 @@ fn lost(before: &Strength, after: &Strength) -> Option<&'static str> {
             Some(&(_, _, still, now)) if not_null && !still && now != Form::OrShared => {
                 return Some("let its tenant column be null");
             }
-            Some(&(.., now)) if now > form => {
+            Some(&(.., now)) if form.is_weaker(now) => {
                 return Some("take the fence from its tenant policy");
             }
             Some(_) => {}
@@ -90,7 +100,17 @@ fn lost(before: &Strength, after: &Strength) -> Option<&'static str> {
 fn strength(table: Oid) -> Option<Strength> {
     let class = relation::class(table)?;
     let fences = policy::guarded_fences(table);
-    let fences =
-        fences.iter().map(|fence| (fence.policy, fence.column, relation::is_not_null(table, fence.column), fence.form));
-    Some(Strength { enabled: class.row_security, forced: class.forced, fences: fences.collect() })
+    let fences = fences.iter().map(|fence| (fence.policy, fence.column, is_held(fence, table), fence.form));
+    Some(Strength {
+        enabled: class.row_security,
+        forced: class.forced,
+        fences: fences.collect(),
+        refusers: trigger::refusing_members(table),
+        is_partition: relation::is_partition(table),
+    })
+}
+
+/// Whether the tenant column must not be null. A key that is null is nobody's.
+fn is_held(fence: &Fence, table: Oid) -> bool {
+    fence.membership().is_none() && relation::is_not_null(table, fence.column)
 }

@@ -22,6 +22,8 @@ pub enum Own {
     IsCurrent(Reader),
     /// `tenant.is_current_or_shared(…)`.
     IsCurrentOrShared(Reader),
+    /// `tenant.is_member(boolean)`.
+    IsMember,
 }
 
 thread_local! {
@@ -70,6 +72,8 @@ fn look_up(function: Oid) -> Option<Own> {
         (Own::Reads(reader), address)
     } else if let Some(&(_, reader, address)) = find(&slot::FENCES) {
         (Own::IsCurrent(reader), address)
+    } else if symbol == slot::MEMBER.0 {
+        (Own::IsMember, slot::MEMBER.1)
     } else {
         let &(_, reader, address) = find(&slot::SHARED_FENCES)?;
         (Own::IsCurrentOrShared(reader), address)

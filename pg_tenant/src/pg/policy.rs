@@ -11,7 +11,9 @@
 //! WITH CHECK of the new row alone.
 
 use crate::pg::catalog::{self, Row};
+use crate::pg::membership::{self, Member};
 use crate::pg::own_function::{self, Own};
+use crate::pg::plans::is_false;
 use crate::pg::{list, text};
 use pgrx::pg_sys::{self, Node, NodeTag, Oid};
 
@@ -37,7 +39,7 @@ pub enum Reader {
 }
 
 /// What a fence lets a tenant reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// The tenant's own rows.
     Own,
@@ -47,6 +49,8 @@ pub enum Form {
     Torn,
     /// The tenant's own rows, said by the equality alone, as 0.1.0 made it: the planner can lose it.
     Former,
+    /// The rows whose keys the tenant's part of a join table has; to be read only.
+    Membership(Member),
 }
 
 /// A tenant fence of a table.
@@ -66,6 +70,32 @@ impl Fence {
     /// Whether the planner can lose it.
     pub fn is_former(&self) -> bool {
         self.form == Form::Former
+    }
+
+    /// Where the keys of the tenant's rows are, in a table of this form.
+    pub fn membership(&self) -> Option<Member> {
+        self.form.membership()
+    }
+}
+
+impl Form {
+    /// Whether a fence that becomes `now` shows more than before, or may: another join table has other members.
+    pub fn is_weaker(self, now: Form) -> bool {
+        let rank = |form| match form {
+            Form::Own => 0,
+            Form::OrShared => 1,
+            Form::Torn => 2,
+            Form::Former => 3,
+            Form::Membership(_) => 4,
+        };
+        rank(now) > rank(self) || self.membership().is_some() && self != now
+    }
+
+    fn membership(self) -> Option<Member> {
+        match self {
+            Form::Membership(member) => Some(member),
+            Form::Own | Form::OrShared | Form::Torn | Form::Former => None,
+        }
     }
 }
 
@@ -88,7 +118,8 @@ enum Command {
 impl Part {
     fn fence(&self, form: Form) -> Fence {
         let Condition { column, reader, .. } = self.said;
-        let ours = self.name.as_deref() == Some("tenant_isolation");
+        let given = if self.said.membership().is_some() { "tenant_membership" } else { "tenant_isolation" };
+        let ours = self.name.as_deref() == Some(given);
         Fence { policy: self.policy, column, reader, form, ours, alone: false }
     }
 }
@@ -172,11 +203,12 @@ pub fn fence_of(policy: Oid) -> Option<(Oid, Fence)> {
     guarded_fences(table).into_iter().find(|fence| fence.policy == policy).map(|fence| (table, fence))
 }
 
-/// The conditions of all fences, as the catalog has them: the table is the range table's first entry.
+/// The conditions of all fences, as the catalog has them: the table is the range table's first entry. None of a table that
+/// its tenants do not write.
 pub fn fence_conditions(relation: Oid) -> Vec<*mut Node> {
     let mut found = Vec::new();
     catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| {
-        let for_all = read(row).filter(|part| part.command == Command::All);
+        let for_all = read(row).filter(|part| part.command == Command::All && part.said.membership().is_none());
         found.extend(for_all.and_then(|_| expression(row, POLQUAL)));
     });
     // SAFETY: whole node trees of our own.
@@ -200,13 +232,14 @@ fn read(row: Row) -> Option<Part> {
         return None;
     }
     let said = condition(row)?;
-    // Of a command of its own none is a fence by itself, and only the tenant's own rows make one.
-    (command == Command::All || said.form == Form::Own).then(|| Part {
-        command,
-        name: name(row),
-        policy: row.oid(POLOID),
-        said,
-    })
+    // Of a command of its own none is a fence by itself, and only the tenant's own rows make one. Of several tenants' rows
+    // none is let in.
+    let is_part = match said.form {
+        Form::Own => true,
+        Form::Membership(_) => command == Command::All && never_checks(row),
+        Form::OrShared | Form::Torn | Form::Former => command == Command::All,
+    };
+    is_part.then(|| Part { command, name: name(row), policy: row.oid(POLOID), said })
 }
 
 /// What a fence says.
@@ -214,8 +247,14 @@ fn read(row: Row) -> Option<Part> {
 struct Condition {
     column: i16,
     reader: Reader,
-    /// Own, OrShared or Former.
+    /// Any but Torn.
     form: Form,
+}
+
+impl Condition {
+    fn membership(&self) -> Option<Member> {
+        self.form.membership()
+    }
 }
 
 /// The tenant's condition, where it is all that the policy says: in USING, and in WITH CHECK if there is one. Where USING
@@ -223,6 +262,11 @@ struct Condition {
 fn condition(row: Row) -> Option<Condition> {
     let using = expression(row, POLQUAL)?;
     // SAFETY: expression() gives a whole node tree.
+    if let Some((column, member)) = unsafe { membership::in_policy(using) } {
+        // Every tenant has a value for it: the join table's own fence asks for the right one.
+        return Some(Condition { column, reader: Reader::Text, form: Form::Membership(member) });
+    }
+    // SAFETY: as above.
     let condition = unsafe { tenant_condition(using) }?;
     let check = expression(row, POLWITHCHECK);
     if condition.form == Form::OrShared {
@@ -235,6 +279,12 @@ fn condition(row: Row) -> Option<Condition> {
     }
     // SAFETY: both are whole node trees.
     check.is_none_or(|check| unsafe { pg_sys::equal(using.cast(), check.cast()) }).then_some(condition)
+}
+
+/// Whether what is written under the policy is refused, whatever it is.
+fn never_checks(row: Row) -> bool {
+    // SAFETY: expression() gives a whole node tree.
+    expression(row, POLWITHCHECK).is_some_and(|check| unsafe { is_false(check) })
 }
 
 /// The form of the tenant's condition, where the policy says that and nothing else; it need not be a fence.

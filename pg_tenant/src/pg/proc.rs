@@ -9,6 +9,18 @@ pub fn name(function: pg_sys::Oid) -> String {
     unsafe { text::owned(pg_sys::get_func_name(function)) }
 }
 
+/// Whether the function is the extension's own of this name.
+pub fn is_ours(function: pg_sys::Oid, name: &str) -> bool {
+    // SAFETY: catalog lookups that return null or InvalidOid where there is nothing.
+    unsafe {
+        let found = pg_sys::get_func_name(function);
+        !found.is_null()
+            && text::owned(found) == name
+            && pg_sys::getExtensionOfObject(pg_sys::ProcedureRelationId, function)
+                == pg_sys::get_extension_oid(c"pg_tenant".as_ptr(), true)
+    }
+}
+
 /// Whether the function stands in this session's temporary schema; also when it was made a moment ago.
 pub fn is_temporary(function: pg_sys::Oid) -> bool {
     const BY_OID: pg_sys::Oid = pg_sys::Oid::from_u32(2690);

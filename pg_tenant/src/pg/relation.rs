@@ -34,6 +34,12 @@ pub fn class(relation: Oid) -> Option<Class> {
     }
 }
 
+/// Whether the table is a partition.
+pub fn is_partition(relation: Oid) -> bool {
+    // SAFETY: a syscache lookup, false where there is nothing.
+    unsafe { pg_sys::get_rel_relispartition(relation) }
+}
+
 /// Whether the column is declared NOT NULL.
 pub fn is_not_null(relation: Oid, attnum: i16) -> bool {
     // SAFETY: the tuple is valid until it is released; GETSTRUCT of a pg_attribute tuple is FormData_pg_attribute.

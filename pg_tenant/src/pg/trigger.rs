@@ -1,6 +1,6 @@
 //! Triggers, from `pg_trigger` and from the relation cache.
 
-use crate::pg::catalog;
+use crate::pg::{catalog, proc};
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 
 /// The catalog `pg_trigger`.
@@ -28,6 +28,17 @@ pub fn is_internal(trigger: Oid) -> bool {
 
 /// The functions of the relation's triggers, without those of foreign keys.
 pub fn functions_on(relation: Oid) -> Vec<Oid> {
+    on(relation, |trigger| !trigger.tgisinternal)
+}
+
+/// How many of the relation's triggers, enabled in every mode, let no tenant add members.
+pub fn refusing_members(relation: Oid) -> usize {
+    const ALWAYS: u8 = b'A';
+    let functions = on(relation, |trigger| trigger.tgenabled as u8 == ALWAYS);
+    functions.into_iter().filter(|&function| proc::is_ours(function, "refuse_member")).count()
+}
+
+fn on(relation: Oid, wanted: impl Fn(&pg_sys::Trigger) -> bool) -> Vec<Oid> {
     // SAFETY: the relation cache's entry is held while its triggers are read, and let go of. A statement that is about to
     // write the relation has locked it.
     unsafe {
@@ -39,7 +50,7 @@ pub fn functions_on(relation: Oid) -> Vec<Oid> {
         let mut found = Vec::new();
         if !triggers.is_null() {
             let all = std::slice::from_raw_parts((*triggers).triggers, (*triggers).numtriggers as usize);
-            found.extend(all.iter().filter(|trigger| !trigger.tgisinternal).map(|trigger| trigger.tgfoid));
+            found.extend(all.iter().filter(|trigger| wanted(trigger)).map(|trigger| trigger.tgfoid));
         }
         pg_sys::RelationClose(entry);
         found

@@ -73,6 +73,8 @@ pub enum Gap {
     UnderProtected(Oid),
     /// The table has no fence, a table below it has one: reading this one reads around it.
     OverProtected(Oid),
+    /// The table is reached by membership through this one, which is not protected by a tenant column.
+    Through(Oid),
     /// The table has no fence and has had one, or a table of its name: it came back without.
     Lost(Sign),
     /// Of the three policies that show rows of nobody to every tenant, and keep them from writing, not all are there.
@@ -131,7 +133,28 @@ pub fn of(table: Oid) -> Protection {
     if u32::from(table) < FIRST_NORMAL_OID {
         return of_postgres(table.into()).map_or(Protection::None, Protection::Held);
     }
-    remembered(table).unwrap_or_else(|| find(table))
+    match remembered(table).unwrap_or_else(|| find(table)) {
+        // Asked of both tables each time: neither is told when the other changes.
+        Protection::Fenced(fence) if let Some(through) = open_through(table, fence) => {
+            Protection::Broken(Gap::Through(through))
+        }
+        verdict => verdict,
+    }
+}
+
+/// The join table, not protected by a tenant column, of a table that is reached by membership.
+fn open_through(table: Oid, fence: Fence) -> Option<Oid> {
+    let open = |fence: &Fence| {
+        let through = fence.membership()?.through;
+        match remembered(through).unwrap_or_else(|| find(through)) {
+            Protection::Fenced(of_its_own) if of_its_own.form == Form::Own => None,
+            _ => Some(through),
+        }
+    };
+    match fence.alone {
+        true => open(&fence),
+        false => policy::fences(table).iter().find_map(open),
+    }
 }
 
 /// All fences of the table, whether or not it has a gap.

@@ -40,6 +40,26 @@ pub const CASES: &[Case] = &[
          create table t113b (tenant_id text references t113, id int)
          select tenant.protect('t113b')",
     ),
+    fixed(
+        "T121",
+        "public.t121",
+        "create table t121 (id int primary key); create table t121m (tenant_id text, id int references t121)
+         select tenant.protect('t121m'); select tenant.protect_by_membership('t121', 't121m')
+         alter table t121m disable trigger tenant_members_id",
+    ),
+    fixed(
+        "T121",
+        "public.t121b",
+        "create table t121b (id int primary key); create table t121n (tenant_id text, id int references t121b)
+         select tenant.protect('t121n'); select tenant.protect_by_membership('t121b', 't121n')
+         create or replace trigger tenant_members before insert on t121n for each row when (false) execute function tenant.refuse_member()",
+    ),
+    fixed(
+        "T122",
+        "public.t122",
+        "create table t122 (id int primary key); create table t122m (tenant_id text, id int references t122)
+         select tenant.protect('t122m'); select tenant.protect_by_membership('t122', 't122m', tenants_add_members => true)",
+    ),
     fixed("T050", "public.t50_code_key", "create table t50 (tenant_id text, code text unique); select tenant.protect('t50')"),
     fixed("T117", "public.t117_pkey", "create table t117 (tenant_id text, id bigint generated always as identity primary key); select tenant.protect('t117', harden => true); grant insert on t117 to {app}"),
     fixed("T117", "public.t117b_id_key", "create table t117b (tenant_id text, id bigserial unique, note text); select tenant.protect('t117b'); grant update (id) on t117b to {app}"),

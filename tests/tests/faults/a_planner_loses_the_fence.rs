@@ -63,6 +63,29 @@ async fn and_what_it_made_is_refused() {
         refused(&app, "set local lossy.planner = on", "TN001", sql).await;
         refused(&app, "set local lossy.planner = on", "TN001", &format!("explain {sql}")).await;
     }
+    // Of a table that is reached by membership, its own fence and that of the join table.
+    boss.run(
+        "create table people (id int primary key, note text); create table belongs (tenant_id text, person int references people);
+         insert into people select n, 'x' from generate_series(1, 9) n; insert into belongs values ('acme', 1);
+         grant all on people, belongs to public; select tenant.protect('belongs');
+         select tenant.protect_by_membership('people', 'belongs')",
+    )
+    .await;
+    for sql in [
+        "select * from people",
+        "select * from people where id = 1",
+        "select * from items join people using (id)",
+        "select * from people where tenant.is_member(id in (select n from generate_series(1, 9) n))",
+        "select * from people where tenant.is_member(note in (select note from items))",
+    ] {
+        let enter = "select tenant.enter('acme');";
+        app.run(&format!("begin; {enter} {sql}; rollback")).await;
+        for function in ["is_member", "is_current"] {
+            let lossy = format!("set local lossy.planner = on; set local lossy.function = '{function}'");
+            refused(&app, &format!("{enter} {lossy}"), "TN018", sql).await;
+            refused(&app, &lossy, "TN001", sql).await;
+        }
+    }
     // What policies do not apply to has no fence to lose.
     boss.run("set lossy.planner = on; select * from items; set lossy.planner = off").await;
     // A plan that is kept is looked at when it is made anew.

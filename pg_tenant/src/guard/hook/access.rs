@@ -8,6 +8,7 @@ use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::folding;
 use crate::pg::foreign_key::CONSTRAINT;
 use crate::pg::policy::POLICY;
+use crate::pg::trigger::CATALOG as TRIGGER;
 use pgrx::pg_sys::{self, ObjectAccessType, Oid};
 use std::ffi::{c_char, c_int, c_void};
 
@@ -76,7 +77,7 @@ unsafe extern "C-unwind" fn object_access(
                 decide_or_raise(|| changed::judge(Done::Altered, class, object))
             }
             (ObjectAccessType::OAT_POST_ALTER, pg_sys::RelationRelationId)
-            | (ObjectAccessType::OAT_DROP, CONSTRAINT) => decide_or_raise(|| changed::note(class, object)),
+            | (ObjectAccessType::OAT_DROP, CONSTRAINT | TRIGGER) => decide_or_raise(|| changed::note(class, object)),
             _ => {}
         }
         if let Some(previous) = PREVIOUS_OBJECT {

@@ -31,9 +31,16 @@ pub unsafe fn fences_first(planned: *mut PlannedStmt, fences: impl Fn(Oid, Oid) 
     // SAFETY: the plan's nodes are valid and ours to change; each cast follows the node's tag.
     unsafe {
         let range = Range::of(planned);
-        let mut pass =
-            Pass { range: &range, fences: &fences, blindly_merged: Vec::new(), written: locked(planned, &range) };
+        let mut pass = Pass {
+            range: &range,
+            fences: &fences,
+            subplans: (*planned).subplans,
+            arrays: Vec::new(),
+            blindly_merged: Vec::new(),
+            written: locked(planned, &range),
+        };
         walk(planned, |plan| {
+            pass.note_arrays(plan);
             let unfenced = match does((*plan).type_) {
                 Does::Scans => pass.scan(plan),
                 Does::Computes => {
@@ -54,9 +61,12 @@ pub unsafe fn fences_first(planned: *mut PlannedStmt, fences: impl Fn(Oid, Oid) 
     found
 }
 
-struct Pass<'a, F> {
-    range: &'a Range,
-    fences: &'a F,
+pub(super) struct Pass<'a, F> {
+    pub(super) range: &'a Range,
+    pub(super) fences: &'a F,
+    pub(super) subplans: *mut List,
+    /// The parameters that are arrays, and the subplans that fill them, of the nodes seen up to now.
+    pub(super) arrays: Vec<(i32, i32)>,
     /// The places of tables that are merged into while no column of them is read.
     blindly_merged: Vec<u32>,
     /// The places of tables whose rows the scan finds to change, to delete or to lock. What MERGE may change PostgreSQL
@@ -75,13 +85,13 @@ unsafe fn locked(planned: *mut PlannedStmt, range: &Range) -> Vec<u32> {
 }
 
 /// What a scan evaluates for a row, beside its filter.
-struct Beside {
+pub(super) struct Beside {
     /// Conditions of an index, asked again of the row.
     rechecked: *mut *mut List,
     /// Distances, by which the index gives its rows and which are computed again from the row.
     distances: *mut List,
     /// What a Var of the index, or of what a foreign or custom scan gives, stands for.
-    target: *mut List,
+    pub(super) target: *mut List,
 }
 
 impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
@@ -107,7 +117,12 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
         for fence in fences {
             let column = self.range.column(at, root, fence.column);
             // SAFETY: the plan is ours to change.
-            let stands = column.is_some_and(|column| unsafe { put_first(plan, at, column, fence, writes) });
+            let stands = column.is_some_and(|column| unsafe {
+                match fence.membership() {
+                    Some(member) => self.put_member_first(plan, at, column, member),
+                    None => put_first(plan, at, column, fence, writes),
+                }
+            });
             if !stands && (blindly || !fence.is_former()) {
                 return Some(if blindly { Unfenced::BlindMerge(table) } else { Unfenced::Scan(table) });
             }
@@ -201,6 +216,7 @@ unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence, writes:
             Form::Former => is_equality(node),
             Form::Own => is_own(node),
             Form::OrShared | Form::Torn => is_own(node) || !writes && is_shared(node),
+            Form::Membership(_) => false,
         };
         let of_fence = |node: &*mut Node| says(*node) || is_false(*node);
         let (mut first, mut rest): (Vec<_>, Vec<_>) = nodes(quals).partition(of_fence);
@@ -216,10 +232,28 @@ unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence, writes:
         if asked && !fence.is_former() && !is_false(stands) {
             first.clear();
         }
-        for (place, node) in first.iter().chain(&rest).enumerate() {
+        put(plan, &beside, stands, first.iter().chain(&rest));
+        true
+    }
+}
+
+/// Puts these conditions, in this order, in place of the scan's filter, which has no fewer; and the fence in front of what
+/// is evaluated beside it.
+pub(super) unsafe fn put<'a>(
+    plan: *mut Plan,
+    beside: &Beside,
+    stands: *mut Node,
+    filter: impl Iterator<Item = &'a *mut Node>,
+) {
+    // SAFETY: the plan's nodes are valid and ours to change.
+    unsafe {
+        let quals = (*plan).qual;
+        let mut count = 0;
+        for (place, node) in filter.enumerate() {
             (*(*quals).elements.add(place)).ptr_value = node.cast();
+            count += 1;
         }
-        (*plan).qual = pg_sys::list_truncate(quals, (first.len() + rest.len()) as i32);
+        (*plan).qual = pg_sys::list_truncate(quals, count);
         if !beside.rechecked.is_null() && !nodes(*beside.rechecked).all(|condition| is_quiet(condition)) {
             *beside.rechecked = pg_sys::lcons(pg_sys::copyObjectImpl(stands.cast()), *beside.rechecked);
         }
@@ -227,11 +261,10 @@ unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence, writes:
             let cell = (*beside.distances).elements.add(place);
             (*cell).ptr_value = where_stands(stands, (*cell).ptr_value.cast()).cast();
         }
-        true
     }
 }
 
-unsafe fn beside(plan: *mut Plan) -> Beside {
+pub(super) unsafe fn beside(plan: *mut Plan) -> Beside {
     let none = std::ptr::null_mut();
     // SAFETY: each cast follows the node's tag.
     unsafe {
@@ -262,7 +295,7 @@ unsafe fn beside(plan: *mut Plan) -> Beside {
 }
 
 /// Whether this is the column of the scanned relation. `varattnosyn` is not asked: in a child it is the parent's.
-unsafe fn stands_for(var: *const Var, at: u32, column: i16, target: *mut List) -> bool {
+pub(super) unsafe fn stands_for(var: *const Var, at: u32, column: i16, target: *mut List) -> bool {
     // SAFETY: the callers' nodes are of this plan; the cast follows the tag.
     unsafe {
         let mut var = &*var;

@@ -61,7 +61,7 @@ pub fn does(tag: NodeTag) -> Does {
 
 /// Whether a list of conditions has one that is false whatever the row is: where a table has no permissive policy that is
 /// all that PostgreSQL puts into a plan.
-unsafe fn is_never(conditions: *mut List) -> bool {
+pub(super) unsafe fn is_never(conditions: *mut List) -> bool {
     // SAFETY: the caller's list is null or one of conditions.
     unsafe { nodes(conditions).any(|node| is_false(node)) }
 }

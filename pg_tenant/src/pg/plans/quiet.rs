@@ -1,7 +1,7 @@
 //! Conditions that tell nothing of the row they see, whichever it is.
 
 use crate::pg::list::nodes;
-use crate::pg::own_function;
+use crate::pg::own_function::{self, Own};
 use pgrx::pg_sys::{self, Node, NodeTag};
 
 /// Whether evaluating the condition for a hidden row tells nothing of it: an operator that does not leak, between columns
@@ -35,7 +35,9 @@ unsafe fn is_value(node: *mut Node) -> bool {
         match (*node).type_ {
             NodeTag::T_Var | NodeTag::T_Const | NodeTag::T_Param => true,
             NodeTag::T_RelabelType => is_value((*node.cast::<pg_sys::RelabelType>()).arg.cast()),
-            NodeTag::T_FuncExpr => own_function::of((*node.cast::<pg_sys::FuncExpr>()).funcid).is_some(),
+            NodeTag::T_FuncExpr => {
+                own_function::of((*node.cast::<pg_sys::FuncExpr>()).funcid).is_some_and(|own| own != Own::IsMember)
+            }
             _ => false,
         }
     }
