@@ -28,6 +28,7 @@ mod refusals;
 mod restarted_server;
 mod round_trips;
 mod sqlx_cancelled_call;
+mod sqlx_macros;
 mod sqlx_shapes;
 mod system_left_behind;
 mod system_unasked;
