@@ -2,7 +2,7 @@
 
 use pg_tenant_core::{MalformedTenantId, Refusal};
 
-use crate::error::{Error, Inner, Kind, Source};
+use crate::error::{Error, Execution, Inner, Kind, Source};
 
 impl Error {
     pub(crate) fn kind(&self) -> Kind {
@@ -12,8 +12,21 @@ impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Error {
         let message = message.into();
         let (code, detail, hint, source) = (None, None, None, None);
-        let (limit, retry_after, statement) = (None, None, None);
-        Error(Box::new(Inner { kind, code, message, detail, hint, source, limit, retry_after, statement }))
+        let (limit, retry_after, statement, position) = (None, None, None, None);
+        let execution = Execution::of(kind);
+        Error(Box::new(Inner {
+            kind,
+            code,
+            message,
+            detail,
+            hint,
+            source,
+            limit,
+            retry_after,
+            statement,
+            execution,
+            position,
+        }))
     }
 
     pub(crate) fn with_code(mut self, code: impl Into<String>) -> Error {
@@ -55,6 +68,7 @@ impl Error {
         let mut told = Error::new(error.kind(), error.message());
         (told.0.code, told.0.detail) = (error.0.code.clone(), error.0.detail.clone());
         (told.0.hint, told.0.limit, told.0.retry_after) = (error.0.hint.clone(), error.0.limit, error.0.retry_after);
+        told.0.execution = error.0.execution;
         told.with_source(error)
     }
 
@@ -110,11 +124,13 @@ impl Error {
     }
 
     pub(crate) fn count(expected: &str, found: usize) -> Error {
-        Error::new(Kind::Driver, format!("the query returned {found} rows where {expected} was expected"))
+        let kind = if found == 0 { Kind::NoRow } else { Kind::ManyRows };
+        Error::new(kind, format!("the query returned {found} rows where {expected} was expected"))
     }
 
     /// What an error of entering means on a connection that was never lent before: something is set up wrongly.
     pub(crate) fn at_entry(mut self) -> Error {
+        self.0.position = None; // in a text of ours
         let (kind, message, hint) = match self.code() {
             Some("3F000" | "42883" | "42P01") => (
                 Kind::ExtensionMissing,

@@ -73,7 +73,7 @@ impl Error {
     }
 
     pub(crate) fn pool_closed() -> Error {
-        Error::new(Kind::Closed, "the pool is closed")
+        Error::new(Kind::Closed, "the pool is closed").not_executed()
     }
 }
 

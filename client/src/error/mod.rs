@@ -2,6 +2,8 @@
 
 mod client;
 pub(crate) mod driver;
+mod execution;
+mod fields;
 pub(crate) mod limit;
 
 use std::fmt;
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use pg_tenant_core::Refusal;
 
+use execution::Execution;
 use limit::Limit;
 
 pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -18,6 +21,25 @@ pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 /// Opaque: ask [`code`](Error::code) for the SQLSTATE, [`refusal`](Error::refusal) for pg_tenant's own, and the `is_…`
 /// predicates for what to do next. [`source`](std::error::Error::source) is the driver's error where there is one.
 /// `Display` prints the message with its SQLSTATE, then the server's DETAIL and HINT on lines of their own.
+///
+/// # What to do next
+///
+/// From top to bottom, the first that is true:
+///
+/// | the error | what happened | what to do next |
+/// |---|---|---|
+/// | [`is_limited`](Error::is_limited) | the tenant has met a limit of this pool; nothing was sent | HTTP: 429 with [`retry_after`](Error::retry_after) |
+/// | [`is_retryable`](Error::is_retryable) | it lost a conflict (`40001`, `40P01`) and was rolled back | run the transaction again: [`retry`](crate::TxBuilder::retry) does |
+/// | [`outcome_unknown`](Error::outcome_unknown) | COMMIT was sent, its answer never came | look whether it is there before it is run again; write so that twice is once (a key of the request, `on conflict`) |
+/// | [`is_timeout`](Error::is_timeout), [`is_closed`](Error::is_closed) and [`was_not_executed`](Error::was_not_executed) | no connection, a server that stops or starts; nothing was executed | make the call again after a while. HTTP: 503 |
+/// | [`is_closed`](Error::is_closed) | the connection broke; the transaction was not committed | run the transaction again |
+/// | [`is_unknown_tenant`](Error::is_unknown_tenant), [`is_suspended`](Error::is_suspended), [`is_malformed_id`](Error::is_malformed_id), [`is_bad_token`](Error::is_bad_token) | the tenant was not entered | tell the caller. HTTP: 404, 403, 400, 401 |
+/// | [`is_no_row`](Error::is_no_row) | `query_one` found none | tell the caller. HTTP: 404 |
+/// | [`is_unique_violation`](Error::is_unique_violation), another of class 23 | a constraint does not allow it: [`constraint`](Error::constraint), [`column`](Error::column) | tell the caller. HTTP: 409, 422 |
+/// | `57014` | the statement ran for too long, or was cancelled | make it faster, or raise `statement_timeout` |
+/// | [`is_extension_missing`](Error::is_extension_missing), [`is_version_mismatch`](Error::is_version_mismatch), `42501` | something is set up wrongly | stop; the [`hint`](Error::hint) names the next command |
+/// | [`is_interrupted`](Error::is_interrupted), `25P02` | an earlier call on this transaction was dropped, or had failed | drop the transaction and run it again; what failed first is in the [`detail`](Error::detail) |
+/// | another | a mistake in the program: a statement ([`position`](Error::position)), a parameter, a type | mend it |
 pub struct Error(pub(crate) Box<Inner>);
 
 pub(crate) struct Inner {
@@ -32,6 +54,9 @@ pub(crate) struct Inner {
     pub(crate) retry_after: Option<Duration>,
     /// Which statement of how many.
     pub(crate) statement: Option<(usize, usize)>,
+    pub(crate) execution: Execution,
+    /// Where in the statement's text: a character, from 1.
+    pub(crate) position: Option<usize>,
 }
 
 /// In the order in which a call meets them.
@@ -66,8 +91,12 @@ pub(crate) enum Kind {
     NotPristine,
     /// The server refused or failed the statement.
     Server,
-    /// The driver could not encode, decode or count.
+    /// The driver could not encode or decode.
     Driver,
+    /// There was no row where one was expected.
+    NoRow,
+    /// There were more rows than expected.
+    ManyRows,
     /// An earlier call on the transaction was dropped before it finished.
     Interrupted,
     /// An earlier statement had failed, so commit rolled back.
@@ -156,13 +185,15 @@ impl Error {
         self.refusal() == Some(Refusal::ReasonRequired)
     }
 
-    /// The whole transaction may be run again: exactly `40001` (serialization failure) and `40P01` (deadlock), from a
-    /// statement or from the commit. A closed connection is not among them: its commit may have happened.
+    /// The whole transaction should be run again, for it lost a conflict: exactly `40001` (serialization failure) and `40P01` (deadlock), from a
+    /// statement or from the commit. A closed connection is not among them: its commit may have happened
+    /// ([`outcome_unknown`](Self::outcome_unknown)).
     pub fn is_retryable(&self) -> bool {
         matches!(self.code(), Some("40001" | "40P01"))
     }
 
-    /// The connection or the pool is closed. If a commit was under way, its outcome is unknown.
+    /// The connection or the pool is closed. Whether a commit was under way says
+    /// [`outcome_unknown`](Self::outcome_unknown).
     pub fn is_closed(&self) -> bool {
         self.0.kind == Kind::Closed
     }
@@ -215,15 +246,17 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, code, message, detail, hint, source, limit, retry_after, statement } = &*self.0;
+        let Inner { kind, code, message, detail, hint, source, limit, retry_after, statement, execution, position } =
+            &*self.0;
         let mut out = f.debug_struct("Error");
         out.field("kind", kind).field("code", code).field("message", message);
         if limit.is_some() || retry_after.is_some() {
             out.field("limit", limit).field("retry_after", retry_after);
         }
-        if statement.is_some() {
-            out.field("statement", statement);
+        if statement.is_some() || position.is_some() {
+            out.field("statement", statement).field("position", position);
         }
+        out.field("execution", execution);
         out.field("detail", detail).field("hint", hint).field("source", source).finish()
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::{Runtime, managed};
-use deadpool_postgres::{ConfigConnectImpl, Connect, ManagerConfig, RecyclingMethod};
 use tokio_postgres::{Config, NoTls, Socket, tls::MakeTlsConnect, tls::TlsConnect};
 
 use crate::error::{Error, Kind};
@@ -14,6 +13,7 @@ use crate::pool::pooler::Pooler;
 use crate::pool::tenant_pool::TenantPool;
 use crate::wire::cancel_request;
 use crate::wire::cancel_request::Canceller;
+use crate::wire::link::{Connect, Tls};
 
 /// Builds a [`TenantPool`].
 ///
@@ -48,7 +48,7 @@ impl TenantPoolBuilder {
         TenantPoolBuilder {
             canceller: cancel_request::plain(&config),
             config,
-            connect: Box::new(ConfigConnectImpl { tls: NoTls }),
+            connect: Box::new(Tls(NoTls)),
             max_size: 16,
             timeouts: managed::Timeouts::default(),
             statement_cache: 256,
@@ -77,7 +77,7 @@ impl TenantPoolBuilder {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         self.canceller = cancel_request::encrypted(&self.config, tls.clone());
-        self.connect = Box::new(ConfigConnectImpl { tls });
+        self.connect = Box::new(Tls(tls));
         self
     }
 
@@ -146,10 +146,9 @@ impl TenantPoolBuilder {
         if self.max_size == 0 {
             return Err(Error::new(Kind::Config, "a pool needs room for at least one connection"));
         }
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let driver = deadpool_postgres::Manager::from_connect(self.config, Boxed(self.connect), recycling);
         let (statement_cache, pooler) = (self.statement_cache, self.pooler);
-        let manager = Manager { driver, statement_cache, known: Arc::default(), pooler };
+        let manager =
+            Manager { config: self.config, connect: self.connect, statement_cache, known: Arc::default(), pooler };
         let pool = managed::Pool::builder(manager)
             .max_size(self.max_size)
             .timeouts(self.timeouts)
@@ -173,23 +172,5 @@ impl TenantPoolBuilder {
 impl std::fmt::Debug for TenantPoolBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TenantPoolBuilder").field("config", &self.config).field("max_size", &self.max_size).finish()
-    }
-}
-
-/// `from_connect` takes an `impl Connect`; the builder's TLS type is erased already.
-struct Boxed(Box<dyn Connect>);
-
-impl Connect for Boxed {
-    fn connect(
-        &self,
-        config: &Config,
-    ) -> std::pin::Pin<
-        Box<
-            dyn Future<Output = Result<(tokio_postgres::Client, tokio::task::JoinHandle<()>), tokio_postgres::Error>>
-                + Send
-                + '_,
-        >,
-    > {
-        self.0.connect(config)
     }
 }

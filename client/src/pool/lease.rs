@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use deadpool::managed::Object;
 use pg_tenant_core::TenantId;
-use tokio_postgres::{Statement, types::Type};
+use tokio_postgres::{Statement, error::DbError, types::Type};
 
 use crate::observe::Meter;
 use crate::pool::admission::Permit;
@@ -75,6 +75,11 @@ impl Lease {
     pub(crate) fn stream(&mut self) {
         self.wire = Wire::Streaming;
         self.open = true;
+    }
+
+    /// What the server said when it closed the connection, where it owed no answer then.
+    pub(crate) fn ended_by(&self) -> Option<DbError> {
+        self.object.as_ref().and_then(|object| object.client.ended_by())
     }
 
     pub(crate) fn wire(&self) -> Wire {

@@ -6,26 +6,27 @@
 use std::sync::Arc;
 
 use deadpool::managed::{self, Metrics, RecycleResult};
-use deadpool_postgres::ClientWrapper;
+use tokio_postgres::Config;
 
 use crate::error::{Error, Kind};
 use crate::pool::pooler;
 use crate::pool::pooler::Pooler;
 use crate::pool::version;
+use crate::wire::link::{Connect, Link};
 use crate::wire::param_types::Known;
 use crate::wire::statement_cache::Statements;
 
 /// One connection and what the client knows of it.
 pub(crate) struct Connection {
-    pub(crate) client: ClientWrapper,
+    pub(crate) client: Link,
     pub(crate) statements: Statements,
     /// What stands before its server.
     pub(crate) pooler: Pooler,
 }
 
-/// deadpool-postgres makes and recycles; this adds the check of the extension and the bound on prepared statements.
 pub(crate) struct Manager {
-    pub(crate) driver: deadpool_postgres::Manager,
+    pub(crate) config: Config,
+    pub(crate) connect: Box<dyn Connect>,
     pub(crate) statement_cache: usize,
     pub(crate) known: Arc<Known>,
     pub(crate) pooler: Pooler,
@@ -36,7 +37,7 @@ impl managed::Manager for Manager {
     type Error = Error;
 
     async fn create(&self) -> Result<Connection, Error> {
-        let client = managed::Manager::create(&self.driver).await?;
+        let client = self.connect.connect(&self.config).await?;
         let (extension, pooler) = pooler::meet(&client, self.pooler).await?;
         check_extension(extension.as_deref())?;
         let statements = Statements::new(self.statement_cache, Arc::clone(&self.known), pooler.forgets_names());
@@ -44,14 +45,11 @@ impl managed::Manager for Manager {
     }
 
     /// A connection that the server has closed meanwhile is replaced here, before anything is sent on it.
-    async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Error> {
-        managed::Manager::recycle(&self.driver, &mut connection.client, metrics)
-            .await
-            .map_err(|error| managed::RecycleError::message(error.to_string()))
-    }
-
-    fn detach(&self, connection: &mut Connection) {
-        managed::Manager::detach(&self.driver, &mut connection.client);
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
+        if connection.client.is_closed() {
+            return Err(managed::RecycleError::message("the connection is closed"));
+        }
+        Ok(())
     }
 }
 

@@ -123,7 +123,10 @@ impl TenantPool {
     /// Lends a connection to whoever has been admitted already.
     pub(crate) async fn lease_with(&self, permit: Option<Permit>) -> Result<Lease, Error> {
         match permit {
-            Some(permit) => Ok(Lease::new(self.pool.get().await?, self.canceller.clone(), permit)),
+            Some(permit) => {
+                let object = self.pool.get().await.map_err(|error| Error::from(error).not_executed())?;
+                Ok(Lease::new(object, self.canceller.clone(), permit))
+            }
             None => Err(Error::interrupted()),
         }
     }
@@ -140,7 +143,8 @@ impl TenantPool {
 
     pub(crate) async fn take(&self) -> Result<crate::pool::manager::Connection, Error> {
         let _permit = self.admission.admit(Holder::NoTenant, self.wait_timeout).await?;
-        Ok(managed::Object::take(self.pool.get().await?))
+        let object = self.pool.get().await.map_err(|error| Error::from(error).not_executed())?;
+        Ok(managed::Object::take(object))
     }
 }
 

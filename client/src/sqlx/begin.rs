@@ -54,7 +54,8 @@ async fn enter(
     let options = options.within(Some(&permit));
     let mut permit = Some(permit);
     loop {
-        let mut lease = Lease::new(&pool.pool, pool.pooler, permit).await?;
+        let lease = Lease::new(&pool.pool, pool.pooler, permit).await;
+        let mut lease = lease.map_err(|error| Error::from(error).not_executed())?;
         lease.marks.open = true;
         let entered = match way {
             Way::In(id) => lease.run(options.enter(id, AND)).await,
@@ -88,7 +89,7 @@ async fn enter(
                 }
                 if !fault || spare == 0 {
                     lease.marks.refused(&error);
-                    return Err(Error::from(error).at_entry_of(&Entered::by(way)));
+                    return Err(Error::from(error).at_entry_of(&Entered::by(way)).not_executed());
                 }
                 spare -= 1;
                 retries += 1;

@@ -1,6 +1,6 @@
 //! What sqlx's errors become, and back.
 
-use ::sqlx::postgres::PgDatabaseError;
+use ::sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 use crate::error::driver::ends_the_session;
 use crate::error::{Error, Kind};
@@ -19,12 +19,16 @@ impl From<::sqlx::Error> for Error {
                     if let Some(hint) = db.hint() {
                         mapped = mapped.with_hint(hint);
                     }
+                    if let Some(PgErrorPosition::Original(at)) = db.position() {
+                        mapped.0.position = Some(at);
+                    }
                 }
-                return mapped.with_source(error);
+                return mapped.of_an_idle_session().with_source(error);
             }
             ::sqlx::Error::PoolTimedOut => Kind::Timeout,
             ::sqlx::Error::PoolClosed | ::sqlx::Error::Io(_) | ::sqlx::Error::WorkerCrashed => Kind::Closed,
             ::sqlx::Error::Configuration(_) => Kind::Config,
+            ::sqlx::Error::RowNotFound => Kind::NoRow,
             _ => Kind::Driver,
         };
         match error {
@@ -33,17 +37,31 @@ impl From<::sqlx::Error> for Error {
                 Ok(ours) => *ours,
                 Err(other) => Error::new(Kind::Driver, other.to_string()).with_source(other),
             },
+            error if is_before_sending(&error) => Error::new(kind, error.to_string()).not_executed().with_source(error),
             error => Error::new(kind, error.to_string()).with_source(error),
         }
     }
+}
+
+/// Getting a connection failed, or putting a value into a message.
+fn is_before_sending(error: &::sqlx::Error) -> bool {
+    use ::sqlx::Error::{Configuration, Encode, InvalidArgument, PoolClosed, PoolTimedOut, Tls};
+    matches!(error, Configuration(_) | Encode(_) | InvalidArgument(_) | PoolClosed | PoolTimedOut | Tls(_))
 }
 
 impl Error {
     /// The error of a message with a COMMIT in it. Where it is not the server's, what became of the commit is unknown.
     pub(crate) fn at_commit(error: ::sqlx::Error) -> Error {
         let error = Error::from(error);
-        match error.kind() {
-            Kind::Driver => Error::new(Kind::Closed, "whether it was committed is unknown").with_source(error),
+        if error.was_not_executed() {
+            return error;
+        }
+        match (error.kind(), error.code()) {
+            (Kind::Driver, _) => {
+                Error::new(Kind::Closed, "whether it was committed is unknown").maybe_committed().with_source(error)
+            }
+            // The server may have said it after the commit.
+            (Kind::Closed, _) => error.maybe_committed(),
             _ => error,
         }
     }
@@ -74,6 +92,6 @@ mod tests {
     fn an_answer_that_cannot_be_read_is_no_proof_that_nothing_was_committed() {
         let unread = || ::sqlx::Error::Protocol("unexpected message".to_owned());
         assert!(!Error::from(unread()).is_closed());
-        assert!(Error::at_commit(unread()).is_closed());
+        assert!(Error::at_commit(unread()).is_closed() && Error::at_commit(unread()).outcome_unknown());
     }
 }

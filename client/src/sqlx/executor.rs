@@ -31,7 +31,7 @@ impl Scope {
     /// What a statement returns, while it comes.
     pub(super) fn steps(&mut self, query: Watched) -> BoxStream<'_, Step> {
         let call = Call::statement(query.text(), self.tenant().as_ref());
-        match self.executor() {
+        match query.check_arguments().map_err(into_sqlx).and_then(|()| self.executor()) {
             Ok((connection, marks)) => {
                 let query = Named { query, never: marks.nameless };
                 Marked { steps: connection.fetch_many(query), marks, call, rows: 0 }.boxed()
@@ -43,6 +43,7 @@ impl Scope {
     /// Its first row, if there is one.
     pub(super) async fn first(&mut self, query: Watched) -> Result<Option<PgRow>, Error> {
         let call = Call::statement(query.text(), self.tenant().as_ref());
+        query.check_arguments().map_err(into_sqlx)?;
         let (connection, marks) = self.executor()?;
         let query = Named { query, never: marks.nameless };
         let row = call.watch(marks.watch(connection.fetch_optional(query))).await;

@@ -1,8 +1,9 @@
 //! A query whose text was looked at: `Execute` gives its text only for the query itself.
 
 use ::sqlx::postgres::{PgArguments, PgStatement};
-use ::sqlx::{Execute, Postgres, SqlStr};
+use ::sqlx::{Arguments as _, Execute, Postgres, SqlStr};
 
+use crate::error::Error;
 use crate::wire::sql::mentions;
 
 type Arguments = Result<Option<PgArguments>, ::sqlx::error::BoxDynError>;
@@ -25,6 +26,14 @@ impl Watched {
 
     pub(super) fn text(&self) -> &str {
         self.sql.as_str()
+    }
+
+    /// Refuses more arguments than can be sent.
+    pub(super) fn check_arguments(&self) -> Result<(), Error> {
+        match &self.arguments {
+            Some(Ok(Some(arguments))) => Error::check_parameters(arguments.len()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether another text may follow in the same message: it has no arguments, so it is sent as a text itself. sqlx stops

@@ -9,6 +9,7 @@ use crate::tx::savepoint::savepoint;
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::flight;
 use crate::wire::flight::Committed;
+use crate::wire::outcome::is_fatal;
 use crate::wire::step::{Step, Then};
 
 impl TenantTx {
@@ -61,14 +62,20 @@ impl TenantTx {
                     return Err(Error::failed(self.first_error.as_deref()).with_source(error));
                 }
                 self.lease.discard();
-                Err(self.note(error.into()))
+                let unknown = error.as_db_error().is_none();
+                let error = Error::from(error);
+                Err(self.note(if unknown { error.maybe_committed() } else { error }))
             }
             _ if !self.entered.is(found.as_deref()) => {
                 self.lease.discard();
                 self.lease.count(Meter::probe_failure);
                 Err(Error::tenant_lost(&self.entered, found.as_deref()))
             }
-            done => done.map_err(|error| self.note(error.into())),
+            done => done.map_err(|error| {
+                let unknown = error.as_db_error().is_none() || is_fatal(&error);
+                let error = Error::from(error);
+                self.note(if unknown { error.maybe_committed() } else { error })
+            }),
         }
     }
 

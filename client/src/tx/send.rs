@@ -17,6 +17,7 @@ impl TenantTx {
     /// Sends one statement, with the lead before it and perhaps commit behind it.
     pub(crate) async fn send_one(&mut self, step: Step<'_>, then: Then) -> Result<Answer, Error> {
         self.usable()?;
+        Error::check_parameters(step.params.len())?;
         loop {
             self.board().await?;
             let form = match self.lease.form(&step) {
@@ -41,6 +42,9 @@ impl TenantTx {
     /// Sends statements that do not wait for each other, in one flight once they are known to the connection.
     pub(crate) async fn send_many(&mut self, steps: &[Step<'_>], then: Then) -> Result<Vec<Answer>, Error> {
         self.usable()?;
+        for (at, step) in steps.iter().enumerate() {
+            Error::check_parameters(step.params.len()).map_err(|error| error.at_statement(at, steps.len()))?;
+        }
         loop {
             self.board().await?;
             let forms = self.forms(steps).await?;
@@ -127,6 +131,7 @@ impl TenantTx {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<tokio_postgres::RowStream, Error> {
         self.usable()?;
+        Error::check_parameters(params.len())?;
         let step = Step::rows(sql, params);
         loop {
             self.board().await?;
@@ -189,7 +194,7 @@ impl TenantTx {
             let next = match flight.entered {
                 // Parsing executes nothing, so a connection that broke under it is replaced as well.
                 Err(error) if !self.begun && self.spare > 0 && error.as_db_error().is_none() => Next::Elsewhere,
-                Err(error) => self.judge_entry(error, true),
+                Err(error) => self.judge_entry(error, true, false),
                 entered @ Ok(_) => self.judge(Flight { entered, ..flight }, &steps),
             };
             match next {

@@ -8,8 +8,8 @@ use crate::error::{Error, Kind};
 use crate::pool::lease::Lease;
 use crate::tx::tenant_tx::{Refuses, TenantTx};
 use crate::wire::flight::{Failed, Flight};
-use crate::wire::outcome::{Stale, was_not_sent};
-use crate::wire::sql::mentions;
+use crate::wire::outcome::{Stale, is_answered, is_fatal, was_not_sent};
+use crate::wire::sql::{may_commit, mentions};
 use crate::wire::step::Step;
 
 /// What to do about a flight.
@@ -26,7 +26,10 @@ impl TenantTx {
         let Flight { entered, answer, committed } = flight;
         let named = match entered {
             Ok(named) => named,
-            Err(error) => return self.judge_entry(error, answer.as_ref().err().is_some_and(|failed| !failed.ran)),
+            Err(error) => {
+                let did_not_run = answer.as_ref().err().is_some_and(|failed| !failed.ran);
+                return self.judge_entry(error, did_not_run, committed.is_some() || may_commit_in(steps));
+            }
         };
         if let Err(Failed { at, error, stale, .. }) = &answer {
             let sql = steps.get(*at).map_or("", |step| step.sql);
@@ -69,15 +72,23 @@ impl TenantTx {
         Next::Done(match (answer, committed) {
             (Ok(answer), None) => Ok(answer),
             (Ok(answer), Some(committed)) => self.settle(committed).map(|()| answer),
-            (Err(failed), _) => Err(self.blame(failed, steps.len())),
+            (Err(failed), committed) => Err(self.blame(failed, steps, committed.is_some())),
         })
     }
 
-    /// The error of a statement, one of `of`.
-    fn blame(&mut self, Failed { at, error, .. }: Failed, of: usize) -> Error {
+    /// The error of one of these statements, with which a commit was sent or not.
+    fn blame(&mut self, Failed { at, error, ran, .. }: Failed, steps: &[Step<'_>], commits: bool) -> Error {
+        // What the server answers with an error it does not commit afterwards.
+        let unknown = ran && (commits && !is_answered(&error) || may_commit_in(steps));
         let late = error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION);
         let first = self.first_error.clone().filter(|_| late);
-        let error = self.note(error.into()).at_statement(at, of);
+        let mut error = Error::from(error);
+        if unknown {
+            error = error.maybe_committed();
+        } else if !ran {
+            error = error.not_executed();
+        }
+        let error = self.note(error).at_statement(at, steps.len());
         match first {
             Some(first) => error.with_detail(format!("its first error was: {first}")),
             None => error,
@@ -85,8 +96,9 @@ impl TenantTx {
     }
 
     /// The lead failed. Where it was begin and enter, another connection may be tried, but only if what was sent behind
-    /// it provably did not run.
-    pub(crate) fn judge_entry<T>(&mut self, error: PgError, did_not_run: bool) -> Next<T> {
+    /// it provably did not run. `commits`: a commit was sent behind it.
+    pub(crate) fn judge_entry<T>(&mut self, error: PgError, did_not_run: bool, commits: bool) -> Next<T> {
+        let did_not_run = did_not_run || is_fatal(&error) || self.lease.ended_by().is_some();
         if !self.begun && did_not_run && self.spare > 0 && is_the_connections_fault(&error, &self.lease) {
             return Next::Elsewhere;
         }
@@ -97,12 +109,24 @@ impl TenantTx {
         if !self.begun || !did_not_run {
             self.refuses = Some(Refuses::Failed);
         }
-        let error = Error::from(error);
+        // Not answered, all of it may have run; answered, what ran had no transaction around it.
+        let unknown = !did_not_run && (commits || is_answered(&error));
+        let error = match Error::from(error) {
+            error if did_not_run => error.not_executed(),
+            error if unknown => error.maybe_committed(),
+            error => error,
+        };
         Next::Done(Err(self.note(if self.begun { error } else { error.at_entry_of(&self.entered) })))
     }
 
     /// Remembers the first error, for the commit that will say the transaction has failed.
-    pub(crate) fn note(&mut self, error: Error) -> Error {
+    pub(crate) fn note(&mut self, mut error: Error) -> Error {
+        if error.kind() == Kind::Closed
+            && error.code().is_none()
+            && let Some(said) = self.lease.ended_by()
+        {
+            error = error.because(&said);
+        }
         if let Some(code) = error.code() {
             self.lease.count(|meter, holder| meter.refused(holder, code));
         }
@@ -123,12 +147,19 @@ impl TenantTx {
 /// A dirty session may also fail in other ways before it is recognised (after `SET ROLE`, with `42501`), so on a
 /// connection that was lent before only pg_tenant's other refusals are final.
 fn is_the_connections_fault(error: &PgError, lease: &Lease) -> bool {
-    let Some(db) = error.as_db_error() else { return false };
+    let Some(db) = error.as_db_error() else { return lease.ended_by().is_some() };
+    if is_fatal(error) {
+        return true;
+    }
     match Refusal::from_code(db.code().code()) {
         Some(Refusal::SessionNotPristine) => !lease.is_new() || lease.has_lent_session(),
         None => !lease.is_new() || (lease.has_lent_session() && *db.code() == SqlState::INSUFFICIENT_PRIVILEGE),
         Some(_) => false,
     }
+}
+
+fn may_commit_in(steps: &[Step<'_>]) -> bool {
+    steps.iter().any(|step| may_commit(step.sql))
 }
 
 /// The statement takes the connection's prepared statements away, and the server will not call the session dirty for it.

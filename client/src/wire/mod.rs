@@ -4,6 +4,7 @@ pub(crate) mod backend_key;
 pub(crate) mod cancel_request;
 pub(crate) mod flight;
 pub(crate) mod form;
+pub(crate) mod link;
 pub(crate) mod outcome;
 pub(crate) mod param_types;
 pub(crate) mod pipelined_flight;

@@ -1,6 +1,8 @@
 //! What an error tells of the statement: whether it ran, was sent, was answered; whether preparing it again may help.
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
+
+use crate::error::driver::cannot_be_encoded;
 
 /// A failed transaction answers every further statement with this: proof that the statement did not run.
 pub(crate) fn did_not_run(error: &tokio_postgres::Error) -> bool {
@@ -23,7 +25,15 @@ pub(crate) fn makes_no_sense(error: &tokio_postgres::Error) -> bool {
 /// Encoding it failed: no more of it has left than of a call that was never made. A closed connection proves nothing.
 pub(crate) fn was_not_sent(error: &tokio_postgres::Error) -> bool {
     let io = || std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
-    error.as_db_error().is_none() && !error.is_closed() && !io()
+    error.as_db_error().is_none() && !error.is_closed() && (!io() || cannot_be_encoded(error))
+}
+
+/// PostgreSQL's last words: it has read nothing that was sent behind what it answers with this. A pooler's (`08P01`) are
+/// none: it may have sent on what it lost the answer of.
+pub(crate) fn is_fatal(error: &tokio_postgres::Error) -> bool {
+    const LAST: [&str; 7] = ["57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "53300"];
+    let Some(db) = error.as_db_error() else { return false };
+    matches!(db.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) && LAST.contains(&db.code().code())
 }
 
 /// Why the server no longer has a prepared statement as it was prepared.

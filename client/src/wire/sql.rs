@@ -21,6 +21,12 @@ pub(crate) fn controls_the_transaction(sql: &str) -> bool {
     WORDS.iter().any(|control| word.eq_ignore_ascii_case(control))
 }
 
+/// Whether the text may commit by itself. One of several statements is not taken apart: a word decides.
+pub(crate) fn may_commit(sql: &str) -> bool {
+    let several = sql.contains(';');
+    controls_the_transaction(sql) || several && ["commit", "end", "prepare"].iter().any(|word| mentions(sql, word))
+}
+
 /// The statement's first word, such as `select`, in whatever case; empty where it begins with none.
 pub(crate) fn first_word(sql: &str) -> &str {
     after_comments(sql).split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default()

@@ -67,7 +67,8 @@ async fn wherever_it_was_lost() {
                 match &outcome {
                     Ok(()) => assert_eq!(added, 1, "{case}, cut after {answers}: Ok"),
                     Err(error) if error.is_closed() => {
-                        assert!(added <= 1, "{case}, cut after {answers}: {added} times")
+                        assert!(added <= 1, "{case}, cut after {answers}: {added} times");
+                        told(error, added);
                     }
                     Err(error) => panic!("{case}, cut after {answers}: {error}"),
                 }
@@ -80,6 +81,12 @@ async fn wherever_it_was_lost() {
             assert!(lost > 0, "{case}: no answer was lost of what had happened");
         }
     }
+}
+
+/// The error never says less than what happened.
+fn told(error: &Error, added: i64) {
+    assert!(error.outcome_unknown() || added == 0, "committed, and said to be known: {error:?}");
+    assert!(!error.was_not_executed() || !error.outcome_unknown(), "{error:?}");
 }
 
 /// A connection that breaks as it begins is replaced; one that breaks as it commits is not.
@@ -102,7 +109,10 @@ async fn over_sqlx() {
             let added = fixture.orders("acme").await - 2;
             match &outcome {
                 Ok(done) => assert_eq!((added, done.rows_affected()), (1, 1), "cut after {answers}: Ok"),
-                Err(error) => assert!(error.is_closed() && added <= 1, "cut after {answers}: {added}, {error}"),
+                Err(error) => {
+                    assert!(error.is_closed() && added <= 1, "cut after {answers}: {added}, {error}");
+                    told(error, added);
+                }
             }
             lost += usize::from(outcome.is_err() && added == 1);
             fixture.superuser.run("delete from orders where total > 2").await;

@@ -6,6 +6,7 @@ use pg_tenant_tests::Route;
 const ROUTE: Route = Route::Direct;
 
 mod cut; // a wire that breaks in the middle of an answer
+mod farewell; // a server that says goodbye where a transaction begins
 mod fixture; // tenants, a table, pools
 mod proxy; // a wire that is slow and counts
 mod sweep; // poll a call i times, drop it, look
@@ -20,9 +21,12 @@ mod cancelled_system;
 mod commit_lies;
 mod conflict_is_lost;
 mod dirty_session;
+mod error_fields_are_told;
+mod errors_tell_what_happened;
 mod examples_rot;
 mod lost_answer_runs_twice;
 mod one_flight_lies;
+mod parameters_that_do_not_fit;
 mod pipeline_half_runs;
 mod refusals;
 mod restarted_server;
