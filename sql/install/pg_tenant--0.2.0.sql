@@ -2457,6 +2457,33 @@ $$;
 revoke all on function tenant.without_included(text, oid, smallint) from public;
 grant execute on function tenant.without_included(text, oid, smallint) to tenant_admin;
 
+-- Keys of tables with shared rows: those without a tenant are unique among each other only where nulls are not distinct.
+create function tenant.with_equal_nulls(rest text, rel oid) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case when tenant.has_shared_rows(rel) and rest !~ 'NULLS NOT DISTINCT'
+        then regexp_replace(rest, '^([^()"]|"[^"()]*")*\)( INCLUDE \(([^()"]|"[^"()]*")*\))?', '\& NULLS NOT DISTINCT') else rest end
+$$;
+revoke all on function tenant.with_equal_nulls(text, oid) from public;
+grant execute on function tenant.with_equal_nulls(text, oid) to tenant_admin;
+
+-- Why a key of a table with shared rows stays without the tenant; null where it can have it, or the table has none.
+create function tenant.said_of_shared_key(index oid) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case when tenant.has_shared_rows(i.indrelid) is not true then null
+            when i.indisprimary then 'the tenant column may be null, and a primary key has no such column'
+            when i.indisexclusion then 'an exclusion constraint does not look at rows without a tenant'
+            when exists (select from pg_constraint f where f.contype = 'f' and f.conindid = i.indexrelid) then
+                'a foreign key refers to it, to rows without a tenant too'
+            when i.indpred is not null or i.indexprs is not null or exists (
+                select from unnest(i.indkey::smallint[]) with ordinality k (attnum, nth) join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+                where nth <= i.indnkeyatts and not a.attnotnull) then
+                'with the tenant in it, it would not hold for rows without one, or for more than it does now'
+        end
+    from pg_index i where i.indexrelid = index
+$$;
+revoke all on function tenant.said_of_shared_key(oid) from public;
+grant execute on function tenant.said_of_shared_key(oid) to tenant_admin;
+
 -- The unique index with the tenant column first: else the same.
 create function tenant.index_with_tenant(index oid, name text, tenant_column smallint, concurrent boolean) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -2473,7 +2500,7 @@ begin
         case old.relkind when 'I' then 'ONLY ' else '' end, i.indrelid::regclass, method);
     return format('CREATE UNIQUE INDEX %s%I ON %s USING %s (%s, ', case when concurrent then 'CONCURRENTLY ' else '' end,
             name, i.indrelid::regclass, method, tenant.column_list(i.indrelid, array[tenant_column]))
-        || substr(tenant.without_included(pg_get_indexdef(index), index, tenant_column), length(prefix) + 1);
+        || tenant.with_equal_nulls(substr(tenant.without_included(pg_get_indexdef(index), index, tenant_column), length(prefix) + 1), i.indrelid);
 end
 $$;
 revoke all on function tenant.index_with_tenant(oid, text, smallint, boolean) from public;
@@ -2482,7 +2509,8 @@ grant execute on function tenant.index_with_tenant(oid, text, smallint, boolean)
 -- The constraint with the tenant column first: else the same.
 create function tenant.constraint_with_tenant(con oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select left(old, strpos(old, '(')) || tenant.column_list(conrelid, array[tenant_column])
+    select case when contype = 'u' and tenant.has_shared_rows(conrelid) and old not like 'UNIQUE NULLS NOT DISTINCT (%'
+                then 'UNIQUE NULLS NOT DISTINCT (' else left(old, strpos(old, '(')) end || tenant.column_list(conrelid, array[tenant_column])
             || case contype when 'x' then ' WITH OPERATOR(pg_catalog.=)' else '' end || ', ' || substr(old, strpos(old, '(') + 1)
         from (select contype, conrelid, tenant.without_included(pg_get_constraintdef(oid), conindid, tenant_column) as old
             from pg_constraint where oid = con) c
@@ -2506,9 +2534,10 @@ begin
     period := coalesce((to_jsonb(f) ->> 'conperiod')::boolean, false);
     columns := case when period then trim_array(f.conkey, 1) else f.conkey end;
     referenced := case when period then trim_array(f.confkey, 1) else f.confkey end;
-    -- MATCH FULL is all or none: none is not to be had with a tenant column that is never null.
+    -- MATCH FULL is all or none: none is not to be had with a tenant column that is never null, nor all with one that may be.
     full_match := f.confmatchtype = 'f' and not exists (
-        select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull);
+        select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull)
+        and tenant.has_shared_rows(f.conrelid) is not true;
     return format('foreign key (%s%s) references %s (%s%s)',
             tenant.column_list(f.conrelid, own || columns),
             case when period then ', period ' || tenant.column_list(f.conrelid, f.conkey[cardinality(f.conkey):]) else '' end,
@@ -2613,6 +2642,7 @@ grant execute on function tenant.obstacle_of_key(oid, smallint) to tenant_admin;
 create function tenant.obstacle_of_reference(fk oid) returns tenant.obstacle
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
+            when tenant.has_shared_rows(f.confrelid) then null -- it stays, for what it refers to may be without one
             when f.confupdtype in ('n', 'd') then
                 row('TN086', format('%s of %s cannot contain the tenant', f.conname, f.conrelid::regclass),
                     'on update set null or set default would reach the tenant column; use cascade or no action.')::tenant.obstacle
@@ -2792,6 +2822,13 @@ begin
             else format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation) end;
         statement := null;
         changes := null;
+        obstacle := null;
+        why := format('%s of %s stays without the tenant: ', key.name, relation) || tenant.said_of_shared_key(key.index) || '.';
+        if why is not null then
+            continue when stays or not relation = any (parts);
+            return next;
+            continue;
+        end if;
         obstacle := tenant.obstacle_of_key(key.index, own);
         if obstacle is not null then
             continue when stays;
@@ -3016,7 +3053,8 @@ begin
     loop
         relation := fk.child;
         why := format('%s of %s stays without the tenant, and so does the key of %s that it refers to: %s', fk.conname, fk.child, fk.parent,
-            case when fk.own is null then format('%s is not protected.', fk.child)
+            case when tenant.has_shared_rows(fk.parent) then format('rows of %s may be every tenant''s.', fk.parent)
+                when fk.own is null then format('%s is not protected.', fk.child)
                 else 'it refers by the tenant column already, or to a partition.' end);
         return next;
     end loop;
@@ -3096,7 +3134,8 @@ begin
                     hint = case (step.obstacle).code when 'TN085' then 'create extension btree_gist;'
                         else 'Change that key first, or protect without harden => true.' end;
             end if;
-            raise notice using message = step.why, hint = 'Protect the other table with harden => true: that completes both.';
+            raise notice using message = step.why, hint = case when step.why like '% is not protected.'
+                then 'Protect the other table with harden => true: that completes both.' else 'Nothing is to be done.' end;
             continue;
         end if;
         begin
@@ -5439,7 +5478,7 @@ create view tenant.doctor_loose_keys as
         coalesce(tenant.surrogate_kind(i.indexrelid) = 'numbered', false) as is_numbered,
         coalesce(tenant.surrogate_kind(i.indexrelid) = 'random', false) or i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
             where a.attrelid = t.relation and a.attnum = i.indkey[0] and a.atttypid = 'uuid'::regtype) as is_random,
-        case when (am.amname = 'btree' or tenant.obstacle_of_key(i.indexrelid, t.tenant_column) is null)
+        case when tenant.said_of_shared_key(i.indexrelid) is null and (am.amname = 'btree' or tenant.obstacle_of_key(i.indexrelid, t.tenant_column) is null)
             and not exists (select from pg_catalog.pg_constraint f
                 where f.contype = 'f' and f.conindid = i.indexrelid and f.conparentid = 0
                     and (f.conrelid not in (select relation from tenant.doctor_tables) or tenant.obstacle_of_reference(f.oid) is not null))
@@ -5499,14 +5538,14 @@ create view tenant.doctor_foreign_keys as
     select f.oid as con, f.conname, t.name, r.name as other, t.tenant_column_name, f.convalidated,
         coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced, f.confdeltype, f.confupdtype,
         exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant,
-        r.tenant_column is null as by_membership
+        r.tenant_column is null as by_membership, tenant.has_shared_rows(r.relation::regclass) as to_shared
     from pg_catalog.pg_constraint f
     join tenant.doctor_tables t on t.relation = f.conrelid
     join tenant.doctor_tables r on r.relation = f.confrelid
     where f.contype = 'f' and f.conparentid = 0;
 
 create view tenant.finding_t052 as
-    select 'T052' as code, case when f.by_membership then 'info' else 'warn' end as level,
+    select 'T052' as code, case when f.by_membership or f.to_shared then 'info' else 'warn' end as level,
         format('%s.%I', f.name, f.conname) as object,
         case when f.by_membership then format('foreign key %I of %s refers to %s, whose rows are of several tenants', f.conname, f.name, f.other)
             else format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
@@ -5514,7 +5553,7 @@ create view tenant.finding_t052 as
         case when f.by_membership
             then 'Referential checks run outside the policies: a tenant that writes the column learns which keys there are, and may refer to them. It reads none of their rows.'
             else 'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' end as why,
-        case when not f.by_membership and tenant.obstacle_of_reference(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
+        case when not f.by_membership and not f.to_shared and tenant.obstacle_of_reference(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
     from tenant.doctor_foreign_keys f where not f.by_tenant;
 comment on view tenant.finding_t052 is 'A foreign key reaches across tenants';
 

@@ -54,7 +54,7 @@ create view tenant.doctor_loose_keys as
         coalesce(tenant.surrogate_kind(i.indexrelid) = 'numbered', false) as is_numbered,
         coalesce(tenant.surrogate_kind(i.indexrelid) = 'random', false) or i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
             where a.attrelid = t.relation and a.attnum = i.indkey[0] and a.atttypid = 'uuid'::regtype) as is_random,
-        case when (am.amname = 'btree' or tenant.obstacle_of_key(i.indexrelid, t.tenant_column) is null)
+        case when tenant.said_of_shared_key(i.indexrelid) is null and (am.amname = 'btree' or tenant.obstacle_of_key(i.indexrelid, t.tenant_column) is null)
             and not exists (select from pg_catalog.pg_constraint f
                 where f.contype = 'f' and f.conindid = i.indexrelid and f.conparentid = 0
                     and (f.conrelid not in (select relation from tenant.doctor_tables) or tenant.obstacle_of_reference(f.oid) is not null))
@@ -114,14 +114,14 @@ create view tenant.doctor_foreign_keys as
     select f.oid as con, f.conname, t.name, r.name as other, t.tenant_column_name, f.convalidated,
         coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced, f.confdeltype, f.confupdtype,
         exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant,
-        r.tenant_column is null as by_membership
+        r.tenant_column is null as by_membership, tenant.has_shared_rows(r.relation::regclass) as to_shared
     from pg_catalog.pg_constraint f
     join tenant.doctor_tables t on t.relation = f.conrelid
     join tenant.doctor_tables r on r.relation = f.confrelid
     where f.contype = 'f' and f.conparentid = 0;
 
 create view tenant.finding_t052 as
-    select 'T052' as code, case when f.by_membership then 'info' else 'warn' end as level,
+    select 'T052' as code, case when f.by_membership or f.to_shared then 'info' else 'warn' end as level,
         format('%s.%I', f.name, f.conname) as object,
         case when f.by_membership then format('foreign key %I of %s refers to %s, whose rows are of several tenants', f.conname, f.name, f.other)
             else format('foreign key %I of %s refers to rows of every tenant in %s%s', f.conname, f.name, f.other,
@@ -129,7 +129,7 @@ create view tenant.finding_t052 as
         case when f.by_membership
             then 'Referential checks run outside the policies: a tenant that writes the column learns which keys there are, and may refer to them. It reads none of their rows.'
             else 'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' end as why,
-        case when not f.by_membership and tenant.obstacle_of_reference(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
+        case when not f.by_membership and not f.to_shared and tenant.obstacle_of_reference(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
     from tenant.doctor_foreign_keys f where not f.by_tenant;
 comment on view tenant.finding_t052 is 'A foreign key reaches across tenants';
 

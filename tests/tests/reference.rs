@@ -144,6 +144,8 @@ const INTERNAL: &[&str] = &[
     "views_over",                // prove
     "warn_of_newcomer",          // pg_tenant.new_tables = warn
     "without_included",          // hardening
+    "with_equal_nulls",          // hardening
+    "said_of_shared_key",        // hardening
 ];
 
 /// A statement of a block, and the SQLSTATE it is refused with, if it is.

@@ -11,4 +11,5 @@ mod a_reference_crosses;
 mod a_release_is_torn;
 mod an_orm_stumbles;
 mod it_goes_through;
+mod nobodys_rows_lose_their_key;
 mod order_matters;
