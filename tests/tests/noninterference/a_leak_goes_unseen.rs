@@ -15,6 +15,13 @@ const PLANTS: &[(&str, &str)] = &[
             with check (tenant_id = tenant.current_id())",
     ),
     (
+        "more_than_rows_of_nobody",
+        "select tenant.unprotect('predefined', 'planted');
+         alter table predefined enable row level security, force row level security;
+         create policy wide on predefined using (tenant_id is null or tenant_id = tenant.current_id() or rank % 40 = 0)
+            with check (tenant_id = tenant.current_id())",
+    ),
+    (
         "a_view_for_a_policy",
         "select tenant.unprotect('facts', 'planted');
          alter table facts disable row level security; alter table facts rename to all_facts;

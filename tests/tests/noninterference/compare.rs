@@ -185,17 +185,17 @@ impl Reply {
             && !text.lines().any(|line| line.contains("Hash") && line.contains("Join"))
     }
 
-    /// What is not the tenant's own: its rows are left out, and the counts.
+    /// What is not the tenant's own, nor everybody's: those rows are left out, and the counts.
     fn of_others(&self, tenant: &str) -> Reply {
-        let others = |row: &&Vec<Option<String>>| row.first() != Some(&Some(tenant.to_owned()));
+        let others = |row: &&Vec<Option<String>>| ![Some(&Some(tenant.to_owned())), Some(&None)].contains(&row.first());
         match self {
             Reply::Done { rows, counts } => {
                 let counts = counts.iter().map(|n| u64::from(*n > MANY)).collect();
                 Reply::Done { rows: rows.iter().filter(others).cloned().collect(), counts }
             }
-            Reply::Copied(lines) => {
-                Reply::Copied(lines.iter().filter(|line| !line.starts_with(tenant)).cloned().collect())
-            }
+            Reply::Copied(lines) => Reply::Copied(
+                lines.iter().filter(|line| !line.starts_with(tenant) && !line.starts_with("\\N")).cloned().collect(),
+            ),
             other => other.clone(),
         }
     }

@@ -42,6 +42,8 @@ create index on facts (raw);
 
 create table ledger (company bigint, id int, amount int, memo text, primary key (company, id));
 create table files (owner_id uuid, id int, bytes int, path text, primary key (owner_id, id), unique (owner_id, path));
+create table predefined (tenant_id text, id int, code text, rank int, unique (tenant_id, id)); -- rows of nobody are everybody's
+create index on predefined (rank);
 create table audit (tenant_id text, what text, key int);
 
 create view rich with (security_invoker = true) as select id, name, balance from customers where balance > 100;
@@ -101,6 +103,6 @@ end $$;
 create trigger after_payments after insert on payments referencing new table as fresh
     for each statement execute function after_payments();
 
-select tenant.protect_schema('public');
+select tenant.protect_schema('public', shared_rows => '{predefined, coffers}');
 select tenant.protect('ledger', 'company'), tenant.protect('files', 'owner_id');
 select tenant.share('currency', 'the same for everybody');

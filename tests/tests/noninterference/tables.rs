@@ -24,6 +24,7 @@ pub const TABLES: &[Table] = &[
     Table { keyed: false, ..table("machines", &["id", "power"], &["label"]) },
     table("robots", &["id", "power", "arms"], &["label"]),
     table("facts", &["id", "n"], &["raw"]),
+    table("predefined", &["id", "rank"], &["code"]),
     Table { keyed: false, ..table("audit", &["key"], &["what"]) },
 ];
 
@@ -45,5 +46,6 @@ pub const WRITABLE: &[(&str, &str, &str)] = &[
     ("visits", "id, page, seconds", "{i}, 'page {n}', {n}"),
     ("facts", "id, raw, n", "{i}, '{n}', 1 + {n}"),
     ("robots", "id, label, power, arms", "{i}, 'robot', {n}, 2"),
+    ("predefined", "id, code, rank", "{i}, 'new', {n}"),
     ("customers", "id, email, name, balance", "{i}, 'new{i}@example.org', null, {n}"),
 ];

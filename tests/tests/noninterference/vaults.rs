@@ -23,6 +23,7 @@ pub const VAULTS: &[Vault] = &[
     vault("ranged", "", true),
     vault("hashed", "", true),
     vault("heirs", "", true),
+    vault("coffers", "", true),
     vault("shown", "", false),
     vault("lent", "", false),
 ];
@@ -58,6 +59,12 @@ pub fn hidden(tenant: &str, lanes: &[Lane], (from, to): (u32, u32)) -> String {
     rows("chests", None) + ";" + &of_each(tenant.len() > 30, rows)
 }
 
+/// Rows of nobody, which are everybody's.
+pub const SHARED: &str = "insert into coffers select null, i, (array['1001', '2001', 'note ' || i])[1 + i % 3], '1001', 'c' || i || '@example.org',
+        i * 3, case when i % 2 = 0 then -i else 50 + i end, array['tag ' || i % 5], polygon(circle(point(-i, -i), 1))
+        from generate_series(1, 12) i;
+    insert into predefined select null, -i, 'shared ' || i, i * 7 % 90 from generate_series(1, 12) i;";
+
 /// The rows of a tenant lie in one order in both worlds, and others' rows between them.
 pub const IN_ORDER: &str = "do $$ declare t record; begin
         for t in select i.indrelid::regclass as name, c.relname as key from pg_index i join pg_class c on c.oid = i.indexrelid
@@ -69,7 +76,7 @@ pub const IN_ORDER: &str = "do $$ declare t record; begin
 
 fn of_each(uuid: bool, rows: impl Fn(&'static str, Option<bool>) -> String) -> String {
     let own = if uuid { "safes" } else { "tills" };
-    let all = ["vaults", "ranged", "hashed"].map(|table| rows(table, None)).join("; ");
+    let all = ["vaults", "ranged", "hashed", "coffers"].map(|table| rows(table, None)).join("; ");
     let heirs = format!("{} where i % 3 > 0; {} where i % 3 = 0", rows("heirs", None), rows("late_heirs", None));
     format!("{all}; {heirs}; {};", rows(own, Some(uuid)))
 }

@@ -21,6 +21,13 @@ create table hashed_0 partition of hashed for values with (modulus 2, remainder 
 create table hashed_1 partition of hashed for values with (modulus 2, remainder 1);
 create table heirs (like vaults including all);
 create table late_heirs (primary key (tenant_id, id, rank)) inherits (heirs);
+create table coffers (like vaults); -- some rows of which are everybody's, the same in both worlds
+alter table coffers alter tenant_id drop not null, add unique (tenant_id, id, rank);
+create index on coffers (rank);
+create index on coffers (tenant_id, note);
+create index on coffers (note);
+create index on coffers using hash (email);
+create index on coffers using gin (tags);
 create view shown with (security_barrier = true) as select * from vaults;
 create view lent with (security_invoker = true) as select * from vaults;
 
@@ -46,7 +53,7 @@ create function lie(honest text, other text, times int) returns text language pl
     return case when current_setting('evil.l')::int > times then other else honest end;
 end $$;
 create function caught(whose text, value text) returns boolean language plpgsql parallel safe cost 0.0001 as $$ begin
-    if whose is distinct from tenant.current_id() then raise notice '% has %', whose, value; end if;
+    if whose <> coalesce(tenant.current_id(), '') then raise notice '% has %', whose, value; end if;
     return true;
 end $$;
 create operator == (function = texteq, leftarg = text, rightarg = text);

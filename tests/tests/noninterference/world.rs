@@ -115,7 +115,8 @@ fn rows(world: World, lanes: &[Lane]) -> String {
         }
     };
     format!(
-        "set session_replication_role = replica; {work} reset session_replication_role; {} analyze;",
+        "set session_replication_role = replica; {} {work} reset session_replication_role; {} analyze;",
+        vaults::SHARED,
         vaults::IN_ORDER
     )
 }
@@ -142,6 +143,7 @@ fn fill(tenant: &str, uuid: bool, from: u32, to: u32, poison: bool) -> String {
          insert into machines select {t}, i, 'label ' || i % 5, i * {salt} % 80 {series}
          insert into robots select {t}, 1000 + i, 'robot ' || i % 5, i * {salt} % 80, i % 3 {series}
          insert into facts select {t}, i, {raw}, {n} {series}
+         insert into predefined select {t}, i, 'code ' || i % 7, i * {salt} % 90 {series}
          {last}"
     )
 }

@@ -7,7 +7,7 @@ use crate::tables::{FILES, LEDGER, TABLES, WRITABLE};
 /// A change that succeeds, unless the rows that are there forbid it.
 pub fn write(g: &mut Generator) -> Statement {
     let (id, n, (table, columns, values)) = (g.id(), g.int(1, 300), g.pick(WRITABLE));
-    let sql = match g.int(0, 18) {
+    let sql = match g.int(0, 20) {
         0..3 => insert(g, table, columns, values),
         3 => format!("update orders set total = (total + {n}) % 1000 where {}", condition(g, "orders", &TABLES[1])),
         4 => format!("update customers set balance = (balance + {n}) % 500, name = 'name {n}' where id = {id}{}", returning(g)),
@@ -36,6 +36,8 @@ pub fn write(g: &mut Generator) -> Statement {
                 table.name, table.ints[1]
             )
         }
+        17 => format!("update predefined set rank = (rank + {n}) % 90 where tenant_id is null or id < {id} returning id, rank"),
+        18 => format!("delete from predefined where id in (-{id}, {id}) returning id, tenant_id is null as everybodys"),
         _ => format!("update rich set name = 'rich {n}' where id < {id} returning id, name"),
     };
     Statement::of(sql)
@@ -122,7 +124,7 @@ pub fn cursor(g: &mut Generator, program: &mut Vec<Statement>) {
 pub fn refused(g: &mut Generator) -> String {
     let (id, other, (table, columns, values)) = (g.id(), g.other_tenant(), g.pick(WRITABLE));
     let row = values.replace("{i}", &id.to_string()).replace("{n}", "5");
-    match g.int(0, 26) {
+    match g.int(0, 29) {
         0 | 1 => format!("insert into {table} ({columns}) values ({row})"), // there, most likely
         2 => format!("insert into orders (id, customer_id, total) values (900, {}, 1)", g.pick(&[999, 1800, 60])),
         3 => format!(
@@ -157,6 +159,11 @@ pub fn refused(g: &mut Generator) -> String {
             "00000000-0000-4000-8000-000000000009"
         ),
         24 => "insert into currency values ('eur', 5)".into(),
+        25 => format!("insert into predefined (tenant_id, id, code) values (null, {id}, 'everybody''s')"),
+        26 => format!("update predefined set tenant_id = null where id <= {id}"),
+        27 => format!(
+            "merge into predefined p using (values (-{id}), ({id})) v (id) on p.id = v.id when matched then update set rank = {id}"
+        ),
         _ => format!(
             "do $$ begin raise exception 'at %', (select sum(total) from orders where id < {id}) using detail = 'mine', hint = 'none'; end $$"
         ),
