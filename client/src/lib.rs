@@ -78,6 +78,7 @@ pub mod directory {
 #[cfg(feature = "tower")]
 pub mod edge;
 mod error;
+mod listener;
 mod observe;
 mod pool;
 mod propagation;
@@ -102,6 +103,7 @@ mod wire;
 
 pub use error::Error;
 pub use error::limit::Limit;
+pub use listener::{Heard, TenantListener, TenantNotification};
 #[cfg(feature = "metrics")]
 pub use observe::MetricLabels;
 pub use pg_tenant_core::{MalformedTenantId, Refusal, TenantId, TenantStatus};

@@ -1,18 +1,14 @@
 //! Hears that the registry has changed.
 
 use std::fmt;
-use std::pin::pin;
-use std::time::Duration;
 
-use futures_util::future::{Either, select};
-use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{AsyncMessage, Client, Config, Error as PgError, NoTls, Socket};
+use tokio_postgres::{Config, Error as PgError, NoTls, Notification, Socket};
 
 use super::directory::Directory;
+use crate::listener::connection::{LONGEST, Next, PAUSE, connect};
 
 /// What `tenant.announce_change` notifies. The notification says nothing more: anybody may listen.
 const LISTEN: &str = "listen tenant_registry";
@@ -58,60 +54,28 @@ impl Directory {
     }
 }
 
-/// Between two attempts to connect, doubled up to the longest.
-const PAUSE: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(10);
-
-/// How long nothing may be heard before the server is asked whether it is still there, and how long its answer, or
-/// connecting, may take.
-const SILENCE: Duration = Duration::from_secs(30);
-
 /// Until the connection ends, or carries nothing any more.
 async fn hear<T>(directory: &Directory, config: &Config, tls: T, says: &watch::Sender<bool>) -> Result<(), PgError>
 where
     T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
 {
-    let Ok(connected) = timeout(SILENCE, config.connect(tls)).await else { return Ok(()) };
-    let (client, mut connection) = connected?;
-    let mut messages = stream::poll_fn(move |cx| connection.poll_message(cx));
-    if !ask(&client, LISTEN, SILENCE, &mut messages, directory).await? {
-        return Ok(());
-    }
+    let Some((client, mut ear)) = connect(config, tls).await? else { return Ok(()) };
+    let forget = |_: &Notification| directory.forget();
+    let Some(listens) = ear.during(client.batch_execute(LISTEN), forget).await? else { return Ok(()) };
+    listens?;
     directory.forget();
     says.send_replace(true);
-    let silence = config.get_keepalives_idle().min(SILENCE);
     loop {
-        match timeout(silence, messages.next()).await {
-            Ok(Some(message)) => note(&message?, directory),
-            Ok(None) => return Ok(()),
+        match ear.next().await? {
+            Next::Heard(_) => directory.forget(),
+            Next::End => return Ok(()),
             // A way that carries nothing any more looks like a registry in which nothing changes.
-            Err(_) if ask(&client, "", SILENCE.min(silence * 3), &mut messages, directory).await? => {}
-            Err(_) => return Ok(()),
+            Next::Silence => {
+                let Some(answer) = ear.during(client.batch_execute(""), forget).await? else { return Ok(()) };
+                answer?;
+            }
         }
-    }
-}
-
-/// Whether it was answered in time. What comes meanwhile is heard.
-async fn ask(
-    client: &Client,
-    sql: &str,
-    within: Duration,
-    messages: &mut (impl Stream<Item = Result<AsyncMessage, PgError>> + Unpin),
-    directory: &Directory,
-) -> Result<bool, PgError> {
-    let mut answer = pin!(timeout(within, client.batch_execute(sql)));
-    loop {
-        match select(answer.as_mut(), messages.next()).await {
-            Either::Left((Ok(answer), _)) => return answer.map(|()| true),
-            Either::Left((Err(_), _)) | Either::Right((None, _)) => return Ok(false),
-            Either::Right((Some(message), _)) => note(&message?, directory),
-        }
-    }
-}
-
-fn note(message: &AsyncMessage, directory: &Directory) {
-    if let AsyncMessage::Notification(_) = message {
-        directory.forget();
     }
 }
 

@@ -24,6 +24,7 @@ mod dirty_session;
 mod error_fields_are_told;
 mod errors_tell_what_happened;
 mod examples_rot;
+mod listener_mishears;
 mod lost_answer_runs_twice;
 mod one_flight_lies;
 mod parameters_that_do_not_fit;
