@@ -198,7 +198,8 @@ begin
     select * into key from pg_attribute where attrelid = rel and attnum = declared.key_number;
     found_rows := tenant.run_lookup(rel, format(
         'select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(f.t, f.r)) from (
-            select l.%I::pg_catalog.text as t, l.%I::pg_catalog.text as r from %s l where l.%I %s cast($1 as %s) limit %s) f',
+            select l.%1$I::pg_catalog.text as t, l.%2$I::pg_catalog.text as r from %3$s l
+            where l.%4$I %5$s cast($1 as %6$s) and l.%1$I is not null limit %7$s) f',
         (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel)),
         declared.row_column, rel, declared.key_column, tenant.lookup_operator(rel, key_column),
         format_type(key.atttypid, -1), most + 1), value);

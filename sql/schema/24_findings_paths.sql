@@ -154,8 +154,9 @@ comment on view tenant.finding_t110 is 'A trigger runs when the registry changes
 create view tenant.finding_t118 as
     select 'T118' as code, 'info' as level,
         format('%s.%I', l.relation, l.key_column) as object,
-        coalesce(format('the lookup of tenants by column %I of %s has ended, and can be taken back: %s', l.key_column, l.relation, e.why),
-            format('tenants are looked up by column %I of %s with no tenant entered: %s', l.key_column, l.relation, l.reason)) as problem,
+        case when e.why is not null
+            then format('the lookup of tenants by column %I of %s has ended, and can be taken back: %s', l.key_column, l.relation, e.why)
+            else format('tenants are looked up by column %I of %s with no tenant entered: %s', l.key_column, l.relation, l.reason) end as problem,
         'Whoever may enter tenants learns whether a value that it guesses is there, in which tenant, and in which row.' as why,
         case when e.why is not null then format('select tenant.disallow_lookup(%L, %L, %L);', l.relation, l.key_column, 'it has ended') end as fix
     from tenant.lookups l

@@ -3581,7 +3581,8 @@ begin
     select * into key from pg_attribute where attrelid = rel and attnum = declared.key_number;
     found_rows := tenant.run_lookup(rel, format(
         'select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(f.t, f.r)) from (
-            select l.%I::pg_catalog.text as t, l.%I::pg_catalog.text as r from %s l where l.%I %s cast($1 as %s) limit %s) f',
+            select l.%1$I::pg_catalog.text as t, l.%2$I::pg_catalog.text as r from %3$s l
+            where l.%4$I %5$s cast($1 as %6$s) and l.%1$I is not null limit %7$s) f',
         (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel)),
         declared.row_column, rel, declared.key_column, tenant.lookup_operator(rel, key_column),
         format_type(key.atttypid, -1), most + 1), value);
@@ -4352,8 +4353,9 @@ comment on view tenant.finding_t110 is 'A trigger runs when the registry changes
 create or replace view tenant.finding_t118 as
     select 'T118' as code, 'info' as level,
         format('%s.%I', l.relation, l.key_column) as object,
-        coalesce(format('the lookup of tenants by column %I of %s has ended, and can be taken back: %s', l.key_column, l.relation, e.why),
-            format('tenants are looked up by column %I of %s with no tenant entered: %s', l.key_column, l.relation, l.reason)) as problem,
+        case when e.why is not null
+            then format('the lookup of tenants by column %I of %s has ended, and can be taken back: %s', l.key_column, l.relation, e.why)
+            else format('tenants are looked up by column %I of %s with no tenant entered: %s', l.key_column, l.relation, l.reason) end as problem,
         'Whoever may enter tenants learns whether a value that it guesses is there, in which tenant, and in which row.' as why,
         case when e.why is not null then format('select tenant.disallow_lookup(%L, %L, %L);', l.relation, l.key_column, 'it has ended') end as fix
     from tenant.lookups l

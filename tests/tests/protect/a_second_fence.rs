@@ -43,3 +43,30 @@ async fn takes_the_first_ones_guard() {
         plain.run("drop policy open_all on orders; alter table orders drop column x").await;
     }
 }
+
+/// On the same column: an index that is asked for the tenant takes the place of both, whichever form they have.
+#[tokio::test]
+async fn is_missed_in_a_plan() {
+    let (db, owner) = stage("two_on_one").await;
+    owner
+        .run(&format!(
+            "create table orders (tenant_id uuid, id int, primary key (tenant_id, id)); insert into orders values ('{A}', 1);
+             create table roles (tenant_id uuid, id int, unique (tenant_id, id)); insert into roles values (null, 0), ('{A}', 1);
+             select tenant.protect('orders'), tenant.protect('roles', shared_rows => true); grant all on orders, roles to public;
+             create policy own on orders as restrictive using (tenant_id = tenant.current_uuid() and tenant.is_current(tenant_id));
+             create policy once_more on roles as restrictive
+                using ((tenant_id = tenant.current_uuid() or tenant_id is null) and tenant.is_current_or_shared(tenant_id))
+                with check (tenant.is_current(tenant_id))"
+        ))
+        .await;
+    let app = db.app().await;
+    app.run("set enable_seqscan = off; set enable_bitmapscan = off").await;
+    let both = "select (select count(*) from orders where id = 1) + 10 * (select count(*) from roles)
+        + 100 * (select count(*) from roles where tenant_id = tenant.current_uuid())";
+    assert_eq!(app.inside_value(A, both).await.as_deref(), Some("121"));
+    assert_eq!(app.inside_value(A, "update roles set id = 2 returning id").await.as_deref(), Some("2"));
+    // And one that shows less than the first.
+    owner.run("create policy narrow on roles as restrictive using (tenant.is_current(tenant_id))").await;
+    assert_eq!(app.inside_value(A, both).await.as_deref(), Some("111"));
+    app.inside(A, "delete from orders where id = 1; delete from roles").await;
+}

@@ -234,3 +234,24 @@ async fn in_partitions() {
         "base true, child true, parts true, parts_a true, parts_b true, parts_c false, parts_null true"
     );
 }
+
+/// Those who write rows of nobody, and what tells of them with no tenant.
+#[tokio::test]
+async fn by_who_works_across_tenants() {
+    let (db, owner, app) = half_global("across").await;
+    let boss = db.superuser().await;
+    boss.run(&format!("grant tenant_system to {}; grant select, insert on roles to tenant_system", db.roles.owner))
+        .await;
+    owner.run("begin; select tenant.enter_system_as_owner('roles for all')").await;
+    assert_eq!(
+        text(&owner, "update roles set code = upper(code) where tenant_id is null and id = 1 returning code").await,
+        "ADMIN"
+    );
+    owner.run("insert into roles (code) values ('new'); commit").await;
+    boss.run("begin; select tenant.enter_system('roles for all', write => true); insert into roles (code) values ('more'); commit").await;
+    assert_eq!(seen(&app, A, "roles").await, "ADMIN, guest, of a, new, more");
+    // A row of nobody is no tenant's, so nobody is told by it which tenant to enter.
+    owner.run("create index on roles (code); select tenant.allow_lookup('roles', 'code', 'test')").await;
+    assert_eq!(text(&app, "select count(*) from tenant.lookup('roles', 'code', 'guest')").await, "0");
+    assert_eq!(text(&app, "select tenant_id from tenant.lookup('roles', 'code', 'of b')").await, B);
+}

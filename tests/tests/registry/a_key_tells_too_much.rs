@@ -219,6 +219,7 @@ async fn it_outlives_what_was_declared() {
     let seen = "select problem from tenant.doctor(every_object => true) where code = 'T118'";
     assert!(db.admin().await.value(seen).await.is_some_and(|problem| problem.contains("has ended")));
     owner.run(ALLOW).await;
+    assert!(db.admin().await.value(seen).await.is_some_and(|problem| problem.contains("with no tenant entered: ")));
     assert_eq!(found(&app, "'s'").await.len(), 3);
     owner
         .run("drop table users; create table users (tenant_id text, id int, email text, primary key (tenant_id, id))")

@@ -114,7 +114,7 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
         }
         let blindly = self.blindly_merged.contains(&root);
         let writes = self.written.contains(&root);
-        for fence in fences {
+        for fence in strictest(fences) {
             let column = self.range.column(at, root, fence.column);
             // SAFETY: the plan is ours to change.
             let stands = column.is_some_and(|column| unsafe {
@@ -173,6 +173,22 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
             _ => {}
         }
     }
+}
+
+/// Of the fences on one column the one that says most: it says what the others do, and an index may have been asked for it.
+fn strictest(fences: Vec<Fence>) -> Vec<Fence> {
+    let mut kept: Vec<Fence> = Vec::with_capacity(fences.len());
+    for fence in fences {
+        let same = |other: &&mut Fence| {
+            other.column == fence.column && other.membership().is_none() && fence.membership().is_none()
+        };
+        match kept.iter_mut().find(same) {
+            Some(other) if fence.form.is_weaker(other.form) => *other = fence,
+            Some(_) => {}
+            None => kept.push(fence),
+        }
+    }
+    kept
 }
 
 /// Puts conditions on the current tenant, whichever column they compare, in front of the scan's other ones.
