@@ -118,7 +118,7 @@ fn as_owner(args: Args) -> Outcome<Task> {
     let becomes = owner.filter(|&owner| owner != user && (role::is_superuser(user) || role::may_become(user, owner)));
     let statement = args.whole_text(1);
     // Rights on schemas that the owner need not have: an index takes that to create in the table's, and PostgreSQL itself
-    // builds it as the owner; a policy and a default name our readers, and nothing is run when they are made.
+    // builds it as the owner; a policy, a default and a trigger name our functions, and nothing is run when they are made.
     let becomes = becomes.filter(|&owner| {
         (!makes_index(&statement) || relation::may_create_beside(owner, args.oid(0)))
             && (!names_us(&statement) || relation::may_use_ours(owner))
@@ -165,11 +165,12 @@ fn as_role(args: Args) -> Outcome<Task> {
     Ok(Task { statement: ctext(args.whole_text(1)), becomes, value: None })
 }
 
-/// Whether it is one of the commands of `tenant.fence` that name a function of ours.
+/// Whether it is one of the commands of `tenant.fence` and `tenant.keep_members` that name a function of ours.
 fn names_us(statement: &str) -> bool {
     let begins = |words: &str| statement.starts_with(words);
     (begins("create policy ")
         || begins("alter policy ")
+        || begins("create trigger ")
         || begins("alter table only ") && statement.contains(" set default "))
         && statement.contains("tenant.")
 }

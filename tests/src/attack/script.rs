@@ -21,7 +21,7 @@ pub(super) struct Names {
 
 /// What is done to a table.
 type Says = fn(Side, &str) -> String;
-const TABLES: [(&str, Says); 3] = [("{protect ", protect), ("{fence ", fence), ("{harden ", harden)];
+const TABLES: [(&str, Says); 4] = [("{protect ", protect), ("{fence ", fence), ("{harden ", harden), ("{join ", join)];
 
 impl Names {
     /// Fills the placeholders of a step.
@@ -31,7 +31,8 @@ impl Names {
     /// that sets the tenant for the session · `{tenant}` an expression for the tenant · `{protect TABLE}` what protects
     /// one more table, whose column is a uuid (`{protect TABLE as TYPE}`: of this type) · `{fence TABLE}` the same, but on
     /// the stock side a restrictive policy beside an open one · `{harden TABLE}` what puts the tenant into its keys: nothing
-    /// on the stock side · `{registered}` the tenant in a setting that a library has registered, `{by registered}` makes
+    /// on the stock side · `{join TABLE by JOIN}` what shows the rows whose `id` is in column TABLE of the tenant's part of JOIN ·
+    /// `{registered}` the tenant in a setting that a library has registered, `{by registered}` makes
     /// the stock policy of `orders` read it.
     pub(super) fn fill(&self, side: Side, sql: &str) -> String {
         let Names { a, b, app, owner, backup } = self;
@@ -110,6 +111,18 @@ fn fence(side: Side, table: &str) -> String {
              create policy open on {table} using (true)"
         ),
         Side::Protected => protect(side, table),
+    }
+}
+
+/// By membership.
+fn join(side: Side, tables: &str) -> String {
+    let (table, by) = tables.split_once(" by ").expect("{join TABLE by JOIN}");
+    match side {
+        Side::Stock => format!(
+            "alter table {table} enable row level security, force row level security;
+             create policy by_members on {table} using (exists (select from {by} m where m.{table} = {table}.id))"
+        ),
+        Side::Protected => format!("select tenant.protect_by_membership('{table}', '{by}', '{table}', 'id')"),
     }
 }
 

@@ -104,6 +104,18 @@ pub const ROWS: &[Row] = &[
         Read(App, "select tenant_id from orders"),
     ]))
     .finds(&["T042"]),
+    row("B13b", "T2", "BP", V, "the same, where people belong to tenants by a join table: a tenant adds itself", Steps(&[
+        Run(Owner, "create table login (id int primary key, tenant_id uuid); create table member (tenant_id uuid not null, login int);
+        insert into login values (1, '{a}'), (2, '{b}'); insert into member values ('{a}', 1), ('{b}', 2);
+        grant select, insert, update, delete on login, member to {app}"),
+        Run(Owner, "{protect member}"),
+        Run(Owner, "{join login by member}"),
+        Run(App, "begin; select {enter a}; insert into member (tenant_id, login) values ('{a}', 2); commit"),
+        Run(App, "begin; select {enter a}"),
+        Read(App, "select tenant_id from login"),
+    ])),
+    row("B13c", "T2", "BP", V, "a row that several tenants see by a join table is changed by one of them",
+        Test("membership/a_row_of_several_is_written.rs", "by_a_tenant")).because("refused with TN074"),
     row("B15", "T1", "R", V, "a view filters by tenant and is no security barrier: a cheap function sees the rest", Steps(&[
         Run(Dba, "create view mine as select * from hidden.pristine where tenant_id = {tenant};
         grant select on mine to {app}"),

@@ -46,6 +46,23 @@ async fn by_a_tenant() {
 }
 
 #[tokio::test]
+async fn of_an_owner_who_administers_nothing() {
+    let db = pg_tenant_tests::database("members_plain").await;
+    db.owner().await.run(crate::fixture::TABLES).await;
+    let boss = db.superuser().await;
+    boss.run(
+        "select tenant.create('1'), tenant.create('2'); select tenant.protect('members', 'account_id');
+         select tenant.protect_by_membership('users', 'members')",
+    )
+    .await;
+    let app = db.app().await;
+    app.refused_inside("TN072", "1", "insert into members values (1, 2)").await;
+    app.refused_inside("TN074", "1", "delete from users").await;
+    assert_eq!(app.inside_value("1", SEEN).await.as_deref(), Some("a@1 both"));
+    boss.run("select tenant.unprotect('users', 'over'), tenant.unprotect('members', 'over')").await;
+}
+
+#[tokio::test]
 async fn by_nobody() {
     let (db, owner) = stage("members_system").await;
     let boss = db.superuser().await;

@@ -39,6 +39,12 @@ const PLANTS: &[(&str, &str)] = &[
          create or replace view cheap with (security_barrier = true) as
             select id, total, note from orders where total < 500 and not crowded()",
     ),
+    (
+        "a_member_too_many",
+        "select tenant.unprotect('people', 'planted');
+         alter table people enable row level security, force row level security;
+         create policy wide on people using (age % 40 = 1 or exists (select from belonging b where b.id = people.id))",
+    ),
     ("a_key_that_all_share", "create unique index on customers (email) where id > 40"),
 ];
 

@@ -100,6 +100,8 @@ const QUERIES: &[&str] = &[
     "select e.kind, count(*) from events e where e.at < $1 group by e.kind",
     "update visits set seconds = (seconds + $1) % 900 where id < $1 returning id, seconds",
     "select m.label, r.arms from machines m left join robots r on r.label = m.label where m.power > $1",
+    "select name, age from people where age > $1",
+    "select p.name, o.total from orders o join people p on p.age = o.id where o.id < $1",
     "insert into robots (id, label, power, arms) values (3000 + $1, 'p', 1, 1) on conflict do nothing returning id",
 ];
 

@@ -46,6 +46,12 @@ create table predefined (tenant_id text, id int, code text, rank int, unique (te
 create index on predefined (rank);
 create table audit (tenant_id text, what text, key int);
 
+-- People belong to several tenants: some to one, one to all of them.
+create table people (id int primary key, name text, age int);
+create index on people (age);
+create table belonging (tenant_id text, id int references people, primary key (tenant_id, id));
+create view colleagues with (security_barrier = true) as select p.id, p.name, p.age from people p join belonging b on b.id = p.id;
+
 create view rich with (security_invoker = true) as select id, name, balance from customers where balance > 100;
 create view owed as select c.id, c.name, sum(o.total) as total from customers c join orders o on o.customer_id = c.id
     group by c.id, c.name;
@@ -103,6 +109,9 @@ end $$;
 create trigger after_payments after insert on payments referencing new table as fresh
     for each statement execute function after_payments();
 
+select tenant.protect('belonging'), tenant.protect('belongs');
+select tenant.protect_by_membership('people', through => 'belonging');
+select tenant.protect_by_membership('folk', 'belongs', 'key', 'key');
 select tenant.protect_schema('public', shared_rows => '{predefined, coffers}');
 select tenant.protect('ledger', 'company'), tenant.protect('files', 'owner_id');
 select tenant.share('currency', 'the same for everybody');

@@ -32,8 +32,11 @@ pub const TABLES: &[Table] = &[
 pub const LEDGER: Table = table("ledger", &["id", "amount"], &["memo"]);
 pub const FILES: Table = table("files", &["id", "bytes"], &["path"]);
 
-/// Views, and the table that all share.
+/// Views, the table that all share, and the one that is reached by membership: what is only read.
 pub const VIEWS: &[Table] = &[
+    table("people", &["id", "age"], &["name"]),
+    table("people", &["id", "age"], &["name"]),
+    table("colleagues", &["id", "age"], &["name"]),
     table("rich", &["id", "balance"], &["name"]),
     Table { keyed: false, ..table("owed", &["id", "total"], &["name"]) },
     table("cheap", &["id", "total"], &["note"]),

@@ -24,6 +24,8 @@ pub const VAULTS: &[Vault] = &[
     vault("hashed", "", true),
     vault("heirs", "", true),
     vault("coffers", "", true),
+    vault("folk", "", false),
+    vault("folk", "", false),
     vault("shown", "", false),
     vault("lent", "", false),
 ];
@@ -76,7 +78,8 @@ pub const IN_ORDER: &str = "do $$ declare t record; begin
 
 fn of_each(uuid: bool, rows: impl Fn(&'static str, Option<bool>) -> String) -> String {
     let own = if uuid { "safes" } else { "tills" };
-    let all = ["vaults", "ranged", "hashed", "coffers"].map(|table| rows(table, None)).join("; ");
+    let all = ["vaults", "ranged", "hashed", "coffers", "folk"].map(|table| rows(table, None)).join("; ");
+    let all = all + "; insert into belongs select tenant_id, key from folk on conflict do nothing";
     let heirs = format!("{} where i % 3 > 0; {} where i % 3 = 0", rows("heirs", None), rows("late_heirs", None));
     format!("{all}; {heirs}; {};", rows(own, Some(uuid)))
 }

@@ -28,6 +28,9 @@ create index on coffers (tenant_id, note);
 create index on coffers (note);
 create index on coffers using hash (email);
 create index on coffers using gin (tags);
+-- Reached by membership: whose a row is, its first column says.
+create table folk (like vaults including all, key text generated always as (tenant_id || '/' || id) stored unique);
+create table belongs (tenant_id text, key text, primary key (tenant_id, key));
 create view shown with (security_barrier = true) as select * from vaults;
 create view lent with (security_invoker = true) as select * from vaults;
 

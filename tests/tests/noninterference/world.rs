@@ -132,6 +132,13 @@ fn fill(tenant: &str, uuid: bool, from: u32, to: u32, poison: bool) -> String {
     };
     let t = format!("'{tenant}'");
     let domain = if poison && tenant != STRANGER { tenant } else { "example.org" };
+    // Keys that are one for all, and the same in both worlds; strangers know those who are watched, too.
+    let person = format!("('x' || substr(md5({t}), 1, 6))::bit(24)::int % 20000 * 100000 + 10 + i");
+    let elsewhere = if poison {
+        format!("insert into belonging select {t}, id from people on conflict do nothing;")
+    } else {
+        "".into()
+    };
     format!(
         "insert into customers select {t}, i, 'c' || i || '@{domain}', 'name ' || i * {salt} % 13, i * {salt} * 37 % 400,
             (array['eur', 'usd', null])[1 + i % 3] {series}
@@ -144,6 +151,11 @@ fn fill(tenant: &str, uuid: bool, from: u32, to: u32, poison: bool) -> String {
          insert into robots select {t}, 1000 + i, 'robot ' || i % 5, i * {salt} % 80, i % 3 {series}
          insert into facts select {t}, i, {raw}, {n} {series}
          insert into predefined select {t}, i, 'code ' || i % 7, i * {salt} % 90 {series}
+         insert into people select {person}, 'person ' || i * {salt} % 13, i * {salt} * 3 % 80 {series}
+         insert into belonging select {t}, {person} {series}
+         insert into people values (7, 'everybody', 77) on conflict do nothing;
+         insert into belonging values ({t}, 7) on conflict do nothing;
+         {elsewhere}
          {last}"
     )
 }

@@ -124,7 +124,7 @@ pub fn cursor(g: &mut Generator, program: &mut Vec<Statement>) {
 pub fn refused(g: &mut Generator) -> String {
     let (id, other, (table, columns, values)) = (g.id(), g.other_tenant(), g.pick(WRITABLE));
     let row = values.replace("{i}", &id.to_string()).replace("{n}", "5");
-    match g.int(0, 29) {
+    match g.int(0, 33) {
         0 | 1 => format!("insert into {table} ({columns}) values ({row})"), // there, most likely
         2 => format!("insert into orders (id, customer_id, total) values (900, {}, 1)", g.pick(&[999, 1800, 60])),
         3 => format!(
@@ -158,6 +158,10 @@ pub fn refused(g: &mut Generator) -> String {
             "insert into files (owner_id, id, path) values ('{}', {id}, 'mine')",
             "00000000-0000-4000-8000-000000000009"
         ),
+        28 => format!("update people set age = 1 where age = {id}"),
+        29 => format!("insert into belonging (id) select max(id) + {id} from people"),
+        30 => format!("update belonging set id = id + {id}"),
+        31 => format!("delete from people where age > {id}"),
         24 => "insert into currency values ('eur', 5)".into(),
         25 => format!("insert into predefined (tenant_id, id, code) values (null, {id}, 'everybody''s')"),
         26 => format!("update predefined set tenant_id = null where id <= {id}"),

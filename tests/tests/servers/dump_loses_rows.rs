@@ -21,6 +21,13 @@ async fn furnished(name: &str) -> Database<'static> {
              create table countries (code text primary key); insert into countries values ('at'), ('de');
              create table predefined (tenant_id uuid, id int unique, code text); insert into predefined values (null, 1, 'all');
              select tenant.protect('predefined', shared_rows => true);
+             create table people (id int primary key, name text);
+             create table belongs (tenant_id uuid, person int references people, primary key (tenant_id, person));
+             insert into people values (1, 'ann'), (2, 'bob'), (3, 'all');
+             insert into belongs select case when n < 2 then 'aaaaaaaa-0000-4000-8000-00000000000a' else 'bbbbbbbb-0000-4000-8000-00000000000b' end::uuid, n
+                from generate_series(1, 3) n;
+             insert into belongs values ('aaaaaaaa-0000-4000-8000-00000000000a', 3); select tenant.protect('belongs');
+             select tenant.protect_by_membership('people', 'belongs');
              create view looks with (security_invoker = true) as select * from orders;
              select tenant.protect('items'), tenant.protect('events'), tenant.share('countries', 'lookup');
              create table logins (gone int, tenant_id uuid not null, id int, mail text, was text, primary key (tenant_id, id));
@@ -50,6 +57,8 @@ async fn content(session: &Session) -> Vec<String> {
             "select 'orders', tenant_id, count(*), sum(id) from orders group by 2;
              select 'items', * from items;
              select 'predefined', * from predefined;
+             select 'people', * from people; select 'belongs', * from belongs;
+             select tgrelid::regclass, tgenabled, pg_get_triggerdef(oid) from pg_trigger where not tgisinternal and tgrelid = 'belongs'::regclass;
              select tableoid::regclass, * from events;
              select 'countries', * from countries;
              select 'tenants', * from tenant.tenants;
@@ -57,7 +66,7 @@ async fn content(session: &Session) -> Vec<String> {
              select 'shared', * from tenant.shared;
              select 'lookups', l.relation, l.key_column, l.row_column, l.reason, l.declared_at, l.declared_by from tenant.lookups l
                 where tenant.lookup_ended(l) is null;
-             select relation, kind, parent, tenant_column, policy, enforced, index, shared_rows from tenant.protected_tables;
+             select relation, kind, parent, tenant_column, policy, enforced, index, shared_rows, through from tenant.protected_tables;
              select polrelid::regclass, polname, pg_get_expr(polqual, polrelid) from pg_policy;
              select conname, convalidated from pg_constraint where contype = 'f';
              select adrelid::regclass, pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid > 16384",
@@ -74,7 +83,7 @@ async fn restored(source: &Database<'_>, target: &Database<'_>) {
     let (there, here) = (content(&boss).await, content(&source.superuser().await).await);
     assert_eq!(there.join("\n"), here.join("\n"));
     let app = target.connect(&source.roles.app).await;
-    for table in ["orders", "items", "events", "events_old_any", "looks", "predefined"] {
+    for table in ["orders", "items", "events", "events_old_any", "looks", "predefined", "people", "belongs"] {
         app.expect_error("TN001", &format!("select * from {table}")).await; // TN001
         target.connect(&source.roles.owner).await.expect_error("TN001", &format!("select * from {table}")).await;
     }
@@ -82,6 +91,10 @@ async fn restored(source: &Database<'_>, target: &Database<'_>) {
     assert_eq!(app.inside_value(A, "show statement_timeout").await.as_deref(), Some("9s"));
     assert_eq!(app.inside_value(A, "select code from predefined").await.as_deref(), Some("all"));
     app.refused_inside("42501", A, "insert into predefined values (null, 2, 'mine')").await;
+    let people = "select string_agg(name, ' ' order by id) from people";
+    assert_eq!(app.inside_value(A, people).await.as_deref(), Some("ann all"));
+    app.refused_inside("TN072", A, "insert into belongs (person) values (2)").await;
+    app.refused_inside("TN074", A, "update people set name = 'x'").await;
     let looked_up = app.rows("select * from tenant.lookup('logins', 'mail', 'a@x')").await;
     assert_eq!(looked_up, [[Some(A.to_owned()), Some("1".into())]]);
     app.expect_error("TN056", "select * from tenant.lookup('logins', 'was', 'b@x')").await;
