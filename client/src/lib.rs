@@ -110,6 +110,7 @@ pub use pg_tenant_core::{MalformedTenantId, Refusal, TenantId, TenantStatus};
 #[cfg(feature = "sign")]
 pub use pg_tenant_token::{BadKey, Signer};
 pub use pool::builder::TenantPoolBuilder;
+pub use pool::credentials::Credentials;
 pub use pool::limits::{LimitPolicy, Limits, Plans, Rate};
 pub use pool::pooler::Pooler;
 pub use pool::tenant_pool::{Status, TenantPool};

@@ -1,12 +1,16 @@
 //! Why, and how: between the pool and a transaction in the system context.
 
+use std::panic::Location;
+
 use pg_tenant_core::SystemContext;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::danger::reason::Reason;
 use crate::danger::system_tx::SystemTx;
 use crate::error::Error;
+use crate::pool::admission::Site;
 use crate::pool::tenant_pool::TenantPool;
+use crate::tenant::share::Holder;
 use crate::tx::bulk::row::BulkRow;
 use crate::tx::entry::Way;
 use crate::tx::options::{BeginOptions, IsolationLevel};
@@ -30,12 +34,15 @@ pub struct SystemTxBuilder {
     reason: Reason,
     context: SystemContext,
     options: BeginOptions,
+    /// Where it was made.
+    site: Site,
 }
 
 impl SystemTxBuilder {
+    #[track_caller]
     pub(crate) fn new(pool: TenantPool, reason: String) -> SystemTxBuilder {
         let (reason, context, options) = (Reason::new(reason), SystemContext::Read, BeginOptions::default());
-        SystemTxBuilder { pool, reason, context, options }
+        SystemTxBuilder { pool, reason, context, options, site: Some(Location::caller()) }
     }
 
     /// Lets it write. The journal then has a line of every transaction that was committed.
@@ -134,7 +141,7 @@ impl SystemTxBuilder {
     /// [`Error::is_reason_missing`]; those of getting a connection (see [`TenantPool::check`]).
     pub async fn begin(&self) -> Result<SystemTx, Error> {
         let way = Way::System(self.context, self.reason.checked()?.to_owned());
-        let lease = self.pool.lease().await?;
+        let lease = self.pool.lease_for(Holder::NoTenant, self.site).await?;
         let options = self.options.within(lease.permit());
         Ok(SystemTx::new(self.pool.clone(), lease, way, &options))
     }

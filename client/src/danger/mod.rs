@@ -42,6 +42,7 @@ pub use system_tx::SystemTx;
 /// repair.execute("update orders set open = false where placed < now() - interval '1 year'", &[]).await?;
 /// # Ok(()) }
 /// ```
+#[track_caller]
 pub fn system(pool: &TenantPool, reason: impl Into<String>) -> SystemTxBuilder {
     SystemTxBuilder::new(pool.clone(), reason.into())
 }

@@ -71,6 +71,36 @@ impl Error {
             .not_executed())
     }
 
+    /// Getting a connection failed for a reason that may be gone soon: the server is full, starts, stops, changes its
+    /// role or is not there.
+    pub(crate) fn may_pass(&self) -> bool {
+        use std::io::ErrorKind::*;
+        if let Some(code) = self.code() {
+            return matches!(code, "53300" | "57P01" | "57P02" | "57P03");
+        }
+        let Some(error) = self.0.source.as_deref().and_then(|source| source.downcast_ref::<tokio_postgres::Error>())
+        else {
+            return false;
+        };
+        let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+        match io {
+            Some(io) if io.kind() == PermissionDenied => io.raw_os_error().is_none(), // not the server that was asked for
+            Some(io) => matches!(
+                io.kind(),
+                ConnectionRefused
+                    | ConnectionReset
+                    | ConnectionAborted
+                    | BrokenPipe
+                    | UnexpectedEof
+                    | NotFound
+                    | TimedOut
+                    | HostUnreachable
+                    | NetworkUnreachable
+            ),
+            None => error.is_closed(),
+        }
+    }
+
     /// `at`, from 0, cannot be sent.
     fn parameter(at: usize, error: &tokio_postgres::Error) -> Error {
         let message = format!("parameter ${} cannot be sent as the type that the statement has for it", at + 1);
@@ -108,6 +138,15 @@ impl From<tokio_postgres::Error> for Error {
 /// I/O, and nothing was sent.
 pub(crate) fn cannot_be_encoded(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_none() && error.to_string() == "error encoding message to server"
+}
+
+impl Error {
+    /// The name of a server could not be looked up.
+    pub(crate) fn no_address(error: std::io::Error) -> Error {
+        Error::new(Kind::Closed, "the address of the server could not be looked up")
+            .with_detail(error.to_string())
+            .with_source(error)
+    }
 }
 
 impl From<PoolError<Error>> for Error {

@@ -7,6 +7,7 @@ use deadpool::{Runtime, managed};
 use tokio_postgres::{Config, NoTls, Socket, tls::MakeTlsConnect, tls::TlsConnect};
 
 use crate::error::{Error, Kind};
+use crate::pool::credentials::{CredentialSource, Credentials};
 use crate::pool::limits::LimitPolicy;
 use crate::pool::manager::Manager;
 use crate::pool::pooler::Pooler;
@@ -14,6 +15,9 @@ use crate::pool::tenant_pool::TenantPool;
 use crate::wire::cancel_request;
 use crate::wire::cancel_request::Canceller;
 use crate::wire::link::{Connect, Tls};
+
+/// How long a call waits for a connection, where nothing else was said. As sqlx.
+const WAIT: Duration = Duration::from_secs(30);
 
 /// Builds a [`TenantPool`].
 ///
@@ -30,6 +34,7 @@ pub struct TenantPoolBuilder {
     statement_cache: usize,
     pooler: Pooler,
     limits: Option<Arc<dyn LimitPolicy>>,
+    credentials: Option<CredentialSource>,
     #[cfg(feature = "metrics")]
     labels: Option<crate::observe::MetricLabels>,
     #[cfg(feature = "sign")]
@@ -46,11 +51,12 @@ impl TenantPool {
 impl TenantPoolBuilder {
     pub(crate) fn new(config: Config) -> TenantPoolBuilder {
         TenantPoolBuilder {
-            canceller: cancel_request::plain(&config),
+            canceller: cancel_request::plain(),
             config,
             connect: Box::new(Tls(NoTls)),
             max_size: 16,
-            timeouts: managed::Timeouts::default(),
+            timeouts: managed::Timeouts { wait: Some(WAIT), ..managed::Timeouts::default() },
+            credentials: None,
             statement_cache: 256,
             pooler: Pooler::default(),
             limits: None,
@@ -76,19 +82,25 @@ impl TenantPoolBuilder {
         T::TlsConnect: Send + Sync,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        self.canceller = cancel_request::encrypted(&self.config, tls.clone());
+        self.canceller = cancel_request::encrypted(tls.clone());
         self.connect = Box::new(Tls(tls));
         self
     }
 
-    /// How long to wait for a connection to become free; for ever by default. A tenant's own
+    /// How long a call waits for a connection; 30 seconds by default, for ever with [`Duration::MAX`]. A tenant's own
     /// [`acquire_timeout`](crate::Limits::acquire_timeout) goes before.
+    ///
+    /// It is one time for all of it: until one of the pool's connections is free, and until the server has one more. A
+    /// server that is full (`53300`), starts or stops (`57P03`, `57P01`), is not the one that was asked for
+    /// (`target_session_attrs`) or refuses to connect is asked again until then, after growing pauses of up to a second.
+    /// The error of a call that waited in vain for a free one says who has them, for how long, and where in the program
+    /// they were asked for.
     pub fn wait_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.wait = Some(timeout);
         self
     }
 
-    /// How long connecting and checking the extension may take; for ever by default.
+    /// How long one attempt to connect and to check the extension may take; as long as the call waits by default.
     pub fn create_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.create = Some(timeout);
         self
@@ -98,6 +110,32 @@ impl TenantPoolBuilder {
     /// the network.
     pub fn recycle_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.recycle = Some(timeout);
+        self
+    }
+
+    /// Says for each new connection what it signs in with, instead of the password of the configuration: a token that
+    /// expires (of a cloud's IAM), a secret that is rotated. It is asked whenever a connection is made, within the wait
+    /// timeout, so it should keep what it has until that is stale.
+    ///
+    /// An error of its own fails the call that wanted the connection; nothing was sent then.
+    ///
+    /// ```no_run
+    /// # async fn token() -> Result<String, std::io::Error> { Ok(String::new()) }
+    /// use pg_tenant_client::{Credentials, TenantPool};
+    ///
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = TenantPool::builder("host=db user=app dbname=shop".parse()?)
+    ///     .credentials(|| async { token().await.map(Credentials::password) })
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn credentials<F, A, E>(mut self, ask: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Credentials, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.credentials = Some(CredentialSource::new(ask));
         self
     }
 
@@ -147,8 +185,14 @@ impl TenantPoolBuilder {
             return Err(Error::new(Kind::Config, "a pool needs room for at least one connection"));
         }
         let (statement_cache, pooler) = (self.statement_cache, self.pooler);
-        let manager =
-            Manager { config: self.config, connect: self.connect, statement_cache, known: Arc::default(), pooler };
+        let manager = Manager {
+            config: self.config,
+            credentials: self.credentials,
+            connect: self.connect,
+            statement_cache,
+            known: Arc::default(),
+            pooler,
+        };
         let pool = managed::Pool::builder(manager)
             .max_size(self.max_size)
             .timeouts(self.timeouts)

@@ -39,7 +39,7 @@ pub(crate) fn quell(connection: Connection, canceller: Canceller, mut permit: Op
             if ended {
                 break;
             }
-            let _ = timeout(CANCELLING, canceller(token.clone())).await;
+            let _ = timeout(CANCELLING, canceller(token.clone(), connection.client.reached().cloned())).await;
             ended = timeout(Duration::from_millis(patience), &mut rolled_back).await.is_ok();
         }
         drop(permit);

@@ -9,6 +9,7 @@ use deadpool::managed::{self, Metrics, RecycleResult};
 use tokio_postgres::Config;
 
 use crate::error::{Error, Kind};
+use crate::pool::credentials::CredentialSource;
 use crate::pool::pooler;
 use crate::pool::pooler::Pooler;
 use crate::pool::version;
@@ -26,6 +27,7 @@ pub(crate) struct Connection {
 
 pub(crate) struct Manager {
     pub(crate) config: Config,
+    pub(crate) credentials: Option<CredentialSource>,
     pub(crate) connect: Box<dyn Connect>,
     pub(crate) statement_cache: usize,
     pub(crate) known: Arc<Known>,
@@ -37,7 +39,14 @@ impl managed::Manager for Manager {
     type Error = Error;
 
     async fn create(&self) -> Result<Connection, Error> {
-        let client = self.connect.connect(&self.config).await?;
+        let client = match &self.credentials {
+            None => self.connect.connect(&self.config).await?,
+            Some(credentials) => {
+                let mut config = self.config.clone();
+                credentials.put_into(&mut config).await?;
+                self.connect.connect(&config).await?
+            }
+        };
         let (extension, pooler) = pooler::meet(&client, self.pooler).await?;
         check_extension(extension.as_deref())?;
         let statements = Statements::new(self.statement_cache, Arc::clone(&self.known), pooler.forgets_names());

@@ -1,8 +1,11 @@
 //! Connections, lent only inside a tenant.
 
 pub(crate) mod admission; // who may have one now
+pub(crate) mod backoff;
 pub(crate) mod builder;
 pub(crate) mod cleanup; // what a dropped call left running
+mod connecting; // a server that is full, or not there yet
+pub(crate) mod credentials;
 pub(crate) mod lease;
 pub(crate) mod limits; // what one tenant may take
 pub(crate) mod manager;

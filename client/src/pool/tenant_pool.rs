@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed;
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::observe::Call;
-use crate::pool::admission::{Admission, Permit};
+use crate::pool::admission::{Admission, Permit, Site};
 use crate::pool::lease::Lease;
 use crate::pool::limits::LimitPolicy;
 use crate::pool::manager::Manager;
@@ -30,10 +31,10 @@ use crate::wire::cancel_request::Canceller;
 /// ```
 #[derive(Clone)]
 pub struct TenantPool {
-    pool: managed::Pool<Manager>,
+    pub(super) pool: managed::Pool<Manager>,
     canceller: Canceller,
     /// Before the pool's own queue: who may ask it for a connection.
-    admission: Admission,
+    pub(super) admission: Admission,
     wait_timeout: Option<Duration>,
     /// How many connections may turn out to be of no use before one must be new.
     pub(crate) max_size: usize,
@@ -76,10 +77,10 @@ impl TenantPool {
     }
 
     /// Connects, unless an idle connection is there, and so tells at start-up rather than at the first request whether
-    /// the server is reachable and has the right extension.
+    /// the server is reachable and has the right extension. A server that is starting is waited for, as by every call.
     ///
     /// # Errors
-    /// The driver's where it cannot connect; [`Error::is_extension_missing`] (`3F000`, `42883`);
+    /// The driver's where it cannot connect within the wait timeout; [`Error::is_extension_missing`] (`3F000`, `42883`);
     /// [`Error::is_version_mismatch`]; `42501` where the role was not granted `tenant_user`; [`Error::is_timeout`].
     pub async fn check(&self) -> Result<(), Error> {
         self.lease().await.map(drop)
@@ -103,17 +104,27 @@ impl TenantPool {
         self.pool.close();
     }
 
+    /// [Closes](Self::close) the pool and waits until every connection is back: the transactions that are open end in
+    /// their own time, and what was dropped has been stopped on the server. For an orderly end; put a timeout around it
+    /// (`tokio::time::timeout`), for it has none. Dropped half-way, the pool stays closed.
+    pub async fn drain(&self) {
+        self.close();
+        self.admission.until_all_returned().await;
+    }
+
     /// Lends a connection for no tenant.
     pub(crate) async fn lease(&self) -> Result<Lease, Error> {
-        self.lease_for(Holder::NoTenant).await
+        self.lease_for(Holder::NoTenant, None).await
     }
 
     /// Lends a connection, out of this holder's share.
-    pub(crate) async fn lease_for(&self, holder: Holder) -> Result<Lease, Error> {
+    pub(crate) async fn lease_for(&self, holder: Holder, site: Site) -> Result<Lease, Error> {
         let call = Call::of("begin", holder.tenant());
         let lease = async {
-            let permit = self.admission.admit(holder, self.wait_timeout).await?;
-            self.lease_with(Some(permit)).await
+            let asked = Instant::now();
+            let permit = self.admission.admit_from(holder, self.wait_timeout, site).await?;
+            let object = self.connection(asked, permit.patience()).await?;
+            Ok(Lease::new(object, self.canceller.clone(), permit))
         };
         let lease = call.watch(lease).await;
         call.ended(&lease);
@@ -124,7 +135,7 @@ impl TenantPool {
     pub(crate) async fn lease_with(&self, permit: Option<Permit>) -> Result<Lease, Error> {
         match permit {
             Some(permit) => {
-                let object = self.pool.get().await.map_err(|error| Error::from(error).not_executed())?;
+                let object = self.connection(Instant::now(), permit.patience()).await?;
                 Ok(Lease::new(object, self.canceller.clone(), permit))
             }
             None => Err(Error::interrupted()),
@@ -142,8 +153,9 @@ impl TenantPool {
     }
 
     pub(crate) async fn take(&self) -> Result<crate::pool::manager::Connection, Error> {
-        let _permit = self.admission.admit(Holder::NoTenant, self.wait_timeout).await?;
-        let object = self.pool.get().await.map_err(|error| Error::from(error).not_executed())?;
+        let asked = Instant::now();
+        let permit = self.admission.admit(Holder::NoTenant, self.wait_timeout).await?;
+        let object = self.connection(asked, permit.patience()).await?;
         Ok(managed::Object::take(object))
     }
 }

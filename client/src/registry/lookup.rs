@@ -58,7 +58,7 @@ impl TenantPool {
     /// Asks something with no tenant entered, in a transaction of its own: what concerns no tenant's rows.
     pub(crate) async fn ask(&self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
         let mut spare = self.max_size;
-        let mut lease = self.lease_for(Holder::Registry).await?;
+        let mut lease = self.lease_for(Holder::Registry, None).await?;
         loop {
             let answer = lease.depart().client.query_typed(sql, params).await;
             lease.arrive(false);

@@ -8,6 +8,7 @@ use super::lease::Lease;
 use super::pool::TenantPool;
 use crate::error::{Error, Kind};
 use crate::observe::Call;
+use crate::pool::admission::Site;
 use crate::pool::pooler::{MOST_ENDED, end_session};
 use crate::pool::version;
 use crate::tenant::share::Holder;
@@ -28,9 +29,10 @@ pub(super) async fn begin(
     holder: Holder,
     way: &Way,
     options: &BeginOptions,
+    site: Site,
 ) -> Result<(Lease, Option<TenantId>), Error> {
     let call = Call::of("begin", holder.tenant());
-    let begun = call.watch(enter(pool, holder, way, options, &call)).await;
+    let begun = call.watch(enter(pool, holder, way, options, site, &call)).await;
     call.ended(&begun);
     begun
 }
@@ -40,6 +42,7 @@ async fn enter(
     holder: Holder,
     way: &Way,
     options: &BeginOptions,
+    site: Site,
     call: &Call,
 ) -> Result<(Lease, Option<TenantId>), Error> {
     // Every connection that is there may be of no use, and one more may be made meanwhile. (sqlx's count of idle ones
@@ -50,7 +53,7 @@ async fn enter(
         spare += MOST_ENDED;
     }
     let patience = pool.pool.options().get_acquire_timeout();
-    let permit = pool.admission.admit(holder, Some(patience)).await?;
+    let permit = pool.admission.admit_from(holder, Some(patience), site).await?;
     let options = options.within(Some(&permit));
     let mut permit = Some(permit);
     loop {
@@ -98,6 +101,28 @@ async fn enter(
             }
         }
     }
+}
+
+/// Whether there is a connection, and behind it the right extension.
+pub(super) async fn check(pool: &TenantPool) -> Result<(), Error> {
+    let patience = pool.pool.options().get_acquire_timeout();
+    let mut permit = Some(pool.admission.admit(Holder::NoTenant, Some(patience)).await?);
+    for spare in (0..=pool.pool.size()).rev() {
+        let lease = Lease::new(&pool.pool, pool.pooler, permit).await;
+        let mut lease = lease.map_err(|error| Error::from(error).not_executed())?;
+        // What an earlier borrower left, such as SET ROLE, may be the reason of a failure.
+        match lease.run("select tenant.version()".to_owned()).await {
+            Ok(rows) => {
+                let row = rows.first().ok_or_else(|| Error::new(Kind::Driver, "tenant.version() returned nothing"))?;
+                return version::check(row.try_get(0)?);
+            }
+            Err(error) if spare == 0 || !is_the_connections_fault(&error) => {
+                return Err(Error::from(error).at_entry().not_executed());
+            }
+            Err(_) => permit = lease.give_up(),
+        }
+    }
+    Err(Error::interrupted())
 }
 
 /// Whether entering failed because of what the connection carries, or because it is broken, rather than because of the

@@ -1,5 +1,7 @@
 //! On whose behalf, and how: between the sqlx pool and the transaction.
 
+use std::panic::Location;
+
 use ::sqlx::postgres::{PgQueryResult, PgRow};
 use ::sqlx::{Execute, Postgres};
 
@@ -8,6 +10,7 @@ use super::open_tx::Handle;
 use super::pool::TenantPool;
 use super::tenant_tx::TenantTx;
 use crate::error::{Error, Kind};
+use crate::pool::admission::Site;
 use crate::tenant::into_id::IntoTenantId;
 use crate::tenant::token::Token;
 use crate::tx::entry::Entry;
@@ -26,18 +29,22 @@ pub struct TxBuilder {
     pool: TenantPool,
     entry: Entry,
     options: BeginOptions,
+    /// Where it was made.
+    site: Site,
 }
 
 impl TenantPool {
     /// Says in which tenant, and on whose behalf, the next statements run. Nothing is sent.
     ///
     /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
+    #[track_caller]
     pub fn tenant(&self, tenant: impl IntoTenantId) -> TxBuilder {
         TxBuilder::new(self.clone(), Entry::tenant(tenant))
     }
 
     /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the task
     /// has none, the call that would use it says so with SQLSTATE `TN001` and without I/O.
+    #[track_caller]
     pub fn current(&self) -> TxBuilder {
         TxBuilder::new(self.clone(), Entry::ambient())
     }
@@ -45,14 +52,16 @@ impl TenantPool {
     /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is sent.
     ///
     /// It travels as a parameter, which costs sqlx one round trip more than a plain entry, and is in no error and no debug output of this crate.
+    #[track_caller]
     pub fn signed(&self, token: impl Into<String>) -> TxBuilder {
         TxBuilder::new(self.clone(), Entry::Signed(Token::new(token)))
     }
 }
 
 impl TxBuilder {
+    #[track_caller]
     pub(super) fn new(pool: TenantPool, entry: Entry) -> TxBuilder {
-        TxBuilder { pool, entry, options: BeginOptions::default() }
+        TxBuilder { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
     }
 
     /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()` in
@@ -133,7 +142,7 @@ impl TxBuilder {
             self.pool.signer.as_ref(),
         )?;
         let holder = self.entry.holder(|token| self.pool.admission.holder_of(token));
-        let (lease, id) = begin(&self.pool, holder, &way, &self.options).await?;
+        let (lease, id) = begin(&self.pool, holder, &way, &self.options, self.site).await?;
         let id = id.ok_or_else(|| Error::new(Kind::Driver, "entering returned no tenant"))?;
         Ok(TenantTx::new(lease, id))
     }

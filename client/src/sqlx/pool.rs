@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ::sqlx::PgPool;
 use ::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
+use crate::error::Error;
 use crate::pool::admission::Admission;
 use crate::pool::limits::LimitPolicy;
 use crate::pool::pooler::Pooler;
@@ -52,6 +53,25 @@ impl TenantPool {
     pub fn pooler(mut self, pooler: Pooler) -> Self {
         self.pooler = pooler;
         self
+    }
+
+    /// Says what new connections are made with from now on: a password, or a token in its place, that was changed. Those
+    /// that are there stay as they are. Of effect on all clones.
+    ///
+    /// sqlx asks nobody when it connects, so tokens that expire are given here, by a task, before they do.
+    pub fn set_connect_options(&self, connect: PgConnectOptions) {
+        self.pool.set_connect_options(connect);
+    }
+
+    /// Connects, unless an idle connection is there, and so tells at start-up rather than at the first request whether
+    /// the server is reachable and has the right extension. A server that is full or starting is waited for, for as long
+    /// as `acquire_timeout` says.
+    ///
+    /// # Errors
+    /// [`Error::is_timeout`] or the driver's where it cannot connect; [`Error::is_extension_missing`] (`3F000`, `42883`);
+    /// [`Error::is_version_mismatch`]; `42501` where the role was not granted `tenant_user`.
+    pub async fn check(&self) -> Result<(), Error> {
+        super::begin::check(self).await
     }
 
     /// How many connections the pool holds, lent or idle.

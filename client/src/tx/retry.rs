@@ -1,9 +1,9 @@
 //! Running a transaction again that lost a conflict.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::pool::backoff::random;
 use crate::tx::builder::TxBuilder;
 use crate::tx::run::run_again;
 use crate::tx::tenant_tx::TenantTx;
@@ -58,11 +58,6 @@ impl Retry {
         let factor = 2u32.saturating_pow(attempt.saturating_sub(1));
         self.pause.saturating_mul(factor).min(self.max_pause)
     }
-}
-
-/// From 0 to 1. Not for secrets: each `RandomState` has other keys.
-fn random() -> f64 {
-    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
 }
 
 /// Runs closures in transactions, again where they lose a conflict. Made by [`TxBuilder::retry`].

@@ -10,31 +10,29 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
-use tokio_postgres::config::Host;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
-use tokio_postgres::{CancelToken, Config, NoTls, Socket};
+use tokio_postgres::{CancelToken, NoTls, Socket};
 
-/// Sends a CancelRequest with the pool's TLS connector, whose type ends here.
-pub(crate) type Canceller = Arc<dyn Fn(CancelToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+use crate::wire::endpoint::Endpoint;
+
+/// Sends a CancelRequest to where its connection is, with the pool's TLS connector, whose type ends here.
+pub(crate) type Canceller =
+    Arc<dyn Fn(CancelToken, Option<Endpoint>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Without encryption.
-pub(crate) fn plain(config: &Config) -> Canceller {
-    let Some(address) = Address::of(config).map(Arc::new) else {
-        // One of several hosts, and only the token knows which.
-        return Arc::new(|token| Box::pin(async move { drop(token.cancel_query(NoTls).await) }));
-    };
-    Arc::new(move |token| {
-        let address = Arc::clone(&address);
+pub(crate) fn plain() -> Canceller {
+    Arc::new(|token, reached| {
         Box::pin(async move {
-            // Nobody is left to tell. The connection is closed afterwards in any case.
-            let _ = address.send(token).await;
+            match reached {
+                Some(endpoint) => endpoint.cancel(token).await,
+                None => drop(token.cancel_query(NoTls).await),
+            }
         })
     })
 }
 
-/// With the pool's TLS connector, whose type ends here.
-pub(crate) fn encrypted<T>(config: &Config, tls: T) -> Canceller
+/// With the pool's TLS connector, whose type ends here. The driver knows the address that the connection has reached.
+pub(crate) fn encrypted<T>(tls: T) -> Canceller
 where
     T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
     T::Stream: Send + Sync,
@@ -42,9 +40,9 @@ where
     <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
 {
     if TypeId::of::<T>() == TypeId::of::<NoTls>() {
-        return plain(config);
+        return plain();
     }
-    Arc::new(move |token| {
+    Arc::new(move |token, _| {
         let tls = Patient(tls.clone());
         Box::pin(async move {
             let _ = token.cancel_query(tls).await;
@@ -52,40 +50,9 @@ where
     })
 }
 
-/// The one place where the server is.
-enum Address {
-    Tcp(String, u16),
-    Unix(std::path::PathBuf),
-}
-
-impl Address {
-    fn of(config: &Config) -> Option<Address> {
-        let port = config.get_ports().first().copied().unwrap_or(5432);
-        match (config.get_hosts(), config.get_hostaddrs()) {
-            (_, [address]) => Some(Address::Tcp(address.to_string(), port)),
-            ([Host::Tcp(host)], []) => Some(Address::Tcp(host.clone(), port)),
-            ([Host::Unix(dir)], []) => Some(Address::Unix(dir.join(format!(".s.PGSQL.{port}")))),
-            _ => None,
-        }
-    }
-
-    async fn send(&self, token: CancelToken) -> Result<(), tokio_postgres::Error> {
-        match self {
-            Address::Tcp(host, port) => match TcpStream::connect((host.as_str(), *port)).await {
-                Ok(stream) => token.cancel_query_raw(Patient(stream), NoTls).await,
-                Err(_) => Ok(()),
-            },
-            Address::Unix(path) => match UnixStream::connect(path).await {
-                Ok(stream) => token.cancel_query_raw(Patient(stream), NoTls).await,
-                Err(_) => Ok(()),
-            },
-        }
-    }
-}
-
 /// A stream that shuts down once the other side has, and a connector that makes such streams.
 #[derive(Clone)]
-struct Patient<S>(S);
+pub(crate) struct Patient<S>(pub(crate) S);
 
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -140,7 +107,7 @@ impl<C: TlsConnect<Socket>> TlsConnect<Socket> for Patient<C> {
     }
 }
 
-struct Connecting<F>(Pin<Box<F>>);
+pub(crate) struct Connecting<F>(Pin<Box<F>>);
 
 impl<S, E, F: Future<Output = Result<S, E>>> Future for Connecting<F> {
     type Output = Result<Patient<S>, E>;

@@ -14,12 +14,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::DbError;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{Client, Config, Connection, Error as PgError, Socket};
+use tokio_postgres::{Client, Config, Connection, Socket};
+
+use crate::error::{Error, Kind};
+use crate::wire::endpoint::{Endpoint, candidates};
 
 pub(crate) struct Link {
     client: Client,
     task: JoinHandle<()>,
     end: Arc<End>,
+    /// The address that it has reached.
+    reached: Option<Endpoint>,
 }
 
 /// Locked while the connection's task is polled, so that who sees the connection closed also sees why.
@@ -27,14 +32,18 @@ pub(crate) struct Link {
 struct End(Mutex<Option<DbError>>);
 
 impl Link {
-    fn new<S, T>(client: Client, connection: Connection<S, T>) -> Link
+    fn new<S, T>(client: Client, connection: Connection<S, T>, reached: Option<Endpoint>) -> Link
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let end = Arc::<End>::default();
         let task = tokio::spawn(carry(connection, Arc::clone(&end)));
-        Link { client, task, end }
+        Link { client, task, end, reached }
+    }
+
+    pub(crate) fn reached(&self) -> Option<&Endpoint> {
+        self.reached.as_ref()
     }
 
     /// What the server said when it closed the connection **while it owed no answer**: whatever was sent afterwards, it
@@ -89,7 +98,7 @@ impl Drop for Link {
     }
 }
 
-type Opening<'a> = Pin<Box<dyn Future<Output = Result<Link, PgError>> + Send + 'a>>;
+type Opening<'a> = Pin<Box<dyn Future<Output = Result<Link, Error>> + Send + 'a>>;
 
 /// Opens connections, with or without encryption.
 pub(crate) trait Connect: Send + Sync {
@@ -108,8 +117,27 @@ where
 {
     fn connect<'a>(&'a self, config: &'a Config) -> Opening<'a> {
         Box::pin(async move {
-            let (client, connection) = config.connect(self.0.clone()).await?;
-            Ok(Link::new(client, connection))
+            let Some(candidates) = candidates(config) else {
+                let (client, connection) = config.connect(self.0.clone()).await?;
+                return Ok(Link::new(client, connection, None));
+            };
+            let mut last = None;
+            for candidate in candidates {
+                let endpoints = match candidate.endpoints(config).await {
+                    Ok(endpoints) => endpoints,
+                    Err(error) => {
+                        last = Some(Error::no_address(error));
+                        continue;
+                    }
+                };
+                for endpoint in endpoints {
+                    match endpoint.only(config).connect(self.0.clone()).await {
+                        Ok((client, connection)) => return Ok(Link::new(client, connection, Some(endpoint))),
+                        Err(error) => last = Some(error.into()),
+                    }
+                }
+            }
+            Err(last.unwrap_or_else(|| Error::new(Kind::Config, "the name of the server has no address")))
         })
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod backend_key;
 pub(crate) mod cancel_request;
+pub(crate) mod endpoint;
 pub(crate) mod flight;
 pub(crate) mod form;
 pub(crate) mod link;

@@ -11,6 +11,7 @@ mod fixture; // tenants, a table, pools
 mod proxy; // a wire that is slow and counts
 mod sweep; // poll a call i times, drop it, look
 
+mod away_server_is_waited_for;
 mod broken_server;
 mod bulk_write_crosses;
 mod call_not_swept;
@@ -18,12 +19,16 @@ mod cancelled_call;
 mod cancelled_flight;
 mod cancelled_lookup;
 mod cancelled_system;
+mod cancels_where_it_is_connected;
 mod commit_lies;
 mod conflict_is_lost;
+mod credentials_are_asked_anew;
 mod dirty_session;
+mod drained_pool;
 mod error_fields_are_told;
 mod errors_tell_what_happened;
 mod examples_rot;
+mod lent_connections_are_told;
 mod listener_mishears;
 mod lost_answer_runs_twice;
 mod one_flight_lies;

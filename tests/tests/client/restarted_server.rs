@@ -10,9 +10,11 @@ use sqlx::postgres::PgPoolOptions;
 use super::ROUTE;
 use super::fixture::PATIENCE;
 
-/// A server of our own, to be stopped, with the tenant `acme`, and pools of its application. The last of them gives up
-/// soon where it finds no connection.
-pub async fn own_server() -> (&'static Cluster, Session, TenantPool, SqlxPool, SqlxPool) {
+const SOON: Duration = Duration::from_secs(2);
+
+/// A server of our own, to be stopped, with the tenant `acme`, and pools of its application. The second of each driver's
+/// gives up soon where it finds no connection.
+pub async fn own_server() -> (&'static Cluster, Session, TenantPool, TenantPool, SqlxPool, SqlxPool) {
     let cluster = Box::leak(Box::new(Cluster::start(Options::default())));
     let db = cluster.database("broken").await;
     db.admin().await.run("select tenant.create('acme')").await;
@@ -20,19 +22,22 @@ pub async fn own_server() -> (&'static Cluster, Session, TenantPool, SqlxPool, S
         Some(bouncer) => (bouncer.config(&db.name, &db.roles.app), bouncer.url(&db.name, &db.roles.app)),
         None => (db.config(&db.roles.app), db.url(&db.roles.app)),
     };
-    let pool = TenantPool::builder(config).pooler(ROUTE.pooler()).max_size(2).wait_timeout(PATIENCE);
+    let pool = |patience| {
+        let builder = TenantPool::builder(config.clone()).pooler(ROUTE.pooler());
+        builder.max_size(2).wait_timeout(patience).build().unwrap()
+    };
     let sqlx = |patience| {
         let options = PgPoolOptions::new().acquire_timeout(patience);
         SqlxPool::new(options, url.parse().unwrap()).pooler(ROUTE.pooler_of_sqlx())
     };
-    let (patient, impatient) = (sqlx(PATIENCE), sqlx(Duration::from_secs(2)));
-    (cluster, db.superuser().await, pool.build().unwrap(), patient, impatient)
+    let (patient, impatient) = (sqlx(PATIENCE), sqlx(SOON));
+    (cluster, db.superuser().await, pool(PATIENCE), pool(SOON), patient, impatient)
 }
 
 /// Idle connections that died meanwhile are nobody's error.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn restarted_between_two_calls() {
-    let (cluster, superuser, pool, sqlx, _) = own_server().await;
+    let (cluster, superuser, pool, _, sqlx, _) = own_server().await;
     usable(&pool, &sqlx).await;
     tokio::task::block_in_place(|| {
         cluster.stop();

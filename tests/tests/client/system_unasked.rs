@@ -35,7 +35,10 @@ async fn by_a_role_that_is_no_operator() {
 async fn without_a_reason() {
     // Nobody listens there: whatever were sent would fail otherwise.
     let config = "host=127.0.0.1 port=1 user=operator dbname=shop connect_timeout=1";
-    let pool = TenantPool::builder(config.parse().unwrap()).build().unwrap();
+    let pool = TenantPool::builder(config.parse().unwrap())
+        .wait_timeout(std::time::Duration::from_millis(100))
+        .build()
+        .unwrap();
     let sqlx = over_sqlx::TenantPool::new(Default::default(), "postgres://operator@127.0.0.1:1/shop".parse().unwrap());
     for reason in ["", " \t\n", "\u{a0}", "month\0end"] {
         let error = danger::system(&pool, reason).query(COUNT, &[]).await.unwrap_err();

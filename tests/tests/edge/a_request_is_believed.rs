@@ -138,6 +138,7 @@ async fn though_its_tenant_is_not_there() {
     // The registry cannot be asked: nobody is let in.
     let nowhere = State {
         pool: pg_tenant_client::TenantPool::builder("host=127.0.0.1 port=1 user=app dbname=shop".parse().unwrap())
+            .wait_timeout(std::time::Duration::from_millis(100))
             .build()
             .unwrap(),
         ..State::new(&db)

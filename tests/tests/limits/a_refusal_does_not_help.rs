@@ -19,7 +19,7 @@ fn says(error: &Error, limit: Limit) {
 #[tokio::test]
 async fn of_each_limit() {
     let fixture = Fixture::new("l_says").await;
-    let limits = Limits::new().connections(1).waiting(1).acquire_timeout(Duration::from_millis(30));
+    let limits = Limits::new().connections(1).waiting(1).acquire_timeout(Duration::from_millis(500));
     let config = fixture.db.config(&fixture.db.roles.app);
     let pool = TenantPool::builder(config).max_size(2).limits(limits.clone()).build().unwrap();
     let sqlx = fixture.sqlx(2).limits(limits);

@@ -1,13 +1,16 @@
 //! Asking for the right to a connection, and waiting for it.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
 
 use super::learned::Learned;
+use super::loans::Site;
 use super::queue::Queue;
 use super::shared::{Shared, lock};
 use super::waiting::Waiting;
@@ -32,6 +35,8 @@ impl Admission {
             policy: RwLock::new(policy),
             meter: Meter::default(),
             loan: AtomicU64::new(0),
+            loans: Mutex::default(),
+            returned: Notify::new(),
         }))
     }
 
@@ -60,8 +65,18 @@ impl Admission {
     /// # Errors
     /// [`Error::is_limited`], [`Error::is_timeout`], [`Error::is_closed`].
     pub(crate) async fn admit(&self, holder: Holder, patience: Option<Duration>) -> Result<Permit, Error> {
+        self.admit_from(holder, patience, None).await
+    }
+
+    /// As [`admit`](Self::admit), for a transaction that is asked for there.
+    pub(crate) async fn admit_from(
+        &self,
+        holder: Holder,
+        patience: Option<Duration>,
+        site: Site,
+    ) -> Result<Permit, Error> {
         let asked = Instant::now();
-        let admitted = self.wait(holder, patience).await;
+        let admitted = self.wait(holder, patience, site).await.map(|permit| permit.or_patience(patience));
         match &admitted {
             Ok(permit) => self.0.meter.checkout(&holder, permit.since().duration_since(asked)),
             Err(error) => self.0.meter.not_admitted(&holder, error),
@@ -69,9 +84,9 @@ impl Admission {
         admitted
     }
 
-    async fn wait(&self, holder: Holder, patience: Option<Duration>) -> Result<Permit, Error> {
+    async fn wait(&self, holder: Holder, patience: Option<Duration>, site: Site) -> Result<Permit, Error> {
         let limits = self.0.limits(holder);
-        let permit = || Permit::new(self.0.clone(), holder, limits.statement_timeout);
+        let permit = || Permit::new(self.0.clone(), holder, site, &limits);
         let Some(mut waiting) = self.ask(holder, &limits)? else { return Ok(permit()) };
         let told = match limits.acquire_timeout.or(patience) {
             None => (&mut waiting.told).await,
@@ -132,6 +147,23 @@ impl Admission {
     pub(crate) fn close(&self) {
         let waiting = lock(&self.0.queue).close();
         drop(waiting);
+    }
+
+    /// Waits for so long, or until a connection comes back.
+    pub(crate) async fn until_returned(&self, pause: Duration) {
+        let _ = timeout(pause, self.0.returned.notified()).await;
+    }
+
+    /// Waits until no connection is lent, and what was dropped has been stopped.
+    pub(crate) async fn until_all_returned(&self) {
+        loop {
+            let mut returned = pin!(self.0.returned.notified());
+            returned.as_mut().enable();
+            if lock(&self.0.queue).is_idle() {
+                return;
+            }
+            returned.await;
+        }
     }
 
     /// How many calls wait.

@@ -7,6 +7,7 @@
 
 mod gate;
 mod learned;
+mod loans;
 mod permit;
 mod queue;
 #[cfg(test)]
@@ -19,4 +20,5 @@ mod waiting;
 
 use crate::tenant::share::Holder;
 pub(crate) use gate::Admission;
+pub(crate) use loans::Site;
 pub(crate) use permit::Permit;

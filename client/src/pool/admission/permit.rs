@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use pg_tenant_core::TenantId;
 
 use super::Holder;
-use super::shared::Shared;
+use super::loans::{Loan, Site};
+use super::shared::{Shared, lock};
 use crate::observe::Meter;
+use crate::pool::limits::Limits;
 use crate::tenant::token::Token;
 
 pub(crate) struct Permit {
@@ -17,11 +19,27 @@ pub(crate) struct Permit {
     /// Whether its connection's place in the pool is still taken.
     place: bool,
     statement_timeout: Option<Duration>,
+    /// How long its holder waits for a connection.
+    patience: Option<Duration>,
+    /// Its number among the loans.
+    loan: usize,
 }
 
 impl Permit {
-    pub(super) fn new(shared: Arc<Shared>, holder: Holder, statement_timeout: Option<Duration>) -> Permit {
-        Permit { shared, holder, since: Instant::now(), place: true, statement_timeout }
+    pub(super) fn new(shared: Arc<Shared>, holder: Holder, site: Site, limits: &Limits) -> Permit {
+        let loan = lock(&shared.loans).insert(Loan::new(holder, site));
+        let Limits { statement_timeout, acquire_timeout: patience, .. } = *limits;
+        Permit { shared, holder, since: Instant::now(), place: true, statement_timeout, patience, loan }
+    }
+
+    pub(super) fn or_patience(mut self, patience: Option<Duration>) -> Permit {
+        self.patience = self.patience.or(patience);
+        self
+    }
+
+    /// How long its holder waits for a connection; for ever where `None`.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.patience
     }
 
     pub(super) fn since(&self) -> Instant {
@@ -53,6 +71,7 @@ impl Permit {
     pub(crate) fn free_place(&mut self) {
         if std::mem::take(&mut self.place) {
             self.shared.with_queue(|queue| queue.free());
+            lock(&self.shared.loans).change(self.loan, |loan| loan.ending = true);
         }
     }
 
@@ -64,6 +83,7 @@ impl Permit {
             let allowed = self.shared.limits(named).connections.unwrap_or(usize::MAX);
             let from = std::mem::replace(&mut self.holder, named);
             self.shared.with_queue(|queue| queue.rename(from, named, allowed));
+            lock(&self.shared.loans).change(self.loan, |loan| loan.holder = named);
         }
     }
 }
@@ -72,11 +92,13 @@ impl Drop for Permit {
     fn drop(&mut self) {
         self.shared.note_loan(self.since.elapsed());
         let (holder, place) = (self.holder, self.place);
+        lock(&self.shared.loans).remove(self.loan);
         self.shared.with_queue(|queue| {
             if place {
                 queue.free();
             }
             queue.give_back(holder);
         });
+        self.shared.returned.notify_waiters();
     }
 }

@@ -125,6 +125,11 @@ impl<W> Queue<W> {
         self.capacity == 0
     }
 
+    /// Nobody has a connection, or keeps a server busy.
+    pub(super) fn is_idle(&self) -> bool {
+        self.lent == 0 && self.accounts.values().all(|account| account.held == 0)
+    }
+
     pub(super) fn held(&self, holder: Holder) -> usize {
         self.accounts.get(&holder).map_or(0, |account| account.held)
     }

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use pg_tenant_core::TenantId;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::Holder;
 use super::learned::Learned;
+use super::loans::Loans;
 use super::queue::Queue;
 use super::rates::Rates;
 use crate::error::limit::Limit;
@@ -24,6 +25,9 @@ pub(super) struct Shared {
     pub(super) learned: Mutex<Learned>,
     pub(super) policy: RwLock<Option<Arc<dyn LimitPolicy>>>,
     pub(super) meter: Meter,
+    pub(super) loans: Mutex<Loans>,
+    /// Told when a loan ends.
+    pub(super) returned: Notify,
     /// How long a connection has been lent lately, on average: nanoseconds, 0 before the first.
     pub(super) loan: AtomicU64,
 }
@@ -89,13 +93,32 @@ impl Shared {
         let retry = self.retry_after(waiting, held);
         match limits.connections {
             Some(allowed) if held >= allowed => {
-                let detail = format!("{holder} has {held} connections, all it may have, and waited {timeout:?}");
-                Error::limited(Limit::Connections, detail, Some(retry)).of_kind(Kind::Timeout)
+                let whose = lock(&self.loans).describe(|loan| loan.holder == holder);
+                let detail = format!(
+                    "{holder} has {held} connections, all it may have, and waited {timeout:?}. It has: {whose}"
+                );
+                self.tell_own(Error::limited(Limit::Connections, detail, Some(retry)).of_kind(Kind::Timeout))
             }
-            _ => Error::new(Kind::Timeout, "no connection became free within the pool's wait timeout")
-                .with_detail(format!("{holder} waited {timeout:?}"))
-                .with_retry_after(retry),
+            _ => {
+                let whose = lock(&self.loans).describe(|loan| !loan.ending);
+                let error = Error::new(Kind::Timeout, "no connection became free within the pool's wait timeout")
+                    .with_detail(format!("{holder} waited {timeout:?}. Connections are lent to: {whose}"))
+                    .with_retry_after(retry);
+                self.tell_own(error)
+            }
         }
+    }
+
+    /// A task that has a connection itself may have waited for itself.
+    fn tell_own(&self, error: Error) -> Error {
+        let own = lock(&self.loans).own();
+        let Some(first) = own.first() else { return error };
+        let from = first.map(|site| format!(", from {site}")).unwrap_or_default();
+        let detail = error.detail().unwrap_or_default();
+        let detail = format!("{detail}. The task that waits has {} of them itself{from}", own.len());
+        error.with_detail(detail).with_hint(
+            "use the transaction that the task has, or end it before another is begun: it may wait for itself",
+        )
     }
 }
 

@@ -53,7 +53,8 @@ impl Limits {
         self
     }
 
-    /// How long a call of the tenant waits for a connection to become free, instead of the pool's own timeout.
+    /// How long a call of the tenant waits for a connection, instead of the pool's own
+    /// [`wait_timeout`](crate::TenantPoolBuilder::wait_timeout).
     #[must_use]
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
         self.acquire_timeout = Some(timeout);

@@ -1,5 +1,7 @@
 //! Why, and how: between the sqlx pool and a transaction in the system context.
 
+use std::panic::Location;
+
 use ::sqlx::postgres::{PgQueryResult, PgRow};
 use ::sqlx::{Execute, Postgres};
 use pg_tenant_core::SystemContext;
@@ -7,6 +9,7 @@ use pg_tenant_core::SystemContext;
 use super::system_tx::SystemTx;
 use crate::danger::reason::Reason;
 use crate::error::Error;
+use crate::pool::admission::Site;
 use crate::sqlx::begin::begin;
 use crate::sqlx::open_tx::Handle;
 use crate::sqlx::pool::TenantPool;
@@ -28,12 +31,15 @@ pub struct SystemTxBuilder {
     reason: Reason,
     context: SystemContext,
     options: BeginOptions,
+    /// Where it was made.
+    site: Site,
 }
 
 impl SystemTxBuilder {
+    #[track_caller]
     pub(in crate::sqlx) fn new(pool: TenantPool, reason: String) -> SystemTxBuilder {
         let (reason, context, options) = (Reason::new(reason), SystemContext::Read, BeginOptions::default());
-        SystemTxBuilder { pool, reason, context, options }
+        SystemTxBuilder { pool, reason, context, options, site: Some(Location::caller()) }
     }
 
     /// Lets it write. The journal then has a line of every transaction that was committed.
@@ -103,7 +109,7 @@ impl SystemTxBuilder {
     /// As every call of this type; [`Error::is_timeout`] where no connection became free.
     pub async fn begin(&self) -> Result<SystemTx, Error> {
         let way = Way::System(self.context, self.reason.checked()?.to_owned());
-        let (lease, _) = begin(&self.pool, Holder::NoTenant, &way, &self.options).await?;
+        let (lease, _) = begin(&self.pool, Holder::NoTenant, &way, &self.options, self.site).await?;
         Ok(SystemTx::new(lease, self.context))
     }
 

@@ -19,6 +19,7 @@ pub use system_tx::SystemTx;
 /// let rows = report.query("select tenant_id, count(*) from orders group by tenant_id").await?;
 /// # Ok(()) }
 /// ```
+#[track_caller]
 pub fn system(pool: &TenantPool, reason: impl Into<String>) -> SystemTxBuilder {
     SystemTxBuilder::new(pool.clone(), reason.into())
 }
