@@ -40,6 +40,13 @@ pub const CASES: &[Case] = &[
          create table t113b (tenant_id text references t113, id int)
          select tenant.protect('t113b')",
     ),
+    by_hand(
+        "T052",
+        "public.t052m.t052m_id_fkey",
+        "create table t052p (id int primary key); create table t052m (tenant_id text, id int references t052p)
+         select tenant.protect('t052m'); select tenant.protect_by_membership('t052p', 't052m')",
+        "alter table t052m drop constraint t052m_id_fkey",
+    ),
     fixed(
         "T121",
         "public.t121",
