@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  select tenant.enter('acme') ──► api ──► registry (known? active?) ──► context (seal, slot, limits)
-//!                    statement ──► guard::hook ──► guard::strict · utility  ◄── context::slot
+//!                    statement ──► guard::hook ──► guard::executor · utility  ◄── context::slot
 //!                                       │ allowed             └── policy::protection (fenced? gaps?)
 //!                                       ▼
 //!       policy: tenant_id = tenant.current_uuid() and tenant.is_current(tenant_id)   (row-level security)
@@ -18,7 +18,6 @@
 
 mod api;
 mod context;
-mod error;
 mod guard;
 mod gucs;
 mod pg;
@@ -53,9 +52,9 @@ pub extern "C-unwind" fn _PG_init() {
     pg::lookups::init();
     policy::protection::init();
     guard::function::init();
-    guard::dropped::init();
+    guard::lost_fence::init();
     guard::weakened::init();
-    guard::residue::init();
+    context::residue::init();
     pg::folding::init();
     guard::ready::init();
     guard::temporary::init();

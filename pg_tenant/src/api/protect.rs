@@ -3,10 +3,10 @@
 //! `tenant.membership_…` one that goes by a join table, `tenant.policy_form` what any policy says, and
 //! `tenant.former_column` a policy that 0.1.0 made.
 
-use crate::error::Outcome;
 use crate::pg::function::{Args, Returned};
 use crate::pg::membership::Member;
 use crate::pg::policy::{self, Form};
+use crate::pg::report::Outcome;
 use crate::policy::protection;
 use crate::{sql_function, sql_function_without_guards};
 

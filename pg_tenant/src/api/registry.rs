@@ -1,7 +1,7 @@
 //! The trigger of `tenant.tenants` and of `tenant.shared`.
 
-use crate::error::Outcome;
 use crate::pg::function::{Args, Returned};
+use crate::pg::report::Outcome;
 use crate::pg::{invalidation, registry_row, versions};
 use crate::sql_function;
 

@@ -2,8 +2,8 @@
 //! shows the statement in the server log: a token may stand in it.
 
 use crate::context::enter;
-use crate::error::{Outcome, Report};
 use crate::pg::function::{Args, Returned};
+use crate::pg::report::{Outcome, Report};
 use crate::signed;
 use crate::sql_function;
 

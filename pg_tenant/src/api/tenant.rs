@@ -2,9 +2,9 @@
 //! context are in [`crate::pg::system_entry`].
 
 use crate::context::{enter, locks, system};
-use crate::error::Outcome;
 use crate::guard::{conflict, function, hidden};
 use crate::pg::function::{Args, Returned};
+use crate::pg::report::Outcome;
 use crate::{sql_function, sql_function_answering};
 
 sql_function!(pg_tenant_enter, pg_finfo_pg_tenant_enter, enter_);

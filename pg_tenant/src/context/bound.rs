@@ -2,8 +2,8 @@
 //! the registry is asked and the limits are applied.
 
 use crate::context::{enter, limits, limits::Limits, slot};
-use crate::error::{Outcome, Report};
 use crate::gucs;
+use crate::pg::report::{Outcome, Report};
 use crate::registry;
 use pg_tenant_core::Refusal;
 use std::cell::Cell;

@@ -1,10 +1,11 @@
 //! The ways into a tenant: by its id, and by a token that says so.
 
+use crate::context::residue;
 use crate::context::seal::{self, Entered};
 use crate::context::{bound, limits, slot, system};
-use crate::error::{Outcome, Report};
-use crate::guard::{ready, residue, temporary};
+use crate::guard::{ready, temporary};
 use crate::gucs;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{identity, relation, replication, role, session};
 use crate::registry;
 use pg_tenant_core::{Refusal, TenantId};

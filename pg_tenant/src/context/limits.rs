@@ -1,6 +1,6 @@
 //! What a tenant was given: settings that `enter` applies and that nothing in the transaction may raise.
 
-use crate::error::{Outcome, Report};
+use crate::pg::report::{Outcome, Report};
 use crate::pg::setting;
 use pg_tenant_core::Refusal;
 use std::cell::Cell;

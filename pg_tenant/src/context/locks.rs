@@ -1,8 +1,8 @@
 //! How many advisory locks of its own a tenant's transaction has taken: each stands in the server's lock table, which has
 //! room for all sessions together.
 
-use crate::error::{Outcome, Report};
 use crate::gucs;
+use crate::pg::report::{Outcome, Report};
 use pg_tenant_core::Refusal;
 use std::cell::RefCell;
 

@@ -1,8 +1,8 @@
 //! Looking a tenant up by a declared key of a table, before one is known: `tenant.lookup`. Who may, and how often.
 
 use crate::context::{enter, seal, slot};
-use crate::error::{Outcome, Report};
 use crate::gucs;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::text::{CText, ctext};
 use crate::pg::{lookups, relation, role, server};
 use pg_tenant_core::{Counted, Due, Refusal};

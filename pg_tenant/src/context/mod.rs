@@ -9,6 +9,7 @@
 //! - [`bound`]: sessions whose role is bound to a tenant.
 //! - [`system`]: the way into the system context, and what it allows.
 //! - [`owner`]: that of a table's owner, for migrations.
+//! - [`residue`]: what a session carries from one transaction to the next.
 //! - [`test_mode`]: savepoints in place of transactions, for test suites.
 
 pub mod bound;
@@ -17,6 +18,7 @@ pub mod limits;
 pub mod locks;
 pub mod lookup;
 pub mod owner;
+pub mod residue;
 pub mod seal;
 pub mod slot;
 pub mod system;

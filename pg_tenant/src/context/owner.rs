@@ -5,10 +5,11 @@
 //! It takes what the system context takes: membership in `tenant_system`, a reason, a line in journal and log. Plans that
 //! are kept know nothing of it, so all are forgotten when it begins, when a savepoint may have undone it, and at its end.
 
+use crate::context::residue;
 use crate::context::seal::{self, Entered};
 use crate::context::{enter, limits::Limits, slot, system};
-use crate::error::{Outcome, Report};
-use crate::guard::{residue, temporary};
+use crate::guard::temporary;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::text::ctext;
 use crate::pg::{lifted, role, transaction};
 use crate::policy::protection;

@@ -5,11 +5,12 @@
 //! undoes the other. Neither is enough by itself: the role without the context has no tenant, and in the context every
 //! other user is refused.
 
+use crate::context::residue;
 use crate::context::seal::{self, Entered};
 use crate::context::{enter, limits::Limits, owner, slot};
-use crate::error::{Outcome, Report};
-use crate::guard::{residue, temporary};
+use crate::guard::temporary;
 use crate::gucs;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::text::{CText, ctext};
 use crate::pg::{role, setting, transaction};
 use pg_tenant_core::{Refusal, SystemContext, is_plain};

@@ -4,8 +4,8 @@
 
 use crate::context::seal::{self, Entered};
 use crate::context::{owner, slot};
-use crate::error::Report;
 use crate::gucs;
+use crate::pg::report::Report;
 use crate::pg::{extension, identity, role, setting, transaction};
 use pg_tenant_core::{Refusal, SystemContext};
 use std::cell::Cell;

@@ -2,10 +2,10 @@
 //! that named it. Inside a tenant's transaction no part of a protected table is, and no code that would stay for others.
 
 use crate::context::slot;
-use crate::error::{Outcome, Report};
 use crate::guard::{foreign_key, function, utility, weakened};
 use crate::gucs;
 use crate::pg::foreign_key::{self as key, CONSTRAINT};
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{extension, parts, policy, proc, relation, trigger};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::{self, Oid};

@@ -2,10 +2,10 @@
 //! whoever listens, with nothing of the tenant's but its id; on no others.
 
 use crate::context::slot;
-use crate::error::{Outcome, Report};
 use crate::gucs;
 use crate::pg::channel_row::{self, Payload};
 use crate::pg::notify::{self, Sent};
+use crate::pg::report::{Outcome, Report};
 use pg_tenant_core::Refusal;
 
 /// Whether a call of `pg_notify` is looked at: inside a tenant, unless our own function made it.

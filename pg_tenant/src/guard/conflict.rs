@@ -1,7 +1,7 @@
 //! INSERT … ON CONFLICT DO UPDATE … WHERE, whose condition PostgreSQL evaluates before the policies: the plan asks here
 //! first ([`crate::pg::plans`]).
 
-use crate::error::{Outcome, Report};
+use crate::pg::report::{Outcome, Report};
 use crate::pg::role;
 use pg_tenant_core::Refusal;
 

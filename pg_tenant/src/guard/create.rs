@@ -1,10 +1,10 @@
 //! New tables: inside a tenant's transaction none may hold its rows without protection, and what is put below a protected
 //! table is protected by the same command.
 
-use crate::error::{Outcome, Report};
-use crate::guard::{strict, utility};
+use crate::guard::{executor, utility};
 use crate::gucs::{self, NewTables};
 use crate::pg::command::New;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{extension, relation, role};
 use crate::policy::protection::{self, Gap, Protection, Sign};
 use pg_tenant_core::Refusal;
@@ -30,7 +30,7 @@ pub fn judge(new: &New) -> Outcome<()> {
     let refuses = !new.temporary && gucs::guards() && gucs::new_tables() == NewTables::refuse;
     // A superuser at work takes the columns alone, to protect them and attach them as a partition.
     let copy = |&&(table, defaults): &&(Oid, bool)| {
-        refuses && utility::fence(table).is_some() && (defaults || !strict::is_exempt(role::current_user()))
+        refuses && utility::fence(table).is_some() && (defaults || !executor::is_exempt(role::current_user()))
     };
     if let Some(&(table, _)) = new.like.iter().find(copy) {
         return Err(copies(table));

@@ -4,10 +4,10 @@
 //! planned before, bodies of functions, tables under views.
 
 use crate::context::{bound, limits, slot, system};
-use crate::error::{Outcome, Report};
 use crate::guard::{held, referential, triggered, utility};
 use crate::gucs::{self, Strict};
 use crate::pg::policy::{Fence, Reader};
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{relation, role, transaction};
 use crate::policy::protection::{self, Gap, Protection, Rows, Sign};
 use pg_tenant_core::Refusal;

@@ -2,11 +2,11 @@
 //! a tenant is entered, since a plan that is kept may be run in one.
 
 use crate::context::{owner, slot};
-use crate::error::{Outcome, Report};
-use crate::guard::{function, strict};
+use crate::guard::{executor, function};
 use crate::gucs;
 use crate::pg::plans::Unfenced;
 use crate::pg::policy::Fence;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{proc, relation};
 use crate::policy::protection;
 use pg_tenant_core::Refusal;
@@ -22,7 +22,7 @@ pub fn judge(unfenced: Unfenced) -> Outcome<()> {
     Err(match unfenced {
         Unfenced::Sampled(..) if gucs::side_channels_allowed() => return Ok(()),
         Unfenced::Scan(table) | Unfenced::BlindMerge(table) | Unfenced::Sampled(table, _) if !slot::is_set() => {
-            strict::no_tenant(table)
+            executor::no_tenant(table)
         }
         Unfenced::Scan(table) => without_fence(table),
         Unfenced::BlindMerge(table) => blind_merge(table),

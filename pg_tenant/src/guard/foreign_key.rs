@@ -2,11 +2,11 @@
 //! key as the owner of the table that it refers to, casts and operators included, and fires the triggers of the table
 //! that has it in whoever's transaction changes the other.
 
-use crate::error::{Outcome, Report};
 use crate::guard::utility;
 use crate::gucs;
 use crate::pg::foreign_key::{self, ForeignKey};
 use crate::pg::policy::Form;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{registry_row, relation, role};
 use crate::policy::protection;
 use pg_tenant_core::Refusal;

@@ -3,9 +3,9 @@
 //! but a superuser at work reads or writes them, whatever was granted.
 
 use crate::context::slot;
-use crate::error::{Outcome, Report};
-use crate::guard::{strict, utility};
+use crate::guard::{executor, utility};
 use crate::gucs::{self, Strict};
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{relation, role};
 use crate::policy::protection::Held;
 use pg_tenant_core::Refusal;
@@ -41,7 +41,7 @@ fn is_of_protected(toast: Oid) -> bool {
 }
 
 fn reads_without_tenant(user: Oid) -> bool {
-    strict::is_exempt(user) || gucs::strict() != Strict::on
+    executor::is_exempt(user) || gucs::strict() != Strict::on
 }
 
 fn refused(relation: Oid, held: Held) -> Report {

@@ -1,7 +1,7 @@
 //! Replication connections. They read every tenant's changes, or the files of the whole server, by commands that no hook
 //! sees; so a login of tenants opens none, and no tenant is entered in one.
 
-use crate::error::{Outcome, Report};
+use crate::pg::report::{Outcome, Report};
 use crate::pg::role;
 use pg_tenant_core::Refusal;
 

@@ -6,10 +6,10 @@
 //! without it; the error undoes the command. A note that outlives an error is harmless: it is only a fence to look at.
 
 use crate::context::slot;
-use crate::error::{Outcome, Report};
 use crate::guard::utility;
 use crate::gucs;
 use crate::pg::policy::Fence;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{extension, policy, relation};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;

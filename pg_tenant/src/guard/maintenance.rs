@@ -1,10 +1,11 @@
 //! Commands that work on whole tables, whoever's rows are in them: VACUUM, ANALYZE, CLUSTER, REINDEX, LOCK, REFRESH,
 //! publications. A login that is bound is in its tenant outside a transaction block too.
 
+use crate::context::residue;
 use crate::context::slot;
-use crate::error::{Outcome, Report};
-use crate::guard::{residue, strict, utility};
+use crate::guard::{executor, utility};
 use crate::gucs::{self, Strict};
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{hierarchy, parts, relation, rewrite, role};
 use crate::policy::protection::{self, Gap, Protection, Rows};
 use pg_tenant_core::{Refusal, SystemContext};
@@ -31,7 +32,7 @@ pub fn of(tables: &[Oid]) -> Outcome<()> {
 fn sample(table: Oid) -> Outcome<()> {
     for part in std::iter::once(table).chain(hierarchy::descendants(table)) {
         if let Protection::Uncovered(rows @ Rows::Foreign) = protection::of(part) {
-            strict::uncovered(part, rows, role::current_user())?;
+            executor::uncovered(part, rows, role::current_user())?;
         }
     }
     Ok(())
@@ -143,5 +144,5 @@ pub fn refresh(view: Oid) -> Outcome<()> {
 
 /// Whether the executor's check will let a query of this owner's pass with no tenant.
 fn may_refresh(owner: Oid) -> bool {
-    slot::system().is_some() || (owner == role::current_user() && strict::is_exempt(owner))
+    slot::system().is_some() || (owner == role::current_user() && executor::is_exempt(owner))
 }

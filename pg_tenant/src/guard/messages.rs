@@ -6,8 +6,8 @@
 //! `debug_print_plan` speaks.
 
 use crate::context::slot;
-use crate::error::{Outcome, Report};
 use crate::gucs;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{extension, server};
 use pg_tenant_core::Refusal;
 

@@ -1,7 +1,7 @@
 //! What must not happen: one hook, one table of arms, one small function per kind of statement.
 //!
 //! - [`hook`]: all hook chaining, and the order of decide, previous hook, check.
-//! - [`strict`]: statements that touch a protected table.
+//! - [`executor`]: statements that touch a protected table.
 //! - [`fence`]: plans that would read a protected table around its fence.
 //! - [`referential`]: foreign keys, which PostgreSQL checks outside row-level security.
 //! - [`conflict`]: the WHERE of ON CONFLICT, which PostgreSQL asks before the policy.
@@ -9,7 +9,7 @@
 //! - [`create`]: new tables, views, triggers and temporary objects.
 //! - [`maintenance`]: commands that work on whole tables, whoever's rows are in them.
 //! - [`weakened`]: what a command has made of a protected table.
-//! - [`truncate`], [`dropped`], [`changed`], [`foreign_key`], [`function`]: what only the object-access hook sees; [`function_list`]
+//! - [`truncate`], [`lost_fence`], [`changed`], [`foreign_key`], [`function`]: what only the object-access hook sees; `function::list`
 //!   names functions, [`ready`] notes which calls were made ready before the tenant was entered.
 //! - [`folded`]: what PostgreSQL computes once and keeps across transactions.
 //! - [`triggered`]: functions that run as triggers.
@@ -19,29 +19,26 @@
 //! - [`messages`]: the server's log, sent to the client.
 //! - [`role_change`]: what is stored for roles and is in force in later logins.
 //! - [`temporary`]: temporary objects, by where they stand.
-//! - [`residue`]: what a session carries from one transaction to the next.
 
 pub mod changed;
 pub mod channel;
 pub mod conflict;
 pub mod create;
-pub mod dropped;
+pub mod executor;
 pub mod fence;
 pub mod folded;
 pub mod foreign_key;
 pub mod function;
-pub mod function_list;
 pub mod held;
 pub mod hidden;
 pub mod hook;
 pub mod login;
+pub mod lost_fence;
 pub mod maintenance;
 pub mod messages;
 pub mod ready;
 pub mod referential;
-pub mod residue;
 pub mod role_change;
-pub mod strict;
 pub mod temporary;
 pub mod triggered;
 pub mod truncate;

@@ -5,8 +5,8 @@
 //!
 //! PostgreSQL's own functions only: those of extensions are judged at each call.
 
-use crate::error::Outcome;
 use crate::guard::function;
+use crate::pg::report::Outcome;
 use crate::pg::session;
 use pgrx::pg_sys::{Oid, QueryDesc};
 use std::cell::{Cell, RefCell};

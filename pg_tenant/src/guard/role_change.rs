@@ -5,9 +5,9 @@
 //! their commands.
 
 use crate::context::slot;
-use crate::error::{Outcome, Report};
 use crate::guard::utility;
 use crate::gucs;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::role;
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::{self, Oid};

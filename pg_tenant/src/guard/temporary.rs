@@ -5,8 +5,8 @@
 //! table with ON COMMIT DROP, and all that goes with it.
 
 use crate::context::slot;
-use crate::error::{Outcome, Report};
 use crate::guard::utility;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::temporary::{self, Temporary};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::{self, Oid};

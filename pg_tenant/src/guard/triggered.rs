@@ -2,8 +2,8 @@
 //! large objects. Refused to whoever may have put the trigger there, on a temporary table for one, before the tenant was
 //! entered; what the owner of a table has put on it for others is the owner's affair, and a finding.
 
-use crate::error::Outcome;
 use crate::guard::{function, utility};
+use crate::pg::report::Outcome;
 use crate::pg::{hierarchy, relation, role, trigger};
 use pgrx::pg_sys::Oid;
 

@@ -1,10 +1,10 @@
 //! TRUNCATE, which row-level security does not know. The object-access hook sees the tables reached by CASCADE as well.
 
 use crate::context::{slot, system};
-use crate::error::{Outcome, Report};
+use crate::guard::executor::{self, Verdict};
 use crate::guard::held;
-use crate::guard::strict::{self, Verdict};
 use crate::gucs::{self, Strict};
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{relation, role};
 use crate::policy::protection::{self, Gap, Protection};
 use pg_tenant_core::Refusal;
@@ -14,7 +14,9 @@ use pgrx::pg_sys::Oid;
 pub fn judge(table: Oid) -> Outcome<Verdict> {
     match protection::of(table) {
         Protection::None => return Ok(Verdict::Pass),
-        Protection::Broken(Gap::Lost(_)) if strict::may_mend(role::current_user(), table) => return Ok(Verdict::Pass),
+        Protection::Broken(Gap::Lost(_)) if executor::may_mend(role::current_user(), table) => {
+            return Ok(Verdict::Pass);
+        }
         Protection::Held(what) => return held::judge(table, what, role::current_user()).map(|()| Verdict::Pass),
         _ => {}
     }
@@ -25,7 +27,7 @@ pub fn judge(table: Oid) -> Outcome<Verdict> {
     if none && gucs::test_mode() && role::owns(role::current_user(), table) {
         return Ok(Verdict::Pass);
     }
-    if none && strict::is_exempt(role::current_user()) {
+    if none && executor::is_exempt(role::current_user()) {
         return Ok(Verdict::Pass);
     }
     let name = relation::name(table);

@@ -1,13 +1,14 @@
 //! Commands: what would weaken the protection of a table, and what would outlive a tenant's transaction.
 
+use crate::context::residue;
 use crate::context::seal::Entered;
 use crate::context::{bound, limits, seal, slot};
-use crate::error::{Outcome, Report};
 use crate::guard::{
-    channel, create, dropped, function, maintenance, messages, residue, role_change, strict, temporary, weakened,
+    channel, create, executor, function, lost_fence, maintenance, messages, role_change, temporary, weakened,
 };
 use crate::gucs::{self, NewTables};
 use crate::pg::command::{Change, Command};
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{extension, notify, policy, relation, role, types};
 use crate::policy::protection::{self, Gap, Protection};
 use pg_tenant_core::Refusal;
@@ -108,7 +109,7 @@ pub fn check(then: Then, whole: bool) -> Outcome<()> {
         Then::ChangedRole(what) => role_change::judge(what)?,
         Then::Check | Then::Complete | Then::Moved(_) | Then::Nothing => {}
     }
-    dropped::check()?;
+    lost_fence::check()?;
     if whole {
         weakened::check()?;
         temporary::check()?;
@@ -278,7 +279,7 @@ fn listen(channel: &str) -> Outcome<()> {
 }
 
 fn create_table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> Outcome<()> {
-    let exempt = strict::is_exempt(role::current_user());
+    let exempt = executor::is_exempt(role::current_user());
     let held = || reads.iter().copied().find(|&table| fence(table).is_some());
     if let Some(table) = held().filter(|_| materialized_view && gucs::guards()) {
         let name = relation::name(table);

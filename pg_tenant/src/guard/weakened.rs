@@ -2,10 +2,10 @@
 //! new ones for the same thing. The table is noted as it was, by the name in the command and at every change that the
 //! object-access hook sees; the command is refused where the table has less than before.
 
-use crate::error::Outcome;
 use crate::guard::utility;
 use crate::gucs;
 use crate::pg::policy::{self, Fence, Form};
+use crate::pg::report::Outcome;
 use crate::pg::{relation, role, transaction, trigger};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;

@@ -4,8 +4,8 @@
 //! Nobody calls them by SQL: their first parameter is of type `internal`, of which there are no values, and they look
 //! whether a constant of another type stands there in their place in the plan.
 
-use crate::error::Outcome;
 use crate::pg::notify::Sent;
+use crate::pg::report::Outcome;
 use crate::pg::{boundary, raw, text};
 use pgrx::pg_sys::{self, Datum, ExprDoneCond, FmgrInfo, FuncExpr, FunctionCallInfo, NodeTag, Oid};
 

@@ -8,9 +8,9 @@
 //! is taken off for the command, whose text therefore qualifies every name of its own.
 
 use crate::context::slot;
-use crate::error::Outcome;
 use crate::gucs;
 use crate::pg::function::{Args, preloaded};
+use crate::pg::report::Outcome;
 use crate::pg::text::{self, CText, ctext};
 use crate::pg::{boundary, list, raw, relation, role, setting};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid};

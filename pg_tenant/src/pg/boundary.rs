@@ -3,7 +3,7 @@
 //! Rust code that decides runs inside [`decide`]; it returns plain `Copy` data. Only when it has returned, and nothing
 //! of it is left on the stack, is a refusal raised: PostgreSQL's longjmp then crosses frames with nothing to drop.
 
-use crate::error::{Outcome, Report};
+use crate::pg::report::{Outcome, Report};
 use crate::pg::text::CText;
 use crate::pg::{memory, raw};
 use pgrx::pg_sys;

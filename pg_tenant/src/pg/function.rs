@@ -1,7 +1,7 @@
 //! Our SQL functions, as PostgreSQL calls them: by hand, so that no pgrx wrapper stands between a user's statement and
 //! our SQLSTATEs.
 
-use crate::error::{Outcome, Report};
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{boundary, preload, raw};
 use pg_tenant_core::Refusal;
 use pg_tenant_token::Zeroizing;

@@ -5,6 +5,7 @@ pub mod boundary; // the one way into PostgreSQL's error machinery
 pub mod list; // its lists
 pub mod memory; // where Rust's memory comes from
 pub mod raw; // functions of PostgreSQL that we declare ourselves
+pub mod report; // an error, before it is raised
 pub mod text; // its text
 
 // SQL functions

@@ -2,8 +2,8 @@
 
 use crate::context::owner;
 use crate::context::system::{self, Entry};
-use crate::error::Outcome;
 use crate::pg::function::{self, Args};
+use crate::pg::report::Outcome;
 use crate::pg::{boundary, call, proc};
 use pgrx::pg_sys::{self, Datum};
 

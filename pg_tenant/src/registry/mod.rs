@@ -6,8 +6,8 @@ mod cache;
 
 pub use cache::{Admitted, init};
 
-use crate::error::{Outcome, Report};
 use crate::gucs;
+use crate::pg::report::{Outcome, Report};
 use cache::Entry;
 use pg_tenant_core::{Refusal, TenantId, TenantStatus};
 

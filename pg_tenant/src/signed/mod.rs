@@ -10,8 +10,8 @@ mod verifier;
 
 pub use verifier::{init, verify};
 
-use crate::error::{Outcome, Report};
 use crate::gucs;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::statement;
 use pg_tenant_token::Rejected;
 

@@ -1,7 +1,7 @@
 //! What is said of a token that is not taken, and of a key set that is not: never with a part of either.
 
-use crate::error::Report;
 use crate::pg::boundary;
+use crate::pg::report::Report;
 use pg_tenant_core::Refusal;
 use pg_tenant_token::Rejected;
 

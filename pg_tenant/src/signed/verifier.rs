@@ -4,8 +4,8 @@
 //! first token, and at the first one after each reload. A reload also empties the cache, so that a token of a key that is
 //! gone is gone with it.
 
-use crate::error::Outcome;
 use crate::gucs;
+use crate::pg::report::Outcome;
 use crate::pg::server;
 use crate::signed::{key_file, refusals};
 use pg_tenant_token::{KeySet, Rejected, Rules, Verified, fingerprint};

@@ -1,12 +1,12 @@
 //! A function that nobody has judged: a new major, or a new version of a module of contrib, brings one that may tell of
-//! other tenants. Whoever adds it to `judged/` has looked at what it does; else it is refused, in `function_list.rs`.
+//! other tenants. Whoever adds it to `judged/` has looked at what it does; else it is refused, in `guard/function/list.rs`.
 
 use std::collections::BTreeSet;
 
 use pg_tenant_tests::shop::{A, shop};
 use pg_tenant_tests::{Cluster, Session};
 
-const LIST: &str = include_str!("../../../pg_tenant/src/guard/function_list.rs");
+const LIST: &str = include_str!("../../../pg_tenant/src/guard/function/list.rs");
 const BUILTIN: &str = include_str!("judged/builtin.txt");
 const CONTRIB: &str = include_str!("judged/contrib.txt");
 

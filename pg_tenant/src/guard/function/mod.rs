@@ -8,14 +8,17 @@
 //! Where side channels are hidden, a statement calls our own function in the place of one that tells, and [`answer`] says
 //! what that gives. What the plan pass has not found comes here as it is, and is refused.
 
+mod list;
+
+use self::list::Kind;
+use crate::context::residue;
 use crate::context::slot;
-use crate::error::{Outcome, Report};
-use crate::guard::function_list::{self, Kind};
-use crate::guard::{channel, held, ready, residue};
+use crate::guard::{channel, held, ready};
 use crate::gucs::{self, SideChannels};
 use crate::pg::answering::Answer;
 use crate::pg::plans::Answering;
 use crate::pg::proc::Source;
+use crate::pg::report::{Outcome, Report};
 use crate::pg::{extension, invalidation, proc, role};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::{self, Oid};
@@ -48,7 +51,7 @@ impl Facts {
     const NONE: Facts = Facts { kind: Kind::Harmless, immutable: false, reads_settings: false };
 
     fn of(source: Source) -> Facts {
-        let kind = if source.in_c { function_list::symbol(&source.text) } else { Kind::Harmless };
+        let kind = if source.in_c { list::symbol(&source.text) } else { Kind::Harmless };
         let reads_settings = source.immutable && source.text.to_lowercase().contains("current_setting");
         Facts { kind, immutable: source.immutable, reads_settings }
     }
@@ -178,7 +181,7 @@ fn verdict(function: Oid, kind: Kind) -> Outcome<()> {
 fn kind(function: Oid) -> Kind {
     let oid = u32::from(function) as usize;
     if oid < FIRST_NORMAL_OID {
-        let kind = function_list::builtin(&proc::name(function));
+        let kind = list::builtin(&proc::name(function));
         BUILTIN.with(|kinds| kinds[oid].set(kind as u8));
         return kind;
     }

@@ -1,9 +1,10 @@
 //! Objects, as they are made, altered, dropped and used: what commands and expressions come down to, however spelled.
 
+use crate::context::residue;
 use crate::context::slot;
 use crate::guard::changed::{self, Done};
-use crate::guard::strict::Verdict;
-use crate::guard::{dropped, folded, function, residue, role_change, temporary, truncate};
+use crate::guard::executor::Verdict;
+use crate::guard::{folded, function, lost_fence, role_change, temporary, truncate};
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::folding;
 use crate::pg::foreign_key::CONSTRAINT;
@@ -61,12 +62,12 @@ unsafe extern "C-unwind" fn object_access(
                 }
             }
             // The row that it was is still the one that catalog scans see.
-            (ObjectAccessType::OAT_POST_ALTER, POLICY) => decide_or_raise(|| dropped::judge(object)),
+            (ObjectAccessType::OAT_POST_ALTER, POLICY) => decide_or_raise(|| lost_fence::judge(object)),
             (
                 ObjectAccessType::OAT_POST_CREATE | ObjectAccessType::OAT_POST_ALTER | ObjectAccessType::OAT_DROP,
                 class,
             ) if let Some(what) = role_change::what(class) => decide_or_raise(|| role_change::judge(what)),
-            (ObjectAccessType::OAT_DROP, POLICY) => decide_or_raise(|| dropped::judge(object)),
+            (ObjectAccessType::OAT_DROP, POLICY) => decide_or_raise(|| lost_fence::judge(object)),
             (ObjectAccessType::OAT_DROP, class) if slot::is_set() => {
                 decide_or_raise(|| changed::judge(Done::Dropped, class, object))
             }

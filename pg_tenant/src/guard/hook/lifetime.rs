@@ -1,7 +1,8 @@
 //! The ends of transactions and savepoints. Past the point of no return nothing here may fail.
 
+use crate::context::residue;
 use crate::context::{locks, seal};
-use crate::guard::{ready, residue, temporary, weakened};
+use crate::guard::{ready, temporary, weakened};
 use crate::pg::boundary::decide;
 use crate::pg::folding;
 use pgrx::pg_sys;

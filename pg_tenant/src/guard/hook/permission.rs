@@ -1,6 +1,6 @@
 //! The relations of a statement, when PostgreSQL asks for its rights on them.
 
-use crate::guard::strict::{self, Touched, Verdict};
+use crate::guard::executor::{self, Touched, Verdict};
 use crate::pg::boundary::{decide_or_raise, warn};
 use crate::pg::list;
 use pgrx::pg_sys::{self, List};
@@ -44,7 +44,7 @@ unsafe fn judge(entries: *mut List, may_raise: bool) -> bool {
     // SAFETY: the entries are a list of the major's kind, valid during the call; a verdict is Copy.
     unsafe {
         let count = list::length(entries);
-        match decide_or_raise(|| strict::judge((0..count).filter_map(|at| touched(entries, at)), may_raise)) {
+        match decide_or_raise(|| executor::judge((0..count).filter_map(|at| touched(entries, at)), may_raise)) {
             Verdict::Pass => true,
             Verdict::No => false,
             Verdict::Warn(report) => {
