@@ -2,7 +2,7 @@
 //! that named it. Inside a tenant's transaction no part of a protected table is, and no code that would stay for others.
 
 use crate::context::slot;
-use crate::guard::{foreign_key, function, utility, weakened};
+use crate::guard::{foreign_key, function, in_tenant, weakened};
 use crate::gucs;
 use crate::pg::foreign_key::{self as key, CONSTRAINT};
 use crate::pg::report::{Outcome, Report};
@@ -61,14 +61,14 @@ pub fn judge(done: Done, class: Oid, object: Oid) -> Outcome<()> {
     let table = if class == DEFAULT && done == Done::Created { Some(object) } else { parts::table_of(class, object) };
     let Some(table) = table else { return Ok(()) };
     if guarded(table) && extension::is_installed() {
-        return Err(utility::ddl_in_tenant(table, what));
+        return Err(in_tenant::ddl_in_tenant(table, what));
     }
     if done == Done::Dropped { Ok(()) } else { runs(class, object, table) }
 }
 
 fn guarded(table: Oid) -> bool {
     relation::class(table).is_some_and(|class| !class.temporary)
-        && (policy::fence(table).is_some() || utility::concerns(table))
+        && (policy::fence(table).is_some() || in_tenant::concerns(table))
 }
 
 /// A login that is bound may keep code of its own: who calls it is not its affair. A function in `pg_temp` is called by

@@ -1,7 +1,7 @@
 //! New tables: inside a tenant's transaction none may hold its rows without protection, and what is put below a protected
 //! table is protected by the same command.
 
-use crate::guard::{executor, utility};
+use crate::guard::{executor, in_tenant};
 use crate::gucs::{self, NewTables};
 use crate::pg::command::New;
 use crate::pg::report::{Outcome, Report};
@@ -30,16 +30,16 @@ pub fn judge(new: &New) -> Outcome<()> {
     let refuses = !new.temporary && gucs::guards() && gucs::new_tables() == NewTables::refuse;
     // A superuser at work takes the columns alone, to protect them and attach them as a partition.
     let copy = |&&(table, defaults): &&(Oid, bool)| {
-        refuses && utility::fence(table).is_some() && (defaults || !executor::is_exempt(role::current_user()))
+        refuses && in_tenant::fence(table).is_some() && (defaults || !executor::is_exempt(role::current_user()))
     };
     if let Some(&(table, _)) = new.like.iter().find(copy) {
         return Err(copies(table));
     }
-    if !utility::in_tenant() {
+    if !in_tenant::here() {
         return Ok(());
     }
-    if let Some(&parent) = new.parents.iter().find(|&&parent| utility::fence(parent).is_some()) {
-        return Err(utility::ddl_in_tenant(parent, "giving it a partition or a child"));
+    if let Some(&parent) = new.parents.iter().find(|&&parent| in_tenant::fence(parent).is_some()) {
+        return Err(in_tenant::ddl_in_tenant(parent, "giving it a partition or a child"));
     }
     if !new.temporary && gucs::new_tables() != NewTables::allow {
         return Err(Report::new(Refusal::UnprotectedCopy, "a new table cannot be created in a tenant's transaction")
@@ -51,7 +51,7 @@ pub fn judge(new: &New) -> Outcome<()> {
 
 /// A trigger runs with the rights of whoever writes: somebody else's would work in every tenant's transactions.
 pub fn trigger(table: Oid) -> Outcome<()> {
-    if !gucs::guards() || utility::fence(table).is_none() || role::owns(role::current_user(), table) {
+    if !gucs::guards() || in_tenant::fence(table).is_none() || role::owns(role::current_user(), table) {
         return Ok(());
     }
     let (name, user) = (relation::name(table), role::name(role::current_user()));

@@ -4,7 +4,7 @@
 //! planned before, bodies of functions, tables under views.
 
 use crate::context::{bound, limits, slot, system};
-use crate::guard::{held, referential, triggered, utility};
+use crate::guard::{held, in_tenant, referential, triggered};
 use crate::gucs::{self, Strict};
 use crate::pg::policy::{Fence, Reader};
 use crate::pg::report::{Outcome, Report};
@@ -95,7 +95,7 @@ fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verd
         }
         Protection::Uncovered(_) | Protection::Shadows(_) if !may_raise => None,
         Protection::Uncovered(rows) => uncovered(relation, rows, user)?,
-        Protection::Shadows(table) if utility::in_tenant() => return Err(shadows(relation, table)),
+        Protection::Shadows(table) if in_tenant::here() => return Err(shadows(relation, table)),
         Protection::Shadows(_) => None,
         // In one query PostgreSQL would see what the policies show: let it validate row by row, outside them, unless that
         // query is outside them as well.
@@ -157,7 +157,7 @@ pub fn uncovered(relation: Oid, rows: Rows, user: Oid) -> Outcome<Option<Report>
         .detail(why)
         .hint(format!("Where every tenant may see all of it, its owner says so: {share}"));
     match rows {
-        _ if utility::in_tenant() => Err(report),
+        _ if in_tenant::here() => Err(report),
         Rows::Of(_) if !is_exempt(user) => match gucs::strict() {
             Strict::on => Err(report),
             Strict::log => Ok(Some(report)),

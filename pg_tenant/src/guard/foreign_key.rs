@@ -2,7 +2,7 @@
 //! key as the owner of the table that it refers to, casts and operators included, and fires the triggers of the table
 //! that has it in whoever's transaction changes the other.
 
-use crate::guard::utility;
+use crate::guard::in_tenant;
 use crate::gucs;
 use crate::pg::foreign_key::{self, ForeignKey};
 use crate::pg::policy::Form;
@@ -19,8 +19,8 @@ const FIRST_NORMAL_OID: u32 = 16_384;
 pub fn judge(constraint: Oid) -> Outcome<()> {
     let Some(key) = foreign_key::read(constraint) else { return Ok(()) };
     // It puts triggers on the table that it refers to, and its check tells which keys are there.
-    if utility::in_tenant() && utility::concerns(key.to) {
-        return Err(utility::ddl_in_tenant(key.to, "a foreign key that refers to it"));
+    if in_tenant::here() && in_tenant::concerns(key.to) {
+        return Err(in_tenant::ddl_in_tenant(key.to, "a foreign key that refers to it"));
     }
     if !gucs::guards() {
         return Ok(());

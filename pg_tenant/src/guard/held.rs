@@ -3,7 +3,7 @@
 //! but a superuser at work reads or writes them, whatever was granted.
 
 use crate::context::slot;
-use crate::guard::{executor, utility};
+use crate::guard::{executor, in_tenant};
 use crate::gucs::{self, Strict};
 use crate::pg::report::{Outcome, Report};
 use crate::pg::{relation, role};
@@ -17,9 +17,7 @@ pub fn judge(relation: Oid, held: Held, user: Oid) -> Outcome<()> {
     let passes = at_work
         || match held {
             // The values of a protected table are read under its policies, or by who is exempt from them.
-            _ if !utility::in_tenant() => {
-                held != Held::Toast || !is_of_protected(relation) || reads_without_tenant(user)
-            }
+            _ if !in_tenant::here() => held != Held::Toast || !is_of_protected(relation) || reads_without_tenant(user),
             // By our own functions, which turn the guards off, our views, and for foreign keys to the registry.
             Held::Own => role::owns(user, relation) || !gucs::guards(),
             // By PostgreSQL's views: pg_stats, in which rows are hidden ([`crate::guard::hidden`]), and pg_roles.
@@ -37,7 +35,7 @@ pub fn may_read_sequences(user: Oid) -> bool {
 }
 
 fn is_of_protected(toast: Oid) -> bool {
-    relation::toasted(toast).is_some_and(|table| utility::fence(table).is_some())
+    relation::toasted(toast).is_some_and(|table| in_tenant::fence(table).is_some())
 }
 
 fn reads_without_tenant(user: Oid) -> bool {

@@ -4,7 +4,7 @@
 //! ([`crate::pg::hiding`]), so that a view shows what is left rather than being refused.
 
 use crate::context::slot;
-use crate::guard::utility;
+use crate::guard::in_tenant;
 use crate::gucs;
 use crate::pg::{hiding, proc, relation, role};
 use crate::policy::protection::{self, Protection, Rows};
@@ -19,7 +19,7 @@ pub fn is_shown(catalog: Oid, key: Oid) -> bool {
         hiding::STATISTIC => statistics_are_shown(key),
         hiding::STATISTIC_EXT_DATA => hiding::statistics_table(key).is_none_or(statistics_are_shown),
         // Our own functions turn the guards off.
-        _ if !utility::in_tenant() || !gucs::guards() => true,
+        _ if !in_tenant::here() || !gucs::guards() => true,
         hiding::DB_ROLE_SETTING => key == Oid::INVALID || key == role::session_user(),
         // A bound login dumps its own; those of a login that enters are every tenant's.
         hiding::LARGEOBJECT_METADATA => slot::session_tenant().is_some() && key == role::session_user(),
@@ -30,10 +30,10 @@ pub fn is_shown(catalog: Oid, key: Oid) -> bool {
 /// PostgreSQL shows the statistics of a table's columns to whom its policies do not apply; those of an expression, of a
 /// materialized view or of a foreign table it shows to their owner and to whoever reads everything.
 fn statistics_are_shown(of: Oid) -> bool {
-    let exempt = || !utility::in_tenant() && role::bypasses_row_security(role::current_user());
+    let exempt = || !in_tenant::here() && role::bypasses_row_security(role::current_user());
     match protection::of(relation::indexed(of)) {
         Protection::None | Protection::Shadows(_) | Protection::Held(_) => true,
-        Protection::Uncovered(Rows::Foreign) => !utility::in_tenant(),
+        Protection::Uncovered(Rows::Foreign) => !in_tenant::here(),
         Protection::Fenced(_) | Protection::Broken(_) | Protection::Uncovered(Rows::Of(_)) => exempt(),
     }
 }

@@ -6,7 +6,7 @@
 //! without it; the error undoes the command. A note that outlives an error is harmless: it is only a fence to look at.
 
 use crate::context::slot;
-use crate::guard::utility;
+use crate::guard::in_tenant;
 use crate::gucs;
 use crate::pg::policy::Fence;
 use crate::pg::report::{Outcome, Report};
@@ -30,7 +30,7 @@ pub fn init() {
 pub fn judge(policy: Oid) -> Outcome<()> {
     let Some(table) = policy::table_of(policy).filter(|&table| guarded(table)) else { return Ok(()) };
     if slot::current().is_some() {
-        return Err(utility::ddl_in_tenant(table, "a DROP"));
+        return Err(in_tenant::ddl_in_tenant(table, "a DROP"));
     }
     if gucs::guards() {
         let fence = policy::fence_of(policy);

@@ -3,7 +3,7 @@
 
 use crate::context::residue;
 use crate::context::slot;
-use crate::guard::{executor, utility};
+use crate::guard::{executor, in_tenant};
 use crate::gucs::{self, Strict};
 use crate::pg::report::{Outcome, Report};
 use crate::pg::{hierarchy, parts, relation, rewrite, role};
@@ -16,14 +16,14 @@ const FIRST_NORMAL_OID: u32 = 16_384;
 
 /// VACUUM or ANALYZE of these tables.
 pub fn of(tables: &[Oid]) -> Outcome<()> {
-    if !utility::in_tenant() {
+    if !in_tenant::here() {
         return Ok(());
     }
     // The catalogs hold what all tenants have made.
     let is_of_all =
-        |table: &Oid| (1..FIRST_NORMAL_OID).contains(&u32::from(*table)) || utility::concerns(parts::holder(*table));
+        |table: &Oid| (1..FIRST_NORMAL_OID).contains(&u32::from(*table)) || in_tenant::concerns(parts::holder(*table));
     match tables.iter().copied().find(is_of_all) {
-        Some(table) => Err(utility::ddl_in_tenant(table, "VACUUM or ANALYZE")),
+        Some(table) => Err(in_tenant::ddl_in_tenant(table, "VACUUM or ANALYZE")),
         None => tables.iter().try_for_each(|&table| sample(table)),
     }
 }
@@ -41,7 +41,7 @@ fn sample(table: Oid) -> Outcome<()> {
 /// The same, or CLUSTER or REINDEX, of every table of the database or of a schema.
 pub fn of_all(what: &str) -> Outcome<()> {
     // All but ANALYZE run outside a transaction only, and so outside every tenant that was entered: PostgreSQL says so.
-    if !utility::in_tenant() || (what != "ANALYZE" && !slot::is_bound()) {
+    if !in_tenant::here() || (what != "ANALYZE" && !slot::is_bound()) {
         return Ok(());
     }
     Err(Report::new(Refusal::DdlInTenant, format!("{what} of all tables is refused in a tenant's transaction"))
@@ -51,7 +51,7 @@ pub fn of_all(what: &str) -> Outcome<()> {
 
 /// ALTER SEQUENCE: its numbers are every tenant's.
 pub fn alter_sequence(sequence: Oid) -> Outcome<()> {
-    if !utility::in_tenant() || relation::class(sequence).is_none_or(|class| class.temporary) {
+    if !in_tenant::here() || relation::class(sequence).is_none_or(|class| class.temporary) {
         return Ok(());
     }
     let name = relation::name(sequence);
@@ -62,7 +62,7 @@ pub fn alter_sequence(sequence: Oid) -> Outcome<()> {
 
 /// CREATE, ALTER or DROP of a publication or a subscription.
 pub fn publish(what: &str) -> Outcome<()> {
-    if !utility::in_tenant() {
+    if !in_tenant::here() {
         return Ok(());
     }
     Err(Report::new(Refusal::DdlInTenant, format!("{what} cannot be changed in a tenant's transaction"))
@@ -112,7 +112,7 @@ fn protected_in(table: Oid, below: bool) -> Vec<Oid> {
     // A table above protected ones has none of their rows, and theirs are locked with it or not at all.
     let is_theirs = |table| match protection::of(table) {
         Protection::Broken(Gap::OverProtected(_)) => false,
-        _ => utility::concerns(table),
+        _ => in_tenant::concerns(table),
     };
     reached.retain(|&table| is_theirs(table));
     reached
@@ -129,7 +129,7 @@ pub fn refresh(view: Oid) -> Outcome<()> {
             .hint("Refresh it in a transaction that has entered no tenant."));
     }
     let Some(owner) = role::owner(view) else { return Ok(()) };
-    let held = rewrite::relations_under(view).into_iter().find(|&table| utility::concerns(table));
+    let held = rewrite::relations_under(view).into_iter().find(|&table| in_tenant::concerns(table));
     let Some(table) = held.filter(|_| gucs::strict() == Strict::on && !may_refresh(owner)) else { return Ok(()) };
     let (table, owner) = (relation::name(table), role::name(owner));
     let message = format!("no tenant: materialized view {name} would be refreshed with the rights of role \"{owner}\"");

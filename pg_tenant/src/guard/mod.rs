@@ -6,6 +6,7 @@
 //! - [`referential`]: foreign keys, which PostgreSQL checks outside row-level security.
 //! - [`conflict`]: the WHERE of ON CONFLICT, which PostgreSQL asks before the policy.
 //! - [`utility`]: commands that would weaken protection or outlive the transaction.
+//! - [`in_tenant`]: what a tenant's transaction may not define.
 //! - [`create`]: new tables, views, triggers and temporary objects.
 //! - [`maintenance`]: commands that work on whole tables, whoever's rows are in them.
 //! - [`weakened`]: what a command has made of a protected table.
@@ -32,6 +33,7 @@ pub mod function;
 pub mod held;
 pub mod hidden;
 pub mod hook;
+pub mod in_tenant;
 pub mod login;
 pub mod lost_fence;
 pub mod maintenance;

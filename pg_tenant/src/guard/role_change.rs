@@ -5,7 +5,7 @@
 //! their commands.
 
 use crate::context::slot;
-use crate::guard::utility;
+use crate::guard::in_tenant;
 use crate::gucs;
 use crate::pg::report::{Outcome, Report};
 use crate::pg::role;
@@ -28,7 +28,7 @@ pub fn what(class: Oid) -> Option<&'static str> {
 
 /// Judges a change of a role, a membership or a stored setting: for who enters tenants, and in a tenant for everybody.
 pub fn judge(what: &str) -> Outcome<()> {
-    let in_tenant = utility::in_tenant();
+    let in_tenant = in_tenant::here();
     if !gucs::guards() || !(in_tenant || only_enters_tenants()) {
         return Ok(());
     }
@@ -37,7 +37,7 @@ pub fn judge(what: &str) -> Outcome<()> {
 
 /// Judges what takes the rights and the objects of one's own role: of one that tenants share, in a tenant.
 pub fn judge_owned(what: &str) -> Outcome<()> {
-    if gucs::guards() && utility::in_tenant() && !slot::is_bound() { Err(refused(what, true)) } else { Ok(()) }
+    if gucs::guards() && in_tenant::here() && !slot::is_bound() { Err(refused(what, true)) } else { Ok(()) }
 }
 
 /// Whether who logged in may enter tenants and administers nothing. Where nobody has made `tenant_user`, nobody.

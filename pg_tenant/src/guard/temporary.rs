@@ -5,7 +5,7 @@
 //! table with ON COMMIT DROP, and all that goes with it.
 
 use crate::context::slot;
-use crate::guard::utility;
+use crate::guard::in_tenant;
 use crate::pg::report::{Outcome, Report};
 use crate::pg::temporary::{self, Temporary};
 use pg_tenant_core::Refusal;
@@ -74,7 +74,7 @@ pub fn made(class: Oid, object: Oid) {
 /// The command is through: refuses it if it made something that the next tenant on this connection would find.
 pub fn check() -> Outcome<()> {
     let made = MADE.take();
-    if made.is_empty() || !(utility::in_tenant() || slot::system().is_some()) {
+    if made.is_empty() || !(in_tenant::here() || slot::system().is_some()) {
         return Ok(());
     }
     let ending = ENDING.with_borrow(Clone::clone);

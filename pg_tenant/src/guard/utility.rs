@@ -4,7 +4,7 @@ use crate::context::residue;
 use crate::context::seal::Entered;
 use crate::context::{bound, limits, seal, slot};
 use crate::guard::{
-    channel, create, executor, function, lost_fence, maintenance, messages, role_change, temporary, weakened,
+    channel, create, executor, function, in_tenant, lost_fence, maintenance, messages, role_change, temporary, weakened,
 };
 use crate::gucs::{self, NewTables};
 use crate::pg::command::{Change, Command};
@@ -137,14 +137,14 @@ fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
         match *change {
             Change::Detach(part) => leaves(part)?,
             Change::NoInherit => leaves(table)?,
-            Change::Inherit(parent) if slot::is_set() && fence(parent).is_some() => {
-                return Err(ddl_in_tenant(parent, "giving it a child"));
+            Change::Inherit(parent) if slot::is_set() && in_tenant::fence(parent).is_some() => {
+                return Err(in_tenant::ddl_in_tenant(parent, "giving it a child"));
             }
             _ => {}
         }
     }
-    if slot::current().is_some() && concerns(table) {
-        return Err(ddl_in_tenant(table, "ALTER TABLE"));
+    if slot::current().is_some() && in_tenant::concerns(table) {
+        return Err(in_tenant::ddl_in_tenant(table, "ALTER TABLE"));
     }
     if !gucs::guards() {
         return Ok(());
@@ -168,7 +168,7 @@ fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
             Change::DropNotNull(column) if !may_be_null && is_tenant_column(column) => "let its tenant column be null",
             _ => continue,
         };
-        let refused = weakens(table, what);
+        let refused = in_tenant::weakens(table, what);
         return Err(match change {
             // Nor would PostgreSQL: a policy reads the column.
             Change::AlterColumnType(column) => refused.hint(in_one_transaction(table, column)),
@@ -192,27 +192,27 @@ fn leaves(part: Oid) -> Outcome<()> {
 }
 
 fn change_policy(table: Oid, name: &str) -> Outcome<()> {
-    if fence(table).is_none() {
+    if in_tenant::fence(table).is_none() {
         return Ok(());
     }
     if slot::current().is_some() {
-        return Err(ddl_in_tenant(table, "changing a policy"));
+        return Err(in_tenant::ddl_in_tenant(table, "changing a policy"));
     }
     if gucs::guards() && policy::is_fence(table, name) {
-        return Err(weakens(table, &format!("change its tenant policy \"{name}\"")));
+        return Err(in_tenant::weakens(table, &format!("change its tenant policy \"{name}\"")));
     }
     Ok(())
 }
 
 fn define_on(table: Oid, what: &str) -> Outcome<()> {
-    if slot::current().is_some() && concerns(table) {
-        return Err(ddl_in_tenant(table, what));
+    if slot::current().is_some() && in_tenant::concerns(table) {
+        return Err(in_tenant::ddl_in_tenant(table, what));
     }
     Ok(())
 }
 
 fn import_foreign_schema() -> Outcome<()> {
-    if !in_tenant() {
+    if !in_tenant::here() {
         return Ok(());
     }
     Err(Report::new(Refusal::UncoveredRelation, "a foreign schema cannot be imported in a tenant's transaction")
@@ -228,14 +228,14 @@ fn create_trigger(table: Oid) -> Outcome<()> {
 /// What is explained is judged before that it is explained.
 fn explain(command: Command) -> Outcome<()> {
     decide(command)?;
-    if in_tenant() && !gucs::side_channels_allowed() {
+    if in_tenant::here() && !gucs::side_channels_allowed() {
         return Err(function::tells("EXPLAIN"));
     }
     Ok(())
 }
 
 fn copy_file() -> Outcome<()> {
-    if !in_tenant() || !gucs::guards() {
+    if !in_tenant::here() || !gucs::guards() {
         return Ok(());
     }
     Err(Report::new(Refusal::ServerFileRefused, "COPY with the server's files is refused in a tenant's transaction")
@@ -244,7 +244,7 @@ fn copy_file() -> Outcome<()> {
 }
 
 fn notify(channel: &str, has_payload: bool) -> Outcome<()> {
-    if in_tenant() && gucs::guards() { channel::judge_command(channel, has_payload) } else { Ok(()) }
+    if in_tenant::here() && gucs::guards() { channel::judge_command(channel, has_payload) } else { Ok(()) }
 }
 
 /// A bound login's session is its tenant's to the end: a cursor that is held in it shows nobody else's rows.
@@ -280,7 +280,7 @@ fn listen(channel: &str) -> Outcome<()> {
 
 fn create_table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> Outcome<()> {
     let exempt = executor::is_exempt(role::current_user());
-    let held = || reads.iter().copied().find(|&table| fence(table).is_some());
+    let held = || reads.iter().copied().find(|&table| in_tenant::fence(table).is_some());
     if let Some(table) = held().filter(|_| materialized_view && gucs::guards()) {
         let name = relation::name(table);
         let message = format!("a materialized view would hold rows of protected table {name}");
@@ -307,7 +307,7 @@ fn create_table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> O
 
 /// Large objects are every tenant's: no policy applies to them.
 fn large_object() -> Outcome<()> {
-    if in_tenant() && gucs::guards() { Err(function::reaches("a command on a large object")) } else { Ok(()) }
+    if in_tenant::here() && gucs::guards() { Err(function::reaches("a command on a large object")) } else { Ok(()) }
 }
 
 /// A type or a domain under the columns of a protected table: a new CHECK runs on every tenant's values.
@@ -315,8 +315,8 @@ fn alter_type(changed: Oid, what: &str) -> Outcome<()> {
     if slot::current().is_none() {
         return Ok(());
     }
-    match types::tables_with(changed).into_iter().find(|&table| fence(table).is_some()) {
-        Some(table) => Err(ddl_in_tenant(table, what)),
+    match types::tables_with(changed).into_iter().find(|&table| in_tenant::fence(table).is_some()) {
+        Some(table) => Err(in_tenant::ddl_in_tenant(table, what)),
         None => Ok(()),
     }
 }
@@ -355,35 +355,6 @@ fn store_setting(parameter: &str, of: &str) -> Outcome<()> {
         .hint("select tenant.bind_role('<role>', '<tenant id>');"))
 }
 
-/// Inside a tenant's transaction, in a database that has the extension. In others a bound role has a tenant too.
-pub fn in_tenant() -> bool {
-    slot::is_set() && extension::is_installed()
-}
-
-/// The table's fence, whether or not it has a gap.
-pub fn fence(table: Oid) -> Option<policy::Fence> {
-    match protection::of(table) {
-        Protection::None => None,
-        _ => protection::fence(table),
-    }
-}
-
-/// Whether rows of a protected table stand in this one, above it or below it.
-pub fn concerns(table: Oid) -> bool {
-    matches!(protection::of(table), Protection::Fenced(_) | Protection::Broken(_))
-}
-
-/// The refusal of what would weaken a protected table.
-pub fn weakens(table: Oid, what: &str) -> Report {
-    let name = relation::name(table);
-    Report::new(Refusal::ProtectionGuarded, format!("the command would weaken the protection of table {name}"))
-        .detail(format!("It would {what}."))
-        .hint(format!(
-            "select tenant.unprotect({}, '<reason>'); removes the protection and records who did.",
-            relation::literal(table)
-        ))
-}
-
 /// How the type of the tenant column changes: nobody sees the table between the commands.
 fn in_one_transaction(table: Oid, column: &str) -> String {
     let (name, literal) = (relation::name(table), relation::literal(table));
@@ -392,12 +363,4 @@ fn in_one_transaction(table: Oid, column: &str) -> String {
         "In one transaction: select tenant.unprotect({literal}, '<reason>'); alter table {name} alter column {column} type ...; \
          select tenant.protect({literal}, {as_literal});"
     )
-}
-
-/// The refusal of data definition inside a tenant's transaction.
-pub fn ddl_in_tenant(table: Oid, what: &str) -> Report {
-    let name = relation::name(table);
-    Report::new(Refusal::DdlInTenant, format!("table {name} cannot be redefined in a tenant's transaction"))
-        .detail(format!("The command was {what}; it would reach every tenant's rows."))
-        .hint("Run migrations as the table's owner in a transaction that has entered no tenant.")
 }

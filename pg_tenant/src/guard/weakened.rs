@@ -2,7 +2,7 @@
 //! new ones for the same thing. The table is noted as it was, by the name in the command and at every change that the
 //! object-access hook sees; the command is refused where the table has less than before.
 
-use crate::guard::utility;
+use crate::guard::in_tenant;
 use crate::gucs;
 use crate::pg::policy::{self, Fence, Form};
 use crate::pg::report::Outcome;
@@ -57,12 +57,12 @@ pub fn check() -> Outcome<()> {
     for Noted { table, before, .. } in NOTED.take() {
         let Some(after) = strength(table).filter(|_| gucs::guards()) else { continue };
         if let Some(what) = lost(&before, &after) {
-            return Err(utility::weakens(table, what));
+            return Err(in_tenant::weakens(table, what));
         }
         // Not a superuser's: a restore of data disables all triggers for its time.
         let left = before.is_partition && !after.is_partition;
         if after.refusers < before.refusers && !left && !role::is_superuser_session() {
-            return Err(utility::weakens(table, "let tenants add members to it").hint(
+            return Err(in_tenant::weakens(table, "let tenants add members to it").hint(
                 "Where they may: select tenant.protect_by_membership('<table>', through => '<this one>', tenants_add_members => true);",
             ));
         }

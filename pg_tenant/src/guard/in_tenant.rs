@@ -1,0 +1,45 @@
+//! Where the transaction is a tenant's: what it may not define, and which tables that concerns.
+
+use crate::context::slot;
+use crate::pg::report::Report;
+use crate::pg::{extension, policy, relation};
+use crate::policy::protection::{self, Protection};
+use pg_tenant_core::Refusal;
+use pgrx::pg_sys::Oid;
+
+/// Inside a tenant's transaction, in a database that has the extension. In others a bound role has a tenant too.
+pub fn here() -> bool {
+    slot::is_set() && extension::is_installed()
+}
+
+/// The table's fence, whether or not it has a gap.
+pub fn fence(table: Oid) -> Option<policy::Fence> {
+    match protection::of(table) {
+        Protection::None => None,
+        _ => protection::fence(table),
+    }
+}
+
+/// Whether rows of a protected table stand in this one, above it or below it.
+pub fn concerns(table: Oid) -> bool {
+    matches!(protection::of(table), Protection::Fenced(_) | Protection::Broken(_))
+}
+
+/// The refusal of what would weaken a protected table.
+pub fn weakens(table: Oid, what: &str) -> Report {
+    let name = relation::name(table);
+    Report::new(Refusal::ProtectionGuarded, format!("the command would weaken the protection of table {name}"))
+        .detail(format!("It would {what}."))
+        .hint(format!(
+            "select tenant.unprotect({}, '<reason>'); removes the protection and records who did.",
+            relation::literal(table)
+        ))
+}
+
+/// The refusal of data definition inside a tenant's transaction.
+pub fn ddl_in_tenant(table: Oid, what: &str) -> Report {
+    let name = relation::name(table);
+    Report::new(Refusal::DdlInTenant, format!("table {name} cannot be redefined in a tenant's transaction"))
+        .detail(format!("The command was {what}; it would reach every tenant's rows."))
+        .hint("Run migrations as the table's owner in a transaction that has entered no tenant.")
+}
