@@ -75,7 +75,7 @@ unsafe fn lists(node: *mut Node) -> Option<(i16, Member)> {
 unsafe fn own_column(var: *const Var) -> Option<i16> {
     // SAFETY: the callers matched a Var.
     let var = unsafe { &*var };
-    (var.varno as i32 == 1 && var.varlevelsup == 0 && var.varattno > 0).then_some(var.varattno)
+    (var.varno == 1 && var.varlevelsup == 0 && var.varattno > 0).then_some(var.varattno)
 }
 
 /// What asks for members in a plan.
@@ -220,7 +220,7 @@ fn member(query: &Query) -> Option<Member> {
             return None;
         }
         let var = &*given.cast::<Var>();
-        (var.varno as i32 == 1 && var.varlevelsup == 0 && var.varattno > 0)
+        (var.varno == 1 && var.varlevelsup == 0 && var.varattno > 0)
             .then_some(Member { through: entry.relid, column: var.varattno })
     }
 }
