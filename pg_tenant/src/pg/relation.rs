@@ -144,6 +144,21 @@ pub fn indexed(relation: Oid) -> Oid {
     }
 }
 
+/// Whether the index leaves out rows that its predicate is not true of. One that is not found counts as such.
+pub fn is_partial_index(index: Oid) -> bool {
+    // SAFETY: pg_index's cache by the index; the entry is released when it was read.
+    unsafe {
+        let key = pg_sys::Datum::from(index);
+        let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::INDEXRELID as i32, key);
+        if row.is_null() {
+            return true;
+        }
+        let is_whole = pg_sys::heap_attisnull(row, pg_sys::Anum_pg_index_indpred as i32, std::ptr::null_mut());
+        pg_sys::ReleaseSysCache(row);
+        !is_whole
+    }
+}
+
 /// The relations of this one's name in the schemas of the search path, itself left out.
 pub fn namesakes(relation: Oid) -> Vec<Oid> {
     // SAFETY: the path is a fresh list of oids; the lookups return null or InvalidOid where there is nothing.

@@ -11,3 +11,4 @@ mod it_cannot_be_made;
 mod it_gets_in_the_way;
 mod it_is_proved;
 mod it_is_weakened;
+mod some_are_taken_for_all;

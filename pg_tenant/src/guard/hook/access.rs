@@ -77,7 +77,9 @@ unsafe extern "C-unwind" fn object_access(
             (ObjectAccessType::OAT_POST_ALTER, class) if slot::is_set() => {
                 decide_or_raise(|| changed::judge(Done::Altered, class, object))
             }
+            // A trigger that CREATE OR REPLACE made is one that it was.
             (ObjectAccessType::OAT_POST_ALTER, pg_sys::RelationRelationId)
+            | (ObjectAccessType::OAT_POST_CREATE, TRIGGER)
             | (ObjectAccessType::OAT_DROP, CONSTRAINT | TRIGGER) => decide_or_raise(|| changed::note(class, object)),
             _ => {}
         }

@@ -87,7 +87,7 @@ unsafe fn locked(planned: *mut PlannedStmt, range: &Range) -> Vec<u32> {
 /// What a scan evaluates for a row, beside its filter.
 pub(super) struct Beside {
     /// Conditions of an index, asked again of the row.
-    rechecked: *mut *mut List,
+    pub(super) rechecked: *mut *mut List,
     /// Distances, by which the index gives its rows and which are computed again from the row.
     distances: *mut List,
     /// What a Var of the index, or of what a foreign or custom scan gives, stands for.

@@ -4,7 +4,8 @@ use super::fences::{Pass, beside, put, stands_for};
 use super::nodes::{Does, does, is_false, is_never};
 use crate::pg::list::{self, nodes};
 use crate::pg::membership::{self, Member};
-use crate::pg::policy::Fence;
+use crate::pg::policy::{self, Fence};
+use crate::pg::relation;
 use pgrx::pg_sys::{self, Node, NodeTag, Oid, Plan, SubLinkType, SubPlan, TargetEntry, Var};
 
 impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
@@ -16,20 +17,24 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
             let is_fence = |node: *mut Node| {
                 membership::in_plan(node).is_some_and(|asked| {
                     stands_for(asked.key, at, key, beside.target)
-                        && self.gives(self.plan((*asked.subplan).plan_id), member)
+                        && self.gives(self.plan((*asked.subplan).plan_id), member, Part::Any)
                 })
             };
             let of_fence = |node: &*mut Node| is_false(*node) || is_fence(*node);
             let (first, mut rest): (Vec<_>, Vec<_>) = nodes((*plan).qual).partition(of_fence);
             let Some(&stands) = first.first() else { return false };
-            // The fence has said already what the array says, and looks its rows up.
+            // The fence has said already what the array of all members says, and looks its rows up.
             rest.retain(|&node| {
                 !membership::listed_in_plan(node).is_some_and(|(var, param)| {
                     stands_for(var, at, key, beside.target)
-                        && self.arrays.iter().any(|&(of, id)| of == param && self.gives(self.plan(id), member))
+                        && self
+                            .arrays
+                            .iter()
+                            .any(|&(of, id)| of == param && self.gives(self.plan(id), member, Part::All))
                 })
             });
-            put(plan, &beside, stands, first.iter().take(1).chain(&rest));
+            // The statement, or a policy of the owner's, may ask for some of the members by the same function.
+            put(plan, &beside, stands, first.iter().chain(&rest));
             true
         }
     }
@@ -54,23 +59,29 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
         found.map_or(std::ptr::null_mut(), |plan| plan.cast())
     }
 
-    /// Whether the plan gives the column of the join table, read under its own fence, and nothing else. That every scan of
-    /// it has the fence is seen when the scan is looked at.
-    unsafe fn gives(&self, plan: *mut Plan, member: Member) -> bool {
+    /// Whether the plan gives the column of the join table, read under its own fence, and nothing else: of any part of the
+    /// tenant's rows, or of all. That every scan of it has the fence is seen when the scan is looked at.
+    unsafe fn gives(&self, plan: *mut Plan, member: Member, part: Part) -> bool {
         if plan.is_null() {
             return false;
         }
         // SAFETY: each cast follows the node's tag.
         unsafe {
             match (*plan).type_ {
-                tag if does(tag) == Does::Scans => self.scans(plan, member),
-                NodeTag::T_Append => {
-                    let parts = (*plan.cast::<pg_sys::Append>()).appendplans;
-                    passes_on(plan) && nodes(parts).all(|part| self.gives(part.cast(), member))
+                tag if does(tag) == Does::Scans => {
+                    self.scans(plan, member) && (part == Part::Any || self.skips_none(plan, member))
                 }
-                NodeTag::T_Result if is_never((*plan.cast::<pg_sys::Result>()).resconstantqual.cast()) => true,
+                NodeTag::T_Append => {
+                    let children = (*plan.cast::<pg_sys::Append>()).appendplans;
+                    passes_on(plan) && nodes(children).all(|child| self.gives(child.cast(), member, part))
+                }
+                NodeTag::T_Result if is_never((*plan.cast::<pg_sys::Result>()).resconstantqual.cast()) => {
+                    part == Part::Any
+                }
+                // A Result may ask once whether to go on.
+                NodeTag::T_Result if part == Part::All => false,
                 NodeTag::T_Result | NodeTag::T_Material | NodeTag::T_Gather => {
-                    passes_on(plan) && self.gives((*plan).lefttree, member)
+                    passes_on(plan) && self.gives((*plan).lefttree, member, part)
                 }
                 _ => false,
             }
@@ -89,6 +100,44 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
         let given = unsafe { first(plan).is_some_and(|var| stands_for(var, at, column, beside(plan).target)) };
         given && !(self.fences)(member.through, self.range.user(root)).is_empty()
     }
+
+    /// Whether the scan asks nothing of the join table's rows but that they are the tenant's.
+    unsafe fn skips_none(&self, plan: *mut Plan, member: Member) -> bool {
+        // SAFETY: a scan of this plan; each cast follows the node's tag.
+        unsafe {
+            let at = (*plan.cast::<pg_sys::Scan>()).scanrelid;
+            let root = self.range.root(at);
+            let fences = (self.fences)(member.through, self.range.user(root));
+            let beside = beside(plan);
+            let is_fences = |var: *const Var| {
+                fences
+                    .iter()
+                    .filter_map(|fence| self.range.column(at, root, fence.column))
+                    .any(|column| stands_for(var, at, column, beside.target))
+            };
+            let is_tenants = |node: *mut Node| {
+                policy::tenant_equality(node).is_some_and(|it| it.exact && is_fences(it.column))
+                    || policy::is_current(node).is_some_and(|(var, _)| is_fences(var))
+            };
+            // Of a partial index the plan does not say again what the index has left out.
+            let index = match (*plan).type_ {
+                NodeTag::T_SeqScan | NodeTag::T_BitmapHeapScan => Oid::INVALID,
+                NodeTag::T_IndexScan => (*plan.cast::<pg_sys::IndexScan>()).indexid,
+                NodeTag::T_IndexOnlyScan => (*plan.cast::<pg_sys::IndexOnlyScan>()).indexid,
+                _ => return false,
+            };
+            let rechecked = if beside.rechecked.is_null() { std::ptr::null_mut() } else { *beside.rechecked };
+            nodes((*plan).qual).chain(nodes(rechecked)).all(is_tenants)
+                && (index == Oid::INVALID || !relation::is_partial_index(index))
+        }
+    }
+}
+
+/// Which of the tenant's members a plan gives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Any,
+    All,
 }
 
 /// Whether the node gives on what the one below it gives first.
