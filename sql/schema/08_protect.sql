@@ -591,6 +591,14 @@ begin
     if harden <> 'false' then
         perform tenant.apply_hardening(rel, harden, keep_old_keys);
     end if;
+    -- A child that a join table got meanwhile takes members no more than the table above it.
+    perform tenant.keep_members(above.relation) from (
+        with recursive above(relation) as (
+            values (rel::oid) union select i.inhparent from pg_inherits i join above a on i.inhrelid = a.relation
+        )
+        select a.relation::regclass as relation from above a
+        where exists (select from tenant.reached_through(a.relation::regclass)) offset 0
+    ) above;
 end
 $$;
 revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean, boolean) from public;

@@ -212,17 +212,18 @@ $$;
 revoke all on function tenant.reached_through(regclass) from public;
 grant execute on function tenant.reached_through(regclass) to tenant_admin;
 
--- The triggers that a join table needs, and each table below it.
+-- The triggers that a join table needs, and each table below it. PostgreSQL fires triggers by their names in ASCII, and one
+-- that fires later may change the member again: these are the last.
 create function tenant.member_triggers(through regclass) returns table (part regclass, name name, statement text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select h, t.name, format('create trigger %I before %s on %s for each row when (%stenant.current_id() is not null) '
         'execute function tenant.refuse_member()', t.name, t.event, h, t.changes)
     from tenant.hierarchy(through) h join pg_class c on c.oid = h and c.relkind in ('r', 'p')
     cross join lateral (
-        select 'tenant_members'::name as name, 'insert' as event, '' as changes
+        select '~tenant_members'::name as name, 'insert' as event, '' as changes
         from tenant.reached_through(through) r where not r.open having count(*) > 0
         union
-        select ('tenant_members_' || a.attname)::name, 'update', format('old.%I is distinct from new.%1$I and ', a.attname)
+        select ('~tenant_members_' || a.attname)::name, 'update', format('old.%I is distinct from new.%1$I and ', a.attname)
         from tenant.reached_through(through) r join pg_attribute a on a.attrelid = h and a.attname = (
             select attname from pg_attribute where attrelid = through and attnum = r.member)
         where not r.open

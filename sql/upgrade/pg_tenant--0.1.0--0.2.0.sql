@@ -869,6 +869,14 @@ begin
     if harden <> 'false' then
         perform tenant.apply_hardening(rel, harden, keep_old_keys);
     end if;
+    -- A child that a join table got meanwhile takes members no more than the table above it.
+    perform tenant.keep_members(above.relation) from (
+        with recursive above(relation) as (
+            values (rel::oid) union select i.inhparent from pg_inherits i join above a on i.inhrelid = a.relation
+        )
+        select a.relation::regclass as relation from above a
+        where exists (select from tenant.reached_through(a.relation::regclass)) offset 0
+    ) above;
 end
 $$;
 
@@ -1447,10 +1455,10 @@ create or replace function tenant.member_triggers(through regclass) returns tabl
         'execute function tenant.refuse_member()', t.name, t.event, h, t.changes)
     from tenant.hierarchy(through) h join pg_class c on c.oid = h and c.relkind in ('r', 'p')
     cross join lateral (
-        select 'tenant_members'::name as name, 'insert' as event, '' as changes
+        select '~tenant_members'::name as name, 'insert' as event, '' as changes
         from tenant.reached_through(through) r where not r.open having count(*) > 0
         union
-        select ('tenant_members_' || a.attname)::name, 'update', format('old.%I is distinct from new.%1$I and ', a.attname)
+        select ('~tenant_members_' || a.attname)::name, 'update', format('old.%I is distinct from new.%1$I and ', a.attname)
         from tenant.reached_through(through) r join pg_attribute a on a.attrelid = h and a.attname = (
             select attname from pg_attribute where attrelid = through and attnum = r.member)
         where not r.open

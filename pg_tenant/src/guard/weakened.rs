@@ -6,7 +6,7 @@ use crate::guard::in_tenant;
 use crate::gucs;
 use crate::pg::policy::{self, Fence, Form};
 use crate::pg::report::Outcome;
-use crate::pg::{relation, role, transaction, trigger};
+use crate::pg::{hierarchy, relation, role, transaction, trigger};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
 
@@ -19,6 +19,8 @@ struct Strength {
     fences: Vec<(Oid, i16, bool, Form)>,
     /// How many triggers let no tenant add members; those of a partition leave with it.
     refusers: usize,
+    /// Whether a table above has more of them: INHERIT makes rows of this one rows of that, and gives it none.
+    is_beside: bool,
     is_partition: bool,
 }
 
@@ -61,7 +63,8 @@ pub fn check() -> Outcome<()> {
         }
         // Not a superuser's: a restore of data disables all triggers for its time.
         let left = before.is_partition && !after.is_partition;
-        if after.refusers < before.refusers && !left && !role::is_superuser_session() {
+        let fewer = after.refusers < before.refusers && !left || after.is_beside && !before.is_beside;
+        if fewer && !role::is_superuser_session() {
             return Err(in_tenant::weakens(table, "let tenants add members to it").hint(
                 "Where they may: select tenant.protect_by_membership('<table>', through => '<this one>', tenants_add_members => true);",
             ));
@@ -101,11 +104,13 @@ fn strength(table: Oid) -> Option<Strength> {
     let class = relation::class(table)?;
     let fences = policy::guarded_fences(table);
     let fences = fences.iter().map(|fence| (fence.policy, fence.column, is_held(fence, table), fence.form));
+    let refusers = trigger::refusing_members(table);
     Some(Strength {
         enabled: class.row_security,
         forced: class.forced,
         fences: fences.collect(),
-        refusers: trigger::refusing_members(table),
+        refusers,
+        is_beside: hierarchy::ancestors(table).into_iter().any(|above| trigger::refusing_members(above) > refusers),
         is_partition: relation::is_partition(table),
     })
 }

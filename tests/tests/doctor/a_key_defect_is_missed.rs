@@ -52,14 +52,14 @@ pub const CASES: &[Case] = &[
         "public.t121",
         "create table t121 (id int primary key); create table t121m (tenant_id text, id int references t121)
          select tenant.protect('t121m'); select tenant.protect_by_membership('t121', 't121m')
-         alter table t121m disable trigger tenant_members_id",
+         alter table t121m disable trigger \"~tenant_members_id\"",
     ),
     fixed(
         "T121",
         "public.t121b",
         "create table t121b (id int primary key); create table t121n (tenant_id text, id int references t121b)
          select tenant.protect('t121n'); select tenant.protect_by_membership('t121b', 't121n')
-         create or replace trigger tenant_members before insert on t121n for each row when (false) execute function tenant.refuse_member()",
+         create or replace trigger \"~tenant_members\" before insert on t121n for each row when (false) execute function tenant.refuse_member()",
     ),
     fixed(
         "T122",

@@ -95,6 +95,41 @@ async fn below_the_join_table() {
 }
 
 #[tokio::test]
+async fn below_a_join_table_that_has_grown() {
+    let (db, owner) = stage("members_grown").await;
+    let app = db.app().await;
+    owner
+        .run(
+            "create table m_1 () inherits (members); select tenant.protect('members', 'account_id');
+             create table m_2 (like members including defaults); select tenant.protect('m_2', 'account_id')",
+        )
+        .await;
+    app.refused_inside("TN072", "1", "insert into m_1 values (1, 2)").await;
+    // It would bring what tenants have written into it.
+    owner.expect_error("TN030", "alter table m_2 inherit members").await;
+    owner.run("select tenant.unprotect('m_2', 'it goes below another'); alter table m_2 inherit members").await;
+    owner.run("select tenant.protect('members', 'account_id')").await;
+    app.refused_inside("TN072", "1", "insert into m_2 values (1, 2)").await;
+    assert_eq!(app.inside_value("1", SEEN).await.as_deref(), Some("a@1 both"));
+}
+
+/// A trigger of the application's own, which fires later than most by its name, says who the member is.
+#[tokio::test]
+async fn by_a_trigger_that_fires_later() {
+    let (db, owner) = stage("members_later").await;
+    owner
+        .run(
+            "create function named() returns trigger language plpgsql as
+             $$ begin new.user_id := coalesce(substring(new.role from '[0-9]+')::bigint, new.user_id); return new; end $$;
+             create trigger zz_named before insert or update on members for each row execute function named()",
+        )
+        .await;
+    let app = db.app().await;
+    app.refused_inside("TN072", "1", "update members set role = 'is 2' where user_id = 1").await;
+    assert_eq!(app.inside_value("1", SEEN).await.as_deref(), Some("a@1 both"));
+}
+
+#[tokio::test]
 async fn unless_it_is_asked_for() {
     let (db, owner) = unfenced("members_open").await;
     owner.run("select tenant.protect_by_membership('users', 'members', tenants_add_members => true)").await;

@@ -26,7 +26,7 @@ async fn and_notices() {
     assert!(noticed.lines().all(|line| line.contains(": noticed: ")), "{noticed}");
     // Nothing is left of it.
     assert_eq!(text(&boss, "select count(*) from users").await, "4");
-    boss.run("alter table members disable trigger tenant_members").await;
+    boss.run("alter table members disable trigger \"~tenant_members\"").await;
     assert_eq!(text(&boss, &proof("", "passed is false")).await, "a member added: 1 rows");
     owner.run("select tenant.protect_by_membership('users', 'members', tenants_add_members => true)").await;
     assert_eq!(text(&boss, &proof("", "passed is not true or path ~ '^a member'")).await, "null");

@@ -2,7 +2,7 @@
 
 use crate::fixture::{SEEN, stage, text};
 
-const WEAKEN: [&str; 17] = [
+const WEAKEN: [&str; 18] = [
     "drop policy tenant_membership on users",
     "alter policy tenant_membership on users using (true)",
     "alter policy tenant_membership on users with check (true)",
@@ -15,11 +15,12 @@ const WEAKEN: [&str; 17] = [
     "drop policy tenant_isolation on members",
     "alter table members no force row level security",
     "select tenant.unprotect('members', 'why not')",
-    "drop trigger tenant_members on members",
-    "drop trigger tenant_members_user_id on members",
-    "alter table members disable trigger tenant_members",
+    "drop trigger \"~tenant_members\" on members",
+    "drop trigger \"~tenant_members_user_id\" on members",
+    "alter table members disable trigger \"~tenant_members\"",
+    "create or replace trigger \"~tenant_members\" before insert on members for each row when (false) execute function tenant.refuse_member()",
     "alter table members disable trigger user",
-    "alter table members enable trigger tenant_members",
+    "alter table members enable trigger \"~tenant_members\"",
 ];
 
 #[tokio::test]
@@ -43,7 +44,7 @@ async fn by_a_command() {
              create table others (id bigint primary key); select tenant.protect_by_membership('others', 'p', 'user_id', 'id')",
         )
         .await;
-    owner.expect_error("TN030", "alter table p_1 disable trigger tenant_members").await;
+    owner.expect_error("TN030", "alter table p_1 disable trigger \"~tenant_members\"").await;
     owner.run("alter table p detach partition p_1; drop table p, p_1, others cascade").await;
     // What does not weaken it goes through.
     owner.run("alter table users add more int; create index on users (more); alter table members rename user_id to person").await;

@@ -7,7 +7,7 @@ use crate::fixture::stage;
 const STATEMENTS: [&str; 8] = [
     "select email from users where id = any (array(select user_id from members where role = 'admin'))",
     "select email from users where id = any (array(select user_id from members where user_id < 2))",
-    "select email from users where id = any (array(select user_id from members where ctid = '(0,1)'))",
+    "select email from users where id = any (array(select user_id from members where ctid = (select ctid from members where user_id = 1)))",
     "select email from users where id = any (array(select user_id from members tablesample system (100) where user_id = 1))",
     "select email from users where tenant.is_member(id in (select user_id from members where role = 'admin'))",
     "select email from users where tenant.is_member(id in (select user_id from members where user_id < 2)) and id > 0",
