@@ -12,6 +12,7 @@ use crate::pool::limits::LimitPolicy;
 use crate::pool::manager::Manager;
 use crate::pool::pooler::Pooler;
 use crate::pool::tenant_pool::TenantPool;
+use crate::pool::upkeep::{Lifetimes, Upkeep};
 use crate::wire::cancel_request;
 use crate::wire::cancel_request::Canceller;
 use crate::wire::link::{Connect, Tls};
@@ -32,6 +33,7 @@ pub struct TenantPoolBuilder {
     max_size: usize,
     timeouts: managed::Timeouts,
     statement_cache: usize,
+    lifetimes: Lifetimes,
     pooler: Pooler,
     limits: Option<Arc<dyn LimitPolicy>>,
     credentials: Option<CredentialSource>,
@@ -58,6 +60,7 @@ impl TenantPoolBuilder {
             timeouts: managed::Timeouts { wait: Some(WAIT), ..managed::Timeouts::default() },
             credentials: None,
             statement_cache: 256,
+            lifetimes: Lifetimes::default(),
             pooler: Pooler::default(),
             limits: None,
             #[cfg(feature = "metrics")]
@@ -139,6 +142,33 @@ impl TenantPoolBuilder {
         self
     }
 
+    /// How long a connection lives; 30 minutes by default, for ever with [`Duration::MAX`]. Then it is closed, when it is
+    /// idle or comes back, and a new one is made for the next call. No two end at the same time: each lives for between
+    /// nine tenths of this and all of it.
+    ///
+    /// So the pool returns to the first of several hosts after a failover, spreads over those that are back
+    /// (`load_balance_hosts=random`), and forgets what a server's process has piled up. [`TenantPool::renew`] does it at
+    /// once.
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetimes.max = Some(lifetime);
+        self
+    }
+
+    /// How long a connection may be idle before it is closed; 10 minutes by default, for ever with [`Duration::MAX`].
+    /// [`min_idle`](Self::min_idle) of them stay.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.lifetimes.idle = Some(timeout);
+        self
+    }
+
+    /// How many idle connections are kept ready, as far as [`max_size`](Self::max_size) leaves room; none by default.
+    /// They are made in the background, from the first call ([`TenantPool::check`]) on, on its runtime, and looked after
+    /// about every second.
+    pub fn min_idle(mut self, connections: usize) -> Self {
+        self.lifetimes.min_idle = connections;
+        self
+    }
+
     /// How many prepared statements each connection keeps; 256 by default. The least recently used is closed.
     pub fn statement_cache(mut self, statements: usize) -> Self {
         self.statement_cache = statements;
@@ -185,6 +215,7 @@ impl TenantPoolBuilder {
             return Err(Error::new(Kind::Config, "a pool needs room for at least one connection"));
         }
         let (statement_cache, pooler) = (self.statement_cache, self.pooler);
+        let lifetimes = Lifetimes { min_idle: self.lifetimes.min_idle.min(self.max_size), ..self.lifetimes };
         let manager = Manager {
             config: self.config,
             credentials: self.credentials,
@@ -192,6 +223,7 @@ impl TenantPoolBuilder {
             statement_cache,
             known: Arc::default(),
             pooler,
+            upkeep: Upkeep::new(lifetimes),
         };
         let pool = managed::Pool::builder(manager)
             .max_size(self.max_size)

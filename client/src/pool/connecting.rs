@@ -18,6 +18,7 @@ impl TenantPool {
         since: Instant,
         patience: Option<Duration>,
     ) -> Result<Object<Manager>, Error> {
+        self.keep_up();
         let deadline = patience.and_then(|patience| since.checked_add(patience));
         let (mut pauses, mut attempts) = (Backoff::new(), 0u32);
         let mut last: Option<Error> = None;

@@ -169,7 +169,8 @@ impl Lease {
     /// follow but dropping.
     pub(crate) fn end(&mut self) {
         let permit = self.permit.take();
-        let Some(object) = self.object.take() else { return };
+        let Some(mut object) = self.object.take() else { return };
+        object.age.rest();
         if let Some(permit) = &permit {
             permit.count_end(self.open, self.discard || self.wire != Wire::Quiet);
         }

@@ -12,6 +12,7 @@ use crate::error::{Error, Kind};
 use crate::pool::credentials::CredentialSource;
 use crate::pool::pooler;
 use crate::pool::pooler::Pooler;
+use crate::pool::upkeep::{Age, Upkeep};
 use crate::pool::version;
 use crate::wire::link::{Connect, Link};
 use crate::wire::param_types::Known;
@@ -23,6 +24,7 @@ pub(crate) struct Connection {
     pub(crate) statements: Statements,
     /// What stands before its server.
     pub(crate) pooler: Pooler,
+    pub(crate) age: Age,
 }
 
 pub(crate) struct Manager {
@@ -32,6 +34,7 @@ pub(crate) struct Manager {
     pub(crate) statement_cache: usize,
     pub(crate) known: Arc<Known>,
     pub(crate) pooler: Pooler,
+    pub(crate) upkeep: Upkeep,
 }
 
 impl managed::Manager for Manager {
@@ -39,6 +42,27 @@ impl managed::Manager for Manager {
     type Error = Error;
 
     async fn create(&self) -> Result<Connection, Error> {
+        match self.upkeep.take_ahead() {
+            Some(connection) => Ok(connection),
+            None => self.open().await,
+        }
+    }
+
+    /// A connection that the server has closed meanwhile is replaced here, before anything is sent on it.
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
+        if connection.client.is_closed() {
+            return Err(managed::RecycleError::message("the connection is closed"));
+        }
+        if self.upkeep.is_over(&connection.age) {
+            return Err(managed::RecycleError::message("the connection has lived for as long as it may"));
+        }
+        Ok(())
+    }
+}
+
+impl Manager {
+    /// A new connection, checked.
+    pub(crate) async fn open(&self) -> Result<Connection, Error> {
         let client = match &self.credentials {
             None => self.connect.connect(&self.config).await?,
             Some(credentials) => {
@@ -50,15 +74,7 @@ impl managed::Manager for Manager {
         let (extension, pooler) = pooler::meet(&client, self.pooler).await?;
         check_extension(extension.as_deref())?;
         let statements = Statements::new(self.statement_cache, Arc::clone(&self.known), pooler.forgets_names());
-        Ok(Connection { client, statements, pooler })
-    }
-
-    /// A connection that the server has closed meanwhile is replaced here, before anything is sent on it.
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
-        if connection.client.is_closed() {
-            return Err(managed::RecycleError::message("the connection is closed"));
-        }
-        Ok(())
+        Ok(Connection { client, statements, pooler, age: self.upkeep.born() })
     }
 }
 

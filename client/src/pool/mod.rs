@@ -11,4 +11,5 @@ pub(crate) mod limits; // what one tenant may take
 pub(crate) mod manager;
 pub(crate) mod pooler;
 pub(crate) mod tenant_pool;
+pub(crate) mod upkeep; // how long connections live, how many wait
 pub(crate) mod version;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use deadpool::managed;
@@ -36,6 +37,8 @@ pub struct TenantPool {
     /// Before the pool's own queue: who may ask it for a connection.
     pub(super) admission: Admission,
     wait_timeout: Option<Duration>,
+    /// Idle connections are looked after.
+    pub(super) is_kept: Arc<AtomicBool>,
     /// How many connections may turn out to be of no use before one must be new.
     pub(crate) max_size: usize,
     /// Signs a token for each transaction.
@@ -70,6 +73,7 @@ impl TenantPool {
             canceller,
             admission: Admission::new(max_size, limits),
             wait_timeout,
+            is_kept: Arc::default(),
             max_size,
             #[cfg(feature = "sign")]
             signer: None,
@@ -89,6 +93,8 @@ impl TenantPool {
     /// How full the pool is.
     pub fn status(&self) -> Status {
         let managed::Status { max_size, size, available, waiting, .. } = self.pool.status();
+        let ahead = self.pool.manager().upkeep.count_ahead();
+        let (size, available) = (size + ahead, available + ahead);
         Status { max_size, size, available, waiting: waiting + self.admission.waiting() }
     }
 
@@ -102,6 +108,7 @@ impl TenantPool {
     pub fn close(&self) {
         self.admission.close();
         self.pool.close();
+        self.pool.manager().upkeep.clear_ahead();
     }
 
     /// [Closes](Self::close) the pool and waits until every connection is back: the transactions that are open end in

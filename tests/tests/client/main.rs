@@ -22,6 +22,7 @@ mod cancelled_system;
 mod cancels_where_it_is_connected;
 mod commit_lies;
 mod conflict_is_lost;
+mod connections_end_in_time;
 mod credentials_are_asked_anew;
 mod dirty_session;
 mod drained_pool;
