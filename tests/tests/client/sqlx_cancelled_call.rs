@@ -50,6 +50,7 @@ async fn one_shots() {
         })
     })
     .await;
+    sweep_sqlx("s_check", |pool| Box::pin(async { pool.check().await.unwrap() })).await;
     sweep_sqlx("s_query_one", |pool| {
         Box::pin(async { drop(pool.tenant("globex").query_one("select 1").await.unwrap()) })
     })

@@ -126,8 +126,9 @@ impl OverSqlx {
                 expect(tx.commit().await, "25P02")
             }
             Shape::Sleep => tenant.execute("select pg_sleep(0.02)").await.map(drop),
-            Shape::Dirt => match deed.variant(2) {
+            Shape::Dirt => match deed.variant(3) {
                 0 => tenant.execute("set work_mem = '65kB'").await.map(drop),
+                1 => self.pool.check().await,
                 _ => {
                     let directory = Directory::new(self.pool.clone());
                     directory.by_slug("nobody").await?;
