@@ -1,6 +1,6 @@
 -- Generated from sql/schema/ by `make schema`: change it there.
 
--- sql/schema/01_preload.sql
+-- sql/schema/core/preload.sql
 -- Without preload there are no hooks and no settings: refuse to install.
 \echo Use "create extension pg_tenant" to load this file. \quit
 do $$
@@ -38,7 +38,7 @@ begin
 end
 $$;
 
--- sql/schema/02_roles.sql
+-- sql/schema/core/roles.sql
 -- The roles belong to the cluster: they are made once, and stay when the extension goes.
 --   tenant_user   may enter tenants: grant it to the roles of applications and tools.
 --   tenant_admin  may protect tables that it owns, and manage the registry.
@@ -81,8 +81,25 @@ $$;
 
 grant usage on schema tenant to tenant_user, tenant_admin, tenant_system;
 
--- sql/schema/03_registry.sql
--- The registry: which tenants exist, in which state, with which limits.
+-- sql/schema/core/types.sql
+-- Types that functions take and give.
+
+-- What becomes of keys without the tenant: they stay; they get it, but for surrogate keys, which stay beside one that has it;
+-- all get it. 0.1.0 took a boolean, and whoever passes one goes on.
+create type tenant.key_form as enum ('false', 'true', 'all');
+create function tenant.key_form(harden boolean) returns tenant.key_form
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+    select case when harden then 'true'::tenant.key_form else 'false'::tenant.key_form end
+$$;
+revoke all on function tenant.key_form(boolean) from public;
+grant execute on function tenant.key_form(boolean) to tenant_admin;
+create cast (boolean as tenant.key_form) with function tenant.key_form(boolean) as implicit;
+
+-- Why a key stays without the tenant: its SQLSTATE, what cannot be, and the reason.
+create type tenant.obstacle as (code text, problem text, reason text);
+
+-- sql/schema/library/registry.sql
+-- The registry, in the library.
 
 create function tenant.canonical_id(id text) returns text
     language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_canonical_id';
@@ -90,100 +107,21 @@ comment on function tenant.canonical_id(text) is 'The id in its one canonical fo
 revoke all on function tenant.canonical_id(text) from public;
 grant execute on function tenant.canonical_id(text) to tenant_user, tenant_admin;
 
--- The order of the first eight columns is known to pg_tenant/src/pg/registry_row.rs.
-create table tenant.tenants (
-    id text collate "C" primary key check (id = tenant.canonical_id(id)),
-    status text collate "C" not null default 'active' check (status in ('active', 'suspended')),
-    statement_timeout_ms integer check (statement_timeout_ms > 0),
-    lock_timeout_ms integer check (lock_timeout_ms > 0),
-    idle_in_transaction_session_timeout_ms integer check (idle_in_transaction_session_timeout_ms > 0),
-    work_mem_kb integer check (work_mem_kb >= 64),
-    read_only boolean not null default false,
-    slug text collate "C" unique check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
-    name text,
-    plan text,
-    settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object'),
-    created_at timestamptz not null default now(),
-    changed_at timestamptz not null default now(),
-    -- For foreign keys from tables whose tenant column is a uuid or a bigint.
-    uuid_id uuid unique generated always as (
-        case when id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then id::uuid end) stored,
-    bigint_id bigint unique generated always as (
-        case when id ~ '^(0|[1-9][0-9]{0,18})$' and lpad(id, 19, '0') <= '9223372036854775807' then id::bigint end) stored
-);
-comment on table tenant.tenants is 'The registry of tenants.';
--- Not references (slug): it changes, and what follows it by ON UPDATE runs as whoever changes it.
-grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
-grant insert (id, slug, name, plan, settings) on tenant.tenants to tenant_admin;
-grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms, work_mem_kb,
-    read_only, slug, name, plan, settings) on tenant.tenants to tenant_admin;
-select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
-
--- Empty: when a row of the registry changes this table is invalidated in its place, which reaches standbys, and which
--- backends of a server that writes need not heed.
-create table tenant.registry_epoch ();
-comment on table tenant.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
-
 -- Tells every backend, and every hot standby, at commit: what it remembers of this tenant is void. And whoever listens to
 -- tenant_registry: anybody who may connect, so it says nothing of what has changed. Row level and ENABLE ALWAYS, since
 -- session_replication_role = replica and replication skip other triggers. TRUNCATE does it by itself.
 create function tenant.registry_changed() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_registry_changed';
 revoke all on function tenant.registry_changed() from public;
-create trigger registry_changed after insert or update or delete on tenant.tenants
-    for each row execute function tenant.registry_changed();
-alter table tenant.tenants enable always trigger registry_changed;
 
--- A tenant stays, and keeps its id. A foreign key's action would start from here otherwise, and the triggers that it meets
--- would run with the rights of whoever changes the registry. ENABLE ALWAYS, as above.
-create function tenant.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-    raise exception using
-        errcode = 'TN052',
-        message = case tg_op when 'DELETE' then format('cannot delete tenant "%s"', old.id)
-            when 'UPDATE' then format('cannot change the id of tenant "%s"', old.id)
-            else 'cannot truncate tenant.tenants' end,
-        detail = 'Tables refer to tenants: their triggers would run with the rights of whoever removes or renames one.',
-        hint = case when tg_op = 'TRUNCATE' then 'select tenant.suspend(id) from tenant.tenants; closes all of them.'
-            else format('select tenant.suspend(%L); closes it.', old.id) end;
-end
-$$;
-revoke all on function tenant.keep_tenant() from public;
-create trigger keep_tenant before delete on tenant.tenants for each row execute function tenant.keep_tenant();
-create trigger keep_id before update on tenant.tenants for each row when (old.id is distinct from new.id)
-    execute function tenant.keep_tenant();
-create trigger keep_tenants before truncate on tenant.tenants for each statement execute function tenant.keep_tenant();
-alter table tenant.tenants enable always trigger keep_tenant;
-alter table tenant.tenants enable always trigger keep_id;
-alter table tenant.tenants enable always trigger keep_tenants;
-
-create function tenant.stamp_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-    new.changed_at := now();
-    return new;
-end
-$$;
-revoke all on function tenant.stamp_change() from public;
-create trigger stamp_change before update on tenant.tenants for each row execute function tenant.stamp_change();
-
--- sql/schema/04_context.sql
--- The tenant of a transaction: the way in, and the readers that policies call.
+-- sql/schema/library/context.sql
+-- The tenant of a transaction, in the library: the way in, and the readers that policies and defaults call.
 
 create function tenant.enter(id text) returns text
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter';
 comment on function tenant.enter(text) is 'Makes this the tenant of the transaction. TN002 unknown, TN003 not active, TN004 malformed or null, TN005 another entered, TN006 bound to another.';
 revoke all on function tenant.enter(text) from public;
 grant execute on function tenant.enter(text) to tenant_user;
-
-create function tenant.enter(id uuid) returns text language sql volatile parallel unsafe
-    begin atomic select tenant.enter(id::text); end;
-revoke all on function tenant.enter(uuid) from public;
-grant execute on function tenant.enter(uuid) to tenant_user;
-
-create function tenant.enter(id bigint) returns text language sql volatile parallel unsafe
-    begin atomic select tenant.enter(id::text); end;
-revoke all on function tenant.enter(bigint) from public;
-grant execute on function tenant.enter(bigint) to tenant_user;
 
 create function tenant.enter_pristine(id text) returns text
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_pristine';
@@ -263,7 +201,322 @@ comment on function tenant.version() is 'The version of the library that the ser
 revoke all on function tenant.version() from public;
 grant execute on function tenant.version() to tenant_user, tenant_admin;
 
--- sql/schema/05_journal.sql
+-- sql/schema/library/owner.sql
+-- Statements that run as somebody else, or past a check, in the library.
+
+-- Refuses (TN100) what would forge a line of the journal or the log.
+create function tenant.require_plain(what text, given text) returns boolean
+    language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require_plain';
+revoke all on function tenant.require_plain(text, text) from public;
+grant execute on function tenant.require_plain(text, text) to tenant_admin;
+
+-- Runs a command on the table as its owner, where the caller may become it, in the search path of who called us; gives the
+-- first column of the first row, or the number of rows. The text qualifies its names.
+create function tenant.run_as_owner(rel regclass, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
+revoke all on function tenant.run_as_owner(regclass, text) from public;
+grant execute on function tenant.run_as_owner(regclass, text) to tenant_admin;
+
+-- As tenant.run_as_owner, so that a foreign key is validated in one query over all tenants' rows, and not row by row under a
+-- lock on each row that is referred to. Within tenant.protect only.
+create function tenant.run_validation(rel regclass, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_validation';
+revoke all on function tenant.run_validation(regclass, text) from public;
+grant execute on function tenant.run_validation(regclass, text) to tenant_admin;
+
+create function tenant.run_past_policies(rel regclass, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_past_policies';
+revoke all on function tenant.run_past_policies(regclass, text) from public;
+
+create function tenant.run_as(role oid, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as';
+revoke all on function tenant.run_as(oid, text) from public;
+
+-- sql/schema/library/policy.sql
+-- What the catalog says of a table's policies, and the commands that change them, in the library.
+
+create function tenant.fence_policy(rel regclass) returns oid
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_policy';
+comment on function tenant.fence_policy(regclass) is 'The table''s tenant policy, recognised by what it does; null where it has none.';
+revoke all on function tenant.fence_policy(regclass) from public;
+grant execute on function tenant.fence_policy(regclass) to tenant_admin;
+
+create function tenant.fence_column(rel regclass) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_column';
+comment on function tenant.fence_column(regclass) is 'The number of the table''s tenant column; null where it is not protected.';
+revoke all on function tenant.fence_column(regclass) from public;
+grant execute on function tenant.fence_column(regclass) to tenant_admin;
+
+create function tenant.former_column(policy oid) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_former_column';
+comment on function tenant.former_column(oid) is 'The number of the tenant column where the policy is one that pg_tenant 0.1.0 made, which the planner can take out of a plan; else null.';
+revoke all on function tenant.former_column(oid) from public;
+grant execute on function tenant.former_column(oid) to tenant_admin;
+
+create function tenant.has_shared_rows(rel regclass) returns boolean
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_has_shared_rows';
+comment on function tenant.has_shared_rows(regclass) is 'Whether rows without a tenant are every tenant''s to read; null where the table is not protected.';
+revoke all on function tenant.has_shared_rows(regclass) from public;
+grant execute on function tenant.has_shared_rows(regclass) to tenant_admin;
+
+-- Which rows a policy lets through, whichever command it is for: the tenant's ('own'), those and rows without a tenant
+-- ('shared'), the tenant's as 0.1.0 said it ('former'); null where it says anything else.
+create function tenant.policy_form(policy oid) returns text
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_policy_form';
+revoke all on function tenant.policy_form(oid) from public;
+grant execute on function tenant.policy_form(oid) to tenant_admin;
+
+create function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden tenant.key_form default 'false',
+    keep_old_keys boolean default false, shared_rows boolean default false) returns void
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_protect';
+comment on function tenant.protect is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. With shared_rows every tenant reads the rows without a tenant too. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
+revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) from public;
+grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) to tenant_admin;
+
+create function tenant.membership_through(rel regclass) returns regclass
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_through';
+comment on function tenant.membership_through(regclass) is 'The join table through which the table is reached by membership; null where it is not.';
+revoke all on function tenant.membership_through(regclass) from public;
+grant execute on function tenant.membership_through(regclass) to tenant_admin;
+
+create function tenant.membership_key(rel regclass) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_key';
+comment on function tenant.membership_key(regclass) is 'The number of the column by which the table is reached by membership.';
+revoke all on function tenant.membership_key(regclass) from public;
+grant execute on function tenant.membership_key(regclass) to tenant_admin;
+
+create function tenant.membership_member(rel regclass) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_member';
+comment on function tenant.membership_member(regclass) is 'The number of the join table''s column that has the keys of the table.';
+revoke all on function tenant.membership_member(regclass) from public;
+grant execute on function tenant.membership_member(regclass) to tenant_admin;
+
+create function tenant.protect_by_membership(rel regclass, through regclass, member_column name default null,
+    key_column name default null, tenants_add_members boolean default false) returns void
+    language c volatile as 'MODULE_PATHNAME', 'pg_tenant_protect_by_membership';
+comment on function tenant.protect_by_membership is 'Lets a tenant see those rows of the table to which its part of the join table refers, and change none. Can be repeated. TN072 where a tenant would add members, TN074 where it would write; TN020 to TN028 say what is in the way.';
+revoke all on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) from public;
+grant execute on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) to tenant_admin;
+
+create function tenant.unprotect(rel regclass, reason text) returns void
+    language c volatile as 'MODULE_PATHNAME', 'pg_tenant_unprotect';
+comment on function tenant.unprotect is 'Takes the protection away and records why. The index and the not-null constraint stay.';
+revoke all on function tenant.unprotect(regclass, text) from public;
+grant execute on function tenant.unprotect(regclass, text) to tenant_admin;
+
+-- sql/schema/library/system.sql
+-- The system context, in the library.
+
+create function tenant.enter_system(reason text, write boolean default false) returns void
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system';
+comment on function tenant.enter_system(text, boolean) is 'Lets the rest of the transaction work across tenants, as the role tenant_system. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
+revoke all on function tenant.enter_system(text, boolean) from public;
+grant execute on function tenant.enter_system(text, boolean) to tenant_user, tenant_system;
+
+create function tenant.enter_system_pristine(reason text, write boolean default false) returns void
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_pristine';
+comment on function tenant.enter_system_pristine(text, boolean) is 'As enter_system, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
+revoke all on function tenant.enter_system_pristine(text, boolean) from public;
+grant execute on function tenant.enter_system_pristine(text, boolean) to tenant_user, tenant_system;
+
+-- Like the readers of the tenant, it tells a session only what it entered itself.
+create function tenant.in_system_context() returns boolean
+    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_in_system_context';
+comment on function tenant.in_system_context() is 'Whether statements have the rights of the system context at this moment.';
+
+-- That of a table's owner, for migrations: it stays the role that it is.
+create function tenant.enter_system_as_owner(reason text) returns void
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_as_owner';
+comment on function tenant.enter_system_as_owner(text) is 'Lets the rest of the transaction work across tenants on the protected tables that the role owns, as that role. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
+revoke all on function tenant.enter_system_as_owner(text) from public;
+grant execute on function tenant.enter_system_as_owner(text) to tenant_user, tenant_admin, tenant_system;
+
+-- sql/schema/library/guards.sql
+-- What stands for what the guards refuse, in the library.
+
+-- The server's lock table is everybody's: a transaction has as many of these locks as pg_tenant.max_advisory_locks says,
+-- and those that a savepoint has given back count as well. Refuses (TN055) one more.
+create function tenant.count_lock(key bigint) returns bigint
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lock';
+revoke all on function tenant.count_lock(bigint) from public;
+
+-- Asked by each scan of pg_statistic, pg_statistic_ext_data, pg_db_role_setting and pg_largeobject_metadata, for its row.
+create function tenant.is_shown(catalog oid, key oid) returns boolean
+    language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_is_shown';
+comment on function tenant.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
+-- To PUBLIC, as policies are: who may read a catalog may ask.
+grant execute on function tenant.is_shown(oid, oid) to public;
+
+-- In plans, in the place of a function that tells of other tenants. No SQL calls them: nothing has the type internal.
+create function tenant.hidden(original internal, argument anyelement) returns anyelement
+    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden';
+comment on function tenant.hidden(internal, anyelement) is 'Calls a function, or says nothing where that would tell of other tenants.';
+create function tenant.hidden_set(original internal, argument anyelement) returns setof anyelement
+    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden_set';
+comment on function tenant.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or shows what is the session''s own.';
+-- To PUBLIC, as what they stand for: the right on that is asked when they run.
+grant execute on function tenant.hidden(internal, anyelement), tenant.hidden_set(internal, anyelement) to public;
+
+-- Asked in the plan of INSERT ... ON CONFLICT DO UPDATE ... WHERE, before that WHERE.
+create function tenant.own_row(is_own boolean) returns boolean
+    language c stable parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_own_row';
+comment on function tenant.own_row(boolean) is 'Refuses (TN068) a row that is not the current tenant''s.';
+-- To PUBLIC, as policies are: it tells nobody anything.
+grant execute on function tenant.own_row(boolean) to public;
+
+-- sql/schema/library/signed.sql
+-- Signed entry: the tenant, the actor and the role of the transaction are what a token says that a known key signed.
+
+create function tenant.enter_signed(token text) returns text
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed';
+comment on function tenant.enter_signed(text) is 'Makes the tenant that the token (a JWT) names that of the transaction, with its actor and role. Pass the token as a parameter.';
+revoke all on function tenant.enter_signed(text) from public;
+grant execute on function tenant.enter_signed(text) to tenant_user;
+
+create function tenant.enter_signed_pristine(token text) returns text
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed_pristine';
+comment on function tenant.enter_signed_pristine(text) is 'As enter_signed, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
+revoke all on function tenant.enter_signed_pristine(text) from public;
+grant execute on function tenant.enter_signed_pristine(text) to tenant_user;
+
+-- Policies may call these, so everybody may: they tell a session only what its own token said.
+create function tenant.current_actor() returns text
+    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_actor';
+comment on function tenant.current_actor() is 'On whose behalf the transaction runs, as its token says; null where none was entered with.';
+create function tenant.current_role() returns text
+    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_role';
+comment on function tenant.current_role() is 'In which role of the application, as its token says; null where none was entered with.';
+
+-- sql/schema/library/lookup.sql
+-- Lookups, in the library.
+
+-- Counts a lookup; refuses one inside a tenant (TN110) and one too many (TN058). Gives what the journal is to say, as JSON.
+create function tenant.count_lookup(rel regclass, key_number smallint) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lookup';
+revoke all on function tenant.count_lookup(regclass, smallint) from public;
+
+-- Runs the statement as the owner of the table, past its policies, with the value as $1, in our own search path.
+create function tenant.run_lookup(rel regclass, statement text, value text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_lookup';
+revoke all on function tenant.run_lookup(regclass, text, text) from public;
+
+-- sql/schema/library/doctor.sql
+-- What the doctor asks the library.
+
+create function tenant.doctor_is_equality(policy oid) returns boolean
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_is_equality';
+revoke all on function tenant.doctor_is_equality(oid) from public;
+
+-- Why no token can be verified by a session that begins now, and who else could put other keys in the place of ours; null
+-- where nothing is wrong. They say what the server's user sees of the file, never what is in it.
+create function tenant.doctor_keys_missing() returns text
+    language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_missing';
+revoke all on function tenant.doctor_keys_missing() from public;
+create function tenant.doctor_keys_replaceable() returns text
+    language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_replaceable';
+revoke all on function tenant.doctor_keys_replaceable() from public;
+
+-- sql/schema/library/journal.sql
+-- Lines of the journal that the library writes.
+
+-- That a tenant was created: for each row, by C code, which writes the line without a statement. Where the journal has
+-- triggers or the like, the code calls the function below.
+create function tenant.journal_creation() returns trigger
+    language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
+revoke all on function tenant.journal_creation() from public;
+create function tenant.journal_created(object text, reason text) returns void
+    language sql set search_path = pg_catalog, pg_temp as $$
+    insert into tenant.journal (action, object, reason) values ('create', object, reason)
+$$;
+revoke all on function tenant.journal_created(text, text) from public;
+
+-- sql/schema/core/registry.sql
+-- The registry: which tenants exist, in which state, with which limits.
+
+-- The order of the first eight columns is known to pg_tenant/src/pg/registry_row.rs.
+create table tenant.tenants (
+    id text collate "C" primary key check (id = tenant.canonical_id(id)),
+    status text collate "C" not null default 'active' check (status in ('active', 'suspended')),
+    statement_timeout_ms integer check (statement_timeout_ms > 0),
+    lock_timeout_ms integer check (lock_timeout_ms > 0),
+    idle_in_transaction_session_timeout_ms integer check (idle_in_transaction_session_timeout_ms > 0),
+    work_mem_kb integer check (work_mem_kb >= 64),
+    read_only boolean not null default false,
+    slug text collate "C" unique check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    name text,
+    plan text,
+    settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object'),
+    created_at timestamptz not null default now(),
+    changed_at timestamptz not null default now(),
+    -- For foreign keys from tables whose tenant column is a uuid or a bigint.
+    uuid_id uuid unique generated always as (
+        case when id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then id::uuid end) stored,
+    bigint_id bigint unique generated always as (
+        case when id ~ '^(0|[1-9][0-9]{0,18})$' and lpad(id, 19, '0') <= '9223372036854775807' then id::bigint end) stored
+);
+comment on table tenant.tenants is 'The registry of tenants.';
+-- Not references (slug): it changes, and what follows it by ON UPDATE runs as whoever changes it.
+grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
+grant insert (id, slug, name, plan, settings) on tenant.tenants to tenant_admin;
+grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms, work_mem_kb,
+    read_only, slug, name, plan, settings) on tenant.tenants to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
+
+-- Empty: when a row of the registry changes this table is invalidated in its place, which reaches standbys, and which
+-- backends of a server that writes need not heed.
+create table tenant.registry_epoch ();
+comment on table tenant.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
+
+create trigger registry_changed after insert or update or delete on tenant.tenants
+    for each row execute function tenant.registry_changed();
+alter table tenant.tenants enable always trigger registry_changed;
+
+-- A tenant stays, and keeps its id. A foreign key's action would start from here otherwise, and the triggers that it meets
+-- would run with the rights of whoever changes the registry. ENABLE ALWAYS, as above.
+create function tenant.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN052',
+        message = case tg_op when 'DELETE' then format('cannot delete tenant "%s"', old.id)
+            when 'UPDATE' then format('cannot change the id of tenant "%s"', old.id)
+            else 'cannot truncate tenant.tenants' end,
+        detail = 'Tables refer to tenants: their triggers would run with the rights of whoever removes or renames one.',
+        hint = case when tg_op = 'TRUNCATE' then 'select tenant.suspend(id) from tenant.tenants; closes all of them.'
+            else format('select tenant.suspend(%L); closes it.', old.id) end;
+end
+$$;
+revoke all on function tenant.keep_tenant() from public;
+create trigger keep_tenant before delete on tenant.tenants for each row execute function tenant.keep_tenant();
+create trigger keep_id before update on tenant.tenants for each row when (old.id is distinct from new.id)
+    execute function tenant.keep_tenant();
+create trigger keep_tenants before truncate on tenant.tenants for each statement execute function tenant.keep_tenant();
+alter table tenant.tenants enable always trigger keep_tenant;
+alter table tenant.tenants enable always trigger keep_id;
+alter table tenant.tenants enable always trigger keep_tenants;
+
+create function tenant.stamp_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    new.changed_at := now();
+    return new;
+end
+$$;
+revoke all on function tenant.stamp_change() from public;
+create trigger stamp_change before update on tenant.tenants for each row execute function tenant.stamp_change();
+
+-- sql/schema/core/context.sql
+-- The tenant of a transaction: the way in, and the readers that policies call.
+
+create function tenant.enter(id uuid) returns text language sql volatile parallel unsafe
+    begin atomic select tenant.enter(id::text); end;
+revoke all on function tenant.enter(uuid) from public;
+grant execute on function tenant.enter(uuid) to tenant_user;
+
+create function tenant.enter(id bigint) returns text language sql volatile parallel unsafe
+    begin atomic select tenant.enter(id::text); end;
+revoke all on function tenant.enter(bigint) from public;
+grant execute on function tenant.enter(bigint) to tenant_user;
+
+-- sql/schema/core/journal.sql
 -- Who changed what: protection, sharing, tenants, bound roles; and who entered the system context. Appended to; nobody but a superuser changes a line.
 
 create table tenant.journal (
@@ -283,7 +536,7 @@ select pg_catalog.pg_extension_config_dump('tenant.journal', '');
 select pg_catalog.pg_extension_config_dump('tenant.journal_id_seq', '');
 create index on tenant.journal (object, action);
 
--- sql/schema/06_tenants.sql
+-- sql/schema/core/tenants.sql
 -- Managing tenants.
 
 create function tenant.create(id text, name text default null, slug text default null, plan text default null,
@@ -459,7 +712,7 @@ create function tenant.set_limits(id bigint, statement_timeout interval default 
 revoke all on function tenant.set_limits(bigint, interval, interval, interval, text, boolean) from public;
 grant execute on function tenant.set_limits(bigint, interval, interval, interval, text, boolean) to tenant_admin;
 
--- sql/schema/07_share.sql
+-- sql/schema/core/share.sql
 -- Tables that are the same for every tenant: a deliberate decision, with a reason.
 
 create table tenant.shared (
@@ -481,12 +734,6 @@ create function tenant.forget_dropped() returns void
 $$;
 revoke all on function tenant.forget_dropped() from public;
 grant execute on function tenant.forget_dropped() to tenant_admin;
-
--- Refuses (TN100) what would forge a line of the journal or the log.
-create function tenant.require_plain(what text, given text) returns boolean
-    language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require_plain';
-revoke all on function tenant.require_plain(text, text) from public;
-grant execute on function tenant.require_plain(text, text) to tenant_admin;
 
 create function tenant.require_reason(reason text) returns void
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
@@ -529,61 +776,12 @@ $$;
 revoke all on function tenant.require_owner(regclass) from public;
 grant execute on function tenant.require_owner(regclass) to tenant_admin;
 
--- Runs a command on the table as its owner, where the caller may become it, in the search path of who called us; gives the
--- first column of the first row, or the number of rows. The text qualifies its names.
-create function tenant.run_as_owner(rel regclass, statement text) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
-revoke all on function tenant.run_as_owner(regclass, text) from public;
-grant execute on function tenant.run_as_owner(regclass, text) to tenant_admin;
-
--- sql/schema/08_protect.sql
+-- sql/schema/protect/hierarchy.sql
 -- Protecting a table.
 --
 -- tenant.protect and tenant.unprotect are C functions that run the functions apply_protection and remove_protection
 -- below with the guards off (setting pg_tenant.guards) until they return or fail. All run with the caller's rights: who
 -- protects a table must own it. What they do to the table they do as its owner, by tenant.run_as_owner.
-
--- What becomes of keys without the tenant: they stay; they get it, but for surrogate keys, which stay beside one that has it;
--- all get it. 0.1.0 took a boolean, and whoever passes one goes on.
-create type tenant.key_form as enum ('false', 'true', 'all');
-create function tenant.key_form(harden boolean) returns tenant.key_form
-    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
-    select case when harden then 'true'::tenant.key_form else 'false'::tenant.key_form end
-$$;
-revoke all on function tenant.key_form(boolean) from public;
-grant execute on function tenant.key_form(boolean) to tenant_admin;
-create cast (boolean as tenant.key_form) with function tenant.key_form(boolean) as implicit;
-
-create function tenant.fence_policy(rel regclass) returns oid
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_policy';
-comment on function tenant.fence_policy(regclass) is 'The table''s tenant policy, recognised by what it does; null where it has none.';
-revoke all on function tenant.fence_policy(regclass) from public;
-grant execute on function tenant.fence_policy(regclass) to tenant_admin;
-
-create function tenant.fence_column(rel regclass) returns smallint
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_column';
-comment on function tenant.fence_column(regclass) is 'The number of the table''s tenant column; null where it is not protected.';
-revoke all on function tenant.fence_column(regclass) from public;
-grant execute on function tenant.fence_column(regclass) to tenant_admin;
-
-create function tenant.former_column(policy oid) returns smallint
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_former_column';
-comment on function tenant.former_column(oid) is 'The number of the tenant column where the policy is one that pg_tenant 0.1.0 made, which the planner can take out of a plan; else null.';
-revoke all on function tenant.former_column(oid) from public;
-grant execute on function tenant.former_column(oid) to tenant_admin;
-
-create function tenant.has_shared_rows(rel regclass) returns boolean
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_has_shared_rows';
-comment on function tenant.has_shared_rows(regclass) is 'Whether rows without a tenant are every tenant''s to read; null where the table is not protected.';
-revoke all on function tenant.has_shared_rows(regclass) from public;
-grant execute on function tenant.has_shared_rows(regclass) to tenant_admin;
-
--- Which rows a policy lets through, whichever command it is for: the tenant's ('own'), those and rows without a tenant
--- ('shared'), the tenant's as 0.1.0 said it ('former'); null where it says anything else.
-create function tenant.policy_form(policy oid) returns text
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_policy_form';
-revoke all on function tenant.policy_form(oid) from public;
-grant execute on function tenant.policy_form(oid) to tenant_admin;
 
 -- The table and every partition and child below it, the table first. Each step looks its few rows up by index, whatever
 -- the planner thinks of their number: what protect costs must not grow with the database.
@@ -683,6 +881,9 @@ end
 $$;
 revoke all on function tenant.said_of_open_table(regclass, name, jsonb) from public;
 grant execute on function tenant.said_of_open_table(regclass, name, jsonb) to tenant_admin;
+
+-- sql/schema/protect/checks.sql
+-- What cannot be protected, and why.
 
 -- An error where the relation cannot have policies that last.
 create function tenant.require_table(rel regclass) returns void
@@ -930,6 +1131,9 @@ $$;
 revoke all on function tenant.require_shareable(regclass, name) from public;
 grant execute on function tenant.require_shareable(regclass, name) to tenant_admin;
 
+-- sql/schema/protect/fence.sql
+-- The fence of one table and of what is below it.
+
 -- The commands that fence one table of a hierarchy, as it is now.
 create function tenant.fence_steps(rel regclass, tenant_column name, reader text, shared_rows boolean)
     returns table (what text, statement text)
@@ -1142,12 +1346,8 @@ end
 $$;
 revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean, boolean) from public;
 
-create function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden tenant.key_form default 'false',
-    keep_old_keys boolean default false, shared_rows boolean default false) returns void
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_protect';
-comment on function tenant.protect is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. With shared_rows every tenant reads the rows without a tenant too. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
-revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) from public;
-grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) to tenant_admin;
+-- sql/schema/protect/listed.sql
+-- The tables of a schema, one after another: what would become of them, and what did.
 
 -- The tables that stand by themselves: not partitions and children, nor what an extension brought.
 create function tenant.tables_of(schema regnamespace) returns setof regclass
@@ -1342,6 +1542,9 @@ $$;
 revoke all on function tenant.warn_of_left(regnamespace, bigint) from public;
 grant execute on function tenant.warn_of_left(regnamespace, bigint) to tenant_admin;
 
+-- sql/schema/protect/schema.sql
+-- Protecting a schema: in one transaction, or a table in each.
+
 create function tenant.protect_schema(schema regnamespace, tenant_column name default 'tenant_id',
     harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
     stop_on_error boolean default false, keep_old_keys boolean default false, shared_rows text[] default null)
@@ -1482,29 +1685,11 @@ comment on procedure tenant.protect_schema_stepwise is 'As protect_schema, each 
 revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) from public;
 grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
--- sql/schema/09_membership.sql
+-- sql/schema/protect/membership.sql
 -- Tables whose rows belong to several tenants, by membership: a row of `users` is a tenant's where the tenant's part of a join
 -- table refers to it. Such a row is read only inside a tenant, since the others see it too.
 --
 -- Who adds rows to the join table says what a tenant sees. Triggers on it let no tenant do so, unless it is asked for.
-
-create function tenant.membership_through(rel regclass) returns regclass
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_through';
-comment on function tenant.membership_through(regclass) is 'The join table through which the table is reached by membership; null where it is not.';
-revoke all on function tenant.membership_through(regclass) from public;
-grant execute on function tenant.membership_through(regclass) to tenant_admin;
-
-create function tenant.membership_key(rel regclass) returns smallint
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_key';
-comment on function tenant.membership_key(regclass) is 'The number of the column by which the table is reached by membership.';
-revoke all on function tenant.membership_key(regclass) from public;
-grant execute on function tenant.membership_key(regclass) to tenant_admin;
-
-create function tenant.membership_member(rel regclass) returns smallint
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_member';
-comment on function tenant.membership_member(regclass) is 'The number of the join table''s column that has the keys of the table.';
-revoke all on function tenant.membership_member(regclass) from public;
-grant execute on function tenant.membership_member(regclass) to tenant_admin;
 
 -- The columns that join the two: as they were named, else those of the one foreign key that there is.
 create function tenant.membership_columns(rel regclass, through regclass, inout member_column name, inout key_column name)
@@ -1667,6 +1852,9 @@ $$;
 revoke all on function tenant.fence_members(regclass, regclass, name, name, boolean) from public;
 grant execute on function tenant.fence_members(regclass, regclass, name, name, boolean) to tenant_admin;
 
+-- sql/schema/protect/join_table.sql
+-- Who may write the join table that says which rows a tenant sees.
+
 -- The trigger of a join table: its WHEN has asked already.
 create function tenant.refuse_member() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -1797,14 +1985,7 @@ end
 $$;
 revoke all on function tenant.apply_membership(regclass, regclass, name, name, boolean) from public;
 
-create function tenant.protect_by_membership(rel regclass, through regclass, member_column name default null,
-    key_column name default null, tenants_add_members boolean default false) returns void
-    language c volatile as 'MODULE_PATHNAME', 'pg_tenant_protect_by_membership';
-comment on function tenant.protect_by_membership is 'Lets a tenant see those rows of the table to which its part of the join table refers, and change none. Can be repeated. TN072 where a tenant would add members, TN074 where it would write; TN020 to TN028 say what is in the way.';
-revoke all on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) from public;
-grant execute on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) to tenant_admin;
-
--- sql/schema/09_unprotect.sql
+-- sql/schema/protect/unprotect.sql
 -- Taking protection away again: deliberate, with a reason, and recorded.
 
 -- Takes the fence of one table of a hierarchy, and gives back what protect found.
@@ -1936,12 +2117,6 @@ end
 $$;
 revoke all on function tenant.remove_protection(regclass, text) from public;
 
-create function tenant.unprotect(rel regclass, reason text) returns void
-    language c volatile as 'MODULE_PATHNAME', 'pg_tenant_unprotect';
-comment on function tenant.unprotect is 'Takes the protection away and records why. The index and the not-null constraint stay.';
-revoke all on function tenant.unprotect(regclass, text) from public;
-grant execute on function tenant.unprotect(regclass, text) to tenant_admin;
-
 create function tenant.share(rel regclass, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
@@ -2008,7 +2183,7 @@ create view tenant.protected_tables as
 comment on view tenant.protected_tables is 'What is protected, how, by which column or through which join table, with which index, since when and by whom.';
 grant select on tenant.protected_tables to tenant_admin;
 
--- sql/schema/10_bind.sql
+-- sql/schema/core/bind.sql
 -- Logins that live inside one tenant: psql, BI tools, any ORM.
 --
 -- SECURITY DEFINER, since pg_tenant.id is a setting of superusers; owned by the extension's owner.
@@ -2134,32 +2309,15 @@ create view tenant.bound_roles as
 comment on view tenant.bound_roles is 'The roles that live inside one tenant.';
 grant select on tenant.bound_roles to tenant_admin;
 
--- sql/schema/11_system.sql
+-- sql/schema/core/system.sql
 -- The system context: across tenants, read-only unless asked otherwise, and never without a reason.
 --
 -- enter_system runs with the caller's rights: it is a SET LOCAL ROLE to tenant_system, which PostgreSQL allows to members
 -- of that role. A SECURITY DEFINER function could not be one.
 
-create function tenant.enter_system(reason text, write boolean default false) returns void
-    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system';
-comment on function tenant.enter_system(text, boolean) is 'Lets the rest of the transaction work across tenants, as the role tenant_system. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
-revoke all on function tenant.enter_system(text, boolean) from public;
-grant execute on function tenant.enter_system(text, boolean) to tenant_user, tenant_system;
-
-create function tenant.enter_system_pristine(reason text, write boolean default false) returns void
-    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_pristine';
-comment on function tenant.enter_system_pristine(text, boolean) is 'As enter_system, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
-revoke all on function tenant.enter_system_pristine(text, boolean) from public;
-grant execute on function tenant.enter_system_pristine(text, boolean) to tenant_user, tenant_system;
-
 -- Entering a tenant from here is refused (TN014) by the function itself, which says why.
 grant execute on function tenant.enter(text), tenant.enter(uuid), tenant.enter(bigint), tenant.enter_pristine(text)
     to tenant_system;
-
--- Like the readers of the tenant, it tells a session only what it entered itself.
-create function tenant.in_system_context() returns boolean
-    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_in_system_context';
-comment on function tenant.in_system_context() is 'Whether statements have the rights of the system context at this moment.';
 
 -- Called by the entries above and by nobody else. SECURITY DEFINER, so that no line can be written but by entering.
 create function tenant.journal_system(reason text, write boolean) returns void
@@ -2175,13 +2333,6 @@ revoke all on function tenant.journal_system(text, boolean) from public;
 -- Whose tenants they are that a system context works on.
 grant select on tenant.tenants to tenant_system;
 
--- That of a table's owner, for migrations: it stays the role that it is.
-create function tenant.enter_system_as_owner(reason text) returns void
-    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_as_owner';
-comment on function tenant.enter_system_as_owner(text) is 'Lets the rest of the transaction work across tenants on the protected tables that the role owns, as that role. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
-revoke all on function tenant.enter_system_as_owner(text) from public;
-grant execute on function tenant.enter_system_as_owner(text) to tenant_user, tenant_admin, tenant_system;
-
 -- As journal_system.
 create function tenant.journal_system_as_owner(reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -2193,7 +2344,7 @@ end
 $$;
 revoke all on function tenant.journal_system_as_owner(text) from public;
 
--- sql/schema/12_guards.sql
+-- sql/schema/core/guards.sql
 -- What the guards offer in place of what they refuse, and what they run for new tables.
 
 -- A 64-bit key of this tenant's own. Nobody finds a name that gives another tenant's key: it is the start of a SHA-256.
@@ -2211,12 +2362,6 @@ begin
 end
 $$;
 revoke all on function tenant.lock_key(text) from public;
-
--- The server's lock table is everybody's: a transaction has as many of these locks as pg_tenant.max_advisory_locks says,
--- and those that a savepoint has given back count as well. Refuses (TN055) one more.
-create function tenant.count_lock(key bigint) returns bigint
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lock';
-revoke all on function tenant.count_lock(bigint) from public;
 
 -- The guards refuse the functions below to a tenant's transaction under names that all tenants share; under a name of
 -- the tenant's own they are harmless. SECURITY DEFINER, since pg_tenant.guards is a setting of superusers.
@@ -2342,30 +2487,6 @@ create trigger shared_changed after insert or update or delete on tenant.shared
     for each row execute function tenant.registry_changed();
 alter table tenant.shared enable always trigger shared_changed;
 
--- Asked by each scan of pg_statistic, pg_statistic_ext_data, pg_db_role_setting and pg_largeobject_metadata, for its row.
-create function tenant.is_shown(catalog oid, key oid) returns boolean
-    language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_is_shown';
-comment on function tenant.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
--- To PUBLIC, as policies are: who may read a catalog may ask.
-grant execute on function tenant.is_shown(oid, oid) to public;
-
--- In plans, in the place of a function that tells of other tenants. No SQL calls them: nothing has the type internal.
-create function tenant.hidden(original internal, argument anyelement) returns anyelement
-    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden';
-comment on function tenant.hidden(internal, anyelement) is 'Calls a function, or says nothing where that would tell of other tenants.';
-create function tenant.hidden_set(original internal, argument anyelement) returns setof anyelement
-    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden_set';
-comment on function tenant.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or shows what is the session''s own.';
--- To PUBLIC, as what they stand for: the right on that is asked when they run.
-grant execute on function tenant.hidden(internal, anyelement), tenant.hidden_set(internal, anyelement) to public;
-
--- Asked in the plan of INSERT ... ON CONFLICT DO UPDATE ... WHERE, before that WHERE.
-create function tenant.own_row(is_own boolean) returns boolean
-    language c stable parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_own_row';
-comment on function tenant.own_row(boolean) is 'Refuses (TN068) a row that is not the current tenant''s.';
--- To PUBLIC, as policies are: it tells nobody anything.
-grant execute on function tenant.own_row(boolean) to public;
-
 -- A subscription applies TRUNCATE by itself: no guard is called. A trigger is, where it is ENABLE ALWAYS (T114).
 create function tenant.refuse_truncate() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -2381,30 +2502,7 @@ comment on function tenant.refuse_truncate() is 'A trigger that refuses TRUNCATE
 revoke all on function tenant.refuse_truncate() from public;
 grant execute on function tenant.refuse_truncate() to tenant_admin;
 
--- sql/schema/13_signed.sql
--- Signed entry: the tenant, the actor and the role of the transaction are what a token says that a known key signed.
-
-create function tenant.enter_signed(token text) returns text
-    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed';
-comment on function tenant.enter_signed(text) is 'Makes the tenant that the token (a JWT) names that of the transaction, with its actor and role. Pass the token as a parameter.';
-revoke all on function tenant.enter_signed(text) from public;
-grant execute on function tenant.enter_signed(text) to tenant_user;
-
-create function tenant.enter_signed_pristine(token text) returns text
-    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed_pristine';
-comment on function tenant.enter_signed_pristine(text) is 'As enter_signed, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
-revoke all on function tenant.enter_signed_pristine(text) from public;
-grant execute on function tenant.enter_signed_pristine(text) to tenant_user;
-
--- Policies may call these, so everybody may: they tell a session only what its own token said.
-create function tenant.current_actor() returns text
-    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_actor';
-comment on function tenant.current_actor() is 'On whose behalf the transaction runs, as its token says; null where none was entered with.';
-create function tenant.current_role() returns text
-    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_role';
-comment on function tenant.current_role() is 'In which role of the application, as its token says; null where none was entered with.';
-
--- sql/schema/14_harden.sql
+-- sql/schema/keys/forms.sql
 -- Keys that contain the tenant: uniqueness and references hold within a tenant, and tell nothing of others.
 --
 -- A unique key without the tenant column says whether another tenant has a value; a foreign key without it refers,
@@ -2413,9 +2511,6 @@ comment on function tenant.current_role() is 'In which role of the application, 
 --
 -- A surrogate key says nothing of its row, and applications lean on it alone (group by id, references t (id), on conflict
 -- (id)): it stays, unless all keys are asked for, and foreign keys use one with the tenant that is made beside it.
-
--- Why a key stays without the tenant: its SQLSTATE, what cannot be, and the reason.
-create type tenant.obstacle as (code text, problem text, reason text);
 
 -- The tenant column of a table that is protected, or is about to be: of those the plan says which column it will be.
 create function tenant.key_column(rel regclass) returns smallint
@@ -2580,6 +2675,9 @@ $$;
 revoke all on function tenant.match_full_check(oid) from public;
 grant execute on function tenant.match_full_check(oid) to tenant_admin;
 
+-- sql/schema/keys/obstacles.sql
+-- What stands against a key or a reference with the tenant in it.
+
 -- The rows whose reference is to a row of another tenant.
 create function tenant.references_across(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -2670,6 +2768,9 @@ create function tenant.obstacle_of_reference(fk oid) returns tenant.obstacle
 $$;
 revoke all on function tenant.obstacle_of_reference(oid) from public;
 grant execute on function tenant.obstacle_of_reference(oid) to tenant_admin;
+
+-- sql/schema/keys/keys.sql
+-- The keys of a table, as they are and as they would be.
 
 -- The keys of these tables, and those that their foreign keys refer to, that do not contain the tenant.
 create function tenant.keys_without_tenant(parts oid[])
@@ -2792,6 +2893,9 @@ create function tenant.change_of_key(index oid, tenant_column smallint) returns 
 $$;
 revoke all on function tenant.change_of_key(oid, smallint) from public;
 grant execute on function tenant.change_of_key(oid, smallint) to tenant_admin;
+
+-- sql/schema/keys/plan.sql
+-- The steps that put the tenant into the keys of a table, in order.
 
 -- What puts the tenant first in every key of the table and in every foreign key between it and a protected table, in an
 -- order in which each statement can run alone. Keys stay where a foreign key from an unprotected table needs them; the
@@ -3072,6 +3176,9 @@ $$;
 revoke all on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) from public;
 grant execute on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) to tenant_admin;
 
+-- sql/schema/keys/harden.sql
+-- The steps, shown and taken.
+
 create function tenant.hardening(rel regclass, harden tenant.key_form default 'true', keep_old_keys boolean default false,
         tenant_column name default null)
     returns table (step bigint, relation regclass, statement text, why text, changes text)
@@ -3114,13 +3221,6 @@ $$;
 comment on function tenant.hardening is 'The statements that put the tenant first in the keys of the table, in order, each to be run alone, and what applications write otherwise then; none where nothing is to do. No statement: what stays as it is, and why.';
 revoke all on function tenant.hardening(regclass, tenant.key_form, boolean, name) from public;
 grant execute on function tenant.hardening(regclass, tenant.key_form, boolean, name) to tenant_admin;
-
--- As tenant.run_as_owner, so that a foreign key is validated in one query over all tenants' rows, and not row by row under a
--- lock on each row that is referred to. Within tenant.protect only.
-create function tenant.run_validation(rel regclass, statement text) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_validation';
-revoke all on function tenant.run_validation(regclass, text) from public;
-grant execute on function tenant.run_validation(regclass, text) to tenant_admin;
 
 -- Called by tenant.protect, which has turned the guards off.
 create function tenant.apply_hardening(rel regclass, form tenant.key_form, keep_old_keys boolean) returns void
@@ -3181,7 +3281,7 @@ $$;
 revoke all on function tenant.apply_hardening(regclass, tenant.key_form, boolean) from public;
 grant execute on function tenant.apply_hardening(regclass, tenant.key_form, boolean) to tenant_admin;
 
--- sql/schema/15_prove.sql
+-- sql/schema/proof/plant.sql
 -- tenant.prove(): two synthetic tenants get a row in every protected table, every path from the one to the other's rows is
 -- tried as the application's role, and all of it is undone.
 --
@@ -3191,14 +3291,6 @@ grant execute on function tenant.apply_hardening(regclass, tenant.key_form, bool
 
 -- Nothing that the owners of the tables wrote runs with the superuser's rights: rows are planted as their table's owner,
 -- attacks run as the application's role, both restricted, so that nobody becomes the superuser again from there.
-
-create function tenant.run_past_policies(rel regclass, statement text) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_past_policies';
-revoke all on function tenant.run_past_policies(regclass, text) from public;
-
-create function tenant.run_as(role oid, statement text) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as';
-revoke all on function tenant.run_as(oid, text) from public;
 
 -- Texts to try as the value of a column: what its checks and partitions name, then what its type has. Seed makes it unique.
 create function tenant.sample_values(rel regclass, attnum smallint, seed integer) returns text[]
@@ -3344,6 +3436,9 @@ begin
 end
 $$;
 revoke all on function tenant.plant(regclass, name, text, integer, jsonb, boolean) from public;
+
+-- sql/schema/proof/table.sql
+-- What the application tries on one table.
 
 -- Runs the statement as the role, in the tenant (or in none), and undoes it: gives 'n rows' that it saw or changed, or its
 -- SQLSTATE. Triggers and foreign keys are off, since they would stop it for reasons of their own.
@@ -3494,6 +3589,9 @@ create function tenant.bypassing() returns name language sql stable set search_p
 $$;
 revoke all on function tenant.bypassing() from public;
 
+-- sql/schema/proof/ways.sql
+-- The same by other ways: prepared, through functions and views, by COPY, by writing.
+
 -- A statement that was planned with no tenant by a role to whom policies do not apply, and is run by the role in the tenant.
 create function tenant.attack_prepared(as_role name, tenant_id text, statement text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -3621,6 +3719,9 @@ end
 $$;
 revoke all on function tenant.prove_mutation(regclass, name, text, text, jsonb, jsonb, text[]) from public;
 
+-- sql/schema/proof/members.sql
+-- Attacks on tables reached by membership.
+
 -- Every path of a to a row of which b alone is a member, in a table that is reached by membership. mine and theirs are rows of
 -- it, joined says what it is reached through.
 create function tenant.prove_members(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb)
@@ -3709,6 +3810,9 @@ exception when sqlstate 'TN089' then return noticed;
 end
 $$;
 revoke all on function tenant.prove_member_mutation(regclass, name, text, text, jsonb, jsonb, jsonb, text[]) from public;
+
+-- sql/schema/proof/prove.sql
+-- tenant.prove() itself: tables, tenants, attacks, and the way back.
 
 create function tenant.prove(as_role name default null, keyed_by text default null, mutate boolean default false, tables regclass[] default null)
     returns table (relation regclass, path text, expected text, got text, passed boolean)
@@ -3971,7 +4075,7 @@ $$;
 comment on function tenant.prove is 'Plants two tenants, tries every path from one to the other as the application, and undoes it: one row per table and path. Run it in a transaction of its own.';
 revoke all on function tenant.prove(name, text, boolean, regclass[]) from public;
 
--- sql/schema/16_channels.sql
+-- sql/schema/core/channels.sql
 -- Channels of NOTIFY that all tenants share: what wakes a worker. An administrator declares them; what is sent on one by a
 -- tenant carries nothing of the tenant's but, where that is declared, its id.
 
@@ -4047,7 +4151,7 @@ grant execute on function tenant.disallow_channel(text, text) to tenant_admin;
 create trigger channel_changed after insert or update or delete on tenant.channels
     for each row execute function tenant.channel_changed();
 
--- sql/schema/16_directory.sql
+-- sql/schema/core/directory.sql
 -- For the edge of an application: which tenant a slug is, and that the registry has changed.
 
 -- SECURITY DEFINER: an application may ask for one tenant, whose slug or id it was told, and cannot list them.
@@ -4088,7 +4192,7 @@ create trigger announce_truncate after truncate on tenant.tenants
     for each statement execute function tenant.announce_change();
 alter table tenant.tenants enable always trigger announce_truncate;
 
--- sql/schema/16_lookup.sql
+-- sql/schema/core/lookup.sql
 -- Which tenant a key belongs to, before one is known: sign-in by e-mail, an API key, a webhook's id, a host.
 --
 -- The owner of a table declares a column of it, with a reason; then who may enter tenants and has entered none asks by one
@@ -4257,16 +4361,6 @@ $$;
 revoke all on function tenant.refuse_lookup(regclass, name, text) from public;
 grant execute on function tenant.refuse_lookup(regclass, name, text) to tenant_admin;
 
--- Counts a lookup; refuses one inside a tenant (TN110) and one too many (TN058). Gives what the journal is to say, as JSON.
-create function tenant.count_lookup(rel regclass, key_number smallint) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lookup';
-revoke all on function tenant.count_lookup(regclass, smallint) from public;
-
--- Runs the statement as the owner of the table, past its policies, with the value as $1, in our own search path.
-create function tenant.run_lookup(rel regclass, statement text, value text) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_lookup';
-revoke all on function tenant.run_lookup(regclass, text, text) from public;
-
 -- SECURITY DEFINER, and the one statement in it runs as the table's owner, restricted: nothing of it is the caller's but
 -- the value. Strict is off for it, since there is no tenant.
 create function tenant.lookup(rel regclass, key_column name, value text) returns table (tenant_id text, row_id text)
@@ -4313,7 +4407,7 @@ comment on function tenant.lookup is 'Tenant and row of this value in a column t
 revoke all on function tenant.lookup(regclass, name, text) from public;
 grant execute on function tenant.lookup(regclass, name, text) to tenant_user;
 
--- sql/schema/17_upgrade.sql
+-- sql/schema/protect/upgrade.sql
 -- What an earlier version made becomes what this one makes.
 
 -- The tables whose tenant policy 0.1.0 made, without those below them.
@@ -4359,7 +4453,7 @@ comment on procedure tenant.upgrade_fences is 'Gives every table that pg_tenant 
 revoke all on procedure tenant.upgrade_fences(boolean) from public;
 grant execute on procedure tenant.upgrade_fences(boolean) to tenant_admin;
 
--- sql/schema/18_prove_plans.sql
+-- sql/schema/proof/plans.sql
 -- Attacks of tenant.prove() on what the planner makes of a policy: it takes an equality out of the plan that a condition of
 -- the statement implies, and puts what names no column in front of one that is left.
 
@@ -4428,7 +4522,7 @@ create function tenant.prove_plans(rel regclass, tenant_column name, as_role nam
 $$;
 revoke all on function tenant.prove_plans(regclass, name, name, text, text) from public;
 
--- sql/schema/19_prove_indexes.sql
+-- sql/schema/proof/indexes.sql
 -- Attacks of tenant.prove() on what a scan asks once more of a row that an index has led it to: the condition, where the index
 -- is lossy or its pages are, and the distance by which it orders. PostgreSQL asks that before the scan's filter.
 
@@ -4550,7 +4644,7 @@ end
 $$;
 revoke all on function tenant.prove_indexes(regclass, name, name, text, text) from public;
 
--- sql/schema/20_doctor.sql
+-- sql/schema/doctor/reads.sql
 -- The doctor: what it looks at, and what is waived. Each finding is a view of its own, in 21_ to 28_; 29_ joins them.
 --
 -- What several findings look at is a function that PostgreSQL runs as it is, not a view that it plans anew into each of
@@ -4705,10 +4799,6 @@ create view tenant.doctor_exempt as
     select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
     from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname <> 'tenant_system';
 
-create function tenant.doctor_is_equality(policy oid) returns boolean
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_is_equality';
-revoke all on function tenant.doctor_is_equality(oid) from public;
-
 -- Policies of users' tables but for those that tenant.protect makes, as text, and whether the table is protected.
 create function tenant.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
         polpermissive boolean, polroles oid[], using_text text, check_text text, both_texts text, protected boolean,
@@ -4766,16 +4856,7 @@ create view tenant.doctor_settings as
     cross join lateral unnest(s.setconfig) c (setting)
     where s.setdatabase = 0 or d.datname = current_database();
 
--- Why no token can be verified by a session that begins now, and who else could put other keys in the place of ours; null
--- where nothing is wrong. They say what the server's user sees of the file, never what is in it.
-create function tenant.doctor_keys_missing() returns text
-    language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_missing';
-revoke all on function tenant.doctor_keys_missing() from public;
-create function tenant.doctor_keys_replaceable() returns text
-    language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_replaceable';
-revoke all on function tenant.doctor_keys_replaceable() from public;
-
--- sql/schema/21_findings_roles.sql
+-- sql/schema/doctor/roles.sql
 -- Findings on roles: who escapes the policies, and how the application could become one who does.
 
 create view tenant.finding_t001 as
@@ -4933,6 +5014,9 @@ create view tenant.finding_t011 as
         and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
     group by d.datname, w.name;
 comment on view tenant.finding_t011 is 'The application may create temporary objects';
+
+-- sql/schema/doctor/rights.sql
+-- Findings on what roles may do: schemas, sequences, servers, languages, settings.
 
 create view tenant.finding_t012 as
     select 'T012' as code,
@@ -5151,7 +5235,7 @@ create view tenant.finding_t022 as
         and o.owner not in (select oid from pg_catalog.pg_roles where rolsuper);
 comment on view tenant.finding_t022 is 'An application role owns objects';
 
--- sql/schema/22_findings_policies.sql
+-- sql/schema/doctor/policies.sql
 -- Findings on policies: missing, weakened, wider than they look, resting on what the application can change.
 
 create view tenant.finding_t030 as
@@ -5346,6 +5430,9 @@ create view tenant.finding_t042 as
     group by p.name, p.polname, d.refobjid;
 comment on view tenant.finding_t042 is 'A policy reads a table that the application writes';
 
+-- sql/schema/doctor/policy_functions.sql
+-- Findings on what policies call, and on what the planner makes of them.
+
 -- Functions that policies call, themselves or as operators; not PostgreSQL's, not of extensions.
 create view tenant.doctor_policy_functions as
     select distinct on (f.oid) f.oid as function, f.oid::regprocedure::text as name, f.proowner as owner, f.provolatile,
@@ -5431,7 +5518,7 @@ create view tenant.finding_t119 as
     where tenant.has_shared_rows(t.relation::regclass) and l.lacks is not null;
 comment on view tenant.finding_t119 is 'A policy that keeps shared rows from being changed is missing';
 
--- sql/schema/23_findings_keys.sql
+-- sql/schema/doctor/keys.sql
 -- Findings on columns and keys: what holds for all tenants at once tells one of them of the others.
 
 create view tenant.finding_t046 as
@@ -5542,6 +5629,9 @@ create view tenant.finding_t051 as
         k.harden as fix
     from tenant.doctor_loose_keys k where k.excludes;
 comment on view tenant.finding_t051 is 'An exclusion constraint compares rows of all tenants';
+
+-- sql/schema/doctor/references.sql
+-- Findings on references between tables.
 
 -- Foreign keys between protected tables.
 create view tenant.doctor_foreign_keys as
@@ -5695,7 +5785,7 @@ create view tenant.finding_t122 as
     from tenant.doctor_by_membership m where m.open;
 comment on view tenant.finding_t122 is 'Tenants may make themselves members of rows';
 
--- sql/schema/24_findings_paths.sql
+-- sql/schema/doctor/paths.sql
 -- Findings on what reads and writes as somebody else: views, functions, rules, triggers.
 
 create view tenant.finding_t060 as
@@ -5862,7 +5952,7 @@ create view tenant.finding_t118 as
     where exists (select from pg_catalog.pg_class c where c.oid = l.relation);
 comment on view tenant.finding_t118 is 'Tenants are looked up by a key';
 
--- sql/schema/25_findings_outside.sql
+-- sql/schema/doctor/outside.sql
 -- Findings on rows that leave the tables: to other servers, and to where there are no policies.
 
 create view tenant.finding_t070 as
@@ -5951,7 +6041,7 @@ create view tenant.finding_t115 as
     where p.pubtruncate;
 comment on view tenant.finding_t115 is 'A publication sends TRUNCATE of protected tables';
 
--- sql/schema/26_findings_indexes.sql
+-- sql/schema/doctor/indexes.sql
 -- Findings on indexes of protected tables: missing, of no use under the policy, or scoring over all tenants.
 
 create view tenant.finding_t095 as
@@ -6020,7 +6110,7 @@ create view tenant.finding_t098 as
     where x.amname in ('bm25', 'hnsw', 'ivfflat', 'diskann', 'vchordrq', 'vchordg', 'rum', 'pgroonga', 'zombodb');
 comment on view tenant.finding_t098 is 'A search index ranks over all tenants';
 
--- sql/schema/27_findings_server.sql
+-- sql/schema/doctor/server.sql
 -- Findings on the server: what its log keeps, what it loads, which version it is.
 
 create view tenant.finding_t080 as
@@ -6245,7 +6335,7 @@ create view tenant.finding_t116 as
     where s.name = 'pg_tenant.test_mode' and lower(s.value) in ('on', 'true', 'yes', '1');
 comment on view tenant.finding_t116 is 'The server or the database is in test mode';
 
--- sql/schema/28_findings_immutable.sql
+-- sql/schema/doctor/immutable.sql
 -- Findings on functions whose result PostgreSQL computes once and keeps, and that depend on the tenant.
 --
 -- What a function calls and reads is read from its text: a call is a name before a parenthesis, a table a name after FROM
@@ -6360,106 +6450,18 @@ create view tenant.finding_t105 as
     group by o.type, o.identity, c.relkind, c.oid, a.attgenerated, a.attrelid, a.attname, u.stored;
 comment on view tenant.finding_t105 is 'Something is computed with an IMMUTABLE function that depends on the tenant';
 
--- sql/schema/29_doctor.sql
+-- sql/schema/doctor/doctor.sql
 -- The doctor's door: every finding, what is waived, and the gate.
 
-create view tenant.doctor_findings as
-    select * from tenant.finding_t001
-    union all select * from tenant.finding_t002
-    union all select * from tenant.finding_t003
-    union all select * from tenant.finding_t004
-    union all select * from tenant.finding_t005
-    union all select * from tenant.finding_t006
-    union all select * from tenant.finding_t007
-    union all select * from tenant.finding_t008
-    union all select * from tenant.finding_t009
-    union all select * from tenant.finding_t010
-    union all select * from tenant.finding_t011
-    union all select * from tenant.finding_t012
-    union all select * from tenant.finding_t013
-    union all select * from tenant.finding_t014
-    union all select * from tenant.finding_t015
-    union all select * from tenant.finding_t016
-    union all select * from tenant.finding_t017
-    union all select * from tenant.finding_t018
-    union all select * from tenant.finding_t019
-    union all select * from tenant.finding_t020
-    union all select * from tenant.finding_t021
-    union all select * from tenant.finding_t022
-    union all select * from tenant.finding_t030
-    union all select * from tenant.finding_t031
-    union all select * from tenant.finding_t032
-    union all select * from tenant.finding_t033
-    union all select * from tenant.finding_t034
-    union all select * from tenant.finding_t035
-    union all select * from tenant.finding_t036
-    union all select * from tenant.finding_t037
-    union all select * from tenant.finding_t038
-    union all select * from tenant.finding_t039
-    union all select * from tenant.finding_t040
-    union all select * from tenant.finding_t041
-    union all select * from tenant.finding_t042
-    union all select * from tenant.finding_t043
-    union all select * from tenant.finding_t044
-    union all select * from tenant.finding_t045
-    union all select * from tenant.finding_t046
-    union all select * from tenant.finding_t047
-    union all select * from tenant.finding_t048
-    union all select * from tenant.finding_t100
-    union all select * from tenant.finding_t119
-    union all select * from tenant.finding_t120
-    union all select * from tenant.finding_t050
-    union all select * from tenant.finding_t051
-    union all select * from tenant.finding_t052
-    union all select * from tenant.finding_t053
-    union all select * from tenant.finding_t054
-    union all select * from tenant.finding_t055
-    union all select * from tenant.finding_t112
-    union all select * from tenant.finding_t113
-    union all select * from tenant.finding_t060
-    union all select * from tenant.finding_t061
-    union all select * from tenant.finding_t062
-    union all select * from tenant.finding_t063
-    union all select * from tenant.finding_t064
-    union all select * from tenant.finding_t065
-    union all select * from tenant.finding_t066
-    union all select * from tenant.finding_t068
-    union all select * from tenant.finding_t069
-    union all select * from tenant.finding_t070
-    union all select * from tenant.finding_t071
-    union all select * from tenant.finding_t072
-    union all select * from tenant.finding_t073
-    union all select * from tenant.finding_t114
-    union all select * from tenant.finding_t115
-    union all select * from tenant.finding_t116
-    union all select * from tenant.finding_t117
-    union all select * from tenant.finding_t095
-    union all select * from tenant.finding_t096
-    union all select * from tenant.finding_t097
-    union all select * from tenant.finding_t098
-    union all select * from tenant.finding_t080
-    union all select * from tenant.finding_t081
-    union all select * from tenant.finding_t082
-    union all select * from tenant.finding_t083
-    union all select * from tenant.finding_t084
-    union all select * from tenant.finding_t085
-    union all select * from tenant.finding_t086
-    union all select * from tenant.finding_t087
-    union all select * from tenant.finding_t088
-    union all select * from tenant.finding_t089
-    union all select * from tenant.finding_t090
-    union all select * from tenant.finding_t091
-    union all select * from tenant.finding_t092
-    union all select * from tenant.finding_t093
-    union all select * from tenant.finding_t102
-    union all select * from tenant.finding_t103
-    union all select * from tenant.finding_t104
-    union all select * from tenant.finding_t105
-    union all select * from tenant.finding_t108
-    union all select * from tenant.finding_t110
-    union all select * from tenant.finding_t118
-    union all select * from tenant.finding_t121
-    union all select * from tenant.finding_t122;
+-- A finding is a view finding_tNNN: whichever are there make up the doctor, in the order of their codes.
+do $$
+begin
+    execute 'create or replace view tenant.doctor_findings as ' || (
+        select string_agg(format('select * from tenant.%I', relname), ' union all ' order by relname)
+        from pg_catalog.pg_class
+        where relnamespace = 'tenant'::regnamespace and relkind = 'v' and relname ~ '^finding_t[0-9]{3}$');
+end
+$$;
 comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 
 -- Whether a fix does what it says for whoever pastes it into psql or runs it line by line: within a quoted name or a text
@@ -6588,7 +6590,7 @@ comment on function tenant.assert_healthy is 'Fails (TN080) where the doctor has
 revoke all on function tenant.assert_healthy(text) from public;
 grant execute on function tenant.assert_healthy(text) to tenant_admin;
 
--- sql/schema/30_changes.sql
+-- sql/schema/core/changes.sql
 -- The registry, the shared tables and the waivers are tables that tenant_admin writes. Whichever statement does it keeps to
 -- the rules of the functions, and leaves a line in the journal. Not pg_restore: it brings the journal along.
 
@@ -6655,17 +6657,6 @@ begin
 end
 $$;
 revoke all on function tenant.journal_change() from public;
-
--- That a tenant was created: for each row, by C code, which writes the line without a statement. Where the journal has
--- triggers or the like, the code calls the function below.
-create function tenant.journal_creation() returns trigger
-    language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
-revoke all on function tenant.journal_creation() from public;
-create function tenant.journal_created(object text, reason text) returns void
-    language sql set search_path = pg_catalog, pg_temp as $$
-    insert into tenant.journal (action, object, reason) values ('create', object, reason)
-$$;
-revoke all on function tenant.journal_created(text, text) from public;
 
 -- Other changes of tenants, of all that one statement changes at once.
 create function tenant.journal_tenants() returns trigger

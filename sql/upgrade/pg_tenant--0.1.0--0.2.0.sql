@@ -72,40 +72,24 @@ select pg_catalog.pg_extension_config_dump('tenant.lookups',
 
 -- Functions and views, as sql/schema/ has them, with their comments and rights.
 
+create or replace function tenant.key_form(harden boolean) returns tenant.key_form
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+    select case when harden then 'true'::tenant.key_form else 'false'::tenant.key_form end
+$$;
+
+revoke all on function tenant.key_form(boolean) from public;
+
+grant execute on function tenant.key_form(boolean) to tenant_admin;
+
 create or replace function tenant.canonical_id(id text) returns text
     language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_canonical_id';
 
 comment on function tenant.canonical_id(text) is 'The id in its one canonical form; TN004 where the text is not a tenant id, or null.';
 
-grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
-
-comment on table tenant.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
-
-create or replace function tenant.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-    raise exception using
-        errcode = 'TN052',
-        message = case tg_op when 'DELETE' then format('cannot delete tenant "%s"', old.id)
-            when 'UPDATE' then format('cannot change the id of tenant "%s"', old.id)
-            else 'cannot truncate tenant.tenants' end,
-        detail = 'Tables refer to tenants: their triggers would run with the rights of whoever removes or renames one.',
-        hint = case when tg_op = 'TRUNCATE' then 'select tenant.suspend(id) from tenant.tenants; closes all of them.'
-            else format('select tenant.suspend(%L); closes it.', old.id) end;
-end
-$$;
-
-revoke all on function tenant.keep_tenant() from public;
-
 create or replace function tenant.enter(id text) returns text
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter';
 
 comment on function tenant.enter(text) is 'Makes this the tenant of the transaction. TN002 unknown, TN003 not active, TN004 malformed or null, TN005 another entered, TN006 bound to another.';
-
-create or replace function tenant.enter(id uuid) returns text language sql volatile parallel unsafe
-    begin atomic select tenant.enter(id::text); end;
-
-create or replace function tenant.enter(id bigint) returns text language sql volatile parallel unsafe
-    begin atomic select tenant.enter(id::text); end;
 
 create or replace function tenant.enter_pristine(id text) returns text
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_pristine';
@@ -180,6 +164,188 @@ create or replace function tenant.is_member(found boolean) returns boolean
     as 'MODULE_PATHNAME', 'pg_tenant_is_member';
 
 comment on function tenant.is_member(boolean) is 'Its argument while a tenant is entered; false where there is none. For the policies that tenant.protect_by_membership makes.';
+
+create or replace function tenant.run_as_owner(rel regclass, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
+
+revoke all on function tenant.run_as_owner(regclass, text) from public;
+
+grant execute on function tenant.run_as_owner(regclass, text) to tenant_admin;
+
+create or replace function tenant.run_validation(rel regclass, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_validation';
+
+revoke all on function tenant.run_validation(regclass, text) from public;
+
+grant execute on function tenant.run_validation(regclass, text) to tenant_admin;
+
+create or replace function tenant.run_past_policies(rel regclass, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_past_policies';
+
+revoke all on function tenant.run_past_policies(regclass, text) from public;
+
+create or replace function tenant.run_as(role oid, statement text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as';
+
+revoke all on function tenant.run_as(oid, text) from public;
+
+create or replace function tenant.former_column(policy oid) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_former_column';
+
+comment on function tenant.former_column(oid) is 'The number of the tenant column where the policy is one that pg_tenant 0.1.0 made, which the planner can take out of a plan; else null.';
+
+revoke all on function tenant.former_column(oid) from public;
+
+grant execute on function tenant.former_column(oid) to tenant_admin;
+
+create or replace function tenant.has_shared_rows(rel regclass) returns boolean
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_has_shared_rows';
+
+comment on function tenant.has_shared_rows(regclass) is 'Whether rows without a tenant are every tenant''s to read; null where the table is not protected.';
+
+revoke all on function tenant.has_shared_rows(regclass) from public;
+
+grant execute on function tenant.has_shared_rows(regclass) to tenant_admin;
+
+create or replace function tenant.policy_form(policy oid) returns text
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_policy_form';
+
+revoke all on function tenant.policy_form(oid) from public;
+
+grant execute on function tenant.policy_form(oid) to tenant_admin;
+
+create or replace function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden tenant.key_form default 'false',
+    keep_old_keys boolean default false, shared_rows boolean default false) returns void
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_protect';
+
+comment on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. With shared_rows every tenant reads the rows without a tenant too. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
+
+revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) from public;
+
+grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) to tenant_admin;
+
+create or replace function tenant.membership_through(rel regclass) returns regclass
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_through';
+
+comment on function tenant.membership_through(regclass) is 'The join table through which the table is reached by membership; null where it is not.';
+
+revoke all on function tenant.membership_through(regclass) from public;
+
+grant execute on function tenant.membership_through(regclass) to tenant_admin;
+
+create or replace function tenant.membership_key(rel regclass) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_key';
+
+comment on function tenant.membership_key(regclass) is 'The number of the column by which the table is reached by membership.';
+
+revoke all on function tenant.membership_key(regclass) from public;
+
+grant execute on function tenant.membership_key(regclass) to tenant_admin;
+
+create or replace function tenant.membership_member(rel regclass) returns smallint
+    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_member';
+
+comment on function tenant.membership_member(regclass) is 'The number of the join table''s column that has the keys of the table.';
+
+revoke all on function tenant.membership_member(regclass) from public;
+
+grant execute on function tenant.membership_member(regclass) to tenant_admin;
+
+create or replace function tenant.protect_by_membership(rel regclass, through regclass, member_column name default null,
+    key_column name default null, tenants_add_members boolean default false) returns void
+    language c volatile as 'MODULE_PATHNAME', 'pg_tenant_protect_by_membership';
+
+comment on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) is 'Lets a tenant see those rows of the table to which its part of the join table refers, and change none. Can be repeated. TN072 where a tenant would add members, TN074 where it would write; TN020 to TN028 say what is in the way.';
+
+revoke all on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) from public;
+
+grant execute on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) to tenant_admin;
+
+create or replace function tenant.enter_system_as_owner(reason text) returns void
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_as_owner';
+
+comment on function tenant.enter_system_as_owner(text) is 'Lets the rest of the transaction work across tenants on the protected tables that the role owns, as that role. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
+
+revoke all on function tenant.enter_system_as_owner(text) from public;
+
+grant execute on function tenant.enter_system_as_owner(text) to tenant_user, tenant_admin, tenant_system;
+
+create or replace function tenant.count_lock(key bigint) returns bigint
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lock';
+
+revoke all on function tenant.count_lock(bigint) from public;
+
+create or replace function tenant.is_shown(catalog oid, key oid) returns boolean
+    language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_is_shown';
+
+comment on function tenant.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
+
+grant execute on function tenant.is_shown(oid, oid) to public;
+
+create or replace function tenant.hidden(original internal, argument anyelement) returns anyelement
+    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden';
+
+comment on function tenant.hidden(internal, anyelement) is 'Calls a function, or says nothing where that would tell of other tenants.';
+
+create or replace function tenant.hidden_set(original internal, argument anyelement) returns setof anyelement
+    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden_set';
+
+comment on function tenant.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or shows what is the session''s own.';
+
+grant execute on function tenant.hidden(internal, anyelement), tenant.hidden_set(internal, anyelement) to public;
+
+create or replace function tenant.enter_signed(token text) returns text
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed';
+
+create or replace function tenant.enter_signed_pristine(token text) returns text
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed_pristine';
+
+create or replace function tenant.count_lookup(rel regclass, key_number smallint) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lookup';
+
+revoke all on function tenant.count_lookup(regclass, smallint) from public;
+
+create or replace function tenant.run_lookup(rel regclass, statement text, value text) returns text
+    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_lookup';
+
+revoke all on function tenant.run_lookup(regclass, text, text) from public;
+
+create or replace function tenant.journal_creation() returns trigger
+    language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
+
+revoke all on function tenant.journal_creation() from public;
+
+create or replace function tenant.journal_created(object text, reason text) returns void
+    language sql set search_path = pg_catalog, pg_temp as $$
+    insert into tenant.journal (action, object, reason) values ('create', object, reason)
+$$;
+
+revoke all on function tenant.journal_created(text, text) from public;
+
+grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
+
+comment on table tenant.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
+
+create or replace function tenant.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN052',
+        message = case tg_op when 'DELETE' then format('cannot delete tenant "%s"', old.id)
+            when 'UPDATE' then format('cannot change the id of tenant "%s"', old.id)
+            else 'cannot truncate tenant.tenants' end,
+        detail = 'Tables refer to tenants: their triggers would run with the rights of whoever removes or renames one.',
+        hint = case when tg_op = 'TRUNCATE' then 'select tenant.suspend(id) from tenant.tenants; closes all of them.'
+            else format('select tenant.suspend(%L); closes it.', old.id) end;
+end
+$$;
+
+revoke all on function tenant.keep_tenant() from public;
+
+create or replace function tenant.enter(id uuid) returns text language sql volatile parallel unsafe
+    begin atomic select tenant.enter(id::text); end;
+
+create or replace function tenant.enter(id bigint) returns text language sql volatile parallel unsafe
+    begin atomic select tenant.enter(id::text); end;
 
 create or replace function tenant.create(id text, name text default null, slug text default null, plan text default null,
     settings jsonb default '{}') returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -279,47 +445,6 @@ create or replace function tenant.forget_dropped() returns void
     delete from tenant.shared where not exists (select from pg_class where oid = relation);
     delete from tenant.lookups where not exists (select from pg_class where oid = relation)
 $$;
-
-create or replace function tenant.run_as_owner(rel regclass, statement text) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
-
-revoke all on function tenant.run_as_owner(regclass, text) from public;
-
-grant execute on function tenant.run_as_owner(regclass, text) to tenant_admin;
-
-create or replace function tenant.key_form(harden boolean) returns tenant.key_form
-    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
-    select case when harden then 'true'::tenant.key_form else 'false'::tenant.key_form end
-$$;
-
-revoke all on function tenant.key_form(boolean) from public;
-
-grant execute on function tenant.key_form(boolean) to tenant_admin;
-
-create or replace function tenant.former_column(policy oid) returns smallint
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_former_column';
-
-comment on function tenant.former_column(oid) is 'The number of the tenant column where the policy is one that pg_tenant 0.1.0 made, which the planner can take out of a plan; else null.';
-
-revoke all on function tenant.former_column(oid) from public;
-
-grant execute on function tenant.former_column(oid) to tenant_admin;
-
-create or replace function tenant.has_shared_rows(rel regclass) returns boolean
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_has_shared_rows';
-
-comment on function tenant.has_shared_rows(regclass) is 'Whether rows without a tenant are every tenant''s to read; null where the table is not protected.';
-
-revoke all on function tenant.has_shared_rows(regclass) from public;
-
-grant execute on function tenant.has_shared_rows(regclass) to tenant_admin;
-
-create or replace function tenant.policy_form(policy oid) returns text
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_policy_form';
-
-revoke all on function tenant.policy_form(oid) from public;
-
-grant execute on function tenant.policy_form(oid) to tenant_admin;
 
 create or replace function tenant.hierarchy(rel regclass) returns setof regclass
     language sql stable rows 1 set search_path = pg_catalog, pg_temp as $$
@@ -882,16 +1007,6 @@ $$;
 
 revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean, boolean) from public;
 
-create or replace function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden tenant.key_form default 'false',
-    keep_old_keys boolean default false, shared_rows boolean default false) returns void
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_protect';
-
-comment on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) is 'Lets every statement on the table see and write the current tenant''s rows only; partitions and children included. With shared_rows every tenant reads the rows without a tenant too. Can be repeated. TN020 to TN027 say what is in the way; TN085 to TN087 what is in the way of harden => true.';
-
-revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) from public;
-
-grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) to tenant_admin;
-
 create or replace function tenant.tables_of(schema regnamespace) returns setof regclass
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select c.oid::regclass from pg_class c
@@ -1237,33 +1352,6 @@ revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, tenan
 
 grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
-create or replace function tenant.membership_through(rel regclass) returns regclass
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_through';
-
-comment on function tenant.membership_through(regclass) is 'The join table through which the table is reached by membership; null where it is not.';
-
-revoke all on function tenant.membership_through(regclass) from public;
-
-grant execute on function tenant.membership_through(regclass) to tenant_admin;
-
-create or replace function tenant.membership_key(rel regclass) returns smallint
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_key';
-
-comment on function tenant.membership_key(regclass) is 'The number of the column by which the table is reached by membership.';
-
-revoke all on function tenant.membership_key(regclass) from public;
-
-grant execute on function tenant.membership_key(regclass) to tenant_admin;
-
-create or replace function tenant.membership_member(rel regclass) returns smallint
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_member';
-
-comment on function tenant.membership_member(regclass) is 'The number of the join table''s column that has the keys of the table.';
-
-revoke all on function tenant.membership_member(regclass) from public;
-
-grant execute on function tenant.membership_member(regclass) to tenant_admin;
-
 create or replace function tenant.membership_columns(rel regclass, through regclass, inout member_column name, inout key_column name)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1553,16 +1641,6 @@ $$;
 
 revoke all on function tenant.apply_membership(regclass, regclass, name, name, boolean) from public;
 
-create or replace function tenant.protect_by_membership(rel regclass, through regclass, member_column name default null,
-    key_column name default null, tenants_add_members boolean default false) returns void
-    language c volatile as 'MODULE_PATHNAME', 'pg_tenant_protect_by_membership';
-
-comment on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) is 'Lets a tenant see those rows of the table to which its part of the join table refers, and change none. Can be repeated. TN072 where a tenant would add members, TN074 where it would write; TN020 to TN028 say what is in the way.';
-
-revoke all on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) from public;
-
-grant execute on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) to tenant_admin;
-
 create or replace function tenant.unfence(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1812,15 +1890,6 @@ revoke all on function tenant.bind_role(name, bigint) from public;
 
 grant execute on function tenant.bind_role(name, bigint) to tenant_admin;
 
-create or replace function tenant.enter_system_as_owner(reason text) returns void
-    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_as_owner';
-
-comment on function tenant.enter_system_as_owner(text) is 'Lets the rest of the transaction work across tenants on the protected tables that the role owns, as that role. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
-
-revoke all on function tenant.enter_system_as_owner(text) from public;
-
-grant execute on function tenant.enter_system_as_owner(text) to tenant_user, tenant_admin, tenant_system;
-
 create or replace function tenant.journal_system_as_owner(reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -1845,11 +1914,6 @@ begin
     return ('x' || encode(substr(sha256(convert_to(tenant.current_id() || '/' || key, 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint;
 end
 $$;
-
-create or replace function tenant.count_lock(key bigint) returns bigint
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lock';
-
-revoke all on function tenant.count_lock(bigint) from public;
 
 create or replace function tenant.advisory_lock(key text) returns void
     language plpgsql volatile strict security definer
@@ -1902,25 +1966,6 @@ begin
 end
 $$;
 
-create or replace function tenant.is_shown(catalog oid, key oid) returns boolean
-    language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_is_shown';
-
-comment on function tenant.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
-
-grant execute on function tenant.is_shown(oid, oid) to public;
-
-create or replace function tenant.hidden(original internal, argument anyelement) returns anyelement
-    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden';
-
-comment on function tenant.hidden(internal, anyelement) is 'Calls a function, or says nothing where that would tell of other tenants.';
-
-create or replace function tenant.hidden_set(original internal, argument anyelement) returns setof anyelement
-    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden_set';
-
-comment on function tenant.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or shows what is the session''s own.';
-
-grant execute on function tenant.hidden(internal, anyelement), tenant.hidden_set(internal, anyelement) to public;
-
 create or replace function tenant.refuse_truncate() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
@@ -1937,12 +1982,6 @@ comment on function tenant.refuse_truncate() is 'A trigger that refuses TRUNCATE
 revoke all on function tenant.refuse_truncate() from public;
 
 grant execute on function tenant.refuse_truncate() to tenant_admin;
-
-create or replace function tenant.enter_signed(token text) returns text
-    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed';
-
-create or replace function tenant.enter_signed_pristine(token text) returns text
-    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed_pristine';
 
 create or replace function tenant.key_column(rel regclass) returns smallint
     language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -2582,13 +2621,6 @@ revoke all on function tenant.hardening(regclass, tenant.key_form, boolean, name
 
 grant execute on function tenant.hardening(regclass, tenant.key_form, boolean, name) to tenant_admin;
 
-create or replace function tenant.run_validation(rel regclass, statement text) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_validation';
-
-revoke all on function tenant.run_validation(regclass, text) from public;
-
-grant execute on function tenant.run_validation(regclass, text) to tenant_admin;
-
 create or replace function tenant.apply_hardening(rel regclass, form tenant.key_form, keep_old_keys boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -2648,16 +2680,6 @@ $$;
 revoke all on function tenant.apply_hardening(regclass, tenant.key_form, boolean) from public;
 
 grant execute on function tenant.apply_hardening(regclass, tenant.key_form, boolean) to tenant_admin;
-
-create or replace function tenant.run_past_policies(rel regclass, statement text) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_past_policies';
-
-revoke all on function tenant.run_past_policies(regclass, text) from public;
-
-create or replace function tenant.run_as(role oid, statement text) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as';
-
-revoke all on function tenant.run_as(oid, text) from public;
 
 create or replace function tenant.provable() returns table (relation regclass, tenant_column name, tenant_type text, kind text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -3558,16 +3580,6 @@ $$;
 revoke all on function tenant.refuse_lookup(regclass, name, text) from public;
 
 grant execute on function tenant.refuse_lookup(regclass, name, text) to tenant_admin;
-
-create or replace function tenant.count_lookup(rel regclass, key_number smallint) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lookup';
-
-revoke all on function tenant.count_lookup(regclass, smallint) from public;
-
-create or replace function tenant.run_lookup(rel regclass, statement text, value text) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_lookup';
-
-revoke all on function tenant.run_lookup(regclass, text, text) from public;
 
 create or replace function tenant.lookup(rel regclass, key_column name, value text) returns table (tenant_id text, row_id text)
     language plpgsql volatile strict rows 1 security definer
@@ -4588,103 +4600,14 @@ create or replace view tenant.finding_t105 as
 
 comment on view tenant.finding_t105 is 'Something is computed with an IMMUTABLE function that depends on the tenant';
 
-create or replace view tenant.doctor_findings as
-    select * from tenant.finding_t001
-    union all select * from tenant.finding_t002
-    union all select * from tenant.finding_t003
-    union all select * from tenant.finding_t004
-    union all select * from tenant.finding_t005
-    union all select * from tenant.finding_t006
-    union all select * from tenant.finding_t007
-    union all select * from tenant.finding_t008
-    union all select * from tenant.finding_t009
-    union all select * from tenant.finding_t010
-    union all select * from tenant.finding_t011
-    union all select * from tenant.finding_t012
-    union all select * from tenant.finding_t013
-    union all select * from tenant.finding_t014
-    union all select * from tenant.finding_t015
-    union all select * from tenant.finding_t016
-    union all select * from tenant.finding_t017
-    union all select * from tenant.finding_t018
-    union all select * from tenant.finding_t019
-    union all select * from tenant.finding_t020
-    union all select * from tenant.finding_t021
-    union all select * from tenant.finding_t022
-    union all select * from tenant.finding_t030
-    union all select * from tenant.finding_t031
-    union all select * from tenant.finding_t032
-    union all select * from tenant.finding_t033
-    union all select * from tenant.finding_t034
-    union all select * from tenant.finding_t035
-    union all select * from tenant.finding_t036
-    union all select * from tenant.finding_t037
-    union all select * from tenant.finding_t038
-    union all select * from tenant.finding_t039
-    union all select * from tenant.finding_t040
-    union all select * from tenant.finding_t041
-    union all select * from tenant.finding_t042
-    union all select * from tenant.finding_t043
-    union all select * from tenant.finding_t044
-    union all select * from tenant.finding_t045
-    union all select * from tenant.finding_t046
-    union all select * from tenant.finding_t047
-    union all select * from tenant.finding_t048
-    union all select * from tenant.finding_t100
-    union all select * from tenant.finding_t119
-    union all select * from tenant.finding_t120
-    union all select * from tenant.finding_t050
-    union all select * from tenant.finding_t051
-    union all select * from tenant.finding_t052
-    union all select * from tenant.finding_t053
-    union all select * from tenant.finding_t054
-    union all select * from tenant.finding_t055
-    union all select * from tenant.finding_t112
-    union all select * from tenant.finding_t113
-    union all select * from tenant.finding_t060
-    union all select * from tenant.finding_t061
-    union all select * from tenant.finding_t062
-    union all select * from tenant.finding_t063
-    union all select * from tenant.finding_t064
-    union all select * from tenant.finding_t065
-    union all select * from tenant.finding_t066
-    union all select * from tenant.finding_t068
-    union all select * from tenant.finding_t069
-    union all select * from tenant.finding_t070
-    union all select * from tenant.finding_t071
-    union all select * from tenant.finding_t072
-    union all select * from tenant.finding_t073
-    union all select * from tenant.finding_t114
-    union all select * from tenant.finding_t115
-    union all select * from tenant.finding_t116
-    union all select * from tenant.finding_t117
-    union all select * from tenant.finding_t095
-    union all select * from tenant.finding_t096
-    union all select * from tenant.finding_t097
-    union all select * from tenant.finding_t098
-    union all select * from tenant.finding_t080
-    union all select * from tenant.finding_t081
-    union all select * from tenant.finding_t082
-    union all select * from tenant.finding_t083
-    union all select * from tenant.finding_t084
-    union all select * from tenant.finding_t085
-    union all select * from tenant.finding_t086
-    union all select * from tenant.finding_t087
-    union all select * from tenant.finding_t088
-    union all select * from tenant.finding_t089
-    union all select * from tenant.finding_t090
-    union all select * from tenant.finding_t091
-    union all select * from tenant.finding_t092
-    union all select * from tenant.finding_t093
-    union all select * from tenant.finding_t102
-    union all select * from tenant.finding_t103
-    union all select * from tenant.finding_t104
-    union all select * from tenant.finding_t105
-    union all select * from tenant.finding_t108
-    union all select * from tenant.finding_t110
-    union all select * from tenant.finding_t118
-    union all select * from tenant.finding_t121
-    union all select * from tenant.finding_t122;
+do $$
+begin
+    execute 'create or replace view tenant.doctor_findings as ' || (
+        select string_agg(format('select * from tenant.%I', relname), ' union all ' order by relname)
+        from pg_catalog.pg_class
+        where relnamespace = 'tenant'::regnamespace and relkind = 'v' and relname ~ '^finding_t[0-9]{3}$');
+end
+$$;
 
 create or replace function tenant.doctor_pastes(fix text) returns boolean
     language sql immutable set search_path = pg_catalog, pg_temp as $$
@@ -4852,18 +4775,6 @@ begin
     return null;
 end
 $$;
-
-create or replace function tenant.journal_creation() returns trigger
-    language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
-
-revoke all on function tenant.journal_creation() from public;
-
-create or replace function tenant.journal_created(object text, reason text) returns void
-    language sql set search_path = pg_catalog, pg_temp as $$
-    insert into tenant.journal (action, object, reason) values ('create', object, reason)
-$$;
-
-revoke all on function tenant.journal_created(text, text) from public;
 
 create or replace function tenant.journal_tenants() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$

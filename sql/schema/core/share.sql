@@ -20,12 +20,6 @@ $$;
 revoke all on function tenant.forget_dropped() from public;
 grant execute on function tenant.forget_dropped() to tenant_admin;
 
--- Refuses (TN100) what would forge a line of the journal or the log.
-create function tenant.require_plain(what text, given text) returns boolean
-    language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require_plain';
-revoke all on function tenant.require_plain(text, text) from public;
-grant execute on function tenant.require_plain(text, text) to tenant_admin;
-
 create function tenant.require_reason(reason text) returns void
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -66,10 +60,3 @@ end
 $$;
 revoke all on function tenant.require_owner(regclass) from public;
 grant execute on function tenant.require_owner(regclass) to tenant_admin;
-
--- Runs a command on the table as its owner, where the caller may become it, in the search path of who called us; gives the
--- first column of the first row, or the number of rows. The text qualifies its names.
-create function tenant.run_as_owner(rel regclass, statement text) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
-revoke all on function tenant.run_as_owner(regclass, text) from public;
-grant execute on function tenant.run_as_owner(regclass, text) to tenant_admin;

@@ -1,102 +1,14 @@
 -- The doctor's door: every finding, what is waived, and the gate.
 
-create view tenant.doctor_findings as
-    select * from tenant.finding_t001
-    union all select * from tenant.finding_t002
-    union all select * from tenant.finding_t003
-    union all select * from tenant.finding_t004
-    union all select * from tenant.finding_t005
-    union all select * from tenant.finding_t006
-    union all select * from tenant.finding_t007
-    union all select * from tenant.finding_t008
-    union all select * from tenant.finding_t009
-    union all select * from tenant.finding_t010
-    union all select * from tenant.finding_t011
-    union all select * from tenant.finding_t012
-    union all select * from tenant.finding_t013
-    union all select * from tenant.finding_t014
-    union all select * from tenant.finding_t015
-    union all select * from tenant.finding_t016
-    union all select * from tenant.finding_t017
-    union all select * from tenant.finding_t018
-    union all select * from tenant.finding_t019
-    union all select * from tenant.finding_t020
-    union all select * from tenant.finding_t021
-    union all select * from tenant.finding_t022
-    union all select * from tenant.finding_t030
-    union all select * from tenant.finding_t031
-    union all select * from tenant.finding_t032
-    union all select * from tenant.finding_t033
-    union all select * from tenant.finding_t034
-    union all select * from tenant.finding_t035
-    union all select * from tenant.finding_t036
-    union all select * from tenant.finding_t037
-    union all select * from tenant.finding_t038
-    union all select * from tenant.finding_t039
-    union all select * from tenant.finding_t040
-    union all select * from tenant.finding_t041
-    union all select * from tenant.finding_t042
-    union all select * from tenant.finding_t043
-    union all select * from tenant.finding_t044
-    union all select * from tenant.finding_t045
-    union all select * from tenant.finding_t046
-    union all select * from tenant.finding_t047
-    union all select * from tenant.finding_t048
-    union all select * from tenant.finding_t100
-    union all select * from tenant.finding_t119
-    union all select * from tenant.finding_t120
-    union all select * from tenant.finding_t050
-    union all select * from tenant.finding_t051
-    union all select * from tenant.finding_t052
-    union all select * from tenant.finding_t053
-    union all select * from tenant.finding_t054
-    union all select * from tenant.finding_t055
-    union all select * from tenant.finding_t112
-    union all select * from tenant.finding_t113
-    union all select * from tenant.finding_t060
-    union all select * from tenant.finding_t061
-    union all select * from tenant.finding_t062
-    union all select * from tenant.finding_t063
-    union all select * from tenant.finding_t064
-    union all select * from tenant.finding_t065
-    union all select * from tenant.finding_t066
-    union all select * from tenant.finding_t068
-    union all select * from tenant.finding_t069
-    union all select * from tenant.finding_t070
-    union all select * from tenant.finding_t071
-    union all select * from tenant.finding_t072
-    union all select * from tenant.finding_t073
-    union all select * from tenant.finding_t114
-    union all select * from tenant.finding_t115
-    union all select * from tenant.finding_t116
-    union all select * from tenant.finding_t117
-    union all select * from tenant.finding_t095
-    union all select * from tenant.finding_t096
-    union all select * from tenant.finding_t097
-    union all select * from tenant.finding_t098
-    union all select * from tenant.finding_t080
-    union all select * from tenant.finding_t081
-    union all select * from tenant.finding_t082
-    union all select * from tenant.finding_t083
-    union all select * from tenant.finding_t084
-    union all select * from tenant.finding_t085
-    union all select * from tenant.finding_t086
-    union all select * from tenant.finding_t087
-    union all select * from tenant.finding_t088
-    union all select * from tenant.finding_t089
-    union all select * from tenant.finding_t090
-    union all select * from tenant.finding_t091
-    union all select * from tenant.finding_t092
-    union all select * from tenant.finding_t093
-    union all select * from tenant.finding_t102
-    union all select * from tenant.finding_t103
-    union all select * from tenant.finding_t104
-    union all select * from tenant.finding_t105
-    union all select * from tenant.finding_t108
-    union all select * from tenant.finding_t110
-    union all select * from tenant.finding_t118
-    union all select * from tenant.finding_t121
-    union all select * from tenant.finding_t122;
+-- A finding is a view finding_tNNN: whichever are there make up the doctor, in the order of their codes.
+do $$
+begin
+    execute 'create or replace view tenant.doctor_findings as ' || (
+        select string_agg(format('select * from tenant.%I', relname), ' union all ' order by relname)
+        from pg_catalog.pg_class
+        where relnamespace = 'tenant'::regnamespace and relkind = 'v' and relname ~ '^finding_t[0-9]{3}$');
+end
+$$;
 comment on view tenant.doctor_findings is 'Every finding, waived or not.';
 
 -- Whether a fix does what it says for whoever pastes it into psql or runs it line by line: within a quoted name or a text

@@ -1,20 +1,10 @@
--- The tenant of a transaction: the way in, and the readers that policies call.
+-- The tenant of a transaction, in the library: the way in, and the readers that policies and defaults call.
 
 create function tenant.enter(id text) returns text
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter';
 comment on function tenant.enter(text) is 'Makes this the tenant of the transaction. TN002 unknown, TN003 not active, TN004 malformed or null, TN005 another entered, TN006 bound to another.';
 revoke all on function tenant.enter(text) from public;
 grant execute on function tenant.enter(text) to tenant_user;
-
-create function tenant.enter(id uuid) returns text language sql volatile parallel unsafe
-    begin atomic select tenant.enter(id::text); end;
-revoke all on function tenant.enter(uuid) from public;
-grant execute on function tenant.enter(uuid) to tenant_user;
-
-create function tenant.enter(id bigint) returns text language sql volatile parallel unsafe
-    begin atomic select tenant.enter(id::text); end;
-revoke all on function tenant.enter(bigint) from public;
-grant execute on function tenant.enter(bigint) to tenant_user;
 
 create function tenant.enter_pristine(id text) returns text
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_pristine';

@@ -1,11 +1,5 @@
 -- The registry: which tenants exist, in which state, with which limits.
 
-create function tenant.canonical_id(id text) returns text
-    language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_canonical_id';
-comment on function tenant.canonical_id(text) is 'The id in its one canonical form; TN004 where the text is not a tenant id, or null.';
-revoke all on function tenant.canonical_id(text) from public;
-grant execute on function tenant.canonical_id(text) to tenant_user, tenant_admin;
-
 -- The order of the first eight columns is known to pg_tenant/src/pg/registry_row.rs.
 create table tenant.tenants (
     id text collate "C" primary key check (id = tenant.canonical_id(id)),
@@ -40,12 +34,6 @@ select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
 create table tenant.registry_epoch ();
 comment on table tenant.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
 
--- Tells every backend, and every hot standby, at commit: what it remembers of this tenant is void. And whoever listens to
--- tenant_registry: anybody who may connect, so it says nothing of what has changed. Row level and ENABLE ALWAYS, since
--- session_replication_role = replica and replication skip other triggers. TRUNCATE does it by itself.
-create function tenant.registry_changed() returns trigger
-    language c as 'MODULE_PATHNAME', 'pg_tenant_registry_changed';
-revoke all on function tenant.registry_changed() from public;
 create trigger registry_changed after insert or update or delete on tenant.tenants
     for each row execute function tenant.registry_changed();
 alter table tenant.tenants enable always trigger registry_changed;

@@ -129,12 +129,6 @@ end
 $$;
 revoke all on function tenant.remove_protection(regclass, text) from public;
 
-create function tenant.unprotect(rel regclass, reason text) returns void
-    language c volatile as 'MODULE_PATHNAME', 'pg_tenant_unprotect';
-comment on function tenant.unprotect is 'Takes the protection away and records why. The index and the not-null constraint stay.';
-revoke all on function tenant.unprotect(regclass, text) from public;
-grant execute on function tenant.unprotect(regclass, text) to tenant_admin;
-
 create function tenant.share(rel regclass, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin

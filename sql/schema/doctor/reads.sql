@@ -152,10 +152,6 @@ create view tenant.doctor_exempt as
     select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
     from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname <> 'tenant_system';
 
-create function tenant.doctor_is_equality(policy oid) returns boolean
-    language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_is_equality';
-revoke all on function tenant.doctor_is_equality(oid) from public;
-
 -- Policies of users' tables but for those that tenant.protect makes, as text, and whether the table is protected.
 create function tenant.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
         polpermissive boolean, polroles oid[], using_text text, check_text text, both_texts text, protected boolean,
@@ -212,12 +208,3 @@ create view tenant.doctor_settings as
         else format('role %s in database %I', s.setrole::regrole, d.datname) end as whose) w
     cross join lateral unnest(s.setconfig) c (setting)
     where s.setdatabase = 0 or d.datname = current_database();
-
--- Why no token can be verified by a session that begins now, and who else could put other keys in the place of ours; null
--- where nothing is wrong. They say what the server's user sees of the file, never what is in it.
-create function tenant.doctor_keys_missing() returns text
-    language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_missing';
-revoke all on function tenant.doctor_keys_missing() from public;
-create function tenant.doctor_keys_replaceable() returns text
-    language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_replaceable';
-revoke all on function tenant.doctor_keys_replaceable() from public;

@@ -166,16 +166,6 @@ $$;
 revoke all on function tenant.refuse_lookup(regclass, name, text) from public;
 grant execute on function tenant.refuse_lookup(regclass, name, text) to tenant_admin;
 
--- Counts a lookup; refuses one inside a tenant (TN110) and one too many (TN058). Gives what the journal is to say, as JSON.
-create function tenant.count_lookup(rel regclass, key_number smallint) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lookup';
-revoke all on function tenant.count_lookup(regclass, smallint) from public;
-
--- Runs the statement as the owner of the table, past its policies, with the value as $1, in our own search path.
-create function tenant.run_lookup(rel regclass, statement text, value text) returns text
-    language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_lookup';
-revoke all on function tenant.run_lookup(regclass, text, text) from public;
-
 -- SECURITY DEFINER, and the one statement in it runs as the table's owner, restricted: nothing of it is the caller's but
 -- the value. Strict is off for it, since there is no tenant.
 create function tenant.lookup(rel regclass, key_column name, value text) returns table (tenant_id text, row_id text)

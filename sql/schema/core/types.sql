@@ -1,0 +1,15 @@
+-- Types that functions take and give.
+
+-- What becomes of keys without the tenant: they stay; they get it, but for surrogate keys, which stay beside one that has it;
+-- all get it. 0.1.0 took a boolean, and whoever passes one goes on.
+create type tenant.key_form as enum ('false', 'true', 'all');
+create function tenant.key_form(harden boolean) returns tenant.key_form
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+    select case when harden then 'true'::tenant.key_form else 'false'::tenant.key_form end
+$$;
+revoke all on function tenant.key_form(boolean) from public;
+grant execute on function tenant.key_form(boolean) to tenant_admin;
+create cast (boolean as tenant.key_form) with function tenant.key_form(boolean) as implicit;
+
+-- Why a key stays without the tenant: its SQLSTATE, what cannot be, and the reason.
+create type tenant.obstacle as (code text, problem text, reason text);

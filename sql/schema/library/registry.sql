@@ -1,0 +1,14 @@
+-- The registry, in the library.
+
+create function tenant.canonical_id(id text) returns text
+    language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_canonical_id';
+comment on function tenant.canonical_id(text) is 'The id in its one canonical form; TN004 where the text is not a tenant id, or null.';
+revoke all on function tenant.canonical_id(text) from public;
+grant execute on function tenant.canonical_id(text) to tenant_user, tenant_admin;
+
+-- Tells every backend, and every hot standby, at commit: what it remembers of this tenant is void. And whoever listens to
+-- tenant_registry: anybody who may connect, so it says nothing of what has changed. Row level and ENABLE ALWAYS, since
+-- session_replication_role = replica and replication skip other triggers. TRUNCATE does it by itself.
+create function tenant.registry_changed() returns trigger
+    language c as 'MODULE_PATHNAME', 'pg_tenant_registry_changed';
+revoke all on function tenant.registry_changed() from public;
