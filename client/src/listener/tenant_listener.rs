@@ -120,7 +120,8 @@ impl TenantListener {
         Ok(TenantListener { wishes, heard, task })
     }
 
-    /// Hears `tenant.notify(channel)` of this tenant, from when this returns.
+    /// Hears `tenant.notify(channel)` of this tenant, from when this returns. A dropped future may have been granted all the
+    /// same.
     ///
     /// # Errors
     /// `TN004` malformed id; those of the server, such as `42501` for a role that is no member of `tenant_user`. While the
