@@ -142,11 +142,19 @@ async fn while_partitions_are_pruned() {
              insert into p values (1), (2)"
         )
     };
-    let stock = stock_db.app().await;
-    stock.run(&format!("set app.tenant = '{A}'")).await;
-    stock.run(&key("select count(*) from public.v_stock_orders")).await;
-    stock.run("insert into c values ('a')").await;
-    assert_eq!(stock.value("select pg_temp.count_all()").await.as_deref(), Some("5"), "the hole: the plan is kept");
+    // Where many other sessions change the catalogs, PostgreSQL forgets the plan in between and makes a right one.
+    let mut counted = None;
+    for _ in 0..50 {
+        let stock = stock_db.app().await;
+        stock.run(&format!("set app.tenant = '{A}'")).await;
+        stock.run(&key("select count(*) from public.v_stock_orders")).await;
+        stock.run("insert into c values ('a')").await;
+        counted = stock.value("select pg_temp.count_all()").await;
+        if counted.as_deref() == Some("5") {
+            break;
+        }
+    }
+    assert_eq!(counted.as_deref(), Some("5"), "the hole: the plan is kept");
 
     db.admin().await.run(&format!("select tenant.bind_role('{}', '{A}')", db.roles.app)).await;
     let bound = db.app().await;
