@@ -24,8 +24,8 @@
 //!
 //! # What holds
 //!
-//! - **The server is the boundary.** Nothing here can give a transaction another tenant's rows; this crate makes the safe
-//!   way the short one, cleans up, and notices what went wrong.
+//! - **The server is the boundary.** Nothing here can give a transaction another tenant's rows; this crate makes the
+//!   safe way the short one, cleans up, and notices what went wrong.
 //! - **Dropping is safe everywhere.** At every await of every call, a dropped future leaves no open transaction, no
 //!   tenant and no lost slot in the pool. A statement that was running is cancelled on the server.
 //! - **The next borrower gets it clean, or gets another connection.** The server refuses to enter on a session that
@@ -34,8 +34,8 @@
 //!
 //! # Across tenants
 //!
-//! There is one way, for operators: [`danger::system`], with a reason that the server writes down, and transactions of a
-//! type of their own.
+//! There is one way, for operators: [`danger::system`], with a reason that the server writes down, and transactions of
+//! a type of their own.
 //!
 //! # The tenant through a program
 //!
@@ -45,8 +45,8 @@
 //!
 //! # Many tenants, one pool
 //!
-//! A free connection goes to the waiting tenant that has the fewest, in turn. [`Limits`] bound what one tenant takes, the
-//! same for all, by a closure or by [`Plans`]; a refusal says which limit ([`Error::limit`]) and when to ask again
+//! A free connection goes to the waiting tenant that has the fewest, in turn. [`Limits`] bound what one tenant takes,
+//! the same for all, by a closure or by [`Plans`]; a refusal says which limit ([`Error::limit`]) and when to ask again
 //! ([`Error::retry_after`]). Each call runs in a `tracing` span that has the tenant and never a statement's text.
 //!
 //! # Features

@@ -1,7 +1,8 @@
 //! The public API is not what was reviewed, or a change of it is more than the version says.
 //!
-//! `client/api/current.txt` lists it, one item a line, with all features, and behind it that of pg-tenant-testing, which the
-//! client re-exports; `make api` writes it anew, and the diff is reviewed. A release copies it to `client/api/<version>.txt`, against which later versions are judged.
+//! `client/api/current.txt` lists it, one item a line, with all features, and behind it that of pg-tenant-testing,
+//! which the client re-exports; `make api` writes it anew, and the diff is reviewed. A release copies it to
+//! `client/api/<version>.txt`, against which later versions are judged.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -130,8 +131,8 @@ fn api(package: &str) -> String {
     api.items().map(|item| format!("{item}\n")).collect()
 }
 
-/// rustdoc alone is told to pass for a nightly one, which writes JSON: what was compiled of the dependencies serves here
-/// too.
+/// rustdoc alone is told to pass for a nightly one, which writes JSON: what was compiled of the dependencies serves
+/// here too.
 fn rustdoc_json(package: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target directory");
     let mut cargo = Command::new(env!("CARGO"));

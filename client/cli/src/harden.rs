@@ -22,7 +22,8 @@ pub struct Hardening {
     /// Leave the old keys beside the new ones, until the command is run again without this.
     #[arg(long)]
     keep_old_keys: bool,
-    /// The tenant column of tables that are not protected yet: foreign keys are validated faster, and lock no row, before.
+    /// The tenant column of tables that are not protected yet: foreign keys are validated faster, and lock no row,
+    /// before.
     #[arg(long)]
     tenant_column: Option<String>,
     /// How many milliseconds a step waits for a lock, behind which the application waits: then it is tried again.

@@ -25,8 +25,8 @@ struct Cli {
 enum Command {
     /// Tell in seconds whether the path to the database mixes sessions. Exits 0 safe, 1 not safe, 2 could not tell.
     ///
-    /// It leaves marks in sessions of its own (a setting, an advisory lock, a temporary table), looks for them from other
-    /// connections, and takes them away. It reads and writes no data. Connections are not encrypted.
+    /// It leaves marks in sessions of its own (a setting, an advisory lock, a temporary table), looks for them from
+    /// other connections, and takes them away. It reads and writes no data. Connections are not encrypted.
     LeakProbe {
         /// How the application connects: a URL or key=value pairs.
         #[arg(value_parser = Address)]
@@ -35,8 +35,8 @@ enum Command {
         #[arg(long)]
         tenant: Option<String>,
     },
-    /// Put the tenant first in the keys of a table, step by step, without a long lock: runs what
-    /// `tenant.hardening` lists. As the table's owner, not through a pooler. Exits 0 done, 1 stopped on the way, 2 not begun.
+    /// Put the tenant first in the keys of a table, step by step, without a long lock: runs what `tenant.hardening`
+    /// lists. As the table's owner, not through a pooler. Exits 0 done, 1 stopped on the way, 2 not begun.
     Harden {
         /// How the owner of the table connects.
         #[arg(value_parser = Address)]
@@ -44,8 +44,8 @@ enum Command {
         #[command(flatten)]
         hardening: harden::Hardening,
     },
-    /// Print what `tenant.doctor` finds. Exits 0 where nothing is as grave as the level, 1 where something is, 2 where the
-    /// doctor cannot be asked.
+    /// Print what `tenant.doctor` finds. Exits 0 where nothing is as grave as the level, 1 where something is, 2 where
+    /// the doctor cannot be asked.
     Doctor {
         /// How a member of tenant_admin connects.
         #[arg(value_parser = Address)]

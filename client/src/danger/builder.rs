@@ -25,8 +25,8 @@ use crate::wire::step::{Answer, Step, Then};
 /// A single statement costs one round trip once it is prepared, as a tenant's does.
 ///
 /// Every call fails with [`Error::is_reason_missing`] where the reason is empty, without I/O;
-/// [`Error::is_system_refused`] where the role may not; [`Error::is_read_only`] where it was to write and the transaction
-/// or the server is read-only.
+/// [`Error::is_system_refused`] where the role may not; [`Error::is_read_only`] where it was to write and the
+/// transaction or the server is read-only.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until a query, begin() or run()"]
 pub struct SystemTxBuilder {
@@ -57,8 +57,8 @@ impl SystemTxBuilder {
         self
     }
 
-    /// Sets how the transaction begins. The context is read-only in any case unless [`write`](Self::write) was said, and
-    /// with `true` even its line in the journal is left to the server's log. `false` is for writing where
+    /// Sets how the transaction begins. The context is read-only in any case unless [`write`](Self::write) was said,
+    /// and with `true` even its line in the journal is left to the server's log. `false` is for writing where
     /// `default_transaction_read_only` is on.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.options.read_only = Some(read_only);
@@ -106,8 +106,8 @@ impl SystemTxBuilder {
         Ok(self.once(Step::count(sql, params)).await?.affected)
     }
 
-    /// Runs statements in a transaction of their own, in one round trip once they are prepared. All of them take effect,
-    /// or none.
+    /// Runs statements in a transaction of their own, in one round trip once they are prepared. All of them take
+    /// effect, or none.
     ///
     /// # Errors
     /// Those of [`SystemTx::pipeline_then_commit`], and of every call of this type.

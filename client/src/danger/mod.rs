@@ -24,10 +24,11 @@ pub use system_tx::SystemTx;
 
 /// Works across all tenants, in the system context. Nothing is sent yet.
 ///
-/// It is read-only unless [`write`](SystemTxBuilder::write) is said. Each entry is audited: `reason` goes to the server's
-/// log with the role, and to `tenant.journal` where the transaction can write it; every entry that writes and is
-/// committed has a line there. Who may: members of `tenant_system`, which is for operators and not for the application,
-/// so give them a pool of their own. What the role `tenant_system` may do with a table is up to its grants.
+/// It is read-only unless [`write`](SystemTxBuilder::write) is said. Each entry is audited: `reason` goes to the
+/// server's log with the role, and to `tenant.journal` where the transaction can write it; every entry that writes and
+/// is committed has a line there. Who may: members of `tenant_system`, which is for operators and not for the
+/// application, so give them a pool of their own. What the role `tenant_system` may do with a table is up to its
+/// grants.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -76,8 +77,9 @@ pub async fn connection_without_tenant(pool: &TenantPool) -> Result<UnscopedConn
 
 /// The driver's client beneath a transaction, inside its tenant; begins and enters first where nothing was sent yet.
 ///
-/// Whatever is done to the session ends with the transaction: its connection is closed instead of going back. Statements
-/// run here are not watched: one whose future is dropped may still be running when the transaction's next call begins.
+/// Whatever is done to the session ends with the transaction: its connection is closed instead of going back.
+/// Statements run here are not watched: one whose future is dropped may still be running when the transaction's next
+/// call begins.
 ///
 /// # Errors
 /// Those of the transaction's first statement (see [`TenantTx`]).

@@ -20,8 +20,8 @@ use crate::wire::step::{Answer, Step, Then};
 
 /// A transaction **across all tenants**, on a connection it owns. Made by [`SystemTxBuilder::begin`].
 ///
-/// A type of its own: what takes a [`TenantTx`] cannot be called with it, so code that is written for one tenant does not
-/// come to work on all of them. There is no current tenant in it: an `INSERT` names the tenant column.
+/// A type of its own: what takes a [`TenantTx`] cannot be called with it, so code that is written for one tenant does
+/// not come to work on all of them. There is no current tenant in it: an `INSERT` names the tenant column.
 ///
 /// All else is as with [`TenantTx`]: dropping it rolls back, a call that was dropped half-way makes it refuse further
 /// calls, the first statement's errors include those of entering, and after an error of the server everything but

@@ -8,8 +8,9 @@ use super::denied::body;
 use crate::error::Error;
 
 impl Error {
-    /// The HTTP status that says to a client what it is for it to know: 404 unknown tenant or what can be none, 423 suspended, 401 a token
-    /// that was not taken, 429 a limit of the pool, 503 no connection or a closed one; 500 otherwise.
+    /// The HTTP status that says to a client what it is for it to know: 404 unknown tenant or what can be none, 423
+    /// suspended, 401 a token that was not taken, 429 a limit of the pool, 503 no connection or a closed one; 500
+    /// otherwise.
     pub fn http_status(&self) -> StatusCode {
         if self.is_unknown_tenant() || self.is_malformed_id() {
             StatusCode::NOT_FOUND
@@ -27,8 +28,8 @@ impl Error {
     }
 }
 
-/// The status and nothing of the message, which may show values. The error itself is among the response's extensions, as
-/// `Arc<Error>`, for a layer that logs.
+/// The status and nothing of the message, which may show values. The error itself is among the response's extensions,
+/// as `Arc<Error>`, for a layer that logs.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.http_status();

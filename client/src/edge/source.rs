@@ -10,8 +10,8 @@ use super::host::host;
 
 /// A place where a request names its tenant: by its slug, or as configured by its id.
 ///
-/// Each one that is there must name the tenant that the request proves. One that is [`required`](Self::required) must be
-/// there.
+/// Each one that is there must name the tenant that the request proves. One that is [`required`](Self::required) must
+/// be there.
 #[derive(Clone, Debug)]
 pub struct Source {
     place: Place,
@@ -39,8 +39,8 @@ impl Source {
         Source::new(Place::Subdomain(domain.trim_matches('.').to_owned()))
     }
 
-    /// The segment after this prefix of the path: `acme` of `/t/acme/orders` for `/t`. In a nested axum router it is the
-    /// path that the client asked for.
+    /// The segment after this prefix of the path: `acme` of `/t/acme/orders` for `/t`. In a nested axum router it is
+    /// the path that the client asked for.
     pub fn path(prefix: impl AsRef<str>) -> Source {
         let inner = prefix.as_ref().trim_matches('/');
         Source::new(Place::Path(if inner.is_empty() { "/".to_owned() } else { format!("/{inner}/") }))

@@ -46,8 +46,8 @@ impl Error {
         self.0.limit
     }
 
-    /// How long to wait before the same call has a chance. Exact for a rate, at the earliest then; else an estimate, from
-    /// how long connections have been lent lately. `None` where waiting does not help.
+    /// How long to wait before the same call has a chance. Exact for a rate, at the earliest then; else an estimate,
+    /// from how long connections have been lent lately. `None` where waiting does not help.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

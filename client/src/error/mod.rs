@@ -131,8 +131,8 @@ impl Error {
         self.0.hint.as_deref()
     }
 
-    /// Which statement of a pipeline failed: its position, from 0. Those after it did not run. `None` where the call had
-    /// one statement, or what failed was entering or committing.
+    /// Which statement of a pipeline failed: its position, from 0. Those after it did not run. `None` where the call
+    /// had one statement, or what failed was entering or committing.
     pub fn statement(&self) -> Option<usize> {
         self.0.statement.filter(|(_, of)| *of > 1).map(|(at, _)| at)
     }
@@ -174,8 +174,8 @@ impl Error {
         self.refusal() == Some(Refusal::SystemRefused) || self.0.kind == Kind::SystemNotGranted
     }
 
-    /// A write in a system context that was entered for reading (`TN015`, or PostgreSQL's own `25006`), or one asked for
-    /// where the transaction or the server is read-only.
+    /// A write in a system context that was entered for reading (`TN015`, or PostgreSQL's own `25006`), or one asked
+    /// for where the transaction or the server is read-only.
     pub fn is_read_only(&self) -> bool {
         self.refusal() == Some(Refusal::SystemReadOnly) || self.code() == Some("25006")
     }

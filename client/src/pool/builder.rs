@@ -198,8 +198,8 @@ impl TenantPoolBuilder {
     }
 
     /// Signs a token for each transaction, so that `tenant(…)` enters with it: for roles that must
-    /// (`pg_tenant.require_signed`). Whoever holds the key may enter every tenant; where tokens come from elsewhere, such
-    /// as a login service, forward them with `signed(…)` instead.
+    /// (`pg_tenant.require_signed`). Whoever holds the key may enter every tenant; where tokens come from elsewhere,
+    /// such as a login service, forward them with `signed(…)` instead.
     #[cfg(feature = "sign")]
     pub fn signer(mut self, signer: crate::tenant::signer::TokenSigner) -> Self {
         self.signer = Some(signer);

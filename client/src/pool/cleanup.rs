@@ -18,9 +18,9 @@ const CANCELLING: Duration = Duration::from_secs(15);
 /// Ends a connection that has left the pool with a call in flight.
 ///
 /// Closing the socket is not enough: a backend notices only when its statement ends, and holds the transaction until
-/// then. So a ROLLBACK is queued behind whatever was sent, and where it is not answered soon, cancel requests go out until
-/// it is: one alone may arrive between two statements and hit none. The connection stays open meanwhile, so the process
-/// id in the request cannot have become somebody else's. Without a runtime the connection is only closed.
+/// then. So a ROLLBACK is queued behind whatever was sent, and where it is not answered soon, cancel requests go out
+/// until it is: one alone may arrive between two statements and hit none. The connection stays open meanwhile, so the
+/// process id in the request cannot have become somebody else's. Without a runtime the connection is only closed.
 ///
 /// The permit stays until then: what a tenant has left running counts against it, though others have the slot.
 pub(crate) fn quell(connection: Connection, canceller: Canceller, mut permit: Option<Permit>) {

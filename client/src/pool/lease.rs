@@ -105,7 +105,8 @@ impl Lease {
         self.connection_mut().statements.clear();
     }
 
-    /// How many dirty sessions that a pooler lends may be ended for one transaction: it has more than this pool knows of.
+    /// How many dirty sessions that a pooler lends may be ended for one transaction: it has more than this pool knows
+    /// of.
     pub(crate) fn sessions_to_end(&self) -> usize {
         if self.has_lent_session() { MOST_ENDED } else { 0 }
     }

@@ -55,8 +55,8 @@ pub fn claimed(cx: &Context) -> Option<ClaimedTenant> {
     cx.baggage().get(KEY).map(|value| ClaimedTenant(value.as_str().to_owned()))
 }
 
-/// A tenant that somebody wrote into a header. Good for a log line (`Debug`) and for telling a mistake early; there is no
-/// way from it to a [`Tenant`].
+/// A tenant that somebody wrote into a header. Good for a log line (`Debug`) and for telling a mistake early; there is
+/// no way from it to a [`Tenant`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClaimedTenant(String);
 

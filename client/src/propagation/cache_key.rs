@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::tenant::ambient;
 use crate::tenant::identity::Tenant;
 
-/// A key in a cache that several tenants share, such as Redis: `tenant/acme/order/7`. There is none without a tenant, and
-/// no two tenants, and no two lists of parts, have the same.
+/// A key in a cache that several tenants share, such as Redis: `tenant/acme/order/7`. There is none without a tenant,
+/// and no two tenants, and no two lists of parts, have the same.
 ///
 /// ```
 /// use pg_tenant_client::{CacheKey, Tenant};
@@ -59,7 +59,8 @@ impl CacheKey {
     }
 }
 
-/// Takes visible ASCII as it is and the rest in hexadecimal, so that a part holds no separator, no space and no line end.
+/// Takes visible ASCII as it is and the rest in hexadecimal, so that a part holds no separator, no space and no line
+/// end.
 struct Escaped<'a>(&'a mut String);
 
 impl Write for Escaped<'_> {

@@ -122,7 +122,8 @@ impl<T: DeserializeOwned> Envelope<T> {
     /// From JSON.
     ///
     /// # Errors
-    /// `TN001` where it names no tenant, `TN004` where what it names is no tenant id; what is no envelope of this payload.
+    /// `TN001` where it names no tenant, `TN004` where what it names is no tenant id; what is no envelope of this
+    /// payload.
     pub fn from_slice(json: &[u8]) -> Result<Envelope<T>, Error> {
         let wire: Wire<T> = serde_json::from_slice(json)
             .map_err(|why| Error::new(Kind::Driver, format!("the job cannot be read: {why}")).with_source(why))?;

@@ -137,7 +137,8 @@ impl Inbound {
         self.verifier.reload(jwks)
     }
 
-    /// Takes the tenant off these headers, which then have none, so that nobody passes them on. None where there was none.
+    /// Takes the tenant off these headers, which then have none, so that nobody passes them on. None where there was
+    /// none.
     ///
     /// # Errors
     /// Those of [`TokenVerifier::verify`]; a header that comes twice.

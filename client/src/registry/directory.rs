@@ -15,9 +15,10 @@ use crate::error::Error;
 
 /// Which tenant a slug or an id is.
 ///
-/// What was found is kept for a time, what was not found for a shorter one, errors not at all; who waits for the same at
-/// once waits for one lookup. A change of the registry, such as a suspension, is noticed when that time is over, or at
-/// once with [`listen`](Self::listen). **It decides what an edge answers, not who gets in:** that stays with the server.
+/// What was found is kept for a time, what was not found for a shorter one, errors not at all; who waits for the same
+/// at once waits for one lookup. A change of the registry, such as a suspension, is noticed when that time is over, or
+/// at once with [`listen`](Self::listen). **It decides what an edge answers, not who gets in:** that stays with the
+/// server.
 ///
 /// Cloning shares the cache.
 ///

@@ -21,8 +21,8 @@ pub struct Listener {
 }
 
 impl Directory {
-    /// Forgets everything as soon as the registry has changed, which this hears on a connection of its own. It must be a
-    /// direct one, to the primary: a pooler in transaction mode does not pass notifications on, a standby takes no
+    /// Forgets everything as soon as the registry has changed, which this hears on a connection of its own. It must be
+    /// a direct one, to the primary: a pooler in transaction mode does not pass notifications on, a standby takes no
     /// LISTEN. Any role that may connect and is bound to no tenant will do.
     ///
     /// A connection that breaks is made again, for as long as it takes; meanwhile entries live for their time, and when

@@ -21,8 +21,8 @@ use crate::tx::run::run_once;
 /// [`TenantPool::tenant`](super::TenantPool::tenant).
 ///
 /// Every call fails with `TN002` for an unknown tenant, `TN003` for a suspended one, `TN004` for a malformed id,
-/// `TN006` where the role is bound to another tenant, `TN09x` for what is wrong with a token, `3F000` or `42883` ([`Error::is_extension_missing`]) and
-/// [`Error::is_version_mismatch`] where the database has not the right extension.
+/// `TN006` where the role is bound to another tenant, `TN09x` for what is wrong with a token, `3F000` or `42883`
+/// ([`Error::is_extension_missing`]) and [`Error::is_version_mismatch`] where the database has not the right extension.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until a query, begin() or run()"]
 pub struct TxBuilder {
@@ -49,7 +49,8 @@ impl TenantPool {
         TxBuilder::new(self.clone(), Entry::ambient())
     }
 
-    /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is sent.
+    /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is
+    /// sent.
     ///
     /// It travels as a parameter, which costs sqlx one round trip more than a plain entry, and is in no error and no debug output of this crate.
     #[track_caller]
@@ -64,16 +65,16 @@ impl TxBuilder {
         TxBuilder { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
     }
 
-    /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()` in
-    /// SQL. Of no effect where the pool signs none.
+    /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()`
+    /// in SQL. Of no effect where the pool signs none.
     #[cfg(feature = "sign")]
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
         self.entry = self.entry.map(|tenant| tenant.with_actor(actor.into()));
         self
     }
 
-    /// Names their role in the application: the claim `role`, `tenant.current_role()` in SQL. Of no effect where the pool
-    /// signs no token.
+    /// Names their role in the application: the claim `role`, `tenant.current_role()` in SQL. Of no effect where the
+    /// pool signs no token.
     #[cfg(feature = "sign")]
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.entry = self.entry.map(|tenant| tenant.with_role(role.into()));

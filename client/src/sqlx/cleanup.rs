@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::pool::admission::Permit;
 
-/// A transaction as `pg_stat_activity` shows it. The time is in it so that what is cancelled is this transaction and not
-/// a later one of the same backend.
+/// A transaction as `pg_stat_activity` shows it. The time is in it so that what is cancelled is this transaction and
+/// not a later one of the same backend.
 pub(crate) struct Transaction {
     pub(super) pid: i32,
     /// Seconds since the epoch, as text: exact.

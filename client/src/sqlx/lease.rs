@@ -1,7 +1,8 @@
 //! A connection on loan from `sqlx::PgPool`, cancel-safe by the same marks as in `crate::lease`.
 //!
-//! sqlx 0.9 counts a transaction only once BEGIN was answered, so a `begin` dropped before that returns a connection with
-//! an open transaction to the pool. Here BEGIN is a call like any other: dropped half-way, its connection leaves the pool.
+//! sqlx 0.9 counts a transaction only once BEGIN was answered, so a `begin` dropped before that returns a connection
+//! with an open transaction to the pool. Here BEGIN is a call like any other: dropped half-way, its connection leaves
+//! the pool.
 
 use std::sync::Arc;
 
@@ -39,7 +40,8 @@ pub(crate) struct Marks {
     pub(super) lost_a_conflict: bool,
     /// Statements have no name that lasts longer than the transaction.
     pub(super) nameless: bool,
-    /// A statement has a name although names do not last: to be taken from the session before that goes to somebody else.
+    /// A statement has a name although names do not last: to be taken from the session before that goes to somebody
+    /// else.
     pub(super) borrowed_name: bool,
 }
 

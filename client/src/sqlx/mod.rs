@@ -26,16 +26,18 @@
 //!
 //! - It cannot pipeline. Beginning and entering are one round trip, each statement is one (two when it is first
 //!   prepared), commit with its probe is one. `query`, `query_opt` and `execute` of a `TxBuilder` send a text without
-//!   arguments (`&str`, `raw_sql`) and its commit in one message: two round trips. A message of sqlx with arguments holds
-//!   one statement and is waited for before the next is sent, so these take three. Entering is waited for in any case:
-//!   before anything has run a connection that is dirty or broken can be replaced, and without the answer, which names the
-//!   server's process, a call that is dropped could not be cancelled.
+//!   arguments (`&str`, `raw_sql`) and its commit in one message: two round trips. A message of sqlx with arguments
+//!   holds one statement and is waited for before the next is sent, so these take three. Entering is waited for in any
+//!   case: before anything has run a connection that is dirty or broken can be replaced, and without the answer, which
+//!   names the server's process, a call that is dropped could not be cancelled.
 //! - It has no bulk write of its own. Bind one array for each column; the policy is asked about each row:
-//!   `sqlx::query("insert into orders (id, total) select * from unnest($1::int8[], $2::int8[])").bind(ids).bind(totals)`.
+//!   `sqlx::query("insert into orders (id, total) select * from unnest($1::int8[],
+//!   $2::int8[])").bind(ids).bind(totals)`.
 //! - It cannot send a CancelRequest. A statement whose future was dropped is cancelled with `pg_cancel_backend` from a
 //!   second connection, and only while it still belongs to the transaction that was dropped.
 //! - Its statements report [`sqlx::Error`], which converts into [`Error`](crate::Error) with `?`.
-//! - A dropped statement does not make the transaction refuse: as always in sqlx, the next call reads past what it left.
+//! - A dropped statement does not make the transaction refuse: as always in sqlx, the next call reads past what it
+//!   left.
 
 mod begin;
 mod builder;

@@ -77,8 +77,8 @@ impl Scope {
     }
 
     /// A text, and behind it in the same message the probe and COMMIT, which PostgreSQL does not reach where the text
-    /// fails. None of them can be drawn into the text: a comment ends with its line, and what else is open (a literal, a
-    /// parenthesis, a function's body) they do not close, so that nothing of the message parses.
+    /// fails. None of them can be drawn into the text: a comment ends with its line, and what else is open (a literal,
+    /// a parenthesis, a function's body) they do not close, so that nothing of the message parses.
     async fn send_with_commit(
         mut self,
         text: &str,

@@ -38,8 +38,8 @@ impl TenantPool {
     }
 
     /// Signs a token for each transaction, so that `tenant(…)` enters with it: for roles that must
-    /// (`pg_tenant.require_signed`). Whoever holds the key may enter every tenant; where tokens come from elsewhere, such
-    /// as a login service, forward them with `signed(…)` instead.
+    /// (`pg_tenant.require_signed`). Whoever holds the key may enter every tenant; where tokens come from elsewhere,
+    /// such as a login service, forward them with `signed(…)` instead.
     #[cfg(feature = "sign")]
     pub fn signer(mut self, signer: crate::tenant::signer::TokenSigner) -> Self {
         self.signer = Some(signer);
@@ -48,8 +48,8 @@ impl TenantPool {
 
     /// Says what stands between this pool and PostgreSQL, such as PgBouncer. By default nothing: sqlx cannot find out.
     ///
-    /// With [`Pooler::Transaction`] every statement is sent without a name, whatever its `persistent` says, in two round
-    /// trips; a transaction that uses `prepare` gives its connection up when it ends.
+    /// With [`Pooler::Transaction`] every statement is sent without a name, whatever its `persistent` says, in two
+    /// round trips; a transaction that uses `prepare` gives its connection up when it ends.
     pub fn pooler(mut self, pooler: Pooler) -> Self {
         self.pooler = pooler;
         self

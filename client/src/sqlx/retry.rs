@@ -25,8 +25,8 @@ impl RetryingTx {
     /// As [`run`](crate::RetryingTx::run) over tokio-postgres.
     ///
     /// # Errors
-    /// Those of [`TxBuilder::run`]. After the last attempt, the last one's. [`Error::is_closed`] is never run again: the
-    /// commit may have happened.
+    /// Those of [`TxBuilder::run`]. After the last attempt, the last one's. [`Error::is_closed`] is never run again:
+    /// the commit may have happened.
     pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E> + Clone,

@@ -39,9 +39,9 @@ impl TenantTx {
     /// success and rolls back.
     ///
     /// # Errors
-    /// `25P02` where an earlier statement had failed: nothing was committed. [`Error::is_tenant_lost`] where a statement
-    /// had ended the transaction: what ran after it ran without the tenant. Whatever the server finds at commit
-    /// (`40001`, `23503` of a deferred constraint, …): nothing was committed. [`Error::is_closed`]: unknown.
+    /// `25P02` where an earlier statement had failed: nothing was committed. [`Error::is_tenant_lost`] where a
+    /// statement had ended the transaction: what ran after it ran without the tenant. Whatever the server finds at
+    /// commit (`40001`, `23503` of a deferred constraint, …): nothing was committed. [`Error::is_closed`]: unknown.
     pub async fn commit(self) -> Result<(), Error> {
         self.scope.commit().await
     }
@@ -54,8 +54,8 @@ impl TenantTx {
         self.scope.rollback().await
     }
 
-    /// Runs a closure inside a savepoint: keeps what it did where it returns `Ok`, undoes it where it returns `Err`, and
-    /// the transaction goes on in either case. Savepoints nest.
+    /// Runs a closure inside a savepoint: keeps what it did where it returns `Ok`, undoes it where it returns `Err`,
+    /// and the transaction goes on in either case. Savepoints nest.
     ///
     /// A future dropped half-way leaves the transaction refusing further calls.
     ///

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::tenant::identity::Tenant;
 
-/// A value that names a tenant: a [`Tenant`], a parsed [`TenantId`], its text, or the UUID or number the application keys
-/// by.
+/// A value that names a tenant: a [`Tenant`], a parsed [`TenantId`], its text, or the UUID or number the application
+/// keys by.
 ///
 /// A text that is no tenant id does not panic and is not sent: the call that would have used it fails with SQLSTATE
 /// `TN004` before any I/O.

@@ -77,15 +77,15 @@ impl TokenVerifier {
         self
     }
 
-    /// Lets the tenants that it makes carry their token, so that a pool enters with it (`tenant.enter_signed`): for roles
-    /// that must sign where the application holds no key. The server then verifies it once more, for itself.
+    /// Lets the tenants that it makes carry their token, so that a pool enters with it (`tenant.enter_signed`): for
+    /// roles that must sign where the application holds no key. The server then verifies it once more, for itself.
     pub fn forward(mut self) -> Self {
         self.forward = true;
         self
     }
 
-    /// Takes other keys from now on, here and in every clone. Keys are rotated by adding the new one, letting the issuer
-    /// sign with it, and removing the old one.
+    /// Takes other keys from now on, here and in every clone. Keys are rotated by adding the new one, letting the
+    /// issuer sign with it, and removing the old one.
     ///
     /// # Errors
     /// A set that cannot be used: the keys of before stay.
@@ -99,8 +99,8 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// `TN092` malformed, `TN093` untrusted, `TN094` expired, `TN095` not valid yet, `TN096` of another issuer or for
-    /// another audience, `TN097` a claim cannot be used, `TN004` the tenant it names is no tenant id. None of them shows
-    /// the token.
+    /// another audience, `TN097` a claim cannot be used, `TN004` the tenant it names is no tenant id. None of them
+    /// shows the token.
     pub fn verify(&self, token: &str) -> Result<Tenant, Error> {
         let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
         let verified = verify(token, &keys, &self.rules, now()).map_err(rejected)?;

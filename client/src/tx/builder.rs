@@ -22,7 +22,8 @@ use crate::wire::step::{Answer, Step, Then};
 /// begin, enter, the statement and commit are sent together. The first use on a connection adds one for preparing.
 ///
 /// Every call fails with `TN002` for an unknown tenant, `TN003` for a suspended one, `TN004` for a malformed id,
-/// `TN006` where the role is bound to another tenant, `TN09x` for what is wrong with a token, and with the server's SQLSTATE for whatever else it refuses.
+/// `TN006` where the role is bound to another tenant, `TN09x` for what is wrong with a token, and with the server's
+/// SQLSTATE for whatever else it refuses.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until a query, begin() or run()"]
 pub struct TxBuilder {
@@ -49,7 +50,8 @@ impl TenantPool {
         TxBuilder::new(self.clone(), Entry::ambient())
     }
 
-    /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is sent.
+    /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is
+    /// sent.
     ///
     /// It travels as a parameter in the same flight, and is in no error and no debug output of this crate.
     #[track_caller]
@@ -64,16 +66,16 @@ impl TxBuilder {
         TxBuilder { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
     }
 
-    /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()` in
-    /// SQL. Of no effect where the pool signs none.
+    /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()`
+    /// in SQL. Of no effect where the pool signs none.
     #[cfg(feature = "sign")]
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
         self.entry = self.entry.map(|tenant| tenant.with_actor(actor.into()));
         self
     }
 
-    /// Names their role in the application: the claim `role`, `tenant.current_role()` in SQL. Of no effect where the pool
-    /// signs no token.
+    /// Names their role in the application: the claim `role`, `tenant.current_role()` in SQL. Of no effect where the
+    /// pool signs no token.
     #[cfg(feature = "sign")]
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.entry = self.entry.map(|tenant| tenant.with_role(role.into()));

@@ -19,9 +19,9 @@ impl TenantTx {
     /// back.
     ///
     /// # Errors
-    /// `25P02` where an earlier statement had failed: nothing was committed. [`Error::is_tenant_lost`] where a statement
-    /// had ended the transaction: what ran after it ran without the tenant. Whatever the server finds at commit
-    /// (`40001`, `23503` of a deferred constraint, …): nothing was committed. [`Error::is_closed`]: unknown.
+    /// `25P02` where an earlier statement had failed: nothing was committed. [`Error::is_tenant_lost`] where a
+    /// statement had ended the transaction: what ran after it ran without the tenant. Whatever the server finds at
+    /// commit (`40001`, `23503` of a deferred constraint, …): nothing was committed. [`Error::is_closed`]: unknown.
     pub async fn commit(mut self) -> Result<(), Error> {
         self.usable()?;
         if !self.begun {
@@ -100,11 +100,11 @@ impl TenantTx {
         done
     }
 
-    /// Runs a closure inside a savepoint: keeps what it did where it returns `Ok`, undoes it where it returns `Err`, and
-    /// the transaction goes on in either case. Savepoints nest.
+    /// Runs a closure inside a savepoint: keeps what it did where it returns `Ok`, undoes it where it returns `Err`,
+    /// and the transaction goes on in either case. Savepoints nest.
     ///
-    /// `SAVEPOINT` travels with the closure's first statement. A future dropped half-way leaves the transaction refusing
-    /// further calls: what the savepoint stood for is no longer known.
+    /// `SAVEPOINT` travels with the closure's first statement. A future dropped half-way leaves the transaction
+    /// refusing further calls: what the savepoint stood for is no longer known.
     ///
     /// # Errors
     /// The closure's. `25P02` where the closure returned `Ok` although a statement in it had failed: it was undone.

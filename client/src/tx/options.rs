@@ -79,8 +79,8 @@ impl BeginOptions {
         }
     }
 
-    /// A column that lowers `statement_timeout` for the transaction, after the tenant's limits in the registry came into
-    /// force with entering, and never raises it. 0 is no timeout.
+    /// A column that lowers `statement_timeout` for the transaction, after the tenant's limits in the registry came
+    /// into force with entering, and never raises it. 0 is no timeout.
     pub(crate) fn time_limit(&self) -> String {
         let Some(timeout) = self.statement_timeout else { return String::new() };
         let ms = timeout.as_millis().clamp(1, i32::MAX as u128);

@@ -165,8 +165,8 @@ impl TenantTx {
     ///
     /// # Errors
     /// Those of [`pipeline`](Self::pipeline) and [`commit`](Self::commit); nothing was committed then, unless
-    /// [`Error::is_closed`], which leaves it unknown. A wrong number of rows for [`query_one`] or [`query_opt`] is noticed
-    /// after the commit.
+    /// [`Error::is_closed`], which leaves it unknown. A wrong number of rows for [`query_one`] or [`query_opt`] is
+    /// noticed after the commit.
     pub async fn pipeline_then_commit<P: Pipeline>(mut self, pipeline: P) -> Result<P::Answers, Error> {
         self.send_pipeline(pipeline, Then::Commit).await
     }

@@ -92,16 +92,16 @@ impl TxBuilder {
 }
 
 impl RetryingTx {
-    /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`. Runs the whole
-    /// closure again, in a new transaction, where one of its statements, or the commit, failed with `40001`
+    /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`. Runs the
+    /// whole closure again, in a new transaction, where one of its statements, or the commit, failed with `40001`
     /// (serialization failure) or `40P01` (deadlock).
     ///
     /// What the closure does outside the database it does again: leave mails and messages for after `run`. Each attempt
     /// runs a clone of the closure, so each begins with the same captures.
     ///
     /// # Errors
-    /// Those of [`TxBuilder::run`]. After the last attempt, the last one's. [`Error::is_closed`] is never run again: the
-    /// commit may have happened.
+    /// Those of [`TxBuilder::run`]. After the last attempt, the last one's. [`Error::is_closed`] is never run again:
+    /// the commit may have happened.
     pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E> + Clone,

@@ -11,7 +11,8 @@ macro_rules! run_once {
                     Ok(value)
                 }
                 Err(error) => {
-                    // The caller hears what went wrong first; a rollback that fails closes the connection, which rolls back.
+                    // The caller hears what went wrong first; a rollback that fails closes the connection, which rolls
+                    // back.
                     let _ = tx.rollback().await;
                     Err(error)
                 }

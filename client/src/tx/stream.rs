@@ -19,8 +19,8 @@ pub struct RowStream<'tx> {
     reading: Reading,
 }
 
-/// Tells how many rows were read when that ends. Apart from the stream, which would borrow the transaction for longer if
-/// it did something itself when it is dropped.
+/// Tells how many rows were read when that ends. Apart from the stream, which would borrow the transaction for longer
+/// if it did something itself when it is dropped.
 struct Reading {
     call: Call,
     rows: u64,

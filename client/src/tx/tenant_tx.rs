@@ -23,9 +23,9 @@ use crate::wire::step::{Step, Then};
 /// A call whose future is dropped before it finished leaves the transaction refusing every further call
 /// ([`Error::is_interrupted`]): drop it, and the server is told to stop and roll back.
 ///
-/// The first statement's errors include those of entering the tenant: `TN002` unknown, `TN003` not active, `TN006` bound
-/// to another tenant. After an error of the server the transaction has failed: everything but rolling back, or returning
-/// from the savepoint around it, fails with `25P02`.
+/// The first statement's errors include those of entering the tenant: `TN002` unknown, `TN003` not active, `TN006`
+/// bound to another tenant. After an error of the server the transaction has failed: everything but rolling back, or
+/// returning from the savepoint around it, fails with `25P02`.
 pub struct TenantTx {
     pub(crate) pool: TenantPool,
     pub(crate) lease: Lease,

@@ -1,7 +1,7 @@
 //! The process id that a connection was told when it was made.
 //!
-//! PostgreSQL tells its own; a pooler, which has many servers to talk to, makes one up. tokio-postgres keeps it to itself,
-//! but a request to cancel holds it: so one is written to nobody.
+//! PostgreSQL tells its own; a pooler, which has many servers to talk to, makes one up. tokio-postgres keeps it to
+//! itself, but a request to cancel holds it: so one is written to nobody.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};

@@ -10,8 +10,8 @@ pub(crate) enum Form {
     Prepared(Statement),
     /// Whole and without a name, with parameters of these types, while preparing it rides along for the next time.
     ///
-    /// Only where no rows are wanted: tokio-postgres asks the server for a column's type that it does not know while the
-    /// rows wait, so an answer too large for its buffers would wait for ever.
+    /// Only where no rows are wanted: tokio-postgres asks the server for a column's type that it does not know while
+    /// the rows wait, so an answer too large for its buffers would wait for ever.
     Typed(Arc<[Type]>),
     /// Whole and without a name, each time. Where rows are wanted, only if the driver knows all their types.
     Unnamed(Arc<[Type]>),

@@ -3,8 +3,9 @@
 /// Enters with a token, which is a parameter: in a text it would be shown and logged.
 pub(crate) const ENTER_SIGNED: &str = "select tenant.enter_signed_pristine($1)";
 
-/// COMMIT, and before it the probe: what the transaction is inside of, by the setting rather than `tenant.current_id()`,
-/// which a transaction that has gone on in a role (`SET LOCAL ROLE`) may have no right to call. SHOW needs no plan.
+/// COMMIT, and before it the probe: what the transaction is inside of, by the setting rather than
+/// `tenant.current_id()`, which a transaction that has gone on in a role (`SET LOCAL ROLE`) may have no right to call.
+/// SHOW needs no plan.
 ///
 /// PostgreSQL runs the texts of one message until one fails, so a failed transaction does not reach COMMIT.
 pub(crate) const COMMIT: &str = "show pg_tenant.id; commit";
@@ -12,8 +13,8 @@ pub(crate) const COMMIT: &str = "show pg_tenant.id; commit";
 /// As [`COMMIT`], then taking the names of statements from the session.
 pub(crate) const COMMIT_AND_FORGET: &str = "show pg_tenant.id; commit; deallocate all";
 
-/// Whether the statement begins, ends or divides a transaction (`COMMIT`, `ROLLBACK TO`, `PREPARE TRANSACTION`, …). Only
-/// a statement of its own can: within a transaction block PostgreSQL refuses it to procedures and `DO` (`2D000`).
+/// Whether the statement begins, ends or divides a transaction (`COMMIT`, `ROLLBACK TO`, `PREPARE TRANSACTION`, …).
+/// Only a statement of its own can: within a transaction block PostgreSQL refuses it to procedures and `DO` (`2D000`).
 pub(crate) fn controls_the_transaction(sql: &str) -> bool {
     const WORDS: [&str; 9] =
         ["abort", "begin", "commit", "end", "prepare", "release", "rollback", "savepoint", "start"];

@@ -74,8 +74,8 @@ impl Statements {
         Form::Prepared(statement)
     }
 
-    /// A name, and what the driver has prepared to ask about types, is to be taken from the session that the transaction
-    /// has: it is the last that the connection uses.
+    /// A name, and what the driver has prepared to ask about types, is to be taken from the session that the
+    /// transaction has: it is the last that the connection uses.
     pub(crate) fn has_borrowed_names(&self) -> bool {
         self.forgets_names && !self.by_text.is_empty()
     }

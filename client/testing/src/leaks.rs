@@ -47,8 +47,8 @@ fn names(json: &Value, key: &str, is_called: &dyn Fn(&str) -> bool, id: &str) ->
     }
 }
 
-/// Whether a member of this name holds ids of this name: `project`, `projects`, `project_id`, `projectIds`; `id` in a list
-/// of them, where another list has ids of another kind.
+/// Whether a member of this name holds ids of this name: `project`, `projects`, `project_id`, `projectIds`; `id` in a
+/// list of them, where another list has ids of another kind.
 fn is_called(key: &str, name: &str, list: &str) -> bool {
     let plain = |text: &str| text.to_ascii_lowercase().replace('_', "");
     let (key, name) = (plain(key), plain(name));

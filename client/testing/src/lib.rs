@@ -19,12 +19,12 @@
 //!
 //! # What is asked of each route, in order
 //!
-//! 1. With ids of the other tenant, each one and all together, it answers 404 (or as [`Route::refused`] says), and just as
-//!    it does for an id that does not exist: same status, same body. After a call that could write, what the other tenant
-//!    reads is what it was.
+//! 1. With ids of the other tenant, each one and all together, it answers 404 (or as [`Route::refused`] says), and just
+//!    as it does for an id that does not exist: same status, same body. After a call that could write, what the other
+//!    tenant reads is what it was.
 //! 2. With the tenant's own ids it succeeds: else the test would prove nothing.
-//! 3. No answer holds a [marker](Caller::marker) of the other; a list, also one below an id, holds none of its ids, and one
-//!    that takes no id something of one's own.
+//! 3. No answer holds a [marker](Caller::marker) of the other; a list, also one below an id, holds none of its ids, and
+//!    one that takes no id something of one's own.
 //!
 //! Routes are called in the order in which they are given, so what deletes comes last.
 

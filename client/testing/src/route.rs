@@ -8,8 +8,8 @@ use http::{HeaderValue, Method, Request, StatusCode};
 
 use crate::caller::Caller;
 
-/// A route. In its path and its body `{name}` stands for an id (see [`Caller::id`]); one without any is a list, or makes
-/// something.
+/// A route. In its path and its body `{name}` stands for an id (see [`Caller::id`]); one without any is a list, or
+/// makes something.
 #[derive(Clone, Debug)]
 pub struct Route {
     pub(super) method: Method,

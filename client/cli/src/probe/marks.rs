@@ -109,8 +109,8 @@ impl Marks {
         Ok(states.into_iter().zip(found).filter_map(|(state, found)| found.then_some(state)).collect())
     }
 
-    /// Takes the marks away, on every backend that carries them; returns on how many it could not. Connections hold what
-    /// they got meanwhile, so that the next gets another backend.
+    /// Takes the marks away, on every backend that carries them; returns on how many it could not. Connections hold
+    /// what they got meanwhile, so that the next gets another backend.
     pub async fn clear(&mut self, wires: &[Wire]) -> usize {
         let run = self.run;
         let take = format!(

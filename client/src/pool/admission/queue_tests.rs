@@ -32,7 +32,8 @@ struct Model {
     loans: Vec<Loan>,
     waiting: Vec<(u8, u64)>,
     allowed: [usize; HOLDERS as usize],
-    /// When a holder that has or waits for something last began to wait from nothing, got a connection or gave one back.
+    /// When a holder that has or waits for something last began to wait from nothing, got a connection or gave one
+    /// back.
     turn: [u64; HOLDERS as usize],
     clock: u64,
 }

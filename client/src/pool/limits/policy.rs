@@ -38,8 +38,8 @@ impl Limits {
         Limits::default()
     }
 
-    /// How many connections the tenant may have at once. A connection whose call was dropped counts until the server has
-    /// stopped it. With 0 every call of the tenant is refused.
+    /// How many connections the tenant may have at once. A connection whose call was dropped counts until the server
+    /// has stopped it. With 0 every call of the tenant is refused.
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = Some(connections);

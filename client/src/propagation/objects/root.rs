@@ -52,8 +52,8 @@ fn outside(path: &Path) -> Error {
     Error::PermissionDenied { path: path.to_string(), source: "it lies outside of the tenant's objects".into() }
 }
 
-/// The id as the name of a directory, on any store: another id has another name, also where upper and lower case are the
-/// same and a final dot is nothing.
+/// The id as the name of a directory, on any store: another id has another name, also where upper and lower case are
+/// the same and a final dot is nothing.
 fn name(id: &TenantId) -> String {
     let id = id.as_str();
     let mut name = String::with_capacity(id.len());

@@ -17,11 +17,11 @@ use super::root::{Root, STORE};
 use crate::tenant::ambient;
 use crate::tenant::identity::Tenant;
 
-/// One tenant's part of an object store: reading, writing, listing, copying and renaming stay inside it, and paths in and
-/// out are those inside.
+/// One tenant's part of an object store: reading, writing, listing, copying and renaming stay inside it, and paths in
+/// and out are those inside.
 ///
-/// The objects of `acme` are below `acme/` of the store, or of [`below`](Self::below); of an id, what is no small letter,
-/// digit, `-`, `_` or inner dot is written as `=` and two hexadecimal digits.
+/// The objects of `acme` are below `acme/` of the store, or of [`below`](Self::below); of an id, what is no small
+/// letter, digit, `-`, `_` or inner dot is written as `=` and two hexadecimal digits.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,8 +55,8 @@ impl<S> TenantStore<S> {
         TenantStore { store, base: Path::default(), whose: Whose::Tenant(*tenant.id()) }
     }
 
-    /// At each call the part of the tenant of the running task (see [`ambient`]). Where the task has none, the call fails
-    /// and nothing is done.
+    /// At each call the part of the tenant of the running task (see [`ambient`]). Where the task has none, the call
+    /// fails and nothing is done.
     pub fn current(store: S) -> TenantStore<S> {
         TenantStore { store, base: Path::default(), whose: Whose::Task }
     }

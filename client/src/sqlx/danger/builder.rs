@@ -22,8 +22,8 @@ use crate::tx::run::run_once;
 /// [`danger::system`](crate::sqlx::danger::system).
 ///
 /// Every call fails with [`Error::is_reason_missing`] where the reason is empty, without I/O;
-/// [`Error::is_system_refused`] where the role may not; [`Error::is_read_only`] where it was to write and the transaction
-/// or the server is read-only.
+/// [`Error::is_system_refused`] where the role may not; [`Error::is_read_only`] where it was to write and the
+/// transaction or the server is read-only.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until a query, begin() or run()"]
 pub struct SystemTxBuilder {
@@ -54,8 +54,8 @@ impl SystemTxBuilder {
         self
     }
 
-    /// Sets how the transaction begins. The context is read-only in any case unless [`write`](Self::write) was said, and
-    /// with `true` even its line in the journal is left to the server's log. `false` is for writing where
+    /// Sets how the transaction begins. The context is read-only in any case unless [`write`](Self::write) was said,
+    /// and with `true` even its line in the journal is left to the server's log. `false` is for writing where
     /// `default_transaction_read_only` is on.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.options.read_only = Some(read_only);

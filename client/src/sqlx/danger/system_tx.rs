@@ -12,8 +12,9 @@ use crate::tx::entered::Entered;
 /// A transaction **across all tenants**, on a connection it owns. Made by
 /// [`SystemTxBuilder::begin`](crate::sqlx::danger::SystemTxBuilder::begin).
 ///
-/// `&mut SystemTx` is an [`Executor`](::sqlx::Executor), as [`TenantTx`](crate::sqlx::TenantTx) is, and a type of its own: what
-/// takes a `TenantTx` cannot be called with it. There is no current tenant in it: an `INSERT` names the tenant column.
+/// `&mut SystemTx` is an [`Executor`](::sqlx::Executor), as [`TenantTx`](crate::sqlx::TenantTx) is, and a type of its
+/// own: what takes a `TenantTx` cannot be called with it. There is no current tenant in it: an `INSERT` names the
+/// tenant column.
 pub struct SystemTx {
     scope: Scope,
 }
@@ -26,8 +27,8 @@ impl SystemTx {
     /// Commits, with a probe in the same round trip.
     ///
     /// # Errors
-    /// Those of [`TenantTx::commit`](crate::sqlx::TenantTx::commit). [`Error::is_tenant_lost`] where a statement had ended the
-    /// transaction: what ran after it ran outside the system context.
+    /// Those of [`TenantTx::commit`](crate::sqlx::TenantTx::commit). [`Error::is_tenant_lost`] where a statement had
+    /// ended the transaction: what ran after it ran outside the system context.
     pub async fn commit(self) -> Result<(), Error> {
         self.scope.commit().await
     }

@@ -36,8 +36,8 @@ impl TenantTx {
     /// many rows there is [`query_stream`](TenantTx::query_stream).
     ///
     /// # Errors
-    /// As [`execute`](TenantTx::execute), of the first chunk that fails. Then none of the rows can be committed, also where
-    /// what failed was encoding a row after others had been sent.
+    /// As [`execute`](TenantTx::execute), of the first chunk that fails. Then none of the rows can be committed, also
+    /// where what failed was encoding a row after others had been sent.
     #[doc(alias = "copy_in")]
     #[doc(alias = "COPY")]
     #[doc(alias = "bulk_insert")]

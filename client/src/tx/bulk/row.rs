@@ -2,8 +2,8 @@
 
 use tokio_postgres::types::{BorrowToSql, ToSql};
 
-/// A row for [`insert_many`](crate::TenantTx::insert_many): a tuple of up to twelve values, an array, a slice, a `Vec`, or a
-/// type of the application.
+/// A row for [`insert_many`](crate::TenantTx::insert_many): a tuple of up to twelve values, an array, a slice, a `Vec`,
+/// or a type of the application.
 pub trait BulkRow {
     /// How many values it has.
     fn width(&self) -> usize;
