@@ -64,7 +64,7 @@
 //! | `outbound` | the module `outbound`: the tenant on requests to other services, signed |
 //! | `envelope` | `Envelope`: the tenant around a job's payload |
 //! | `object_store` | the module `objects`: a tenant's part of an object store |
-//! | `testing` | deprecated: the module `testing` is the crate `pg-tenant-testing`, which shows that an API keeps tenants apart |
+//! | `testing` | deprecated: the module `testing`, which is the crate `pg-tenant-testing` now |
 //!
 //! Behind PgBouncer it works in session and in transaction mode: see [`Pooler`].
 #![forbid(unsafe_code)]

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use pg_tenant_core::SystemContext;
+use pg_tenant_core::{SystemContext, TenantId};
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::danger::reason::Reason;
@@ -13,11 +13,11 @@ use crate::pool::tenant_pool::TenantPool;
 use crate::tenant::share::Holder;
 use crate::tx::bulk::row::BulkRow;
 use crate::tx::entry::Way;
-use crate::tx::options::{BeginOptions, IsolationLevel};
+use crate::tx::options::{BeginOptions, begin_options};
 use crate::tx::pipeline::Pipeline;
-use crate::tx::run::run_once;
+use crate::tx::run::{Begin, run_once};
 use crate::wire::step;
-use crate::wire::step::{Answer, Step, Then};
+use crate::wire::step::{Answer, Step};
 
 /// The system context on one pool: runs single statements, or begins transactions, **across all tenants**. Made by
 /// [`danger::system`](crate::danger::system).
@@ -38,6 +38,8 @@ pub struct SystemTxBuilder {
     site: Site,
 }
 
+begin_options!(system SystemTxBuilder);
+
 impl SystemTxBuilder {
     #[track_caller]
     pub(crate) fn new(pool: TenantPool, reason: String) -> SystemTxBuilder {
@@ -48,27 +50,6 @@ impl SystemTxBuilder {
     /// Lets it write. The journal then has a line of every transaction that was committed.
     pub fn write(mut self) -> Self {
         self.context = SystemContext::Write;
-        self
-    }
-
-    /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
-    pub fn isolation_level(mut self, level: IsolationLevel) -> Self {
-        self.options.isolation_level = Some(level);
-        self
-    }
-
-    /// Sets how the transaction begins. The context is read-only in any case unless [`write`](Self::write) was said,
-    /// and with `true` even its line in the journal is left to the server's log. `false` is for writing where
-    /// `default_transaction_read_only` is on.
-    pub fn read_only(mut self, read_only: bool) -> Self {
-        self.options.read_only = Some(read_only);
-        self
-    }
-
-    /// Lets a serializable transaction that begins read-only wait at its beginning so that it cannot fail with `40001`
-    /// later: for long reports.
-    pub fn deferrable(mut self, deferrable: bool) -> Self {
-        self.options.deferrable = Some(deferrable);
         self
     }
 
@@ -157,10 +138,22 @@ impl SystemTxBuilder {
         F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
         E: From<Error>,
     {
-        run_once!(self, None, work)
+        run_once(self, work).await
     }
 
     async fn once(&self, step: Step<'_>) -> Result<Answer, Error> {
-        self.begin().await?.send(step, Then::Commit).await
+        self.begin().await?.send_then_commit(step).await
+    }
+}
+
+impl Begin for SystemTxBuilder {
+    type Tx = SystemTx;
+
+    fn named_tenant(&self) -> Option<&TenantId> {
+        None
+    }
+
+    fn begin(&self) -> impl Future<Output = Result<SystemTx, Error>> + Send {
+        self.begin()
     }
 }

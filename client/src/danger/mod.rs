@@ -17,6 +17,7 @@ use tokio_postgres::Client;
 use crate::error::Error;
 use crate::pool::manager::Connection;
 use crate::pool::tenant_pool::TenantPool;
+use crate::tx::open_tx::Handle;
 use crate::tx::tenant_tx::TenantTx;
 
 pub use builder::SystemTxBuilder;
@@ -84,7 +85,5 @@ pub async fn connection_without_tenant(pool: &TenantPool) -> Result<UnscopedConn
 /// # Errors
 /// Those of the transaction's first statement (see [`TenantTx`]).
 pub async fn raw_client(tx: &mut TenantTx) -> Result<&Client, Error> {
-    tx.send_lead().await?;
-    tx.lease.discard();
-    Ok(&tx.lease.connection().client)
+    tx.open().raw_client().await
 }

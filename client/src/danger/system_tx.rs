@@ -6,37 +6,38 @@ use std::iter::Peekable;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::error::Error;
-use crate::observe::Call;
 use crate::pool::lease::Lease;
 use crate::pool::tenant_pool::TenantPool;
 use crate::tx::bulk::row::BulkRow;
 use crate::tx::entry::Way;
+use crate::tx::open_tx::{Handle, OpenTx};
 use crate::tx::options::BeginOptions;
 use crate::tx::pipeline::Pipeline;
-use crate::tx::savepoint::{Handle, savepoint};
+use crate::tx::run::Transaction;
+use crate::tx::savepoint::savepoint;
 use crate::tx::stream::RowStream;
-use crate::tx::tenant_tx::TenantTx;
 use crate::wire::step::{Answer, Step, Then};
 
 /// A transaction **across all tenants**, on a connection it owns. Made by [`SystemTxBuilder::begin`].
 ///
-/// A type of its own: what takes a [`TenantTx`] cannot be called with it, so code that is written for one tenant does
-/// not come to work on all of them. There is no current tenant in it: an `INSERT` names the tenant column.
+/// A type of its own: what takes a [`TenantTx`](crate::TenantTx) cannot be called with it, so code that is written for
+/// one tenant does not come to work on all of them. There is no current tenant in it: an `INSERT` names the tenant
+/// column.
 ///
-/// All else is as with [`TenantTx`]: dropping it rolls back, a call that was dropped half-way makes it refuse further
-/// calls, the first statement's errors include those of entering, and after an error of the server everything but
-/// rolling back fails with `25P02`.
+/// All else is as with [`TenantTx`](crate::TenantTx): dropping it rolls back, a call that was dropped half-way makes it
+/// refuse further calls, the first statement's errors include those of entering, and after an error of the server
+/// everything but rolling back fails with `25P02`.
 ///
 /// [`SystemTxBuilder::begin`]: crate::danger::SystemTxBuilder::begin
-pub struct SystemTx(TenantTx);
+pub struct SystemTx(OpenTx);
 
 impl SystemTx {
     pub(crate) fn new(pool: TenantPool, lease: Lease, way: Way, options: &BeginOptions) -> SystemTx {
-        SystemTx(TenantTx::new(pool, lease, way, options))
+        SystemTx(OpenTx::new(pool, lease, way, options))
     }
 
-    pub(crate) async fn send(&mut self, step: Step<'_>, then: Then) -> Result<Answer, Error> {
-        self.0.send(step, then).await
+    pub(super) async fn send_then_commit(self, step: Step<'_>) -> Result<Answer, Error> {
+        self.0.send_then_commit(step).await
     }
 
     /// Runs a statement and returns its rows.
@@ -78,7 +79,7 @@ impl SystemTx {
     /// # Errors
     /// As [`query`](Self::query), of the first statement that fails; those after it did not run.
     pub async fn batch_execute(&mut self, sql: &str) -> Result<(), Error> {
-        self.0.batch_execute(sql).await
+        self.0.send_batch(sql).await
     }
 
     /// Runs a statement and returns its rows as they come, for results too large to hold.
@@ -91,10 +92,11 @@ impl SystemTx {
         self.0.query_stream(sql, params).await
     }
 
-    /// Writes many rows, as [`TenantTx::insert_many`] does; the tenant column is one of those named.
+    /// Writes many rows, as [`TenantTx::insert_many`](crate::TenantTx::insert_many) does; the tenant column is one of
+    /// those named.
     ///
     /// # Errors
-    /// Those of [`TenantTx::insert_many`].
+    /// Those of [`TenantTx::insert_many`](crate::TenantTx::insert_many).
     pub fn insert_many<'t, R, I>(
         &'t mut self,
         table: &'t str,
@@ -106,32 +108,34 @@ impl SystemTx {
         I: IntoIterator<Item = R>,
         I::IntoIter: Send + 't,
     {
-        self.0.insert_many(table, columns, rows)
+        // Not an `async fn`: see `TenantTx::insert_many`.
+        let rows = rows.into_iter().peekable();
+        async move { self.0.insert_many(table, columns, rows, Then::Stay).await }
     }
 
-    pub(crate) async fn insert_many_then_commit<R: BulkRow>(
+    pub(super) async fn insert_many_then_commit<R: BulkRow>(
         mut self,
         table: &str,
         columns: &[&str],
         rows: Peekable<impl Iterator<Item = R>>,
     ) -> Result<u64, Error> {
-        self.0.bulk(table, columns, rows, Then::Commit).await
+        self.0.insert_many(table, columns, rows, Then::Commit).await
     }
 
-    /// Sends statements together and waits for all, as [`TenantTx::pipeline`] does.
+    /// Sends statements together and waits for all, as [`TenantTx::pipeline`](crate::TenantTx::pipeline) does.
     ///
     /// # Errors
-    /// Those of [`TenantTx::pipeline`].
+    /// Those of [`TenantTx::pipeline`](crate::TenantTx::pipeline).
     pub async fn pipeline<P: Pipeline>(&mut self, pipeline: P) -> Result<P::Answers, Error> {
-        self.0.pipeline(pipeline).await
+        self.0.pipeline(pipeline, Then::Stay).await
     }
 
     /// As [`pipeline`](Self::pipeline), with commit in the same round trip.
     ///
     /// # Errors
-    /// Those of [`TenantTx::pipeline_then_commit`].
-    pub async fn pipeline_then_commit<P: Pipeline>(self, pipeline: P) -> Result<P::Answers, Error> {
-        self.0.pipeline_then_commit(pipeline).await
+    /// Those of [`TenantTx::pipeline_then_commit`](crate::TenantTx::pipeline_then_commit).
+    pub async fn pipeline_then_commit<P: Pipeline>(mut self, pipeline: P) -> Result<P::Answers, Error> {
+        self.0.pipeline(pipeline, Then::Commit).await
     }
 
     /// Runs the last statement and commits, in one round trip.
@@ -140,7 +144,7 @@ impl SystemTx {
     /// As [`query`](Self::query) and [`commit`](Self::commit); nothing was committed then, unless [`Error::is_closed`],
     /// which leaves it unknown.
     pub async fn query_then_commit(self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
-        self.0.query_then_commit(sql, params).await
+        Ok(self.0.send_then_commit(Step::rows(sql, params)).await?.rows)
     }
 
     /// As [`query_then_commit`](Self::query_then_commit), and returns how many rows the statement affected.
@@ -148,14 +152,14 @@ impl SystemTx {
     /// # Errors
     /// As [`query_then_commit`](Self::query_then_commit).
     pub async fn execute_then_commit(self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
-        self.0.execute_then_commit(sql, params).await
+        Ok(self.0.send_then_commit(Step::count(sql, params)).await?.affected)
     }
 
     /// Commits. A transaction in which nothing was sent costs nothing, and was not entered.
     ///
     /// # Errors
-    /// Those of [`TenantTx::commit`]. [`Error::is_tenant_lost`] where a statement had ended the transaction: what ran
-    /// after it ran outside the system context.
+    /// Those of [`TenantTx::commit`](crate::TenantTx::commit). [`Error::is_tenant_lost`] where a statement had ended
+    /// the transaction: what ran after it ran outside the system context.
     pub async fn commit(self) -> Result<(), Error> {
         self.0.commit().await
     }
@@ -168,7 +172,7 @@ impl SystemTx {
         self.0.rollback().await
     }
 
-    /// Runs a closure inside a savepoint, as [`TenantTx::savepoint`] does.
+    /// Runs a closure inside a savepoint, as [`TenantTx::savepoint`](crate::TenantTx::savepoint) does.
     ///
     /// # Errors
     /// The closure's. `25P02` where the closure returned `Ok` although a statement in it had failed: it was undone.
@@ -177,13 +181,27 @@ impl SystemTx {
         F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
         E: From<Error>,
     {
-        Call::of("savepoint", None).watch(savepoint(self, work)).await
+        savepoint(self, work).await
     }
 }
 
 impl Handle for SystemTx {
-    fn tx(&mut self) -> &mut TenantTx {
+    fn open(&mut self) -> &mut OpenTx {
         &mut self.0
+    }
+}
+
+impl Transaction for SystemTx {
+    fn commit(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.0.commit()
+    }
+
+    fn rollback(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.0.rollback()
+    }
+
+    fn serialization_failed(&self) -> bool {
+        self.0.serialization_failed()
     }
 }
 

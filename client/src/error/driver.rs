@@ -11,6 +11,11 @@ pub(crate) fn ends_the_session(code: &str) -> bool {
     matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04") || code.starts_with("08")
 }
 
+/// Serialization failure and deadlock: the transaction lost a conflict, and may win it when it is run again.
+pub(crate) fn is_serialization_failure(code: &str) -> bool {
+    matches!(code, "40001" | "40P01")
+}
+
 /// Said only where the backend waits for the next statement, which it has not read then.
 pub(crate) fn ends_an_idle_session(code: &str) -> bool {
     matches!(code, "57P05" | "25P03")

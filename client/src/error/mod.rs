@@ -189,7 +189,7 @@ impl Error {
     /// statement or from the commit. A closed connection is not among them: its commit may have happened
     /// ([`outcome_unknown`](Self::outcome_unknown)).
     pub fn is_retryable(&self) -> bool {
-        matches!(self.code(), Some("40001" | "40P01"))
+        self.code().is_some_and(driver::is_serialization_failure)
     }
 
     /// The connection or the pool is closed. Whether a commit was under way says

@@ -60,13 +60,13 @@ impl Lease {
     }
 
     /// Marks the lease and lends the connection to one call.
-    pub(crate) fn depart(&mut self) -> &Connection {
+    pub(crate) fn start_call(&mut self) -> &Connection {
         self.wire = Wire::Awaiting;
         self.connection()
     }
 
     /// The call was answered. `open` says whether a transaction may be open now.
-    pub(crate) fn arrive(&mut self, open: bool) {
+    pub(crate) fn finish_call(&mut self, open: bool) {
         self.wire = Wire::Quiet;
         self.open = open;
     }

@@ -60,8 +60,8 @@ impl TenantPool {
         let mut spare = self.max_size;
         let mut lease = self.lease_for(Holder::Registry, None).await?;
         loop {
-            let answer = lease.depart().client.query_typed(sql, params).await;
-            lease.arrive(false);
+            let answer = lease.start_call().client.query_typed(sql, params).await;
+            lease.finish_call(false);
             let error = match answer {
                 Ok(rows) => return Ok(rows),
                 Err(error) => Error::from(error),

@@ -59,11 +59,11 @@ async fn enter(
     loop {
         let lease = Lease::new(&pool.pool, pool.pooler, permit).await;
         let mut lease = lease.map_err(|error| Error::from(error).not_executed())?;
-        lease.marks.open = true;
+        lease.state.open = true;
         let entered = match way {
             Way::In(id) => lease.run(options.enter(id, AND)).await,
             Way::Signed(_, token) => match lease.run(options.begin()).await {
-                Ok(_) => lease.run_with(format!("{ENTER_SIGNED}{AND}{}", options.time_limit()), token).await,
+                Ok(_) => lease.run_with(enter_signed(&options), token).await,
                 Err(error) => Err(error),
             },
             Way::System(context, reason) => lease.run(options.enter_system(reason, *context, AND)).await,
@@ -76,7 +76,7 @@ async fn enter(
                     Way::In(_) | Way::Signed(..) => Some(row.try_get::<&str, _>(0)?.parse().map_err(Error::malformed)?),
                 };
                 version::check(row.try_get(3)?)?;
-                if let (Way::Signed(_, token), Some(permit), Some(id)) = (way, &mut lease.marks.permit, id) {
+                if let (Way::Signed(_, token), Some(permit), Some(id)) = (way, &mut lease.state.permit, id) {
                     permit.learn(token, id);
                 }
                 lease.transaction = Some(Transaction { pid: row.try_get(1)?, start: row.try_get(2)? });
@@ -85,13 +85,13 @@ async fn enter(
             }
             Err(error) => {
                 let fault = is_the_connections_fault(&error);
-                lease.marks.discard = fault;
+                lease.state.discard = fault;
                 if pool.pooler.lends_sessions() && fault && error.as_database_error().is_some() {
                     // The transaction has failed and is open, so this reaches the session that is dirty.
                     let _ = lease.run(end_session()).await;
                 }
                 if !fault || spare == 0 {
-                    lease.marks.refused(&error);
+                    lease.state.refused(&error);
                     return Err(Error::from(error).at_entry_of(&Entered::by(way)).not_executed());
                 }
                 spare -= 1;
@@ -123,6 +123,11 @@ pub(super) async fn check(pool: &TenantPool) -> Result<(), Error> {
         }
     }
     Err(Error::interrupted())
+}
+
+fn enter_signed(options: &BeginOptions) -> String {
+    let limit = options.time_limit().map(|column| format!(", {column}")).unwrap_or_default();
+    format!("{ENTER_SIGNED}{AND}{limit}")
 }
 
 /// Whether entering failed because of what the connection carries, or because it is broken, rather than because of the

@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use ::sqlx::postgres::{PgQueryResult, PgRow};
 use ::sqlx::{Execute, Postgres};
+use pg_tenant_core::TenantId;
 
 use super::begin::begin;
 use super::open_tx::Handle;
@@ -14,8 +15,8 @@ use crate::pool::admission::Site;
 use crate::tenant::into_id::IntoTenantId;
 use crate::tenant::token::Token;
 use crate::tx::entry::Entry;
-use crate::tx::options::{BeginOptions, IsolationLevel};
-use crate::tx::run::run_once;
+use crate::tx::options::{BeginOptions, begin_options};
+use crate::tx::run::{Begin, run_once};
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by
 /// [`TenantPool::tenant`](super::TenantPool::tenant).
@@ -59,6 +60,8 @@ impl TenantPool {
     }
 }
 
+begin_options!(tenant TxBuilder);
+
 impl TxBuilder {
     #[track_caller]
     pub(super) fn new(pool: TenantPool, entry: Entry) -> TxBuilder {
@@ -81,30 +84,12 @@ impl TxBuilder {
         self
     }
 
-    /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
-    pub fn isolation_level(mut self, level: IsolationLevel) -> Self {
-        self.options.isolation_level = Some(level);
-        self
-    }
-
-    /// Sets whether the transaction may write; a write in a read-only one is refused with `25006`.
-    pub fn read_only(mut self, read_only: bool) -> Self {
-        self.options.read_only = Some(read_only);
-        self
-    }
-
-    /// Lets a serializable read-only transaction wait at its beginning so that it cannot fail with `40001` later.
-    pub fn deferrable(mut self, deferrable: bool) -> Self {
-        self.options.deferrable = Some(deferrable);
-        self
-    }
-
     /// Runs one statement in a transaction of its own and returns its rows.
     ///
     /// # Errors
     /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`], which leaves it unknown.
     pub async fn query<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Vec<PgRow>, Error> {
-        self.begin().await?.into_scope().query_then_commit(query).await
+        self.begin().await?.into_open().query_then_commit(query).await
     }
 
     /// Runs one statement and returns its first row.
@@ -112,7 +97,7 @@ impl TxBuilder {
     /// # Errors
     /// As [`query`](Self::query), and where it returns no row: nothing was committed then.
     pub async fn query_one<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<PgRow, Error> {
-        self.begin().await?.into_scope().query_one_then_commit(query).await
+        self.begin().await?.into_open().query_one_then_commit(query).await
     }
 
     /// Runs one statement and returns its first row, if there is one.
@@ -120,7 +105,7 @@ impl TxBuilder {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn query_opt<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Option<PgRow>, Error> {
-        self.begin().await?.into_scope().query_opt_then_commit(query).await
+        self.begin().await?.into_open().query_opt_then_commit(query).await
     }
 
     /// Runs one statement and returns how many rows it affected.
@@ -128,7 +113,7 @@ impl TxBuilder {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn execute<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<PgQueryResult, Error> {
-        self.begin().await?.into_scope().execute_then_commit(query).await
+        self.begin().await?.into_open().execute_then_commit(query).await
     }
 
     /// Begins a transaction and enters the tenant, in one round trip; with a token in two.
@@ -159,6 +144,18 @@ impl TxBuilder {
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
         E: From<Error>,
     {
-        run_once!(self, self.entry.tenant_id(), work)
+        run_once(self, work).await
+    }
+}
+
+impl Begin for TxBuilder {
+    type Tx = TenantTx;
+
+    fn named_tenant(&self) -> Option<&TenantId> {
+        self.entry.tenant_id()
+    }
+
+    fn begin(&self) -> impl Future<Output = Result<TenantTx, Error>> + Send {
+        self.begin()
     }
 }

@@ -12,8 +12,8 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 
 use super::danger::SystemTx;
 use super::error::into_sqlx;
-use super::lease::Marks;
-use super::open_tx::{Handle, Scope};
+use super::lease::CallState;
+use super::open_tx::{Handle, OpenTx};
 use super::statement::Watched;
 use super::tenant_tx::TenantTx;
 use crate::observe::{Call, Meter};
@@ -22,8 +22,8 @@ use crate::tenant::share::Holder;
 
 type Step = Result<Either<PgQueryResult, PgRow>, Error>;
 
-impl Scope {
-    fn executor(&mut self) -> Result<(&mut PgConnection, &mut Marks), Error> {
+impl OpenTx {
+    fn executor(&mut self) -> Result<(&mut PgConnection, &mut CallState), Error> {
         self.usable().map_err(into_sqlx)?;
         Ok(self.lease.parts())
     }
@@ -32,9 +32,9 @@ impl Scope {
     pub(super) fn steps(&mut self, query: Watched) -> BoxStream<'_, Step> {
         let call = Call::statement(query.text(), self.tenant().as_ref());
         match query.check_arguments().map_err(into_sqlx).and_then(|()| self.executor()) {
-            Ok((connection, marks)) => {
-                let query = Named { query, never: marks.nameless };
-                Marked { steps: connection.fetch_many(query), marks, call, rows: 0 }.boxed()
+            Ok((connection, state)) => {
+                let query = Named { query, never: state.nameless };
+                Marked { steps: connection.fetch_many(query), state, call, rows: 0 }.boxed()
             }
             Err(error) => stream::iter([Err(error)]).boxed(),
         }
@@ -44,9 +44,9 @@ impl Scope {
     pub(super) async fn first(&mut self, query: Watched) -> Result<Option<PgRow>, Error> {
         let call = Call::statement(query.text(), self.tenant().as_ref());
         query.check_arguments().map_err(into_sqlx)?;
-        let (connection, marks) = self.executor()?;
-        let query = Named { query, never: marks.nameless };
-        let row = call.watch(marks.watch(connection.fetch_optional(query))).await;
+        let (connection, state) = self.executor()?;
+        let query = Named { query, never: state.nameless };
+        let row = call.watch(state.watch(connection.fetch_optional(query))).await;
         match &row {
             Ok(row) => call.rows(u64::from(row.is_some())),
             Err(error) => call.failed_with(code(error)),
@@ -65,7 +65,7 @@ macro_rules! executor {
                 'c: 'e,
                 E: 'q + Execute<'q, Postgres>,
             {
-                self.scope().steps(Watched::new(query))
+                self.open().steps(Watched::new(query))
             }
 
             fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
@@ -73,7 +73,7 @@ macro_rules! executor {
                 'c: 'e,
                 E: 'q + Execute<'q, Postgres>,
             {
-                Box::pin(self.scope().first(Watched::new(query)))
+                Box::pin(self.open().first(Watched::new(query)))
             }
 
             fn prepare_with<'e>(
@@ -85,9 +85,9 @@ macro_rules! executor {
                 'c: 'e,
             {
                 Box::pin(async move {
-                    let (connection, marks) = self.scope().executor()?;
-                    marks.lend_name();
-                    marks.watch(connection.prepare_with(sql, parameters)).await
+                    let (connection, state) = self.open().executor()?;
+                    state.lend_name();
+                    state.watch(connection.prepare_with(sql, parameters)).await
                 })
             }
 
@@ -96,9 +96,9 @@ macro_rules! executor {
                 'c: 'e,
             {
                 Box::pin(async move {
-                    let (connection, marks) = self.scope().executor()?;
-                    marks.lend_name();
-                    marks.watch(connection.describe(sql)).await
+                    let (connection, state) = self.open().executor()?;
+                    state.lend_name();
+                    state.watch(connection.describe(sql)).await
                 })
             }
         }
@@ -132,7 +132,7 @@ impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Named<E> {
     }
 }
 
-impl Marks {
+impl CallState {
     /// sqlx names what it prepares for its own sake. The connection's cache would use the name in another session.
     fn lend_name(&mut self) {
         self.borrowed_name |= self.nameless;
@@ -154,11 +154,9 @@ impl Marks {
     /// waits for the rows of a COPY answers nobody.
     pub(super) fn learn(&mut self, error: &Error) {
         self.discard |= matches!(error, Error::Protocol(_));
-        match error.as_database_error().and_then(|db| db.code()).as_deref() {
-            Some("26000") => self.discard = true,
-            Some("40001" | "40P01") => self.lost_a_conflict = true,
-            _ => {}
-        }
+        let code = code(error);
+        self.discard |= code.as_deref() == Some("26000");
+        self.health.record_code(code.as_deref());
         self.refused(error);
     }
 
@@ -180,7 +178,7 @@ impl Marks {
 /// Marks from the first poll until the end of the stream.
 struct Marked<'e> {
     steps: BoxStream<'e, Step>,
-    marks: &'e mut Marks,
+    state: &'e mut CallState,
     call: Call,
     rows: u64,
 }
@@ -196,7 +194,7 @@ impl Stream for Marked<'_> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Step>> {
         let span = self.call.span().clone();
         let _inside = span.enter();
-        self.marks.wire = Wire::Streaming;
+        self.state.wire = Wire::Streaming;
         let step = ready!(self.steps.poll_next_unpin(cx));
         match &step {
             Some(Ok(Either::Left(done))) => {
@@ -205,11 +203,11 @@ impl Stream for Marked<'_> {
             }
             Some(Ok(Either::Right(_))) => {}
             Some(Err(error)) => {
-                self.marks.wire = Wire::Quiet;
-                self.marks.learn(error);
+                self.state.wire = Wire::Quiet;
+                self.state.learn(error);
                 self.call.failed_with(code(error));
             }
-            None => self.marks.wire = Wire::Quiet,
+            None => self.state.wire = Wire::Quiet,
         }
         Poll::Ready(step)
     }

@@ -1,4 +1,4 @@
-//! A connection on loan from `sqlx::PgPool`, cancel-safe by the same marks as in `crate::lease`.
+//! A connection on loan from `sqlx::PgPool`, cancel-safe by the same state as in `crate::pool::lease`.
 //!
 //! sqlx 0.9 counts a transaction only once BEGIN was answered, so a `begin` dropped before that returns a connection
 //! with an open transaction to the pool. Here BEGIN is a call like any other: dropped half-way, its connection leaves
@@ -17,18 +17,19 @@ use crate::pool::cleanup;
 use crate::pool::lease::Wire;
 use crate::pool::pooler::Pooler;
 use crate::tenant::token::Token;
+use crate::tx::health::Health;
 
 pub(crate) struct Lease {
     /// `None` once the loan has ended.
     pub(super) connection: Option<PoolConnection<Postgres>>,
     options: Arc<PgConnectOptions>,
-    pub(super) marks: Marks,
+    pub(super) state: CallState,
     /// What the server calls the transaction, once it is known.
     pub(super) transaction: Option<Transaction>,
 }
 
 /// Apart from the connection, so that a stream can borrow both.
-pub(crate) struct Marks {
+pub(crate) struct CallState {
     pub(super) wire: Wire,
     /// A BEGIN was sent and its end was not confirmed.
     pub(super) open: bool,
@@ -36,8 +37,7 @@ pub(crate) struct Marks {
     pub(super) discard: bool,
     /// Ends after the loan.
     pub(super) permit: Option<Permit>,
-    /// A statement failed with `40001` or `40P01`.
-    pub(super) lost_a_conflict: bool,
+    pub(super) health: Health,
     /// Statements have no name that lasts longer than the transaction.
     pub(super) nameless: bool,
     /// A statement has a name although names do not last: to be taken from the session before that goes to somebody
@@ -48,58 +48,58 @@ pub(crate) struct Marks {
 impl Lease {
     pub(crate) async fn new(pool: &PgPool, pooler: Pooler, permit: Option<Permit>) -> Result<Lease, ::sqlx::Error> {
         let connection = Some(pool.acquire().await?);
-        let marks = Marks {
+        let state = CallState {
             wire: Wire::Quiet,
             open: false,
             discard: false,
             permit,
-            lost_a_conflict: false,
+            health: Health::default(),
             nameless: pooler.forgets_names(),
             borrowed_name: false,
         };
-        Ok(Lease { connection, options: pool.connect_options(), marks, transaction: None })
+        Ok(Lease { connection, options: pool.connect_options(), state, transaction: None })
     }
 
     /// Gives up the connection for another. The permit stays for the other.
     pub(crate) fn give_up(mut self) -> Option<Permit> {
-        self.marks.discard = true;
-        let permit = self.marks.permit.take();
+        self.state.discard = true;
+        let permit = self.state.permit.take();
         if let Some(permit) = &permit {
             permit.count_end(false, true);
         }
         permit
     }
 
-    /// The connection and its marks, for one call.
-    pub(crate) fn parts(&mut self) -> (&mut PgConnection, &mut Marks) {
+    /// The connection and its state, for one call.
+    pub(crate) fn parts(&mut self) -> (&mut PgConnection, &mut CallState) {
         let connection = self.connection.as_mut().expect("the loan has not ended");
-        (connection, &mut self.marks)
+        (connection, &mut self.state)
     }
 
     /// Runs a text of our own and returns its rows. `sql` holds nothing that is not ours or quoted.
     pub(crate) async fn run(&mut self, sql: String) -> Result<Vec<PgRow>, ::sqlx::Error> {
-        let (connection, marks) = self.parts();
-        marks.wire = Wire::Awaiting;
+        let (connection, state) = self.parts();
+        state.wire = Wire::Awaiting;
         let rows = ::sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await;
-        marks.wire = Wire::Quiet;
+        state.wire = Wire::Quiet;
         rows
     }
 
     /// As [`run`](Self::run), with a token as its parameter.
     pub(crate) async fn run_with(&mut self, sql: String, token: &Token) -> Result<Vec<PgRow>, ::sqlx::Error> {
-        let (connection, marks) = self.parts();
-        marks.wire = Wire::Awaiting;
-        let query = ::sqlx::query(AssertSqlSafe(sql)).bind(token.expose()).persistent(!marks.nameless);
+        let (connection, state) = self.parts();
+        state.wire = Wire::Awaiting;
+        let query = ::sqlx::query(AssertSqlSafe(sql)).bind(token.expose()).persistent(!state.nameless);
         let rows = query.fetch_all(connection).await;
-        marks.wire = Wire::Quiet;
+        state.wire = Wire::Quiet;
         rows
     }
 
     /// Ends the loan: the connection goes back, or is closed outside the pool.
     fn end(&mut self) {
-        let mut permit = self.marks.permit.take();
+        let mut permit = self.state.permit.take();
         let Some(connection) = self.connection.take() else { return };
-        let Marks { wire, open, discard, borrowed_name, .. } = self.marks;
+        let CallState { wire, open, discard, borrowed_name, .. } = self.state;
         if let Some(permit) = &permit {
             permit.count_end(open, discard || wire != Wire::Quiet);
         }

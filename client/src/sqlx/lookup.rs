@@ -27,19 +27,19 @@ impl TenantPool {
             // sqlx sends a statement in two parts, which a pooler could give to two sessions.
             let lent = self.pooler.lends_sessions();
             if lent {
-                lease.marks.open = true;
+                lease.state.open = true;
                 lease.run("begin".to_owned()).await?;
             }
-            let (connection, marks) = lease.parts();
-            marks.wire = Wire::Awaiting;
+            let (connection, state) = lease.parts();
+            state.wire = Wire::Awaiting;
             let query = ::sqlx::query(sql).bind(first).bind(second).persistent(false);
             let answer = query.fetch_optional(connection).await;
-            marks.wire = Wire::Quiet;
+            state.wire = Wire::Quiet;
             let error = match answer {
                 Ok(row) => {
                     if lent {
                         lease.run("commit".to_owned()).await?;
-                        lease.marks.open = false;
+                        lease.state.open = false;
                     }
                     return Ok(row);
                 }
@@ -49,7 +49,7 @@ impl TenantPool {
             if error.refusal().is_some() || error.is_timeout() || spare == 0 {
                 return Err(error.at_entry());
             }
-            marks.discard = true;
+            state.discard = true;
             permit = lease.give_up();
             spare -= 1;
         }

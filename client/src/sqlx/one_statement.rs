@@ -4,14 +4,14 @@ use ::sqlx::postgres::{PgQueryResult, PgRow};
 use ::sqlx::{AssertSqlSafe, Either, Execute, Executor, Postgres};
 use futures_util::TryStreamExt;
 
-use super::open_tx::Scope;
+use super::open_tx::OpenTx;
 use super::statement::Watched;
 use crate::error::Error;
 use crate::observe::Call;
 use crate::pool::lease::Wire;
 use crate::wire::sql::COMMIT;
 
-impl Scope {
+impl OpenTx {
     pub(super) async fn query_then_commit<'q>(
         self,
         query: impl Execute<'q, Postgres> + 'q,
@@ -85,8 +85,8 @@ impl Scope {
         mut keep: impl FnMut(PgRow) + Send,
     ) -> Result<PgQueryResult, Error> {
         self.usable()?;
-        let (connection, marks) = self.lease.parts();
-        marks.wire = Wire::Awaiting;
+        let (connection, state) = self.lease.parts();
+        state.wire = Wire::Awaiting;
         let (mut affected, mut last) = (PgQueryResult::default(), None);
         let ran = async {
             let mut steps = connection.fetch_many(::sqlx::raw_sql(AssertSqlSafe(format!("{text}\n; {COMMIT}"))));
@@ -104,12 +104,12 @@ impl Scope {
             Ok(())
         };
         let ran = ran.await;
-        marks.wire = Wire::Quiet;
+        state.wire = Wire::Quiet;
         if let Err(error) = ran {
-            marks.learn(&error);
+            state.learn(&error);
             return Err(Error::at_commit(error));
         }
-        self.settle(last.as_ref())?;
+        self.check_commit(last.as_ref())?;
         Ok(affected)
     }
 }

@@ -6,33 +6,34 @@ use ::sqlx::Row;
 use ::sqlx::postgres::PgRow;
 use pg_tenant_core::TenantId;
 
-use super::lease::Lease;
+use super::lease::{CallState, Lease};
 use crate::error::Error;
 use crate::observe::{Call, Meter};
 use crate::pool::cleanup::roll_back;
 use crate::pool::lease::Wire;
 use crate::tx::entered::Entered;
+use crate::tx::health::Health;
+use crate::wire::preamble::savepoint_name;
 use crate::wire::sql::{COMMIT, COMMIT_AND_FORGET};
 
-pub(crate) struct Scope {
+pub(crate) struct OpenTx {
     pub(super) lease: Lease,
     entered: Entered,
-    /// A savepoint was dropped half-way.
-    interrupted: bool,
+    /// How many savepoints are open.
     savepoints: u32,
 }
 
 /// What the closure of a savepoint gets.
 pub(super) trait Handle {
-    fn scope(&mut self) -> &mut Scope;
+    fn open(&mut self) -> &mut OpenTx;
 
     /// For its last statement.
-    fn into_scope(self) -> Scope;
+    fn into_open(self) -> OpenTx;
 }
 
-impl Scope {
-    pub(super) fn new(lease: Lease, entered: Entered) -> Scope {
-        Scope { lease, entered, interrupted: false, savepoints: 0 }
+impl OpenTx {
+    pub(super) fn new(lease: Lease, entered: Entered) -> OpenTx {
+        OpenTx { lease, entered, savepoints: 0 }
     }
 
     pub(super) async fn commit(self) -> Result<(), Error> {
@@ -44,31 +45,31 @@ impl Scope {
 
     async fn send_commit(mut self) -> Result<(), Error> {
         self.usable()?;
-        let commit = if self.lease.marks.borrowed_name { COMMIT_AND_FORGET } else { COMMIT };
+        let commit = if self.lease.state.borrowed_name { COMMIT_AND_FORGET } else { COMMIT };
         let rows = match self.lease.run(commit.to_owned()).await {
             Ok(rows) => rows,
             Err(error) => {
                 let failed = error.as_database_error().is_some_and(|db| db.code().as_deref() == Some("25P02"));
                 if failed {
-                    self.lease.marks.count(Meter::probe_failure);
+                    self.lease.state.count(Meter::probe_failure);
                 } else {
-                    self.lease.marks.refused(&error);
+                    self.lease.state.refused(&error);
                 }
                 return Err(if failed { Error::failed(None).with_source(error) } else { Error::at_commit(error) });
             }
         };
-        self.settle(rows.first())
+        self.check_commit(rows.first())
     }
 
     /// What became of a commit, by its probe.
-    pub(super) fn settle(&mut self, probe: Option<&PgRow>) -> Result<(), Error> {
+    pub(super) fn check_commit(&mut self, probe: Option<&PgRow>) -> Result<(), Error> {
         let found = probe.and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
         if !self.entered.is(found.as_deref()) {
-            self.lease.marks.discard = true;
-            self.lease.marks.count(Meter::probe_failure);
+            self.lease.state.discard = true;
+            self.lease.state.count(Meter::probe_failure);
             return Err(Error::tenant_lost(&self.entered, found.as_deref()));
         }
-        self.lease.marks.open = false;
+        self.lease.state.open = false;
         Ok(())
     }
 
@@ -76,9 +77,9 @@ impl Scope {
         self.usable()?;
         let call = Call::of("rollback", self.entered.tenant());
         let rolled_back =
-            call.watch(self.lease.run(roll_back(self.lease.marks.borrowed_name).to_owned())).await.map_err(Error::from);
+            call.watch(self.lease.run(roll_back(self.lease.state.borrowed_name).to_owned())).await.map_err(Error::from);
         call.ended(&rolled_back);
-        self.lease.marks.open = rolled_back.is_err();
+        self.lease.state.open = rolled_back.is_err();
         rolled_back.map(drop)
     }
 
@@ -87,9 +88,18 @@ impl Scope {
         self.entered.tenant().copied()
     }
 
+    fn health(&mut self) -> &mut Health {
+        &mut self.lease.state.health
+    }
+
+    pub(super) fn serialization_failed(&self) -> bool {
+        self.lease.state.health.serialization_failed()
+    }
+
     /// Whether a call may follow.
     pub(super) fn usable(&self) -> Result<(), Error> {
-        if self.interrupted || self.lease.marks.wire == Wire::Awaiting { Err(Error::interrupted()) } else { Ok(()) }
+        let CallState { wire, health, .. } = &self.lease.state;
+        if *wire == Wire::Awaiting { Err(Error::interrupted()) } else { health.check() }
     }
 }
 
@@ -99,7 +109,7 @@ where
     F: AsyncFnOnce(&mut H) -> Result<T, E>,
     E: From<Error>,
 {
-    let call = Call::of("savepoint", handle.scope().entered.tenant());
+    let call = Call::of("savepoint", handle.open().entered.tenant());
     call.watch(run_savepoint(handle, work)).await
 }
 
@@ -109,33 +119,35 @@ where
     F: AsyncFnOnce(&mut H) -> Result<T, E>,
     E: From<Error>,
 {
-    let scope = handle.scope();
-    scope.usable()?;
-    scope.savepoints += 1;
-    let name = format!("pg_tenant_{}", scope.savepoints);
-    // Set until the end, so that dropping this future at any await leaves it set.
-    scope.interrupted = true;
-    if let Err(error) = scope.lease.run(format!("savepoint {name}")).await {
-        scope.savepoints -= 1;
-        scope.interrupted = false;
+    let tx = handle.open();
+    tx.usable()?;
+    tx.savepoints += 1;
+    let name = savepoint_name(tx.savepoints);
+    // Until the end, so that dropping this future at any await leaves it interrupted.
+    tx.health().interrupt();
+    if let Err(error) = tx.lease.run(format!("savepoint {name}")).await {
+        tx.savepoints -= 1;
+        tx.health().recover();
         return Err(Error::from(error).into());
     }
     let inside = Inside { handle };
-    inside.handle.scope().interrupted = false;
+    inside.handle.open().health().recover();
     let result = work(inside.handle).await;
     drop(inside);
 
-    let scope = handle.scope();
+    let tx = handle.open();
     let ended = match &result {
-        Ok(_) => scope.lease.run(format!("release {name}")).await.err(),
+        Ok(_) => tx.lease.run(format!("release {name}")).await.err(),
         Err(_) => None,
     };
     let mut undone = Ok(Vec::new());
     if result.is_err() || ended.is_some() {
-        undone = scope.lease.run(format!("rollback to {name}; release {name}")).await;
+        undone = tx.lease.run(format!("rollback to {name}; release {name}")).await;
     }
-    scope.savepoints -= 1;
-    scope.interrupted = undone.is_err();
+    tx.savepoints -= 1;
+    if undone.is_ok() {
+        tx.health().recover();
+    }
     match (result, ended) {
         (Ok(_), Some(error)) => {
             let error = Error::from(error);
@@ -153,14 +165,14 @@ struct Inside<'tx, H: Handle> {
 
 impl<H: Handle> Drop for Inside<'_, H> {
     fn drop(&mut self) {
-        self.handle.scope().interrupted = true;
+        self.handle.open().health().interrupt();
     }
 }
 
-impl fmt::Debug for Scope {
+impl fmt::Debug for OpenTx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("Scope");
-        out.field("entered", &self.entered).field("wire", &self.lease.marks.wire);
+        let mut out = f.debug_struct("OpenTx");
+        out.field("entered", &self.entered).field("wire", &self.lease.state.wire);
         out.field("savepoints", &self.savepoints).finish()
     }
 }

@@ -3,8 +3,7 @@
 use super::builder::TxBuilder;
 use super::tenant_tx::TenantTx;
 use crate::error::Error;
-use crate::tx::retry::Retry;
-use crate::tx::run::run_again;
+use crate::tx::retry::{Retry, run_again};
 
 /// Runs closures in transactions, again where they lose a conflict. Made by [`TxBuilder::retry`].
 #[derive(Clone, Debug)]
@@ -32,6 +31,6 @@ impl RetryingTx {
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E> + Clone,
         E: From<Error>,
     {
-        run_again!(self.tenant, self.retry, work)
+        run_again(&self.tenant, &self.retry, work).await
     }
 }

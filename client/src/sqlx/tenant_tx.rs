@@ -5,9 +5,10 @@ use std::fmt;
 use pg_tenant_core::TenantId;
 
 use super::lease::Lease;
-use super::open_tx::{Handle, Scope, savepoint};
+use super::open_tx::{Handle, OpenTx, savepoint};
 use crate::error::Error;
 use crate::tx::entered::Entered;
+use crate::tx::run::Transaction;
 
 /// A transaction inside one tenant, on a connection it owns. Made by [`begin`](super::TxBuilder::begin).
 ///
@@ -16,23 +17,18 @@ use crate::tx::entered::Entered;
 ///
 /// Dropping it rolls back; [`commit`](Self::commit) and [`rollback`](Self::rollback) consume it.
 pub struct TenantTx {
-    scope: Scope,
+    open: OpenTx,
     id: TenantId,
 }
 
 impl TenantTx {
     pub(super) fn new(lease: Lease, id: TenantId) -> TenantTx {
-        TenantTx { scope: Scope::new(lease, Entered::Tenant(id)), id }
+        TenantTx { open: OpenTx::new(lease, Entered::Tenant(id)), id }
     }
 
     /// The tenant.
     pub fn tenant_id(&self) -> &TenantId {
         &self.id
-    }
-
-    /// Something in it failed so that the whole may be run again.
-    pub(super) fn lost_a_conflict(&self) -> bool {
-        self.scope.lease.marks.lost_a_conflict
     }
 
     /// Commits, with a probe in the same round trip, because PostgreSQL answers COMMIT of a failed transaction with
@@ -43,7 +39,7 @@ impl TenantTx {
     /// statement had ended the transaction: what ran after it ran without the tenant. Whatever the server finds at
     /// commit (`40001`, `23503` of a deferred constraint, …): nothing was committed. [`Error::is_closed`]: unknown.
     pub async fn commit(self) -> Result<(), Error> {
-        self.scope.commit().await
+        self.open.commit().await
     }
 
     /// Rolls back and waits for it. Dropping the transaction rolls back too, without waiting.
@@ -51,7 +47,7 @@ impl TenantTx {
     /// # Errors
     /// [`Error::is_closed`] where the connection broke: the server rolls back then as well.
     pub async fn rollback(self) -> Result<(), Error> {
-        self.scope.rollback().await
+        self.open.rollback().await
     }
 
     /// Runs a closure inside a savepoint: keeps what it did where it returns `Ok`, undoes it where it returns `Err`,
@@ -71,17 +67,31 @@ impl TenantTx {
 }
 
 impl Handle for TenantTx {
-    fn scope(&mut self) -> &mut Scope {
-        &mut self.scope
+    fn open(&mut self) -> &mut OpenTx {
+        &mut self.open
     }
 
-    fn into_scope(self) -> Scope {
-        self.scope
+    fn into_open(self) -> OpenTx {
+        self.open
+    }
+}
+
+impl Transaction for TenantTx {
+    fn commit(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.open.commit()
+    }
+
+    fn rollback(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.open.rollback()
+    }
+
+    fn serialization_failed(&self) -> bool {
+        self.open.serialization_failed()
     }
 }
 
 impl fmt::Debug for TenantTx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TenantTx").field(&self.scope).finish()
+        f.debug_tuple("TenantTx").field(&self.open).finish()
     }
 }

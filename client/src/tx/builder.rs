@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 
+use pg_tenant_core::TenantId;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::error::Error;
@@ -10,11 +11,11 @@ use crate::pool::tenant_pool::TenantPool;
 use crate::tenant::into_id::IntoTenantId;
 use crate::tenant::token::Token;
 use crate::tx::entry::Entry;
-use crate::tx::options::{BeginOptions, IsolationLevel};
-use crate::tx::run::run_once;
+use crate::tx::options::{BeginOptions, begin_options};
+use crate::tx::run::{Begin, run_once};
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::step;
-use crate::wire::step::{Answer, Step, Then};
+use crate::wire::step::{Answer, Step};
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by [`TenantPool::tenant`].
 ///
@@ -60,6 +61,8 @@ impl TenantPool {
     }
 }
 
+begin_options!(tenant TxBuilder);
+
 impl TxBuilder {
     #[track_caller]
     pub(crate) fn new(pool: TenantPool, entry: Entry) -> TxBuilder {
@@ -79,24 +82,6 @@ impl TxBuilder {
     #[cfg(feature = "sign")]
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.entry = self.entry.map(|tenant| tenant.with_role(role.into()));
-        self
-    }
-
-    /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
-    pub fn isolation_level(mut self, level: IsolationLevel) -> Self {
-        self.options.isolation_level = Some(level);
-        self
-    }
-
-    /// Sets whether the transaction may write; a write in a read-only one is refused with `25006`.
-    pub fn read_only(mut self, read_only: bool) -> Self {
-        self.options.read_only = Some(read_only);
-        self
-    }
-
-    /// Lets a serializable read-only transaction wait at its beginning so that it cannot fail with `40001` later.
-    pub fn deferrable(mut self, deferrable: bool) -> Self {
-        self.options.deferrable = Some(deferrable);
         self
     }
 
@@ -160,11 +145,22 @@ impl TxBuilder {
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
         E: From<Error>,
     {
-        run_once!(self, self.entry.tenant_id(), work)
+        run_once(self, work).await
     }
 
     async fn once(&self, step: Step<'_>) -> Result<Answer, Error> {
-        let mut tx = self.begin().await?;
-        tx.send(step, Then::Commit).await
+        self.begin().await?.open.send_then_commit(step).await
+    }
+}
+
+impl Begin for TxBuilder {
+    type Tx = TenantTx;
+
+    fn named_tenant(&self) -> Option<&TenantId> {
+        self.entry.tenant_id()
+    }
+
+    fn begin(&self) -> impl Future<Output = Result<TenantTx, Error>> + Send {
+        self.begin()
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use pg_tenant_core::{SystemContext, TenantId};
 
 use crate::pool::admission::Permit;
-use crate::wire::sql::ENTER_SIGNED;
 
 /// The isolation level of a transaction. PostgreSQL treats `READ UNCOMMITTED` as `READ COMMITTED`, so it is not here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,8 +53,7 @@ impl BeginOptions {
 
     /// `BEGIN` and `enter` as one message. `and` adds columns to what enter returns.
     pub(crate) fn enter(&self, id: &TenantId, and: &str) -> String {
-        let time = self.time_limit();
-        format!("{}; select tenant.enter_pristine({}){and}{time}", self.begin(), quote(id.as_str()))
+        self.and_select(&format!("tenant.enter_pristine({})", quote(id.as_str())), and)
     }
 
     /// With what the holder of the connection may.
@@ -67,30 +65,76 @@ impl BeginOptions {
     /// `BEGIN` and entering the system context as one message.
     pub(crate) fn enter_system(&self, reason: &str, context: SystemContext, and: &str) -> String {
         let write = context == SystemContext::Write;
-        let (begin, time) = (self.begin(), self.time_limit());
-        format!("{begin}; select tenant.enter_system_pristine({}, {write}){and}{time}", quote(reason))
+        self.and_select(&format!("tenant.enter_system_pristine({}, {write})", quote(reason)), and)
     }
 
-    /// `BEGIN`, and where the token goes.
-    pub(crate) fn enter_signed(&self) -> String {
-        match self.time_limit().strip_prefix(", ") {
-            Some(time) => format!("{}; {ENTER_SIGNED}; select {time}", self.begin()),
-            None => format!("{}; {ENTER_SIGNED}", self.begin()),
+    fn and_select(&self, enter: &str, and: &str) -> String {
+        let mut sql = self.begin();
+        sql.extend(["; select ", enter, and]);
+        if let Some(column) = self.time_limit() {
+            sql.extend([", ", &column]);
         }
+        sql
     }
 
     /// A column that lowers `statement_timeout` for the transaction, after the tenant's limits in the registry came
     /// into force with entering, and never raises it. 0 is no timeout.
-    pub(crate) fn time_limit(&self) -> String {
-        let Some(timeout) = self.statement_timeout else { return String::new() };
+    pub(crate) fn time_limit(&self) -> Option<String> {
+        let timeout = self.statement_timeout?;
         let ms = timeout.as_millis().clamp(1, i32::MAX as u128);
         let now = "pg_catalog.current_setting('statement_timeout')::pg_catalog.interval";
-        format!(
-            ", case when {now} operator(pg_catalog.=) '0' or {now} operator(pg_catalog.>) '{ms}ms' \
+        Some(format!(
+            "case when {now} operator(pg_catalog.=) '0' or {now} operator(pg_catalog.>) '{ms}ms' \
              then pg_catalog.set_config('statement_timeout', '{ms}', true) end"
-        )
+        ))
     }
 }
+
+/// The public methods by which `$handle` collects its options. What is said of each differs where its context is
+/// read-only by itself.
+macro_rules! begin_options {
+    ($handle:ty, read_only: $read_only:literal, deferrable: $deferrable:literal) => {
+        impl $handle {
+            /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
+            pub fn isolation_level(mut self, level: $crate::IsolationLevel) -> Self {
+                self.options.isolation_level = Some(level);
+                self
+            }
+
+            #[doc = $read_only]
+            pub fn read_only(mut self, read_only: bool) -> Self {
+                self.options.read_only = Some(read_only);
+                self
+            }
+
+            #[doc = $deferrable]
+            pub fn deferrable(mut self, deferrable: bool) -> Self {
+                self.options.deferrable = Some(deferrable);
+                self
+            }
+        }
+    };
+    (tenant $handle:ty) => {
+        $crate::tx::options::begin_options!(
+            $handle,
+            read_only: "Sets whether the transaction may write; a write in a read-only one is refused with `25006`.",
+            deferrable: "Lets a serializable read-only transaction wait at its beginning so that it cannot fail with \
+                `40001` later."
+        );
+    };
+    (system $handle:ty) => {
+        $crate::tx::options::begin_options!(
+            $handle,
+            read_only: "Sets how the transaction begins. The context is read-only in any case unless \
+                [`write`](Self::write) was said, and with `true` even its line in the journal is left to the server's log. \
+                `false` is for writing where `default_transaction_read_only` is on.",
+            deferrable: "Lets a serializable transaction that begins read-only wait at its beginning so that it cannot \
+                fail with `40001` later: for long reports."
+        );
+    };
+}
+
+pub(crate) use begin_options;
 
 /// A literal that reads the same with and without `standard_conforming_strings`. The grammar of an id has neither
 /// quotes nor backslashes; this does not rely on it.
@@ -128,7 +172,6 @@ mod tests {
         let sql = options.enter(&"acme".parse().unwrap(), ", 1");
         assert!(sql.starts_with("begin; select tenant.enter_pristine('acme'), 1, case when"), "{sql}");
         assert!(sql.ends_with("set_config('statement_timeout', '1', true) end"), "{sql}");
-        assert!(options.enter_signed().contains(&format!("{ENTER_SIGNED}; select case when")));
     }
 
     #[test]

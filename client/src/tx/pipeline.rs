@@ -31,6 +31,7 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::error::Error;
 use crate::tx::builder::TxBuilder;
+use crate::tx::open_tx::OpenTx;
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::sql::controls_the_transaction;
 use crate::wire::step;
@@ -158,7 +159,7 @@ impl TenantTx {
     /// As [`query`](TenantTx::query), of the first that fails ([`Error::statement`] says which); those after it did not
     /// run. A text that begins or ends a transaction is refused with `2D000` and nothing is sent.
     pub async fn pipeline<P: Pipeline>(&mut self, pipeline: P) -> Result<P::Answers, Error> {
-        self.send_pipeline(pipeline, Then::Stay).await
+        self.open.pipeline(pipeline, Then::Stay).await
     }
 
     /// As [`pipeline`](Self::pipeline), with commit in the same round trip.
@@ -168,10 +169,13 @@ impl TenantTx {
     /// [`Error::is_closed`], which leaves it unknown. A wrong number of rows for [`query_one`] or [`query_opt`] is
     /// noticed after the commit.
     pub async fn pipeline_then_commit<P: Pipeline>(mut self, pipeline: P) -> Result<P::Answers, Error> {
-        self.send_pipeline(pipeline, Then::Commit).await
+        self.open.pipeline(pipeline, Then::Commit).await
     }
+}
 
-    async fn send_pipeline<P: Pipeline>(&mut self, pipeline: P, then: Then) -> Result<P::Answers, Error> {
+impl OpenTx {
+    /// Sends a pipeline, and perhaps commit behind it.
+    pub(crate) async fn pipeline<P: Pipeline>(&mut self, pipeline: P, then: Then) -> Result<P::Answers, Error> {
         self.usable()?;
         let mut steps = Steps(Vec::new());
         pipeline.steps(&mut steps);
@@ -179,7 +183,7 @@ impl TenantTx {
         if let Some(at) = steps.iter().position(|step| controls_the_transaction(step.sql)) {
             return Err(Error::control_in_pipeline().at_statement(at, steps.len()));
         }
-        let nothing = steps.is_empty() && (then == Then::Stay || !self.begun);
+        let nothing = steps.is_empty() && (then == Then::Stay || !self.opening.has_begun());
         let answers = if nothing { Vec::new() } else { self.send_all(&steps, then).await? };
         pipeline.read(&mut Read(answers.into_iter()))
     }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::pool::backoff::random;
 use crate::tx::builder::TxBuilder;
-use crate::tx::run::run_again;
+use crate::tx::run::{Begin, Transaction};
 use crate::tx::tenant_tx::TenantTx;
 
 /// How often, and after how long, a transaction that lost a conflict is run again: by default five times in all, after
@@ -107,7 +107,43 @@ impl RetryingTx {
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E> + Clone,
         E: From<Error>,
     {
-        run_again!(self.tenant, self.retry, work)
+        run_again(&self.tenant, &self.retry, work).await
+    }
+}
+
+/// Runs a closure in a transaction, again where it lost a conflict. What is run again has certainly not been committed:
+/// a statement failed with `40001` or `40P01`, or the commit did. A commit whose answer was lost is not among them.
+pub(crate) async fn run_again<B, T, E, F>(handle: &B, retry: &Retry, work: F) -> Result<T, E>
+where
+    B: Begin,
+    F: AsyncFnOnce(&mut B::Tx) -> Result<T, E> + Clone,
+    E: From<Error>,
+{
+    let mut attempt = 1;
+    loop {
+        let mut tx = handle.begin().await?;
+        let (error, conflict) = match work.clone()(&mut tx).await {
+            Ok(value) => {
+                let failed = tx.serialization_failed();
+                match tx.commit().await {
+                    Ok(()) => return Ok(value),
+                    Err(error) => {
+                        let conflict = error.is_retryable() || failed && error.kind() == Kind::Failed;
+                        (error.into(), conflict)
+                    }
+                }
+            }
+            Err(error) => {
+                let failed = tx.serialization_failed();
+                // Before the pause: what it holds, others wait for.
+                let _ = tx.rollback().await;
+                (error, failed)
+            }
+        };
+        if !conflict || !retry.again(attempt).await {
+            return Err(error);
+        }
+        attempt += 1;
     }
 }
 

@@ -1,58 +1,51 @@
-//! A closure in a transaction, once or again: what `run` does, of both drivers and in both contexts.
+//! A closure in a transaction: what `run` does, of both drivers and in both contexts.
+
+use pg_tenant_core::TenantId;
+
+use crate::error::Error;
+use crate::observe::Call;
+
+/// What begins transactions: a tenant, or the system context, on one pool of either driver.
+pub(crate) trait Begin: Sync {
+    type Tx: Transaction;
+
+    /// The tenant, where it is named.
+    fn named_tenant(&self) -> Option<&TenantId>;
+
+    fn begin(&self) -> impl Future<Output = Result<Self::Tx, Error>> + Send;
+}
+
+/// A transaction that can be ended.
+pub(crate) trait Transaction: Send + Sized {
+    fn commit(self) -> impl Future<Output = Result<(), Error>> + Send;
+
+    fn rollback(self) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Something in it failed so that the whole may be run again.
+    fn serialization_failed(&self) -> bool;
+}
 
 /// Commits where the closure returns `Ok`, rolls back where it returns `Err`; watched as one call.
-macro_rules! run_once {
-    ($builder:expr, $tenant:expr, $work:expr) => {{
-        let work = async {
-            let mut tx = $builder.begin().await?;
-            match $work(&mut tx).await {
-                Ok(value) => {
-                    tx.commit().await?;
-                    Ok(value)
-                }
-                Err(error) => {
-                    // The caller hears what went wrong first; a rollback that fails closes the connection, which rolls
-                    // back.
-                    let _ = tx.rollback().await;
-                    Err(error)
-                }
+pub(crate) async fn run_once<B, T, E, F>(handle: &B, work: F) -> Result<T, E>
+where
+    B: Begin,
+    F: AsyncFnOnce(&mut B::Tx) -> Result<T, E>,
+    E: From<Error>,
+{
+    let run = async {
+        let mut tx = handle.begin().await?;
+        match work(&mut tx).await {
+            Ok(value) => {
+                tx.commit().await?;
+                Ok(value)
             }
-        };
-        $crate::observe::Call::of("transaction", $tenant).watch(work).await
-    }};
-}
-
-/// Runs it again where it lost a conflict. What is run again has certainly not been committed: a statement failed with
-/// `40001` or `40P01`, or the commit did. A commit whose answer was lost is not among them.
-macro_rules! run_again {
-    ($tenant:expr, $retry:expr, $work:expr) => {{
-        let mut attempt = 1;
-        loop {
-            let mut tx = $tenant.begin().await?;
-            let (error, conflict) = match $work.clone()(&mut tx).await {
-                Ok(value) => {
-                    let lost = tx.lost_a_conflict();
-                    match tx.commit().await {
-                        Ok(()) => return Ok(value),
-                        Err(error) => {
-                            let conflict = error.is_retryable() || lost && error.kind() == $crate::error::Kind::Failed;
-                            (error.into(), conflict)
-                        }
-                    }
-                }
-                Err(error) => {
-                    let lost = tx.lost_a_conflict();
-                    // Before the pause: what it holds, others wait for.
-                    let _ = tx.rollback().await;
-                    (error, lost)
-                }
-            };
-            if !conflict || !$retry.again(attempt).await {
-                return Err(error);
+            Err(error) => {
+                // The caller hears what went wrong first; a rollback that fails closes the connection, which rolls
+                // back.
+                let _ = tx.rollback().await;
+                Err(error)
             }
-            attempt += 1;
         }
-    }};
+    };
+    Call::of("transaction", handle.named_tenant()).watch(run).await
 }
-
-pub(crate) use {run_again, run_once};

@@ -1,19 +1,9 @@
 //! Savepoints, the same for a tenant's transaction and for one in the system context.
 
 use crate::error::Error;
-use crate::tx::tenant_tx::{Refuses, TenantTx};
-
-/// A transaction as the closure of a savepoint gets it.
-pub(crate) trait Handle {
-    /// What sends its statements.
-    fn tx(&mut self) -> &mut TenantTx;
-}
-
-impl Handle for TenantTx {
-    fn tx(&mut self) -> &mut TenantTx {
-        self
-    }
-}
+use crate::observe::Call;
+use crate::tx::open_tx::{Handle, OpenTx};
+use crate::wire::preamble::savepoint_name;
 
 /// Runs `work` in a savepoint, which travels with its first statement.
 pub(crate) async fn savepoint<H, T, E, F>(handle: &mut H, work: F) -> Result<T, E>
@@ -22,54 +12,62 @@ where
     F: AsyncFnOnce(&mut H) -> Result<T, E>,
     E: From<Error>,
 {
-    let tx = handle.tx();
-    tx.usable()?;
-    let mark = tx.lead.len();
-    let flights = tx.flights;
-    tx.savepoints += 1;
-    let name = format!("pg_tenant_{}", tx.savepoints);
-    tx.lead.push_str(if mark == 0 { "savepoint " } else { "; savepoint " });
-    tx.lead.push_str(&name);
+    let call = Call::of("savepoint", handle.open().tenant_id());
+    call.watch(run_savepoint(handle, work)).await
+}
 
+async fn run_savepoint<H, T, E, F>(handle: &mut H, work: F) -> Result<T, E>
+where
+    H: Handle,
+    F: AsyncFnOnce(&mut H) -> Result<T, E>,
+    E: From<Error>,
+{
+    let depth = handle.open().push_savepoint()?;
     let mut inside = Inside { handle, finished: false };
     let result = work(inside.handle).await;
     inside.finished = true;
     drop(inside);
 
-    let tx = handle.tx();
+    let tx = handle.open();
     tx.savepoints -= 1;
     if let Err(refused) = tx.usable() {
         return Err(result.err().unwrap_or_else(|| refused.into()));
     }
-    if tx.flights == flights {
-        // Nothing was sent, so there is nothing to release.
-        tx.lead.truncate(mark);
-        return result;
+    if tx.opening.withdraw_savepoint(depth) {
+        return result; // nothing was sent, so there is nothing to release
     }
     match result {
-        Ok(value) => match tx.send_batch(&format!("release {name}")).await {
-            Ok(()) => Ok(value),
-            Err(error) => {
-                let first = tx.first_error.clone();
-                tx.undo(&name).await;
-                let failed = error.code() == Some("25P02");
-                Err(if failed { Error::undone(first.as_deref()) } else { error }.into())
-            }
-        },
+        Ok(value) => tx.release(depth).await.map(|()| value).map_err(E::from),
         Err(error) => {
-            tx.undo(&name).await;
+            tx.undo(depth).await;
             Err(error)
         }
     }
 }
 
-impl TenantTx {
+impl OpenTx {
+    /// Opens a savepoint, which is sent before the next statement.
+    fn push_savepoint(&mut self) -> Result<u32, Error> {
+        self.usable()?;
+        self.savepoints += 1;
+        self.opening.push_savepoint(self.savepoints);
+        Ok(self.savepoints)
+    }
+
+    /// Keeps what was done in a savepoint; undoes it where something in it has failed.
+    async fn release(&mut self, depth: u32) -> Result<(), Error> {
+        let Err(error) = self.send_batch(&format!("release {}", savepoint_name(depth))).await else { return Ok(()) };
+        let first = self.health.first_error().map(str::to_owned);
+        self.undo(depth).await;
+        Err(if error.code() == Some("25P02") { Error::undone(first.as_deref()) } else { error })
+    }
+
     /// Undoes a savepoint; a transaction in which that fails refuses further calls.
-    async fn undo(&mut self, name: &str) {
-        let noted = self.first_error.take();
+    async fn undo(&mut self, depth: u32) {
+        let first = self.health.forget_first_error();
+        let name = savepoint_name(depth);
         if self.send_batch(&format!("rollback to {name}; release {name}")).await.is_err() {
-            self.refuses = Some(Refuses::Failed);
-            self.first_error = noted.or(self.first_error.take());
+            self.health.fail_after(first);
         }
     }
 }
@@ -83,7 +81,7 @@ struct Inside<'tx, H: Handle> {
 impl<H: Handle> Drop for Inside<'_, H> {
     fn drop(&mut self) {
         if !self.finished {
-            self.handle.tx().refuses = Some(Refuses::Interrupted);
+            self.handle.open().health.interrupt();
         }
     }
 }

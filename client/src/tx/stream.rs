@@ -9,12 +9,13 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::error::Error;
 use crate::observe::Call;
+use crate::tx::open_tx::OpenTx;
 use crate::tx::tenant_tx::TenantTx;
 
 /// The rows of [`TenantTx::query_stream`].
 #[must_use = "rows are read only while the stream is polled"]
 pub struct RowStream<'tx> {
-    tx: &'tx mut TenantTx,
+    tx: &'tx mut OpenTx,
     rows: Pin<Box<tokio_postgres::RowStream>>,
     reading: Reading,
 }
@@ -40,14 +41,18 @@ impl TenantTx {
     /// # Errors
     /// As [`query`](Self::query), from this call or from the stream.
     pub async fn query_stream(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<RowStream<'_>, Error> {
-        let (rows, call) = self.send_stream(sql, params).await?;
-        Ok(RowStream::new(self, rows, call))
+        self.open.query_stream(sql, params).await
     }
 }
 
-impl<'tx> RowStream<'tx> {
-    pub(crate) fn new(tx: &'tx mut TenantTx, rows: tokio_postgres::RowStream, call: Call) -> RowStream<'tx> {
-        RowStream { tx, rows: Box::pin(rows), reading: Reading { call, rows: 0 } }
+impl OpenTx {
+    pub(crate) async fn query_stream(
+        &mut self,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<RowStream<'_>, Error> {
+        let (rows, call) = self.send_stream(sql, params).await?;
+        Ok(RowStream { tx: self, rows: Box::pin(rows), reading: Reading { call, rows: 0 } })
     }
 }
 
@@ -63,13 +68,13 @@ impl Stream for RowStream<'_> {
                 Some(Ok(row))
             }
             Some(Err(error)) => {
-                self.tx.lease.arrive(true);
-                let error = self.tx.note(error.into());
+                self.tx.lease.finish_call(true);
+                let error = self.tx.record_error(error.into());
                 self.reading.call.failed(&error);
                 Some(Err(error))
             }
             None => {
-                self.tx.lease.arrive(true);
+                self.tx.lease.finish_call(true);
                 None
             }
         })

@@ -6,14 +6,14 @@ use pg_tenant_core::TenantId;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::error::Error;
-use crate::pool::lease::{Lease, Wire};
+use crate::pool::lease::Lease;
 use crate::pool::tenant_pool::TenantPool;
-use crate::tenant::token::Token;
-use crate::tx::entered::Entered;
 use crate::tx::entry::Way;
+use crate::tx::open_tx::{Handle, OpenTx};
 use crate::tx::options::BeginOptions;
-use crate::wire::step;
-use crate::wire::step::{Step, Then};
+use crate::tx::run::Transaction;
+use crate::tx::savepoint::savepoint;
+use crate::wire::step::Step;
 
 /// A transaction inside one tenant, on a connection it owns. Made by [`begin`](crate::TxBuilder::begin).
 ///
@@ -27,68 +27,17 @@ use crate::wire::step::{Step, Then};
 /// bound to another tenant. After an error of the server the transaction has failed: everything but rolling back, or
 /// returning from the savepoint around it, fails with `25P02`.
 pub struct TenantTx {
-    pub(crate) pool: TenantPool,
-    pub(crate) lease: Lease,
-    pub(crate) entered: Entered,
-    /// What is to be sent before the next statement: begin and enter, savepoints.
-    pub(crate) lead: String,
-    /// What the lead enters with, until it has.
-    pub(crate) token: Option<Token>,
-    /// The lead that held begin and enter has been sent and answered.
-    pub(crate) begun: bool,
-    /// How often a lead has been sent.
-    pub(crate) flights: u64,
-    /// No call may follow.
-    pub(crate) refuses: Option<Refuses>,
-    pub(crate) first_error: Option<String>,
-    /// A statement failed with `40001` or `40P01`.
-    pub(crate) lost_a_conflict: bool,
-    pub(crate) savepoints: u32,
-    /// How many more connections may be tried for the first flight.
-    pub(crate) spare: usize,
-    /// The session's statements are to be taken away before the next flight.
-    pub(crate) clears: bool,
-}
-
-/// Why no call may follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refuses {
-    /// A call was dropped half-way.
-    Interrupted,
-    /// It could not begin, or a savepoint could not be undone.
-    Failed,
+    pub(super) open: OpenTx,
 }
 
 impl TenantTx {
-    pub(crate) fn new(pool: TenantPool, lease: Lease, way: Way, options: &BeginOptions) -> TenantTx {
-        let entered = Entered::by(&way);
-        let (token, lead) = match way {
-            Way::In(id) => (None, options.enter(&id, "")),
-            Way::Signed(_, token) => (Some(token), options.enter_signed()),
-            Way::System(context, reason) => (None, options.enter_system(&reason, context, "")),
-        };
-        let spare = pool.max_size + lease.sessions_to_end();
-        let (refuses, first_error) = (None, None);
-        TenantTx {
-            pool,
-            lease,
-            entered,
-            lead,
-            token,
-            begun: false,
-            flights: 0,
-            refuses,
-            first_error,
-            lost_a_conflict: false,
-            savepoints: 0,
-            spare,
-            clears: false,
-        }
+    pub(super) fn new(pool: TenantPool, lease: Lease, way: Way, options: &BeginOptions) -> TenantTx {
+        TenantTx { open: OpenTx::new(pool, lease, way, options) }
     }
 
     /// The tenant. `None` where a token names it and nothing was sent yet.
     pub fn tenant_id(&self) -> Option<&TenantId> {
-        self.entered.tenant()
+        self.open.tenant_id()
     }
 
     /// Runs a statement and returns its rows.
@@ -96,7 +45,7 @@ impl TenantTx {
     /// # Errors
     /// The server's; those of entering with the first statement (see [`TenantTx`]).
     pub async fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
-        Ok(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
+        self.open.query(sql, params).await
     }
 
     /// Runs a statement that returns exactly one row.
@@ -104,7 +53,7 @@ impl TenantTx {
     /// # Errors
     /// As [`query`](Self::query), and where it returns another number of rows; that does not fail the transaction.
     pub async fn query_one(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
-        step::one(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
+        self.open.query_one(sql, params).await
     }
 
     /// Runs a statement that returns one row or none.
@@ -112,7 +61,7 @@ impl TenantTx {
     /// # Errors
     /// As [`query_one`](Self::query_one), where it returns more than one row.
     pub async fn query_opt(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
-        step::opt(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
+        self.open.query_opt(sql, params).await
     }
 
     /// Runs a statement and returns how many rows it affected.
@@ -120,7 +69,7 @@ impl TenantTx {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn execute(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
-        Ok(self.send(Step::count(sql, params), Then::Stay).await?.affected)
+        self.open.execute(sql, params).await
     }
 
     /// Runs several statements, separated by semicolons, in one round trip and without parameters.
@@ -130,28 +79,86 @@ impl TenantTx {
     /// # Errors
     /// As [`query`](Self::query), of the first statement that fails; those after it did not run.
     pub async fn batch_execute(&mut self, sql: &str) -> Result<(), Error> {
-        self.send_batch(sql).await
+        self.open.send_batch(sql).await
     }
 
-    /// Something in it failed so that the whole may be run again.
-    pub(crate) fn lost_a_conflict(&self) -> bool {
-        self.lost_a_conflict
+    /// Runs the last statement and commits, in one round trip.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query) and [`commit`](Self::commit); nothing was committed then, unless [`Error::is_closed`],
+    /// which leaves it unknown.
+    pub async fn query_then_commit(self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        Ok(self.open.send_then_commit(Step::rows(sql, params)).await?.rows)
     }
 
-    /// Whether a call may follow.
-    pub(crate) fn usable(&self) -> Result<(), Error> {
-        match (self.lease.wire(), self.refuses) {
-            (Wire::Awaiting, _) | (_, Some(Refuses::Interrupted)) => Err(Error::interrupted()),
-            (_, Some(Refuses::Failed)) => Err(Error::failed(self.first_error.as_deref())),
-            (Wire::Quiet | Wire::Streaming, None) => Ok(()),
-        }
+    /// As [`query_then_commit`](Self::query_then_commit), and returns how many rows the statement affected.
+    ///
+    /// # Errors
+    /// As [`query_then_commit`](Self::query_then_commit).
+    pub async fn execute_then_commit(self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        Ok(self.open.send_then_commit(Step::count(sql, params)).await?.affected)
+    }
+
+    /// Commits. A transaction in which nothing was sent costs nothing.
+    ///
+    /// A probe travels with COMMIT, because PostgreSQL answers COMMIT of a failed transaction with success and rolls
+    /// back.
+    ///
+    /// # Errors
+    /// `25P02` where an earlier statement had failed: nothing was committed. [`Error::is_tenant_lost`] where a
+    /// statement had ended the transaction: what ran after it ran without the tenant. Whatever the server finds at
+    /// commit (`40001`, `23503` of a deferred constraint, …): nothing was committed. [`Error::is_closed`]: unknown.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.open.commit().await
+    }
+
+    /// Rolls back and waits for it. Dropping the transaction rolls back too, without waiting.
+    ///
+    /// # Errors
+    /// [`Error::is_closed`] where the connection broke: the server rolls back then as well.
+    pub async fn rollback(self) -> Result<(), Error> {
+        self.open.rollback().await
+    }
+
+    /// Runs a closure inside a savepoint: keeps what it did where it returns `Ok`, undoes it where it returns `Err`,
+    /// and the transaction goes on in either case. Savepoints nest.
+    ///
+    /// `SAVEPOINT` travels with the closure's first statement. A future dropped half-way leaves the transaction
+    /// refusing further calls: what the savepoint stood for is no longer known.
+    ///
+    /// # Errors
+    /// The closure's. `25P02` where the closure returned `Ok` although a statement in it had failed: it was undone.
+    pub async fn savepoint<T, E, F>(&mut self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
+        E: From<Error>,
+    {
+        savepoint(self, work).await
+    }
+}
+
+impl Handle for TenantTx {
+    fn open(&mut self) -> &mut OpenTx {
+        &mut self.open
+    }
+}
+
+impl Transaction for TenantTx {
+    fn commit(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.open.commit()
+    }
+
+    fn rollback(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.open.rollback()
+    }
+
+    fn serialization_failed(&self) -> bool {
+        self.open.serialization_failed()
     }
 }
 
 impl fmt::Debug for TenantTx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("TenantTx");
-        out.field("entered", &self.entered).field("begun", &self.begun).field("wire", &self.lease.wire());
-        out.field("savepoints", &self.savepoints).finish()
+        f.debug_tuple("TenantTx").field(&self.open).finish()
     }
 }

@@ -6,108 +6,109 @@ use tokio_postgres::error::SqlState;
 
 use crate::error::{Error, Kind};
 use crate::pool::lease::Lease;
-use crate::tx::tenant_tx::{Refuses, TenantTx};
+use crate::tx::open_tx::OpenTx;
 use crate::wire::flight::{Failed, Flight};
 use crate::wire::outcome::{Stale, is_answered, is_fatal, was_not_sent};
 use crate::wire::sql::{may_commit, mentions};
 use crate::wire::step::Step;
 
 /// What to do about a flight.
-pub(crate) enum Next<T> {
+pub(super) enum Next<T> {
     Done(Result<T, Error>),
     /// Nothing was executed: the same again, on another connection.
-    Elsewhere,
-    /// Nothing of it remains: the same again, prepared afresh.
-    Afresh,
+    RetryElsewhere,
+    /// Nothing of it remains: the same again here, with its statements prepared anew.
+    RetryReprepared,
 }
 
-impl TenantTx {
-    pub(crate) fn judge<T>(&mut self, flight: Flight<T>, steps: &[Step<'_>]) -> Next<T> {
+impl OpenTx {
+    /// What the answers of a flight mean. `steps` are its statements.
+    pub(super) fn classify<T>(&mut self, flight: Flight<T>, steps: &[Step<'_>]) -> Next<T> {
         let Flight { entered, answer, committed } = flight;
         let named = match entered {
             Ok(named) => named,
             Err(error) => {
                 let did_not_run = answer.as_ref().err().is_some_and(|failed| !failed.ran);
-                return self.judge_entry(error, did_not_run, committed.is_some() || may_commit_in(steps));
+                return self.classify_entry(error, did_not_run, committed.is_some() || may_commit_in(steps));
             }
         };
         if let Err(Failed { at, error, stale, .. }) = &answer {
             let sql = steps.get(*at).map_or("", |step| step.sql);
-            match stale {
-                Some(Stale::Gone) => {
-                    self.lease.evict_statement(sql);
-                    self.lease.discard();
-                }
-                Some(Stale::Changed) => self.lease.forget_statement(sql),
-                None if was_not_sent(error) => self.lease.forget_statement(sql),
-                None => {}
-            }
+            self.drop_stale(sql, error, *stale);
             if let Some(stale) = stale
-                && !self.begun
-                && self.spare > 0
+                && self.opening.may_retry()
             {
                 // It failed before it ran, and what ran before it is rolled back.
                 if *stale == Stale::Gone {
-                    return Next::Elsewhere;
+                    return Next::RetryElsewhere;
                 }
                 let open = committed.as_ref().is_none_or(|committed| !committed.ended());
                 // A pooler that carries statements knows them by their text, and would have the old one execute again.
-                self.clears = self.lease.carries_statements();
-                if open && !self.clears && !self.lead.starts_with("rollback") {
-                    self.lead.insert_str(0, "rollback; ");
-                }
-                self.spare -= 1;
-                return Next::Afresh;
+                self.opening.retry_reprepared(open, self.lease.carries_statements());
+                return Next::RetryReprepared;
             }
         }
-        self.begun = true;
         self.entered.learn(named);
-        if let Some((token, id)) = self.token.take().zip(self.entered.tenant()) {
+        if let Some((token, id)) = self.opening.finish().zip(self.entered.tenant()) {
             self.lease.learn(&token, *id);
         }
-        self.flights += u64::from(!std::mem::take(&mut self.lead).is_empty());
         if steps.iter().any(|step| resets_statements(step.sql)) {
             self.lease.discard();
         }
         Next::Done(match (answer, committed) {
             (Ok(answer), None) => Ok(answer),
-            (Ok(answer), Some(committed)) => self.settle(committed).map(|()| answer),
-            (Err(failed), committed) => Err(self.blame(failed, steps, committed.is_some())),
+            (Ok(answer), Some(committed)) => self.check_commit(committed).map(|()| answer),
+            (Err(failed), committed) => Err(self.statement_error(failed, steps, committed.is_some())),
         })
     }
 
+    /// Forgets what a statement that failed was prepared as, where that is out of date.
+    fn drop_stale(&mut self, sql: &str, error: &PgError, stale: Option<Stale>) {
+        match stale {
+            Some(Stale::Gone) => {
+                self.lease.evict_statement(sql);
+                self.lease.discard();
+            }
+            Some(Stale::Changed) => self.lease.forget_statement(sql),
+            None if was_not_sent(error) => self.lease.forget_statement(sql),
+            None => {}
+        }
+    }
+
     /// The error of one of these statements, with which a commit was sent or not.
-    fn blame(&mut self, Failed { at, error, ran, .. }: Failed, steps: &[Step<'_>], commits: bool) -> Error {
+    fn statement_error(&mut self, failed: Failed, steps: &[Step<'_>], commits: bool) -> Error {
+        let Failed { at, error, ran, .. } = failed;
         // What the server answers with an error it does not commit afterwards.
         let unknown = ran && (commits && !is_answered(&error) || may_commit_in(steps));
         let late = error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION);
-        let first = self.first_error.clone().filter(|_| late);
+        let first = self.health.first_error().filter(|_| late).map(str::to_owned);
         let mut error = Error::from(error);
         if unknown {
             error = error.maybe_committed();
         } else if !ran {
             error = error.not_executed();
         }
-        let error = self.note(error).at_statement(at, steps.len());
+        let error = self.record_error(error).at_statement(at, steps.len());
         match first {
             Some(first) => error.with_detail(format!("its first error was: {first}")),
             None => error,
         }
     }
 
-    /// The lead failed. Where it was begin and enter, another connection may be tried, but only if what was sent behind
-    /// it provably did not run. `commits`: a commit was sent behind it.
-    pub(crate) fn judge_entry<T>(&mut self, error: PgError, did_not_run: bool, commits: bool) -> Next<T> {
+    /// The preamble failed. Where it was begin and enter, another connection may be tried, but only if what was sent
+    /// behind it provably did not run. `commits`: a commit was sent behind it.
+    pub(super) fn classify_entry<T>(&mut self, error: PgError, did_not_run: bool, commits: bool) -> Next<T> {
         let did_not_run = did_not_run || is_fatal(&error) || self.lease.ended_by().is_some();
-        if !self.begun && did_not_run && self.spare > 0 && is_the_connections_fault(&error, &self.lease) {
-            return Next::Elsewhere;
+        if self.opening.may_retry() && did_not_run && is_the_connections_fault(&error, &self.lease) {
+            return Next::RetryElsewhere;
         }
         if !did_not_run {
             // There was no transaction to fail, and what followed ran outside any: lend this connection to nobody.
             self.lease.discard();
         }
-        if !self.begun || !did_not_run {
-            self.refuses = Some(Refuses::Failed);
+        let begun = self.opening.has_begun();
+        if !begun || !did_not_run {
+            self.health.fail();
         }
         // Not answered, all of it may have run; answered, what ran had no transaction around it.
         let unknown = !did_not_run && (commits || is_answered(&error));
@@ -116,11 +117,11 @@ impl TenantTx {
             error if unknown => error.maybe_committed(),
             error => error,
         };
-        Next::Done(Err(self.note(if self.begun { error } else { error.at_entry_of(&self.entered) })))
+        Next::Done(Err(self.record_error(if begun { error } else { error.at_entry_of(&self.entered) })))
     }
 
-    /// Remembers the first error, for the commit that will say the transaction has failed.
-    pub(crate) fn note(&mut self, mut error: Error) -> Error {
+    /// Counts an error, and remembers it for the commit that will say that the transaction has failed.
+    pub(super) fn record_error(&mut self, mut error: Error) -> Error {
         if error.kind() == Kind::Closed
             && error.code().is_none()
             && let Some(said) = self.lease.ended_by()
@@ -133,11 +134,7 @@ impl TenantTx {
         if error.kind() == Kind::Closed {
             self.lease.discard();
         }
-        self.lost_a_conflict |= error.is_retryable();
-        if error.kind() != Kind::Driver && self.first_error.is_none() {
-            let code = error.code().map(|code| format!(" ({code})")).unwrap_or_default();
-            self.first_error = Some(format!("{}{code}", error.message()));
-        }
+        self.health.record(&error);
         error
     }
 }
@@ -162,7 +159,8 @@ fn may_commit_in(steps: &[Step<'_>]) -> bool {
     steps.iter().any(|step| may_commit(step.sql))
 }
 
-/// The statement takes the connection's prepared statements away, and the server will not call the session dirty for it.
+/// The statement takes the connection's prepared statements away, and the server will not call the session dirty for
+/// it.
 fn resets_statements(sql: &str) -> bool {
     mentions(sql, "deallocate") || mentions(sql, "discard")
 }

@@ -13,9 +13,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error as PgError, RowStream, SimpleQueryMessage, Statement};
 
-use crate::tenant::token::Token;
 use crate::wire::form::Form;
 use crate::wire::outcome::{Stale, did_not_run, is_answered, stale_statement, was_not_sent};
+use crate::wire::preamble::Messages;
 use crate::wire::sql::{COMMIT, COMMIT_AND_FORGET, ENTER_SIGNED};
 use crate::wire::step::{Answer, Step, Then};
 
@@ -61,95 +61,68 @@ impl Committed {
     }
 }
 
-/// What goes before a statement, if anything does: begin and enter, savepoints. A text, and the parameter of
-/// [`ENTER_SIGNED`] where that stands in it.
-#[derive(Clone, Copy)]
-pub(crate) struct Lead<'a> {
-    pub(crate) sql: &'a str,
-    pub(crate) token: Option<&'a Token>,
-}
-
-impl<'a> Lead<'a> {
-    pub(crate) fn new(sql: &'a str, token: &'a Option<Token>) -> Lead<'a> {
-        Lead { sql, token: token.as_ref() }
-    }
-}
-
-/// `lead` before a statement, and perhaps commit behind it. Where preparing rides along, it goes before the statement:
-/// a text that does not parse fails there, and nothing of it has run.
+/// `preamble` before a statement, and perhaps commit behind it. Where it is prepared for the next time, that goes
+/// before the statement: a text that does not parse fails there, and nothing of it has run.
 pub(crate) async fn fly(
     client: &Client,
-    lead: Lead<'_>,
+    preamble: Messages<'_>,
     form: &Form,
     step: Step<'_>,
     then: Then,
 ) -> (Flight<Answer>, Option<Result<Statement, PgError>>) {
     let unsent = AtomicBool::new(false);
-    let (entered, ride, mut answer, committed) = join4(
-        enter(client, lead),
-        ride(client, form, step.sql),
+    let (entered, prepared, mut answer, committed) = join4(
+        enter(client, preamble),
+        prepare_alongside(client, form, step.sql),
         run(client, form, step, &unsent),
         finish_if(client, then, &unsent),
     )
     .await;
-    if let (Err(failed), Some(Err(error))) = (&mut answer, &ride)
+    if let (Err(failed), Some(Err(error))) = (&mut answer, &prepared)
         && is_answered(error)
     {
         failed.ran = false; // what does not parse does not run
     }
-    (Flight { entered, answer, committed }, ride)
+    (Flight { entered, answer, committed }, prepared)
 }
 
-/// `lead` before a text of several statements.
-pub(crate) async fn batch(client: &Client, lead: Lead<'_>, sql: &str) -> Flight<()> {
-    let (entered, answer) = join(enter(client, lead), client.batch_execute(sql)).await;
+/// `preamble` before a text of several statements.
+pub(crate) async fn batch(client: &Client, preamble: Messages<'_>, sql: &str) -> Flight<()> {
+    let (entered, answer) = join(enter(client, preamble), client.batch_execute(sql)).await;
     Flight { entered, answer: answer.map_err(Failed::from), committed: None }
 }
 
-/// `lead` before a statement whose rows are read as they come.
-pub(crate) async fn stream(
-    client: &Client,
-    lead: Lead<'_>,
-    sql: &str,
-    form: &Form,
-    params: &[&(dyn ToSql + Sync)],
-) -> Flight<RowStream> {
+/// `preamble` before a statement whose rows are read as they come.
+pub(crate) async fn stream(client: &Client, preamble: Messages<'_>, step: Step<'_>, form: &Form) -> Flight<RowStream> {
+    let params = step.params.iter().copied();
     let rows = async {
         match form {
-            Form::Prepared(statement) => client.query_raw(statement, params.iter().copied()).await,
+            Form::Prepared(statement) => client.query_raw(statement, params).await,
             Form::Typed(types) | Form::Unnamed(types) => {
-                client.query_typed_raw(sql, params.iter().copied().zip(types.iter().cloned())).await
+                client.query_typed_raw(step.sql, params.zip(types.iter().cloned())).await
             }
         }
     };
-    let (entered, answer) = join(enter(client, lead), rows).await;
+    let (entered, answer) = join(enter(client, preamble), rows).await;
     Flight { entered, answer: answer.map_err(Failed::from), committed: None }
 }
 
-pub(crate) async fn enter(client: &Client, Lead { sql, token }: Lead<'_>) -> Result<Option<String>, PgError> {
-    let some = |sql: &'_ str| !sql.is_empty();
-    let Some((token, (before, after))) = token.zip(sql.split_once(ENTER_SIGNED)) else {
-        return simple(client, Some(sql).filter(|sql| some(sql))).await.map(|()| None);
-    };
+/// Sends a preamble, and returns the tenant that its token names.
+pub(crate) async fn enter(client: &Client, preamble: Messages<'_>) -> Result<Option<String>, PgError> {
+    let Messages { before, token, after } = preamble;
+    let Some(token) = token else { return simple(client, &before).await.map(|()| None) };
     let token = token.expose();
     let parameter: [(&(dyn ToSql + Sync), Type); 1] = [(&token, Type::TEXT)];
-    let (before, entered, after) = join3(
-        simple(client, Some(before)),
-        client.query_typed_one(ENTER_SIGNED, &parameter),
-        simple(client, Some(after).filter(|sql| some(sql))),
-    )
-    .await;
+    let (before, entered, after) =
+        join3(simple(client, &before), client.query_typed_one(ENTER_SIGNED, &parameter), simple(client, &after)).await;
     before?;
     let id = entered?.try_get(0)?;
     after?;
     Ok(Some(id))
 }
 
-async fn simple(client: &Client, sql: Option<&str>) -> Result<(), PgError> {
-    match sql {
-        Some(sql) => client.batch_execute(sql).await,
-        None => Ok(()),
-    }
+async fn simple(client: &Client, sql: &str) -> Result<(), PgError> {
+    if sql.is_empty() { Ok(()) } else { client.batch_execute(sql).await }
 }
 
 /// COMMIT, with the probe in the same message: where the transaction has failed the probe does too, and COMMIT, which
@@ -178,8 +151,8 @@ pub(crate) async fn finish_if(client: &Client, then: Then, unsent: &AtomicBool) 
     }
 }
 
-/// Preparing what is sent without a name.
-pub(crate) async fn ride(client: &Client, form: &Form, sql: &str) -> Option<Result<Statement, PgError>> {
+/// Prepares, for the next time, what is sent without a name.
+pub(crate) async fn prepare_alongside(client: &Client, form: &Form, sql: &str) -> Option<Result<Statement, PgError>> {
     match form {
         Form::Typed(types) => Some(client.prepare_typed(sql, types).await),
         Form::Prepared(_) | Form::Unnamed(_) => None,

@@ -9,6 +9,7 @@ pub(crate) mod link;
 pub(crate) mod outcome;
 pub(crate) mod param_types;
 pub(crate) mod pipelined_flight;
+pub(crate) mod preamble;
 pub(crate) mod sql;
 pub(crate) mod statement_cache;
 pub(crate) mod step;

@@ -8,35 +8,36 @@ use std::task::Poll;
 use futures_util::future::{MaybeDone, join, join_all, join4, maybe_done};
 use tokio_postgres::{Client, Error as PgError, Statement};
 
-use crate::wire::flight::{Failed, Flight, Lead, enter, finish_if, ride, run};
+use crate::wire::flight::{Failed, Flight, enter, finish_if, prepare_alongside, run};
 use crate::wire::form::Form;
 use crate::wire::outcome::is_answered;
+use crate::wire::preamble::Messages;
 use crate::wire::step::{Answer, Step, Then};
 
-/// `lead` before statements, each with its form, and perhaps commit behind them.
+/// `preamble` before statements, each with its form, and perhaps commit behind them.
 pub(crate) async fn fly_all(
     client: &Client,
-    lead: Lead<'_>,
+    preamble: Messages<'_>,
     forms: &[Form],
     steps: &[Step<'_>],
     then: Then,
 ) -> (Flight<Vec<Answer>>, Vec<Option<Result<Statement, PgError>>>) {
     let unsent = AtomicBool::new(false);
     // A text that occurs more than once is prepared once.
-    let rides = forms.iter().zip(steps).enumerate().map(|(at, (form, step))| {
+    let prepared = forms.iter().zip(steps).enumerate().map(|(at, (form, step))| {
         let first = steps.iter().position(|other| other.sql == step.sql) == Some(at);
-        async move { if first { ride(client, form, step.sql).await } else { None } }
+        async move { if first { prepare_alongside(client, form, step.sql).await } else { None } }
     });
-    let (entered, rides, answers, committed) = join4(
-        enter(client, lead),
-        join_all(rides),
+    let (entered, prepared, answers, committed) = join4(
+        enter(client, preamble),
+        join_all(prepared),
         run_all(client, forms, steps, &unsent),
         finish_if(client, then, &unsent),
     )
     .await;
     let unparsed = |step: &Step<'_>| {
-        let failed = |ride: &Option<Result<_, _>>| matches!(ride, Some(Err(error)) if is_answered(error));
-        rides.iter().zip(steps).any(|(ride, other)| failed(ride) && other.sql == step.sql)
+        let failed = |prepared: &Option<Result<_, _>>| matches!(prepared, Some(Err(error)) if is_answered(error));
+        prepared.iter().zip(steps).any(|(prepared, other)| failed(prepared) && other.sql == step.sql)
     };
     let (mut done, mut first, mut ran) = (Vec::with_capacity(steps.len()), None, false);
     for (at, (answer, step)) in answers.into_iter().zip(steps).enumerate() {
@@ -52,13 +53,13 @@ pub(crate) async fn fly_all(
         }
     }
     let answer = first.map_or(Ok(done), |failed| Err(Failed { ran, ..failed }));
-    (Flight { entered, answer, committed }, rides)
+    (Flight { entered, answer, committed }, prepared)
 }
 
-/// `lead` before preparing statements.
-pub(crate) async fn prepare_all(client: &Client, lead: Lead<'_>, texts: &[&str]) -> Flight<Vec<Statement>> {
+/// `preamble` before preparing statements.
+pub(crate) async fn prepare_all(client: &Client, preamble: Messages<'_>, texts: &[&str]) -> Flight<Vec<Statement>> {
     let prepared = join_all(texts.iter().map(|sql| client.prepare(sql)));
-    let (entered, prepared) = join(enter(client, lead), prepared).await;
+    let (entered, prepared) = join(enter(client, preamble), prepared).await;
     let answer = prepared
         .into_iter()
         .enumerate()

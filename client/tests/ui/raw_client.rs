@@ -8,7 +8,7 @@ fn by_deref(tx: &TenantTx) -> &Client {
 }
 
 fn by_field(tx: &TenantTx) -> &Client {
-    &tx.lease.connection().client
+    &tx.open.connection().client
 }
 
 fn by_method(tx: &TenantTx) -> &Client {

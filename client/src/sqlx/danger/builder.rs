@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use ::sqlx::postgres::{PgQueryResult, PgRow};
 use ::sqlx::{Execute, Postgres};
-use pg_tenant_core::SystemContext;
+use pg_tenant_core::{SystemContext, TenantId};
 
 use super::system_tx::SystemTx;
 use crate::danger::reason::Reason;
@@ -15,8 +15,8 @@ use crate::sqlx::open_tx::Handle;
 use crate::sqlx::pool::TenantPool;
 use crate::tenant::share::Holder;
 use crate::tx::entry::Way;
-use crate::tx::options::{BeginOptions, IsolationLevel};
-use crate::tx::run::run_once;
+use crate::tx::options::{BeginOptions, begin_options};
+use crate::tx::run::{Begin, run_once};
 
 /// The system context on one pool: runs single statements, or begins transactions, **across all tenants**. Made by
 /// [`danger::system`](crate::sqlx::danger::system).
@@ -35,6 +35,8 @@ pub struct SystemTxBuilder {
     site: Site,
 }
 
+begin_options!(system SystemTxBuilder);
+
 impl SystemTxBuilder {
     #[track_caller]
     pub(in crate::sqlx) fn new(pool: TenantPool, reason: String) -> SystemTxBuilder {
@@ -48,33 +50,12 @@ impl SystemTxBuilder {
         self
     }
 
-    /// Sets the isolation level; the server's `default_transaction_isolation` where it is not set.
-    pub fn isolation_level(mut self, level: IsolationLevel) -> Self {
-        self.options.isolation_level = Some(level);
-        self
-    }
-
-    /// Sets how the transaction begins. The context is read-only in any case unless [`write`](Self::write) was said,
-    /// and with `true` even its line in the journal is left to the server's log. `false` is for writing where
-    /// `default_transaction_read_only` is on.
-    pub fn read_only(mut self, read_only: bool) -> Self {
-        self.options.read_only = Some(read_only);
-        self
-    }
-
-    /// Lets a serializable transaction that begins read-only wait at its beginning so that it cannot fail with `40001`
-    /// later: for long reports.
-    pub fn deferrable(mut self, deferrable: bool) -> Self {
-        self.options.deferrable = Some(deferrable);
-        self
-    }
-
     /// Runs one statement in a transaction of its own and returns its rows.
     ///
     /// # Errors
     /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`], which leaves it unknown.
     pub async fn query<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Vec<PgRow>, Error> {
-        self.begin().await?.into_scope().query_then_commit(query).await
+        self.begin().await?.into_open().query_then_commit(query).await
     }
 
     /// Runs one statement and returns its first row.
@@ -82,7 +63,7 @@ impl SystemTxBuilder {
     /// # Errors
     /// As [`query`](Self::query), and where it returns no row: nothing was committed then.
     pub async fn query_one<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<PgRow, Error> {
-        self.begin().await?.into_scope().query_one_then_commit(query).await
+        self.begin().await?.into_open().query_one_then_commit(query).await
     }
 
     /// Runs one statement and returns its first row, if there is one.
@@ -90,7 +71,7 @@ impl SystemTxBuilder {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn query_opt<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Option<PgRow>, Error> {
-        self.begin().await?.into_scope().query_opt_then_commit(query).await
+        self.begin().await?.into_open().query_opt_then_commit(query).await
     }
 
     /// Runs one statement and returns how many rows it affected.
@@ -98,7 +79,7 @@ impl SystemTxBuilder {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn execute<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<PgQueryResult, Error> {
-        self.begin().await?.into_scope().execute_then_commit(query).await
+        self.begin().await?.into_open().execute_then_commit(query).await
     }
 
     /// Begins a transaction and enters the system context, in one round trip.
@@ -124,6 +105,18 @@ impl SystemTxBuilder {
         F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
         E: From<Error>,
     {
-        run_once!(self, None, work)
+        run_once(self, work).await
+    }
+}
+
+impl Begin for SystemTxBuilder {
+    type Tx = SystemTx;
+
+    fn named_tenant(&self) -> Option<&TenantId> {
+        None
+    }
+
+    fn begin(&self) -> impl Future<Output = Result<SystemTx, Error>> + Send {
+        self.begin()
     }
 }

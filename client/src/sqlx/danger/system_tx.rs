@@ -6,8 +6,9 @@ use pg_tenant_core::SystemContext;
 
 use crate::error::Error;
 use crate::sqlx::lease::Lease;
-use crate::sqlx::open_tx::{Handle, Scope, savepoint};
+use crate::sqlx::open_tx::{Handle, OpenTx, savepoint};
 use crate::tx::entered::Entered;
+use crate::tx::run::Transaction;
 
 /// A transaction **across all tenants**, on a connection it owns. Made by
 /// [`SystemTxBuilder::begin`](crate::sqlx::danger::SystemTxBuilder::begin).
@@ -16,12 +17,12 @@ use crate::tx::entered::Entered;
 /// own: what takes a `TenantTx` cannot be called with it. There is no current tenant in it: an `INSERT` names the
 /// tenant column.
 pub struct SystemTx {
-    scope: Scope,
+    open: OpenTx,
 }
 
 impl SystemTx {
     pub(in crate::sqlx) fn new(lease: Lease, context: SystemContext) -> SystemTx {
-        SystemTx { scope: Scope::new(lease, Entered::System(context)) }
+        SystemTx { open: OpenTx::new(lease, Entered::System(context)) }
     }
 
     /// Commits, with a probe in the same round trip.
@@ -30,7 +31,7 @@ impl SystemTx {
     /// Those of [`TenantTx::commit`](crate::sqlx::TenantTx::commit). [`Error::is_tenant_lost`] where a statement had
     /// ended the transaction: what ran after it ran outside the system context.
     pub async fn commit(self) -> Result<(), Error> {
-        self.scope.commit().await
+        self.open.commit().await
     }
 
     /// Rolls back and waits for it. The journal's line of the entry goes with it, the one in the server's log stays.
@@ -38,7 +39,7 @@ impl SystemTx {
     /// # Errors
     /// [`Error::is_closed`] where the connection broke: the server rolls back then as well.
     pub async fn rollback(self) -> Result<(), Error> {
-        self.scope.rollback().await
+        self.open.rollback().await
     }
 
     /// Runs a closure inside a savepoint, as [`TenantTx::savepoint`](crate::sqlx::TenantTx::savepoint) does.
@@ -55,17 +56,31 @@ impl SystemTx {
 }
 
 impl Handle for SystemTx {
-    fn scope(&mut self) -> &mut Scope {
-        &mut self.scope
+    fn open(&mut self) -> &mut OpenTx {
+        &mut self.open
     }
 
-    fn into_scope(self) -> Scope {
-        self.scope
+    fn into_open(self) -> OpenTx {
+        self.open
+    }
+}
+
+impl Transaction for SystemTx {
+    fn commit(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.open.commit()
+    }
+
+    fn rollback(self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.open.rollback()
+    }
+
+    fn serialization_failed(&self) -> bool {
+        self.open.serialization_failed()
     }
 }
 
 impl fmt::Debug for SystemTx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SystemTx").field(&self.scope).finish()
+        f.debug_tuple("SystemTx").field(&self.open).finish()
     }
 }

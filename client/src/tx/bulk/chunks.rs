@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Error as PgError, Statement};
 use crate::error::Error;
 use crate::tx::bulk::columns::Columns;
 use crate::tx::bulk::row::BulkRow;
-use crate::tx::tenant_tx::{Refuses, TenantTx};
+use crate::tx::open_tx::OpenTx;
 use crate::wire::flight::finish;
 use crate::wire::form::Form;
 use crate::wire::step::{Step, Then};
@@ -54,8 +54,8 @@ enum Ended {
     There(PgError),
 }
 
-impl TenantTx {
-    /// The first chunk goes like any statement, with the lead before it; the others follow without waiting for it.
+impl OpenTx {
+    /// The first chunk goes like any statement, with the preamble before it; the others follow without waiting for it.
     pub(crate) async fn send_chunks<R: BulkRow, I: Iterator<Item = R>>(
         &mut self,
         sql: &str,
@@ -78,7 +78,7 @@ impl TenantTx {
             _ => self.prepare(sql).await?,
         };
         let then = self.then(then);
-        let client = &self.lease.depart().client;
+        let client = &self.lease.start_call().client;
         let sent = follow(client, &statement, &mut chunks).await;
         // Where its name does not last, it is closed before the commit.
         drop(statement);
@@ -86,20 +86,19 @@ impl TenantTx {
             (Ok(_), Then::Commit | Then::CommitAndForget) => Some(finish(client, then).await),
             _ => None,
         };
-        self.lease.arrive(!committed.as_ref().is_some_and(|committed| committed.ended()));
+        self.lease.finish_call(!committed.as_ref().is_some_and(|committed| committed.ended()));
         let error = match sent {
             Ok(more) => {
-                committed.map_or(Ok(()), |committed| self.settle(committed))?;
+                committed.map_or(Ok(()), |committed| self.check_commit(committed))?;
                 return Ok(written + more);
             }
             Err(Ended::Here(error)) => error,
             Err(Ended::There(error)) => error.into(),
         };
-        let error = self.note(error);
+        let error = self.record_error(error);
         if error.code().is_none() {
             // The server does not know that anything failed, and has some of the rows.
-            self.refuses = Some(Refuses::Failed);
-            self.first_error.get_or_insert_with(|| error.message().to_owned());
+            self.health.fail_with(&error);
         }
         Err(error)
     }

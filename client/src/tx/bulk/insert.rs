@@ -9,6 +9,7 @@ use crate::tx::builder::TxBuilder;
 use crate::tx::bulk::chunks::Chunks;
 use crate::tx::bulk::columns::Columns;
 use crate::tx::bulk::row::BulkRow;
+use crate::tx::open_tx::OpenTx;
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::sql::quote;
 use crate::wire::step::Then;
@@ -54,10 +55,13 @@ impl TenantTx {
     {
         // Not an `async fn`, in which the compiler fails to see that an iterator over borrowed rows is Send.
         let rows = rows.into_iter().peekable();
-        async move { self.bulk(table, columns, rows, Then::Stay).await }
+        async move { self.open.insert_many(table, columns, rows, Then::Stay).await }
     }
+}
 
-    pub(crate) async fn bulk<R: BulkRow>(
+impl OpenTx {
+    /// Sends the rows, with what they need before them.
+    pub(crate) async fn insert_many<R: BulkRow>(
         &mut self,
         table: &str,
         columns: &[&str],
@@ -110,7 +114,7 @@ impl TxBuilder {
         I::IntoIter: Send + 't,
     {
         let rows = rows.into_iter().peekable();
-        async move { self.begin().await?.bulk(table, columns, rows, Then::Commit).await }
+        async move { self.begin().await?.open.insert_many(table, columns, rows, Then::Commit).await }
     }
 }
 

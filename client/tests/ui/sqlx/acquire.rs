@@ -16,7 +16,7 @@ fn by_deref(tx: &mut TenantTx) -> &mut PgConnection {
 }
 
 fn by_field(tx: TenantTx) {
-    let _ = tx.scope;
+    let _ = tx.open;
 }
 
 fn main() {}

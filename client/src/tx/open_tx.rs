@@ -1,0 +1,108 @@
+//! An open transaction: what one inside a tenant and one in the system context have in common.
+
+use std::fmt;
+
+use pg_tenant_core::TenantId;
+use tokio_postgres::{Client, Row, types::ToSql};
+
+use crate::error::Error;
+use crate::pool::lease::{Lease, Wire};
+use crate::pool::tenant_pool::TenantPool;
+use crate::tenant::token::Token;
+use crate::tx::entered::Entered;
+use crate::tx::entry::Way;
+use crate::tx::health::Health;
+use crate::tx::opening::Opening;
+use crate::tx::options::BeginOptions;
+use crate::wire::preamble::{Part, Preamble};
+use crate::wire::step::{self, Answer, Step, Then};
+
+pub(crate) struct OpenTx {
+    pub(super) pool: TenantPool,
+    pub(super) lease: Lease,
+    pub(super) entered: Entered,
+    pub(super) opening: Opening,
+    pub(super) health: Health,
+    /// How many savepoints are open.
+    pub(super) savepoints: u32,
+}
+
+/// A transaction as its public type: what the closure of a savepoint gets.
+pub(crate) trait Handle {
+    /// What sends its statements.
+    fn open(&mut self) -> &mut OpenTx;
+}
+
+impl OpenTx {
+    pub(crate) fn new(pool: TenantPool, lease: Lease, way: Way, options: &BeginOptions) -> OpenTx {
+        let entered = Entered::by(&way);
+        let (preamble, token) = preamble(way, options);
+        // Every connection that is there may be of no use, and one more may be made meanwhile.
+        let opening = Opening::new(preamble, token, pool.max_size + lease.sessions_to_end());
+        OpenTx { pool, lease, entered, opening, health: Health::default(), savepoints: 0 }
+    }
+
+    /// The tenant. `None` in the system context, and where a token names it and nothing was sent yet.
+    pub(crate) fn tenant_id(&self) -> Option<&TenantId> {
+        self.entered.tenant()
+    }
+
+    pub(crate) async fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        Ok(self.send(Step::rows(sql, params), Then::Stay).await?.rows)
+    }
+
+    pub(crate) async fn query_one(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
+        step::one(self.query(sql, params).await?)
+    }
+
+    pub(crate) async fn query_opt(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
+        step::opt(self.query(sql, params).await?)
+    }
+
+    pub(crate) async fn execute(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
+        Ok(self.send(Step::count(sql, params), Then::Stay).await?.affected)
+    }
+
+    /// The last statement of the transaction.
+    pub(crate) async fn send_then_commit(mut self, step: Step<'_>) -> Result<Answer, Error> {
+        self.send(step, Then::Commit).await
+    }
+
+    /// The driver's client, inside the transaction. The connection is never lent again.
+    pub(crate) async fn raw_client(&mut self) -> Result<&Client, Error> {
+        self.send_preamble().await?;
+        self.lease.discard();
+        Ok(&self.lease.connection().client)
+    }
+
+    pub(crate) fn serialization_failed(&self) -> bool {
+        self.health.serialization_failed()
+    }
+
+    /// Whether a call may follow.
+    pub(super) fn usable(&self) -> Result<(), Error> {
+        if self.lease.wire() == Wire::Awaiting { Err(Error::interrupted()) } else { self.health.check() }
+    }
+}
+
+/// Begin and enter.
+fn preamble(way: Way, options: &BeginOptions) -> (Preamble, Option<Token>) {
+    let (parts, token) = match way {
+        Way::In(id) => (vec![Part::Text(options.enter(&id, ""))], None),
+        Way::System(context, reason) => (vec![Part::Text(options.enter_system(&reason, context, ""))], None),
+        Way::Signed(_, token) => {
+            let mut parts = vec![Part::Text(options.begin()), Part::EnterSigned];
+            parts.extend(options.time_limit().map(|column| Part::Text(format!("select {column}"))));
+            (parts, Some(token))
+        }
+    };
+    (Preamble::new(parts), token)
+}
+
+impl fmt::Debug for OpenTx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("OpenTx");
+        out.field("entered", &self.entered).field("begun", &self.opening.has_begun());
+        out.field("wire", &self.lease.wire()).field("savepoints", &self.savepoints).finish()
+    }
+}

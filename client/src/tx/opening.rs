@@ -1,0 +1,82 @@
+//! How a transaction is begun: what is sent for it, and how often that may be tried.
+
+use std::mem::take;
+
+use crate::tenant::token::Token;
+use crate::wire::preamble::{Messages, Preamble};
+
+/// What goes before the next statement, and what is known of the attempts to begin.
+pub(crate) struct Opening {
+    preamble: Preamble,
+    /// What the preamble enters with, until it has.
+    token: Option<Token>,
+    /// How often the first flight may still be flown again, here or on another connection.
+    attempts_left: usize,
+    /// Begin and enter were sent and answered.
+    begun: bool,
+    /// The session's prepared statements are to be taken away before the next flight.
+    deallocate_first: bool,
+}
+
+impl Opening {
+    pub(crate) fn new(preamble: Preamble, token: Option<Token>, attempts_left: usize) -> Opening {
+        Opening { preamble, token, attempts_left, begun: false, deallocate_first: false }
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Nothing has taken effect yet, so that the first flight may be flown again.
+    pub(crate) fn may_retry(&self) -> bool {
+        !self.begun && self.attempts_left > 0
+    }
+
+    pub(crate) fn attempts_left(&self) -> usize {
+        self.attempts_left
+    }
+
+    pub(crate) fn use_attempt(&mut self) {
+        self.attempts_left = self.attempts_left.saturating_sub(1);
+    }
+
+    /// Something is to be sent, although no statement may follow.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.preamble.is_empty()
+    }
+
+    pub(crate) fn messages(&self) -> Messages<'_> {
+        self.preamble.messages(self.token.as_ref())
+    }
+
+    /// The preamble was answered. Returns the token that it entered with.
+    pub(crate) fn finish(&mut self) -> Option<Token> {
+        self.begun = true;
+        self.preamble.clear();
+        self.token.take()
+    }
+
+    /// The same is flown again on this connection, with statements prepared anew: after a rollback where the attempt
+    /// before has left a transaction `open`, or after the session's statements were taken away, which rolls back too.
+    pub(crate) fn retry_reprepared(&mut self, open: bool, deallocate_first: bool) {
+        self.use_attempt();
+        self.deallocate_first = deallocate_first;
+        if open && !deallocate_first {
+            self.preamble.roll_back_first();
+        }
+    }
+
+    /// Whether the session's statements are to be taken away now.
+    pub(crate) fn take_deallocate_first(&mut self) -> bool {
+        take(&mut self.deallocate_first)
+    }
+
+    pub(crate) fn push_savepoint(&mut self, depth: u32) {
+        self.preamble.push_savepoint(depth);
+    }
+
+    /// Whether the savepoint was not sent yet; then it never is.
+    pub(crate) fn withdraw_savepoint(&mut self, depth: u32) -> bool {
+        self.preamble.withdraw_savepoint(depth)
+    }
+}
