@@ -73,7 +73,7 @@ pub mod danger;
 #[cfg(feature = "directory")]
 pub mod directory {
     //! Which tenant a slug or an id is: a cache over the registry, for every request.
-    pub use crate::registry::{Answer, Directory, DirectoryBuilder, Find, Listener, Registry, TenantRecord};
+    pub use crate::registry::*;
 }
 #[cfg(feature = "tower")]
 pub mod edge;
@@ -131,10 +131,14 @@ pub use tenant::signer::TokenSigner;
 #[cfg(feature = "verify")]
 pub use tenant::verifier::TokenVerifier;
 pub use tokio_postgres;
-pub use tx::builder::TxBuilder;
+pub use tx::builder::TenantHandle;
 pub use tx::bulk::row::BulkRow;
 pub use tx::options::IsolationLevel;
 pub use tx::pipeline;
 pub use tx::retry::{Retry, RetryingTx};
 pub use tx::stream::RowStream;
 pub use tx::tenant_tx::TenantTx;
+
+/// The name of 0.1.0.
+#[deprecated(since = "0.2.0", note = "it is called TenantHandle")]
+pub type TxBuilder = TenantHandle;

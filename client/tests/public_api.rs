@@ -87,9 +87,9 @@ fn the_system_context_lacks_a_call() {
     for (tenant, system, of_a_tenant_alone) in [
         ("TenantTx", "danger::SystemTx", &["tenant_id"][..]),
         // What crosses tenants is rare and long: its author decides whether all of it may run again.
-        ("TxBuilder", "danger::SystemTxBuilder", &["actor", "role", "retry", "from_request_parts"]),
+        ("TenantHandle", "danger::SystemTxBuilder", &["actor", "role", "retry", "from_request_parts"]),
         ("sqlx::TenantTx", "sqlx::danger::SystemTx", &["tenant_id"]),
-        ("sqlx::TxBuilder", "sqlx::danger::SystemTxBuilder", &["actor", "role", "retry", "from_request_parts"]),
+        ("sqlx::TenantHandle", "sqlx::danger::SystemTxBuilder", &["actor", "role", "retry", "from_request_parts"]),
     ] {
         let there = calls(system);
         assert!(there.len() > 3, "{system} was not found");

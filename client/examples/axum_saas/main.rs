@@ -3,11 +3,11 @@
 //! ```text
 //!  POST /sign-up  ──► a tenant, its first owner, and a mail that the worker sends
 //!  POST /sign-in  ──► directory: which tenant is this slug? ──► its member with this key? ──► a token, for 15 minutes
-//!  /projects …    ──► TenantLayer: the token, and the header x-tenant if it is there ──► handler(db: TxBuilder)
+//!  /projects …    ──► TenantLayer: the token, and the header x-tenant if it is there ──► handler(db: TenantHandle)
 //!  /admin/…       ──► a token of an operator's ──► danger::system(reason)
 //! ```
 //!
-//! No handler names a tenant: each gets a `TxBuilder` that is inside the one that the request has proven.
+//! No handler names a tenant: each gets a `TenantHandle` that is inside the one that the request has proven.
 //!
 //! Once: `psql -f client/examples/axum_saas/schema.sql`. Then, with what `config.rs` reads from the environment:
 //! `cargo run --features axum,sign,metrics --example axum_saas`. SIGTERM and Ctrl-C end it when requests and worker are done.

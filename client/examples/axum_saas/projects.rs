@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use pg_tenant_client::tokio_postgres::Row;
-use pg_tenant_client::{Tenant, TxBuilder};
+use pg_tenant_client::{Tenant, TenantHandle};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Answer, Refused};
@@ -27,26 +27,26 @@ impl From<Row> for Project {
     }
 }
 
-pub async fn list(db: TxBuilder) -> Answer<Json<Vec<Project>>> {
+pub async fn list(db: TenantHandle) -> Answer<Json<Vec<Project>>> {
     let rows = db.query("select id, name from projects order by name", &[]).await?;
     Ok(Json(rows.into_iter().map(Project::from).collect()))
 }
 
-pub async fn create(db: TxBuilder, Json(new): Json<Named>) -> Answer<(StatusCode, Json<Project>)> {
+pub async fn create(db: TenantHandle, Json(new): Json<Named>) -> Answer<(StatusCode, Json<Project>)> {
     let row = db.query_one("insert into projects (name) values ($1) returning id, name", &[&new.name]).await?;
     Ok((StatusCode::CREATED, Json(row.into())))
 }
 
-pub async fn read(db: TxBuilder, Path(id): Path<i64>) -> Answer<Json<Project>> {
+pub async fn read(db: TenantHandle, Path(id): Path<i64>) -> Answer<Json<Project>> {
     one(db.query_opt("select id, name from projects where id = $1", &[&id]).await?)
 }
 
-pub async fn rename(db: TxBuilder, Path(id): Path<i64>, Json(new): Json<Named>) -> Answer<Json<Project>> {
+pub async fn rename(db: TenantHandle, Path(id): Path<i64>, Json(new): Json<Named>) -> Answer<Json<Project>> {
     let sql = "update projects set name = $2 where id = $1 returning id, name";
     one(db.query_opt(sql, &[&id, &new.name]).await?)
 }
 
-pub async fn remove(tenant: Tenant, db: TxBuilder, Path(id): Path<i64>) -> Answer<StatusCode> {
+pub async fn remove(tenant: Tenant, db: TenantHandle, Path(id): Path<i64>) -> Answer<StatusCode> {
     require_owner(&tenant)?;
     match db.execute("delete from projects where id = $1", &[&id]).await? {
         0 => Err(Refused::NotFound),

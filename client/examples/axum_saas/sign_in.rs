@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Json;
 use axum::extract::State as Of;
-use pg_tenant_client::edge::Resolved;
+use pg_tenant_client::edge::CurrentTenantRecord;
 use pg_tenant_client::{Signer, Tenant, TenantPool, directory::Directory};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ pub async fn sign_in(
     Ok(Json(json!({"token": *signer.sign_claims(&claims.to_string())})))
 }
 
-pub async fn me(tenant: Tenant, record: Resolved) -> Json<Value> {
+pub async fn me(tenant: Tenant, record: CurrentTenantRecord) -> Json<Value> {
     Json(json!({"tenant": record.slug, "plan": record.plan, "email": tenant.actor(), "role": tenant.role()}))
 }
 

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use pg_tenant_client::tokio_postgres::Row;
-use pg_tenant_client::{Error, TxBuilder};
+use pg_tenant_client::{Error, TenantHandle};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Answer, Refused};
@@ -46,7 +46,7 @@ impl From<Row> for Task {
 }
 
 /// Two statements in one transaction: an empty project is not the same as none.
-pub async fn list(db: TxBuilder, Path(project): Path<i64>) -> Answer<Json<Vec<Task>>> {
+pub async fn list(db: TenantHandle, Path(project): Path<i64>) -> Answer<Json<Vec<Task>>> {
     let tasks = db
         .run(async |tx| {
             if tx.query_opt("select from projects where id = $1", &[&project]).await?.is_none() {
@@ -59,21 +59,25 @@ pub async fn list(db: TxBuilder, Path(project): Path<i64>) -> Answer<Json<Vec<Ta
     Ok(Json(tasks.ok_or(Refused::NotFound)?.into_iter().map(Task::from).collect()))
 }
 
-pub async fn create(db: TxBuilder, Path(project): Path<i64>, Json(new): Json<New>) -> Answer<(StatusCode, Json<Task>)> {
+pub async fn create(
+    db: TenantHandle,
+    Path(project): Path<i64>,
+    Json(new): Json<New>,
+) -> Answer<(StatusCode, Json<Task>)> {
     let sql = format!("insert into tasks (project, title) values ($1, $2) returning {TASK}");
     Ok((StatusCode::CREATED, Json(db.query_one(&sql, &[&project, &new.title]).await?.into())))
 }
 
-pub async fn search(db: TxBuilder, Query(search): Query<Search>) -> Answer<Json<Vec<Task>>> {
+pub async fn search(db: TenantHandle, Query(search): Query<Search>) -> Answer<Json<Vec<Task>>> {
     let sql = format!("select {TASK} from tasks where strpos(lower(title), lower($1)) > 0 order by id limit 100");
     Ok(Json(db.query(&sql, &[&search.q]).await?.into_iter().map(Task::from).collect()))
 }
 
-pub async fn read(db: TxBuilder, Path(id): Path<i64>) -> Answer<Json<Task>> {
+pub async fn read(db: TenantHandle, Path(id): Path<i64>) -> Answer<Json<Task>> {
     one(db.query_opt(&format!("select {TASK} from tasks where id = $1"), &[&id]).await?)
 }
 
-pub async fn change(db: TxBuilder, Path(id): Path<i64>, Json(change): Json<Change>) -> Answer<Json<Task>> {
+pub async fn change(db: TenantHandle, Path(id): Path<i64>, Json(change): Json<Change>) -> Answer<Json<Task>> {
     let Change { title, done, project } = change;
     let sql = format!(
         "update tasks set title = coalesce($2, title), done = coalesce($3, done), project = coalesce($4, project)
@@ -82,7 +86,7 @@ pub async fn change(db: TxBuilder, Path(id): Path<i64>, Json(change): Json<Chang
     one(db.query_opt(&sql, &[&id, &title, &done, &project]).await?)
 }
 
-pub async fn remove(db: TxBuilder, Path(id): Path<i64>) -> Answer<StatusCode> {
+pub async fn remove(db: TenantHandle, Path(id): Path<i64>) -> Answer<StatusCode> {
     match db.execute("delete from tasks where id = $1", &[&id]).await? {
         0 => Err(Refused::NotFound),
         _ => Ok(StatusCode::NO_CONTENT),

@@ -10,9 +10,9 @@ use crate::danger::system_tx::SystemTx;
 use crate::error::Error;
 use crate::pool::admission::Site;
 use crate::pool::tenant_pool::TenantPool;
-use crate::tenant::share::Holder;
+use crate::tenant::share::Share;
 use crate::tx::bulk::row::BulkRow;
-use crate::tx::entry::Way;
+use crate::tx::entry::EntryMethod;
 use crate::tx::options::{BeginOptions, begin_options};
 use crate::tx::pipeline::Pipeline;
 use crate::tx::run::{Begin, run_once};
@@ -59,7 +59,7 @@ impl SystemTxBuilder {
     /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`]: a connection that broke
     /// while the answer was under way leaves the outcome unknown.
     pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
-        Ok(self.once(Step::rows(sql, params)).await?.rows)
+        Ok(self.one_statement(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement that returns exactly one row.
@@ -68,7 +68,7 @@ impl SystemTxBuilder {
     /// As [`query`](Self::query), and where it returns another number of rows. **It is committed then**: the rows were
     /// counted after the one flight had ended. Use [`run`](Self::run) where a wrong count must undo a write.
     pub async fn query_one(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
-        step::one(self.once(Step::rows(sql, params)).await?.rows)
+        step::one(self.one_statement(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement that returns one row or none.
@@ -76,7 +76,7 @@ impl SystemTxBuilder {
     /// # Errors
     /// As [`query_one`](Self::query_one), where it returns more than one row.
     pub async fn query_opt(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
-        step::opt(self.once(Step::rows(sql, params)).await?.rows)
+        step::opt(self.one_statement(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement and returns how many rows it affected.
@@ -84,7 +84,7 @@ impl SystemTxBuilder {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
-        Ok(self.once(Step::count(sql, params)).await?.affected)
+        Ok(self.one_statement(Step::count(sql, params)).await?.affected)
     }
 
     /// Runs statements in a transaction of their own, in one round trip once they are prepared. All of them take
@@ -121,10 +121,10 @@ impl SystemTxBuilder {
     /// # Errors
     /// [`Error::is_reason_missing`]; those of getting a connection (see [`TenantPool::check`]).
     pub async fn begin(&self) -> Result<SystemTx, Error> {
-        let way = Way::System(self.context, self.reason.checked()?.to_owned());
-        let lease = self.pool.lease_for(Holder::NoTenant, self.site).await?;
+        let method = EntryMethod::System(self.context, self.reason.checked()?.to_owned());
+        let lease = self.pool.lease_for(Share::NoTenant, self.site).await?;
         let options = self.options.within(lease.permit());
-        Ok(SystemTx::new(self.pool.clone(), lease, way, &options))
+        Ok(SystemTx::new(self.pool.clone(), lease, method, &options))
     }
 
     /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
@@ -141,7 +141,7 @@ impl SystemTxBuilder {
         run_once(self, work).await
     }
 
-    async fn once(&self, step: Step<'_>) -> Result<Answer, Error> {
+    async fn one_statement(&self, step: Step<'_>) -> Result<Answer, Error> {
         self.begin().await?.send_then_commit(step).await
     }
 }

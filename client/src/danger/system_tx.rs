@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::pool::lease::Lease;
 use crate::pool::tenant_pool::TenantPool;
 use crate::tx::bulk::row::BulkRow;
-use crate::tx::entry::Way;
+use crate::tx::entry::EntryMethod;
 use crate::tx::open_tx::{Handle, OpenTx};
 use crate::tx::options::BeginOptions;
 use crate::tx::pipeline::Pipeline;
@@ -32,8 +32,8 @@ use crate::wire::step::{Answer, Step, Then};
 pub struct SystemTx(OpenTx);
 
 impl SystemTx {
-    pub(crate) fn new(pool: TenantPool, lease: Lease, way: Way, options: &BeginOptions) -> SystemTx {
-        SystemTx(OpenTx::new(pool, lease, way, options))
+    pub(crate) fn new(pool: TenantPool, lease: Lease, method: EntryMethod, options: &BeginOptions) -> SystemTx {
+        SystemTx(OpenTx::new(pool, lease, method, options))
     }
 
     pub(super) async fn send_then_commit(self, step: Step<'_>) -> Result<Answer, Error> {

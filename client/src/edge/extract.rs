@@ -14,13 +14,13 @@ use http::request::Parts;
 use crate::pool::tenant_pool::TenantPool;
 use crate::registry::TenantRecord;
 use crate::tenant::identity::Tenant;
-use crate::tx::builder::TxBuilder;
+use crate::tx::builder::TenantHandle;
 
-/// What the registry tells of the request's tenant, as an extractor.
+/// The registry's record of the request's tenant, as an extractor.
 #[derive(Clone, Debug)]
-pub struct Resolved(pub Arc<TenantRecord>);
+pub struct CurrentTenantRecord(pub Arc<TenantRecord>);
 
-impl Deref for Resolved {
+impl Deref for CurrentTenantRecord {
     type Target = TenantRecord;
 
     fn deref(&self) -> &TenantRecord {
@@ -69,29 +69,29 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Tenant {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Resolved {
+impl<S: Send + Sync> FromRequestParts<S> for CurrentTenantRecord {
     type Rejection = NoTenantLayer;
 
-    async fn from_request_parts(request: &mut Parts, _: &S) -> Result<Resolved, NoTenantLayer> {
-        extension(request).map(Resolved)
+    async fn from_request_parts(request: &mut Parts, _: &S) -> Result<CurrentTenantRecord, NoTenantLayer> {
+        extension(request).map(CurrentTenantRecord)
     }
 }
 
 /// The request's tenant on the pool that is part of the router's state.
-impl<S> FromRequestParts<S> for TxBuilder
+impl<S> FromRequestParts<S> for TenantHandle
 where
     S: Send + Sync,
     TenantPool: FromRef<S>,
 {
     type Rejection = NoTenantLayer;
 
-    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<TxBuilder, NoTenantLayer> {
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<TenantHandle, NoTenantLayer> {
         Ok(TenantPool::from_ref(state).tenant(extension::<Tenant>(request)?))
     }
 }
 
 #[cfg(feature = "sqlx")]
-impl<S> FromRequestParts<S> for crate::sqlx::TxBuilder
+impl<S> FromRequestParts<S> for crate::sqlx::TenantHandle
 where
     S: Send + Sync,
     crate::sqlx::TenantPool: FromRef<S>,

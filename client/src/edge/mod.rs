@@ -7,8 +7,8 @@
 //!                                                             400 · 401 · 403 · 404 · 423 · 503
 //! ```
 //!
-//! With the feature `axum`, [`Tenant`](crate::Tenant), [`Resolved`] and the pools' `TxBuilder` are extractors, and
-//! [`Error`](crate::Error) is a response.
+//! With the feature `axum`, [`Tenant`](crate::Tenant), [`CurrentTenantRecord`] and the pools' `TenantHandle` are
+//! extractors, and [`Error`](crate::Error) is a response.
 
 mod denied;
 #[cfg(feature = "axum")]
@@ -23,7 +23,9 @@ mod source;
 
 pub use denied::Denied;
 #[cfg(feature = "axum")]
-pub use extract::{NoTenantLayer, Resolved};
+pub use extract::CurrentTenantRecord as Resolved; // its name of 0.1.0
+#[cfg(feature = "axum")]
+pub use extract::{CurrentTenantRecord, NoTenantLayer};
 pub use layer::{TenantLayer, TenantService};
 pub use proof::Proof;
 pub use source::Source;

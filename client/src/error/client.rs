@@ -62,14 +62,14 @@ impl Error {
             .with_source(why)
     }
 
-    /// What several callers were waiting for, told to each of them.
+    /// The error of a call that several were waiting for, for each of them.
     #[cfg(feature = "directory")]
     pub(crate) fn shared(error: std::sync::Arc<Error>) -> Error {
-        let mut told = Error::new(error.kind(), error.message());
-        (told.0.code, told.0.detail) = (error.0.code.clone(), error.0.detail.clone());
-        (told.0.hint, told.0.limit, told.0.retry_after) = (error.0.hint.clone(), error.0.limit, error.0.retry_after);
-        told.0.execution = error.0.execution;
-        told.with_source(error)
+        let mut copy = Error::new(error.kind(), error.message());
+        (copy.0.code, copy.0.detail) = (error.0.code.clone(), error.0.detail.clone());
+        (copy.0.hint, copy.0.limit, copy.0.retry_after) = (error.0.hint.clone(), error.0.limit, error.0.retry_after);
+        copy.0.execution = error.0.execution;
+        copy.with_source(error)
     }
 
     #[cfg(any(feature = "tower", feature = "outbound"))]

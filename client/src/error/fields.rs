@@ -9,13 +9,13 @@ impl Error {
     }
 
     /// No row came where one was expected: of `query_one`, or sqlx's `RowNotFound`. A statement of its own over
-    /// tokio-postgres ([`TxBuilder::query_one`](crate::TxBuilder::query_one)) was committed all the same.
+    /// tokio-postgres ([`TenantHandle::query_one`](crate::TenantHandle::query_one)) was committed all the same.
     pub fn is_no_row(&self) -> bool {
         self.0.kind == Kind::NoRow
     }
 
-    /// The name of the constraint that was violated, without its schema: of a check, a key, a foreign key, an exclusion.
-    /// From the server.
+    /// The name of the constraint that was violated, without its schema: of a check, a key, a foreign key, an
+    /// exclusion. From the server.
     pub fn constraint(&self) -> Option<&str> {
         self.server_fields().and_then(|fields| fields.constraint)
     }
@@ -26,8 +26,8 @@ impl Error {
         self.server_fields().and_then(|fields| fields.table)
     }
 
-    /// The name of the column that the error is about. From the server, which names it for `23502` (not null) and errors
-    /// of a column's data type.
+    /// The name of the column that the error is about. From the server, which names it for `23502` (not null) and
+    /// errors of a column's data type.
     pub fn column(&self) -> Option<&str> {
         self.server_fields().and_then(|fields| fields.column)
     }

@@ -29,7 +29,7 @@ pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 /// | the error | what happened | what to do next |
 /// |---|---|---|
 /// | [`is_limited`](Error::is_limited) | the tenant has met a limit of this pool; nothing was sent | HTTP: 429 with [`retry_after`](Error::retry_after) |
-/// | [`is_retryable`](Error::is_retryable) | it lost a conflict (`40001`, `40P01`) and was rolled back | run the transaction again: [`retry`](crate::TxBuilder::retry) does |
+/// | [`is_retryable`](Error::is_retryable) | it lost a conflict (`40001`, `40P01`) and was rolled back | run the transaction again: [`retry`](crate::TenantHandle::retry) does |
 /// | [`outcome_unknown`](Error::outcome_unknown) | COMMIT was sent, its answer never came | look whether it is there before it is run again; write so that twice is once (a key of the request, `on conflict`) |
 /// | [`is_timeout`](Error::is_timeout), [`is_closed`](Error::is_closed) and [`was_not_executed`](Error::was_not_executed) | no connection, a server that stops or starts; nothing was executed | make the call again after a while. HTTP: 503 |
 /// | [`is_closed`](Error::is_closed) | the connection broke; the transaction was not committed | run the transaction again |
@@ -185,9 +185,9 @@ impl Error {
         self.refusal() == Some(Refusal::ReasonRequired)
     }
 
-    /// The whole transaction should be run again, for it lost a conflict: exactly `40001` (serialization failure) and `40P01` (deadlock), from a
-    /// statement or from the commit. A closed connection is not among them: its commit may have happened
-    /// ([`outcome_unknown`](Self::outcome_unknown)).
+    /// The whole transaction should be run again, for it lost a conflict: exactly `40001` (serialization failure) and
+    /// `40P01` (deadlock), from a statement or from the commit. A closed connection is not among them: its commit may
+    /// have happened ([`outcome_unknown`](Self::outcome_unknown)).
     pub fn is_retryable(&self) -> bool {
         self.code().is_some_and(driver::is_serialization_failure)
     }

@@ -18,12 +18,12 @@ const CAPACITY: usize = 1_024;
 
 /// Listens to `tenant.notify` of the tenants and channels that it is told, and to the channels that all tenants share.
 ///
-/// It has a connection of its own, as a member of `tenant_user` that enters no tenant: a direct one, to the primary, since
-/// a pooler in transaction mode does not pass notifications on and a standby takes no LISTEN. One that breaks is made
-/// again, for as long as it takes. It stops when this is dropped.
+/// It has a connection of its own, as a member of `tenant_user` that enters no tenant: a direct one, to the primary,
+/// since a pooler in transaction mode does not pass notifications on and a standby takes no LISTEN. One that breaks is
+/// made again, for as long as it takes. It stops when this is dropped.
 ///
-/// A notification says that something has happened, and nothing that must not be lost: read the tenant's rows inside the
-/// tenant.
+/// A notification says that something has happened, and nothing that must not be lost: read the tenant's rows inside
+/// the tenant.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -124,8 +124,8 @@ impl TenantListener {
     /// same.
     ///
     /// # Errors
-    /// `TN004` malformed id; those of the server, such as `42501` for a role that is no member of `tenant_user`. While the
-    /// connection is broken this waits.
+    /// `TN004` malformed id; those of the server, such as `42501` for a role that is no member of `tenant_user`. While
+    /// the connection is broken this waits.
     pub async fn listen(&self, tenant: impl IntoTenantId, channel: &str) -> Result<(), Error> {
         let tenant = tenant.into_tenant_id().map_err(Error::malformed)?;
         self.wish(Some(tenant), channel, true).await

@@ -8,7 +8,7 @@ use ::metrics::Label;
 use pg_tenant_core::TenantId;
 
 use crate::tenant::into_id::IntoTenantId;
-use crate::tenant::share::Holder;
+use crate::tenant::share::Share;
 
 /// How many plans have a label of their own.
 const MOST_PLANS: usize = 32;
@@ -49,13 +49,13 @@ impl MetricLabels {
         MetricLabels(Arc::new(Naming::Plans { of, seen: RwLock::default() }))
     }
 
-    pub(super) fn label(&self, holder: &Holder) -> Label {
-        match (&*self.0, holder) {
-            (Naming::Tenants(ids), Holder::Tenant(id)) => match ids.get(id) {
+    pub(super) fn label(&self, share: &Share) -> Label {
+        match (&*self.0, share) {
+            (Naming::Tenants(ids), Share::Tenant(id)) => match ids.get(id) {
                 Some(id) => Label::new("tenant", id.clone()),
                 None => Label::from_static_parts("tenant", OTHER),
             },
-            (Naming::Plans { of, seen }, Holder::Tenant(id)) => match of(id).and_then(|plan| bounded(seen, &plan)) {
+            (Naming::Plans { of, seen }, Share::Tenant(id)) => match of(id).and_then(|plan| bounded(seen, &plan)) {
                 Some(plan) => Label::new("plan", plan),
                 None => Label::from_static_parts("plan", OTHER),
             },
@@ -75,15 +75,15 @@ fn is_taken(label: &str) -> bool {
 }
 
 /// Where nobody chose labels.
-pub(super) fn default_label(holder: &Holder) -> Label {
-    Label::from_static_parts("tenant", no_tenant(holder))
+pub(super) fn default_label(share: &Share) -> Label {
+    Label::from_static_parts("tenant", no_tenant(share))
 }
 
-fn no_tenant(holder: &Holder) -> &'static str {
-    match holder {
-        Holder::Tenant(_) => OTHER,
-        Holder::Unnamed => UNNAMED,
-        Holder::NoTenant | Holder::Registry => NONE,
+fn no_tenant(share: &Share) -> &'static str {
+    match share {
+        Share::Tenant(_) => OTHER,
+        Share::Unnamed => UNNAMED,
+        Share::NoTenant | Share::Registry => NONE,
     }
 }
 
@@ -120,10 +120,10 @@ mod tests {
     #[test]
     fn a_tenant_or_a_plan_is_taken_for_none() {
         for name in [OTHER, UNNAMED, NONE] {
-            let tenant = Holder::Tenant(name.into_tenant_id().unwrap());
+            let tenant = Share::Tenant(name.into_tenant_id().unwrap());
             for labels in [MetricLabels::tenants([name]), MetricLabels::plans(move |_| Some(name))] {
                 assert_eq!(labels.label(&tenant).value(), OTHER);
-                assert_eq!(labels.label(&Holder::NoTenant).value(), NONE);
+                assert_eq!(labels.label(&Share::NoTenant).value(), NONE);
             }
         }
     }

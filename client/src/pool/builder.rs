@@ -221,7 +221,7 @@ impl TenantPoolBuilder {
             credentials: self.credentials,
             connect: self.connect,
             statement_cache,
-            known: Arc::default(),
+            param_types: Arc::default(),
             pooler,
             upkeep: Upkeep::new(lifetimes),
         };

@@ -2,7 +2,8 @@
 //!
 //! A call marks the lease before it awaits the connection and unmarks it after. Dropping the call's future runs neither
 //! line, so the mark stays, and whoever drops the lease sees it: the connection leaves the pool (its slot is free at
-//! once) and is quelled. A lease dropped unmarked with an open transaction queues a ROLLBACK and goes back.
+//! once), what runs on it is cancelled, and it is rolled back and closed. A lease dropped unmarked with an open
+//! transaction queues a ROLLBACK and goes back.
 
 use std::sync::Arc;
 
@@ -12,10 +13,10 @@ use tokio_postgres::{Statement, error::DbError, types::Type};
 
 use crate::observe::Meter;
 use crate::pool::admission::Permit;
-use crate::pool::cleanup::{quell, queue_rollback};
+use crate::pool::cleanup::{cancel_and_rollback, queue_rollback};
 use crate::pool::manager::{Connection, Manager};
 use crate::pool::pooler::{MOST_ENDED, Pooler};
-use crate::tenant::share::Holder;
+use crate::tenant::share::Share;
 use crate::tenant::token::Token;
 use crate::wire::cancel_request::Canceller;
 use crate::wire::form::Form;
@@ -178,7 +179,7 @@ impl Lease {
         if self.discard || self.wire != Wire::Quiet {
             let connection = Object::take(object);
             if self.open || self.wire != Wire::Quiet {
-                quell(connection, self.canceller.clone(), permit);
+                cancel_and_rollback(connection, self.canceller.clone(), permit);
             }
         } else if self.open {
             queue_rollback(&object);
@@ -198,7 +199,7 @@ impl Lease {
     }
 
     /// Counts something of this loan.
-    pub(crate) fn count(&self, what: impl FnOnce(&Meter, &Holder)) {
+    pub(crate) fn count(&self, what: impl FnOnce(&Meter, &Share)) {
         if let Some(permit) = &self.permit {
             permit.count(what);
         }

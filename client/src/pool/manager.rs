@@ -15,7 +15,7 @@ use crate::pool::pooler::Pooler;
 use crate::pool::upkeep::{Age, Upkeep};
 use crate::pool::version;
 use crate::wire::link::{Connect, Link};
-use crate::wire::param_types::Known;
+use crate::wire::param_types::ParamTypes;
 use crate::wire::statement_cache::Statements;
 
 /// One connection and what the client knows of it.
@@ -32,7 +32,7 @@ pub(crate) struct Manager {
     pub(crate) credentials: Option<CredentialSource>,
     pub(crate) connect: Box<dyn Connect>,
     pub(crate) statement_cache: usize,
-    pub(crate) known: Arc<Known>,
+    pub(crate) param_types: Arc<ParamTypes>,
     pub(crate) pooler: Pooler,
     pub(crate) upkeep: Upkeep,
 }
@@ -71,9 +71,9 @@ impl Manager {
                 self.connect.connect(&config).await?
             }
         };
-        let (extension, pooler) = pooler::meet(&client, self.pooler).await?;
+        let (extension, pooler) = pooler::detect(&client, self.pooler).await?;
         check_extension(extension.as_deref())?;
-        let statements = Statements::new(self.statement_cache, Arc::clone(&self.known), pooler.forgets_names());
+        let statements = Statements::new(self.statement_cache, Arc::clone(&self.param_types), pooler.forgets_names());
         Ok(Connection { client, statements, pooler, age: self.upkeep.born() })
     }
 }

@@ -45,8 +45,9 @@ impl Pooler {
         !matches!(self, Pooler::Detect | Pooler::Direct)
     }
 
-    /// What this comes to where the backend is, or is not, the process that the connection was told of.
-    fn met(self, told: Option<i32>, backend: Option<i32>) -> Result<Pooler, Error> {
+    /// The setting in force, by the process id that the connection was told when it was made and that of the backend
+    /// which answers: they differ behind a pooler.
+    fn resolve(self, told: Option<i32>, backend: Option<i32>) -> Result<Pooler, Error> {
         let there = told.zip(backend).is_some_and(|(told, backend)| told != backend);
         match (self, there) {
             (Pooler::Detect, true) => Ok(Pooler::Transaction),
@@ -67,7 +68,7 @@ impl Pooler {
 const AS_ITSELF: &str = "rollback; reset session authorization; reset role";
 
 /// Asks a new connection which extension it has, and what stands before it: one flight.
-pub(crate) async fn meet(client: &Client, said: Pooler) -> Result<(Option<String>, Pooler), Error> {
+pub(crate) async fn detect(client: &Client, said: Pooler) -> Result<(Option<String>, Pooler), Error> {
     let told = process_id(&client.cancel_token()).await;
     let ask = "select tenant.version(), pg_catalog.pg_backend_pid()";
     let answer = match client.simple_query(ask).await {
@@ -84,16 +85,16 @@ pub(crate) async fn meet(client: &Client, said: Pooler) -> Result<(Option<String
     });
     let version = row.and_then(|row| row.get(0)).map(str::to_owned);
     let backend = row.and_then(|row| row.get(1)).and_then(|pid| pid.parse().ok());
-    Ok((version, said.met(told, backend)?))
+    Ok((version, said.resolve(told, backend)?))
 }
 
 /// How many dirty sessions are ended for one transaction, beyond the connections of the pool.
 pub(crate) const MOST_ENDED: usize = 32;
 
 /// Looks at the session before it looks for a tenant of that name, and there is none.
-pub(crate) const LOOK: &str = "rollback; begin; select tenant.enter_pristine('')";
+pub(crate) const PRISTINE_PROBE: &str = "rollback; begin; select tenant.enter_pristine('')";
 
-/// What [`LOOK`] says where the session is clean: no id, or (to a role that must sign) no token.
+/// What [`PRISTINE_PROBE`] says where the session is clean: no id, or (to a role that must sign) no token.
 pub(crate) fn is_clean(code: &str) -> bool {
     matches!(code, "TN004" | "TN090")
 }
@@ -105,7 +106,7 @@ pub(crate) fn end_session() -> String {
 
 /// Ends the session that a pooler lends, where it is dirty: closing the connection would leave it to the next borrower.
 pub(crate) async fn end_dirty_session(client: &Client) {
-    let looked = client.batch_execute(LOOK).await;
+    let looked = client.batch_execute(PRISTINE_PROBE).await;
     let dirty = looked.is_err_and(|error| error.code().is_some_and(|code| !is_clean(code.code())));
     let text = if dirty { end_session() } else { "rollback".to_owned() };
     // What could not be ended is refused to the next borrower as well, who comes here too.
@@ -118,13 +119,13 @@ mod tests {
 
     #[test]
     fn a_pooler_goes_unseen_where_ids_differ() {
-        assert_eq!(Pooler::Detect.met(Some(1), Some(1)).unwrap(), Pooler::Direct);
-        assert_eq!(Pooler::Detect.met(Some(1), Some(2)).unwrap(), Pooler::Transaction);
-        assert_eq!(Pooler::Direct.met(Some(1), Some(1)).unwrap(), Pooler::Direct);
-        assert!(Pooler::Direct.met(Some(1), Some(2)).unwrap_err().hint().is_some());
+        assert_eq!(Pooler::Detect.resolve(Some(1), Some(1)).unwrap(), Pooler::Direct);
+        assert_eq!(Pooler::Detect.resolve(Some(1), Some(2)).unwrap(), Pooler::Transaction);
+        assert_eq!(Pooler::Direct.resolve(Some(1), Some(1)).unwrap(), Pooler::Direct);
+        assert!(Pooler::Direct.resolve(Some(1), Some(2)).unwrap_err().hint().is_some());
         for said in [Pooler::Session, Pooler::Transaction, Pooler::TransactionPrepared] {
-            assert_eq!(said.met(Some(1), Some(2)).unwrap(), said);
-            assert_eq!(said.met(Some(1), Some(1)).unwrap(), said);
+            assert_eq!(said.resolve(Some(1), Some(2)).unwrap(), said);
+            assert_eq!(said.resolve(Some(1), Some(1)).unwrap(), said);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::pool::admission::{Admission, Permit, Site};
 use crate::pool::lease::Lease;
 use crate::pool::limits::LimitPolicy;
 use crate::pool::manager::Manager;
-use crate::tenant::share::Holder;
+use crate::tenant::share::Share;
 use crate::tenant::token::Token;
 use crate::wire::cancel_request::Canceller;
 
@@ -121,15 +121,15 @@ impl TenantPool {
 
     /// Lends a connection for no tenant.
     pub(crate) async fn lease(&self) -> Result<Lease, Error> {
-        self.lease_for(Holder::NoTenant, None).await
+        self.lease_for(Share::NoTenant, None).await
     }
 
     /// Lends a connection, out of this holder's share.
-    pub(crate) async fn lease_for(&self, holder: Holder, site: Site) -> Result<Lease, Error> {
-        let call = Call::of("begin", holder.tenant());
+    pub(crate) async fn lease_for(&self, share: Share, site: Site) -> Result<Lease, Error> {
+        let call = Call::of("begin", share.tenant());
         let lease = async {
             let asked = Instant::now();
-            let permit = self.admission.admit_from(holder, self.wait_timeout, site).await?;
+            let permit = self.admission.admit_from(share, self.wait_timeout, site).await?;
             let object = self.connection(asked, permit.patience()).await?;
             Ok(Lease::new(object, self.canceller.clone(), permit))
         };
@@ -155,13 +155,13 @@ impl TenantPool {
     }
 
     /// In whose share a call with this token is.
-    pub(crate) fn holder_of(&self, token: &Token) -> Holder {
-        self.admission.holder_of(token)
+    pub(crate) fn share_of(&self, token: &Token) -> Share {
+        self.admission.share_of(token)
     }
 
     pub(crate) async fn take(&self) -> Result<crate::pool::manager::Connection, Error> {
         let asked = Instant::now();
-        let permit = self.admission.admit(Holder::NoTenant, self.wait_timeout).await?;
+        let permit = self.admission.admit(Share::NoTenant, self.wait_timeout).await?;
         let object = self.connection(asked, permit.patience()).await?;
         Ok(managed::Object::take(object))
     }

@@ -9,7 +9,7 @@ use moka::Expiry;
 use moka::future::Cache;
 use pg_tenant_core::TenantId;
 
-use super::lookup::{Find, Registry};
+use super::lookup::{LookupKey, TenantLookup};
 use super::record::{TenantRecord, is_slug};
 use crate::error::Error;
 
@@ -36,7 +36,7 @@ use crate::error::Error;
 pub struct Directory(Arc<Inner>);
 
 struct Inner {
-    registry: Box<dyn Registry>,
+    registry: Box<dyn TenantLookup>,
     /// Under each key's generation, so that what was read before a change is not found after it, even where it comes in
     /// after it.
     cache: Cache<(u64, Key), Option<Arc<TenantRecord>>>,
@@ -83,7 +83,7 @@ impl DirectoryBuilder {
     }
 
     /// Looks up with this pool, or whatever else knows tenants.
-    pub fn build(self, registry: impl Registry) -> Directory {
+    pub fn build(self, registry: impl TenantLookup) -> Directory {
         let cache = Cache::builder().max_capacity(self.capacity).expire_after(self.lifetimes).build();
         Directory(Arc::new(Inner { registry: Box::new(registry), cache, generation: AtomicU64::new(0) }))
     }
@@ -91,7 +91,7 @@ impl DirectoryBuilder {
 
 impl Directory {
     /// Looks up with this pool, or whatever else knows tenants.
-    pub fn new(registry: impl Registry) -> Directory {
+    pub fn new(registry: impl TenantLookup) -> Directory {
         Directory::builder().build(registry)
     }
 
@@ -128,8 +128,8 @@ impl Directory {
         let Inner { registry, cache, generation } = &*self.0;
         let lookup = async {
             let what = match &key {
-                Key::Slug(slug) => Find::Slug(slug),
-                Key::Id(id) => Find::Id(id),
+                Key::Slug(slug) => LookupKey::Slug(slug),
+                Key::Id(id) => LookupKey::Id(id),
             };
             Ok(registry.find(what).await?.map(Arc::new))
         };

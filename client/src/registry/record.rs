@@ -19,7 +19,7 @@ pub struct TenantRecord {
 }
 
 impl TenantRecord {
-    /// An active tenant without slug and plan; for a [`Registry`](super::Registry) of one's own.
+    /// An active tenant without slug and plan; for a [`TenantLookup`](super::TenantLookup) of one's own.
     pub fn new(id: TenantId) -> TenantRecord {
         TenantRecord { id, slug: None, plan: None, status: TenantStatus::Active }
     }

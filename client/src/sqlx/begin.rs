@@ -11,36 +11,37 @@ use crate::observe::Call;
 use crate::pool::admission::Site;
 use crate::pool::pooler::{MOST_ENDED, end_session};
 use crate::pool::version;
-use crate::tenant::share::Holder;
-use crate::tx::entered::Entered;
-use crate::tx::entry::Way;
+use crate::tenant::share::Share;
+use crate::tx::entry::EntryMethod;
 use crate::tx::options::BeginOptions;
+use crate::tx::scope::TxScope;
 use crate::wire::sql::ENTER_SIGNED;
 
 /// What entering returns beside the id: how to find this transaction from another connection, and the version.
-const AND: &str = ", pg_catalog.pg_backend_pid(), extract(epoch from pg_catalog.now())::text, tenant.version()";
+const ENTRY_COLUMNS: &str =
+    ", pg_catalog.pg_backend_pid(), extract(epoch from pg_catalog.now())::text, tenant.version()";
 
-/// Begins and enters in one round trip; with a token in two. The id is that of a tenant. `holder` has the share of the
-/// pool that the connection counts for.
+/// Begins and enters in one round trip; with a token in two. Returns the tenant's id,
+/// except in the system context. The connection counts against `share` of the pool.
 ///
 /// A connection that turns out broken or dirty is given up and another is taken: nothing was executed yet.
 pub(super) async fn begin(
     pool: &TenantPool,
-    holder: Holder,
-    way: &Way,
+    share: Share,
+    method: &EntryMethod,
     options: &BeginOptions,
     site: Site,
 ) -> Result<(Lease, Option<TenantId>), Error> {
-    let call = Call::of("begin", holder.tenant());
-    let begun = call.watch(enter(pool, holder, way, options, site, &call)).await;
+    let call = Call::of("begin", share.tenant());
+    let begun = call.watch(enter(pool, share, method, options, site, &call)).await;
     call.ended(&begun);
     begun
 }
 
 async fn enter(
     pool: &TenantPool,
-    holder: Holder,
-    way: &Way,
+    share: Share,
+    method: &EntryMethod,
     options: &BeginOptions,
     site: Site,
     call: &Call,
@@ -53,30 +54,34 @@ async fn enter(
         spare += MOST_ENDED;
     }
     let patience = pool.pool.options().get_acquire_timeout();
-    let permit = pool.admission.admit_from(holder, Some(patience), site).await?;
+    let permit = pool.admission.admit_from(share, Some(patience), site).await?;
     let options = options.within(Some(&permit));
     let mut permit = Some(permit);
     loop {
         let lease = Lease::new(&pool.pool, pool.pooler, permit).await;
         let mut lease = lease.map_err(|error| Error::from(error).not_executed())?;
         lease.state.open = true;
-        let entered = match way {
-            Way::In(id) => lease.run(options.enter(id, AND)).await,
-            Way::Signed(_, token) => match lease.run(options.begin()).await {
+        let entered = match method {
+            EntryMethod::In(id) => lease.run(options.enter(id, ENTRY_COLUMNS)).await,
+            EntryMethod::Signed(_, token) => match lease.run(options.begin()).await {
                 Ok(_) => lease.run_with(enter_signed(&options), token).await,
                 Err(error) => Err(error),
             },
-            Way::System(context, reason) => lease.run(options.enter_system(reason, *context, AND)).await,
+            EntryMethod::System(context, reason) => {
+                lease.run(options.enter_system(reason, *context, ENTRY_COLUMNS)).await
+            }
         };
         match entered {
             Ok(rows) => {
                 let row = rows.first().ok_or_else(|| Error::new(Kind::Driver, "entering returned nothing"))?;
-                let id = match way {
-                    Way::System(..) => None,
-                    Way::In(_) | Way::Signed(..) => Some(row.try_get::<&str, _>(0)?.parse().map_err(Error::malformed)?),
+                let id = match method {
+                    EntryMethod::System(..) => None,
+                    EntryMethod::In(_) | EntryMethod::Signed(..) => {
+                        Some(row.try_get::<&str, _>(0)?.parse().map_err(Error::malformed)?)
+                    }
                 };
                 version::check(row.try_get(3)?)?;
-                if let (Way::Signed(_, token), Some(permit), Some(id)) = (way, &mut lease.state.permit, id) {
+                if let (EntryMethod::Signed(_, token), Some(permit), Some(id)) = (method, &mut lease.state.permit, id) {
                     permit.learn(token, id);
                 }
                 lease.transaction = Some(Transaction { pid: row.try_get(1)?, start: row.try_get(2)? });
@@ -92,7 +97,7 @@ async fn enter(
                 }
                 if !fault || spare == 0 {
                     lease.state.refused(&error);
-                    return Err(Error::from(error).at_entry_of(&Entered::by(way)).not_executed());
+                    return Err(Error::from(error).at_entry_of(&TxScope::by(method)).not_executed());
                 }
                 spare -= 1;
                 retries += 1;
@@ -106,7 +111,7 @@ async fn enter(
 /// Whether there is a connection, and behind it the right extension.
 pub(super) async fn check(pool: &TenantPool) -> Result<(), Error> {
     let patience = pool.pool.options().get_acquire_timeout();
-    let mut permit = Some(pool.admission.admit(Holder::NoTenant, Some(patience)).await?);
+    let mut permit = Some(pool.admission.admit(Share::NoTenant, Some(patience)).await?);
     for spare in (0..=pool.pool.size()).rev() {
         let lease = Lease::new(&pool.pool, pool.pooler, permit).await;
         let mut lease = lease.map_err(|error| Error::from(error).not_executed())?;
@@ -127,7 +132,7 @@ pub(super) async fn check(pool: &TenantPool) -> Result<(), Error> {
 
 fn enter_signed(options: &BeginOptions) -> String {
     let limit = options.time_limit().map(|column| format!(", {column}")).unwrap_or_default();
-    format!("{ENTER_SIGNED}{AND}{limit}")
+    format!("{ENTER_SIGNED}{ENTRY_COLUMNS}{limit}")
 }
 
 /// Whether entering failed because of what the connection carries, or because it is broken, rather than because of the

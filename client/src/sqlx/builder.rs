@@ -26,7 +26,7 @@ use crate::tx::run::{Begin, run_once};
 /// ([`Error::is_extension_missing`]) and [`Error::is_version_mismatch`] where the database has not the right extension.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until a query, begin() or run()"]
-pub struct TxBuilder {
+pub struct TenantHandle {
     pool: TenantPool,
     entry: Entry,
     options: BeginOptions,
@@ -39,15 +39,15 @@ impl TenantPool {
     ///
     /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
     #[track_caller]
-    pub fn tenant(&self, tenant: impl IntoTenantId) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::tenant(tenant))
+    pub fn tenant(&self, tenant: impl IntoTenantId) -> TenantHandle {
+        TenantHandle::new(self.clone(), Entry::tenant(tenant))
     }
 
     /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the task
     /// has none, the call that would use it says so with SQLSTATE `TN001` and without I/O.
     #[track_caller]
-    pub fn current(&self) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::ambient())
+    pub fn current(&self) -> TenantHandle {
+        TenantHandle::new(self.clone(), Entry::ambient())
     }
 
     /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is
@@ -55,17 +55,17 @@ impl TenantPool {
     ///
     /// It travels as a parameter, which costs sqlx one round trip more than a plain entry, and is in no error and no debug output of this crate.
     #[track_caller]
-    pub fn signed(&self, token: impl Into<String>) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::Signed(Token::new(token)))
+    pub fn signed(&self, token: impl Into<String>) -> TenantHandle {
+        TenantHandle::new(self.clone(), Entry::Signed(Token::new(token)))
     }
 }
 
-begin_options!(tenant TxBuilder);
+begin_options!(tenant TenantHandle);
 
-impl TxBuilder {
+impl TenantHandle {
     #[track_caller]
-    pub(super) fn new(pool: TenantPool, entry: Entry) -> TxBuilder {
-        TxBuilder { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
+    pub(super) fn new(pool: TenantPool, entry: Entry) -> TenantHandle {
+        TenantHandle { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
     }
 
     /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()`
@@ -123,12 +123,12 @@ impl TxBuilder {
     /// # Errors
     /// As every call of this type; [`Error::is_timeout`] where no connection became free.
     pub async fn begin(&self) -> Result<TenantTx, Error> {
-        let way = self.entry.way(
+        let method = self.entry.method(
             #[cfg(feature = "sign")]
             self.pool.signer.as_ref(),
         )?;
-        let holder = self.entry.holder(|token| self.pool.admission.holder_of(token));
-        let (lease, id) = begin(&self.pool, holder, &way, &self.options, self.site).await?;
+        let share = self.entry.share(|token| self.pool.admission.share_of(token));
+        let (lease, id) = begin(&self.pool, share, &method, &self.options, self.site).await?;
         let id = id.ok_or_else(|| Error::new(Kind::Driver, "entering returned no tenant"))?;
         Ok(TenantTx::new(lease, id))
     }
@@ -148,7 +148,7 @@ impl TxBuilder {
     }
 }
 
-impl Begin for TxBuilder {
+impl Begin for TenantHandle {
     type Tx = TenantTx;
 
     fn named_tenant(&self) -> Option<&TenantId> {

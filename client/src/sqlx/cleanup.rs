@@ -54,7 +54,7 @@ impl Drop for Returning {
 /// only when its statement ends, and hold the transaction until then.
 ///
 /// The permit stays until then: what a tenant has left running counts against it, though others have the slot.
-pub(crate) async fn quell(
+pub(crate) async fn cancel_and_rollback(
     mut connection: PgConnection,
     options: Arc<PgConnectOptions>,
     transaction: Option<Transaction>,

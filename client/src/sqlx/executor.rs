@@ -18,7 +18,7 @@ use super::statement::Watched;
 use super::tenant_tx::TenantTx;
 use crate::observe::{Call, Meter};
 use crate::pool::lease::Wire;
-use crate::tenant::share::Holder;
+use crate::tenant::share::Share;
 
 type Step = Result<Either<PgQueryResult, PgRow>, Error>;
 
@@ -161,7 +161,7 @@ impl CallState {
     }
 
     /// Counts something of this loan.
-    pub(super) fn count(&self, what: impl FnOnce(&Meter, &Holder)) {
+    pub(super) fn count(&self, what: impl FnOnce(&Meter, &Share)) {
         if let Some(permit) = &self.permit {
             permit.count(what);
         }
@@ -170,7 +170,7 @@ impl CallState {
     /// Counts an error of the server.
     pub(super) fn refused(&self, error: &Error) {
         if let Some(code) = code(error) {
-            self.count(|meter, holder| meter.refused(holder, &code));
+            self.count(|meter, share| meter.refused(share, &code));
         }
     }
 }

@@ -11,7 +11,7 @@ use ::sqlx::postgres::{PgConnectOptions, PgRow};
 use ::sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
 use tokio::runtime::Handle;
 
-use super::cleanup::{Transaction, quell, roll_back};
+use super::cleanup::{Transaction, cancel_and_rollback, roll_back};
 use crate::pool::admission::Permit;
 use crate::pool::cleanup;
 use crate::pool::lease::Wire;
@@ -110,9 +110,9 @@ impl Lease {
         };
         if discard || wire != Wire::Quiet {
             if let Some(permit) = &mut permit {
-                permit.free_place();
+                permit.release_slot();
             }
-            runtime.spawn(quell(
+            runtime.spawn(cancel_and_rollback(
                 connection.detach(),
                 self.options.clone(),
                 self.transaction.take(),

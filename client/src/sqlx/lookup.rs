@@ -1,4 +1,4 @@
-//! Asking the database what concerns no tenant's rows.
+//! Queries that concern no tenant's rows.
 
 use ::sqlx::Row;
 use ::sqlx::postgres::PgRow;
@@ -8,19 +8,19 @@ use super::pool::TenantPool;
 use crate::error::Error;
 use crate::pool::lease::Wire;
 use crate::registry::lookup::FIND;
-use crate::registry::{Answer, Find, Registry, TenantRecord};
-use crate::tenant::share::Holder;
+use crate::registry::{LookupFuture, LookupKey, TenantLookup, TenantRecord};
+use crate::tenant::share::Share;
 
 impl TenantPool {
-    /// Asks something with no tenant entered, in a transaction of its own: what concerns no tenant's rows.
-    pub(crate) async fn ask(
+    /// Runs a query that concerns no tenant's rows, with no tenant entered and in a transaction of its own.
+    pub(crate) async fn lookup(
         &self,
         sql: &'static str,
         first: Option<&str>,
         second: Option<&str>,
     ) -> Result<Option<PgRow>, Error> {
         let patience = self.pool.options().get_acquire_timeout();
-        let mut permit = Some(self.admission.admit(Holder::Registry, Some(patience)).await?);
+        let mut permit = Some(self.admission.admit(Share::Registry, Some(patience)).await?);
         let mut spare = self.pool.size() as usize + 1;
         loop {
             let mut lease = Lease::new(&self.pool, self.pooler, permit).await?;
@@ -56,11 +56,11 @@ impl TenantPool {
     }
 }
 
-impl Registry for TenantPool {
-    fn find<'a>(&'a self, what: Find<'a>) -> Answer<'a> {
+impl TenantLookup for TenantPool {
+    fn find<'a>(&'a self, what: LookupKey<'a>) -> LookupFuture<'a> {
         Box::pin(async move {
             let (slug, id) = what.keys();
-            let Some(row) = self.ask(FIND, slug, id).await? else { return Ok(None) };
+            let Some(row) = self.lookup(FIND, slug, id).await? else { return Ok(None) };
             let record = TenantRecord::read(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
             record.map(Some)
         })

@@ -25,11 +25,11 @@
 //! What differs from the pool over tokio-postgres is what sqlx cannot do:
 //!
 //! - It cannot pipeline. Beginning and entering are one round trip, each statement is one (two when it is first
-//!   prepared), commit with its probe is one. `query`, `query_opt` and `execute` of a `TxBuilder` send a text without
-//!   arguments (`&str`, `raw_sql`) and its commit in one message: two round trips. A message of sqlx with arguments
-//!   holds one statement and is waited for before the next is sent, so these take three. Entering is waited for in any
-//!   case: before anything has run a connection that is dirty or broken can be replaced, and without the answer, which
-//!   names the server's process, a call that is dropped could not be cancelled.
+//!   prepared), commit with its probe is one. `query`, `query_opt` and `execute` of a `TenantHandle` send a text
+//!   without arguments (`&str`, `raw_sql`) and its commit in one message: two round trips. A message of sqlx with
+//!   arguments holds one statement and is waited for before the next is sent, so these take three. Entering is waited
+//!   for in any case: before anything has run a connection that is dirty or broken can be replaced, and without the
+//!   answer, which names the server's process, a call that is dropped could not be cancelled.
 //! - It has no bulk write of its own. Bind one array for each column; the policy is asked about each row:
 //!   `sqlx::query("insert into orders (id, total) select * from unnest($1::int8[],
 //!   $2::int8[])").bind(ids).bind(totals)`.
@@ -56,7 +56,11 @@ mod tenant_tx;
 
 pub mod danger;
 
-pub use builder::TxBuilder;
+pub use builder::TenantHandle;
 pub use pool::TenantPool;
 pub use retry::RetryingTx;
 pub use tenant_tx::TenantTx;
+
+/// The name of 0.1.0.
+#[deprecated(since = "0.2.0", note = "it is called TenantHandle")]
+pub type TxBuilder = TenantHandle;

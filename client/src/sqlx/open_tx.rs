@@ -11,14 +11,14 @@ use crate::error::Error;
 use crate::observe::{Call, Meter};
 use crate::pool::cleanup::roll_back;
 use crate::pool::lease::Wire;
-use crate::tx::entered::Entered;
 use crate::tx::health::Health;
+use crate::tx::scope::TxScope;
 use crate::wire::preamble::savepoint_name;
 use crate::wire::sql::{COMMIT, COMMIT_AND_FORGET};
 
 pub(crate) struct OpenTx {
     pub(super) lease: Lease,
-    entered: Entered,
+    scope: TxScope,
     /// How many savepoints are open.
     savepoints: u32,
 }
@@ -32,12 +32,12 @@ pub(super) trait Handle {
 }
 
 impl OpenTx {
-    pub(super) fn new(lease: Lease, entered: Entered) -> OpenTx {
-        OpenTx { lease, entered, savepoints: 0 }
+    pub(super) fn new(lease: Lease, scope: TxScope) -> OpenTx {
+        OpenTx { lease, scope, savepoints: 0 }
     }
 
     pub(super) async fn commit(self) -> Result<(), Error> {
-        let call = Call::of("commit", self.entered.tenant());
+        let call = Call::of("commit", self.scope.tenant());
         let done = call.watch(self.send_commit()).await;
         call.ended(&done);
         done
@@ -64,10 +64,10 @@ impl OpenTx {
     /// What became of a commit, by its probe.
     pub(super) fn check_commit(&mut self, probe: Option<&PgRow>) -> Result<(), Error> {
         let found = probe.and_then(|row| row.try_get::<Option<String>, _>(0).ok()).flatten();
-        if !self.entered.is(found.as_deref()) {
+        if !self.scope.is(found.as_deref()) {
             self.lease.state.discard = true;
             self.lease.state.count(Meter::probe_failure);
-            return Err(Error::tenant_lost(&self.entered, found.as_deref()));
+            return Err(Error::tenant_lost(&self.scope, found.as_deref()));
         }
         self.lease.state.open = false;
         Ok(())
@@ -75,7 +75,7 @@ impl OpenTx {
 
     pub(super) async fn rollback(mut self) -> Result<(), Error> {
         self.usable()?;
-        let call = Call::of("rollback", self.entered.tenant());
+        let call = Call::of("rollback", self.scope.tenant());
         let rolled_back =
             call.watch(self.lease.run(roll_back(self.lease.state.borrowed_name).to_owned())).await.map_err(Error::from);
         call.ended(&rolled_back);
@@ -85,7 +85,7 @@ impl OpenTx {
 
     /// Whose statements these are.
     pub(super) fn tenant(&self) -> Option<TenantId> {
-        self.entered.tenant().copied()
+        self.scope.tenant().copied()
     }
 
     fn health(&mut self) -> &mut Health {
@@ -109,7 +109,7 @@ where
     F: AsyncFnOnce(&mut H) -> Result<T, E>,
     E: From<Error>,
 {
-    let call = Call::of("savepoint", handle.open().entered.tenant());
+    let call = Call::of("savepoint", handle.open().scope.tenant());
     call.watch(run_savepoint(handle, work)).await
 }
 
@@ -172,7 +172,7 @@ impl<H: Handle> Drop for Inside<'_, H> {
 impl fmt::Debug for OpenTx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("OpenTx");
-        out.field("entered", &self.entered).field("wire", &self.lease.state.wire);
+        out.field("scope", &self.scope).field("wire", &self.lease.state.wire);
         out.field("savepoints", &self.savepoints).finish()
     }
 }

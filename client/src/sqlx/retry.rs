@@ -1,19 +1,19 @@
 //! Running a transaction again that lost a conflict, over sqlx.
 
-use super::builder::TxBuilder;
+use super::builder::TenantHandle;
 use super::tenant_tx::TenantTx;
 use crate::error::Error;
 use crate::tx::retry::{Retry, run_again};
 
-/// Runs closures in transactions, again where they lose a conflict. Made by [`TxBuilder::retry`].
+/// Runs closures in transactions, again where they lose a conflict. Made by [`TenantHandle::retry`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until run()"]
 pub struct RetryingTx {
-    tenant: TxBuilder,
+    tenant: TenantHandle,
     retry: Retry,
 }
 
-impl TxBuilder {
+impl TenantHandle {
     /// Lets [`RetryingTx::run`] run a closure again where its transaction lost a conflict.
     pub fn retry(&self, retry: Retry) -> RetryingTx {
         RetryingTx { tenant: self.clone(), retry }
@@ -24,7 +24,7 @@ impl RetryingTx {
     /// As [`run`](crate::RetryingTx::run) over tokio-postgres.
     ///
     /// # Errors
-    /// Those of [`TxBuilder::run`]. After the last attempt, the last one's. [`Error::is_closed`] is never run again:
+    /// Those of [`TenantHandle::run`]. After the last attempt, the last one's. [`Error::is_closed`] is never run again:
     /// the commit may have happened.
     pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where

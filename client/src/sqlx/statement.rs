@@ -36,8 +36,8 @@ impl Watched {
         }
     }
 
-    /// Whether another text may follow in the same message: it has no arguments, so it is sent as a text itself. sqlx stops
-    /// reading at COPY, with an error, while the server goes on and would commit.
+    /// Whether another text may follow in the same message: it has no arguments, so it is sent as a text itself. sqlx
+    /// stops reading at COPY, with an error, while the server goes on and would commit.
     pub(super) fn may_be_followed(&self) -> bool {
         matches!(self.arguments, Some(Ok(None))) && !mentions(self.text(), "copy")
     }

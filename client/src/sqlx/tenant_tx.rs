@@ -7,10 +7,10 @@ use pg_tenant_core::TenantId;
 use super::lease::Lease;
 use super::open_tx::{Handle, OpenTx, savepoint};
 use crate::error::Error;
-use crate::tx::entered::Entered;
 use crate::tx::run::Transaction;
+use crate::tx::scope::TxScope;
 
-/// A transaction inside one tenant, on a connection it owns. Made by [`begin`](super::TxBuilder::begin).
+/// A transaction inside one tenant, on a connection it owns. Made by [`begin`](super::TenantHandle::begin).
 ///
 /// `&mut TenantTx` is an [`Executor`](::sqlx::Executor): pass it to `fetch_all`, `execute` and the rest, also of
 /// `query!`. It is neither `Acquire` nor `Deref` nor `AsMut`, all of which would hand out the connection beneath.
@@ -23,7 +23,7 @@ pub struct TenantTx {
 
 impl TenantTx {
     pub(super) fn new(lease: Lease, id: TenantId) -> TenantTx {
-        TenantTx { open: OpenTx::new(lease, Entered::Tenant(id)), id }
+        TenantTx { open: OpenTx::new(lease, TxScope::Tenant(id)), id }
     }
 
     /// The tenant.

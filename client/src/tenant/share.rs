@@ -6,7 +6,7 @@ use pg_tenant_core::TenantId;
 
 /// Whose share of the pool a connection counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Holder {
+pub(crate) enum Share {
     /// The tenant the application named, or the one the server read out of this very token before.
     Tenant(TenantId),
     /// Whom a token names that the server has not accepted yet: what stands in it is only a claim, with which a caller
@@ -20,22 +20,22 @@ pub(crate) enum Holder {
     Registry,
 }
 
-impl Holder {
+impl Share {
     pub(crate) fn tenant(&self) -> Option<&TenantId> {
         match self {
-            Holder::Tenant(id) => Some(id),
-            Holder::Unnamed | Holder::NoTenant | Holder::Registry => None,
+            Share::Tenant(id) => Some(id),
+            Share::Unnamed | Share::NoTenant | Share::Registry => None,
         }
     }
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Holder::Tenant(id) => write!(f, "tenant {id}"),
-            Holder::Unnamed => f.write_str("the calls whose token the server has not accepted yet"),
-            Holder::NoTenant => f.write_str("the calls without a tenant"),
-            Holder::Registry => f.write_str("the calls that ask the registry"),
+            Share::Tenant(id) => write!(f, "tenant {id}"),
+            Share::Unnamed => f.write_str("the calls whose token the server has not accepted yet"),
+            Share::NoTenant => f.write_str("the calls without a tenant"),
+            Share::Registry => f.write_str("the calls that ask the registry"),
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::wire::step::{Answer, Step};
 /// SQLSTATE for whatever else it refuses.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until a query, begin() or run()"]
-pub struct TxBuilder {
+pub struct TenantHandle {
     pool: TenantPool,
     entry: Entry,
     options: BeginOptions,
@@ -40,15 +40,15 @@ impl TenantPool {
     ///
     /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
     #[track_caller]
-    pub fn tenant(&self, tenant: impl IntoTenantId) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::tenant(tenant))
+    pub fn tenant(&self, tenant: impl IntoTenantId) -> TenantHandle {
+        TenantHandle::new(self.clone(), Entry::tenant(tenant))
     }
 
     /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the task
     /// has none, the call that would use it says so with SQLSTATE `TN001` and without I/O.
     #[track_caller]
-    pub fn current(&self) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::ambient())
+    pub fn current(&self) -> TenantHandle {
+        TenantHandle::new(self.clone(), Entry::ambient())
     }
 
     /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is
@@ -56,17 +56,17 @@ impl TenantPool {
     ///
     /// It travels as a parameter in the same flight, and is in no error and no debug output of this crate.
     #[track_caller]
-    pub fn signed(&self, token: impl Into<String>) -> TxBuilder {
-        TxBuilder::new(self.clone(), Entry::Signed(Token::new(token)))
+    pub fn signed(&self, token: impl Into<String>) -> TenantHandle {
+        TenantHandle::new(self.clone(), Entry::Signed(Token::new(token)))
     }
 }
 
-begin_options!(tenant TxBuilder);
+begin_options!(tenant TenantHandle);
 
-impl TxBuilder {
+impl TenantHandle {
     #[track_caller]
-    pub(crate) fn new(pool: TenantPool, entry: Entry) -> TxBuilder {
-        TxBuilder { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
+    pub(crate) fn new(pool: TenantPool, entry: Entry) -> TenantHandle {
+        TenantHandle { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
     }
 
     /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()`
@@ -91,7 +91,7 @@ impl TxBuilder {
     /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`]: a connection that broke
     /// while the answer was under way leaves the outcome unknown.
     pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
-        Ok(self.once(Step::rows(sql, params)).await?.rows)
+        Ok(self.one_statement(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement that returns exactly one row.
@@ -100,7 +100,7 @@ impl TxBuilder {
     /// As [`query`](Self::query), and where it returns another number of rows. **It is committed then**: the rows were
     /// counted after the one flight had ended. Use [`run`](Self::run) where a wrong count must undo a write.
     pub async fn query_one(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
-        step::one(self.once(Step::rows(sql, params)).await?.rows)
+        step::one(self.one_statement(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement that returns one row or none.
@@ -108,7 +108,7 @@ impl TxBuilder {
     /// # Errors
     /// As [`query_one`](Self::query_one), where it returns more than one row.
     pub async fn query_opt(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, Error> {
-        step::opt(self.once(Step::rows(sql, params)).await?.rows)
+        step::opt(self.one_statement(Step::rows(sql, params)).await?.rows)
     }
 
     /// Runs one statement and returns how many rows it affected.
@@ -116,7 +116,7 @@ impl TxBuilder {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
-        Ok(self.once(Step::count(sql, params)).await?.affected)
+        Ok(self.one_statement(Step::count(sql, params)).await?.affected)
     }
 
     /// Takes a connection and begins a transaction on it. Nothing is sent yet: begin and enter travel with the first
@@ -125,13 +125,13 @@ impl TxBuilder {
     /// # Errors
     /// `TN004` for a malformed id; those of getting a connection (see [`TenantPool::check`]).
     pub async fn begin(&self) -> Result<TenantTx, Error> {
-        let way = self.entry.way(
+        let method = self.entry.method(
             #[cfg(feature = "sign")]
             self.pool.signer.as_ref(),
         )?;
-        let lease = self.pool.lease_for(self.entry.holder(|token| self.pool.holder_of(token)), self.site).await?;
+        let lease = self.pool.lease_for(self.entry.share(|token| self.pool.share_of(token)), self.site).await?;
         let options = self.options.within(lease.permit());
-        Ok(TenantTx::new(self.pool.clone(), lease, way, &options))
+        Ok(TenantTx::new(self.pool.clone(), lease, method, &options))
     }
 
     /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
@@ -148,12 +148,12 @@ impl TxBuilder {
         run_once(self, work).await
     }
 
-    async fn once(&self, step: Step<'_>) -> Result<Answer, Error> {
+    async fn one_statement(&self, step: Step<'_>) -> Result<Answer, Error> {
         self.begin().await?.open.send_then_commit(step).await
     }
 }
 
-impl Begin for TxBuilder {
+impl Begin for TenantHandle {
     type Tx = TenantTx;
 
     fn named_tenant(&self) -> Option<&TenantId> {

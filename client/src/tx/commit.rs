@@ -39,10 +39,10 @@ impl OpenTx {
                 let error = Error::from(error);
                 Err(self.record_error(if unknown { error.maybe_committed() } else { error }))
             }
-            _ if !self.entered.is(found.as_deref()) => {
+            _ if !self.scope.is(found.as_deref()) => {
                 self.lease.discard();
                 self.lease.count(Meter::probe_failure);
-                Err(Error::tenant_lost(&self.entered, found.as_deref()))
+                Err(Error::tenant_lost(&self.scope, found.as_deref()))
             }
             done => done.map_err(|error| {
                 let unknown = error.as_db_error().is_none() || is_fatal(&error);

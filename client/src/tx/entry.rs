@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::tenant::ambient;
 use crate::tenant::identity::Tenant;
 use crate::tenant::into_id::IntoTenantId;
-use crate::tenant::share::Holder;
+use crate::tenant::share::Share;
 use crate::tenant::token::Token;
 
 /// Who enters.
@@ -49,38 +49,38 @@ impl Entry {
 
     /// In whose share of the pool it is: of the tenant that the application named or verified, or that the server has
     /// found in this token before (`of_token`).
-    pub(crate) fn holder(&self, of_token: impl FnOnce(&Token) -> Holder) -> Holder {
+    pub(crate) fn share(&self, of_token: impl FnOnce(&Token) -> Share) -> Share {
         match self {
-            Entry::Plain(Ok(tenant)) => Holder::Tenant(tenant.id),
+            Entry::Plain(Ok(tenant)) => Share::Tenant(tenant.id),
             Entry::Signed(token) => of_token(token),
-            Entry::Plain(Err(_)) | Entry::Nobody => Holder::NoTenant,
+            Entry::Plain(Err(_)) | Entry::Nobody => Share::NoTenant,
         }
     }
 
     /// How it gets in, on a pool with this signer.
-    pub(crate) fn way(
+    pub(crate) fn method(
         &self,
         #[cfg(feature = "sign")] signer: Option<&crate::tenant::signer::TokenSigner>,
-    ) -> Result<Way, Error> {
+    ) -> Result<EntryMethod, Error> {
         let tenant = match self {
-            Entry::Signed(token) => return Ok(Way::Signed(None, token.clone())),
+            Entry::Signed(token) => return Ok(EntryMethod::Signed(None, token.clone())),
             Entry::Nobody => return Err(Error::no_ambient_tenant()),
             Entry::Plain(tenant) => tenant.as_ref().map_err(|why| Error::malformed(*why))?,
         };
         #[cfg(feature = "sign")]
         if let Some(signer) = signer {
-            return Ok(Way::Signed(Some(tenant.id), signer.sign(tenant)));
+            return Ok(EntryMethod::Signed(Some(tenant.id), signer.sign(tenant)));
         }
         Ok(match &tenant.token {
             // The server reads it for itself, and says whom it names.
-            Some(token) => Way::Signed(None, token.clone()),
-            None => Way::In(tenant.id),
+            Some(token) => EntryMethod::Signed(None, token.clone()),
+            None => EntryMethod::In(tenant.id),
         })
     }
 }
 
 /// How a transaction gets in: what an [`Entry`] comes to when it begins.
-pub(crate) enum Way {
+pub(crate) enum EntryMethod {
     In(TenantId),
     /// The id is known before the server says it where the client signed the token itself.
     Signed(Option<TenantId>, Token),

@@ -3,7 +3,6 @@
 pub(crate) mod builder;
 pub(crate) mod bulk;
 mod commit;
-pub(crate) mod entered;
 pub(crate) mod entry;
 mod flights;
 pub(crate) mod health;
@@ -14,6 +13,7 @@ pub mod pipeline;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod savepoint;
+pub(crate) mod scope;
 mod send;
 mod spans;
 pub(crate) mod stream;

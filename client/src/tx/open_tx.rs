@@ -9,18 +9,18 @@ use crate::error::Error;
 use crate::pool::lease::{Lease, Wire};
 use crate::pool::tenant_pool::TenantPool;
 use crate::tenant::token::Token;
-use crate::tx::entered::Entered;
-use crate::tx::entry::Way;
+use crate::tx::entry::EntryMethod;
 use crate::tx::health::Health;
 use crate::tx::opening::Opening;
 use crate::tx::options::BeginOptions;
+use crate::tx::scope::TxScope;
 use crate::wire::preamble::{Part, Preamble};
 use crate::wire::step::{self, Answer, Step, Then};
 
 pub(crate) struct OpenTx {
     pub(super) pool: TenantPool,
     pub(super) lease: Lease,
-    pub(super) entered: Entered,
+    pub(super) scope: TxScope,
     pub(super) opening: Opening,
     pub(super) health: Health,
     /// How many savepoints are open.
@@ -34,17 +34,17 @@ pub(crate) trait Handle {
 }
 
 impl OpenTx {
-    pub(crate) fn new(pool: TenantPool, lease: Lease, way: Way, options: &BeginOptions) -> OpenTx {
-        let entered = Entered::by(&way);
-        let (preamble, token) = preamble(way, options);
+    pub(crate) fn new(pool: TenantPool, lease: Lease, method: EntryMethod, options: &BeginOptions) -> OpenTx {
+        let scope = TxScope::by(&method);
+        let (preamble, token) = preamble(method, options);
         // Every connection that is there may be of no use, and one more may be made meanwhile.
         let opening = Opening::new(preamble, token, pool.max_size + lease.sessions_to_end());
-        OpenTx { pool, lease, entered, opening, health: Health::default(), savepoints: 0 }
+        OpenTx { pool, lease, scope, opening, health: Health::default(), savepoints: 0 }
     }
 
     /// The tenant. `None` in the system context, and where a token names it and nothing was sent yet.
     pub(crate) fn tenant_id(&self) -> Option<&TenantId> {
-        self.entered.tenant()
+        self.scope.tenant()
     }
 
     pub(crate) async fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
@@ -86,11 +86,11 @@ impl OpenTx {
 }
 
 /// Begin and enter.
-fn preamble(way: Way, options: &BeginOptions) -> (Preamble, Option<Token>) {
-    let (parts, token) = match way {
-        Way::In(id) => (vec![Part::Text(options.enter(&id, ""))], None),
-        Way::System(context, reason) => (vec![Part::Text(options.enter_system(&reason, context, ""))], None),
-        Way::Signed(_, token) => {
+fn preamble(method: EntryMethod, options: &BeginOptions) -> (Preamble, Option<Token>) {
+    let (parts, token) = match method {
+        EntryMethod::In(id) => (vec![Part::Text(options.enter(&id, ""))], None),
+        EntryMethod::System(context, reason) => (vec![Part::Text(options.enter_system(&reason, context, ""))], None),
+        EntryMethod::Signed(_, token) => {
             let mut parts = vec![Part::Text(options.begin()), Part::EnterSigned];
             parts.extend(options.time_limit().map(|column| Part::Text(format!("select {column}"))));
             (parts, Some(token))
@@ -102,7 +102,7 @@ fn preamble(way: Way, options: &BeginOptions) -> (Preamble, Option<Token>) {
 impl fmt::Debug for OpenTx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("OpenTx");
-        out.field("entered", &self.entered).field("begun", &self.opening.has_begun());
+        out.field("scope", &self.scope).field("begun", &self.opening.has_begun());
         out.field("wire", &self.lease.wire()).field("savepoints", &self.savepoints).finish()
     }
 }

@@ -56,7 +56,7 @@ impl BeginOptions {
         self.and_select(&format!("tenant.enter_pristine({})", quote(id.as_str())), and)
     }
 
-    /// With what the holder of the connection may.
+    /// With the limits of the tenant that the connection is lent to.
     pub(crate) fn within(mut self, permit: Option<&Permit>) -> BeginOptions {
         self.statement_timeout = permit.and_then(Permit::statement_timeout);
         self

@@ -30,7 +30,7 @@ use std::fmt;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::error::Error;
-use crate::tx::builder::TxBuilder;
+use crate::tx::builder::TenantHandle;
 use crate::tx::open_tx::OpenTx;
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::sql::controls_the_transaction;
@@ -189,7 +189,7 @@ impl OpenTx {
     }
 }
 
-impl TxBuilder {
+impl TenantHandle {
     /// Runs statements in a transaction of their own: begin, enter, the statements and commit in one round trip once
     /// they are prepared. All of them take effect, or none.
     ///

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Kind};
 use crate::pool::backoff::random;
-use crate::tx::builder::TxBuilder;
+use crate::tx::builder::TenantHandle;
 use crate::tx::run::{Begin, Transaction};
 use crate::tx::tenant_tx::TenantTx;
 
@@ -60,15 +60,15 @@ impl Retry {
     }
 }
 
-/// Runs closures in transactions, again where they lose a conflict. Made by [`TxBuilder::retry`].
+/// Runs closures in transactions, again where they lose a conflict. Made by [`TenantHandle::retry`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until run()"]
 pub struct RetryingTx {
-    tenant: TxBuilder,
+    tenant: TenantHandle,
     retry: Retry,
 }
 
-impl TxBuilder {
+impl TenantHandle {
     /// Lets [`RetryingTx::run`] run a closure again where its transaction lost a conflict.
     ///
     /// ```no_run
@@ -100,7 +100,7 @@ impl RetryingTx {
     /// runs a clone of the closure, so each begins with the same captures.
     ///
     /// # Errors
-    /// Those of [`TxBuilder::run`]. After the last attempt, the last one's. [`Error::is_closed`] is never run again:
+    /// Those of [`TenantHandle::run`]. After the last attempt, the last one's. [`Error::is_closed`] is never run again:
     /// the commit may have happened.
     pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where

@@ -8,14 +8,14 @@ use tokio_postgres::{Row, types::ToSql};
 use crate::error::Error;
 use crate::pool::lease::Lease;
 use crate::pool::tenant_pool::TenantPool;
-use crate::tx::entry::Way;
+use crate::tx::entry::EntryMethod;
 use crate::tx::open_tx::{Handle, OpenTx};
 use crate::tx::options::BeginOptions;
 use crate::tx::run::Transaction;
 use crate::tx::savepoint::savepoint;
 use crate::wire::step::Step;
 
-/// A transaction inside one tenant, on a connection it owns. Made by [`begin`](crate::TxBuilder::begin).
+/// A transaction inside one tenant, on a connection it owns. Made by [`begin`](crate::TenantHandle::begin).
 ///
 /// Dropping it rolls back; [`commit`](Self::commit) and [`rollback`](Self::rollback) consume it. It gives no access to
 /// the connection beneath (see [`danger`](crate::danger) for that).
@@ -31,8 +31,8 @@ pub struct TenantTx {
 }
 
 impl TenantTx {
-    pub(super) fn new(pool: TenantPool, lease: Lease, way: Way, options: &BeginOptions) -> TenantTx {
-        TenantTx { open: OpenTx::new(pool, lease, way, options) }
+    pub(super) fn new(pool: TenantPool, lease: Lease, method: EntryMethod, options: &BeginOptions) -> TenantTx {
+        TenantTx { open: OpenTx::new(pool, lease, method, options) }
     }
 
     /// The tenant. `None` where a token names it and nothing was sent yet.

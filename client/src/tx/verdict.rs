@@ -48,8 +48,8 @@ impl OpenTx {
                 return Next::RetryReprepared;
             }
         }
-        self.entered.learn(named);
-        if let Some((token, id)) = self.opening.finish().zip(self.entered.tenant()) {
+        self.scope.learn(named);
+        if let Some((token, id)) = self.opening.finish().zip(self.scope.tenant()) {
             self.lease.learn(&token, *id);
         }
         if steps.iter().any(|step| resets_statements(step.sql)) {
@@ -117,7 +117,7 @@ impl OpenTx {
             error if unknown => error.maybe_committed(),
             error => error,
         };
-        Next::Done(Err(self.record_error(if begun { error } else { error.at_entry_of(&self.entered) })))
+        Next::Done(Err(self.record_error(if begun { error } else { error.at_entry_of(&self.scope) })))
     }
 
     /// Counts an error, and remembers it for the commit that will say that the transaction has failed.
@@ -129,7 +129,7 @@ impl OpenTx {
             error = error.because(&said);
         }
         if let Some(code) = error.code() {
-            self.lease.count(|meter, holder| meter.refused(holder, code));
+            self.lease.count(|meter, share| meter.refused(share, code));
         }
         if error.kind() == Kind::Closed {
             self.lease.discard();

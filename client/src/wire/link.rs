@@ -1,8 +1,8 @@
 //! An open connection: the driver's client, the task that reads and writes, and what the server said at its end.
 //!
 //! tokio-postgres ends a connection's task with an error that nobody waits for. Where the server closed the connection
-//! while nothing was asked of it (`25P03`, `57P01`, …), that error alone says why; whoever asks next only hears that the
-//! connection is closed.
+//! while nothing was asked of it (`25P03`, `57P01`, …), that error alone says why; whoever asks next only hears that
+//! the connection is closed.
 
 use std::future::poll_fn;
 use std::ops::Deref;

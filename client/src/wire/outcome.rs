@@ -28,8 +28,8 @@ pub(crate) fn was_not_sent(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_none() && !error.is_closed() && (!io() || cannot_be_encoded(error))
 }
 
-/// PostgreSQL's last words: it has read nothing that was sent behind what it answers with this. A pooler's (`08P01`) are
-/// none: it may have sent on what it lost the answer of.
+/// PostgreSQL's last words: it has read nothing that was sent behind what it answers with this. A pooler's (`08P01`)
+/// are none: it may have sent on what it lost the answer of.
 pub(crate) fn is_fatal(error: &tokio_postgres::Error) -> bool {
     const LAST: [&str; 7] = ["57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "53300"];
     let Some(db) = error.as_db_error() else { return false };

@@ -1,4 +1,4 @@
-//! What one connection of a pool learned of a statement, for the others: the types of its parameters.
+//! The types of a statement's parameters, which one connection of a pool has learned, for the others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ const CAPACITY: usize = 4096;
 /// Texts and the types of their parameters, bounded: a full one starts over, and what is in use comes back. Asked only
 /// where a connection has not prepared a statement itself.
 #[derive(Default)]
-pub(crate) struct Known(Mutex<HashMap<String, Text>>);
+pub(crate) struct ParamTypes(Mutex<HashMap<String, Text>>);
 
 #[derive(Clone)]
 struct Text {
@@ -22,7 +22,7 @@ struct Text {
     plain: bool,
 }
 
-impl Known {
+impl ParamTypes {
     /// The types to send a statement with.
     pub(crate) fn types(&self, step: &Step<'_>) -> Option<Arc<[Type]>> {
         if step.params.is_empty() && !step.sql.contains('$') {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio_postgres::{Statement, types::Type};
 
 use crate::wire::form::Form;
-use crate::wire::param_types::{Known, is_plain};
+use crate::wire::param_types::{ParamTypes, is_plain};
 use crate::wire::step::Step;
 
 /// Least recently used falls out first. Looking one up costs a hash; only inserting into a full cache scans it.
@@ -17,7 +17,7 @@ pub(crate) struct Statements {
     capacity: usize,
     clock: u64,
     by_text: HashMap<String, Entry>,
-    known: Arc<Known>,
+    param_types: Arc<ParamTypes>,
     /// A name lasts no longer than its transaction: what is kept here is gone with that.
     forgets_names: bool,
 }
@@ -28,8 +28,8 @@ struct Entry {
 }
 
 impl Statements {
-    pub(crate) fn new(capacity: usize, known: Arc<Known>, forgets_names: bool) -> Statements {
-        Statements { capacity, clock: 0, by_text: HashMap::new(), known, forgets_names }
+    pub(crate) fn new(capacity: usize, param_types: Arc<ParamTypes>, forgets_names: bool) -> Statements {
+        Statements { capacity, clock: 0, by_text: HashMap::new(), param_types, forgets_names }
     }
 
     /// How it can be sent now. `None`: it must be prepared first, which takes a flight of its own.
@@ -40,19 +40,19 @@ impl Statements {
             return Some(Form::Prepared(entry.statement.clone()));
         }
         if self.forgets_names {
-            let types = if step.rows { self.known.plain_types(step) } else { self.known.types(step) };
+            let types = if step.rows { self.param_types.plain_types(step) } else { self.param_types.types(step) };
             return types.map(Form::Unnamed);
         }
-        if step.rows { None } else { self.known.types(step).map(Form::Typed) }
+        if step.rows { None } else { self.param_types.types(step).map(Form::Typed) }
     }
 
     /// The types of its parameters, where this connection or another of the pool has prepared it.
     pub(crate) fn types(&self, sql: &str) -> Option<Arc<[Type]>> {
-        self.by_text.get(sql).map(|entry| entry.statement.params().into()).or_else(|| self.known.types_of(sql))
+        self.by_text.get(sql).map(|entry| entry.statement.params().into()).or_else(|| self.param_types.types_of(sql))
     }
 
     pub(crate) fn insert(&mut self, sql: &str, statement: Statement) {
-        self.known.remember(sql, &statement);
+        self.param_types.remember(sql, &statement);
         if if self.forgets_names { is_plain(&statement) } else { self.capacity == 0 } {
             return;
         }
@@ -97,6 +97,6 @@ impl Statements {
     /// The types of its parameters are no longer what they were.
     pub(crate) fn forget(&mut self, sql: &str) {
         self.evict(sql);
-        self.known.forget(sql);
+        self.param_types.forget(sql);
     }
 }

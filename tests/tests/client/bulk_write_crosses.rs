@@ -178,7 +178,7 @@ async fn with_values_changed_on_the_way() {
     assert_eq!(acme.insert_many("shop.No\"tes", &["much"], vec![[5i32]; 10]).await.unwrap(), 10);
 
     // What the column does not take.
-    let refused = async |acme: &pg_tenant_client::TxBuilder, columns: &[&str], row: [&(dyn ToSql + Sync); 1]| {
+    let refused = async |acme: &pg_tenant_client::TenantHandle, columns: &[&str], row: [&(dyn ToSql + Sync); 1]| {
         acme.insert_many("shop.No\"tes", columns, [row]).await.unwrap_err()
     };
     for (column, value, code) in [

@@ -4,9 +4,9 @@ use axum::extract::FromRef;
 use axum::routing::get;
 use axum::{Json, Router};
 use pg_tenant_client::directory::Directory;
-use pg_tenant_client::edge::{Resolved, TenantLayer};
-use pg_tenant_client::sqlx::{TenantPool as SqlxPool, TxBuilder as SqlxTxBuilder};
-use pg_tenant_client::{Error, Tenant, TenantPool, TokenVerifier, TxBuilder, ambient};
+use pg_tenant_client::edge::{CurrentTenantRecord, TenantLayer};
+use pg_tenant_client::sqlx::{TenantHandle as SqlxTenantHandle, TenantPool as SqlxPool};
+use pg_tenant_client::{Error, Tenant, TenantHandle, TenantPool, TokenVerifier, ambient};
 use pg_tenant_tests::Database;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -70,7 +70,12 @@ pub async fn answer(request: RequestBuilder) -> (StatusCode, Value) {
 
 const COUNT: &str = "select count(*) from orders";
 
-async fn who(tenant: Tenant, record: Resolved, plain: TxBuilder, sqlx: SqlxTxBuilder) -> Result<Json<Value>, Error> {
+async fn who(
+    tenant: Tenant,
+    record: CurrentTenantRecord,
+    plain: TenantHandle,
+    sqlx: SqlxTenantHandle,
+) -> Result<Json<Value>, Error> {
     let orders: i64 = plain.query_one(COUNT, &[]).await?.get(0);
     let again: i64 = sqlx::Row::get(&sqlx.query_one(COUNT).await?, 0);
     assert_eq!(orders, again);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use pg_tenant_client::directory::{Directory, Find, Registry, TenantRecord};
+use pg_tenant_client::directory::{Directory, LookupKey, TenantLookup, TenantRecord};
 use pg_tenant_client::sqlx::TenantPool as SqlxPool;
 use pg_tenant_client::{Error, TenantPool, TenantStatus};
 use pg_tenant_tests::Database;
@@ -40,14 +40,14 @@ impl Counted {
     }
 }
 
-impl Registry for Counted {
+impl TenantLookup for Counted {
     fn find<'a>(
         &'a self,
-        what: Find<'a>,
+        what: LookupKey<'a>,
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<Option<TenantRecord>, Error>> + Send + 'a>> {
         let what = match what {
-            Find::Slug(slug) => slug.to_owned(),
-            Find::Id(id) => id.to_string(),
+            LookupKey::Slug(slug) => slug.to_owned(),
+            LookupKey::Id(id) => id.to_string(),
             _ => unreachable!(),
         };
         *self.0.asked.lock().unwrap().entry(what.clone()).or_default() += 1;

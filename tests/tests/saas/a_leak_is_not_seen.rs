@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use pg_tenant_client::{TenantPool, TxBuilder};
+use pg_tenant_client::{TenantHandle, TenantPool};
 use pg_tenant_testing::{Caller, Http, InProcess, Leak, Report, Route, assert_isolated, isolation};
 use pg_tenant_tests::{Database, Session};
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ struct Api {
 
 impl Api {
     /// The test's stand-in for a layer: the header names the tenant.
-    fn of(&self, headers: &HeaderMap) -> TxBuilder {
+    fn of(&self, headers: &HeaderMap) -> TenantHandle {
         self.pool.tenant(headers["x-tenant"].to_str().expect("a tenant"))
     }
 

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
-use super::learned::Learned;
 use super::loans::Site;
 use super::queue::Queue;
 use super::shared::{Shared, lock};
+use super::token_tenants::TokenTenants;
 use super::waiting::Waiting;
-use super::{Holder, Permit};
+use super::{Permit, Share};
 use crate::error::Error;
 use crate::error::limit::Limit;
 use crate::observe::Meter;
@@ -31,7 +31,7 @@ impl Admission {
         Admission(Arc::new(Shared {
             queue: Mutex::new(Queue::new(connections.max(1))),
             rates: Mutex::default(),
-            learned: Mutex::new(Learned::new()),
+            token_tenants: Mutex::new(TokenTenants::new()),
             policy: RwLock::new(policy),
             meter: Meter::default(),
             loan: AtomicU64::new(0),
@@ -44,58 +44,58 @@ impl Admission {
     pub(crate) fn set_policy(&self, policy: Arc<dyn LimitPolicy>) {
         let shared = &self.0;
         *shared.policy.write().unwrap_or_else(PoisonError::into_inner) = Some(policy);
-        let holders = lock(&shared.queue).holders();
-        for holder in holders {
-            let allowed = shared.limits(holder).connections.unwrap_or(usize::MAX);
+        let shares = lock(&shared.queue).shares();
+        for share in shares {
+            let allowed = shared.limits(share).connections.unwrap_or(usize::MAX);
             shared.with_queue(|queue| {
-                if queue.held(holder) + queue.waiting(holder) > 0 {
-                    queue.allow(holder, allowed);
+                if queue.held(share) + queue.waiting(share) > 0 {
+                    queue.allow(share, allowed);
                 }
             });
         }
     }
 
     /// Whose token this is, as far as the server has said.
-    pub(crate) fn holder_of(&self, token: &Token) -> Holder {
-        lock(&self.0.learned).tenant(token).map_or(Holder::Unnamed, Holder::Tenant)
+    pub(crate) fn share_of(&self, token: &Token) -> Share {
+        lock(&self.0.token_tenants).tenant(token).map_or(Share::Unnamed, Share::Tenant)
     }
 
-    /// Waits until the holder may have a connection: as long as its limits say, or else `patience`, or else for ever.
+    /// Waits until the share may have a connection: as long as its limits say, or else `patience`, or else for ever.
     ///
     /// # Errors
     /// [`Error::is_limited`], [`Error::is_timeout`], [`Error::is_closed`].
-    pub(crate) async fn admit(&self, holder: Holder, patience: Option<Duration>) -> Result<Permit, Error> {
-        self.admit_from(holder, patience, None).await
+    pub(crate) async fn admit(&self, share: Share, patience: Option<Duration>) -> Result<Permit, Error> {
+        self.admit_from(share, patience, None).await
     }
 
     /// As [`admit`](Self::admit), for a transaction that is asked for there.
     pub(crate) async fn admit_from(
         &self,
-        holder: Holder,
+        share: Share,
         patience: Option<Duration>,
         site: Site,
     ) -> Result<Permit, Error> {
         let asked = Instant::now();
-        let admitted = self.wait(holder, patience, site).await.map(|permit| permit.or_patience(patience));
+        let admitted = self.wait(share, patience, site).await.map(|permit| permit.or_patience(patience));
         match &admitted {
-            Ok(permit) => self.0.meter.checkout(&holder, permit.since().duration_since(asked)),
-            Err(error) => self.0.meter.not_admitted(&holder, error),
+            Ok(permit) => self.0.meter.checkout(&share, permit.since().duration_since(asked)),
+            Err(error) => self.0.meter.not_admitted(&share, error),
         }
         admitted
     }
 
-    async fn wait(&self, holder: Holder, patience: Option<Duration>, site: Site) -> Result<Permit, Error> {
-        let limits = self.0.limits(holder);
-        let permit = || Permit::new(self.0.clone(), holder, site, &limits);
-        let Some(mut waiting) = self.ask(holder, &limits)? else { return Ok(permit()) };
-        let told = match limits.acquire_timeout.or(patience) {
-            None => (&mut waiting.told).await,
-            Some(timeout) => match tokio::time::timeout(timeout, &mut waiting.told).await {
-                Ok(told) => told,
-                Err(_) => return Err(self.0.waited(holder, &limits, timeout)),
+    async fn wait(&self, share: Share, patience: Option<Duration>, site: Site) -> Result<Permit, Error> {
+        let limits = self.0.limits(share);
+        let permit = || Permit::new(self.0.clone(), share, site, &limits);
+        let Some(mut waiting) = self.ask(share, &limits)? else { return Ok(permit()) };
+        let served = match limits.acquire_timeout.or(patience) {
+            None => (&mut waiting.served).await,
+            Some(timeout) => match tokio::time::timeout(timeout, &mut waiting.served).await {
+                Ok(served) => served,
+                Err(_) => return Err(self.0.waited(share, &limits, timeout)),
             },
         };
-        match told {
+        match served {
             Ok(()) => {
                 waiting.holds_nothing = true;
                 Ok(permit())
@@ -105,36 +105,36 @@ impl Admission {
     }
 
     /// Takes a connection at once, or gets in the queue.
-    fn ask(&self, holder: Holder, limits: &Limits) -> Result<Option<Waiting>, Error> {
+    fn ask(&self, share: Share, limits: &Limits) -> Result<Option<Waiting>, Error> {
         let allowed = limits.connections.unwrap_or(usize::MAX);
         if allowed == 0 {
-            return Err(Error::limited(Limit::Connections, format!("{holder} may have no connection"), None));
+            return Err(Error::limited(Limit::Connections, format!("{share} may have no connection"), None));
         }
         let shared = &self.0;
         shared.with_queue(|queue| {
             if queue.is_closed() {
                 return Err(Error::pool_closed());
             }
-            let taken = queue.take(holder, allowed);
-            if !taken && limits.waiting.is_some_and(|most| queue.waiting(holder) >= most) {
-                return Err(shared.too_many_wait(holder, limits, queue.waiting(holder)));
+            let taken = queue.take(share, allowed);
+            if !taken && limits.waiting.is_some_and(|most| queue.waiting(share) >= most) {
+                return Err(shared.too_many_wait(share, limits, queue.waiting(share)));
             }
             if let Some(rate) = limits.rate
-                && let Err(wait) = lock(&shared.rates).count(holder, rate)
+                && let Err(wait) = lock(&shared.rates).count(share, rate)
             {
                 if taken {
                     queue.free();
-                    queue.give_back(holder);
+                    queue.give_back(share);
                 }
-                let detail = format!("{holder} has begun as many transactions as its rate allows");
+                let detail = format!("{share} has begun as many transactions as its rate allows");
                 return Err(Error::limited(Limit::Rate, detail, Some(wait)));
             }
             if taken {
                 return Ok(None);
             }
-            let (tell, told) = oneshot::channel();
-            let number = queue.wait(holder, allowed, Some(tell));
-            Ok(Some(Waiting { shared: shared.clone(), holder, number, told, holds_nothing: false }))
+            let (tell, served) = oneshot::channel();
+            let number = queue.wait(share, allowed, Some(tell));
+            Ok(Some(Waiting { shared: shared.clone(), share, number, served, holds_nothing: false }))
         })
     }
 
@@ -174,7 +174,7 @@ impl Admission {
     #[cfg(test)]
     pub(super) fn counts(&self) -> (usize, usize) {
         let queue = lock(&self.0.queue);
-        (queue.lent(), queue.holders().len())
+        (queue.lent(), queue.shares().len())
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task;
 
-use super::Holder;
+use super::Share;
 
 /// Where in the program a transaction was asked for. `None`: by the pool itself.
 pub(crate) type Site = Option<&'static Location<'static>>;
@@ -15,7 +15,7 @@ pub(crate) type Site = Option<&'static Location<'static>>;
 const NAMED: usize = 8;
 
 pub(super) struct Loan {
-    pub(super) holder: Holder,
+    pub(super) share: Share,
     pub(super) since: Instant,
     pub(super) site: Site,
     task: Option<task::Id>,
@@ -31,8 +31,8 @@ pub(super) struct Loans {
 }
 
 impl Loan {
-    pub(super) fn new(holder: Holder, site: Site) -> Loan {
-        Loan { holder, since: Instant::now(), site, task: task::try_id(), ending: false }
+    pub(super) fn new(share: Share, site: Site) -> Loan {
+        Loan { share, since: Instant::now(), site, task: task::try_id(), ending: false }
     }
 }
 
@@ -73,7 +73,7 @@ impl Loans {
         let loans = self.oldest_first(which);
         let mut text = String::new();
         for loan in loans.iter().take(NAMED) {
-            let _ = write!(text, "{}{} for {}", if text.is_empty() { "" } else { "; " }, loan.holder, age(loan.since));
+            let _ = write!(text, "{}{} for {}", if text.is_empty() { "" } else { "; " }, loan.share, age(loan.since));
             if let Some(site) = loan.site {
                 let _ = write!(text, " from {site}");
             }
@@ -109,7 +109,7 @@ mod tests {
     fn the_oldest_are_named_and_the_rest_counted() {
         let mut loans = Loans::default();
         let numbers: Vec<usize> =
-            (0..NAMED + 2).map(|_| loans.insert(Loan::new(Holder::NoTenant, Some(Location::caller())))).collect();
+            (0..NAMED + 2).map(|_| loans.insert(Loan::new(Share::NoTenant, Some(Location::caller())))).collect();
         let text = loans.describe(|_| true);
         assert_eq!(text.matches("loans.rs").count(), NAMED, "{text}");
         assert!(text.ends_with("; and 2 more"), "{text}");
@@ -120,6 +120,6 @@ mod tests {
             loans.remove(number);
         }
         assert_eq!(loans.describe(|_| true), "");
-        assert_eq!(loans.insert(Loan::new(Holder::NoTenant, None)), NAMED + 1, "a number is used again");
+        assert_eq!(loans.insert(Loan::new(Share::NoTenant, None)), NAMED + 1, "a number is used again");
     }
 }

@@ -6,7 +6,6 @@
 //! no limit per key, settles ties by who came first, and looks at every key for each connection.)
 
 mod gate;
-mod learned;
 mod loans;
 mod permit;
 mod queue;
@@ -16,9 +15,10 @@ mod rates;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod token_tenants;
 mod waiting;
 
-use crate::tenant::share::Holder;
+use crate::tenant::share::Share;
 pub(crate) use gate::Admission;
 pub(crate) use loans::Site;
 pub(crate) use permit::Permit;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pg_tenant_core::TenantId;
 
-use super::Holder;
+use super::Share;
 use super::loans::{Loan, Site};
 use super::shared::{Shared, lock};
 use crate::observe::Meter;
@@ -14,10 +14,10 @@ use crate::tenant::token::Token;
 
 pub(crate) struct Permit {
     shared: Arc<Shared>,
-    holder: Holder,
+    share: Share,
     since: Instant,
-    /// Whether its connection's place in the pool is still taken.
-    place: bool,
+    /// Whether its connection's slot in the pool is still taken.
+    slot: bool,
     statement_timeout: Option<Duration>,
     /// How long its holder waits for a connection.
     patience: Option<Duration>,
@@ -26,10 +26,10 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    pub(super) fn new(shared: Arc<Shared>, holder: Holder, site: Site, limits: &Limits) -> Permit {
-        let loan = lock(&shared.loans).insert(Loan::new(holder, site));
+    pub(super) fn new(shared: Arc<Shared>, share: Share, site: Site, limits: &Limits) -> Permit {
+        let loan = lock(&shared.loans).insert(Loan::new(share, site));
         let Limits { statement_timeout, acquire_timeout: patience, .. } = *limits;
-        Permit { shared, holder, since: Instant::now(), place: true, statement_timeout, patience, loan }
+        Permit { shared, share, since: Instant::now(), slot: true, statement_timeout, patience, loan }
     }
 
     pub(super) fn or_patience(mut self, patience: Option<Duration>) -> Permit {
@@ -47,8 +47,8 @@ impl Permit {
     }
 
     /// Counts something of this loan.
-    pub(crate) fn count(&self, what: impl FnOnce(&Meter, &Holder)) {
-        what(&self.shared.meter, &self.holder);
+    pub(crate) fn count(&self, what: impl FnOnce(&Meter, &Share)) {
+        what(&self.shared.meter, &self.share);
     }
 
     /// Counts how a loan ended: with a transaction that nobody had ended, with a connection that is not lent again.
@@ -61,15 +61,15 @@ impl Permit {
         }
     }
 
-    /// How long the holder's statements may run.
+    /// How long the tenant's statements may run.
     pub(crate) fn statement_timeout(&self) -> Option<Duration> {
         self.statement_timeout
     }
 
-    /// The connection has left the pool, though the server still works for the holder: others may have its place, and
-    /// the holder's own share stays taken.
-    pub(crate) fn free_place(&mut self) {
-        if std::mem::take(&mut self.place) {
+    /// The connection has left the pool, though the server still works for the tenant: others may have its slot, and
+    /// the tenant's own share stays taken.
+    pub(crate) fn release_slot(&mut self) {
+        if std::mem::take(&mut self.slot) {
             self.shared.with_queue(|queue| queue.free());
             lock(&self.shared.loans).change(self.loan, |loan| loan.ending = true);
         }
@@ -77,13 +77,13 @@ impl Permit {
 
     /// The server has accepted the token and said whose it is: from now on, this connection counts against that tenant.
     pub(crate) fn learn(&mut self, token: &Token, tenant: TenantId) {
-        let named = Holder::Tenant(tenant);
-        if self.holder != named {
+        let named = Share::Tenant(tenant);
+        if self.share != named {
             self.shared.learn(token, tenant);
             let allowed = self.shared.limits(named).connections.unwrap_or(usize::MAX);
-            let from = std::mem::replace(&mut self.holder, named);
+            let from = std::mem::replace(&mut self.share, named);
             self.shared.with_queue(|queue| queue.rename(from, named, allowed));
-            lock(&self.shared.loans).change(self.loan, |loan| loan.holder = named);
+            lock(&self.shared.loans).change(self.loan, |loan| loan.share = named);
         }
     }
 }
@@ -91,13 +91,13 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.shared.note_loan(self.since.elapsed());
-        let (holder, place) = (self.holder, self.place);
+        let (share, slot) = (self.share, self.slot);
         lock(&self.shared.loans).remove(self.loan);
         self.shared.with_queue(|queue| {
-            if place {
+            if slot {
                 queue.free();
             }
-            queue.give_back(holder);
+            queue.give_back(share);
         });
         self.shared.returned.notify_waiters();
     }

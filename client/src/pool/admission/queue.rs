@@ -1,21 +1,21 @@
 //! The order in which connections are lent: a state machine without I/O and without time.
 //!
-//! What always holds: no more are lent than there are; while one is free, nobody waits who may have it; and a holder
+//! What always holds: no more are lent than there are; while one is free, nobody waits who may have it; and a share
 //! that neither has nor waits for one is forgotten.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Holder;
+use super::Share;
 
-/// `W` is how a waiting call is told.
+/// `W` is how a waiting call hears that it is served.
 pub(super) struct Queue<W> {
     capacity: usize,
     lent: usize,
     /// Counts changes: turns, and the names of those who wait.
     clock: u64,
-    accounts: HashMap<Holder, Account<W>>,
+    accounts: HashMap<Share, Account<W>>,
     /// Those who wait and may have another: first who has the fewest, then whose turn is longest ago.
-    ready: BTreeMap<(usize, u64), Holder>,
+    ready: BTreeMap<(usize, u64), Share>,
 }
 
 struct Account<W> {
@@ -39,10 +39,10 @@ impl<W> Queue<W> {
         Queue { capacity, lent: 0, clock: 0, accounts: HashMap::new(), ready: BTreeMap::new() }
     }
 
-    /// Takes a free connection, if the holder may have it and none of its calls waits already.
-    pub(super) fn take(&mut self, holder: Holder, allowed: usize) -> bool {
+    /// Takes a free connection, if the share may have one more and none of its calls waits already.
+    pub(super) fn take(&mut self, share: Share, allowed: usize) -> bool {
         let free = self.lent < self.capacity;
-        let taken = self.change(holder, |account, now| {
+        let taken = self.change(share, |account, now| {
             account.allowed = allowed;
             let taken = free && account.held < allowed && account.waiting.is_empty();
             if taken {
@@ -54,9 +54,9 @@ impl<W> Queue<W> {
         taken
     }
 
-    /// Joins the holder's queue; the number is for [`leave`](Self::leave).
-    pub(super) fn wait(&mut self, holder: Holder, allowed: usize, waiter: W) -> u64 {
-        self.change(holder, |account, now| {
+    /// Joins the queue of the share; the number is for [`leave`](Self::leave).
+    pub(super) fn wait(&mut self, share: Share, allowed: usize, waiter: W) -> u64 {
+        self.change(share, |account, now| {
             account.allowed = allowed;
             if account.waiting.is_empty() && account.held == 0 {
                 account.turn = now;
@@ -67,23 +67,23 @@ impl<W> Queue<W> {
     }
 
     /// Leaves the queue. False where it was served meanwhile.
-    pub(super) fn leave(&mut self, holder: Holder, number: u64) -> bool {
-        self.change(holder, |account, _| account.waiting.remove(&number).is_some())
+    pub(super) fn leave(&mut self, share: Share, number: u64) -> bool {
+        self.change(share, |account, _| account.waiting.remove(&number).is_some())
     }
 
-    /// Says how many connections a holder may have from now on.
-    pub(super) fn allow(&mut self, holder: Holder, allowed: usize) {
-        self.change(holder, |account, _| account.allowed = allowed);
+    /// Says how many connections a share may have from now on.
+    pub(super) fn allow(&mut self, share: Share, allowed: usize) {
+        self.change(share, |account, _| account.allowed = allowed);
     }
 
-    /// Lends what is free to those who wait, who are then to be told.
+    /// Lends what is free to those who wait. Returns whom the caller has to tell.
     #[must_use]
     pub(super) fn serve(&mut self) -> Vec<W> {
         let mut served = Vec::new();
         while self.lent < self.capacity
-            && let Some((_, &holder)) = self.ready.first_key_value()
+            && let Some((_, &share)) = self.ready.first_key_value()
         {
-            let first = self.change(holder, |account, now| {
+            let first = self.change(share, |account, now| {
                 (account.held, account.turn) = (account.held + 1, now);
                 account.waiting.pop_first()
             });
@@ -93,18 +93,18 @@ impl<W> Queue<W> {
         served
     }
 
-    /// A connection is free, though its holder still has to do with the one it had.
+    /// A connection is free for others, though its share is still charged for the one it had.
     pub(super) fn free(&mut self) {
         self.lent -= 1;
     }
 
-    /// The holder has one less.
-    pub(super) fn give_back(&mut self, holder: Holder) {
-        self.change(holder, |account, now| (account.held, account.turn) = (account.held - 1, now));
+    /// The share has one connection less.
+    pub(super) fn give_back(&mut self, share: Share) {
+        self.change(share, |account, now| (account.held, account.turn) = (account.held - 1, now));
     }
 
     /// One that was held under one name is held under another, whatever that one may have.
-    pub(super) fn rename(&mut self, from: Holder, to: Holder, allowed: usize) {
+    pub(super) fn rename(&mut self, from: Share, to: Share, allowed: usize) {
         self.give_back(from);
         self.change(to, |account, now| {
             account.allowed = allowed;
@@ -112,7 +112,7 @@ impl<W> Queue<W> {
         });
     }
 
-    /// Lends nothing more. Those who wait stay in the queue until they leave it; they are to be told.
+    /// Lends nothing more. Those who wait stay in the queue until they leave it; the caller has to tell them.
     pub(super) fn close(&mut self) -> Vec<W>
     where
         W: Default,
@@ -130,19 +130,19 @@ impl<W> Queue<W> {
         self.lent == 0 && self.accounts.values().all(|account| account.held == 0)
     }
 
-    pub(super) fn held(&self, holder: Holder) -> usize {
-        self.accounts.get(&holder).map_or(0, |account| account.held)
+    pub(super) fn held(&self, share: Share) -> usize {
+        self.accounts.get(&share).map_or(0, |account| account.held)
     }
 
-    pub(super) fn waiting(&self, holder: Holder) -> usize {
-        self.accounts.get(&holder).map_or(0, |account| account.waiting.len())
+    pub(super) fn waiting(&self, share: Share) -> usize {
+        self.accounts.get(&share).map_or(0, |account| account.waiting.len())
     }
 
     pub(super) fn all_waiting(&self) -> usize {
         self.accounts.values().map(|account| account.waiting.len()).sum()
     }
 
-    pub(super) fn holders(&self) -> Vec<Holder> {
+    pub(super) fn shares(&self) -> Vec<Share> {
         self.accounts.keys().copied().collect()
     }
 
@@ -152,10 +152,10 @@ impl<W> Queue<W> {
     }
 
     /// Keeps `ready` in step with the account, and forgets an account that says nothing.
-    fn change<T>(&mut self, holder: Holder, change: impl FnOnce(&mut Account<W>, u64) -> T) -> T {
+    fn change<T>(&mut self, share: Share, change: impl FnOnce(&mut Account<W>, u64) -> T) -> T {
         self.clock += 1;
         let now = self.clock;
-        let account = self.accounts.entry(holder).or_insert_with(|| Account {
+        let account = self.accounts.entry(share).or_insert_with(|| Account {
             held: 0,
             allowed: usize::MAX,
             turn: now,
@@ -166,9 +166,9 @@ impl<W> Queue<W> {
         }
         let result = change(account, now);
         if account.is_ready() {
-            self.ready.insert((account.held, account.turn), holder);
+            self.ready.insert((account.held, account.turn), share);
         } else if account.held == 0 && account.waiting.is_empty() {
-            self.accounts.remove(&holder);
+            self.accounts.remove(&share);
         }
         result
     }

@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::Holder;
+use super::Share;
 use super::queue::Queue;
 
-/// What a caller may do, to one of a few holders.
+/// What a caller may do, to one of a few shares.
 #[derive(Clone, Debug)]
 enum Step {
     Ask(u8),
@@ -21,81 +21,81 @@ enum Step {
 
 #[derive(Clone, Copy)]
 struct Loan {
-    holder: u8,
+    share: u8,
     place: bool,
 }
 
-/// A list of loans and one of waiting calls, and the rule: a free connection goes to the holder with the fewest loans,
+/// A list of loans and one of waiting calls, and the rule: a free connection goes to the share with the fewest loans,
 /// then to the one whose last change is longest ago, and there to the call that came first.
 struct Model {
     capacity: usize,
     loans: Vec<Loan>,
     waiting: Vec<(u8, u64)>,
-    allowed: [usize; HOLDERS as usize],
-    /// When a holder that has or waits for something last began to wait from nothing, got a connection or gave one
+    allowed: [usize; SHARES as usize],
+    /// When a share that has or waits for something last began to wait from nothing, got a connection or gave one
     /// back.
-    turn: [u64; HOLDERS as usize],
+    turn: [u64; SHARES as usize],
     clock: u64,
 }
 
-const HOLDERS: u8 = 4;
+const SHARES: u8 = 4;
 
 impl Model {
-    fn held(&self, holder: u8) -> usize {
-        self.loans.iter().filter(|loan| loan.holder == holder).count()
+    fn held(&self, share: u8) -> usize {
+        self.loans.iter().filter(|loan| loan.share == share).count()
     }
 
     fn places(&self) -> usize {
         self.loans.iter().filter(|loan| loan.place).count()
     }
 
-    fn touch(&mut self, holder: u8) {
+    fn touch(&mut self, share: u8) {
         self.clock += 1;
-        self.turn[usize::from(holder)] = self.clock;
+        self.turn[usize::from(share)] = self.clock;
     }
 
-    fn lend(&mut self, holder: u8) {
-        self.loans.push(Loan { holder, place: true });
-        self.touch(holder);
+    fn lend(&mut self, share: u8) {
+        self.loans.push(Loan { share, place: true });
+        self.touch(share);
     }
 
-    fn may_have(&self, holder: u8) -> bool {
-        self.held(holder) < self.allowed[usize::from(holder)]
+    fn may_have(&self, share: u8) -> bool {
+        self.held(share) < self.allowed[usize::from(share)]
     }
 
     fn serve(&mut self) -> Vec<u64> {
         let mut served = Vec::new();
         while self.places() < self.capacity {
-            let next = self.waiting.iter().filter(|(holder, _)| self.may_have(*holder));
-            let Some(&(holder, call)) =
-                next.min_by_key(|(holder, call)| (self.held(*holder), self.turn[usize::from(*holder)], *call))
+            let next = self.waiting.iter().filter(|(share, _)| self.may_have(*share));
+            let Some(&(share, call)) =
+                next.min_by_key(|(share, call)| (self.held(*share), self.turn[usize::from(*share)], *call))
             else {
                 break;
             };
             self.waiting.retain(|&(_, other)| other != call);
-            self.lend(holder);
+            self.lend(share);
             served.push(call);
         }
         served
     }
 }
 
-fn holder(n: u8) -> Holder {
+fn share(n: u8) -> Share {
     match n {
-        0 => Holder::NoTenant,
-        1 => Holder::Unnamed,
-        n => Holder::Tenant(format!("t{n}").parse().unwrap()),
+        0 => Share::NoTenant,
+        1 => Share::Unnamed,
+        n => Share::Tenant(format!("t{n}").parse().unwrap()),
     }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        6 => (0..HOLDERS).prop_map(Step::Ask),
+        6 => (0..SHARES).prop_map(Step::Ask),
         1 => any::<usize>().prop_map(Step::Leave),
         4 => any::<usize>().prop_map(Step::Return),
         1 => any::<usize>().prop_map(Step::Free),
-        1 => (any::<usize>(), 0..HOLDERS).prop_map(|(n, to)| Step::Rename(n, to)),
-        1 => (0..HOLDERS, 0..4usize).prop_map(|(n, allowed)| Step::Allow(n, allowed)),
+        1 => (any::<usize>(), 0..SHARES).prop_map(|(n, to)| Step::Rename(n, to)),
+        1 => (0..SHARES, 0..4usize).prop_map(|(n, allowed)| Step::Allow(n, allowed)),
     ];
     prop::collection::vec(step, 1..200)
 }
@@ -106,7 +106,7 @@ proptest! {
         let mut queue: Queue<u64> = Queue::new(capacity);
         let mut model = Model {
             capacity, loans: Vec::new(), waiting: Vec::new(),
-            allowed: [2, usize::MAX, 1, 3], turn: [0; HOLDERS as usize], clock: 0,
+            allowed: [2, usize::MAX, 1, 3], turn: [0; SHARES as usize], clock: 0,
         };
         // Which number the queue gave each waiting call of the model.
         let mut numbers = std::collections::HashMap::new();
@@ -114,9 +114,9 @@ proptest! {
             match step {
                 Step::Ask(n) => {
                     let allowed = model.allowed[usize::from(n)];
-                    let has_waiting = model.waiting.iter().any(|(holder, _)| *holder == n);
+                    let has_waiting = model.waiting.iter().any(|(share, _)| *share == n);
                     let free = model.places() < capacity && model.may_have(n) && !has_waiting;
-                    prop_assert_eq!(queue.take(holder(n), allowed), free);
+                    prop_assert_eq!(queue.take(share(n), allowed), free);
                     if free {
                         model.lend(n);
                     } else {
@@ -126,20 +126,20 @@ proptest! {
                         model.clock += 1;
                         let call = model.clock;
                         model.waiting.push((n, call));
-                        numbers.insert(call, queue.wait(holder(n), allowed, call));
+                        numbers.insert(call, queue.wait(share(n), allowed, call));
                     }
                 }
                 Step::Leave(n) => {
                     let Some((who, call)) = pick(&mut model.waiting, n) else { continue };
-                    prop_assert!(queue.leave(holder(who), numbers[&call]));
+                    prop_assert!(queue.leave(share(who), numbers[&call]));
                 }
                 Step::Return(n) => {
                     let Some(loan) = pick(&mut model.loans, n) else { continue };
                     if loan.place {
                         queue.free();
                     }
-                    queue.give_back(holder(loan.holder));
-                    model.touch(loan.holder);
+                    queue.give_back(share(loan.share));
+                    model.touch(loan.share);
                 }
                 Step::Free(n) => {
                     let length = model.loans.len().max(1);
@@ -150,28 +150,28 @@ proptest! {
                 Step::Rename(n, to) => {
                     let length = model.loans.len().max(1);
                     let Some(loan) = model.loans.get_mut(n % length) else { continue };
-                    let from = std::mem::replace(&mut loan.holder, to);
-                    queue.rename(holder(from), holder(to), model.allowed[usize::from(to)]);
+                    let from = std::mem::replace(&mut loan.share, to);
+                    queue.rename(share(from), share(to), model.allowed[usize::from(to)]);
                     model.touch(from);
                     model.touch(to);
                 }
                 Step::Allow(n, allowed) => {
                     model.allowed[usize::from(n)] = allowed;
-                    queue.allow(holder(n), allowed);
+                    queue.allow(share(n), allowed);
                 }
             }
             prop_assert_eq!(queue.serve(), model.serve());
 
             prop_assert_eq!(queue.lent(), model.places());
             prop_assert!(queue.lent() <= capacity);
-            for n in 0..HOLDERS {
-                prop_assert_eq!(queue.held(holder(n)), model.held(n));
+            for n in 0..SHARES {
+                prop_assert_eq!(queue.held(share(n)), model.held(n));
                 let waiting = model.waiting.iter().filter(|(who, _)| *who == n).count();
-                prop_assert_eq!(queue.waiting(holder(n)), waiting);
+                prop_assert_eq!(queue.waiting(share(n)), waiting);
                 prop_assert!(waiting == 0 || queue.lent() == capacity || !model.may_have(n), "free, and {n} waits");
             }
-            let known = (0..HOLDERS).filter(|&n| queue.held(holder(n)) + queue.waiting(holder(n)) > 0).count();
-            prop_assert_eq!(queue.holders().len(), known, "who has nothing and waits for nothing is forgotten");
+            let known = (0..SHARES).filter(|&n| queue.held(share(n)) + queue.waiting(share(n)) > 0).count();
+            prop_assert_eq!(queue.shares().len(), known, "who has nothing and waits for nothing is forgotten");
         }
     }
 }
@@ -184,8 +184,8 @@ fn pick<T>(list: &mut Vec<T>, n: usize) -> Option<T> {
 #[test]
 fn a_greedy_holder_stands_before_nobody() {
     let mut queue: Queue<u32> = Queue::new(16);
-    let (greedy, all) = (holder(2), usize::MAX);
-    let mut lent: std::collections::VecDeque<Holder> = std::collections::VecDeque::new();
+    let (greedy, all) = (share(2), usize::MAX);
+    let mut lent: std::collections::VecDeque<Share> = std::collections::VecDeque::new();
     for call in 0..64 {
         if queue.take(greedy, all) {
             lent.push_back(greedy);
@@ -195,15 +195,15 @@ fn a_greedy_holder_stands_before_nobody() {
     }
     assert_eq!(lent.len(), 16, "alone it has the whole pool");
     for victim in 10..60u8 {
-        assert!(!queue.take(holder(victim), all));
-        queue.wait(holder(victim), all, u32::from(victim) + 1000);
+        assert!(!queue.take(share(victim), all));
+        queue.wait(share(victim), all, u32::from(victim) + 1000);
     }
     let mut served = Vec::new();
     while served.len() < 50 + 16 {
         queue.free();
         queue.give_back(lent.pop_front().unwrap());
         for call in queue.serve() {
-            lent.push_back(if call >= 1000 { holder((call - 1000) as u8) } else { greedy });
+            lent.push_back(if call >= 1000 { share((call - 1000) as u8) } else { greedy });
             served.push(call);
         }
     }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use pg_tenant_core::TenantId;
 use tokio::sync::{Notify, oneshot};
 
-use super::Holder;
-use super::learned::Learned;
+use super::Share;
 use super::loans::Loans;
 use super::queue::Queue;
 use super::rates::Rates;
+use super::token_tenants::TokenTenants;
 use crate::error::limit::Limit;
 use crate::error::{Error, Kind};
 use crate::observe::Meter;
@@ -20,9 +20,9 @@ use crate::tenant::token::Token;
 
 pub(super) struct Shared {
     /// Locked for a few instructions at a time, never across an await and never while a policy is asked.
-    pub(super) queue: Mutex<Queue<Told>>,
+    pub(super) queue: Mutex<Queue<Served>>,
     pub(super) rates: Mutex<Rates>,
-    pub(super) learned: Mutex<Learned>,
+    pub(super) token_tenants: Mutex<TokenTenants>,
     pub(super) policy: RwLock<Option<Arc<dyn LimitPolicy>>>,
     pub(super) meter: Meter,
     pub(super) loans: Mutex<Loans>,
@@ -32,13 +32,13 @@ pub(super) struct Shared {
     pub(super) loan: AtomicU64,
 }
 
-/// Told that it is served; dropped where the pool was closed.
-pub(super) type Told = Option<oneshot::Sender<()>>;
+/// Tells a waiting call that it is served; dropped where the pool was closed.
+pub(super) type Served = Option<oneshot::Sender<()>>;
 
 impl Shared {
     /// Changes the queue, then lends what that freed. Those who are served are told when the lock is open again: waking
     /// a task may run code of any executor.
-    pub(super) fn with_queue<T>(&self, change: impl FnOnce(&mut Queue<Told>) -> T) -> T {
+    pub(super) fn with_queue<T>(&self, change: impl FnOnce(&mut Queue<Served>) -> T) -> T {
         let mut queue = lock(&self.queue);
         let result = change(&mut queue);
         let served = queue.serve();
@@ -50,17 +50,17 @@ impl Shared {
         result
     }
 
-    pub(super) fn limits(&self, holder: Holder) -> Limits {
+    pub(super) fn limits(&self, share: Share) -> Limits {
         let policy = self.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match (policy, holder) {
-            (Some(policy), Holder::Tenant(tenant)) => policy.limits(&tenant),
-            (Some(policy), Holder::Unnamed) => policy.unnamed(),
-            (_, Holder::NoTenant | Holder::Registry) | (None, _) => Limits::new(),
+        match (policy, share) {
+            (Some(policy), Share::Tenant(tenant)) => policy.limits(&tenant),
+            (Some(policy), Share::Unnamed) => policy.unnamed(),
+            (_, Share::NoTenant | Share::Registry) | (None, _) => Limits::new(),
         }
     }
 
     pub(super) fn learn(&self, token: &Token, tenant: TenantId) {
-        lock(&self.learned).learn(token, tenant);
+        lock(&self.token_tenants).learn(token, tenant);
     }
 
     /// A loan ended.
@@ -78,31 +78,30 @@ impl Shared {
         loan.saturating_mul(rounds).clamp(Duration::from_millis(1), Duration::from_secs(60))
     }
 
-    pub(super) fn too_many_wait(&self, holder: Holder, limits: &Limits, waiting: usize) -> Error {
+    pub(super) fn too_many_wait(&self, share: Share, limits: &Limits, waiting: usize) -> Error {
         let retry = self.retry_after(waiting, limits.connections.unwrap_or(1));
-        let detail = format!("{holder} already waits with {waiting} calls, as many as may wait");
+        let detail = format!("{share} already waits with {waiting} calls, as many as may wait");
         Error::limited(Limit::Waiting, detail, Some(retry))
     }
 
-    /// What a call that waited in vain is told: that its tenant has all it may have, or that the pool has too little.
-    pub(super) fn waited(&self, holder: Holder, limits: &Limits, timeout: Duration) -> Error {
+    /// The error of a call that waited in vain: its tenant has all it may have, or the pool has too little.
+    pub(super) fn waited(&self, share: Share, limits: &Limits, timeout: Duration) -> Error {
         let (held, waiting) = {
             let queue = lock(&self.queue);
-            (queue.held(holder), queue.waiting(holder))
+            (queue.held(share), queue.waiting(share))
         };
         let retry = self.retry_after(waiting, held);
         match limits.connections {
             Some(allowed) if held >= allowed => {
-                let whose = lock(&self.loans).describe(|loan| loan.holder == holder);
-                let detail = format!(
-                    "{holder} has {held} connections, all it may have, and waited {timeout:?}. It has: {whose}"
-                );
+                let whose = lock(&self.loans).describe(|loan| loan.share == share);
+                let detail =
+                    format!("{share} has {held} connections, all it may have, and waited {timeout:?}. It has: {whose}");
                 self.tell_own(Error::limited(Limit::Connections, detail, Some(retry)).of_kind(Kind::Timeout))
             }
             _ => {
                 let whose = lock(&self.loans).describe(|loan| !loan.ending);
                 let error = Error::new(Kind::Timeout, "no connection became free within the pool's wait timeout")
-                    .with_detail(format!("{holder} waited {timeout:?}. Connections are lent to: {whose}"))
+                    .with_detail(format!("{share} waited {timeout:?}. Connections are lent to: {whose}"))
                     .with_retry_after(retry);
                 self.tell_own(error)
             }

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::{Admission, Holder};
+use super::{Admission, Share};
 use crate::error::Error;
 use crate::error::limit::Limit;
 use crate::pool::limits::{LimitPolicy, Limits, Rate};
 use crate::tenant::token::Token;
 
-fn tenant(id: &str) -> Holder {
-    Holder::Tenant(id.parse().unwrap())
+fn tenant(id: &str) -> Share {
+    Share::Tenant(id.parse().unwrap())
 }
 
 fn admission(connections: usize, limits: impl LimitPolicy) -> Admission {
@@ -26,8 +26,8 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-fn refused(admission: &Admission, holder: Holder) -> Error {
-    match poll(pin!(admission.admit(holder, None))) {
+fn refused(admission: &Admission, share: Share) -> Error {
+    match poll(pin!(admission.admit(share, None))) {
         Poll::Ready(Err(error)) => error,
         Poll::Ready(Ok(_)) => panic!("admitted"),
         Poll::Pending => panic!("waits"),
@@ -119,13 +119,13 @@ async fn a_closed_pool_lets_nobody_wait() {
 async fn a_token_counts_against_its_tenant_only_once_the_server_has_said_so() {
     let pool = admission(4, |_: &_| Limits::new().connections(1));
     let (token, acme) = (Token::new("signed"), "acme".parse().unwrap());
-    assert_eq!(pool.holder_of(&token), Holder::Unnamed);
-    let mut first = pool.admit(pool.holder_of(&token), None).await.unwrap();
+    assert_eq!(pool.share_of(&token), Share::Unnamed);
+    let mut first = pool.admit(pool.share_of(&token), None).await.unwrap();
     first.learn(&token, acme);
-    assert_eq!(pool.holder_of(&token), Holder::Tenant(acme));
-    assert!(poll(pin!(pool.admit(Holder::Tenant(acme), None))).is_pending(), "the first is acme's now");
+    assert_eq!(pool.share_of(&token), Share::Tenant(acme));
+    assert!(poll(pin!(pool.admit(Share::Tenant(acme), None))).is_pending(), "the first is acme's now");
     drop(first);
-    pool.admit(Holder::Tenant(acme), None).await.unwrap();
+    pool.admit(Share::Tenant(acme), None).await.unwrap();
     assert_eq!(pool.counts(), (0, 0));
 }
 
@@ -133,7 +133,7 @@ async fn a_token_counts_against_its_tenant_only_once_the_server_has_said_so() {
 async fn what_a_tenant_left_running_counts_against_it_alone() {
     let pool = admission(1, |_: &_| Limits::new().connections(1));
     let mut left = pool.admit(tenant("acme"), None).await.unwrap();
-    left.free_place();
+    left.release_slot();
     drop(pool.admit(tenant("globex"), None).await.unwrap());
     assert!(poll(pin!(pool.admit(tenant("acme"), None))).is_pending());
     drop(left);
@@ -209,7 +209,7 @@ async fn under_load_nothing_leaks_and_nobody_is_forgotten() {
                     greedy.fetch_sub(own, Ordering::SeqCst);
                     lent.fetch_sub(1, Ordering::SeqCst);
                     if polls == 3 {
-                        permit.free_place();
+                        permit.release_slot();
                     }
                 }
             }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::Holder;
+use super::Share;
 use super::shared::Shared;
 
 /// A call in the queue. Dropped at any moment it leaves nothing behind: neither its place, nor the connection it was
 /// given meanwhile.
 pub(super) struct Waiting {
     pub(super) shared: Arc<Shared>,
-    pub(super) holder: Holder,
+    pub(super) share: Share,
     pub(super) number: u64,
-    pub(super) told: oneshot::Receiver<()>,
+    pub(super) served: oneshot::Receiver<()>,
     /// It was served, and a permit has what it was given.
     pub(super) holds_nothing: bool,
 }
@@ -23,11 +23,11 @@ impl Drop for Waiting {
         if self.holds_nothing {
             return;
         }
-        let (holder, number) = (self.holder, self.number);
+        let (share, number) = (self.share, self.number);
         self.shared.with_queue(|queue| {
-            if !queue.leave(holder, number) {
+            if !queue.leave(share, number) {
                 queue.free();
-                queue.give_back(holder);
+                queue.give_back(share);
             }
         });
     }

@@ -13,8 +13,8 @@ use crate::pool::admission::Site;
 use crate::sqlx::begin::begin;
 use crate::sqlx::open_tx::Handle;
 use crate::sqlx::pool::TenantPool;
-use crate::tenant::share::Holder;
-use crate::tx::entry::Way;
+use crate::tenant::share::Share;
+use crate::tx::entry::EntryMethod;
 use crate::tx::options::{BeginOptions, begin_options};
 use crate::tx::run::{Begin, run_once};
 
@@ -89,8 +89,8 @@ impl SystemTxBuilder {
     /// # Errors
     /// As every call of this type; [`Error::is_timeout`] where no connection became free.
     pub async fn begin(&self) -> Result<SystemTx, Error> {
-        let way = Way::System(self.context, self.reason.checked()?.to_owned());
-        let (lease, _) = begin(&self.pool, Holder::NoTenant, &way, &self.options, self.site).await?;
+        let method = EntryMethod::System(self.context, self.reason.checked()?.to_owned());
+        let (lease, _) = begin(&self.pool, Share::NoTenant, &method, &self.options, self.site).await?;
         Ok(SystemTx::new(lease, self.context))
     }
 

@@ -7,8 +7,8 @@ use pg_tenant_core::SystemContext;
 use crate::error::Error;
 use crate::sqlx::lease::Lease;
 use crate::sqlx::open_tx::{Handle, OpenTx, savepoint};
-use crate::tx::entered::Entered;
 use crate::tx::run::Transaction;
+use crate::tx::scope::TxScope;
 
 /// A transaction **across all tenants**, on a connection it owns. Made by
 /// [`SystemTxBuilder::begin`](crate::sqlx::danger::SystemTxBuilder::begin).
@@ -22,7 +22,7 @@ pub struct SystemTx {
 
 impl SystemTx {
     pub(in crate::sqlx) fn new(lease: Lease, context: SystemContext) -> SystemTx {
-        SystemTx { open: OpenTx::new(lease, Entered::System(context)) }
+        SystemTx { open: OpenTx::new(lease, TxScope::System(context)) }
     }
 
     /// Commits, with a probe in the same round trip.

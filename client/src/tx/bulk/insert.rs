@@ -5,7 +5,7 @@ use std::iter::Peekable;
 use tokio_postgres::types::{Kind, Type};
 
 use crate::error::{Error, Kind as ErrorKind};
-use crate::tx::builder::TxBuilder;
+use crate::tx::builder::TenantHandle;
 use crate::tx::bulk::chunks::Chunks;
 use crate::tx::bulk::columns::Columns;
 use crate::tx::bulk::row::BulkRow;
@@ -95,7 +95,7 @@ impl OpenTx {
     }
 }
 
-impl TxBuilder {
+impl TenantHandle {
     /// Writes many rows in a transaction of their own: all of them, or none. See [`TenantTx::insert_many`].
     ///
     /// # Errors

@@ -12,15 +12,15 @@ const KEPT: usize = 4096;
 
 /// Tokens by a keyed 128-bit digest, never the tokens themselves. Two generations: what is used stays, and what is not
 /// falls out with the older one. A wrong answer would cost fairness, not isolation: the server reads each token.
-pub(super) struct Learned {
+pub(super) struct TokenTenants {
     keys: [RandomState; 2],
     newer: HashMap<[u64; 2], TenantId>,
     older: HashMap<[u64; 2], TenantId>,
 }
 
-impl Learned {
-    pub(super) fn new() -> Learned {
-        Learned { keys: [RandomState::new(), RandomState::new()], newer: HashMap::new(), older: HashMap::new() }
+impl TokenTenants {
+    pub(super) fn new() -> TokenTenants {
+        TokenTenants { keys: [RandomState::new(), RandomState::new()], newer: HashMap::new(), older: HashMap::new() }
     }
 
     fn digest(&self, token: &Token) -> [u64; 2] {
@@ -59,20 +59,20 @@ mod tests {
 
     #[test]
     fn what_is_used_stays_and_the_rest_is_bounded() {
-        let mut learned = Learned::new();
+        let mut token_tenants = TokenTenants::new();
         let (acme, globex) = ("acme".parse().unwrap(), "globex".parse().unwrap());
         let used = Token::new("used");
-        learned.learn(&used, acme);
+        token_tenants.learn(&used, acme);
         for n in 0..10 * KEPT {
-            learned.learn(&Token::new(n.to_string()), globex);
+            token_tenants.learn(&Token::new(n.to_string()), globex);
             if n % 1000 == 0 {
-                assert_eq!(learned.tenant(&used), Some(acme), "after {n}");
+                assert_eq!(token_tenants.tenant(&used), Some(acme), "after {n}");
             }
         }
-        assert!(learned.newer.len() + learned.older.len() <= 2 * KEPT + 1);
-        assert_eq!(learned.tenant(&Token::new("0")), None);
-        assert_eq!(learned.tenant(&Token::new("never seen")), None);
-        learned.learn(&used, globex);
-        assert_eq!(learned.tenant(&used), Some(globex));
+        assert!(token_tenants.newer.len() + token_tenants.older.len() <= 2 * KEPT + 1);
+        assert_eq!(token_tenants.tenant(&Token::new("0")), None);
+        assert_eq!(token_tenants.tenant(&Token::new("never seen")), None);
+        token_tenants.learn(&used, globex);
+        assert_eq!(token_tenants.tenant(&used), Some(globex));
     }
 }
