@@ -78,8 +78,10 @@ async fn and_some_are_ready() {
     };
     let pool = builder(&fixture).min_idle(2).build().unwrap();
     pool.check().await.unwrap();
-    until("none is made ahead", async || pool.status().available == 2).await;
-    assert_eq!(count(&fixture.superuser).await, 2);
+    until("none is made ahead", async || pool.status().available >= 2).await;
+    // The check has made one too, for itself, unless one was there already.
+    let made = count(&fixture.superuser).await;
+    assert!((2..=3).contains(&made), "{made}");
     // Lent ones are made up for, and never more than the pool may hold.
     let acme = pool.tenant("acme");
     let mut held = vec![acme.begin().await.unwrap(), acme.begin().await.unwrap()];
