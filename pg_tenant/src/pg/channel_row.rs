@@ -1,6 +1,6 @@
 //! Reading `tenant.channels` without SQL, as the catalog's own tables are read: as last committed.
 //!
-//! The columns' numbers are those of `sql/schema/16_channels.sql`.
+//! The columns' numbers are those of `sql/schema/core/channels.sql`.
 
 use crate::pg::{catalog, text};
 use pgrx::pg_sys::{self, AttrNumber, Oid};

@@ -1,7 +1,7 @@
 //! Writing to `tenant.journal` that a tenant was created, without a statement: as the catalog's own rows are written. A
 //! statement would cost more than the tenant, where many are made with a call for each.
 //!
-//! Only while the journal is as `sql/schema/05_journal.sql` has it. Where somebody has given it a trigger, a rule, a check or
+//! Only while the journal is as `sql/schema/core/journal.sql` has it. Where somebody has given it a trigger, a rule, a check or
 //! an index on an expression, the line is written by SQL, in `tenant.journal_created(object, reason)`.
 
 use crate::pg::{boundary, call, function, proc, raw, role};

@@ -1,6 +1,6 @@
 //! Reading `tenant.journal` without SQL, as the catalog's own tables are read: as last committed.
 //!
-//! The columns' numbers and the index are those of `sql/schema/05_journal.sql`.
+//! The columns' numbers and the index are those of `sql/schema/core/journal.sql`.
 
 use crate::pg::{catalog, text};
 use pgrx::pg_sys::{self, AttrNumber, Oid};

@@ -1,7 +1,7 @@
 //! Reading `tenant.tenants` without SQL: one index scan under the newest snapshot.
 //!
 //! Not SPI and not the transaction's snapshot: a REPEATABLE READ transaction would see, and cache, the state of its
-//! start. The columns' numbers are those of `sql/schema/03_registry.sql`.
+//! start. The columns' numbers are those of `sql/schema/core/registry.sql`.
 
 use crate::pg::text;
 use pg_tenant_core::TenantId;

@@ -1,6 +1,6 @@
 //! Reading `tenant.shared` without SQL, as the catalog's own tables are read: as last committed.
 //!
-//! Its first column is the relation, and its primary key: `sql/schema/07_share.sql`.
+//! Its first column is the relation, and its primary key: `sql/schema/core/share.sql`.
 
 use crate::pg::catalog;
 use pgrx::pg_sys::{self, AttrNumber, Oid};
