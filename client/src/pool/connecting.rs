@@ -6,9 +6,9 @@ use deadpool::managed::Object;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, Kind};
-use crate::pool::backoff::Backoff;
 use crate::pool::manager::Manager;
 use crate::pool::tenant_pool::TenantPool;
+use crate::wire::backoff::Backoff;
 
 impl TenantPool {
     /// An idle connection, or a new one. A server that refuses for now (it starts, stops, is full, is not there) is asked

@@ -1,7 +1,6 @@
 //! Connections, lent only inside a tenant.
 
 pub(crate) mod admission; // who may have one now
-pub(crate) mod backoff;
 pub(crate) mod builder;
 pub(crate) mod cleanup; // what a dropped call left running
 mod connecting; // a server that is full, or not there yet

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use deadpool::managed::{Pool, WeakPool};
 
-use crate::pool::backoff::random;
 use crate::pool::manager::{Connection, Manager};
 use crate::pool::tenant_pool::TenantPool;
+use crate::wire::backoff::random;
 
 /// What was asked of a pool's connections.
 #[derive(Clone, Copy, Debug)]

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
-use crate::pool::backoff::random;
 use crate::tx::builder::TenantHandle;
 use crate::tx::run::{Begin, Transaction};
 use crate::tx::tenant_tx::TenantTx;
+use crate::wire::backoff::random;
 
 /// How often, and after how long, a transaction that lost a conflict is run again: by default five times in all, after
 /// pauses of at most 5, 10, 20 and 40 ms.

@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio_postgres::config::{Host, LoadBalanceHosts};
 use tokio_postgres::{CancelToken, Config, NoTls};
 
-use crate::pool::backoff::random;
+use crate::wire::backoff::random;
 use crate::wire::cancel_request::Patient;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What travels on one connection.
 
 pub(crate) mod backend_key;
+pub(crate) mod backoff;
 pub(crate) mod cancel_request;
 pub(crate) mod endpoint;
 pub(crate) mod flight;
