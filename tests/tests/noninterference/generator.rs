@@ -178,8 +178,9 @@ impl Statement {
 
     /// What the tenant's own rows can be the cause of.
     pub fn at_most(&self) -> u64 {
+        // A tenant sees at most 52 rows of a table, nobody's with them: 2,704 pairs.
         let pairs = if self.sql.contains(" w ") || self.sql.contains(" join ") || self.sql.starts_with("fetch") {
-            10
+            14
         } else {
             1
         };
