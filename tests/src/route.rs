@@ -49,6 +49,11 @@ impl Route {
         if self == Route::Transaction { Pooler::Transaction } else { self.pooler() }
     }
 
+    /// How long a request to cancel is on its way at most, on a machine that does other things too.
+    pub fn takes_to_cancel(self) -> Duration {
+        if self == Route::Direct { Duration::ZERO } else { Duration::from_millis(500) }
+    }
+
     /// For how long it answers with the error of a failed login, whatever the server would say by then.
     pub fn refuses_after_a_failed_login(self) -> Duration {
         if self == Route::Direct { Duration::ZERO } else { Duration::from_millis(1_500) } // server_login_retry, and a bit

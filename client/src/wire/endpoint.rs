@@ -60,7 +60,7 @@ impl Endpoint {
 
 /// A host of the configuration, before its name is looked up.
 pub(crate) enum Candidate {
-    ParamTypes(Endpoint),
+    Found(Endpoint),
     Named(String, u16),
 }
 
@@ -68,7 +68,7 @@ impl Candidate {
     /// Its addresses, in the order in which they are tried.
     pub(crate) async fn endpoints(self, config: &Config) -> io::Result<Vec<Endpoint>> {
         let (name, port) = match self {
-            Candidate::ParamTypes(endpoint) => return Ok(vec![endpoint]),
+            Candidate::Found(endpoint) => return Ok(vec![endpoint]),
             Candidate::Named(name, port) => (name, port),
         };
         let mut endpoints: Vec<Endpoint> =
@@ -91,11 +91,11 @@ pub(crate) fn candidates(config: &Config) -> Option<Vec<Candidate>> {
     }
     let candidate = |at: usize| {
         let port = ports.get(at).or_else(|| ports.first()).copied().unwrap_or(5432);
-        let known = |ip: IpAddr, name: Option<String>| Candidate::ParamTypes(Endpoint::Tcp((ip, port).into(), name));
+        let known = |ip: IpAddr, name: Option<String>| Candidate::Found(Endpoint::Tcp((ip, port).into(), name));
         match (hosts.get(at), addresses.get(at)) {
             (Some(Host::Tcp(name)), Some(ip)) => known(*ip, Some(name.clone())),
             (_, Some(ip)) => known(*ip, None),
-            (Some(Host::Unix(directory)), None) => Candidate::ParamTypes(Endpoint::Unix(directory.clone(), port)),
+            (Some(Host::Unix(directory)), None) => Candidate::Found(Endpoint::Unix(directory.clone(), port)),
             (Some(Host::Tcp(name)), None) => match name.parse() {
                 Ok(ip) => known(ip, Some(name.clone())),
                 Err(_) => Candidate::Named(name.clone(), port),
@@ -162,7 +162,7 @@ mod tests {
 
     fn known(config: &str) -> Vec<Endpoint> {
         let known = |candidate| match candidate {
-            Candidate::ParamTypes(endpoint) => endpoint,
+            Candidate::Found(endpoint) => endpoint,
             Candidate::Named(name, port) => panic!("{name}:{port} is a name"),
         };
         candidates(&config.parse().unwrap()).unwrap().into_iter().map(known).collect()
