@@ -57,6 +57,19 @@ impl Session {
 }
 
 impl Database<'_> {
+    /// Run statements as a superuser inside `tenant`, and undo them. The superuser is a member of tenant_user no longer than
+    /// that: the role is the whole server's, and doctors in other databases would report it.
+    #[track_caller]
+    pub fn superuser_inside(&self, tenant: &str, sql: &str) -> impl Future<Output = ()> {
+        let at = Location::caller();
+        async move {
+            let grant = "grant tenant_user to current_user";
+            let script = format!("begin; {grant}; select tenant.enter('{tenant}'); {sql}; rollback");
+            let done = self.superuser().await.batch_execute(&script).await;
+            done.unwrap_or_else(|e| panic!("{at}: inside {tenant}: {sql}\n{}", describe(&e)));
+        }
+    }
+
     /// From the next login on, what tells of other tenants is refused rather than hidden.
     pub async fn refuse_side_channels(&self) {
         let sql = format!("alter database {} set pg_tenant.side_channels = refuse", self.name);

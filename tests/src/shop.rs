@@ -11,7 +11,12 @@ pub const B: &str = "bbbbbbbb-0000-4000-8000-00000000000b";
 /// A database with both tenants and, the owner's, `orders` (protected) and `stock_orders` (the usual policy, over the
 /// custom setting `app.tenant`), with the same rows. An application that has chosen [`A`] sees three of them.
 pub async fn shop(name: &str) -> Database<'static> {
-    let db = crate::database(name).await;
+    shop_on(crate::Cluster::shared(), name).await
+}
+
+/// As [`shop`], on a server of the test's own.
+pub async fn shop_on<'c>(cluster: &'c crate::Cluster, name: &str) -> Database<'c> {
+    let db = cluster.database(name).await;
     db.admin().await.run(&format!("select tenant.create('{A}', slug => 'a'), tenant.create('{B}', slug => 'b')")).await;
     db.owner().await.run(&(orders("orders") + &orders("stock_orders") + STOCK_POLICY)).await;
     db.superuser().await.run("select tenant.protect('orders')").await;

@@ -65,6 +65,7 @@ impl Session {
         async move {
             let mut done = self.batch_execute(sql).await;
             while done.as_ref().is_err_and(|e| is_deadlock_over_roles(e, sql)) {
+                let _ = self.batch_execute("rollback").await; // where the statements began a transaction
                 done = self.batch_execute(sql).await;
             }
             done.unwrap_or_else(|e| panic!("{at}: {sql}\n{}", describe(&e)))

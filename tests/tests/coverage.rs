@@ -1,5 +1,5 @@
 //! Something was added that no test names: a function, table or view of the schema `tenant`, a setting, a refusal.
-//! Each is in the text of a test, or below with a reason. (Arms of the guards: `guards/arm_untested.rs`; kinds of tables
+//! Each is in the text of a test, or below with a reason. (Arms of the guards: `extension/guards/arm_untested.rs`; kinds of tables
 //! and verbs: `isolation_matrix`.)
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! The nodes of a plan. `tests/tests/strict/` compares the two lists with what PostgreSQL's header declares: a node that is
+//! The nodes of a plan. `tests/tests/extension/strict/` compares the two lists with what PostgreSQL's header declares: a node that is
 //! in neither may scan a table in a way that nobody has looked at.
 
 use crate::pg::list::nodes;

@@ -1,0 +1,12 @@
+//! The extension, a folder for each of its parts, on one server: only one binary is built, and only one server started.
+
+mod context;
+mod guards;
+mod harden;
+mod membership;
+mod protect;
+mod prove;
+mod registry;
+mod sessions;
+mod strict;
+mod system;
