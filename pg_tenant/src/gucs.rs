@@ -361,7 +361,8 @@ pub fn define_identity(
     description: &'static CStr,
     place: *mut *mut c_char,
     check: unsafe extern "C-unwind" fn(*mut *mut c_char, *mut *mut std::ffi::c_void, pg_sys::GucSource::Type) -> bool,
-    assign: unsafe extern "C-unwind" fn(*const c_char, *mut std::ffi::c_void),
+    assign: Option<unsafe extern "C-unwind" fn(*const c_char, *mut std::ffi::c_void)>,
+    show: Option<unsafe extern "C-unwind" fn() -> *const c_char>,
 ) {
     let flags = pg_sys::GUC_NO_RESET_ALL | pg_sys::GUC_DISALLOW_IN_FILE | pg_sys::GUC_DISALLOW_IN_AUTO_FILE;
     // SAFETY: called once for each setting, from _PG_init; texts and place are static, the hooks follow PostgreSQL's
@@ -376,8 +377,8 @@ pub fn define_identity(
             pg_sys::GucContext::PGC_SUSET,
             flags as i32,
             Some(check),
-            Some(assign),
-            None,
+            assign,
+            show,
         );
     }
 }

@@ -383,9 +383,13 @@ grant execute on function tenant.enter_signed_pristine(text) to tenant_user;
 create function tenant.current_actor() returns text
     language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_actor';
 comment on function tenant.current_actor() is 'On whose behalf the transaction runs, as its token says; null where none was entered with.';
+create function tenant.current_actor_role() returns text
+    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_actor_role';
+comment on function tenant.current_actor_role() is 'In which role of the application the actor acts, as its token says; null where none was entered with.';
+-- The name of 0.1.0, which reads as SQL's current_role.
 create function tenant.current_role() returns text
     language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_role';
-comment on function tenant.current_role() is 'In which role of the application, as its token says; null where none was entered with.';
+comment on function tenant.current_role() is 'Deprecated: the former name of tenant.current_actor_role().';
 
 -- sql/schema/library/lookup.sql
 -- Lookups, in the library.
@@ -5476,7 +5480,7 @@ create view tenant.finding_t045 as
     from pg_catalog.pg_proc p
     where p.oid >= 16384 and p.provolatile = 'i' and p.pronamespace <> 'tenant'::regnamespace
         and coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)
-            ~* '\m(current_setting\s*\(|current_id\s*\(|current_uuid\s*\(|current_bigint\s*\(|current_user\M|session_user\M|current_role\M)'
+            ~* '\m(current_setting\s*\(|current_id\s*\(|current_uuid\s*\(|current_bigint\s*\(|current_actor_role\s*\(|current_user\M|session_user\M|current_role\M)'
         and not exists (select from pg_catalog.pg_depend e
             where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e');
 comment on view tenant.finding_t045 is 'A function that reads the context is IMMUTABLE';
@@ -6386,7 +6390,7 @@ create function tenant.doctor_folded_now(used boolean) returns table (function o
         select lower(c.relname), 'table', r.relation from tenant.doctor_readers r join pg_class c on c.oid = r.relation
         union all
         select word, 'context', null from unnest(array['current_setting', 'current_id', 'current_uuid', 'current_bigint', 'is_current',
-            'current_actor', 'current_user', 'session_user', 'current_role']) w (word)
+            'current_actor', 'current_actor_role', 'current_user', 'session_user', 'current_role']) w (word)
     ), said as materialized (
         select distinct a.function, k.word, k.kind, k.relation, regexp_replace(tenant.doctor_body(a.function), '--[^\n]*', '', 'g') as body
         from asked a
@@ -6397,7 +6401,7 @@ create function tenant.doctor_folded_now(used boolean) returns table (function o
         where kind = 'function' and body ~ ('\m' || word || '"?\s*\(')
     ), direct as materialized (
         select function,
-            bool_or(kind = 'context' and body ~ '\m(current_setting|current_id|current_uuid|current_bigint|is_current|current_actor)"?\s*\(|\m(current_user|session_user|current_role)\M') as context,
+            bool_or(kind = 'context' and body ~ '\m(current_setting|current_id|current_uuid|current_bigint|is_current|current_actor|current_actor_role)"?\s*\(|\m(current_user|session_user|current_role)\M') as context,
             min(relation::regclass::text) filter (where kind = 'table' and word in (
                 select regexp_split_to_table(f.list[1], '[^[:alnum:]_]+')
                 from regexp_matches(body, '\m(?:from|join|table|only)\s+((?:[[:alnum:]_."]+(?:\s+(?:as\s+)?[[:alnum:]_"]+)?\s*,\s*)*[[:alnum:]_."]+)', 'g') f (list)

@@ -300,6 +300,13 @@ create or replace function tenant.enter_signed(token text) returns text
 create or replace function tenant.enter_signed_pristine(token text) returns text
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_signed_pristine';
 
+create or replace function tenant.current_actor_role() returns text
+    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_actor_role';
+
+comment on function tenant.current_actor_role() is 'In which role of the application the actor acts, as its token says; null where none was entered with.';
+
+comment on function tenant.current_role() is 'Deprecated: the former name of tenant.current_actor_role().';
+
 create or replace function tenant.count_lookup(rel regclass, key_number smallint) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lookup';
 
@@ -4093,6 +4100,19 @@ create or replace view tenant.finding_t038 as
         where d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
             and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = p.relation and d.refobjsubid = coalesce(t.tenant_column, tenant.membership_key(t.relation::regclass)));
 
+create or replace view tenant.finding_t045 as
+    select 'T045' as code, 'error' as level,
+        p.oid::regprocedure::text as object,
+        format('function %s is IMMUTABLE and reads the session''s context', p.oid::regprocedure) as problem,
+        'PostgreSQL computes it once and keeps the result in the plan: the next tenant on the connection gets the last one''s value.' as why,
+        format('alter function %s stable;', p.oid::regprocedure) as fix
+    from pg_catalog.pg_proc p
+    where p.oid >= 16384 and p.provolatile = 'i' and p.pronamespace <> 'tenant'::regnamespace
+        and coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)
+            ~* '\m(current_setting\s*\(|current_id\s*\(|current_uuid\s*\(|current_bigint\s*\(|current_actor_role\s*\(|current_user\M|session_user\M|current_role\M)'
+        and not exists (select from pg_catalog.pg_depend e
+            where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e');
+
 create or replace view tenant.finding_t100 as
     select 'T100' as code, 'error' as level,
         format('%s.%I', t.name, p.polname) as object,
@@ -4534,7 +4554,7 @@ create or replace function tenant.doctor_folded_now(used boolean) returns table 
         select lower(c.relname), 'table', r.relation from tenant.doctor_readers r join pg_class c on c.oid = r.relation
         union all
         select word, 'context', null from unnest(array['current_setting', 'current_id', 'current_uuid', 'current_bigint', 'is_current',
-            'current_actor', 'current_user', 'session_user', 'current_role']) w (word)
+            'current_actor', 'current_actor_role', 'current_user', 'session_user', 'current_role']) w (word)
     ), said as materialized (
         select distinct a.function, k.word, k.kind, k.relation, regexp_replace(tenant.doctor_body(a.function), '--[^\n]*', '', 'g') as body
         from asked a
@@ -4545,7 +4565,7 @@ create or replace function tenant.doctor_folded_now(used boolean) returns table 
         where kind = 'function' and body ~ ('\m' || word || '"?\s*\(')
     ), direct as materialized (
         select function,
-            bool_or(kind = 'context' and body ~ '\m(current_setting|current_id|current_uuid|current_bigint|is_current|current_actor)"?\s*\(|\m(current_user|session_user|current_role)\M') as context,
+            bool_or(kind = 'context' and body ~ '\m(current_setting|current_id|current_uuid|current_bigint|is_current|current_actor|current_actor_role)"?\s*\(|\m(current_user|session_user|current_role)\M') as context,
             min(relation::regclass::text) filter (where kind = 'table' and word in (
                 select regexp_split_to_table(f.list[1], '[^[:alnum:]_]+')
                 from regexp_matches(body, '\m(?:from|join|table|only)\s+((?:[[:alnum:]_."]+(?:\s+(?:as\s+)?[[:alnum:]_"]+)?\s*,\s*)*[[:alnum:]_."]+)', 'g') f (list)

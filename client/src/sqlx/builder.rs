@@ -76,7 +76,7 @@ impl TenantHandle {
         self
     }
 
-    /// Names their role in the application: the claim `role`, `tenant.current_role()` in SQL. Of no effect where the
+    /// Names their role in the application: the claim `role`, `tenant.current_actor_role()` in SQL. Of no effect where the
     /// pool signs no token.
     #[cfg(feature = "sign")]
     pub fn role(mut self, role: impl Into<String>) -> Self {

@@ -43,7 +43,7 @@ impl Tenant {
         self
     }
 
-    /// Says in which role of the application: the claim `role`, `tenant.current_role()` in SQL. As for a token, see
+    /// Says in which role of the application: the claim `role`, `tenant.current_actor_role()` in SQL. As for a token, see
     /// [`with_actor`](Self::with_actor).
     pub fn with_role(mut self, role: impl Into<Arc<str>>) -> Tenant {
         (self.role, self.token) = (Some(role.into()), None);

@@ -1,6 +1,6 @@
-//! On whose behalf the transaction runs: the settings `pg_tenant.actor` and `pg_tenant.role`, and their readers.
+//! On whose behalf the transaction runs: the settings `pg_tenant.actor` and `pg_tenant.actor_role`, and their readers.
 //!
-//! As for `pg_tenant.id` (see `context/slot.rs`) the truth is the setting, so that PostgreSQL's stack of settings restores
+//! As for `pg_tenant.id` (see `context/current.rs`) the truth is the setting, so that PostgreSQL's stack of settings restores
 //! it at the end of a transaction, of a savepoint and of an exception block, and carries it to parallel workers. The
 //! static is its copy, written by the assign hook and the end-of-transaction callback, neither of which can fail.
 //!
@@ -18,7 +18,9 @@ const MAX_LEN: usize = 255;
 
 const ACTOR: usize = 0;
 const ROLE: usize = 1;
-const NAMES: [&CStr; 2] = [c"pg_tenant.actor", c"pg_tenant.role"];
+const NAMES: [&CStr; 2] = [c"pg_tenant.actor", c"pg_tenant.actor_role"];
+/// What `pg_tenant.actor_role` was called in 0.1.0: it shows the same value.
+const FORMER_ROLE: &CStr = c"pg_tenant.role";
 
 /// A text datum: PostgreSQL's four-byte header, then the bytes. A header of 0 is none.
 #[repr(C, align(8))]
@@ -35,6 +37,8 @@ static mut NOW: [Name; 2] = [NONE; 2];
 static mut WRITTEN: u64 = 0;
 /// Where PostgreSQL keeps the texts.
 static mut TEXTS: [*mut c_char; 2] = [std::ptr::null_mut(); 2];
+/// Where PostgreSQL keeps the text of the former setting, which is always empty.
+static mut FORMER_TEXT: *mut c_char = std::ptr::null_mut();
 /// Whether [`set`] is writing at this moment: the check hooks accept no other value.
 static mut WRITING: bool = false;
 
@@ -44,7 +48,7 @@ pub fn set(actor: Option<&str>, role: Option<&str>) {
     // reaches the check hooks with a value of a session, except a superuser's SET.
     unsafe {
         WRITING = true;
-        for (name, value) in [("pg_tenant.actor", actor), ("pg_tenant.role", role)] {
+        for (name, value) in [("pg_tenant.actor", actor), ("pg_tenant.actor_role", role)] {
             if let Some(value) = value {
                 setting::set_local(name, value);
             }
@@ -73,9 +77,27 @@ pub fn init() {
         c"On whose behalf the transaction runs.",
         actor_text,
         check_hook,
-        assign_hook::<ACTOR>,
+        Some(assign_hook::<ACTOR>),
+        None,
     );
-    gucs::define_identity(role, c"In which role.", role_text, check_hook, assign_hook::<ROLE>);
+    gucs::define_identity(
+        role,
+        c"In which role of the application.",
+        role_text,
+        check_hook,
+        Some(assign_hook::<ROLE>),
+        None,
+    );
+    let former_text = &raw mut FORMER_TEXT;
+    let description = c"Deprecated: shows pg_tenant.actor_role.";
+    gucs::define_identity(FORMER_ROLE, description, former_text, check_hook, None, Some(show_role));
+}
+
+/// The text of `pg_tenant.actor_role`, under its former name.
+unsafe extern "C-unwind" fn show_role() -> *const c_char {
+    // SAFETY: one thread; PostgreSQL's own pointer, null at most before the setting has its first value.
+    let text = unsafe { TEXTS[ROLE] };
+    if text.is_null() { c"".as_ptr() } else { text }
 }
 
 /// Makes the datum that the assign hook copies; refuses what nobody may write.
@@ -144,4 +166,6 @@ macro_rules! reader {
 }
 
 reader!(pg_tenant_current_actor, pg_finfo_pg_tenant_current_actor, ACTOR);
+reader!(pg_tenant_current_actor_role, pg_finfo_pg_tenant_current_actor_role, ROLE);
+// The name of 0.1.0, deprecated.
 reader!(pg_tenant_current_role, pg_finfo_pg_tenant_current_role, ROLE);

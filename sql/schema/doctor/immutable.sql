@@ -48,7 +48,7 @@ create function tenant.doctor_folded_now(used boolean) returns table (function o
         select lower(c.relname), 'table', r.relation from tenant.doctor_readers r join pg_class c on c.oid = r.relation
         union all
         select word, 'context', null from unnest(array['current_setting', 'current_id', 'current_uuid', 'current_bigint', 'is_current',
-            'current_actor', 'current_user', 'session_user', 'current_role']) w (word)
+            'current_actor', 'current_actor_role', 'current_user', 'session_user', 'current_role']) w (word)
     ), said as materialized (
         select distinct a.function, k.word, k.kind, k.relation, regexp_replace(tenant.doctor_body(a.function), '--[^\n]*', '', 'g') as body
         from asked a
@@ -59,7 +59,7 @@ create function tenant.doctor_folded_now(used boolean) returns table (function o
         where kind = 'function' and body ~ ('\m' || word || '"?\s*\(')
     ), direct as materialized (
         select function,
-            bool_or(kind = 'context' and body ~ '\m(current_setting|current_id|current_uuid|current_bigint|is_current|current_actor)"?\s*\(|\m(current_user|session_user|current_role)\M') as context,
+            bool_or(kind = 'context' and body ~ '\m(current_setting|current_id|current_uuid|current_bigint|is_current|current_actor|current_actor_role)"?\s*\(|\m(current_user|session_user|current_role)\M') as context,
             min(relation::regclass::text) filter (where kind = 'table' and word in (
                 select regexp_split_to_table(f.list[1], '[^[:alnum:]_]+')
                 from regexp_matches(body, '\m(?:from|join|table|only)\s+((?:[[:alnum:]_."]+(?:\s+(?:as\s+)?[[:alnum:]_"]+)?\s*,\s*)*[[:alnum:]_."]+)', 'g') f (list)

@@ -43,7 +43,7 @@ create view tenant.finding_t045 as
     from pg_catalog.pg_proc p
     where p.oid >= 16384 and p.provolatile = 'i' and p.pronamespace <> 'tenant'::regnamespace
         and coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)
-            ~* '\m(current_setting\s*\(|current_id\s*\(|current_uuid\s*\(|current_bigint\s*\(|current_user\M|session_user\M|current_role\M)'
+            ~* '\m(current_setting\s*\(|current_id\s*\(|current_uuid\s*\(|current_bigint\s*\(|current_actor_role\s*\(|current_user\M|session_user\M|current_role\M)'
         and not exists (select from pg_catalog.pg_depend e
             where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e');
 comment on view tenant.finding_t045 is 'A function that reads the context is IMMUTABLE';

@@ -8,7 +8,8 @@ use sqlx::Row;
 
 use crate::signed::{SECRET, secret_jwk, set, shop_with_keys, token};
 
-const WHO: &str = "select count(*) || concat_ws('/', ' ' || tenant.current_actor(), tenant.current_role()) from orders";
+const WHO: &str =
+    "select count(*) || concat_ws('/', ' ' || tenant.current_actor(), tenant.current_actor_role()) from orders";
 
 async fn who(pool: &TenantPool, tenant: &Tenant) -> String {
     pool.tenant(tenant).query_one(WHO, &[]).await.expect("orders").get(0)

@@ -117,7 +117,7 @@ async fn by_what_is_configured() {
     let us = "https://login.example";
     app.run("begin").await;
     assert_eq!(enter(&app, &hs("hs", SECRET, &claims(us, r#"["db","x"]"#, now() - 1))).await.expect("enter"), "7");
-    let who = app.value("select tenant.current_actor() || coalesce(tenant.current_role(), '')").await;
+    let who = app.value("select tenant.current_actor() || coalesce(tenant.current_actor_role(), '')").await;
     assert_eq!(who.as_deref(), Some("a@b"));
     app.run("rollback").await;
     for (verdict_, claims) in [

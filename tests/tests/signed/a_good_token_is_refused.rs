@@ -17,7 +17,7 @@ async fn of_one_of_the_four_algorithms() {
             assert_eq!(enter(&app, &token).await.expect("enter"), A, "{kid}");
             let row = app
                 .query_one(
-                    "select tenant.current_id(), tenant.current_actor(), tenant.current_role(), count(*) from orders",
+                    "select tenant.current_id(), tenant.current_actor(), tenant.current_actor_role(), count(*) from orders",
                     &[],
                 )
                 .await
@@ -35,7 +35,8 @@ async fn with_nobody_in_it() {
     let app = db.app().await;
     app.run("begin").await;
     enter(&app, &token(B, None, None)).await.expect("enter");
-    let nobody = "select tenant.current_actor() is null and tenant.current_role() is null and tenant.current_id() = ";
+    let nobody =
+        "select tenant.current_actor() is null and tenant.current_actor_role() is null and tenant.current_id() = ";
     assert_eq!(app.value(&format!("{nobody}'{B}'")).await.as_deref(), Some("t"));
     app.run("commit").await;
     // Out of a transaction it lasts for the statement.

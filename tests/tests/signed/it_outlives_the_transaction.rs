@@ -5,7 +5,7 @@ use pg_tenant_tests::{Install, Session};
 
 use crate::fixture::{enter, shop_with_keys, token};
 
-const WHO: &str = "select concat_ws('/', tenant.current_actor(), tenant.current_role())";
+const WHO: &str = "select concat_ws('/', tenant.current_actor(), tenant.current_actor_role())";
 
 async fn who(session: &Session) -> String {
     session.value(WHO).await.unwrap_or_default()
@@ -26,7 +26,7 @@ async fn whatever_ends_it() {
         app.run(end).await;
         assert_eq!(who(&app).await, "", "{end}");
         assert_eq!(app.value("select current_setting('pg_tenant.actor')").await.as_deref(), Some(""), "{end}");
-        assert_eq!(app.value("select current_setting('pg_tenant.role')").await.as_deref(), Some(""), "{end}");
+        assert_eq!(app.value("select current_setting('pg_tenant.actor_role')").await.as_deref(), Some(""), "{end}");
         app.run("rollback").await;
     }
     app.run("begin").await;
@@ -89,7 +89,7 @@ async fn when_somebody_else_sets_them() {
     let (db, _) = shop_with_keys("set").await;
     let (app, superuser) = (db.app().await, db.superuser().await);
     let token = token(A, Some("ann"), None);
-    for setting in ["pg_tenant.actor", "pg_tenant.role"] {
+    for setting in ["pg_tenant.actor", "pg_tenant.actor_role", "pg_tenant.role"] {
         for way in [
             format!("set {setting} = 'bob'"),
             format!("set local {setting} = 'bob'"),
@@ -131,10 +131,25 @@ async fn or_not_even_until_a_parallel_worker() {
     .await;
     app.run("begin").await;
     enter(&app, &token(A, Some("ann"), Some("clerk"))).await.expect("enter");
-    let count =
-        "select count(*) from lines where n > 0 and tenant.current_actor() = 'ann' and tenant.current_role() = 'clerk'";
+    let count = "select count(*) from lines where n > 0 and tenant.current_actor() = 'ann' and tenant.current_actor_role() = 'clerk'";
     let plan = app.rows(&format!("explain (analyze, costs off, timing off, summary off) {count}")).await;
     assert!(plan.iter().flatten().flatten().any(|line| line.contains("Workers Launched: 2")), "no workers: {plan:#?}");
     assert_eq!(app.value(count).await.as_deref(), Some("20000"));
     app.run("rollback").await;
+}
+
+/// What 0.1.0 called `current_actor_role` gives the same, in policies that were written then.
+#[tokio::test]
+async fn under_the_former_names_too() {
+    let (db, _) = shop_with_keys("former").await;
+    let app = db.app().await;
+    let former = "select concat_ws('/', tenant.current_role(), current_setting('pg_tenant.role'))";
+    let show = "select setting from pg_settings where name = 'pg_tenant.role'";
+    app.run("begin").await;
+    enter(&app, &token(A, Some("ann"), Some("clerk"))).await.expect("enter");
+    assert_eq!(app.value(former).await.as_deref(), Some("clerk/clerk"));
+    assert_eq!(app.value(show).await.as_deref(), Some("clerk"));
+    app.run("commit").await;
+    assert_eq!(app.value(former).await.as_deref(), Some(""));
+    assert_eq!(app.value(show).await.as_deref(), Some(""));
 }

@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use crate::fixture::{SECRET, SECRET_2, hs, now, shop_with_keys, token};
 use crate::proxy::Proxy;
 
-const WHO: &str = "select count(*), concat_ws('/', tenant.current_actor(), tenant.current_role()) from orders";
+const WHO: &str = "select count(*), concat_ws('/', tenant.current_actor(), tenant.current_actor_role()) from orders";
 
 /// The shop, whose application must sign.
 async fn shop(name: &str) -> Database<'static> {

@@ -49,7 +49,7 @@ async fn of_the_tenant() {
     let open = "select string_agg(distinct proname, ' ' order by proname) from pg_proc
         where pronamespace = 'tenant'::regnamespace and has_function_privilege('public', oid, 'execute')
             and prorettype <> 'trigger'::regtype";
-    let readers = "current_actor current_bigint current_id current_role current_uuid hidden hidden_set in_system_context is_current is_current_or_shared is_member is_shown own_row";
+    let readers = "current_actor current_actor_role current_bigint current_id current_role current_uuid hidden hidden_set in_system_context is_current is_current_or_shared is_member is_shown own_row";
     assert_eq!(db.superuser().await.value(open).await.as_deref(), Some(readers), "all that PUBLIC may call");
     let open = "select count(*) from pg_class c, aclexplode(relacl) a where relnamespace = 'tenant'::regnamespace and grantee = 0";
     assert_eq!(db.superuser().await.value(open).await.as_deref(), Some("0"), "PUBLIC reads no table");
