@@ -83,7 +83,7 @@ static MAX_LOOKUPS_PER_MINUTE: GucSetting<i32> = GucSetting::<i32>::new(600);
 /// a transaction that is rolled back.
 static TEST_MODE: GucSetting<bool> = GucSetting::<bool>::new(false);
 
-/// Where PostgreSQL keeps the text of `pg_tenant.id`; the parsed value is in [`crate::context::slot`].
+/// Where PostgreSQL keeps the text of `pg_tenant.id`; the parsed value is in [`crate::context::current`].
 static mut ID: *mut c_char = std::ptr::null_mut();
 
 /// `pg_tenant.id`, as text that lives until it is written again.
@@ -164,7 +164,7 @@ pub fn test_mode() -> bool {
     TEST_MODE.get()
 }
 
-/// Declares every setting but `pg_tenant.id`, which [`crate::context::slot::init`] declares with its hooks.
+/// Declares every setting but `pg_tenant.id`, which [`crate::context::current::init`] declares with its hooks.
 pub fn init() {
     let (context, flags) = (GucContext::Suset, GucFlags::empty());
     GucRegistry::define_enum_guc(
@@ -338,7 +338,7 @@ pub fn define_id(
     let flags = pg_sys::GUC_NO_RESET_ALL | pg_sys::GUC_DISALLOW_IN_FILE | pg_sys::GUC_DISALLOW_IN_AUTO_FILE;
     let text: fn(&'static CStr) -> *const c_char = CStr::as_ptr;
     // SAFETY: called once, from _PG_init; the texts and the variable are static, the hooks follow PostgreSQL's rules
-    // for hooks (see slot.rs).
+    // for hooks (see current.rs).
     unsafe {
         pg_sys::DefineCustomStringVariable(
             text(c"pg_tenant.id"),

@@ -2,19 +2,19 @@
 //! (and is refused), one tenant, or an explicit, audited system context.
 //!
 //! ```text
-//!  select tenant.enter('acme') ──► api ──► registry (known? active?) ──► context (seal, slot, limits)
-//!                    statement ──► guard::hook ──► guard::executor · utility  ◄── context::slot
+//!  select tenant.enter('acme') ──► api ──► registry (known? active?) ──► context (seal, current, limits)
+//!                    statement ──► guard::hook ──► guard::executor · utility  ◄── context::current
 //!                                       │ allowed             └── policy::protection (fenced? gaps?)
 //!                                       ▼
 //!       policy: tenant_id = tenant.current_uuid() and tenant.is_current(tenant_id)   (row-level security)
 //!                                       ▼
 //!                    plan ──► guard::fence: the call first in every scan, or no plan
 //!                                       ▼
-//!           end of transaction ──► context::slot: no tenant
+//!           end of transaction ──► context::current: no tenant
 //! ```
 //!
 //! SQL lives in `sql/schema/`, rules without PostgreSQL in `core/`. `unsafe` lives in `pg/`, `guard/hook/`, `gucs.rs`
-//! and `context/slot.rs`, and in the init function below.
+//! and `context/current.rs`, and in the init function below.
 
 mod api;
 mod context;
@@ -43,7 +43,7 @@ pub extern "C-unwind" fn _PG_init() {
     gucs::init_lookups();
     gucs::init_test_mode();
     context::locks::init();
-    context::slot::init();
+    context::current::init();
     pg::identity::init();
     pg::own_function::init();
     pg::statement::init();
@@ -54,7 +54,7 @@ pub extern "C-unwind" fn _PG_init() {
     guard::function::init();
     guard::lost_fence::init();
     guard::weakened::init();
-    context::residue::init();
+    context::session_state::init();
     pg::folding::init();
     guard::ready::init();
     guard::temporary::init();

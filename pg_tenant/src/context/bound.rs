@@ -1,7 +1,7 @@
 //! Sessions whose role is bound to a tenant: they never call `enter`, so each transaction's first statement is where
 //! the registry is asked and the limits are applied.
 
-use crate::context::{enter, limits, limits::Limits, slot};
+use crate::context::{current, enter, limits, limits::Limits};
 use crate::gucs;
 use crate::pg::report::{Outcome, Report};
 use crate::registry;
@@ -16,8 +16,8 @@ thread_local! {
 /// Asks the registry once per transaction. Where it refuses, the refusal is for statements that touch a protected
 /// table; the session may still run others. So it does (`TN090`) where the role must sign and has not yet.
 pub fn admit() -> Outcome<()> {
-    let Some(tenant) = slot::session_tenant() else { return Ok(()) };
-    if gucs::require_signed() && slot::is_bound() {
+    let Some(tenant) = current::session_tenant() else { return Ok(()) };
+    if gucs::require_signed() && current::is_bound() {
         return Err(enter::signed_entry_required());
     }
     if ADMITTED.get().is_some() {
@@ -31,7 +31,7 @@ pub fn admit() -> Outcome<()> {
 
 /// The limits in force: those of the tenant entered, or of the tenant bound.
 pub fn limits_in_force() -> Limits {
-    ADMITTED.get().unwrap_or_else(slot::limits)
+    ADMITTED.get().unwrap_or_else(current::limits)
 }
 
 /// The transaction, or a savepoint of it, has ended.

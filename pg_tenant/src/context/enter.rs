@@ -1,8 +1,8 @@
 //! The ways into a tenant: by its id, and by a token that says so.
 
-use crate::context::residue;
 use crate::context::seal::{self, Entered};
-use crate::context::{bound, limits, slot, system};
+use crate::context::session_state;
+use crate::context::{bound, current, limits, system};
 use crate::guard::{ready, temporary};
 use crate::gucs;
 use crate::pg::report::{Outcome, Report};
@@ -21,13 +21,13 @@ pub fn enter(id: &str) -> Outcome<TenantId> {
         return Err(signed_entry_required());
     }
     let id = parse(id)?;
-    if let Some(bound) = slot::session_tenant() {
+    if let Some(bound) = current::session_tenant() {
         return if bound == id { bound::admit().map(|()| id) } else { Err(bound_elsewhere(id, bound)) };
     }
     match seal::sealed() {
         Some(Entered::System(_)) => return Err(in_system_context(id)),
         Some(Entered::Tenant(sealed)) if sealed != id => return Err(already_entered(id, sealed)),
-        Some(_) if slot::current() == Some(id) => return Ok(id),
+        Some(_) if current::tenant() == Some(id) => return Ok(id),
         // A savepoint has undone an entry with a token.
         Some(_) if seal::identity().is_some() => return Err(another_actor("It was entered with a token.")),
         _ => {}
@@ -42,7 +42,7 @@ pub fn enter(id: &str) -> Outcome<TenantId> {
 pub fn enter_signed(token: &Verified) -> Outcome<TenantId> {
     let id = parse(&token.tenant)?;
     let identity = token.identity();
-    if let Some(bound) = slot::session_tenant().filter(|&bound| bound != id) {
+    if let Some(bound) = current::session_tenant().filter(|&bound| bound != id) {
         return Err(bound_elsewhere(id, bound));
     }
     match seal::sealed() {
@@ -52,7 +52,7 @@ pub fn enter_signed(token: &Verified) -> Outcome<TenantId> {
         Some(_) if seal::identity() != Some(identity) => {
             return Err(another_actor("It was entered with a token for another actor or in another role."));
         }
-        Some(_) if slot::current() == Some(id) && !slot::is_bound() => return Ok(id),
+        Some(_) if current::tenant() == Some(id) && !current::is_bound() => return Ok(id),
         _ => {}
     }
     take(id, Some(token))
@@ -67,9 +67,9 @@ fn take(id: TenantId, token: Option<&Verified>) -> Outcome<TenantId> {
     temporary::refuse_shadows()?;
     ready::refuse_running()?;
     let tenant = registry::admit(&id)?;
-    residue::hand_over(id);
+    session_state::hand_over(id);
     seal::seal(Entered::Tenant(id), token.map(Verified::identity));
-    slot::set(Entered::Tenant(id), tenant.limits);
+    current::set(Entered::Tenant(id), tenant.limits);
     if let Some(token) = token {
         identity::set(token.actor.as_deref(), token.role.as_deref());
     }
@@ -87,12 +87,12 @@ pub fn enter_pristine(id: &str) -> Outcome<TenantId> {
 /// Refuses (`TN008`) a session that carries state from earlier transactions, where this one has entered no tenant yet.
 pub fn require_pristine() -> Outcome<()> {
     if seal::sealed().is_none() {
-        if let Some(residue) = residue::find() {
+        if let Some(found) = session_state::find() {
             return Err(Report::new(
                 Refusal::SessionNotPristine,
                 "this session carries state from earlier transactions",
             )
-            .detail(format!("It has {residue}."))
+            .detail(format!("It has {found}."))
             .hint("Close the connection and use another; set what a transaction needs with SET LOCAL."));
         }
         session::release_locks_and_sequences();
@@ -102,7 +102,7 @@ pub fn require_pristine() -> Outcome<()> {
 
 /// A cursor WITH HOLD that was declared before is filled at COMMIT, under what is entered now, and read after it.
 pub fn refuse_held_cursor(entering: &str, rows: &str) -> Outcome<()> {
-    if !residue::holds_cursor() {
+    if !session_state::holds_cursor() {
         return Ok(());
     }
     let message = format!("cannot enter {entering}: a cursor WITH HOLD was declared in this transaction");
@@ -113,7 +113,7 @@ pub fn refuse_held_cursor(entering: &str, rows: &str) -> Outcome<()> {
 
 /// A table that was locked before would be locked in the tenant's transaction.
 fn refuse_locked_table(id: TenantId) -> Outcome<()> {
-    let Some(table) = residue::locked_table() else { return Ok(()) };
+    let Some(table) = session_state::locked_table() else { return Ok(()) };
     let table = relation::name(table);
     let message = format!("cannot enter tenant \"{id}\": this transaction has locked table {table}");
     Err(Report::new(Refusal::LockRefused, message)

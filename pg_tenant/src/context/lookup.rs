@@ -1,6 +1,6 @@
 //! Looking a tenant up by a declared key of a table, before one is known: `tenant.lookup`. Who may, and how often.
 
-use crate::context::{enter, seal, slot};
+use crate::context::{current, enter, seal};
 use crate::gucs;
 use crate::pg::report::{Outcome, Report};
 use crate::pg::text::{CText, ctext};
@@ -20,7 +20,7 @@ pub struct Admitted {
 /// Refuses one inside a tenant, or where the transaction has entered anything (`TN110`), one by a role that enters with a
 /// signed token only (`TN090`), and one too many in a minute (`TN058`).
 pub fn admit(table: Oid, column: i16) -> Outcome<Admitted> {
-    if slot::entered().is_some() || slot::session_tenant().is_some() || seal::sealed().is_some() {
+    if current::entered().is_some() || current::session_tenant().is_some() || seal::sealed().is_some() {
         return Err(in_tenant());
     }
     if gucs::require_signed() {

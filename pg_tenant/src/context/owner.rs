@@ -5,9 +5,9 @@
 //! It takes what the system context takes: membership in `tenant_system`, a reason, a line in journal and log. Plans that
 //! are kept know nothing of it, so all are forgotten when it begins, when a savepoint may have undone it, and at its end.
 
-use crate::context::residue;
 use crate::context::seal::{self, Entered};
-use crate::context::{enter, limits::Limits, slot, system};
+use crate::context::session_state;
+use crate::context::{current, enter, limits::Limits, system};
 use crate::guard::temporary;
 use crate::pg::report::{Outcome, Report};
 use crate::pg::text::ctext;
@@ -56,9 +56,9 @@ pub fn admit(reason: Option<&str>, _: bool) -> Outcome<system::Entry> {
 
 /// Enters.
 pub fn take() {
-    residue::share();
+    session_state::share();
     seal::seal(CONTEXT, None);
-    slot::set(CONTEXT, Limits::NONE);
+    current::set(CONTEXT, Limits::NONE);
     lifted::forget_plans();
 }
 
@@ -71,7 +71,7 @@ pub fn is_lifted(table: Oid, user: Oid) -> bool {
 
 /// Whether the transaction is in it at this moment.
 pub fn in_force() -> bool {
-    slot::system() == Some(SystemContext::Owner)
+    current::system() == Some(SystemContext::Owner)
 }
 
 /// Whether the rights of `user` are the session's own at this moment.

@@ -5,9 +5,9 @@
 //! undoes the other. Neither is enough by itself: the role without the context has no tenant, and in the context every
 //! other user is refused.
 
-use crate::context::residue;
 use crate::context::seal::{self, Entered};
-use crate::context::{enter, limits::Limits, owner, slot};
+use crate::context::session_state;
+use crate::context::{current, enter, limits::Limits, owner};
 use crate::guard::temporary;
 use crate::gucs;
 use crate::pg::report::{Outcome, Report};
@@ -76,17 +76,17 @@ pub fn take(entry: Entry) {
         return owner::take();
     }
     let entered = Entered::System(entry.context);
-    residue::share();
+    session_state::share();
     seal::seal(entered, None);
     setting::set_local("role", ROLE);
-    slot::set(entered, Limits::NONE);
+    current::set(entered, Limits::NONE);
     keep_read_only();
 }
 
 /// In a read-only system context the transaction is read-only, whatever was done to its setting: a released savepoint
 /// ends it, and on 15 RESET turns it off.
 pub fn keep_read_only() {
-    if slot::system() == Some(SystemContext::Read) && !transaction::is_read_only() {
+    if current::system() == Some(SystemContext::Read) && !transaction::is_read_only() {
         setting::set_local("transaction_read_only", "on");
     }
 }
@@ -100,7 +100,7 @@ fn is_at_work(user: Oid) -> bool {
 /// Whether statements of this session have the system context's rights at this moment.
 pub fn in_force() -> bool {
     let user = role::current_user();
-    if owner::in_force() { owner::is_at_work(user) } else { slot::system().is_some() && is_at_work(user) }
+    if owner::in_force() { owner::is_at_work(user) } else { current::system().is_some() && is_at_work(user) }
 }
 
 /// Judges a statement in the system context that reaches a protected table with the rights of `user`. `name` is the
@@ -138,7 +138,7 @@ pub fn require_permission() -> Outcome<()> {
     };
     let login = role::session_user();
     let name = role::name(login);
-    if let Some(bound) = slot::session_tenant() {
+    if let Some(bound) = current::session_tenant() {
         let detail = format!("Role \"{name}\" logged in bound to tenant \"{bound}\".");
         return refuse(detail, "Log in as a role that is not bound.");
     }

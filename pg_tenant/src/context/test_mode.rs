@@ -3,7 +3,7 @@
 //! transaction; so several tenants come one after another.
 
 use crate::context::seal::{self, Entered};
-use crate::context::{owner, slot};
+use crate::context::{current, owner};
 use crate::gucs;
 use crate::pg::report::Report;
 use crate::pg::{extension, identity, role, setting, transaction};
@@ -36,7 +36,7 @@ pub fn savepoint_released() {
     if matches!(seal::sealed(), Some(Entered::System(SystemContext::Read | SystemContext::Write))) {
         setting::set_local("role", &seal::role_before().map_or_else(|| "none".into(), role::name));
     }
-    slot::leave();
+    current::leave();
     owner::savepoint_undone();
     seal::clear();
 }

@@ -1,7 +1,7 @@
 //! What a command has made, changed or is about to drop, as the object-access hook sees it: the object, and not the words
 //! that named it. Inside a tenant's transaction no part of a protected table is, and no code that would stay for others.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::guard::{foreign_key, function, in_tenant, weakened};
 use crate::gucs;
 use crate::pg::foreign_key::{self as key, CONSTRAINT};
@@ -44,7 +44,7 @@ pub fn judge(done: Done, class: Oid, object: Oid) -> Outcome<()> {
     if class == CONSTRAINT && done != Done::Dropped {
         foreign_key::judge(object)?;
     }
-    if !slot::is_set() {
+    if !current::is_set() {
         return Ok(());
     }
     if done != Done::Dropped {
@@ -97,7 +97,7 @@ fn runs(class: Oid, object: Oid, relation: Oid) -> Outcome<()> {
 }
 
 fn outlives(what: &str) -> Outcome<()> {
-    if slot::is_bound() || !gucs::guards() || !extension::is_installed() {
+    if current::is_bound() || !gucs::guards() || !extension::is_installed() {
         return Ok(());
     }
     Err(Report::new(Refusal::SessionObjectRefused, format!("{what} would outlive this tenant's transaction"))

@@ -1,7 +1,7 @@
 //! NOTIFY inside a tenant: on the tenant's own channels as it likes; on those that an administrator has declared, to wake
 //! whoever listens, with nothing of the tenant's but its id; on no others.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::gucs;
 use crate::pg::channel_row::{self, Payload};
 use crate::pg::notify::{self, Sent};
@@ -10,17 +10,17 @@ use pg_tenant_core::Refusal;
 
 /// Whether a call of `pg_notify` is looked at: inside a tenant, unless our own function made it.
 pub fn is_judged() -> bool {
-    slot::is_set() && gucs::guards()
+    current::is_set() && gucs::guards()
 }
 
 /// What is sent on this channel in place of what was given. Refuses (`TN063`) a channel of nobody knows whom.
 pub fn judge(channel: &str) -> Outcome<Sent> {
-    if notify::is_own(slot::current(), channel) {
+    if notify::is_own(current::tenant(), channel) {
         return Ok(Sent::AsGiven);
     }
     match channel_row::find(channel) {
         Some(Payload::None) => Ok(Sent::Nothing),
-        Some(Payload::Tenant) => Ok(Sent::Tenant(slot::current())),
+        Some(Payload::Tenant) => Ok(Sent::Tenant(current::tenant())),
         None => Err(shared(channel)),
     }
 }

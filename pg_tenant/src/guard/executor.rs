@@ -3,7 +3,7 @@
 //! Decided in the executor's permission check, which sees every path: SELECT, DML, MERGE, COPY, cursors, statements
 //! planned before, bodies of functions, tables under views.
 
-use crate::context::{bound, limits, slot, system};
+use crate::context::{bound, current, limits, system};
 use crate::guard::{held, in_tenant, referential, triggered};
 use crate::gucs::{self, Strict};
 use crate::pg::policy::{Fence, Reader};
@@ -37,7 +37,7 @@ pub struct Touched {
 /// Judges a statement by the relations it touches.
 pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome<Verdict> {
     if referential::is_own_query() {
-        let mut written = touched.filter(|touched| touched.writes && slot::is_set());
+        let mut written = touched.filter(|touched| touched.writes && current::is_set());
         return written.try_for_each(|touched| triggered::judge(touched.relation)).map(|()| Verdict::Pass);
     }
     // A bound session never calls enter: this is where its transaction begins. Only a protected table is refused. What a
@@ -79,7 +79,7 @@ impl Oldest {
 fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verdict> {
     let Touched { relation, as_user, writes } = touched;
     let user = if as_user == Oid::INVALID { role::current_user() } else { as_user };
-    if writes && may_raise && slot::is_set() {
+    if writes && may_raise && current::is_set() {
         triggered::judge(relation)?;
     }
     let warned = match protection::of(relation) {
@@ -89,7 +89,7 @@ fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verd
             held::judge(relation, what, user)?;
             None
         }
-        _ if may_raise && let Some(context) = slot::system() => {
+        _ if may_raise && let Some(context) = current::system() => {
             system::judge(context, relation, user, writes, relation::name)?;
             None
         }
@@ -109,7 +109,7 @@ fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verd
             }
             fenced(relation, fence, user, writes)?
         }
-        Protection::Broken(_) if slot::current().is_none() && is_exempt(user) => None,
+        Protection::Broken(_) if current::tenant().is_none() && is_exempt(user) => None,
         Protection::Broken(Gap::Lost(_)) if may_mend(user, relation) => None,
         Protection::Broken(gap) => return Err(broken(relation, gap)),
     };
@@ -117,11 +117,11 @@ fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verd
 }
 
 fn fenced(table: Oid, fence: Fence, user: Oid, writes: bool) -> Outcome<Option<Report>> {
-    if slot::current().is_some() {
+    if current::tenant().is_some() {
         if role::bypasses_row_security(user) || (referential::is_running() && role::owns(user, table)) {
             return Err(bypassed(table, user));
         }
-        if !slot::has_value(fence.reader) {
+        if !current::has_value(fence.reader) {
             return Err(no_such_value(table, fence));
         }
         if writes && fence.membership().is_some() {
@@ -192,7 +192,7 @@ pub fn may_mend(user: Oid, table: Oid) -> bool {
         let users = [user, role::outer_user(), role::session_user()];
         role::by_name("tenant_user").is_some_and(|group| users.into_iter().any(|user| role::is_member(user, group)))
     };
-    slot::current().is_none() && (owns() || !enters())
+    current::tenant().is_none() && (owns() || !enters())
 }
 
 /// The refusal of a statement on this table with no tenant.
@@ -201,7 +201,7 @@ pub fn no_tenant(table: Oid) -> Report {
     let is_in = |group| role::by_name(group).is_some_and(|group| role::is_member(user, group));
     let begin = if transaction::is_block() { "" } else { "begin; " };
     // Of drivers and ORMs many show the message alone: it says what to do.
-    let (message, hint) = if is_in("tenant_user") && slot::ended_with_its_statement() {
+    let (message, hint) = if is_in("tenant_user") && current::ended_with_its_statement() {
         (
             "and the tenant that was entered has ended with its statement: begin; before tenant.enter".into(),
             "A tenant lasts as long as its transaction. In one: begin; select tenant.enter('<tenant id>'); <statements>; commit;",
@@ -248,7 +248,7 @@ fn no_such_value(table: Oid, fence: Fence) -> Report {
         Reader::Bigint => "a bigint",
         Reader::Text => "a text",
     };
-    let tenant = slot::current().map(|id| id.to_string()).unwrap_or_default();
+    let tenant = current::tenant().map(|id| id.to_string()).unwrap_or_default();
     let (name, column) = (relation::name(table), relation::column_name(table, fence.column));
     Report::new(Refusal::TenantTypeMismatch, format!("tenant \"{tenant}\" has no value in table {name}"))
         .detail(format!("Its tenant column \"{column}\" is read as {kind}, which this tenant id is not."))

@@ -1,7 +1,7 @@
 //! Plans that would read a fenced table around its fence ([`crate::pg::plans`]): refused when they are made, whether or not
 //! a tenant is entered, since a plan that is kept may be run in one.
 
-use crate::context::{owner, slot};
+use crate::context::{current, owner};
 use crate::guard::{executor, function};
 use crate::gucs;
 use crate::pg::plans::Unfenced;
@@ -21,7 +21,7 @@ pub fn of(table: Oid, user: Oid) -> Vec<Fence> {
 pub fn judge(unfenced: Unfenced) -> Outcome<()> {
     Err(match unfenced {
         Unfenced::Sampled(..) if gucs::side_channels_allowed() => return Ok(()),
-        Unfenced::Scan(table) | Unfenced::BlindMerge(table) | Unfenced::Sampled(table, _) if !slot::is_set() => {
+        Unfenced::Scan(table) | Unfenced::BlindMerge(table) | Unfenced::Sampled(table, _) if !current::is_set() => {
             executor::no_tenant(table)
         }
         Unfenced::Scan(table) => without_fence(table),

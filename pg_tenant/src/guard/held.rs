@@ -2,7 +2,7 @@
 //! and the extension's own. No policy applies to them, and a right on one is a right on all of it: inside a tenant nobody
 //! but a superuser at work reads or writes them, whatever was granted.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::guard::{executor, in_tenant};
 use crate::gucs::{self, Strict};
 use crate::pg::report::{Outcome, Report};
@@ -31,7 +31,7 @@ pub fn judge(relation: Oid, held: Held, user: Oid) -> Outcome<()> {
 /// Whether a sequence that was granted may be read: by a login that is bound to its tenant, for its dump, or where side
 /// channels are allowed. Who may read every sequence was granted none.
 pub fn may_read_sequences(user: Oid) -> bool {
-    gucs::side_channels_allowed() || (slot::session_tenant().is_some() && !role::reads_all_data(user))
+    gucs::side_channels_allowed() || (current::session_tenant().is_some() && !role::reads_all_data(user))
 }
 
 fn is_of_protected(toast: Oid) -> bool {

@@ -3,7 +3,7 @@
 //! bound to, in `pg_roles` and `pg_db_role_setting`; the list of large objects. Each scan of one asks row by row
 //! ([`crate::pg::hiding`]), so that a view shows what is left rather than being refused.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::guard::in_tenant;
 use crate::gucs;
 use crate::pg::{hiding, proc, relation, role};
@@ -22,7 +22,7 @@ pub fn is_shown(catalog: Oid, key: Oid) -> bool {
         _ if !in_tenant::here() || !gucs::guards() => true,
         hiding::DB_ROLE_SETTING => key == Oid::INVALID || key == role::session_user(),
         // A bound login dumps its own; those of a login that enters are every tenant's.
-        hiding::LARGEOBJECT_METADATA => slot::session_tenant().is_some() && key == role::session_user(),
+        hiding::LARGEOBJECT_METADATA => current::session_tenant().is_some() && key == role::session_user(),
         _ => true,
     }
 }

@@ -1,6 +1,6 @@
 //! Where the transaction is a tenant's: what it may not define, and which tables that concerns.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::pg::report::Report;
 use crate::pg::{extension, policy, relation};
 use crate::policy::protection::{self, Protection};
@@ -9,7 +9,7 @@ use pgrx::pg_sys::Oid;
 
 /// Inside a tenant's transaction, in a database that has the extension. In others a bound role has a tenant too.
 pub fn here() -> bool {
-    slot::is_set() && extension::is_installed()
+    current::is_set() && extension::is_installed()
 }
 
 /// The table's fence, whether or not it has a gap.

@@ -5,7 +5,7 @@
 //! goes too. So fences are noted, and when the command is through it is refused if the table of one is still there
 //! without it; the error undoes the command. A note that outlives an error is harmless: it is only a fence to look at.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::guard::in_tenant;
 use crate::gucs;
 use crate::pg::policy::Fence;
@@ -29,7 +29,7 @@ pub fn init() {
 /// inside a tenant's transaction. Not that of a temporary table, which goes when the session or the transaction ends.
 pub fn judge(policy: Oid) -> Outcome<()> {
     let Some(table) = policy::table_of(policy).filter(|&table| guarded(table)) else { return Ok(()) };
-    if slot::current().is_some() {
+    if current::tenant().is_some() {
         return Err(in_tenant::ddl_in_tenant(table, "a DROP"));
     }
     if gucs::guards() {

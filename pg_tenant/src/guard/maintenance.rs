@@ -1,8 +1,8 @@
 //! Commands that work on whole tables, whoever's rows are in them: VACUUM, ANALYZE, CLUSTER, REINDEX, LOCK, REFRESH,
 //! publications. A login that is bound is in its tenant outside a transaction block too.
 
-use crate::context::residue;
-use crate::context::slot;
+use crate::context::current;
+use crate::context::session_state;
 use crate::guard::{executor, in_tenant};
 use crate::gucs::{self, Strict};
 use crate::pg::report::{Outcome, Report};
@@ -41,7 +41,7 @@ fn sample(table: Oid) -> Outcome<()> {
 /// The same, or CLUSTER or REINDEX, of every table of the database or of a schema.
 pub fn of_all(what: &str) -> Outcome<()> {
     // All but ANALYZE run outside a transaction only, and so outside every tenant that was entered: PostgreSQL says so.
-    if !in_tenant::here() || (what != "ANALYZE" && !slot::is_bound()) {
+    if !in_tenant::here() || (what != "ANALYZE" && !current::is_bound()) {
         return Ok(());
     }
     Err(Report::new(Refusal::DdlInTenant, format!("{what} of all tables is refused in a tenant's transaction"))
@@ -76,7 +76,7 @@ pub fn lock(tables: &[(Oid, bool)]) -> Outcome<()> {
     if theirs.peek().is_none() {
         return Ok(());
     }
-    if slot::current().is_some() {
+    if current::tenant().is_some() {
         let Some(table) = theirs.next() else { return Ok(()) };
         let name = relation::name(table);
         return Err(Report::new(Refusal::LockRefused, format!("cannot lock table {name} in a tenant's transaction"))
@@ -84,7 +84,7 @@ pub fn lock(tables: &[(Oid, bool)]) -> Outcome<()> {
             .hint(INSTEAD_OF_A_LOCK));
     }
     let user = role::current_user();
-    let may_lock = !gucs::guards() || matches!(slot::system(), Some(SystemContext::Write | SystemContext::Owner));
+    let may_lock = !gucs::guards() || matches!(current::system(), Some(SystemContext::Write | SystemContext::Owner));
     for table in theirs {
         if !may_lock && !role::owns(user, table) {
             let (name, user) = (relation::name(table), role::name(user));
@@ -92,7 +92,7 @@ pub fn lock(tables: &[(Oid, bool)]) -> Outcome<()> {
                 .detail(format!("Role \"{user}\" does not own it; a table lock holds up every tenant."))
                 .hint(INSTEAD_OF_A_LOCK));
         }
-        residue::note_lock(table);
+        session_state::note_lock(table);
     }
     Ok(())
 }
@@ -122,7 +122,7 @@ fn protected_in(table: Oid, below: bool) -> Vec<Oid> {
 pub fn refresh(view: Oid) -> Outcome<()> {
     let Some(class) = relation::class(view).filter(|class| class.is_materialized_view()) else { return Ok(()) };
     let name = relation::name(view);
-    if slot::is_set() && !class.temporary {
+    if current::is_set() && !class.temporary {
         let message = format!("materialized view {name} cannot be refreshed in a tenant's transaction");
         return Err(Report::new(Refusal::MaterializedRows, message)
             .detail("It would hold this tenant's rows, or none, for whoever may read it.")
@@ -144,5 +144,5 @@ pub fn refresh(view: Oid) -> Outcome<()> {
 
 /// Whether the executor's check will let a query of this owner's pass with no tenant.
 fn may_refresh(owner: Oid) -> bool {
-    slot::system().is_some() || (owner == role::current_user() && executor::is_exempt(owner))
+    current::system().is_some() || (owner == role::current_user() && executor::is_exempt(owner))
 }

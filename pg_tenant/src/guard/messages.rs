@@ -5,7 +5,7 @@
 //! executor ends. And before a statement is planned, since an expression of a function may have set it: then
 //! `debug_print_plan` speaks.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::gucs;
 use crate::pg::report::{Outcome, Report};
 use crate::pg::{extension, server};
@@ -13,7 +13,7 @@ use pg_tenant_core::Refusal;
 
 /// Whether there is something to judge: a tenant, and a client that hears such messages.
 pub fn are_heard() -> bool {
-    slot::is_set() && server::log_reaches_client()
+    current::is_set() && server::log_reaches_client()
 }
 
 /// Refuses a statement of a tenant's transaction where they are heard.

@@ -7,7 +7,7 @@
 //! plans kept for later too. The mark stays on for a superuser's or a backup's session with no tenant, whose maintenance
 //! reaches all tenants.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::pg::security::{self, Saved};
 use crate::pg::{raw, registry_row, role};
 use std::cell::Cell;
@@ -34,7 +34,7 @@ pub fn is_running() -> bool {
 
 /// Whether this session may reach all tenants within a referential action.
 pub fn reaches_all() -> bool {
-    slot::current().is_none() && role::bypasses_row_security(role::session_user())
+    current::tenant().is_none() && role::bypasses_row_security(role::session_user())
 }
 
 /// A query is planned, started or run: policies apply within it, where the database has the extension.

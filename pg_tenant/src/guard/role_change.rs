@@ -4,7 +4,7 @@
 //! What is changed is seen as it is written, whatever command it was; memberships, of which PostgreSQL tells no hook, by
 //! their commands.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::guard::in_tenant;
 use crate::gucs;
 use crate::pg::report::{Outcome, Report};
@@ -37,14 +37,14 @@ pub fn judge(what: &str) -> Outcome<()> {
 
 /// Judges what takes the rights and the objects of one's own role: of one that tenants share, in a tenant.
 pub fn judge_owned(what: &str) -> Outcome<()> {
-    if gucs::guards() && in_tenant::here() && !slot::is_bound() { Err(refused(what, true)) } else { Ok(()) }
+    if gucs::guards() && in_tenant::here() && !current::is_bound() { Err(refused(what, true)) } else { Ok(()) }
 }
 
 /// Whether who logged in may enter tenants and administers nothing. Where nobody has made `tenant_user`, nobody.
 fn only_enters_tenants() -> bool {
     let login = role::session_user();
     let is_in = |name| role::by_name(name).is_some_and(|role| role::is_member(login, role));
-    slot::session_tenant().is_some() || !role::is_superuser(login) && is_in("tenant_user") && !is_in("tenant_admin")
+    current::session_tenant().is_some() || !role::is_superuser(login) && is_in("tenant_user") && !is_in("tenant_admin")
 }
 
 fn refused(what: &str, in_tenant: bool) -> Report {

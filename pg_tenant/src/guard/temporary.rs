@@ -4,7 +4,7 @@
 //! PostgreSQL calls the object-access hook for each object that is made. What ends with the transaction does no harm: a
 //! table with ON COMMIT DROP, and all that goes with it.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::guard::in_tenant;
 use crate::pg::report::{Outcome, Report};
 use crate::pg::temporary::{self, Temporary};
@@ -58,10 +58,10 @@ pub fn made(class: Oid, object: Oid) {
         }
         return;
     }
-    if slot::session_tenant().is_some() {
+    if current::session_tenant().is_some() {
         return;
     }
-    if slot::is_set() || slot::system().is_some() {
+    if current::is_set() || current::system().is_some() {
         // A function is called by its schema's name or not at all.
         if class != pg_sys::ProcedureRelationId && temporary::read(class, object).is_some() {
             MADE.with_borrow_mut(|made| made.push((class, object)));
@@ -74,7 +74,7 @@ pub fn made(class: Oid, object: Oid) {
 /// The command is through: refuses it if it made something that the next tenant on this connection would find.
 pub fn check() -> Outcome<()> {
     let made = MADE.take();
-    if made.is_empty() || !(in_tenant::here() || slot::system().is_some()) {
+    if made.is_empty() || !(in_tenant::here() || current::system().is_some()) {
         return Ok(());
     }
     let ending = ENDING.with_borrow(Clone::clone);
@@ -98,7 +98,7 @@ pub fn refuse_types() -> Outcome<()> {
 }
 
 fn refuse(asked: impl Fn(Oid) -> bool) -> Outcome<()> {
-    if !may_be_made() || slot::session_tenant().is_some() {
+    if !may_be_made() || current::session_tenant().is_some() {
         return Ok(());
     }
     let multiranges = MULTIRANGES.with_borrow(Clone::clone);
@@ -115,7 +115,7 @@ pub fn transaction_ended() {
 }
 
 fn outlives(what: &str) -> Report {
-    let whose = if slot::system().is_some() { "the system context" } else { "this tenant's transaction" };
+    let whose = if current::system().is_some() { "the system context" } else { "this tenant's transaction" };
     Report::new(Refusal::SessionObjectRefused, format!("a temporary {what} would outlive {whose}"))
         .detail("The next tenant on this connection would find it, and it stands in front of other names.")
         .hint("Create a temporary table with on commit drop.")

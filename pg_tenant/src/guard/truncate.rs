@@ -1,6 +1,6 @@
 //! TRUNCATE, which row-level security does not know. The object-access hook sees the tables reached by CASCADE as well.
 
-use crate::context::{slot, system};
+use crate::context::{current, system};
 use crate::guard::executor::{self, Verdict};
 use crate::guard::held;
 use crate::gucs::{self, Strict};
@@ -20,10 +20,10 @@ pub fn judge(table: Oid) -> Outcome<Verdict> {
         Protection::Held(what) => return held::judge(table, what, role::current_user()).map(|()| Verdict::Pass),
         _ => {}
     }
-    if let Some(context) = slot::system() {
+    if let Some(context) = current::system() {
         return system::judge(context, table, role::current_user(), true, relation::name).map(|()| Verdict::Pass);
     }
-    let none = slot::current().is_none();
+    let none = current::tenant().is_none();
     if none && gucs::test_mode() && role::owns(role::current_user(), table) {
         return Ok(Verdict::Pass);
     }

@@ -1,8 +1,8 @@
 //! Commands: what would weaken the protection of a table, and what would outlive a tenant's transaction.
 
-use crate::context::residue;
 use crate::context::seal::Entered;
-use crate::context::{bound, limits, seal, slot};
+use crate::context::session_state;
+use crate::context::{bound, current, limits, seal};
 use crate::guard::{
     channel, create, executor, function, in_tenant, lost_fence, maintenance, messages, role_change, temporary, weakened,
 };
@@ -77,18 +77,21 @@ fn decide(command: Command) -> Outcome<Then> {
         Command::Lock { tables } => maintenance::lock(&tables),
         Command::AlterType { changed, what } => alter_type(changed, what),
         Command::HoldCursor { name } => hold_cursor(name),
-        Command::PrepareTransaction => {
-            outlives("a prepared transaction", residue::Kind::None, "Any session of the role could commit it.", KEEP)
-        }
-        Command::PrepareStatement { name } => note(residue::Kind::PreparedStatement(name)),
+        Command::PrepareTransaction => outlives(
+            "a prepared transaction",
+            session_state::Kind::None,
+            "Any session of the role could commit it.",
+            KEEP,
+        ),
+        Command::PrepareStatement { name } => note(session_state::Kind::PreparedStatement(name)),
         Command::Listen { channel } => listen(&channel),
         Command::Notify { channel, has_payload } => notify(&channel, has_payload),
         Command::UnlistenAll => {
-            residue::unlisten();
+            session_state::unlisten();
             Ok(())
         }
         Command::Set => {
-            residue::touch_settings();
+            session_state::touch_settings();
             Ok(())
         }
         // Who lacks the right is told so by PostgreSQL.
@@ -105,7 +108,7 @@ fn decide(command: Command) -> Outcome<Then> {
 /// log to the client. `whole` says that it was no part of another one, which is judged with that.
 pub fn check(then: Then, whole: bool) -> Outcome<()> {
     match then {
-        Then::Forget => residue::forget(),
+        Then::Forget => session_state::forget(),
         Then::ChangedRole(what) => role_change::judge(what)?,
         Then::Check | Then::Complete | Then::Moved(_) | Then::Nothing => {}
     }
@@ -137,13 +140,13 @@ fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
         match *change {
             Change::Detach(part) => leaves(part)?,
             Change::NoInherit => leaves(table)?,
-            Change::Inherit(parent) if slot::is_set() && in_tenant::fence(parent).is_some() => {
+            Change::Inherit(parent) if current::is_set() && in_tenant::fence(parent).is_some() => {
                 return Err(in_tenant::ddl_in_tenant(parent, "giving it a child"));
             }
             _ => {}
         }
     }
-    if slot::current().is_some() && in_tenant::concerns(table) {
+    if current::tenant().is_some() && in_tenant::concerns(table) {
         return Err(in_tenant::ddl_in_tenant(table, "ALTER TABLE"));
     }
     if !gucs::guards() {
@@ -195,7 +198,7 @@ fn change_policy(table: Oid, name: &str) -> Outcome<()> {
     if in_tenant::fence(table).is_none() {
         return Ok(());
     }
-    if slot::current().is_some() {
+    if current::tenant().is_some() {
         return Err(in_tenant::ddl_in_tenant(table, "changing a policy"));
     }
     if gucs::guards() && policy::is_fence(table, name) {
@@ -205,7 +208,7 @@ fn change_policy(table: Oid, name: &str) -> Outcome<()> {
 }
 
 fn define_on(table: Oid, what: &str) -> Outcome<()> {
-    if slot::current().is_some() && in_tenant::concerns(table) {
+    if current::tenant().is_some() && in_tenant::concerns(table) {
         return Err(in_tenant::ddl_in_tenant(table, what));
     }
     Ok(())
@@ -249,11 +252,11 @@ fn notify(channel: &str, has_payload: bool) -> Outcome<()> {
 
 /// A bound login's session is its tenant's to the end: a cursor that is held in it shows nobody else's rows.
 fn hold_cursor(name: CString) -> Outcome<()> {
-    match slot::session_tenant() {
-        Some(_) if slot::system().is_none() => note(residue::Kind::HeldCursor(name)),
+    match current::session_tenant() {
+        Some(_) if current::system().is_none() => note(session_state::Kind::HeldCursor(name)),
         _ => outlives(
             "a cursor WITH HOLD",
-            residue::Kind::HeldCursor(name),
+            session_state::Kind::HeldCursor(name),
             "The next tenant on this connection could read it.",
             KEEP,
         ),
@@ -262,8 +265,8 @@ fn hold_cursor(name: CString) -> Outcome<()> {
 
 /// Likewise for what is said on its tenant's own channels.
 fn listen(channel: &str) -> Outcome<()> {
-    match slot::session_tenant() {
-        Some(id) if notify::is_own(Some(id), channel) => note(residue::Kind::Listen),
+    match current::session_tenant() {
+        Some(id) if notify::is_own(Some(id), channel) => note(session_state::Kind::Listen),
         Some(id) if extension::is_installed() => {
             Err(Report::new(Refusal::SharedNameRefused, format!("LISTEN to \"{channel}\" is refused to a bound login"))
                 .detail(format!("The channel is not one of tenant \"{id}\": what is sent on it may be any tenant's."))
@@ -271,7 +274,7 @@ fn listen(channel: &str) -> Outcome<()> {
         }
         _ => outlives(
             "a LISTEN",
-            residue::Kind::Listen,
+            session_state::Kind::Listen,
             "The next tenant on this connection could hear it.",
             "Listen on a connection that enters no tenant, to tenant.channel('<channel>', '<tenant id>').",
         ),
@@ -291,8 +294,8 @@ fn create_table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> O
     if let Some(table) = held().filter(|_| gucs::guards() && gucs::new_tables() == NewTables::refuse && !exempt) {
         return Err(create::copies(table));
     }
-    if slot::entered().is_some() && !temporary {
-        let (whose, rows) = match slot::system() {
+    if current::entered().is_some() && !temporary {
+        let (whose, rows) = match current::system() {
             Some(_) => ("a system context", "every tenant's rows"),
             None => ("a tenant's transaction", "this tenant's rows"),
         };
@@ -312,7 +315,7 @@ fn large_object() -> Outcome<()> {
 
 /// A type or a domain under the columns of a protected table: a new CHECK runs on every tenant's values.
 fn alter_type(changed: Oid, what: &str) -> Outcome<()> {
-    if slot::current().is_none() {
+    if current::tenant().is_none() {
         return Ok(());
     }
     match types::tables_with(changed).into_iter().find(|&table| in_tenant::fence(table).is_some()) {
@@ -323,16 +326,16 @@ fn alter_type(changed: Oid, what: &str) -> Outcome<()> {
 
 const KEEP: &str = "Keep it within the transaction.";
 
-fn outlives(what: &str, kind: residue::Kind, why: &'static str, hint: &'static str) -> Outcome<()> {
-    if slot::entered().is_none() {
+fn outlives(what: &str, kind: session_state::Kind, why: &'static str, hint: &'static str) -> Outcome<()> {
+    if current::entered().is_none() {
         return note(kind);
     }
-    let whose = if slot::system().is_some() { "this system context" } else { "this tenant's transaction" };
+    let whose = if current::system().is_some() { "this system context" } else { "this tenant's transaction" };
     Err(Report::new(Refusal::SessionObjectRefused, format!("{what} would outlive {whose}")).detail(why).hint(hint))
 }
 
-fn note(kind: residue::Kind) -> Outcome<()> {
-    residue::note(kind);
+fn note(kind: session_state::Kind) -> Outcome<()> {
+    session_state::note(kind);
     Ok(())
 }
 

@@ -7,7 +7,7 @@
 //! Event triggers of the application run within it, in the search path of whoever called us: what our own functions pin
 //! is taken off for the command, whose text therefore qualifies every name of its own.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::gucs;
 use crate::pg::function::{Args, preloaded};
 use crate::pg::report::Outcome;
@@ -137,7 +137,7 @@ fn as_owner(args: Args) -> Outcome<Task> {
 /// to the queries that keep it; whatever users' code starts within that is a statement like any other.
 fn validation(args: Args) -> Outcome<Task> {
     let task = as_owner(args)?;
-    if gucs::guards() || slot::entered().is_some() {
+    if gucs::guards() || current::entered().is_some() {
         return Ok(task);
     }
     let (role, restriction) = task.becomes.unwrap_or((role::current_user(), 0));

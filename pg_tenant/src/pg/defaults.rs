@@ -1,6 +1,6 @@
 //! Defaults of columns, as the catalog knows them: which functions they call.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::pg::{catalog, depend, proc};
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 
@@ -26,6 +26,6 @@ fn calls_reader(default: Oid) -> bool {
             called.push(row.oid(depend::REFOBJID));
         }
     });
-    let is_reader = |symbol: String| slot::READERS.iter().any(|reader| reader.0 == symbol);
+    let is_reader = |symbol: String| current::READERS.iter().any(|reader| reader.0 == symbol);
     called.into_iter().any(|function| proc::symbol(function).is_some_and(is_reader))
 }

@@ -1,7 +1,7 @@
 //! Which of our functions a call in a policy or a plan calls, recognised by the address of its code: neither names nor
 //! schemas count.
 
-use crate::context::slot::{self, Code};
+use crate::context::current::{self, Code};
 use crate::pg::policy::Reader;
 use crate::pg::{invalidation, proc};
 use pgrx::pg_sys::{self, Oid};
@@ -68,14 +68,14 @@ pub fn of(function: Oid) -> Option<Own> {
 fn look_up(function: Oid) -> Option<Own> {
     let symbol = proc::symbol(function)?;
     let find = |list: &'static [(&str, Reader, Code)]| list.iter().find(|(name, ..)| *name == symbol);
-    let (own, address) = if let Some(&(_, reader, address)) = find(&slot::READERS) {
+    let (own, address) = if let Some(&(_, reader, address)) = find(&current::READERS) {
         (Own::Reads(reader), address)
-    } else if let Some(&(_, reader, address)) = find(&slot::FENCES) {
+    } else if let Some(&(_, reader, address)) = find(&current::FENCES) {
         (Own::IsCurrent(reader), address)
-    } else if symbol == slot::MEMBER.0 {
-        (Own::IsMember, slot::MEMBER.1)
+    } else if symbol == current::MEMBER.0 {
+        (Own::IsMember, current::MEMBER.1)
     } else {
-        let &(_, reader, address) = find(&slot::SHARED_FENCES)?;
+        let &(_, reader, address) = find(&current::SHARED_FENCES)?;
         (Own::IsCurrentOrShared(reader), address)
     };
     let mut info = pg_sys::FmgrInfo::default();

@@ -6,7 +6,7 @@ use pg_tenant_tests::Session;
 use crate::generator::{Generator, Statement};
 
 const LIST: &str = include_str!("../../../pg_tenant/src/guard/function/list.rs");
-const HIDDEN: [&str; 3] = ["Kind::Tells", "Kind::Remembers", "Kind::Counts"];
+const HIDDEN: [&str; 3] = ["Kind::SideChannel", "Kind::Remembers", "Kind::Counts"];
 
 /// The patterns of names under the kinds that are hidden; `%` for any letters.
 fn patterns() -> Vec<String> {

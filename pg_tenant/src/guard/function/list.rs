@@ -8,11 +8,11 @@ pub enum Kind {
     /// Nothing.
     Harmless = 1,
     /// It tells of other tenants' rows or sessions: sizes, counters, locks, activity.
-    Tells = 2,
+    SideChannel = 2,
     /// It uses a name that all tenants share: advisory locks, notifications.
-    Shares = 3,
+    SharedName = 3,
     /// It works on rows, files, sequences or sessions that no policy covers.
-    Reaches = 4,
+    BypassesPolicies = 4,
     /// It tells what this session has done before, maybe for another tenant: statements with their literals.
     Remembers = 6,
     /// It reads sequences, which tell how many rows others make.
@@ -28,19 +28,27 @@ pub enum Kind {
 impl Kind {
     /// Whether a tenant's transaction may be refused the call.
     pub fn is_refused(self) -> bool {
-        matches!(self, Kind::Tells | Kind::Shares | Kind::Reaches | Kind::Remembers | Kind::Counts | Kind::Disturbs)
+        matches!(
+            self,
+            Kind::SideChannel
+                | Kind::SharedName
+                | Kind::BypassesPolicies
+                | Kind::Remembers
+                | Kind::Counts
+                | Kind::Disturbs
+        )
     }
 
     /// Whether there is an answer that tells nothing: null, an empty set, or what is the session's own.
     pub fn is_hidden(self) -> bool {
-        matches!(self, Kind::Tells | Kind::Remembers | Kind::Counts)
+        matches!(self, Kind::SideChannel | Kind::Remembers | Kind::Counts)
     }
 }
 
 /// PostgreSQL's own functions; a name that ends in `*` stands for all that begin so.
 const BUILTIN: &[(Kind, &[&str])] = &[
     (
-        Kind::Tells,
+        Kind::SideChannel,
         &[
             "pg_stat_get_*",
             "pg_stat_have_stats",
@@ -72,11 +80,11 @@ const BUILTIN: &[(Kind, &[&str])] = &[
     (Kind::Counts, &["pg_get_sequence_data"]),
     // Not pg_advisory_unlock…: letting go of a lock tells nothing and holds up nobody.
     (
-        Kind::Shares,
+        Kind::SharedName,
         &["pg_advisory_lock*", "pg_advisory_xact_lock*", "pg_try_advisory_*", "pg_notify", "pg_logical_emit_message"],
     ),
     (
-        Kind::Reaches,
+        Kind::BypassesPolicies,
         &[
             "lo_*",
             "loread",
@@ -133,7 +141,7 @@ const SYMBOLS: &[(Kind, &[&str])] = &[
         ],
     ),
     (
-        Kind::Tells,
+        Kind::SideChannel,
         &[
             "pgstattuple*",
             "pgstatindex*",
@@ -150,9 +158,9 @@ const SYMBOLS: &[(Kind, &[&str])] = &[
             "pg_old_snapshot_*",
         ],
     ),
-    (Kind::Shares, &["triggered_change_notification"]),
+    (Kind::SharedName, &["triggered_change_notification"]),
     (
-        Kind::Reaches,
+        Kind::BypassesPolicies,
         &[
             "dblink*",
             "pg_background*",

@@ -11,8 +11,8 @@
 mod list;
 
 use self::list::Kind;
-use crate::context::residue;
-use crate::context::slot;
+use crate::context::current;
+use crate::context::session_state;
 use crate::guard::{channel, held, ready};
 use crate::gucs::{self, SideChannels};
 use crate::pg::answering::Answer;
@@ -92,9 +92,9 @@ pub fn is_random(function: Oid) -> bool {
 pub fn judge(function: Oid) -> Outcome<()> {
     let kind = kind(function);
     if kind == Kind::Foreign {
-        residue::touch_settings();
+        session_state::touch_settings();
     }
-    if slot::is_set() {
+    if current::is_set() {
         return verdict(function, kind);
     }
     if kind == Kind::Answers || kind.is_refused() && !is_of_users(function) {
@@ -116,7 +116,7 @@ pub fn in_tenant(function: Oid) -> Outcome<()> {
 /// Which calls of a statement that is planned now are answered by [`answer`]. None of a superuser's with no tenant, whose
 /// plans show the functions that are called.
 pub fn answered() -> Option<fn(Oid) -> bool> {
-    if !slot::is_set() && role::is_superuser_session() {
+    if !current::is_set() && role::is_superuser_session() {
         return None;
     }
     Some(if gucs::side_channels() == SideChannels::hide { is_answered } else { is_notify })
@@ -142,7 +142,7 @@ pub fn answer(function: Oid) -> Outcome<Answer> {
         return Ok(if channel::is_judged() { Answer::Notify(channel::judge) } else { Answer::Called });
     }
     let kind = kind(function);
-    if !slot::is_set() || !kind.is_hidden() || is_told(kind) {
+    if !current::is_set() || !kind.is_hidden() || is_told(kind) {
         return Ok(Answer::Called);
     }
     if gucs::side_channels() == SideChannels::refuse {
@@ -158,7 +158,7 @@ pub fn answer(function: Oid) -> Outcome<Answer> {
 /// Whether what this kind of functions tells is told in this session's tenants.
 fn is_told(kind: Kind) -> bool {
     match kind {
-        Kind::Remembers => gucs::side_channels_allowed() || !residue::is_shared(),
+        Kind::Remembers => gucs::side_channels_allowed() || !session_state::is_shared(),
         Kind::Counts => held::may_read_sequences(role::current_user()),
         _ => gucs::side_channels_allowed(),
     }
@@ -171,9 +171,9 @@ fn verdict(function: Oid, kind: Kind) -> Outcome<()> {
     let name = proc::name(function);
     match kind {
         Kind::Remembers if !is_told(kind) => Err(remembers(&name)),
-        Kind::Tells | Kind::Disturbs | Kind::Counts if !is_told(kind) => Err(tells(&format!("function {name}"))),
-        Kind::Shares if gucs::guards() => Err(shares(&name)),
-        Kind::Reaches if gucs::guards() => Err(reaches(&format!("function {name}"))),
+        Kind::SideChannel | Kind::Disturbs | Kind::Counts if !is_told(kind) => Err(tells(&format!("function {name}"))),
+        Kind::SharedName if gucs::guards() => Err(shares(&name)),
+        Kind::BypassesPolicies if gucs::guards() => Err(reaches(&format!("function {name}"))),
         _ => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! Objects, as they are made, altered, dropped and used: what commands and expressions come down to, however spelled.
 
-use crate::context::residue;
-use crate::context::slot;
+use crate::context::current;
+use crate::context::session_state;
 use crate::guard::changed::{self, Done};
 use crate::guard::executor::Verdict;
 use crate::guard::{folded, function, lost_fence, role_change, temporary, truncate};
@@ -44,9 +44,9 @@ unsafe extern "C-unwind" fn object_access(
         }
         match (access, class) {
             (ObjectAccessType::OAT_FUNCTION_EXECUTE, _) if u32::from(object) == pg_sys::F_SET_CONFIG => {
-                residue::touch_settings();
+                session_state::touch_settings();
             }
-            (ObjectAccessType::OAT_FUNCTION_EXECUTE, _) if function::is_random(object) => residue::touch_seed(),
+            (ObjectAccessType::OAT_FUNCTION_EXECUTE, _) if function::is_random(object) => session_state::touch_seed(),
             (ObjectAccessType::OAT_FUNCTION_EXECUTE, _) if folding::is_running() && folded::reads_settings(object) => {
                 folding::touch()
             }
@@ -68,13 +68,13 @@ unsafe extern "C-unwind" fn object_access(
                 class,
             ) if let Some(what) = role_change::what(class) => decide_or_raise(|| role_change::judge(what)),
             (ObjectAccessType::OAT_DROP, POLICY) => decide_or_raise(|| lost_fence::judge(object)),
-            (ObjectAccessType::OAT_DROP, class) if slot::is_set() => {
+            (ObjectAccessType::OAT_DROP, class) if current::is_set() => {
                 decide_or_raise(|| changed::judge(Done::Dropped, class, object))
             }
-            (ObjectAccessType::OAT_POST_CREATE, class) if slot::is_set() || class == CONSTRAINT => {
+            (ObjectAccessType::OAT_POST_CREATE, class) if current::is_set() || class == CONSTRAINT => {
                 decide_or_raise(|| changed::judge(Done::Created, class, object))
             }
-            (ObjectAccessType::OAT_POST_ALTER, class) if slot::is_set() => {
+            (ObjectAccessType::OAT_POST_ALTER, class) if current::is_set() => {
                 decide_or_raise(|| changed::judge(Done::Altered, class, object))
             }
             // A trigger that CREATE OR REPLACE made is one that it was.

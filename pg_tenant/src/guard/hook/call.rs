@@ -1,6 +1,6 @@
 //! Calls of functions of users, one by one.
 
-use crate::context::slot;
+use crate::context::current;
 use crate::guard::function;
 use crate::pg::boundary::{decide, decide_or_raise};
 use pgrx::pg_sys::{self, Oid};
@@ -35,7 +35,7 @@ unsafe extern "C-unwind" fn function_called(
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
         let function = (*info).fn_oid;
-        if event == pg_sys::FmgrHookEventType::FHET_START && slot::is_set() {
+        if event == pg_sys::FmgrHookEventType::FHET_START && current::is_set() {
             decide_or_raise(
                 || if function::is_judged_at_call(function) { function::in_tenant(function) } else { Ok(()) },
             );

@@ -1,6 +1,6 @@
 //! Queries, as they are made ready and each time they run.
 
-use crate::context::{bound, limits, slot, system, test_mode};
+use crate::context::{bound, current, limits, system, test_mode};
 use crate::guard::{folded, function, messages, ready, referential};
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::security::Saved;
@@ -111,7 +111,7 @@ unsafe fn note_folded(query: *mut QueryDesc) {
 /// A query begins to run, or goes on, perhaps in another context than it was made ready in; gives what ran around it.
 unsafe fn resume(query: *mut QueryDesc) -> Option<Oid> {
     let held = ready::held(query);
-    if let Some(function) = held.filter(|_| slot::is_set()) {
+    if let Some(function) = held.filter(|_| current::is_set()) {
         // SAFETY: the caller's frame holds nothing to drop.
         unsafe { decide_or_raise(|| function::in_tenant(function)) }
     }

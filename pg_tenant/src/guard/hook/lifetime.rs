@@ -1,6 +1,6 @@
 //! The ends of transactions and savepoints. Past the point of no return nothing here may fail.
 
-use crate::context::residue;
+use crate::context::session_state;
 use crate::context::{locks, seal};
 use crate::guard::{ready, temporary, weakened};
 use crate::pg::boundary::decide;
@@ -20,10 +20,10 @@ unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _
     use pg_sys::XactEvent::*;
     if matches!(event, XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE) {
         // SAFETY: nothing to drop in this frame; the transaction can still fail.
-        unsafe { decide(|| residue::transaction_commits(seal::sealed().is_some())) };
+        unsafe { decide(|| session_state::transaction_commits(seal::sealed().is_some())) };
     }
     if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
-        residue::transaction_ended(event != XACT_EVENT_ABORT);
+        session_state::transaction_ended(event != XACT_EVENT_ABORT);
         temporary::transaction_ended();
         ready::transaction_ended();
         weakened::forget(None);
@@ -40,6 +40,6 @@ unsafe extern "C-unwind" fn end_of_savepoint(
 ) {
     if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
         weakened::forget(Some(ended));
-        residue::savepoint_undone(ended);
+        session_state::savepoint_undone(ended);
     }
 }

@@ -76,7 +76,7 @@ unsafe extern "C-unwind" fn process_utility(
 unsafe fn complete(node: *mut pg_sys::Node) {
     // SAFETY: the statement is still there; the frame holds only Copy data across the bare calls.
     unsafe {
-        match decide_or_raise(|| command::newcomer(node).map_or(Ok(create::Todo::Nothing), create::complete)) {
+        match decide_or_raise(|| command::new_child(node).map_or(Ok(create::Todo::Nothing), create::complete)) {
             create::Todo::Nothing => {}
             create::Todo::Protect { table, parent } => {
                 call::with_tables("protect_newcomer", table, parent);

@@ -66,7 +66,7 @@ pub unsafe fn ends_with_transaction(node: *mut Node, context: pg_sys::ProcessUti
 ///
 /// # Safety
 /// As [`super::read`].
-pub unsafe fn newcomer(node: *mut Node) -> Option<Oid> {
+pub unsafe fn new_child(node: *mut Node) -> Option<Oid> {
     // SAFETY: each cast follows the node's tag. What the command wrote becomes visible first.
     unsafe {
         if !matches!(

@@ -8,7 +8,7 @@ use crate::pg::list::nodes;
 use crate::pg::parts;
 use crate::pg::text::{owned, owned_opt};
 use alter::{alter_type, change, define, dropped, rename};
-pub use create::{New, ends_with_transaction, newcomer};
+pub use create::{New, ends_with_transaction, new_child};
 use pgrx::pg_sys::{self, Node, NodeTag, ObjectType, Oid, RangeVar};
 use query::{create_table_as, explained};
 use std::ffi::{CStr, CString};

@@ -1,15 +1,15 @@
 //! Where the current tenant stands, or the system context, and the callbacks that write it.
 //!
 //! The truth is the setting `pg_tenant.id`, so that PostgreSQL's own stack of settings restores it at the end of a
-//! transaction, of a savepoint and of an exception block. The slot is its parsed copy, which policies read once per
+//! transaction, of a savepoint and of an exception block. This is its parsed copy, which policies read once per
 //! statement or row through a pointer.
 //!
 //! Invariants, all in one thread:
-//! - Only the assign hook and the end-of-transaction callback write [`SLOT`]. Neither can fail or allocate: an error in
+//! - Only the assign hook and the end-of-transaction callback write [`CURRENT`]. Neither can fail or allocate: an error in
 //!   an assign hook would leave the tenant set in the next transaction.
 //! - The check hook refuses every value but those that [`set`] asks for and those that ALTER ROLE … SET has stored:
 //!   what a superuser writes with SET has passed no registry.
-//! - No pointer into the slot leaves it: an argument of CALL outlives the transaction in which it was evaluated. A reader
+//! - No pointer into it leaves this file: an argument of CALL outlives the transaction in which it was evaluated. A reader
 //!   hands out a copy that lives as long as the calling expression, made once for each tenant.
 
 use crate::context::seal::{self, Entered};
@@ -37,7 +37,7 @@ struct TextDatum {
 /// The current tenant in every form that a policy may ask for; in a system context, none of them.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Slot {
+struct Current {
     entered: Option<Entered>,
     has_id: bool,
     bound: bool,
@@ -49,7 +49,7 @@ struct Slot {
     limits: Limits,
 }
 
-const NO_TENANT: Slot = Slot {
+const NO_TENANT: Current = Current {
     entered: None,
     has_id: false,
     bound: false,
@@ -61,18 +61,18 @@ const NO_TENANT: Slot = Slot {
     limits: Limits::NONE,
 };
 
-static mut SLOT: Slot = NO_TENANT;
-/// How often the slot was written: tells whether a copy of it is still true.
+static mut CURRENT: Current = NO_TENANT;
+/// How often the current was written: tells whether a copy of it is still true.
 static mut WRITTEN: u64 = 0;
 /// What the session began with: the tenant of a bound role, else none. Every transaction ends in it.
-static mut SESSION: Slot = NO_TENANT;
+static mut SESSION: Current = NO_TENANT;
 /// The last transaction that entered a tenant was a statement by itself, in autocommit.
 static mut ENDED_WITH_ITS_STATEMENT: bool = false;
 /// What [`set`] is writing at this moment: the check hook accepts no other value.
 static mut WRITING: Option<(Entered, Limits)> = None;
 
 /// The current tenant.
-pub fn current() -> Option<TenantId> {
+pub fn tenant() -> Option<TenantId> {
     match entered() {
         Some(Entered::Tenant(id)) => Some(id),
         _ => None,
@@ -90,13 +90,13 @@ pub fn system() -> Option<SystemContext> {
 /// The current tenant, or the system context.
 pub fn entered() -> Option<Entered> {
     // SAFETY: one thread; a copy.
-    unsafe { SLOT.entered }
+    unsafe { CURRENT.entered }
 }
 
 /// Whether there is a current tenant: for hooks that run for every function of a statement.
 pub fn is_set() -> bool {
     // SAFETY: one thread; a plain read.
-    unsafe { SLOT.has_id }
+    unsafe { CURRENT.has_id }
 }
 
 /// The tenant that the session's role is bound to.
@@ -117,13 +117,13 @@ pub fn ended_with_its_statement() -> bool {
 /// Whether the current tenant came with the login, and not by an entry of this transaction.
 pub fn is_bound() -> bool {
     // SAFETY: one thread; a plain read.
-    unsafe { SLOT.bound }
+    unsafe { CURRENT.bound }
 }
 
 /// The limits that came with the current tenant.
 pub fn limits() -> Limits {
     // SAFETY: one thread; a copy.
-    unsafe { SLOT.limits }
+    unsafe { CURRENT.limits }
 }
 
 /// Whether the current tenant id has a value of the type that this reader returns.
@@ -131,9 +131,9 @@ pub fn has_value(reader: Reader) -> bool {
     // SAFETY: one thread; plain reads.
     unsafe {
         match reader {
-            Reader::Uuid => SLOT.has_uuid,
-            Reader::Bigint => SLOT.has_bigint,
-            Reader::Text => SLOT.has_id,
+            Reader::Uuid => CURRENT.has_uuid,
+            Reader::Bigint => CURRENT.has_bigint,
+            Reader::Text => CURRENT.has_id,
         }
     }
 }
@@ -156,21 +156,21 @@ pub fn leave() {
     folding::let_go();
 }
 
-impl Slot {
+impl Current {
     fn new(entered: Entered, bound: bool, limits: Limits) -> Self {
-        let mut slot = Slot { entered: Some(entered), bound, limits, ..NO_TENANT };
-        let Entered::Tenant(id) = entered else { return slot };
-        slot.has_id = true;
+        let mut current = Current { entered: Some(entered), bound, limits, ..NO_TENANT };
+        let Entered::Tenant(id) = entered else { return current };
+        current.has_id = true;
         let text = id.as_str().as_bytes();
-        slot.text.header = ((text.len() as u32) + 4) << 2;
-        slot.text.bytes[..text.len()].copy_from_slice(text);
+        current.text.header = ((text.len() as u32) + 4) << 2;
+        current.text.bytes[..text.len()].copy_from_slice(text);
         if let Some(uuid) = id.uuid() {
-            (slot.uuid, slot.has_uuid) = (uuid, true);
+            (current.uuid, current.has_uuid) = (uuid, true);
         }
         if let Some(bigint) = id.bigint() {
-            (slot.bigint, slot.has_bigint) = (bigint, true);
+            (current.bigint, current.has_bigint) = (bigint, true);
         }
-        slot
+        current
     }
 }
 
@@ -203,11 +203,11 @@ pub unsafe extern "C-unwind" fn check_hook(
                 return false;
             }
         };
-        let place = setting::allocate_extra(size_of::<Slot>()).cast::<Slot>();
+        let place = setting::allocate_extra(size_of::<Current>()).cast::<Current>();
         if place.is_null() {
             return setting::refuse_for_memory();
         }
-        place.write(Slot::new(entered, from_role, limits));
+        place.write(Current::new(entered, from_role, limits));
         *extra = place.cast();
         true
     }
@@ -215,12 +215,12 @@ pub unsafe extern "C-unwind" fn check_hook(
 
 /// Copies the parsed value; nothing else.
 pub unsafe extern "C-unwind" fn assign_hook(_: *const c_char, extra: *mut c_void) {
-    // SAFETY: extra is null or a Slot that the check hook wrote; one thread.
+    // SAFETY: extra is null or a Current that the check hook wrote; one thread.
     unsafe {
-        SLOT = if extra.is_null() { NO_TENANT } else { *extra.cast::<Slot>() };
+        CURRENT = if extra.is_null() { NO_TENANT } else { *extra.cast::<Current>() };
         WRITTEN += 1;
-        if SLOT.bound {
-            SESSION = SLOT;
+        if CURRENT.bound {
+            SESSION = CURRENT;
         }
     }
 }
@@ -235,7 +235,7 @@ unsafe extern "C-unwind" fn end_of_transaction(event: pg_sys::XactEvent::Type, _
     if matches!(event, XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE) {
         // SAFETY: one thread.
         unsafe {
-            SLOT = SESSION;
+            CURRENT = SESSION;
             if seal::sealed().is_some() {
                 ENDED_WITH_ITS_STATEMENT = event == XACT_EVENT_COMMIT && !transaction::is_block();
             }
@@ -347,16 +347,18 @@ macro_rules! reader {
     };
 }
 
-reader!(pg_tenant_current_uuid, pg_finfo_pg_tenant_current_uuid, SLOT.has_uuid, |fcinfo| copied(
+reader!(pg_tenant_current_uuid, pg_finfo_pg_tenant_current_uuid, CURRENT.has_uuid, |fcinfo| copied(
     fcinfo,
     WRITTEN,
-    &raw const SLOT.uuid
+    &raw const CURRENT.uuid
 ));
-reader!(pg_tenant_current_bigint, pg_finfo_pg_tenant_current_bigint, SLOT.has_bigint, |_| Datum::from(SLOT.bigint));
-reader!(pg_tenant_current_id, pg_finfo_pg_tenant_current_id, SLOT.has_id, |fcinfo| copied(
+reader!(pg_tenant_current_bigint, pg_finfo_pg_tenant_current_bigint, CURRENT.has_bigint, |_| Datum::from(
+    CURRENT.bigint
+));
+reader!(pg_tenant_current_id, pg_finfo_pg_tenant_current_id, CURRENT.has_id, |fcinfo| copied(
     fcinfo,
     WRITTEN,
-    &raw const SLOT.text
+    &raw const CURRENT.text
 ));
 
 /// A function and its form that takes a row of nobody for one that the current tenant may see.
@@ -409,40 +411,40 @@ fence!(
     pg_finfo_pg_tenant_is_current_uuid,
     pg_tenant_is_current_or_shared_uuid,
     pg_finfo_pg_tenant_is_current_or_shared_uuid,
-    SLOT.has_uuid,
-    |value: Datum| *value.cast_mut_ptr::<[u8; 16]>() == SLOT.uuid
+    CURRENT.has_uuid,
+    |value: Datum| *value.cast_mut_ptr::<[u8; 16]>() == CURRENT.uuid
 );
 fence!(
     pg_tenant_is_current_bigint,
     pg_finfo_pg_tenant_is_current_bigint,
     pg_tenant_is_current_or_shared_bigint,
     pg_finfo_pg_tenant_is_current_or_shared_bigint,
-    SLOT.has_bigint,
-    |value: Datum| value.value() as i64 == SLOT.bigint
+    CURRENT.has_bigint,
+    |value: Datum| value.value() as i64 == CURRENT.bigint
 );
 fence!(
     pg_tenant_is_current_integer,
     pg_finfo_pg_tenant_is_current_integer,
     pg_tenant_is_current_or_shared_integer,
     pg_finfo_pg_tenant_is_current_or_shared_integer,
-    SLOT.has_bigint,
-    |value: Datum| i64::from(value.value() as i32) == SLOT.bigint
+    CURRENT.has_bigint,
+    |value: Datum| i64::from(value.value() as i32) == CURRENT.bigint
 );
 fence!(
     pg_tenant_is_current_smallint,
     pg_finfo_pg_tenant_is_current_smallint,
     pg_tenant_is_current_or_shared_smallint,
     pg_finfo_pg_tenant_is_current_or_shared_smallint,
-    SLOT.has_bigint,
-    |value: Datum| i64::from(value.value() as i16) == SLOT.bigint
+    CURRENT.has_bigint,
+    |value: Datum| i64::from(value.value() as i16) == CURRENT.bigint
 );
 fence!(
     pg_tenant_is_current_text,
     pg_finfo_pg_tenant_is_current_text,
     pg_tenant_is_current_or_shared_text,
     pg_finfo_pg_tenant_is_current_or_shared_text,
-    SLOT.has_id,
-    |value: Datum| bytes_of(value) == &SLOT.text.bytes[..(SLOT.text.header >> 2) as usize - 4]
+    CURRENT.has_id,
+    |value: Datum| bytes_of(value) == &CURRENT.text.bytes[..(CURRENT.text.header >> 2) as usize - 4]
 );
 
 #[doc(hidden)]
@@ -460,6 +462,6 @@ pub unsafe extern "C-unwind" fn pg_tenant_is_member(fcinfo: FunctionCallInfo) ->
     // SAFETY: one thread; fcinfo has one argument, a boolean that is not null.
     unsafe {
         folding::touch();
-        Datum::from(SLOT.has_id && (*(*fcinfo).args.as_ptr()).value.value() != 0)
+        Datum::from(CURRENT.has_id && (*(*fcinfo).args.as_ptr()).value.value() != 0)
     }
 }
