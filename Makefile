@@ -30,7 +30,8 @@ fuzz: ## a million random statements in two worlds that a tenant must not tell a
 lint: ## fmt, clippy, documentation, unsafe only where it belongs, cargo-deny, the generated schema is current
 	@tests/lint
 goldens: ## write the SQL goldens, the isolation matrix and the catalogue anew; what is reviewed is the diff
-	@$(ON_SERVER) GOLDENS=write cargo test --locked -p pg-tenant-tests --test goldens --test isolation_matrix --test catalogue
+	@$(ON_SERVER) GOLDENS=write cargo test --locked -p pg-tenant-tests --test goldens --test isolation_matrix --test catalogue; \
+	GOLDENS=write cargo test --locked -p pg-tenant-tests --test pgbouncer left_out
 api: ## write anew the list of the client's public API and what the compiler says of misuses; what is reviewed is the diff
 	@PUBLIC_API=write TRYBUILD=overwrite cargo test --locked -p pg-tenant-client --all-features --test public_api --test ui
 schema: ## generate sql/install/ from sql/schema/

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::skip::skipped;
+
 /// A PostgreSQL installation, as its `pg_config` tells it.
 #[derive(Debug)]
 pub struct Install {
@@ -103,7 +105,7 @@ impl Install {
         command
     }
 
-    /// Whether a module that `sql` names is missing here, which it says: what needs it cannot be tested on this server.
+    /// Whether a module that `sql` names is missing here; where it is, what needs it is said as skipped.
     pub fn lacks(&self, sql: &str) -> bool {
         let is_there = |module: &str| {
             let files = [
@@ -114,7 +116,7 @@ impl Install {
         };
         let missing = CONTRIB.into_iter().find(|module| sql.contains(module) && !is_there(module));
         if let Some(module) = missing {
-            eprintln!("not tested here: this PostgreSQL {} comes without {module}", self.major);
+            skipped(&format!("this PostgreSQL {} comes without {module}", self.major));
         }
         missing.is_some()
     }

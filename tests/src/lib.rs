@@ -16,7 +16,7 @@ pub mod attack; // isolation, attacked: a stock policy beside pg_tenant
 mod cluster; // a server: start, stop, crash, restart, stand by
 mod copy; // rows into a table
 mod database; // a database per test
-pub mod golden;
+pub mod golden; // psql scripts and the output they must have
 mod inside; // statements inside a tenant
 mod install; // which PostgreSQL, and whether the extension is in it
 mod layout; // a directory, a port and a socket that are free
@@ -28,8 +28,9 @@ mod psql; // programs beside the server: psql, pg_dump, pgbench
 mod roles; // the five roles of a database
 mod route; // the paths to the shared server
 pub mod shop;
+mod skip; // what cannot be tested here is said
 mod sql; // a session, and what it expects
-mod watchdog; // no server outlives its test process // psql scripts and the output they must have
+mod watchdog; // no server outlives its test process
 
 pub use cluster::Cluster;
 pub use copy::copy_in;
@@ -41,6 +42,7 @@ pub use place::workshop;
 pub use psql::{Output, run};
 pub use roles::Roles;
 pub use route::Route;
+pub use skip::skipped;
 pub use sql::{Session, describe};
 
 /// A fresh database with the extension, on the server that the tests of this binary share.

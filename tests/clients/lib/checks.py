@@ -24,6 +24,10 @@ class Tap(unittest.TextTestResult):
         super().addError(test, err)
         self.refused(test, err)
 
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        print("ok", test.id().removeprefix("__main__."), "# SKIP", reason, flush=True)
+
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
         if err is not None:

@@ -25,7 +25,7 @@ use std::path::Path;
 use futures_util::future::join_all;
 use pg_tenant_tests::attack::{Stage, named, rows_for_test};
 use pg_tenant_tests::golden::Goldens;
-use pg_tenant_tests::{Cluster, Install};
+use pg_tenant_tests::{Cluster, Install, skipped};
 use row::{Play, Row, Stock};
 use verdict::Verdict;
 
@@ -79,9 +79,13 @@ async fn a_leak_is_not_answered() {
 
 /// The row's line, and what is wrong with it.
 async fn run(row: &Row, stage: &Stage<'_>, here: &BTreeSet<String>) -> (String, Vec<String>) {
+    let missing = row.needs.filter(|extension| !here.contains(*extension));
+    if let Some(extension) = missing {
+        skipped(&format!("{} wants the extension {extension}", row.id));
+    }
     let steps = match row.play {
-        _ if row.since > Install::current().major => None,
-        _ if row.needs.is_some_and(|extension| !here.contains(extension)) => None,
+        _ if Install::current().is_before(row.since, &format!("{}: {}", row.id, row.leak)) => None,
+        _ if missing.is_some() => None,
         Play::Listed(name) => Some(named(name).steps),
         Play::Steps(steps) => Some(steps),
         Play::Test(..) | Play::Unrun(_) => None,

@@ -1,4 +1,7 @@
 //! A server that is away or full is waited for, as long as a call waits for a connection.
+//!
+//! Not through PgBouncer: while a server is away or full it keeps clients waiting itself, and answers with errors of
+//! its own.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,7 @@
 //! A server that goes away takes the pool with it.
+//!
+//! Not through PgBouncer: while a server is away, and for a second after, it keeps clients waiting and refuses them
+//! itself; `restarted_server` has what the pools do then.
 
 use std::time::Instant;
 

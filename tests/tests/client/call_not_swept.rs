@@ -1,6 +1,8 @@
 //! A public call that waits is not in the cancellation sweep, or not under load.
 //!
 //! What there is to sweep stands in the list of the public API; a call is swept where a test that runs a sweep makes it.
+//!
+//! Not through PgBouncer: reads sources, and asks no server.
 
 use std::path::Path;
 

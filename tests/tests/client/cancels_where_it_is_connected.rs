@@ -1,4 +1,6 @@
 //! A request to cancel goes to the address that the connection has reached, not to the first of its configuration.
+//!
+//! Not through PgBouncer: a cancel request goes to PgBouncer's one address.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,6 @@
 //! Connections live as long as they may, idle ones go, as many as are wanted are ready, and hosts that are back are used.
+//!
+//! Not through PgBouncer: it holds the server's sessions, and how long they live is its own setting.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

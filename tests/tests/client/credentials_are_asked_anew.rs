@@ -1,4 +1,6 @@
 //! What a connection signs in with is asked for each, so that what expires is replaced.
+//!
+//! Not through PgBouncer: it signs in at the server, with what its own configuration has.
 
 use std::sync::{Arc, Mutex};
 

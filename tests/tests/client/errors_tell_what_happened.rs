@@ -1,4 +1,6 @@
 //! An error says whether the call was executed, and whether it may have been committed.
+//!
+//! Not through PgBouncer: what a server says as it ends a session comes from PgBouncer, in its own words.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,6 @@
 //! An example of the client compiles no more, or does not do what it says.
+//!
+//! Not through PgBouncer: the examples are of the client, not of a path to the server.
 
 use std::process::Command;
 

@@ -1,4 +1,6 @@
 //! A server that goes away in answer to the beginning of a transaction, as one does that is being stopped.
+//!
+//! Not through PgBouncer: a helper of `errors_tell_what_happened`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,6 @@
 //! A listener hears what it was told to listen to, of the tenant that it belongs to, and says when it may have missed some.
+//!
+//! Not through PgBouncer: LISTEN needs a session of its own: a listener connects to the server directly.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! `sqlx::query!` is checked against a database with protected tables, and what it has checked works inside a tenant.
+//!
+//! Not through PgBouncer: the macros ask a database as they are compiled, on a connection of sqlx's own.
 
 use std::process::{Command, Output};
 

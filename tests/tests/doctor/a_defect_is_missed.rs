@@ -96,7 +96,7 @@ async fn a_role_or_a_right() {
 #[tokio::test]
 async fn a_membership_with_admin_alone() {
     let db = crate::case::stage("admin_alone").await;
-    if db.cluster().install().major < 16 {
+    if db.cluster().install().is_before(16, "membership with ADMIN alone") {
         return;
     }
     let object = crate::case::fill(&db, "{app} in {x}");

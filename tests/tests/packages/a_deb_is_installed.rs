@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pg_tenant_tests::{Install, Options};
+use pg_tenant_tests::{Install, Options, skipped};
 
 use crate::elsewhere::{Elsewhere, made_by, succeed};
 use crate::smoke;
@@ -47,7 +47,7 @@ impl Root {
 fn lacks_dpkg() -> bool {
     let lacks = ["dpkg", "dpkg-shlibdeps"].iter().any(|tool| Command::new(tool).arg("--version").output().is_err());
     if lacks {
-        eprintln!("skipped: dpkg and dpkg-dev are not here");
+        skipped("dpkg and dpkg-dev are not here");
     }
     lacks
 }
@@ -57,8 +57,11 @@ async fn a_server_finds_it() {
     let major = Install::current().major;
     let debian =
         Install::current().bindir.ends_with(Path::new("usr/lib/postgresql").join(major.to_string()).join("bin"));
-    if lacks_dpkg() || !(debian || major >= 18) {
-        eprintln!("skipped: this PostgreSQL {major} does not look where Debian's does, and cannot be told to");
+    if lacks_dpkg() {
+        return;
+    }
+    if !(debian || major >= 18) {
+        skipped(&format!("this PostgreSQL {major} does not look where Debian's does, and cannot be told to"));
         return;
     }
     let Some(elsewhere) = Elsewhere::new("deb") else { return };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use pg_tenant_tests::{Install, workshop};
+use pg_tenant_tests::{Install, skipped, workshop};
 
 /// A copy of the fetched PostgreSQL, without pg_tenant. Dropping it deletes it.
 pub struct Elsewhere {
@@ -20,7 +20,7 @@ impl Elsewhere {
         let install = Install::current();
         let major = install.major.to_string();
         let Some(fetched) = install.bindir.ancestors().find(|dir| dir.ends_with(Path::new("pg").join(&major))) else {
-            eprintln!("skipped: {} is not of tests/setup/postgres", install.bindir.display());
+            skipped(&format!("{} is not of tests/setup/postgres", install.bindir.display()));
             return None;
         };
         let root = workshop("elsewhere").join(format!("{name}-{major}"));

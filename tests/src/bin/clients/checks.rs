@@ -47,6 +47,9 @@ pub(crate) fn run(subject: &Subject, route: &Route, database: &str, files: &Path
     print!("{said}");
     let skipped = |line: &&str| line.contains("# SKIP");
     let count = |start: &str| said.lines().filter(|line| line.starts_with(start) && !skipped(line)).count();
+    for line in said.lines().filter(skipped) {
+        pg_tenant_tests::skipped(&format!("{}, {}: {}", subject.page, route.name, line.trim_start_matches("ok ")));
+    }
     let mut sum = Sum { passed: count("ok "), failed: count("not ok ") };
     if (!out.status.success() && sum.failed == 0) || sum.passed + sum.failed == 0 {
         println!("not ok {}: {program} ended with {}", subject.page, out.status);

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use checks::Sum;
 use packages::Need;
+use pg_tenant_tests::skipped;
 use world::World;
 
 /// A page: what it needs, and what runs its checks.
@@ -69,7 +70,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         if let Some(why) = need.unpack()? {
             let pages: Vec<_> = of_need.iter().map(|s| s.page).collect();
-            println!("skipped: {}: {why}", pages.join(", "));
+            skipped(&format!("{}: {why}", pages.join(", ")));
             continue;
         }
         for subject in of_need {

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::ensure;
-use pg_tenant_tests::{Cluster, Line, Options, PgBouncer, run};
+use pg_tenant_tests::{Cluster, Line, Options, PgBouncer, run, skipped};
 
 use crate::page::{self, root};
 
@@ -34,7 +34,7 @@ impl World {
             PgBouncer::start(&cluster, Line::New, &transaction)
         });
         if bouncer.is_none() {
-            println!("skipped: PgBouncer cannot be had");
+            skipped("the pages' checks through PgBouncer, which cannot be had");
         }
         let world = World { cluster, bouncer };
         world.database("README", &index).await?; // what the index page says of migrations

@@ -1,6 +1,7 @@
 //! Ways that name no table where the guards would look, and are judged all the same: the statement inside is a statement.
 //! They were closed before; they must stay so, with what newer majors add.
 
+use pg_tenant_tests::Install;
 use pg_tenant_tests::shop::{A, B, shop};
 
 /// Each tells, by a number or a text, how many rows there are or whose.
@@ -39,8 +40,8 @@ async fn are_read() {
 async fn are_returned_as_they_were() {
     let db = shop("returning").await;
     let app = db.app().await;
-    if app.value("select current_setting('server_version_num')::int >= 180000").await.as_deref() != Some("t") {
-        return; // RETURNING OLD and virtual columns are new in 18
+    if Install::current().is_before(18, "RETURNING OLD and virtual columns") {
+        return;
     }
     db.owner().await.run("alter table orders add shout text generated always as (upper(note)) virtual").await;
     let rows = app.inside(A, "update orders set note = 'x' returning old.note, new.note, new.shout").await;
