@@ -3,17 +3,17 @@
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
-/// Why a request was not let in, in the order in which it is found out. The response has it among its extensions.
+/// Why a request was denied, in the order in which it is checked. The response has it among its extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Denied {
-    /// Nothing names a tenant, or not all that must: 400.
+    /// The request names no tenant, or a required source is missing: 400.
     NoTenant,
-    /// What names the tenant can be read in two ways, or not at all: 400.
+    /// The name of the tenant in the request is ambiguous, or cannot be read: 400.
     Ambiguous,
-    /// Nothing proves the tenant that is named, or what should is not valid: 401.
+    /// The request has no proof of its tenant, or an invalid one: 401.
     Unproven,
-    /// What is named is not what is proven: 403.
+    /// The request names another tenant than the one that it proves: 403.
     Mismatch,
     /// The registry has no such tenant: 404.
     Unknown,
@@ -35,7 +35,7 @@ impl Denied {
         Denied::Unavailable,
     ];
 
-    /// What it is answered unless configured otherwise.
+    /// The HTTP status of the response, unless [`TenantLayer::status`](super::TenantLayer::status) sets another.
     pub fn status(self) -> StatusCode {
         match self {
             Denied::NoTenant | Denied::Ambiguous => StatusCode::BAD_REQUEST,

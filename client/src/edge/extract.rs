@@ -28,7 +28,7 @@ impl Deref for CurrentTenantRecord {
     }
 }
 
-/// The route is not within a [`TenantLayer`](super::TenantLayer): a mistake of the program, answered 500.
+/// The route is not within a [`TenantLayer`](super::TenantLayer): a mistake in the program, answered with 500.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NoTenantLayer;

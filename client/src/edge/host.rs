@@ -22,7 +22,7 @@ pub(super) fn host(request: &Parts) -> Result<Option<String>, Denied> {
 }
 
 fn read(authority: &Authority) -> Result<String, Denied> {
-    // Before an @ stands a user's name: nothing that a host header has.
+    // A host header has no user name (`user@`).
     if authority.as_str().contains('@') {
         return Err(Denied::Ambiguous);
     }

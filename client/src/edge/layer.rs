@@ -1,4 +1,4 @@
-//! The layer: a request comes in, and goes on with its tenant or not at all.
+//! The layer that passes a request on with its tenant, or denies it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,8 +27,8 @@ use crate::tenant::ambient;
 /// # Ok(()) }
 /// ```
 ///
-/// A slug is looked up only for a request that proves a tenant; a slug of nobody's is then answered 404, and somebody
-/// else's 403. Where users must not learn which slugs there are, answer both alike:
+/// A slug is looked up only for a request that proves a tenant. The slug of no tenant is then answered with 404, that
+/// of another tenant with 403. Where users must not learn which slugs exist, give both the same status:
 /// `.status(Denied::Mismatch, StatusCode::NOT_FOUND)`.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is around a service"]
@@ -37,32 +37,33 @@ pub struct TenantLayer {
 }
 
 impl TenantLayer {
-    /// Tenants are proven so, and looked up there.
+    /// A layer that takes the tenant from `proof` and looks it up in `directory`.
     pub fn new(directory: Directory, proof: impl Proof) -> TenantLayer {
         let (proofs, sources): (Vec<Arc<dyn Proof>>, _) = (vec![Arc::new(proof)], Vec::new());
         let resolver = Resolver { directory, proofs, sources, statuses: Statuses::default(), ambient: false };
         TenantLayer { resolver: Arc::new(resolver) }
     }
 
-    /// Another way to prove a tenant. A request needs one of them; where it has several, they must agree.
+    /// Adds another way to prove a tenant. A request needs one proof; if it has several, they must agree.
     pub fn proof(mut self, proof: impl Proof) -> Self {
         self.change().proofs.push(Arc::new(proof));
         self
     }
 
-    /// A place where requests name their tenant. Each one that is there must agree with what is proven.
+    /// Adds a place where requests name their tenant. Each name that is present must be that of the proven tenant.
     pub fn source(mut self, source: Source) -> Self {
         self.change().sources.push(source);
         self
     }
 
-    /// Answers with another status.
+    /// Sets the HTTP status of requests that are denied for this reason.
     pub fn status(mut self, denied: Denied, status: StatusCode) -> Self {
         self.change().statuses.set(denied, status);
         self
     }
 
-    /// Also runs the service within [`ambient::scope`]. A body that is produced while it is sent is outside of it.
+    /// Also runs the service within [`ambient::scope`]. A response body that is produced while it is sent runs outside
+    /// of the scope.
     pub fn ambient(mut self) -> Self {
         self.change().ambient = true;
         self

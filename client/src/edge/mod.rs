@@ -1,5 +1,5 @@
 //! The tenant of a request, with the feature `tower`: named by the address, a header or a token, and proven by a token
-//! or another [`Proof`]. What a request only says is compared with what it proves, and never believed by itself.
+//! or another [`Proof`]. A name alone is never trusted: it is compared with the tenant that the request proves.
 //!
 //! ```text
 //!  request ──► Proof (a token, …) ──► a tenant, proven ──┐ the same?

@@ -10,10 +10,10 @@ use crate::tenant::verifier::TokenVerifier;
 /// What proves the tenant of a request: a [`TokenVerifier`] for `Authorization: Bearer …`, a closure that looks at what
 /// an outer layer has found out (a session), and with the feature `outbound` a signed header of another service.
 pub trait Proof: Send + Sync + 'static {
-    /// The tenant that the request proves; none where it has nothing of this kind.
+    /// The tenant that the request proves; `None` where it carries no proof of this kind.
     ///
     /// # Errors
-    /// What is there and proves nothing. The request is denied, whatever else it has.
+    /// The proof is invalid. The request is denied then, whatever other proofs it has.
     fn prove(&self, request: &Parts) -> Result<Option<Tenant>, Error>;
 }
 

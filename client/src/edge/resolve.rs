@@ -11,7 +11,7 @@ use super::source::Source;
 use crate::registry::{Directory, TenantRecord};
 use crate::tenant::identity::Tenant;
 
-/// What a [`TenantLayer`](super::TenantLayer) was told.
+/// The configuration of a [`TenantLayer`](super::TenantLayer).
 #[derive(Clone)]
 pub(super) struct Resolver {
     pub(super) directory: Directory,

@@ -8,9 +8,9 @@ use super::denied::body;
 use crate::error::Error;
 
 impl Error {
-    /// The HTTP status that says to a client what it is for it to know: 404 unknown tenant or what can be none, 423
-    /// suspended, 401 a token that was not taken, 429 a limit of the pool, 503 no connection or a closed one; 500
-    /// otherwise.
+    /// The HTTP status for the client: 404 for an unknown tenant and for a text that cannot be a tenant id, 423 for a
+    /// suspended tenant, 401 for a token that was refused, 429 for a limit of the pool, 503 where there is no
+    /// connection or it was closed, 500 for everything else.
     pub fn http_status(&self) -> StatusCode {
         if self.is_unknown_tenant() || self.is_malformed_id() {
             StatusCode::NOT_FOUND
@@ -28,8 +28,8 @@ impl Error {
     }
 }
 
-/// The status and nothing of the message, which may show values. The error itself is among the response's extensions,
-/// as `Arc<Error>`, for a layer that logs.
+/// The response has the status and not the message, which may show values. The error itself is among the response's
+/// extensions, as `Arc<Error>`, for a layer that logs it.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.http_status();
@@ -47,7 +47,7 @@ impl IntoResponse for Error {
 mod tests {
     use super::*;
 
-    /// A name out of a request that can be no tenant's is answered as one that is nobody's.
+    /// A name in a request that cannot be a tenant's is answered like the name of a tenant that does not exist.
     #[test]
     fn a_name_that_can_be_nobodys_is_nobodys() {
         let malformed = "acme'; drop table orders".parse::<crate::Tenant>().map_err(Error::malformed);

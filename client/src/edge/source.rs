@@ -10,8 +10,8 @@ use super::host::host;
 
 /// A place where a request names its tenant: by its slug, or as configured by its id.
 ///
-/// Each one that is there must name the tenant that the request proves. One that is [`required`](Self::required) must
-/// be there.
+/// Each source that is present in a request must name the tenant that the request proves. A
+/// [`required`](Self::required) source must be present.
 #[derive(Clone, Debug)]
 pub struct Source {
     place: Place,
@@ -31,9 +31,9 @@ impl Source {
         Source { place, by_id: false, required: false }
     }
 
-    /// The label before this domain: `acme` of `acme.example.com` for `example.com`. The domain by itself, and another
-    /// one, name nobody. The host is that of the request line or the header `Host`; what a proxy says in other headers
-    /// is not looked at.
+    /// The label before this domain: `acme` of `acme.example.com` for `example.com`. The domain itself and hosts of
+    /// other domains name no tenant. The host is taken from the request line or the header `Host`; other headers, which
+    /// a proxy may add, are ignored.
     pub fn subdomain(domain: impl Into<String>) -> Source {
         let domain = domain.into().to_ascii_lowercase();
         Source::new(Place::Subdomain(domain.trim_matches('.').to_owned()))
@@ -51,7 +51,7 @@ impl Source {
         Source::new(Place::Header(name))
     }
 
-    /// It names the tenant by its id, not by its slug.
+    /// The source holds the tenant's id instead of its slug.
     pub fn by_id(mut self) -> Source {
         self.by_id = true;
         self
@@ -63,7 +63,7 @@ impl Source {
         self
     }
 
-    /// What the request says here, if anything.
+    /// The name that the request has here, if it has one.
     pub(super) fn read<'r>(&self, request: &'r Parts) -> Result<Option<Cow<'r, str>>, Denied> {
         match &self.place {
             Place::Subdomain(domain) => {

@@ -16,14 +16,14 @@ use pg_tenant_core::TenantId;
 /// Notifications that wait for [`TenantListener::next`]; of more, the oldest go, which is told.
 const CAPACITY: usize = 1_024;
 
-/// Listens to `tenant.notify` of the tenants and channels that it is told, and to the channels that all tenants share.
+/// Listens to what transactions send with `tenant.notify`, on the channels that it is given: of one tenant
+/// ([`listen`](Self::listen)), or of all tenants together ([`listen_shared`](Self::listen_shared)).
 ///
 /// It has a connection of its own, as a member of `tenant_user` that enters no tenant: a direct one, to the primary,
 /// since a pooler in transaction mode does not pass notifications on and a standby takes no LISTEN. One that breaks is
 /// made again, for as long as it takes. It stops when this is dropped.
 ///
-/// A notification says that something has happened, and nothing that must not be lost: read the tenant's rows inside
-/// the tenant.
+/// Notifications can be lost. Take one as a hint that something has happened, and read the rows inside the tenant.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,25 +47,25 @@ pub struct TenantListener {
     task: JoinHandle<()>,
 }
 
-/// What [`TenantListener::next`] answers.
+/// What [`TenantListener::next`] returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Heard {
-    /// A transaction has committed that notified.
+    /// A transaction that sent a notification has committed.
     Notification(TenantNotification),
     /// Some may have been missed: the connection broke and was made again, or more came than were fetched.
     Missed,
 }
 
-/// What was notified.
+/// A notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TenantNotification {
-    /// Whose channel it is; none of a channel that all tenants share, whose payload may then name the tenant.
+    /// The tenant whose channel it is; `None` for a channel that all tenants share, whose payload may name the tenant.
     pub tenant: Option<TenantId>,
-    /// As it was listened to.
+    /// The channel's name, as it was given to `listen`.
     pub channel: String,
-    /// As it was notified.
+    /// The payload, as it was sent.
     pub payload: String,
 }
 
@@ -86,7 +86,7 @@ impl TenantListener {
     /// Connects, without encryption.
     ///
     /// # Errors
-    /// Those of connecting: later ones are not, see [`Heard::Missed`].
+    /// Those of connecting. A connection that breaks later is made again, see [`Heard::Missed`].
     pub async fn connect(config: Config) -> Result<TenantListener, Error> {
         TenantListener::connect_tls(config, NoTls).await
     }
@@ -120,18 +120,19 @@ impl TenantListener {
         Ok(TenantListener { wishes, heard, task })
     }
 
-    /// Hears `tenant.notify(channel)` of this tenant, from when this returns. A dropped future may have been granted all the
-    /// same.
+    /// Starts to listen to `tenant.notify(channel)` of this tenant; in force once this returns. If the future is
+    /// dropped, it may be in force or not.
     ///
     /// # Errors
-    /// `TN004` malformed id; those of the server, such as `42501` for a role that is no member of `tenant_user`. While
-    /// the connection is broken this waits.
+    /// `TN004` for a malformed id; those of the server, such as `42501` for a role that is no member of `tenant_user`.
+    /// While the connection is broken this waits.
     pub async fn listen(&self, tenant: impl IntoTenantId, channel: &str) -> Result<(), Error> {
         let tenant = tenant.into_tenant_id().map_err(Error::malformed)?;
         self.wish(Some(tenant), channel, true).await
     }
 
-    /// Hears a channel that all tenants share (`tenant.allow_channel`), whose payload is empty or the tenant's id.
+    /// Starts to listen to a channel that all tenants share (`tenant.allow_channel`). The payload is empty or the
+    /// tenant's id.
     ///
     /// # Errors
     /// Those of the server. While the connection is broken this waits.
@@ -139,7 +140,7 @@ impl TenantListener {
         self.wish(None, channel, true).await
     }
 
-    /// No longer hears this tenant's channel.
+    /// Stops listening to this tenant's channel.
     ///
     /// # Errors
     /// As of [`listen`](Self::listen).
@@ -148,7 +149,7 @@ impl TenantListener {
         self.wish(Some(tenant), channel, false).await
     }
 
-    /// No longer hears the channel that all tenants share.
+    /// Stops listening to the channel that all tenants share.
     ///
     /// # Errors
     /// As of [`listen_shared`](Self::listen_shared).
@@ -164,7 +165,7 @@ impl TenantListener {
         answer.await.unwrap_or(Ok(()))
     }
 
-    /// What is heard next. Dropping the future loses nothing.
+    /// Waits for the next notification. Dropping the future loses none.
     pub async fn next(&mut self) -> Heard {
         match self.heard.recv().await {
             Ok(heard) => heard,

@@ -13,10 +13,10 @@ use crate::tenant::share::Share;
 /// How many plans have a label of their own.
 const MOST_PLANS: usize = 32;
 
-/// What the metrics of a pool say of a tenant. With the feature `metrics`.
+/// Which label the metrics of a pool have for each tenant. With the feature `metrics`.
 ///
-/// A time series for each tenant would be as many as there are tenants, so a tenant is named by its plan, or where it
-/// is in a list; all others are `other`. Without labels all are.
+/// One time series for each tenant would be too many, so a tenant is labelled by its plan, or by its id where it is in
+/// a list. All others, and without labels all, are `other`.
 ///
 /// ```
 /// use pg_tenant_client::MetricLabels;
@@ -35,8 +35,8 @@ enum Naming {
 }
 
 impl MetricLabels {
-    /// The label `tenant`: the id of these tenants. What is no tenant id is left out, and so are the ids `other`,
-    /// `none` and `unnamed`, which mean something else here.
+    /// The label `tenant`: the id of these tenants. Texts that are no tenant id are ignored, and so are the ids
+    /// `other`, `none` and `unnamed`, which have a meaning of their own.
     pub fn tenants(ids: impl IntoIterator<Item = impl IntoTenantId>) -> MetricLabels {
         let ids = ids.into_iter().filter_map(|id| id.into_tenant_id().ok()).filter(|id| !is_taken(id.as_str()));
         MetricLabels(Arc::new(Naming::Tenants(ids.map(|id| (id, Arc::from(id.as_str()))).collect())))

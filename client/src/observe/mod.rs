@@ -1,4 +1,4 @@
-//! What is seen from outside: spans, metrics, baggage. Never the text of a statement, nor its parameters.
+//! Spans and metrics. The text of a statement and its parameters are in neither.
 
 #[cfg(feature = "metrics")]
 mod labels;

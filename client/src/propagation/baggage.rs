@@ -1,8 +1,8 @@
-//! The tenant in OpenTelemetry's baggage, with the feature `opentelemetry`: so that what other services write down of a
-//! request can be found by its tenant.
+//! The tenant in OpenTelemetry's baggage, with the feature `opentelemetry`: so that logs and traces of other services
+//! can be searched by tenant.
 //!
-//! Outbound only. Baggage is a header that whoever calls writes, so it says nothing about what the caller may: what is
-//! read from it is a [`ClaimedTenant`], which no pool takes. A tenant comes from a token, see `TokenVerifier`.
+//! Outbound only. Any caller can write baggage, so it proves nothing: what is read from it is a [`ClaimedTenant`],
+//! which no pool takes. A tenant comes from a token, see `TokenVerifier`.
 //!
 //! ```
 //! use opentelemetry::Context;
@@ -40,7 +40,7 @@ use crate::tenant::identity::Tenant;
 /// The key in the baggage.
 pub const KEY: &str = "tenant.id";
 
-/// A context whose baggage names the tenant, beside what it has already as far as that fits. Actor, role and token are
+/// A context whose baggage names the tenant, and keeps what it had as far as there is room. Actor, role and token are
 /// not in it.
 pub fn with_tenant(cx: &Context, tenant: &Tenant) -> Context {
     // Full baggage takes nothing more, and a longer value in place of a shorter one neither: so the tenant is first.
@@ -50,13 +50,13 @@ pub fn with_tenant(cx: &Context, tenant: &Tenant) -> Context {
     cx.with_baggage(std::iter::once(ours).chain(kept))
 }
 
-/// Whom the caller claims to call for; `None` where it says nothing.
+/// The tenant that the caller claims to work for; `None` where the baggage names none.
 pub fn claimed(cx: &Context) -> Option<ClaimedTenant> {
     cx.baggage().get(KEY).map(|value| ClaimedTenant(value.as_str().to_owned()))
 }
 
-/// A tenant that somebody wrote into a header. Good for a log line (`Debug`) and for telling a mistake early; there is
-/// no way from it to a [`Tenant`].
+/// A tenant that somebody wrote into a header. Use it in log lines (`Debug`) and to notice mistakes early; it cannot be
+/// turned into a [`Tenant`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClaimedTenant(String);
 

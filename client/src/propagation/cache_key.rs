@@ -35,19 +35,19 @@ impl CacheKey {
         Ok(CacheKey::new(&ambient::current()?, name))
     }
 
-    /// A key below this one.
+    /// Appends a part, and so makes a key below this one.
     pub fn and(mut self, part: impl Display) -> CacheKey {
         self.0.push('/');
         self.part(part)
     }
 
-    /// What all keys of the tenant begin with, and no other tenant's, for forgetting them together. It holds nothing
-    /// that a glob pattern takes for more than itself.
+    /// The prefix of all keys of the tenant, and of no other tenant's, for deleting them together. It has no character
+    /// that means something in a glob pattern.
     pub fn prefix(tenant: &Tenant) -> String {
         format!("tenant/{}/", tenant.id())
     }
 
-    /// The key.
+    /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

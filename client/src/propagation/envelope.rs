@@ -7,10 +7,10 @@ use crate::error::{Error, Kind};
 use crate::tenant::ambient;
 use crate::tenant::identity::Tenant;
 
-/// A job's payload, in whose tenant and on whose behalf it is to be done, which trace it belongs to, and for the how
-/// manieth time it is tried. There is none without a tenant, and one that names none is refused where it is received.
+/// A job's payload, with its tenant, actor, trace and number of attempt. An envelope cannot be made without a tenant,
+/// and one that names none is refused when it is read.
 ///
-/// It is as trustworthy as the queue: whoever can write into that can name any tenant.
+/// It is not signed: whoever can write to the queue can name any tenant.
 ///
 /// ```
 /// use pg_tenant_client::{Envelope, Tenant};
@@ -30,7 +30,7 @@ pub struct Envelope<T> {
     payload: T,
 }
 
-/// What is written.
+/// The JSON.
 #[derive(Serialize, Deserialize)]
 struct Wire<T> {
     #[serde(default)]
@@ -51,7 +51,7 @@ fn first() -> u32 {
 }
 
 impl<T> Envelope<T> {
-    /// A job of this tenant, tried for the first time.
+    /// A job of this tenant. Its attempt is 1.
     pub fn new(tenant: &Tenant, payload: T) -> Envelope<T> {
         Envelope { tenant: tenant.clone(), trace: None, attempt: first(), payload }
     }
@@ -64,44 +64,44 @@ impl<T> Envelope<T> {
         Ok(Envelope::new(&ambient::current()?, payload))
     }
 
-    /// Says which trace it belongs to: the value of the header `traceparent` of W3C Trace Context.
+    /// Sets the trace that it belongs to: the value of the header `traceparent` of W3C Trace Context.
     pub fn with_trace(mut self, traceparent: impl Into<String>) -> Self {
         self.trace = Some(traceparent.into());
         self
     }
 
-    /// The same, tried once more.
+    /// The same job for another attempt: [`attempt`](Self::attempt) is one higher.
     pub fn again(mut self) -> Self {
         self.attempt = self.attempt.saturating_add(1);
         self
     }
 
-    /// In whose tenant, and on whose behalf.
+    /// The tenant, with actor and role.
     pub fn tenant(&self) -> &Tenant {
         &self.tenant
     }
 
-    /// Which trace it belongs to, if to one.
+    /// The trace that it belongs to, as in `traceparent`; `None` where there is none.
     pub fn trace(&self) -> Option<&str> {
         self.trace.as_deref()
     }
 
-    /// For the how manieth time it is tried, from 1.
+    /// Which attempt this is, from 1.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// What is to be done.
+    /// The payload.
     pub fn payload(&self) -> &T {
         &self.payload
     }
 
-    /// Takes it apart.
+    /// The tenant and the payload.
     pub fn open(self) -> (Tenant, T) {
         (self.tenant, self.payload)
     }
 
-    /// Does what is to be done, with its tenant as that of the task.
+    /// Runs a closure with the payload, and with the job's tenant as that of the task (see [`ambient`]).
     pub async fn run<R>(self, work: impl AsyncFnOnce(T) -> R) -> R {
         ambient::scope(self.tenant, async { work(self.payload).await }).await
     }
@@ -111,7 +111,7 @@ impl<T: Serialize> Envelope<T> {
     /// As JSON.
     ///
     /// # Errors
-    /// A payload that JSON cannot hold.
+    /// The payload cannot be written as JSON.
     pub fn to_vec(&self) -> Result<Vec<u8>, Error> {
         serde_json::to_vec(self)
             .map_err(|why| Error::new(Kind::Driver, format!("the job cannot be written: {why}")).with_source(why))
@@ -122,8 +122,8 @@ impl<T: DeserializeOwned> Envelope<T> {
     /// From JSON.
     ///
     /// # Errors
-    /// `TN001` where it names no tenant, `TN004` where what it names is no tenant id; what is no envelope of this
-    /// payload.
+    /// `TN001` where it names no tenant, `TN004` where the name is no tenant id; an error without SQLSTATE where the
+    /// JSON is no envelope with such a payload.
     pub fn from_slice(json: &[u8]) -> Result<Envelope<T>, Error> {
         let wire: Wire<T> = serde_json::from_slice(json)
             .map_err(|why| Error::new(Kind::Driver, format!("the job cannot be read: {why}")).with_source(why))?;
@@ -156,7 +156,8 @@ impl<T: Serialize> Serialize for Envelope<T> {
     }
 }
 
-/// For queues that read by themselves. Where you read, [`from_slice`](Envelope::from_slice) gives the clearer error.
+/// For libraries of queues, which deserialize jobs themselves. In code of your own,
+/// [`from_slice`](Envelope::from_slice) gives the clearer error.
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Envelope<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Envelope<T>, D::Error> {
         Wire::deserialize(deserializer)?.seal().map_err(serde::de::Error::custom)

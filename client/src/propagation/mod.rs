@@ -1,4 +1,4 @@
-//! The tenant on its way out of the program.
+//! The tenant in what leaves the program: requests, jobs, objects, cache keys.
 
 #[cfg(feature = "opentelemetry")]
 pub mod baggage;

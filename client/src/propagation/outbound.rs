@@ -1,4 +1,4 @@
-//! The tenant on the way to another service, with the feature `outbound`.
+//! The tenant on requests to other services, with the feature `outbound`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::tenant::verifier::{TokenVerifier, now};
 
 /// The header with the signed tenant.
 pub const TENANT_CONTEXT: HeaderName = HeaderName::from_static("tenant-context");
-/// The header with the request id by itself, for proxies and logs; what counts is the signed one.
+/// The header with the request id in plain text, for proxies and logs. Services read the signed one.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Puts the tenant on requests to one other service, signed with a key that this service has too.
+/// Adds the tenant to requests to one other service, in a header that the other service verifies with its JWKS.
 ///
 /// ```
 /// use pg_tenant_client::outbound::{Inbound, Outbound};
@@ -46,21 +46,23 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// To the service of this name. A header for it is good for 60 seconds, and for no other service.
+    /// For requests to the service of this name. A header is valid for 60 seconds, and for no other service.
     pub fn new(key: Signer, to: &str) -> Outbound {
         Outbound { key: Arc::new(key), audience: audience(to).into(), ttl: 60 }
     }
 
-    /// How long a header is good: for whoever sees one, too. Whole seconds, at least 1.
+    /// How long a header is valid: whole seconds, at least 1; 60 by default. Whoever sees a header can use it for as
+    /// long.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX).max(1);
         self
     }
 
-    /// Puts the tenant, on whose behalf, and the id of the request on these headers, in place of any that are there.
+    /// Sets the headers of the tenant, with actor and role, and of the request's id. Headers of these names are
+    /// replaced.
     ///
     /// # Errors
-    /// A request id that is not 1 to 128 visible ASCII characters.
+    /// The request id is not 1 to 128 visible ASCII characters.
     pub fn put(&self, headers: &mut HeaderMap, tenant: &Tenant, request_id: Option<&str>) -> Result<(), Error> {
         let request_header = request_id.map(request_id_value).transpose()?;
         let mut claims = Map::new();
@@ -97,58 +99,58 @@ impl Outbound {
     }
 }
 
-/// What came with a request of another service.
+/// What a request from another service carried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hop {
-    /// The tenant, and on whose behalf.
+    /// The tenant, with actor and role.
     pub tenant: Tenant,
-    /// The id of the request that it serves, where it was said.
+    /// The request's id, where the caller sent one.
     pub request_id: Option<String>,
 }
 
-/// Takes the tenant off requests of other services. With the feature `tower` it is a proof for a
-/// `TenantLayer`.
+/// Reads the tenant of requests from other services. With the feature `tower` it is a proof for a `TenantLayer`.
 #[derive(Clone, Debug)]
 pub struct Inbound {
     verifier: TokenVerifier,
 }
 
 impl Inbound {
-    /// Takes what is signed with a key of this JWKS for the service of this name.
+    /// Accepts headers that are signed by a key of this JWKS for the service of this name: the name of your own
+    /// service.
     ///
     /// # Errors
-    /// A set that cannot be used.
+    /// The set cannot be used.
     pub fn new(jwks: &[u8], here: &str) -> Result<Inbound, Error> {
         Ok(Inbound { verifier: TokenVerifier::new(jwks)?.audience(audience(here)) })
     }
 
-    /// By how many seconds clocks may differ; not at all without this.
+    /// How many seconds clocks may differ; 0 by default.
     pub fn leeway(mut self, seconds: u32) -> Self {
         self.verifier = self.verifier.leeway(seconds);
         self
     }
 
-    /// Takes other keys from now on, here and in every clone.
+    /// Replaces the keys, also in every clone.
     ///
     /// # Errors
-    /// A set that cannot be used: the keys of before stay.
+    /// The set cannot be used. The old keys stay in force.
     pub fn reload(&self, jwks: &[u8]) -> Result<(), Error> {
         self.verifier.reload(jwks)
     }
 
-    /// Takes the tenant off these headers, which then have none, so that nobody passes them on. None where there was
-    /// none.
+    /// Reads the tenant and removes its headers, so that they are not passed on by mistake. `None` where there is no
+    /// such header.
     ///
     /// # Errors
-    /// Those of [`TokenVerifier::verify`]; a header that comes twice.
+    /// Those of [`TokenVerifier::verify`]; also where the header comes twice.
     pub fn take(&self, headers: &mut HeaderMap) -> Result<Option<Hop>, Error> {
         let hop = self.read(headers);
         strip(headers);
         hop
     }
 
-    /// As [`take`](Self::take), and leaves the headers as they are.
+    /// As [`take`](Self::take), but leaves the headers as they are.
     ///
     /// # Errors
     /// Those of [`take`](Self::take).
@@ -164,7 +166,7 @@ impl Inbound {
     }
 }
 
-/// Takes tenant and request id off, unread: what comes from outside says nothing to the services inside.
+/// Removes both headers without reading them. For requests from outside, which must not name a tenant in this way.
 pub fn strip(headers: &mut HeaderMap) {
     headers.remove(TENANT_CONTEXT);
     headers.remove(REQUEST_ID);

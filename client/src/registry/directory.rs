@@ -13,12 +13,12 @@ use super::lookup::{LookupKey, TenantLookup};
 use super::record::{TenantRecord, is_slug};
 use crate::error::Error;
 
-/// Which tenant a slug or an id is.
+/// Finds the tenant of a slug or an id, and caches it.
 ///
-/// What was found is kept for a time, what was not found for a shorter one, errors not at all; who waits for the same
-/// at once waits for one lookup. A change of the registry, such as a suspension, is noticed when that time is over, or
-/// at once with [`listen`](Self::listen). **It decides what an edge answers, not who gets in:** that stays with the
-/// server.
+/// A tenant that was found is cached for a time, one that was not found for a shorter time, an error not at all. Calls
+/// for the same key at the same time share one lookup. A change of the registry, such as a suspension, is noticed when
+/// that time is over, or at once with [`listen`](Self::listen). **It decides what an edge answers, not who gets in:**
+/// the server checks each transaction.
 ///
 /// Cloning shares the cache.
 ///
@@ -49,7 +49,7 @@ enum Key {
     Id(TenantId),
 }
 
-/// Describes a [`Directory`].
+/// Builds a [`Directory`].
 #[derive(Debug)]
 #[must_use = "a builder does nothing until build()"]
 pub struct DirectoryBuilder {
@@ -64,19 +64,19 @@ struct Lifetimes {
 }
 
 impl DirectoryBuilder {
-    /// How many slugs and ids are kept, found or not; 10,000 by default.
+    /// How many slugs and ids are cached, found or not; 10,000 by default.
     pub fn capacity(mut self, entries: u64) -> Self {
         self.capacity = entries;
         self
     }
 
-    /// How long a tenant is kept that was found; 30 seconds by default.
+    /// How long a tenant that was found is cached; 30 seconds by default.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.lifetimes.found = ttl;
         self
     }
 
-    /// How long it is kept that a tenant was not found; 5 seconds by default.
+    /// How long it is cached that there is no such tenant; 5 seconds by default.
     pub fn negative_ttl(mut self, ttl: Duration) -> Self {
         self.lifetimes.missing = ttl;
         self
@@ -95,13 +95,14 @@ impl Directory {
         Directory::builder().build(registry)
     }
 
-    /// Begins to describe one.
+    /// A builder, for other sizes and times than the defaults.
     pub fn builder() -> DirectoryBuilder {
         let lifetimes = Lifetimes { found: Duration::from_secs(30), missing: Duration::from_secs(5) };
         DirectoryBuilder { capacity: 10_000, lifetimes }
     }
 
-    /// The tenant with this slug, active or not. What can be no slug is not looked up.
+    /// The tenant with this slug, active or not; `None` where there is none. A text that cannot be a slug is not looked
+    /// up.
     ///
     /// # Errors
     /// The registry's.
@@ -109,7 +110,7 @@ impl Directory {
         if is_slug(slug) { self.find(Key::Slug(slug.into())).await } else { Ok(None) }
     }
 
-    /// The tenant with this id, active or not.
+    /// The tenant with this id, active or not; `None` where there is none.
     ///
     /// # Errors
     /// The registry's.
@@ -117,7 +118,7 @@ impl Directory {
         self.find(Key::Id(*id)).await
     }
 
-    /// Forgets everything; also what is being looked up now is not kept.
+    /// Empties the cache. The results of lookups that are running now are not cached either.
     pub fn forget(&self) {
         self.0.cache.invalidate_all();
         // After it: what is looked up from here on is kept.

@@ -21,13 +21,13 @@ pub struct Listener {
 }
 
 impl Directory {
-    /// Forgets everything as soon as the registry has changed, which this hears on a connection of its own. It must be
-    /// a direct one, to the primary: a pooler in transaction mode does not pass notifications on, a standby takes no
-    /// LISTEN. Any role that may connect and is bound to no tenant will do.
+    /// Empties the cache as soon as the registry changes, which the server notifies on a connection of its own. This
+    /// must be a direct connection to the primary: a pooler in transaction mode does not pass notifications on, and a
+    /// standby takes no LISTEN. Any role that may connect and is bound to no tenant will do.
     ///
-    /// A connection that breaks is made again, for as long as it takes; meanwhile entries live for their time, and when
-    /// it is there again everything is forgotten. After 30 seconds without a word, or the config's `keepalives_idle`
-    /// where that is less, the server is asked whether it is still there: one that cannot be reached does not say so.
+    /// A connection that breaks is made again, however long that takes. Meanwhile entries expire as usual, and once it
+    /// is back the cache is emptied. After 30 seconds of silence, or the config's `keepalives_idle` where that is less,
+    /// the server is asked whether it is still there, because an unreachable server is silent too.
     pub fn listen(&self, config: Config) -> Listener {
         self.listen_tls(config, NoTls)
     }

@@ -21,7 +21,7 @@ pub enum LookupKey<'a> {
     Id(&'a TenantId),
 }
 
-/// Where a [`Directory`](super::Directory) looks tenants up: a pool, of either driver, or one's own.
+/// Where a [`Directory`](super::Directory) looks tenants up: a pool of either driver, or a source of your own.
 pub trait TenantLookup: Send + Sync + 'static {
     /// The tenant's record, or none.
     ///

@@ -8,18 +8,18 @@ use crate::error::{Error, Kind};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TenantRecord {
-    /// Its id, for good.
+    /// The id. It never changes.
     pub id: TenantId,
-    /// The name it has in addresses, if it has one; it may change.
+    /// The slug: its name in addresses, if it has one. It may change.
     pub slug: Option<String>,
-    /// Its plan, if it has one.
+    /// The plan, if it has one.
     pub plan: Option<String>,
     /// Whether it may be entered.
     pub status: TenantStatus,
 }
 
 impl TenantRecord {
-    /// An active tenant without slug and plan; for a [`TenantLookup`](super::TenantLookup) of one's own.
+    /// An active tenant without slug and plan; for a [`TenantLookup`](super::TenantLookup) of your own.
     pub fn new(id: TenantId) -> TenantRecord {
         TenantRecord { id, slug: None, plan: None, status: TenantStatus::Active }
     }

@@ -30,7 +30,7 @@ tokio::task_local! {
     static TENANT: Tenant;
 }
 
-/// Runs a future inside a tenant. In a scope within a scope the inner one counts, until it ends.
+/// Runs a future inside a tenant. Scopes nest: the innermost is in force until it ends.
 pub async fn scope<F: Future>(tenant: Tenant, work: F) -> F::Output {
     TENANT.scope(tenant, work).await
 }

@@ -1,4 +1,4 @@
-//! A tenant on its way through a program, and on whose behalf.
+//! A tenant as a program passes it on, with the actor for whom it works.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -9,8 +9,8 @@ use pg_tenant_core::{MalformedTenantId, TenantId};
 
 use crate::tenant::token::Token;
 
-/// A tenant, and on whose behalf something is done in it: made once at the edge of a program, where a token or a job
-/// says so, and passed on from there.
+/// A tenant, and the actor for whom the program works in it. Make it once at the edge of the program, from a token or a
+/// job, and pass it on.
 ///
 /// `pool.tenant(&tenant)` takes it; a pool that signs puts actor and role into the token. Cheap to clone.
 ///
@@ -26,41 +26,41 @@ pub struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) actor: Option<Arc<str>>,
     pub(crate) role: Option<Arc<str>>,
-    /// What it was read from, where that is to be forwarded to the server.
+    /// The token that it was read from, where that is to be forwarded to the server.
     pub(crate) token: Option<Token>,
 }
 
 impl Tenant {
-    /// A tenant, on nobody's behalf.
+    /// A tenant without actor and role.
     pub fn new(id: TenantId) -> Tenant {
         Tenant { id, actor: None, role: None, token: None }
     }
 
-    /// Says on whose behalf: the claim `sub` of a token, `tenant.current_actor()` in SQL. A token that it was read from
-    /// is no longer forwarded: it says otherwise.
+    /// Sets the actor, for whom the program works: the claim `sub` of a token, `tenant.current_actor()` in SQL. A token
+    /// that the tenant was read from is no longer forwarded, since it may name another actor.
     pub fn with_actor(mut self, actor: impl Into<Arc<str>>) -> Tenant {
         (self.actor, self.token) = (Some(actor.into()), None);
         self
     }
 
-    /// Says in which role of the application: the claim `role`, `tenant.current_actor_role()` in SQL. As for a token, see
-    /// [`with_actor`](Self::with_actor).
+    /// Sets the actor's role in the application: the claim `role`, `tenant.current_actor_role()` in SQL. A token is no
+    /// longer forwarded, as with [`with_actor`](Self::with_actor).
     pub fn with_role(mut self, role: impl Into<Arc<str>>) -> Tenant {
         (self.role, self.token) = (Some(role.into()), None);
         self
     }
 
-    /// Which tenant.
+    /// The tenant's id.
     pub fn id(&self) -> &TenantId {
         &self.id
     }
 
-    /// On whose behalf, if somebody's.
+    /// The actor; `None` where there is none.
     pub fn actor(&self) -> Option<&str> {
         self.actor.as_deref()
     }
 
-    /// In which role of the application, if in one.
+    /// The actor's role in the application; `None` where there is none.
     pub fn role(&self) -> Option<&str> {
         self.role.as_deref()
     }

@@ -1,4 +1,4 @@
-//! What an application may hand over as a tenant id.
+//! Types that an application may pass as a tenant id.
 
 use pg_tenant_core::{MalformedTenantId, TenantId};
 use uuid::Uuid;
@@ -11,13 +11,13 @@ use crate::tenant::identity::Tenant;
 /// A text that is no tenant id does not panic and is not sent: the call that would have used it fails with SQLSTATE
 /// `TN004` before any I/O.
 pub trait IntoTenantId {
-    /// The id, or why it is none.
+    /// The tenant id.
     ///
     /// # Errors
     /// [`MalformedTenantId`], the reason the text is outside the grammar.
     fn into_tenant_id(self) -> Result<TenantId, MalformedTenantId>;
 
-    /// The tenant, with on whose behalf where the value says so.
+    /// The tenant, with actor and role where the value has them.
     ///
     /// # Errors
     /// [`MalformedTenantId`], likewise.

@@ -1,4 +1,4 @@
-//! Who: a tenant, on whose behalf, by which token.
+//! Tenants: ids, actors, tokens, and the tenant of a task.
 
 pub mod ambient; // the tenant of the running task
 pub(crate) mod identity;

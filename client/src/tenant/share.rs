@@ -1,16 +1,16 @@
-//! Under whose name a connection is lent.
+//! The account in the pool that a connection is counted against.
 
 use std::fmt;
 
 use pg_tenant_core::TenantId;
 
-/// Whose share of the pool a connection counts against.
+/// The account in the pool that a connection is counted against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Share {
-    /// The tenant the application named, or the one the server read out of this very token before.
+    /// The tenant that the application named, or that the server found in this same token before.
     Tenant(TenantId),
-    /// Whom a token names that the server has not accepted yet: what stands in it is only a claim, with which a caller
-    /// could take another tenant's share. All of them together hold as one tenant would.
+    /// Tokens that the server has not accepted yet. What such a token says is only a claim, with which a caller could
+    /// use up another tenant's share, so all of these calls share one account.
     Unnamed,
     /// No tenant: checks of the pool, the system context.
     NoTenant,

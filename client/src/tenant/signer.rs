@@ -9,7 +9,7 @@ use pg_tenant_token::{Grant, Signer};
 use crate::tenant::identity::Tenant;
 use crate::tenant::token::Token;
 
-/// Signs the tokens of a pool: a key, and what every token says.
+/// Signs the tokens of a pool: a key, and the claims that are the same in every token.
 ///
 /// ```
 /// use pg_tenant_client::{Signer, TokenSigner};
@@ -27,12 +27,13 @@ pub struct TokenSigner {
 }
 
 impl TokenSigner {
-    /// Signs with this key; tokens are good for at most 60 seconds.
+    /// Signs with this key. Tokens are valid for at most 60 seconds, unless [`ttl`](Self::ttl) says otherwise.
     pub fn new(key: Signer) -> TokenSigner {
         TokenSigner { key: Arc::new(key), ttl: 60, issuer: None, audience: None }
     }
 
-    /// How long a token is good at most; at least half of it is left when it is sent. Whole seconds, at least 2.
+    /// How long a token is valid at most: whole seconds, at least 2; 60 by default. At least half of it is left when a
+    /// token is sent.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl.as_secs().max(2);
         self

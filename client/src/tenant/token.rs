@@ -1,4 +1,4 @@
-//! A signed token on its way to the server: in no error, no debug output and no text of a statement.
+//! A signed token for the server. It appears in no error, no debug output and no text of a statement.
 
 use std::fmt;
 use std::sync::Arc;

@@ -35,67 +35,67 @@ impl TokenVerifier {
     /// Verifies with the keys of this JWKS (RFC 7517).
     ///
     /// # Errors
-    /// A set that cannot be used; the error never holds a part of a key.
+    /// The set, or a key in it, cannot be used. The error holds no part of a key.
     pub fn new(jwks: &[u8]) -> Result<TokenVerifier, Error> {
         let keys = Arc::new(RwLock::new(Arc::new(parse(jwks)?)));
         Ok(TokenVerifier { keys, rules: Rules::default(), forward: false })
     }
 
-    /// The value that the claim `iss` must have; any without this.
+    /// The value that the claim `iss` must have; any issuer is accepted by default.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.rules.issuer = Some(issuer.into());
         self
     }
 
-    /// What the claim `aud` must name; without this a token that names an audience is refused.
+    /// The audience that the claim `aud` must name. By default a token that names any audience is refused.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.rules.audience = Some(audience.into());
         self
     }
 
-    /// The claim that names the tenant by its id; `tenant_id` without this.
+    /// The claim that names the tenant by its id; `tenant_id` by default.
     pub fn tenant_claim(mut self, claim: impl Into<String>) -> Self {
         self.rules.tenant_claim = claim.into();
         self
     }
 
-    /// The claim that names the actor; `sub` without this.
+    /// The claim that names the actor; `sub` by default.
     pub fn actor_claim(mut self, claim: impl Into<String>) -> Self {
         self.rules.actor_claim = Some(claim.into());
         self
     }
 
-    /// The claim that names the role; `role` without this.
+    /// The claim that names the actor's role; `role` by default.
     pub fn role_claim(mut self, claim: impl Into<String>) -> Self {
         self.rules.role_claim = Some(claim.into());
         self
     }
 
-    /// By how many seconds clocks may differ; not at all without this.
+    /// How many seconds clocks may differ, for `exp` and `nbf`; 0 by default.
     pub fn leeway(mut self, seconds: u32) -> Self {
         self.rules.leeway = seconds;
         self
     }
 
-    /// Lets the tenants that it makes carry their token, so that a pool enters with it (`tenant.enter_signed`): for
-    /// roles that must sign where the application holds no key. The server then verifies it once more, for itself.
+    /// Keeps the token in each [`Tenant`], so that a pool enters with it (`tenant.enter_signed`): for database roles
+    /// that must enter with a token where the application has no key of its own. The server verifies the token again.
     pub fn forward(mut self) -> Self {
         self.forward = true;
         self
     }
 
-    /// Takes other keys from now on, here and in every clone. Keys are rotated by adding the new one, letting the
-    /// issuer sign with it, and removing the old one.
+    /// Replaces the keys, also in every clone. To rotate keys: add the new one, let the issuer sign with it, then
+    /// remove the old one.
     ///
     /// # Errors
-    /// A set that cannot be used: the keys of before stay.
+    /// The set cannot be used. The old keys stay in force.
     pub fn reload(&self, jwks: &[u8]) -> Result<(), Error> {
         let keys = Arc::new(parse(jwks)?);
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(())
     }
 
-    /// Verifies a token, at this moment.
+    /// Verifies a token against the keys and the clock as they are now.
     ///
     /// # Errors
     /// `TN092` malformed, `TN093` untrusted, `TN094` expired, `TN095` not valid yet, `TN096` of another issuer or for
