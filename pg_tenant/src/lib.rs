@@ -18,6 +18,7 @@
 
 mod api;
 mod context;
+mod entry;
 mod guard;
 mod gucs;
 mod pg;

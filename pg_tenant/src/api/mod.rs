@@ -1,6 +1,8 @@
 //! The SQL surface: argument conversion only; decides nothing. Each function is declared in `sql/schema/`.
 
+mod lookup;
 mod protect;
 mod registry;
 mod signed;
+mod system;
 mod tenant;

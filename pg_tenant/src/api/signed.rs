@@ -1,7 +1,7 @@
 //! `tenant.enter_signed`, `tenant.enter_signed_pristine`; what the doctor asks of the key file. No refusal of the entries
 //! shows the statement in the server log: a token may stand in it.
 
-use crate::context::enter;
+use crate::entry::{pristine, tenant};
 use crate::pg::function::{Args, Returned};
 use crate::pg::report::{Outcome, Report};
 use crate::signed;
@@ -25,12 +25,12 @@ fn enter_signed(args: Args) -> Outcome<Returned> {
 }
 
 fn enter_signed_pristine(args: Args) -> Outcome<Returned> {
-    entered(args, enter::require_pristine).map_err(Report::hiding_statement)
+    entered(args, pristine::require_pristine).map_err(Report::hiding_statement)
 }
 
 fn entered(args: Args, first: fn() -> Outcome<()>) -> Outcome<Returned> {
     let token = args.secret_opt(0).ok_or_else(signed::no_token)?;
     signed::keep_secret(&token)?;
     first()?;
-    Ok(Returned::text(enter::enter_signed(&*signed::verify(&token)?)?.as_str()))
+    Ok(Returned::text(tenant::enter_signed(&*signed::verify(&token)?)?.as_str()))
 }

@@ -1,11 +1,10 @@
 //! Sessions whose role is bound to a tenant: they never call `enter`, so each transaction's first statement is where
 //! the registry is asked and the limits are applied.
 
-use crate::context::{current, enter, limits, limits::Limits};
+use crate::context::{current, limits, refusals};
 use crate::gucs;
-use crate::pg::report::{Outcome, Report};
-use crate::registry;
-use pg_tenant_core::Refusal;
+use crate::pg::report::Outcome;
+use crate::registry::{self, Limits};
 use std::cell::Cell;
 
 thread_local! {
@@ -18,7 +17,7 @@ thread_local! {
 pub fn admit() -> Outcome<()> {
     let Some(tenant) = current::session_tenant() else { return Ok(()) };
     if gucs::require_signed() && current::is_bound() {
-        return Err(enter::signed_entry_required());
+        return Err(refusals::signed_entry_required());
     }
     if ADMITTED.get().is_some() {
         return Ok(());
@@ -37,11 +36,4 @@ pub fn limits_in_force() -> Limits {
 /// The transaction, or a savepoint of it, has ended.
 pub fn forget() {
     ADMITTED.set(None);
-}
-
-/// A role that was bound and may replicate since: what it would read is every tenant's.
-pub fn in_replication() -> Report {
-    Report::new(Refusal::ReplicationRefused, "a role that is bound to a tenant may not open a replication connection")
-        .detail("Replication carries every tenant's rows, and no policy applies.")
-        .hint("Replicate as a role of its own; an administrator ends the binding with tenant.unbind_role().")
 }

@@ -13,12 +13,13 @@
 //!   hands out a copy that lives as long as the calling expression, made once for each tenant.
 
 use crate::context::seal::{self, Entered};
-use crate::context::{bound, limits::Limits, owner, test_mode};
+use crate::context::{bound, owner, refusals, test_mode};
 use crate::gucs;
 use crate::pg::function::copied;
 use crate::pg::policy::Reader;
 use crate::pg::text::bytes_of;
 use crate::pg::{boundary, folding, identity, replication, setting, transaction};
+use crate::registry::Limits;
 use pg_tenant_core::{SystemContext, TenantId};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, GucSource};
 use std::ffi::{c_char, c_void};
@@ -189,7 +190,7 @@ pub unsafe extern "C-unwind" fn check_hook(
         let Some(entered) = text.to_str().ok().and_then(Entered::from_setting) else { return false };
         let from_role = matches!(source, GucSource::PGC_S_USER | GucSource::PGC_S_DATABASE_USER);
         if from_role && replication::is_connection() {
-            boundary::end_with(bound::in_replication());
+            boundary::end_with(refusals::bound_in_replication());
         }
         let may_be_stored = matches!(entered, Entered::Tenant(_)) && (from_role || source == GucSource::PGC_S_TEST);
         let limits = match WRITING {

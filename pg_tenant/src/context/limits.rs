@@ -2,28 +2,9 @@
 
 use crate::pg::report::{Outcome, Report};
 use crate::pg::setting;
+use crate::registry::Limits;
 use pg_tenant_core::Refusal;
 use std::cell::Cell;
-
-/// The limits of a tenant. Milliseconds and kilobytes; 0 where the tenant has none.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    pub statement_timeout: i32,
-    pub lock_timeout: i32,
-    pub idle_in_transaction_session_timeout: i32,
-    pub work_mem: i32,
-    pub read_only: bool,
-}
-
-impl Limits {
-    pub const NONE: Limits = Limits {
-        statement_timeout: 0,
-        lock_timeout: 0,
-        idle_in_transaction_session_timeout: 0,
-        work_mem: 0,
-        read_only: false,
-    };
-}
 
 /// PostgreSQL's default of `hash_mem_multiplier`: a limit of `work_mem` is given with it in mind.
 const HASH_MULTIPLIER: f64 = 2.0;

@@ -5,20 +5,17 @@
 //! It takes what the system context takes: membership in `tenant_system`, a reason, a line in journal and log. Plans that
 //! are kept know nothing of it, so all are forgotten when it begins, when a savepoint may have undone it, and at its end.
 
+use crate::context::current;
 use crate::context::seal::{self, Entered};
-use crate::context::session_state;
-use crate::context::{current, enter, limits::Limits, system};
-use crate::guard::temporary;
 use crate::pg::report::{Outcome, Report};
-use crate::pg::text::ctext;
-use crate::pg::{lifted, role, transaction};
+use crate::pg::{lifted, role};
 use crate::policy::protection;
 use pg_tenant_core::{Refusal, SystemContext};
 use pgrx::pg_sys::Oid;
 use std::cell::Cell;
-use std::hash::{BuildHasher, BuildHasherDefault};
 
-const CONTEXT: Entered = Entered::System(SystemContext::Owner);
+/// What the transaction has entered.
+pub const CONTEXT: Entered = Entered::System(SystemContext::Owner);
 
 thread_local! {
     /// The reason that a committed transaction of this session has journalled last: of a migration's many batches the
@@ -28,38 +25,9 @@ thread_local! {
     static REASON: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// Whether this session may enter it now. Refuses as [`system::admit`], and (`TN015`) a transaction that is read-only.
-pub fn admit(reason: Option<&str>, _: bool) -> Outcome<system::Entry> {
-    let reason = system::require_reason(reason)?;
-    system::require_permission()?;
-    match seal::sealed() {
-        None => {}
-        Some(sealed) if sealed == CONTEXT => {}
-        Some(Entered::System(_)) => {
-            return Err(system::sealed("enter the system context as an owner", "the system context"));
-        }
-        Some(Entered::Tenant(id)) => {
-            return Err(system::sealed("enter the system context as an owner", &format!("tenant \"{id}\"")));
-        }
-    }
-    enter::refuse_held_cursor("the system context", "every tenant's rows")?;
-    temporary::refuse_types()?;
-    if transaction::is_read_only() {
-        return Err(system::cannot_write());
-    }
-    let (login, user) = (role::name(role::session_user()), role::name(role::current_user()));
-    let log = ctext(format!("role \"{login}\" enters the system context of pg_tenant as owner \"{user}\": {reason}"));
-    let this = BuildHasherDefault::<rustc_hash::FxHasher>::default().hash_one((role::current_user().to_u32(), reason));
-    let known = JOURNALLED.get() == Some(this) || REASON.replace(Some(this)) == Some(this);
-    Ok(system::Entry { context: SystemContext::Owner, journal: !known, log })
-}
-
-/// Enters.
-pub fn take() {
-    session_state::share();
-    seal::seal(CONTEXT, None);
-    current::set(CONTEXT, Limits::NONE);
-    lifted::forget_plans();
+/// Whether an entry for this reason, a hash, is to be journalled; it is noted for the next one.
+pub fn is_to_be_journalled(reason: u64) -> bool {
+    JOURNALLED.get() != Some(reason) && REASON.replace(Some(reason)) != Some(reason)
 }
 
 /// Whether row-level security is lifted from this table for statements that reach it with the rights of `user`,

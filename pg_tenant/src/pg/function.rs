@@ -128,6 +128,22 @@ impl Args {
 }
 
 impl Returned {
+    /// Returns it to the function manager.
+    ///
+    /// # Safety
+    /// `fcinfo` is that of the running call.
+    pub unsafe fn give(self, fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+        match self {
+            Returned::Datum(datum) => datum,
+            Returned::Void => pg_sys::Datum::null(),
+            Returned::Null => {
+                // SAFETY: the caller's promise.
+                unsafe { (*fcinfo).isnull = true };
+                pg_sys::Datum::null()
+            }
+        }
+    }
+
     /// A `text` value.
     pub fn text(text: &str) -> Returned {
         let (bytes, len) = (text.as_bytes(), i32::try_from(text.len()).unwrap_or(0));
@@ -167,12 +183,7 @@ pub unsafe fn call(fcinfo: pg_sys::FunctionCallInfo, body: fn(Args) -> Outcome<R
         let outcome = boundary::decide(|| preloaded().and_then(|()| body(Args(fcinfo))));
         boundary::write_log();
         match outcome {
-            Ok(Returned::Datum(datum)) => datum,
-            Ok(Returned::Void) => pg_sys::Datum::null(),
-            Ok(Returned::Null) => {
-                (*fcinfo).isnull = true;
-                pg_sys::Datum::null()
-            }
+            Ok(returned) => returned.give(fcinfo),
             Err(report) => boundary::raise(report),
         }
     }

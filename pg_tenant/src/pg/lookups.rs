@@ -1,11 +1,8 @@
-//! The count of lookups ([`pg_tenant_core::Lookups`]) in shared memory, under a lock of its own; and the SQL function that
-//! counts one, writes the server's log where a line is due, and gives what the journal is to say.
+//! The count of lookups ([`pg_tenant_core::Lookups`]) in shared memory, under a lock of its own.
 
-use crate::context::lookup;
-use crate::pg::function::{self, Args, Returned};
-use crate::pg::{boundary, function::preloaded};
+use crate::pg::boundary;
 use pg_tenant_core::{Counted, LookupKey, Lookups};
-use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid};
+use pgrx::pg_sys::{self, Oid};
 
 const NAME: &std::ffi::CStr = c"pg_tenant lookups";
 
@@ -79,41 +76,5 @@ pub fn count(key: LookupKey, now: i64, most: Option<u64>) -> Counted {
         let counted = table.count(key, now, most);
         pg_sys::LWLockRelease(LOCK);
         counted
-    }
-}
-
-#[doc(hidden)]
-#[unsafe(no_mangle)]
-pub extern "C" fn pg_finfo_pg_tenant_count_lookup() -> &'static pg_sys::Pg_finfo_record {
-    &function::VERSION_1
-}
-
-/// `tenant.count_lookup(rel regclass, key_number smallint) → text`: JSON for the journal, or null.
-///
-/// # Safety
-/// Called by PostgreSQL's function manager.
-#[doc(hidden)]
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn pg_tenant_count_lookup(fcinfo: FunctionCallInfo) -> Datum {
-    // SAFETY: fcinfo comes from the function manager; the frame holds only Copy data. The line of the log is written when
-    // nothing of ours is left on the stack.
-    unsafe {
-        let admitted = boundary::decide_or_raise(|| {
-            preloaded()?;
-            let args = Args::of(fcinfo);
-            lookup::admit(args.oid(0), args.smallint(1))
-        });
-        if let Some((due, line)) = admitted.due {
-            boundary::log(line);
-            let text = boundary::decide(|| {
-                let (since, lookups, refused) = (due.since, due.lookups, due.refused);
-                Returned::text(&format!(r#"{{"since": {since}, "lookups": {lookups}, "refused": {refused}}}"#))
-            });
-            if let Returned::Datum(text) = text {
-                return text;
-            }
-        }
-        (*fcinfo).isnull = true;
-        Datum::null()
     }
 }

@@ -13,6 +13,7 @@ pub mod answering; // in another's place
 pub mod as_owner; // commands on somebody's table
 pub mod call; // calling them from here
 pub mod function; // ours, as PostgreSQL calls them
+pub mod in_steps; // those of ours that write journal and log
 pub mod own_function; // those that policies call, recognised
 pub mod proc; // pg_proc: which one has this name
 
@@ -30,7 +31,6 @@ pub mod server; // configuration, clock, encoding
 pub mod session; // what earlier transactions left
 pub mod setting; // settings, for the transaction
 pub mod statement; // the running statement's text
-pub mod system_entry; // entering the system context
 pub mod temporary; // its temporary objects
 pub mod transaction; // the state of the transaction
 pub mod versions; // of tenants, in shared memory

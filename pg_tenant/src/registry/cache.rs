@@ -6,10 +6,10 @@
 //! hears of by WAL; and of `tenant.tenants` itself, which empties the cache wherever it arrives. An entry is kept only if
 //! neither arrived while it was read.
 
-use crate::context::limits::Limits;
 use crate::pg::remembered::Value;
 use crate::pg::versions::{self, Slot, Version};
 use crate::pg::{invalidation, registry_row, transaction};
+use crate::registry::Limits;
 use pg_tenant_core::{TenantId, TenantStatus};
 use pgrx::pg_sys::Oid;
 use rustc_hash::FxHashMap;

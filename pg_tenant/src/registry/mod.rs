@@ -1,10 +1,13 @@
 //! Which tenants exist, in which state.
 //!
+//! - [`limits`]: what an administrator has given a tenant.
 //! - [`cache`]: what this backend remembers of the registry, each tenant until its version in shared memory changes.
 
 mod cache;
+mod limits;
 
 pub use cache::{Admitted, init};
+pub use limits::Limits;
 
 use crate::gucs;
 use crate::pg::report::{Outcome, Report};
@@ -18,7 +21,7 @@ pub fn admit(id: &TenantId) -> Outcome<Admitted> {
         Entry::Known { status, .. } => Err(not_active(id, status.as_str())),
         Entry::UnknownStatus => Err(not_active(id, "in a state this version does not know")),
         Entry::Absent if gucs::require_registered() => Err(unknown(id)),
-        Entry::Absent => Ok(Admitted { limits: crate::context::limits::Limits::NONE }),
+        Entry::Absent => Ok(Admitted { limits: Limits::NONE }),
     }
 }
 

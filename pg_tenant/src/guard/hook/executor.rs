@@ -5,6 +5,7 @@ use crate::guard::{folded, function, messages, ready, referential};
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::security::Saved;
 use crate::pg::{folding, raw, transaction};
+use crate::registry::Limits;
 use pgrx::pg_sys::{self, Oid, QueryDesc, ScanDirection};
 use std::ffi::c_int;
 
@@ -120,7 +121,7 @@ unsafe fn resume(query: *mut QueryDesc) -> Option<Oid> {
 
 unsafe fn after_run() {
     let limits = bound::limits_in_force();
-    if limits != limits::Limits::NONE && !transaction::is_parallel_worker() {
+    if limits != Limits::NONE && !transaction::is_parallel_worker() {
         // SAFETY: the caller's frame holds nothing to drop.
         unsafe { decide_or_raise(|| limits::check(limits)) }
     }
