@@ -1,9 +1,11 @@
-//! Every setting, and why it exists. The prefix `pg_tenant` is reserved: a misspelt setting is an error.
+//! Every setting that people set, and why it exists. Those that only our own code writes are declared where they are
+//! written: `pg_tenant.id` in `context/current.rs`, `pg_tenant.actor` and `actor_role` in `context/identity.rs`. The prefix
+//! `pg_tenant` is reserved: a misspelt setting is an error.
 
 use pg_tenant_token::Rules;
 use pgrx::pg_sys;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString};
 
 /// What happens to a statement that touches a protected table with no tenant.
 #[derive(Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
@@ -83,16 +85,6 @@ static MAX_LOOKUPS_PER_MINUTE: GucSetting<i32> = GucSetting::<i32>::new(600);
 /// a transaction that is rolled back.
 static TEST_MODE: GucSetting<bool> = GucSetting::<bool>::new(false);
 
-/// Where PostgreSQL keeps the text of `pg_tenant.id`; the parsed value is in [`crate::context::current`].
-static mut ID: *mut c_char = std::ptr::null_mut();
-
-/// `pg_tenant.id`, as text that lives until it is written again.
-pub fn id() -> *const c_char {
-    // SAFETY: one thread; PostgreSQL's own pointer, null at most before it has its first value.
-    let text = unsafe { ID };
-    if text.is_null() { c"".as_ptr() } else { text }
-}
-
 /// `pg_tenant.strict`.
 pub fn strict() -> Strict {
     STRICT.get()
@@ -164,7 +156,7 @@ pub fn test_mode() -> bool {
     TEST_MODE.get()
 }
 
-/// Declares every setting but `pg_tenant.id`, which [`crate::context::current::init`] declares with its hooks.
+/// Declares the settings of what is refused and hidden.
 pub fn init() {
     let (context, flags) = (GucContext::Suset, GucFlags::empty());
     GucRegistry::define_enum_guc(
@@ -323,64 +315,6 @@ pub fn init_signed() {
         GucContext::Sighup,
         GucFlags::UNIT_S,
     );
-}
-
-/// Declares `pg_tenant.id`.
-///
-/// `PGC_SUSET`, so that nobody but a superuser can name it in SET, `set_config`, a function's SET clause, a startup
-/// option or ALTER ROLE; nor RESET it. RESET ALL leaves it, and no file sets it. Not `GUC_NO_RESET` (from 16): that
-/// refuses ALTER ROLE … RESET as well, so no role could be unbound.
-pub fn define_id(
-    check: unsafe extern "C-unwind" fn(*mut *mut c_char, *mut *mut std::ffi::c_void, pg_sys::GucSource::Type) -> bool,
-    assign: unsafe extern "C-unwind" fn(*const c_char, *mut std::ffi::c_void),
-    show: unsafe extern "C-unwind" fn() -> *const c_char,
-) {
-    let flags = pg_sys::GUC_NO_RESET_ALL | pg_sys::GUC_DISALLOW_IN_FILE | pg_sys::GUC_DISALLOW_IN_AUTO_FILE;
-    let text: fn(&'static CStr) -> *const c_char = CStr::as_ptr;
-    // SAFETY: called once, from _PG_init; the texts and the variable are static, the hooks follow PostgreSQL's rules
-    // for hooks (see current.rs).
-    unsafe {
-        pg_sys::DefineCustomStringVariable(
-            text(c"pg_tenant.id"),
-            text(c"The tenant of this transaction."),
-            text(c"Written by tenant.enter() only."),
-            &raw mut ID,
-            text(c""),
-            pg_sys::GucContext::PGC_SUSET,
-            flags as i32,
-            Some(check),
-            Some(assign),
-            Some(show),
-        );
-    }
-}
-
-/// Declares a setting that only [`crate::pg::identity`] writes; like `pg_tenant.id`.
-pub fn define_identity(
-    name: &'static CStr,
-    description: &'static CStr,
-    place: *mut *mut c_char,
-    check: unsafe extern "C-unwind" fn(*mut *mut c_char, *mut *mut std::ffi::c_void, pg_sys::GucSource::Type) -> bool,
-    assign: Option<unsafe extern "C-unwind" fn(*const c_char, *mut std::ffi::c_void)>,
-    show: Option<unsafe extern "C-unwind" fn() -> *const c_char>,
-) {
-    let flags = pg_sys::GUC_NO_RESET_ALL | pg_sys::GUC_DISALLOW_IN_FILE | pg_sys::GUC_DISALLOW_IN_AUTO_FILE;
-    // SAFETY: called once for each setting, from _PG_init; texts and place are static, the hooks follow PostgreSQL's
-    // rules for hooks (see identity.rs).
-    unsafe {
-        pg_sys::DefineCustomStringVariable(
-            name.as_ptr(),
-            description.as_ptr(),
-            c"Written by tenant.enter_signed() only.".as_ptr(),
-            place,
-            c"".as_ptr(),
-            pg_sys::GucContext::PGC_SUSET,
-            flags as i32,
-            Some(check),
-            assign,
-            show,
-        );
-    }
 }
 
 /// Reserves the prefix; after every setting is declared.

@@ -13,8 +13,7 @@
 //!           end of transaction ──► context::current: no tenant
 //! ```
 //!
-//! SQL lives in `sql/schema/`, rules without PostgreSQL in `core/`. `unsafe` lives in `pg/`, `guard/hook/`, `gucs.rs`
-//! and `context/current.rs`, and in the init function below.
+//! SQL lives in `sql/schema/`, rules without PostgreSQL in `core/`. `unsafe` lives in `pg/`, `guard/hook/` and `gucs.rs`.
 
 mod api;
 mod context;
@@ -38,6 +37,7 @@ pub extern "C-unwind" fn _PG_init() {
         return;
     }
     pg::memory::init();
+    pg::shared_memory::init();
     gucs::init();
     gucs::init_signed();
     gucs::init_locks();
@@ -45,8 +45,9 @@ pub extern "C-unwind" fn _PG_init() {
     gucs::init_test_mode();
     context::locks::init();
     context::current::init();
-    pg::identity::init();
-    pg::own_function::init();
+    context::lifetime::init();
+    context::identity::init();
+    pg::own_function::init(&context::readers::FUNCTIONS);
     pg::statement::init();
     gucs::reserve_prefix();
     registry::init();

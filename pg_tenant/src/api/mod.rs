@@ -3,6 +3,7 @@
 mod lookup;
 mod protect;
 mod registry;
+mod run_as;
 mod signed;
 mod system;
 mod tenant;

@@ -1,6 +1,9 @@
 //! Who am I: the tenant of this transaction, or the system context.
 //!
-//! - [`current`]: where the current tenant stands, the hooks of `pg_tenant.id` that write it, and the readers.
+//! - [`current`]: where the current tenant stands: the setting `pg_tenant.id` and its parsed value.
+//! - [`readers`]: what policies call.
+//! - [`identity`]: on whose behalf the transaction runs.
+//! - [`lifetime`]: how what was entered ends.
 //! - [`seal`]: one tenant, or the system context, per top-level transaction.
 //! - [`limits`]: what the tenant was given (timeouts, memory, read only), in force.
 //! - [`locks`]: how many advisory locks its transaction has taken.
@@ -13,9 +16,12 @@
 
 pub mod bound;
 pub mod current;
+pub mod identity;
+pub mod lifetime;
 pub mod limits;
 pub mod locks;
 pub mod owner;
+pub mod readers;
 pub mod refusals;
 pub mod seal;
 pub mod session_state;

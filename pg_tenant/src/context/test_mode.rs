@@ -3,10 +3,10 @@
 //! transaction; so several tenants come one after another.
 
 use crate::context::seal::{self, Entered};
-use crate::context::{current, owner};
+use crate::context::{current, identity, owner};
 use crate::gucs;
 use crate::pg::report::Report;
-use crate::pg::{extension, identity, role, setting, transaction};
+use crate::pg::{extension, role, setting, transaction};
 use pg_tenant_core::{Refusal, SystemContext};
 use std::cell::Cell;
 

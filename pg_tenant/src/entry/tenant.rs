@@ -1,12 +1,12 @@
 //! The ways into a tenant: by its id, and by a token that says so.
 
 use crate::context::seal::{self, Entered};
-use crate::context::{bound, current, limits, refusals, session_state};
+use crate::context::{bound, current, identity, limits, refusals, session_state};
 use crate::entry::pristine;
 use crate::guard::{ready, temporary};
 use crate::gucs;
+use crate::pg::replication;
 use crate::pg::report::{Outcome, Report};
-use crate::pg::{identity, replication};
 use crate::registry;
 use pg_tenant_core::{Refusal, TenantId};
 use pg_tenant_token::Verified;

@@ -7,8 +7,6 @@
 //! Event triggers of the application run within it, in the search path of whoever called us: what our own functions pin
 //! is taken off for the command, whose text therefore qualifies every name of its own.
 
-use crate::context::current;
-use crate::gucs;
 use crate::pg::function::{Args, preloaded};
 use crate::pg::report::Outcome;
 use crate::pg::text::{self, CText, ctext};
@@ -24,40 +22,18 @@ const RESTRICTED: c_int = (pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURI
 
 /// A command, and who runs it: none where that is who runs already.
 #[derive(Clone, Copy)]
-struct Task {
+pub struct Task {
     statement: CText,
     becomes: Option<(Oid, c_int)>,
     /// A text as its `$1`. Such a command runs in the path that our functions pin: whoever calls has no part in it.
     value: Option<Datum>,
 }
 
-macro_rules! runs_as {
-    ($symbol:ident, $finfo:ident, $task:path) => {
-        #[doc(hidden)]
-        #[unsafe(no_mangle)]
-        pub extern "C" fn $finfo() -> &'static pg_sys::Pg_finfo_record {
-            &crate::pg::function::VERSION_1
-        }
-
-        /// # Safety
-        /// Called by PostgreSQL's function manager.
-        #[doc(hidden)]
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C-unwind" fn $symbol(fcinfo: FunctionCallInfo) -> Datum {
-            // SAFETY: fcinfo comes from the function manager.
-            unsafe { run(fcinfo, $task) }
-        }
-    };
-}
-
-runs_as!(pg_tenant_run_as_owner, pg_finfo_pg_tenant_run_as_owner, as_owner);
-runs_as!(pg_tenant_run_validation, pg_finfo_pg_tenant_run_validation, validation);
-runs_as!(pg_tenant_run_past_policies, pg_finfo_pg_tenant_run_past_policies, past_policies);
-runs_as!(pg_tenant_run_as, pg_finfo_pg_tenant_run_as, as_role);
-runs_as!(pg_tenant_run_lookup, pg_finfo_pg_tenant_run_lookup, lookup);
-
 /// Gives the first column of the first row, or null; without a result, how many rows it was about.
-unsafe fn run(fcinfo: FunctionCallInfo, of: fn(Args) -> Outcome<Task>) -> Datum {
+///
+/// # Safety
+/// Called by PostgreSQL's function manager with its own `fcinfo`.
+pub unsafe fn run(fcinfo: FunctionCallInfo, of: fn(Args) -> Outcome<Task>) -> Datum {
     // SAFETY: the frame holds only Copy data. The command is a bare call: users' errors pass through it as they are, and
     // the abort of the transaction or savepoint puts user, context and settings back.
     unsafe {
@@ -112,7 +88,7 @@ unsafe fn execute(task: Task) -> c_int {
 }
 
 /// `tenant.run_as_owner(rel regclass, statement text) → text`
-fn as_owner(args: Args) -> Outcome<Task> {
+pub fn as_owner(args: Args) -> Outcome<Task> {
     let (user, owner) = (role::current_user(), role::owner(args.oid(0)));
     // Nobody becomes by this whom SET ROLE would not make of them.
     let becomes = owner.filter(|&owner| owner != user && (role::is_superuser(user) || role::may_become(user, owner)));
@@ -132,12 +108,12 @@ fn as_owner(args: Args) -> Outcome<Task> {
     Ok(Task { statement: ctext(statement), becomes, value: None })
 }
 
-/// `tenant.run_validation(rel regclass, statement text) → text`: as the owner. Within `tenant.protect`, which has turned the
-/// guards off, the policies of the owner's tables do not apply to the query that validates a foreign key, as they do not
-/// to the queries that keep it; whatever users' code starts within that is a statement like any other.
-fn validation(args: Args) -> Outcome<Task> {
+/// `tenant.run_validation(rel regclass, statement text) → text`: as the owner. The policies of the owner's tables do not
+/// apply to the query that validates a foreign key, as they do not to the queries that keep it, unless it is `guarded`;
+/// whatever users' code starts within that is a statement like any other.
+pub fn validation(args: Args, guarded: bool) -> Outcome<Task> {
     let task = as_owner(args)?;
-    if gucs::guards() || current::entered().is_some() {
+    if guarded {
         return Ok(task);
     }
     let (role, restriction) = task.becomes.unwrap_or((role::current_user(), 0));
@@ -146,7 +122,7 @@ fn validation(args: Args) -> Outcome<Task> {
 
 /// `tenant.run_past_policies(rel regclass, statement text) → text`: as the owner, to whom the policies of their own
 /// tables do not apply meanwhile. For a superuser, to whom none does.
-fn past_policies(args: Args) -> Outcome<Task> {
+pub fn past_policies(args: Args) -> Outcome<Task> {
     let past = RESTRICTED | pg_sys::SECURITY_NOFORCE_RLS as c_int;
     let user = role::current_user();
     let owner = role::owner(args.oid(0)).filter(|&owner| owner != user && role::is_superuser(user));
@@ -155,12 +131,12 @@ fn past_policies(args: Args) -> Outcome<Task> {
 
 /// `tenant.run_lookup(rel regclass, statement text, value text) → text`: likewise, with a parameter and in our own path.
 /// The caller of the function that calls it has chosen the value, and nothing else.
-fn lookup(args: Args) -> Outcome<Task> {
+pub fn lookup(args: Args) -> Outcome<Task> {
     Ok(Task { value: Some(args.text_datum(2)), ..past_policies(args)? })
 }
 
 /// `tenant.run_as(role oid, statement text) → text`: as any role. For a superuser.
-fn as_role(args: Args) -> Outcome<Task> {
+pub fn as_role(args: Args) -> Outcome<Task> {
     let becomes = role::is_superuser(role::current_user()).then_some((args.oid(0), RESTRICTED));
     Ok(Task { statement: ctext(args.whole_text(1)), becomes, value: None })
 }
@@ -237,4 +213,25 @@ unsafe fn search_path() -> *mut pg_sys::config_string {
 unsafe fn search_path() -> *mut pg_sys::config_string {
     // SAFETY: the setting is there.
     unsafe { pg_sys::find_option(c"search_path".as_ptr(), false, false, raw::ERROR).cast() }
+}
+
+/// Exports `$symbol` as a SQL function that runs what `$task` says.
+#[macro_export]
+macro_rules! sql_function_running {
+    ($symbol:ident, $finfo:ident, $task:expr) => {
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $finfo() -> &'static pgrx::pg_sys::Pg_finfo_record {
+            &$crate::pg::function::VERSION_1
+        }
+
+        /// # Safety
+        /// Called by PostgreSQL's function manager.
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $symbol(fcinfo: pgrx::pg_sys::FunctionCallInfo) -> pgrx::pg_sys::Datum {
+            // SAFETY: fcinfo comes from the function manager.
+            unsafe { $crate::pg::as_owner::run(fcinfo, $task) }
+        }
+    };
 }

@@ -1,7 +1,6 @@
 //! Defaults of columns, as the catalog knows them: which functions they call.
 
-use crate::context::current;
-use crate::pg::{catalog, depend, proc};
+use crate::pg::{catalog, depend, own_function, proc};
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 
 /// The catalog `pg_attrdef`.
@@ -26,6 +25,5 @@ fn calls_reader(default: Oid) -> bool {
             called.push(row.oid(depend::REFOBJID));
         }
     });
-    let is_reader = |symbol: String| current::READERS.iter().any(|reader| reader.0 == symbol);
-    called.into_iter().any(|function| proc::symbol(function).is_some_and(is_reader))
+    called.into_iter().any(|function| proc::symbol(function).is_some_and(|symbol| own_function::is_reader(&symbol)))
 }

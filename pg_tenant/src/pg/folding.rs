@@ -12,8 +12,10 @@
 //! check, is let go when the transaction ends or enters a tenant. Nothing of this can fail but [`begin`] and
 //! [`forget_holders`].
 
+use crate::pg::backend_cell::BackendCell;
+use crate::pg::lifetime::{self, SavepointEnd};
 use crate::pg::{catalog, depend, list, raw};
-use pgrx::pg_sys::{self, MemoryContextCallback, Oid, PlannedStmt, QueryDesc, SubTransactionId, SubXactEvent};
+use pgrx::pg_sys::{self, MemoryContextCallback, Oid, PlannedStmt, QueryDesc, SubTransactionId};
 use std::ffi::{CStr, c_void};
 
 /// A value is being computed.
@@ -28,27 +30,25 @@ const CAPACITY: usize = 64;
 /// No function has this hash value but by chance, and then it is looked up once more than needed.
 pub const MARK: u32 = 0x7467_6c64;
 
-static mut INNERMOST: *mut Bracket = std::ptr::null_mut();
+static INNERMOST: BackendCell<*mut Bracket> = BackendCell::new(std::ptr::null_mut());
 /// How many values were computed in this session.
-static mut COMPUTED: u64 = 0;
+static COMPUTED: BackendCell<u64> = BackendCell::new(0);
 /// One of this transaction's values is a tenant's.
-static mut TOUCHED: bool = false;
+static TOUCHED: BackendCell<bool> = BackendCell::new(false);
 /// The relation cache may hold such a value of an earlier transaction.
-static mut HELD: bool = false;
+static HELD: BackendCell<bool> = BackendCell::new(false);
 /// Other tables that values were read from: they may be protected later.
-static mut READ: [Oid; CAPACITY] = [Oid::INVALID; CAPACITY];
-static mut READ_COUNT: usize = 0;
+static READ: BackendCell<([Oid; CAPACITY], usize)> = BackendCell::new(([Oid::INVALID; CAPACITY], 0));
 
 /// Listens for savepoints that are undone.
 pub fn init() {
-    // SAFETY: called once, from _PG_init.
-    unsafe { pg_sys::RegisterSubXactCallback(Some(savepoint_ended), std::ptr::null_mut()) };
+    lifetime::at_savepoint_end(savepoint_ended);
 }
 
 /// Whether a value is being computed at this moment.
+#[inline]
 pub fn is_running() -> bool {
-    // SAFETY: one thread; a plain read.
-    unsafe { !INNERMOST.is_null() }
+    !INNERMOST.get().is_null()
 }
 
 /// Whether a function that is looked up now is looked up to compute a value.
@@ -69,11 +69,11 @@ pub fn begin() {
         let bracket = pg_sys::MemoryContextAllocZero(context, size_of::<Bracket>()).cast::<Bracket>();
         (*bracket).callback.func = Some(end);
         (*bracket).callback.arg = bracket.cast();
-        (*bracket).around = INNERMOST;
+        (*bracket).around = INNERMOST.get();
         (*bracket).savepoint = pg_sys::GetCurrentSubTransactionId();
         pg_sys::MemoryContextRegisterResetCallback(context, &raw mut (*bracket).callback);
-        INNERMOST = bracket;
-        COMPUTED += 1;
+        INNERMOST.set(bracket);
+        COMPUTED.set(COMPUTED.get() + 1);
     }
 }
 
@@ -81,7 +81,7 @@ pub fn begin() {
 unsafe extern "C-unwind" fn end(bracket: *mut c_void) {
     // SAFETY: every bracket in the list is in a context that is alive. One that an error has ended is not in it any more.
     unsafe {
-        let mut link = &raw mut INNERMOST;
+        let mut link = INNERMOST.as_ptr();
         while !(*link).is_null() {
             if *link == bracket.cast() {
                 *link = (**link).around;
@@ -93,56 +93,41 @@ unsafe extern "C-unwind" fn end(bracket: *mut c_void) {
 }
 
 /// An error has ended what was computed within the savepoint.
-unsafe extern "C-unwind" fn savepoint_ended(
-    event: SubXactEvent::Type,
-    savepoint: SubTransactionId,
-    _: SubTransactionId,
-    _: *mut c_void,
-) {
-    if event == SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
-        // SAFETY: as above; the contexts are deleted after this.
-        unsafe {
-            while !INNERMOST.is_null() && (*INNERMOST).savepoint >= savepoint {
-                INNERMOST = (*INNERMOST).around;
-            }
-        }
+fn savepoint_ended(end: SavepointEnd) {
+    let SavepointEnd::Undone(savepoint) = end else { return };
+    // SAFETY: as above; the contexts are deleted after this.
+    while let Some(bracket) = unsafe { INNERMOST.get().as_ref() }.filter(|bracket| bracket.savepoint >= savepoint) {
+        INNERMOST.set(bracket.around);
     }
 }
 
 /// Something of a tenant is read. Of interest where a value is computed from it; called for every row by readers.
+#[inline]
 pub fn touch() {
-    // SAFETY: one thread.
-    unsafe {
-        if !INNERMOST.is_null() {
-            TOUCHED = true;
-        }
+    if is_running() {
+        TOUCHED.set(true);
     }
 }
 
 /// Whether a value of this transaction is a tenant's.
 pub fn is_touched() -> bool {
-    // SAFETY: one thread; a plain read.
-    unsafe { TOUCHED }
+    TOUCHED.get()
 }
 
 /// A table that is no tenant's is read to compute a value.
 pub fn note_table(table: Oid) {
-    // SAFETY: one thread; within the array.
-    unsafe {
-        if noted().contains(&table) {
-            return;
-        }
-        if READ_COUNT == CAPACITY {
-            return touch();
-        }
-        READ[READ_COUNT] = table;
-        READ_COUNT += 1;
+    let (mut tables, count) = READ.get();
+    if tables[..count].contains(&table) {
+        return;
     }
+    let Some(place) = tables.get_mut(count) else { return touch() };
+    *place = table;
+    READ.set((tables, count + 1));
 }
 
-fn noted() -> &'static [Oid] {
-    // SAFETY: one thread; the slice is not kept. Entries are only added, and READ_COUNT of them are there.
-    unsafe { std::slice::from_raw_parts((&raw const READ).cast(), READ_COUNT) }
+fn is_noted(table: Oid) -> bool {
+    let (tables, count) = READ.get();
+    tables[..count].contains(&table)
 }
 
 /// The relations of users that a query reads or writes.
@@ -163,8 +148,7 @@ pub unsafe fn tables(query: *mut QueryDesc) -> impl Iterator<Item = Oid> {
 
 /// How many values were computed so far.
 pub fn computed() -> u64 {
-    // SAFETY: one thread; a plain read.
-    unsafe { COMPUTED }
+    COMPUTED.get()
 }
 
 /// A plan was made; `before` is what [`computed`] said when that began. It does not outlive the transaction where it may
@@ -175,15 +159,16 @@ pub fn computed() -> u64 {
 pub unsafe fn planned(plan: *mut PlannedStmt, before: u64) {
     // SAFETY: the plan is ours to change; the item is a zeroed node of its size.
     unsafe {
-        if TOUCHED {
+        if TOUCHED.get() {
             let item = pg_sys::palloc0(size_of::<pg_sys::PlanInvalItem>()).cast::<pg_sys::PlanInvalItem>();
             (*item).type_ = pg_sys::NodeTag::T_PlanInvalItem;
             (*item).cacheId = pg_sys::SysCacheIdentifier::PROCOID as i32;
             (*item).hashValue = MARK;
             (*plan).invalItems = pg_sys::lappend((*plan).invalItems, item.cast());
         }
-        if COMPUTED != before {
-            for &table in noted() {
+        if COMPUTED.get() != before {
+            let (tables, count) = READ.get();
+            for &table in &tables[..count] {
                 (*plan).relationOids = pg_sys::lappend_oid((*plan).relationOids, table);
             }
         }
@@ -194,7 +179,7 @@ pub unsafe fn planned(plan: *mut PlannedStmt, before: u64) {
 pub fn let_go() {
     // SAFETY: the callbacks of caches may be called at any time; plans that are marked are made anew when next used.
     unsafe {
-        if TOUCHED {
+        if TOUCHED.get() {
             raw::CallSyscacheCallbacks(pg_sys::SysCacheIdentifier::PROCOID as i32, MARK);
             forget_others();
         }
@@ -204,16 +189,14 @@ pub fn let_go() {
 /// The transaction has ended, in whichever way.
 pub fn transaction_ended() {
     let_go();
-    // SAFETY: one thread. No value is being computed any more; the contexts may still be there.
-    unsafe {
-        TOUCHED = false;
-        INNERMOST = std::ptr::null_mut();
-    }
+    TOUCHED.set(false);
+    // No value is being computed any more; the contexts may still be there.
+    INNERMOST.set(std::ptr::null_mut());
 }
 
 /// A relation has changed, or any: it may be protected now. Runs where invalidations do.
 pub fn relation_changed(relation: Option<Oid>) {
-    if relation.map_or(!noted().is_empty(), |relation| noted().contains(&relation)) {
+    if relation.map_or_else(|| READ.get().1 > 0, is_noted) {
         forget_others();
     }
 }
@@ -221,16 +204,13 @@ pub fn relation_changed(relation: Option<Oid>) {
 /// The checks of domains are computed anew when next used; the relation cache is looked through by [`forget_holders`].
 fn forget_others() {
     // SAFETY: as in let_go. Constraints are what the checks of domains are invalidated by.
-    unsafe {
-        raw::CallSyscacheCallbacks(pg_sys::SysCacheIdentifier::CONSTROID as i32, 0);
-        HELD = true;
-    }
+    unsafe { raw::CallSyscacheCallbacks(pg_sys::SysCacheIdentifier::CONSTROID as i32, 0) };
+    HELD.set(true);
 }
 
 /// Whether [`forget_holders`] has something to do.
 pub fn is_held() -> bool {
-    // SAFETY: one thread; a plain read.
-    unsafe { HELD }
+    HELD.get()
 }
 
 /// Takes what may hold a tenant's value out of the relation cache: indexes and partitioned tables that call functions or
@@ -246,8 +226,6 @@ pub fn forget_holders() {
         });
     }
     // SAFETY: an entry that is not there, or in use, is left alone.
-    unsafe {
-        holders.into_iter().for_each(|holder| pg_sys::RelationCacheInvalidateEntry(holder));
-        HELD = false;
-    }
+    holders.into_iter().for_each(|holder| unsafe { pg_sys::RelationCacheInvalidateEntry(holder) });
+    HELD.set(false);
 }

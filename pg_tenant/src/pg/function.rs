@@ -2,7 +2,7 @@
 //! our SQLSTATEs.
 
 use crate::pg::report::{Outcome, Report};
-use crate::pg::{boundary, preload, raw};
+use crate::pg::{boundary, preload};
 use pg_tenant_core::Refusal;
 use pg_tenant_token::Zeroizing;
 use pgrx::pg_sys;
@@ -197,34 +197,6 @@ pub fn preloaded() -> Outcome<()> {
     Err(Report::new(Refusal::NotPreloaded, "pg_tenant is not preloaded")
         .detail("Its hooks are not in place, so nothing of it can be relied on.")
         .hint("Add pg_tenant to shared_preload_libraries in postgresql.conf and restart the server."))
-}
-
-/// A value of ours, copied for one expression.
-struct Copied<T> {
-    written: u64,
-    value: T,
-}
-
-/// The copy of the value that the calling expression has, made anew where the value has been written since.
-///
-/// # Safety
-/// Called by PostgreSQL's function manager with its own `fcinfo`; `written` changes with the value.
-pub unsafe fn copied<T: Copy>(fcinfo: pg_sys::FunctionCallInfo, written: u64, value: *const T) -> pg_sys::Datum {
-    // SAFETY: flinfo, where there is one, is valid during the call, and its fn_extra is ours. The allocation may raise:
-    // nothing is to drop. An older copy stays where it is, for whoever holds a pointer to it.
-    unsafe {
-        let info = (*fcinfo).flinfo;
-        let mut copy = if info.is_null() { std::ptr::null_mut() } else { (*info).fn_extra.cast::<Copied<T>>() };
-        if copy.is_null() || (*copy).written != written {
-            let context = if info.is_null() { pg_sys::CurrentMemoryContext } else { (*info).fn_mcxt };
-            copy = raw::MemoryContextAlloc(context, size_of::<Copied<T>>()).cast();
-            copy.write(Copied { written, value: *value });
-            if !info.is_null() {
-                (*info).fn_extra = copy.cast();
-            }
-        }
-        pg_sys::Datum::from((&raw const (*copy).value).cast::<std::ffi::c_void>())
-    }
 }
 
 /// The record with which PostgreSQL recognises a version-1 function.

@@ -1,6 +1,7 @@
 //! Thin safe wrappers over PostgreSQL: the home of `unsafe`. Nothing here decides; it reads, converts and calls.
 
 // Rust in a backend
+pub mod backend_cell; // a static of the one thread
 pub mod boundary; // the one way into PostgreSQL's error machinery
 pub mod list; // its lists
 pub mod memory; // where Rust's memory comes from
@@ -16,12 +17,14 @@ pub mod function; // ours, as PostgreSQL calls them
 pub mod in_steps; // those of ours that write journal and log
 pub mod own_function; // those that policies call, recognised
 pub mod proc; // pg_proc: which one has this name
+pub mod row_function; // those of ours that are called for each row
 
 // The server and the session
-pub mod identity; // on whose behalf the transaction runs
 pub mod invalidation; // a change in one session reaches the caches of all
+pub mod lifetime; // the ends of transactions and savepoints
 pub mod lookups; // how often tenants were looked up, in shared memory
 pub mod notify; // NOTIFY
+pub mod own_setting; // settings that only our code writes
 pub mod preload; // was the library preloaded?
 pub mod remembered; // what backends have read of the registry, in shared memory
 pub mod replication; // is this such a connection?
@@ -30,6 +33,7 @@ pub mod security; // the mark on queries of foreign keys
 pub mod server; // configuration, clock, encoding
 pub mod session; // what earlier transactions left
 pub mod setting; // settings, for the transaction
+pub mod shared_memory; // of our own
 pub mod statement; // the running statement's text
 pub mod temporary; // its temporary objects
 pub mod transaction; // the state of the transaction

@@ -1,18 +1,19 @@
 //! The text of the statement that runs, as others can read it: in the server log and in pg_stat_activity.
 
+use crate::pg::backend_cell::BackendCell;
 use pgrx::pg_sys;
 use std::ffi::{CStr, c_char};
 
 /// What is shown instead.
 const HIDDEN: &CStr = c"<a statement with a token>";
 
-static mut PREVIOUS_LOG: pg_sys::emit_log_hook_type = None;
+static PREVIOUS_LOG: BackendCell<pg_sys::emit_log_hook_type> = BackendCell::new(None);
 
 /// Puts our hook in front of those that see each line of the log.
 pub fn init() {
     // SAFETY: called once, from _PG_init, in the postmaster's one thread.
     unsafe {
-        PREVIOUS_LOG = pg_sys::emit_log_hook;
+        PREVIOUS_LOG.set(pg_sys::emit_log_hook);
         pg_sys::emit_log_hook = Some(log_line);
     }
 }
@@ -25,7 +26,7 @@ unsafe extern "C-unwind" fn log_line(error: *mut pg_sys::ErrorData) {
             (*error).hide_ctx = true;
             (*error).hide_stmt = true;
         }
-        if let Some(previous) = PREVIOUS_LOG {
+        if let Some(previous) = PREVIOUS_LOG.get() {
             previous(error);
         }
     }

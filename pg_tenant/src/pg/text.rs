@@ -94,7 +94,7 @@ fn speaks_utf8() -> bool {
 /// The value is a `text` that lives as long as the result is used, in a memory context that ends soon.
 pub unsafe fn bytes_of<'a>(value: pg_sys::Datum) -> &'a [u8] {
     // SAFETY: a varlena begins with a header of one byte, whose lowest bit is set, or of four; the value 1 says that it is
-    // stored elsewhere, the second bit that it is compressed. `compile_error!` in current.rs keeps to little-endian machines.
+    // stored elsewhere, the second bit that it is compressed. `compile_error!` in row_function.rs keeps to little-endian machines.
     unsafe {
         let mut start = value.cast_mut_ptr::<u8>();
         if *start == 1 || *start & 3 == 2 {

@@ -12,13 +12,13 @@
 //!
 //! Beside the counters stands what backends have read ([`crate::pg::remembered`]), for those that begin.
 
+use crate::pg::lifetime::{End, Ending, SavepointEnd};
 use crate::pg::remembered::{Key, Remembered, Value};
-use crate::pg::{boundary, invalidation, notify, registry_row, transaction};
+use crate::pg::{invalidation, lifetime, notify, registry_row, shared_memory, transaction};
 use pg_tenant_core::TenantId;
-use pgrx::pg_sys::{self, XactEvent};
+use pgrx::pg_sys;
 use rustc_hash::FxHasher;
 use std::cell::{Cell, RefCell};
-use std::ffi::c_void;
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -31,10 +31,10 @@ struct Shared {
     remembered: Remembered,
 }
 
-/// In the postmaster, and inherited by every backend; null where there is none.
-static mut SHARED: *const Shared = std::ptr::null();
-static mut PREVIOUS_REQUEST: pg_sys::shmem_request_hook_type = None;
-static mut PREVIOUS_STARTUP: pg_sys::shmem_startup_hook_type = None;
+static SHARED: shared_memory::Shared<Shared> = shared_memory::Shared::new(c"pg_tenant versions");
+
+// SAFETY: atomics only; all zeros are counters that were never raised, and nothing remembered.
+unsafe impl shared_memory::Zeroed for Shared {}
 
 /// A tenant's counter.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,47 +81,14 @@ pub fn init() {
     // Made here once: see pg/memory.rs.
     CHANGED.with_borrow_mut(|changed| changed.savepoints.reserve(64));
     invalidation::on_relation_change(hear);
-    // SAFETY: in the postmaster's one thread; the previous hooks are called by ours.
-    unsafe {
-        PREVIOUS_REQUEST = pg_sys::shmem_request_hook;
-        pg_sys::shmem_request_hook = Some(request);
-        PREVIOUS_STARTUP = pg_sys::shmem_startup_hook;
-        pg_sys::shmem_startup_hook = Some(start);
-        pg_sys::RegisterXactCallback(Some(end_of_transaction), std::ptr::null_mut());
-        pg_sys::RegisterSubXactCallback(Some(end_of_savepoint), std::ptr::null_mut());
-    }
-}
-
-unsafe extern "C-unwind" fn request() {
-    // SAFETY: in the postmaster's one thread, at the time for it; nothing to drop in this frame.
-    unsafe {
-        if let Some(previous) = PREVIOUS_REQUEST {
-            previous();
-        }
-        boundary::decide(|| pg_sys::RequestAddinShmemSpace(size_of::<Shared>()));
-    }
-}
-
-/// In the postmaster, before there is any backend; again after a crash, when none is left.
-unsafe extern "C-unwind" fn start() {
-    // SAFETY: as above. What PostgreSQL gives is as large as asked for and aligned for any type; all zeros is a value.
-    unsafe {
-        if let Some(previous) = PREVIOUS_STARTUP {
-            previous();
-        }
-        let (name, size) = (c"pg_tenant versions".as_ptr(), size_of::<Shared>());
-        let mut found = false;
-        let place = boundary::decide(|| pg_sys::ShmemInitStruct(name, size, &mut found)).cast::<Shared>();
-        if !found && !place.is_null() {
-            place.write_bytes(0, 1);
-        }
-        SHARED = place;
-    }
+    SHARED.ask();
+    lifetime::before_commit(before_commit);
+    lifetime::at_end(transaction_ended);
+    lifetime::at_savepoint_end(savepoint_ended);
 }
 
 fn shared() -> Option<&'static Shared> {
-    // SAFETY: null, or memory that lives as long as the server and is only reached through atomics.
-    unsafe { SHARED.as_ref() }
+    SHARED.get()
 }
 
 /// Whether the counters tell of every change: they are there, and changes are made here rather than replayed.
@@ -248,62 +215,44 @@ fn announce() {
     notify::send("tenant_registry");
 }
 
-unsafe extern "C-unwind" fn end_of_transaction(event: XactEvent::Type, _: *mut c_void) {
-    match event {
-        // SAFETY: the transaction can still fail; nothing to drop in this frame.
-        XactEvent::XACT_EVENT_PRE_COMMIT if is_telling() => unsafe { boundary::decide(announce) },
+fn before_commit(ending: Ending) {
+    if is_telling() {
+        announce();
         // Whoever commits it later calls no callback here; the invalidation is kept with it.
-        // SAFETY: likewise.
-        XactEvent::XACT_EVENT_PRE_PREPARE if is_telling() => unsafe {
-            boundary::decide(|| {
-                announce();
-                if let Some(table) = registry_row::table() {
-                    invalidation::announce(table);
-                }
-            });
-        },
-        // Nothing here can fail.
-        XactEvent::XACT_EVENT_COMMIT => {
-            if let Some(shared) = shared() {
-                CHANGED.with_borrow(|changed| {
-                    for &slot in &changed.slots[..changed.count.min(Changed::MOST)] {
-                        shared.counters[usize::from(slot)].fetch_add(1, Ordering::AcqRel);
-                    }
-                    if changed.count > Changed::MOST {
-                        shared.all.fetch_add(1, Ordering::AcqRel);
-                    }
-                });
-                if transaction::has_written() && has_heard_of_a_registry(&shared.remembered) {
-                    shared.remembered.forget();
-                }
-            }
-            forget();
+        if ending == Ending::Prepare
+            && let Some(table) = registry_row::table()
+        {
+            invalidation::announce(table);
         }
-        XactEvent::XACT_EVENT_ABORT | XactEvent::XACT_EVENT_PREPARE => forget(),
-        _ => {}
     }
 }
 
-fn forget() {
+fn transaction_ended(end: End) {
+    if let (End::Committed, Some(shared)) = (end, shared()) {
+        CHANGED.with_borrow(|changed| {
+            for &slot in &changed.slots[..changed.count.min(Changed::MOST)] {
+                shared.counters[usize::from(slot)].fetch_add(1, Ordering::AcqRel);
+            }
+            if changed.count > Changed::MOST {
+                shared.all.fetch_add(1, Ordering::AcqRel);
+            }
+        });
+        if transaction::has_written() && has_heard_of_a_registry(&shared.remembered) {
+            shared.remembered.forget();
+        }
+    }
     CHANGED.with_borrow_mut(Changed::clear);
     HEARD.set(Some(([0; HEARD_MOST], 0)));
 }
 
-unsafe extern "C-unwind" fn end_of_savepoint(
-    event: pg_sys::SubXactEvent::Type,
-    ended: pg_sys::SubTransactionId,
-    around: pg_sys::SubTransactionId,
-    _: *mut c_void,
-) {
-    use pg_sys::SubXactEvent::{SUBXACT_EVENT_ABORT_SUB, SUBXACT_EVENT_COMMIT_SUB};
-    CHANGED.with_borrow_mut(|changed| match event {
-        SUBXACT_EVENT_ABORT_SUB => changed.savepoints.retain(|&savepoint| savepoint != ended),
-        SUBXACT_EVENT_COMMIT_SUB => {
-            for savepoint in changed.savepoints.iter_mut().filter(|savepoint| **savepoint == ended) {
+fn savepoint_ended(end: SavepointEnd) {
+    CHANGED.with_borrow_mut(|changed| match end {
+        SavepointEnd::Undone(ended) => changed.savepoints.retain(|&savepoint| savepoint != ended),
+        SavepointEnd::Released { number, around } => {
+            for savepoint in changed.savepoints.iter_mut().filter(|savepoint| **savepoint == number) {
                 *savepoint = around;
             }
             changed.savepoints.dedup();
         }
-        _ => {}
     });
 }

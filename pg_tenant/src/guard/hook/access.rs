@@ -5,6 +5,7 @@ use crate::context::session_state;
 use crate::guard::changed::{self, Done};
 use crate::guard::executor::Verdict;
 use crate::guard::{folded, function, lost_fence, role_change, temporary, truncate};
+use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::folding;
 use crate::pg::foreign_key::CONSTRAINT;
@@ -16,15 +17,15 @@ use std::ffi::{c_char, c_int, c_void};
 /// The catalog `pg_parameter_acl`.
 const PARAMETER: Oid = Oid::from_u32(6243);
 
-static mut PREVIOUS_OBJECT: pg_sys::object_access_hook_type = None;
-static mut PREVIOUS_PARAMETER: pg_sys::object_access_hook_type_str = None;
+static PREVIOUS_OBJECT: BackendCell<pg_sys::object_access_hook_type> = BackendCell::new(None);
+static PREVIOUS_PARAMETER: BackendCell<pg_sys::object_access_hook_type_str> = BackendCell::new(None);
 
 pub(super) fn init() {
     // SAFETY: called once, from _PG_init, in the postmaster's one thread.
     unsafe {
-        PREVIOUS_OBJECT = pg_sys::object_access_hook;
+        PREVIOUS_OBJECT.set(pg_sys::object_access_hook);
         pg_sys::object_access_hook = Some(object_access);
-        PREVIOUS_PARAMETER = pg_sys::object_access_hook_str;
+        PREVIOUS_PARAMETER.set(pg_sys::object_access_hook_str);
         pg_sys::object_access_hook_str = Some(parameter_access);
     }
 }
@@ -83,7 +84,7 @@ unsafe extern "C-unwind" fn object_access(
             | (ObjectAccessType::OAT_DROP, CONSTRAINT | TRIGGER) => decide_or_raise(|| changed::note(class, object)),
             _ => {}
         }
-        if let Some(previous) = PREVIOUS_OBJECT {
+        if let Some(previous) = PREVIOUS_OBJECT.get() {
             previous(access, class, object, column, argument);
         }
     }
@@ -102,7 +103,7 @@ unsafe extern "C-unwind" fn parameter_access(
         if class == PARAMETER && right == pg_sys::ACL_ALTER_SYSTEM as c_int {
             decide_or_raise(|| role_change::judge("ALTER SYSTEM"));
         }
-        if let Some(previous) = PREVIOUS_PARAMETER {
+        if let Some(previous) = PREVIOUS_PARAMETER.get() {
             previous(access, class, name, right, argument);
         }
     }

@@ -2,18 +2,19 @@
 
 use crate::context::current;
 use crate::guard::function;
+use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::{decide, decide_or_raise};
 use pgrx::pg_sys::{self, Oid};
 
-static mut PREVIOUS_NEEDS: pg_sys::needs_fmgr_hook_type = None;
-static mut PREVIOUS: pg_sys::fmgr_hook_type = None;
+static PREVIOUS_NEEDS: BackendCell<pg_sys::needs_fmgr_hook_type> = BackendCell::new(None);
+static PREVIOUS: BackendCell<pg_sys::fmgr_hook_type> = BackendCell::new(None);
 
 pub(super) fn init() {
     // SAFETY: called once, from _PG_init, in the postmaster's one thread.
     unsafe {
-        PREVIOUS_NEEDS = pg_sys::needs_fmgr_hook;
+        PREVIOUS_NEEDS.set(pg_sys::needs_fmgr_hook);
         pg_sys::needs_fmgr_hook = Some(needs_call_hook);
-        PREVIOUS = pg_sys::fmgr_hook;
+        PREVIOUS.set(pg_sys::fmgr_hook);
         pg_sys::fmgr_hook = Some(function_called);
     }
 }
@@ -23,7 +24,7 @@ unsafe extern "C-unwind" fn needs_call_hook(function: Oid) -> bool {
     // SAFETY: nothing to drop in this frame.
     unsafe {
         function::is_of_users(function) && decide(|| function::is_judged_at_call(function))
-            || PREVIOUS_NEEDS.is_some_and(|needs| needs(function))
+            || PREVIOUS_NEEDS.get().is_some_and(|needs| needs(function))
     }
 }
 
@@ -40,7 +41,7 @@ unsafe extern "C-unwind" fn function_called(
                 || if function::is_judged_at_call(function) { function::in_tenant(function) } else { Ok(()) },
             );
         }
-        if let Some(previous) = PREVIOUS {
+        if let Some(previous) = PREVIOUS.get() {
             previous(event, info, argument);
         }
     }

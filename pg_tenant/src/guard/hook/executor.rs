@@ -2,6 +2,7 @@
 
 use crate::context::{bound, current, limits, system, test_mode};
 use crate::guard::{folded, function, messages, ready, referential};
+use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::security::Saved;
 use crate::pg::{folding, raw, transaction};
@@ -9,15 +10,15 @@ use crate::registry::Limits;
 use pgrx::pg_sys::{self, Oid, QueryDesc, ScanDirection};
 use std::ffi::c_int;
 
-static mut PREVIOUS_START: pg_sys::ExecutorStart_hook_type = None;
-static mut PREVIOUS_RUN: pg_sys::ExecutorRun_hook_type = None;
+static PREVIOUS_START: BackendCell<pg_sys::ExecutorStart_hook_type> = BackendCell::new(None);
+static PREVIOUS_RUN: BackendCell<pg_sys::ExecutorRun_hook_type> = BackendCell::new(None);
 
 pub(super) fn init() {
     // SAFETY: called once, from _PG_init, in the postmaster's one thread.
     unsafe {
-        PREVIOUS_START = pg_sys::ExecutorStart_hook;
+        PREVIOUS_START.set(pg_sys::ExecutorStart_hook);
         pg_sys::ExecutorStart_hook = Some(executor_start);
-        PREVIOUS_RUN = pg_sys::ExecutorRun_hook;
+        PREVIOUS_RUN.set(pg_sys::ExecutorRun_hook);
         pg_sys::ExecutorRun_hook = Some(executor_run);
     }
 }
@@ -32,7 +33,7 @@ unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) 
         // Partitions are pruned here already, by casts that may be users'.
         let saved = enter_referential();
         let before = ready::count();
-        match PREVIOUS_START {
+        match PREVIOUS_START.get() {
             Some(previous) => previous(query, flags),
             None => raw::standard_ExecutorStart(query, flags),
         }
@@ -74,7 +75,7 @@ unsafe extern "C-unwind" fn executor_run(
         let around = resume(query);
         note_folded(query);
         let saved = enter_referential();
-        match PREVIOUS_RUN {
+        match PREVIOUS_RUN.get() {
             Some(previous) => previous(query, direction, count, execute_once),
             None => raw::standard_ExecutorRun(query, direction, count, execute_once),
         }
@@ -91,7 +92,7 @@ unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanD
         let around = resume(query);
         note_folded(query);
         let saved = enter_referential();
-        match PREVIOUS_RUN {
+        match PREVIOUS_RUN.get() {
             Some(previous) => previous(query, direction, count),
             None => raw::standard_ExecutorRun(query, direction, count),
         }

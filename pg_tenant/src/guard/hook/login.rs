@@ -1,17 +1,18 @@
 //! Logins, once the client has been authenticated.
 
 use crate::guard::login;
+use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::decide_or_raise;
 use crate::pg::{raw, replication};
 use pgrx::pg_sys;
 use std::ffi::c_int;
 
-static mut PREVIOUS: raw::ClientAuthenticationHook = None;
+static PREVIOUS: BackendCell<raw::ClientAuthenticationHook> = BackendCell::new(None);
 
 pub(super) fn init() {
     // SAFETY: called once, from _PG_init, in the postmaster's one thread.
     unsafe {
-        PREVIOUS = raw::ClientAuthentication_hook;
+        PREVIOUS.set(raw::ClientAuthentication_hook);
         raw::ClientAuthentication_hook = Some(client_authentication);
     }
 }
@@ -24,7 +25,7 @@ unsafe extern "C-unwind" fn client_authentication(port: *mut pg_sys::Port, statu
         if status == raw::STATUS_OK && replication::is_connection() {
             decide_or_raise(|| login::judge(&replication::user(port)));
         }
-        if let Some(previous) = PREVIOUS {
+        if let Some(previous) = PREVIOUS.get() {
             previous(port, status);
         }
     }

@@ -1,16 +1,17 @@
 //! The relations of a statement, when PostgreSQL asks for its rights on them.
 
 use crate::guard::executor::{self, Touched, Verdict};
+use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::{decide_or_raise, warn};
 use crate::pg::list;
 use pgrx::pg_sys::{self, List};
 
-static mut PREVIOUS: pg_sys::ExecutorCheckPerms_hook_type = None;
+static PREVIOUS: BackendCell<pg_sys::ExecutorCheckPerms_hook_type> = BackendCell::new(None);
 
 pub(super) fn init() {
     // SAFETY: called once, from _PG_init, in the postmaster's one thread.
     unsafe {
-        PREVIOUS = pg_sys::ExecutorCheckPerms_hook;
+        PREVIOUS.set(pg_sys::ExecutorCheckPerms_hook);
         pg_sys::ExecutorCheckPerms_hook = Some(check_perms);
     }
 }
@@ -21,7 +22,7 @@ unsafe extern "C-unwind" fn check_perms(range_table: *mut List, may_raise: bool)
     // SAFETY: PostgreSQL's own arguments. Nothing to drop in this frame.
     unsafe {
         judge(range_table, may_raise)
-            && match PREVIOUS {
+            && match PREVIOUS.get() {
                 Some(previous) => previous(range_table, may_raise),
                 None => true,
             }
@@ -33,7 +34,7 @@ unsafe extern "C-unwind" fn check_perms(range_table: *mut List, infos: *mut List
     // SAFETY: PostgreSQL's own arguments. Nothing to drop in this frame.
     unsafe {
         judge(infos, may_raise)
-            && match PREVIOUS {
+            && match PREVIOUS.get() {
                 Some(previous) => previous(range_table, infos, may_raise),
                 None => true,
             }

@@ -3,18 +3,19 @@
 use super::executor::{enter_referential, judge_messages};
 use crate::context::owner;
 use crate::guard::{fence, folded, function, hidden, referential};
+use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::{decide, decide_or_raise};
 use crate::pg::{folding, hiding, lifted, plans, proc, raw, transaction};
 use crate::policy::protection;
 use pgrx::pg_sys;
 use std::ffi::{c_char, c_int};
 
-static mut PREVIOUS: pg_sys::planner_hook_type = None;
+static PREVIOUS: BackendCell<pg_sys::planner_hook_type> = BackendCell::new(None);
 
 pub(super) fn init() {
     // SAFETY: called once, from _PG_init, in the postmaster's one thread.
     unsafe {
-        PREVIOUS = pg_sys::planner_hook;
+        PREVIOUS.set(pg_sys::planner_hook);
         pg_sys::planner_hook = Some(planner);
     }
 }
@@ -43,7 +44,7 @@ unsafe extern "C-unwind" fn planner(
     let saved = enter_referential();
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     let plan = unsafe {
-        match PREVIOUS {
+        match PREVIOUS.get() {
             Some(previous) => previous(query, text, cursor_options, params),
             None => raw::standard_planner(query, text, cursor_options, params),
         }

@@ -3,17 +3,18 @@
 use super::executor::begin_bound;
 use crate::guard::utility::{self, Then};
 use crate::guard::{create, referential, temporary};
+use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::decide_or_raise;
 use crate::pg::{call, command, raw, transaction, versions};
 use pgrx::pg_sys;
 use std::ffi::c_char;
 
-static mut PREVIOUS: pg_sys::ProcessUtility_hook_type = None;
+static PREVIOUS: BackendCell<pg_sys::ProcessUtility_hook_type> = BackendCell::new(None);
 
 pub(super) fn init() {
     // SAFETY: called once, from _PG_init, in the postmaster's one thread.
     unsafe {
-        PREVIOUS = pg_sys::ProcessUtility_hook;
+        PREVIOUS.set(pg_sys::ProcessUtility_hook);
         pg_sys::ProcessUtility_hook = Some(process_utility);
     }
 }
@@ -39,7 +40,7 @@ unsafe extern "C-unwind" fn process_utility(
         let then = decide_or_raise(|| utility::judge(command::read(node)));
         let commits_prepared = command::commits_prepared(node);
         let around = temporary::begins(command::ends_with_transaction(node, context));
-        match PREVIOUS {
+        match PREVIOUS.get() {
             Some(previous) => {
                 previous(statement, query, read_only_tree, context, params, environment, destination, completion)
             }

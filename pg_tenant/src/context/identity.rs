@@ -1,0 +1,96 @@
+//! On whose behalf the transaction runs: the settings `pg_tenant.actor` and `pg_tenant.actor_role`, and their readers.
+//! They are written and end as `pg_tenant.id` does ([`crate::pg::own_setting`]).
+
+use crate::pg::backend_cell::BackendCell;
+use crate::pg::own_setting::{self, Check, OwnSetting, Parsed, Text};
+use crate::pg::row_function::{Call, TextDatum};
+use crate::pg::setting;
+use crate::row_function;
+use pgrx::pg_sys::{Datum, GucSource};
+use std::ffi::{CStr, c_char};
+
+/// The longest actor and role, in bytes: that of `pg_tenant_token`.
+const MAX_LEN: usize = 255;
+
+type Name = TextDatum<MAX_LEN>;
+
+const ACTOR: usize = 0;
+const ROLE: usize = 1;
+/// What `pg_tenant.actor_role` was called in 0.1.0: it shows the same value.
+const FORMER_ROLE: usize = 2;
+
+static NOW: [BackendCell<Option<Name>>; 3] = [const { BackendCell::new(None) }; 3];
+/// How often they were written: tells whether a copy is still true.
+static WRITTEN: BackendCell<u64> = BackendCell::new(0);
+static TEXTS: [Text; 3] = [const { Text::new() }; 3];
+/// Whether [`set`] is writing at this moment: no other value is taken.
+static WRITING: BackendCell<bool> = BackendCell::new(false);
+
+/// A value of one of the settings.
+#[derive(Clone, Copy)]
+struct Of<const WHICH: usize>(Name);
+
+impl<const WHICH: usize> Parsed for Of<WHICH> {
+    fn parse(value: &CStr, source: GucSource::Type) -> Check<Self> {
+        let ours = WRITING.get() && source == GucSource::PGC_S_SESSION;
+        if value.count_bytes() > MAX_LEN || !(ours || own_setting::is_given_by_leader()) {
+            return Check::Refused(Some(c"Enter with tenant.enter_signed()."));
+        }
+        Check::Taken(Of(Name::new(value.to_bytes())))
+    }
+
+    fn assign(value: Option<Self>) {
+        NOW[WHICH].set(value.map(|Of(name)| name));
+        WRITTEN.set(WRITTEN.get() + 1);
+    }
+}
+
+/// Declares the settings.
+pub fn init() {
+    let setting = |which: usize, name, description, show| OwnSetting {
+        name,
+        description,
+        written_by: c"Written by tenant.enter_signed() only.",
+        text: &TEXTS[which],
+        show,
+    };
+    let actor = setting(ACTOR, c"pg_tenant.actor", c"On whose behalf the transaction runs.", None);
+    own_setting::declare::<Of<ACTOR>>(actor);
+    let role = setting(ROLE, c"pg_tenant.actor_role", c"In which role of the application.", None);
+    own_setting::declare::<Of<ROLE>>(role);
+    let deprecated = c"Deprecated: shows pg_tenant.actor_role.";
+    own_setting::declare::<Of<FORMER_ROLE>>(setting(FORMER_ROLE, c"pg_tenant.role", deprecated, Some(show_role)));
+}
+
+extern "C-unwind" fn show_role() -> *const c_char {
+    TEXTS[ROLE].get()
+}
+
+/// Names the actor and the role of the transaction, until it or the savepoint it stands in ends.
+pub fn set(actor: Option<&str>, role: Option<&str>) {
+    // Should set_local raise, WRITING stays set until the transaction ends; nothing but this function reaches the check
+    // hooks with a value of a session, except a superuser's SET.
+    WRITING.set(true);
+    for (name, value) in [("pg_tenant.actor", actor), ("pg_tenant.actor_role", role)] {
+        if let Some(value) = value {
+            setting::set_local(name, value);
+        }
+    }
+    WRITING.set(false);
+}
+
+/// The transaction has ended, whatever the stack of settings does after this.
+pub fn clear() {
+    NOW.iter().for_each(|name| name.set(None));
+    WRITTEN.set(WRITTEN.get() + 1);
+    WRITING.set(false);
+}
+
+fn read(call: Call, which: usize) -> Option<Datum> {
+    NOW[which].get().map(|name| call.copy(WRITTEN.get(), || name))
+}
+
+row_function!(pg_tenant_current_actor, pg_finfo_pg_tenant_current_actor, |call| read(call, ACTOR));
+row_function!(pg_tenant_current_actor_role, pg_finfo_pg_tenant_current_actor_role, |call| read(call, ROLE));
+// The name of 0.1.0, deprecated.
+row_function!(pg_tenant_current_role, pg_finfo_pg_tenant_current_role, |call| read(call, ROLE));

@@ -1,0 +1,149 @@
+//! SQL functions that are called for each row: no argument is converted, nothing is allocated for a row, and no frame holds
+//! anything to drop, so that an error of PostgreSQL's may cross it.
+
+use crate::pg::{folding, raw, text};
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
+
+/// A running call.
+#[derive(Clone, Copy)]
+pub struct Call(FunctionCallInfo);
+
+/// A value of the type that the SQL declaration says.
+#[derive(Clone, Copy)]
+pub struct Value(Datum);
+
+#[cfg(target_endian = "big")]
+compile_error!("the header of TextDatum is that of little-endian machines");
+
+/// A `text` with room for a text of `N` bytes: PostgreSQL's four-byte header, then the bytes.
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+pub struct TextDatum<const N: usize> {
+    header: u32,
+    bytes: [u8; N],
+}
+
+impl<const N: usize> TextDatum<N> {
+    pub const EMPTY: Self = TextDatum { header: 0, bytes: [0; N] };
+
+    /// The text, of which there are at most `N` bytes.
+    pub fn new(text: &[u8]) -> Self {
+        let mut datum = TextDatum { header: ((text.len() as u32) + 4) << 2, ..Self::EMPTY };
+        datum.bytes[..text.len()].copy_from_slice(text);
+        datum
+    }
+
+    /// Its bytes; of [`TextDatum::EMPTY`] none.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..((self.header >> 2) as usize).saturating_sub(4)).unwrap_or_default()
+    }
+}
+
+/// A value of ours, copied for one expression.
+struct Copied<T> {
+    written: u64,
+    value: T,
+}
+
+impl Call {
+    /// The first argument; none where it is null. Each function that asks has one.
+    #[inline]
+    pub fn argument(self) -> Option<Value> {
+        // SAFETY: fcinfo is valid during the call, and has as many arguments as the SQL declaration names.
+        let argument = unsafe { *(*self.0).args.as_ptr() };
+        (!argument.isnull).then_some(Value(argument.value))
+    }
+
+    /// The copy of a value that the calling expression has, made anew where the value has been written since: `written`
+    /// changes with the value. No pointer to the value itself is handed out, since an argument of CALL outlives the
+    /// transaction in which it was evaluated.
+    #[inline]
+    pub fn copy<T: Copy>(self, written: u64, value: impl FnOnce() -> T) -> Datum {
+        // SAFETY: flinfo, where there is one, is valid during the call, and its fn_extra is ours. The allocation may raise:
+        // nothing is to drop. An older copy stays where it is, for whoever holds a pointer to it.
+        unsafe {
+            let info = (*self.0).flinfo;
+            let mut copy = if info.is_null() { std::ptr::null_mut() } else { (*info).fn_extra.cast::<Copied<T>>() };
+            if copy.is_null() || (*copy).written != written {
+                let context = if info.is_null() { pg_sys::CurrentMemoryContext } else { (*info).fn_mcxt };
+                copy = raw::MemoryContextAlloc(context, size_of::<Copied<T>>()).cast();
+                copy.write(Copied { written, value: value() });
+                if !info.is_null() {
+                    (*info).fn_extra = copy.cast();
+                }
+            }
+            Datum::from((&raw const (*copy).value).cast::<std::ffi::c_void>())
+        }
+    }
+}
+
+impl Value {
+    #[inline]
+    pub fn uuid(self) -> [u8; 16] {
+        // SAFETY: a uuid is a pointer to 16 bytes.
+        unsafe { *self.0.cast_mut_ptr() }
+    }
+
+    #[inline]
+    pub fn bigint(self) -> i64 {
+        self.0.value() as i64
+    }
+
+    #[inline]
+    pub fn integer(self) -> i32 {
+        self.0.value() as i32
+    }
+
+    #[inline]
+    pub fn smallint(self) -> i16 {
+        self.0.value() as i16
+    }
+
+    #[inline]
+    pub fn boolean(self) -> bool {
+        self.0.value() != 0
+    }
+
+    /// Whether a `text` has these bytes.
+    #[inline]
+    pub fn is_text(self, bytes: &[u8]) -> bool {
+        // SAFETY: a text, which is not kept. Bare: fetching a long one may raise, and nothing is to drop.
+        unsafe { text::bytes_of(self.0) == bytes }
+    }
+}
+
+/// Runs the body of such a function; none is null.
+///
+/// # Safety
+/// Called by PostgreSQL's function manager with its own `fcinfo`.
+#[inline]
+pub unsafe fn call(fcinfo: FunctionCallInfo, body: impl FnOnce(Call) -> Option<Datum>) -> Datum {
+    folding::touch();
+    body(Call(fcinfo)).unwrap_or_else(|| {
+        // SAFETY: fcinfo is valid during the call.
+        unsafe { (*fcinfo).isnull = true };
+        Datum::null()
+    })
+}
+
+/// Exports `$symbol` as a SQL function that is called for each row, with the body `$body`.
+#[macro_export]
+macro_rules! row_function {
+    ($symbol:ident, $finfo:ident, $body:expr) => {
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $finfo() -> &'static pgrx::pg_sys::Pg_finfo_record {
+            &$crate::pg::function::VERSION_1
+        }
+
+        /// # Safety
+        /// Called by PostgreSQL's function manager.
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $symbol(fcinfo: pgrx::pg_sys::FunctionCallInfo) -> pgrx::pg_sys::Datum {
+            // SAFETY: fcinfo comes from the function manager.
+            unsafe { $crate::pg::row_function::call(fcinfo, $body) }
+        }
+    };
+}
