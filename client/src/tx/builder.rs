@@ -3,7 +3,8 @@
 use std::panic::Location;
 
 use pg_tenant_core::TenantId;
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::error::Error;
 use crate::pool::admission::Site;
@@ -15,7 +16,7 @@ use crate::tx::options::{BeginOptions, begin_options};
 use crate::tx::run::{Begin, run_once};
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::step;
-use crate::wire::step::{Answer, Step};
+use crate::wire::step::{Answer, Step, Typed};
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by [`TenantPool::tenant`].
 ///
@@ -117,6 +118,23 @@ impl TenantHandle {
     /// As [`query`](Self::query).
     pub async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         Ok(self.one_statement(Step::count(sql, params)).await?.affected)
+    }
+
+    /// As [`query`](Self::query), with the type of each parameter said rather than inferred by the server: for values
+    /// that are serialized already, such as an ORM's.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn query_typed(&self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
+        Ok(self.one_statement(Typed::new(params).rows(sql)).await?.rows)
+    }
+
+    /// As [`execute`](Self::execute), with the type of each parameter said.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute_typed(&self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<u64, Error> {
+        Ok(self.one_statement(Typed::new(params).count(sql)).await?.affected)
     }
 
     /// Takes a connection and begins a transaction on it. Nothing is sent yet: begin and enter travel with the first

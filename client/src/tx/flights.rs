@@ -1,5 +1,6 @@
 //! The flights of a transaction: what each sends in one attempt, and what its answers mean.
 
+use tokio_postgres::types::Type;
 use tokio_postgres::{Error as PgError, RowStream, Statement};
 
 use crate::error::Error;
@@ -33,7 +34,7 @@ impl Attempt for One<'_> {
         let form = match tx.lease.form(&step) {
             Some(form) => form,
             None => {
-                let prepared = tx.prepare(step.sql).await?;
+                let prepared = tx.prepare(&step).await?;
                 tx.lease.form_of(&step, prepared)
             }
         };
@@ -76,7 +77,7 @@ impl Attempt for Streamed<'_> {
         let form = match tx.lease.form(&step) {
             Some(form @ (Form::Prepared(_) | Form::Unnamed(_))) => form,
             _ => {
-                let prepared = tx.prepare(step.sql).await?;
+                let prepared = tx.prepare(&step).await?;
                 tx.lease.form_of(&step, prepared)
             }
         };
@@ -101,15 +102,15 @@ impl Attempt for Text<'_> {
     }
 }
 
-/// Texts that are prepared, all in one flight.
-pub(super) struct Prepared<'a>(pub(super) &'a [&'a str]);
+/// Texts that are prepared, all in one flight, and the types of their parameters that are said.
+pub(super) struct Prepared<'a>(pub(super) &'a [&'a str], pub(super) &'a [Type]);
 
 impl Attempt for Prepared<'_> {
     type Answer = Vec<Statement>;
 
     async fn fly(&self, tx: &mut OpenTx) -> Result<Next<Vec<Statement>>, Error> {
         let preamble = tx.opening.messages();
-        let flight = pipelined_flight::prepare_all(&tx.lease.start_call().client, preamble, self.0).await;
+        let flight = pipelined_flight::prepare_all(&tx.lease.start_call().client, preamble, self.0, self.1).await;
         tx.lease.finish_call(true);
         Ok(match flight.entered {
             // Parsing executes nothing, so a connection that broke under it is replaced as well.
@@ -144,7 +145,7 @@ impl OpenTx {
             if missing.is_empty() {
                 return Ok(forms);
             }
-            let statements = self.prepare_all(&missing).await.map_err(|error| {
+            let statements = self.prepare_all(&missing, &[]).await.map_err(|error| {
                 let text = error.0.statement.and_then(|(at, _)| missing.get(at));
                 match steps.iter().position(|step| Some(&step.sql) == text) {
                     Some(at) => error.at_statement(at, steps.len()),

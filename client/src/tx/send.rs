@@ -1,6 +1,7 @@
 //! How a transaction's flights are flown: again, elsewhere or prepared anew, as long as nothing has taken effect.
 
-use tokio_postgres::{RowStream, Statement, types::ToSql};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{RowStream, Statement};
 
 use crate::error::Error;
 use crate::pool::pooler::end_dirty_session;
@@ -59,15 +60,15 @@ impl OpenTx {
         if self.opening.is_pending() { self.send_batch("").await } else { self.usable() }
     }
 
-    pub(super) async fn prepare(&mut self, sql: &str) -> Result<Statement, Error> {
-        let prepared = self.prepare_all(&[sql]).await?;
+    pub(super) async fn prepare(&mut self, step: &Step<'_>) -> Result<Statement, Error> {
+        let prepared = self.prepare_all(&[step.sql], step.types.unwrap_or_default()).await?;
         prepared.into_iter().next().ok_or_else(Error::interrupted)
     }
 
     /// Prepares inside the transaction, so that a text that does not parse fails it as PostgreSQL does, and so that the
     /// flight also begins: preparing first would cost no less.
-    pub(super) async fn prepare_all(&mut self, texts: &[&str]) -> Result<Vec<Statement>, Error> {
-        let prepared = self.fly(Prepared(texts)).await?;
+    pub(super) async fn prepare_all(&mut self, texts: &[&str], types: &[Type]) -> Result<Vec<Statement>, Error> {
+        let prepared = self.fly(Prepared(texts, types)).await?;
         for (sql, statement) in texts.iter().zip(&prepared) {
             self.lease.keep_statement(sql, statement.clone());
         }

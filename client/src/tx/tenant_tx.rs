@@ -3,7 +3,8 @@
 use std::fmt;
 
 use pg_tenant_core::TenantId;
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::error::Error;
 use crate::pool::lease::Lease;
@@ -13,7 +14,7 @@ use crate::tx::open_tx::{Handle, OpenTx};
 use crate::tx::options::BeginOptions;
 use crate::tx::run::Transaction;
 use crate::tx::savepoint::savepoint;
-use crate::wire::step::Step;
+use crate::wire::step::{Step, Then, Typed};
 
 /// A transaction inside one tenant, on a connection it owns. Made by [`begin`](crate::TenantHandle::begin).
 ///
@@ -70,6 +71,23 @@ impl TenantTx {
     /// As [`query`](Self::query).
     pub async fn execute(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         self.open.execute(sql, params).await
+    }
+
+    /// As [`query`](Self::query), with the type of each parameter said rather than inferred by the server: for values
+    /// that are serialized already, such as an ORM's.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn query_typed(&mut self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
+        Ok(self.open.send(Typed::new(params).rows(sql), Then::Stay).await?.rows)
+    }
+
+    /// As [`execute`](Self::execute), with the type of each parameter said.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute_typed(&mut self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<u64, Error> {
+        Ok(self.open.send(Typed::new(params).count(sql), Then::Stay).await?.affected)
     }
 
     /// Runs several statements, separated by semicolons, in one round trip and without parameters.

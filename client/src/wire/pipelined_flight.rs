@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
 
 use futures_util::future::{MaybeDone, join, join_all, join4, maybe_done};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error as PgError, Statement};
 
 use crate::wire::flight::{Failed, Flight, enter, finish_if, prepare_alongside, run};
@@ -56,9 +57,14 @@ pub(crate) async fn fly_all(
     (Flight { entered, answer, committed }, prepared)
 }
 
-/// `preamble` before preparing statements.
-pub(crate) async fn prepare_all(client: &Client, preamble: Messages<'_>, texts: &[&str]) -> Flight<Vec<Statement>> {
-    let prepared = join_all(texts.iter().map(|sql| client.prepare(sql)));
+/// `preamble` before preparing statements, whose parameters are of these types as far as they are said.
+pub(crate) async fn prepare_all(
+    client: &Client,
+    preamble: Messages<'_>,
+    texts: &[&str],
+    types: &[Type],
+) -> Flight<Vec<Statement>> {
+    let prepared = join_all(texts.iter().map(|sql| client.prepare_typed(sql, types)));
     let (entered, prepared) = join(enter(client, preamble), prepared).await;
     let answer = prepared
         .into_iter()

@@ -34,16 +34,19 @@ impl Statements {
 
     /// How it can be sent now. `None`: it must be prepared first, which takes a flight of its own.
     pub(crate) fn form(&mut self, step: &Step<'_>) -> Option<Form> {
-        if let Some(entry) = self.by_text.get_mut(step.sql) {
+        let fits = |types: &[Type]| step.types.is_none_or(|said| said == types);
+        if let Some(entry) = self.by_text.get_mut(step.sql)
+            && fits(entry.statement.params())
+        {
             self.clock += 1;
             entry.used = self.clock;
             return Some(Form::Prepared(entry.statement.clone()));
         }
         if self.forgets_names {
             let types = if step.rows { self.param_types.plain_types(step) } else { self.param_types.types(step) };
-            return types.map(Form::Unnamed);
+            return types.filter(|types| fits(types)).map(Form::Unnamed);
         }
-        if step.rows { None } else { self.param_types.types(step).map(Form::Typed) }
+        if step.rows { None } else { self.param_types.types(step).filter(|types| fits(types)).map(Form::Typed) }
     }
 
     /// The types of its parameters, where this connection or another of the pool has prepared it.

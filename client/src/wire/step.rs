@@ -1,6 +1,7 @@
 //! A statement, what it returned, and what follows it.
 
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::error::Error;
 
@@ -9,17 +10,42 @@ use crate::error::Error;
 pub(crate) struct Step<'a> {
     pub(crate) sql: &'a str,
     pub(crate) params: &'a [&'a (dyn ToSql + Sync)],
+    /// The types of the parameters, where the caller says them rather than the server.
+    pub(crate) types: Option<&'a [Type]>,
     /// Its rows are wanted, not only their number.
     pub(crate) rows: bool,
 }
 
 impl<'a> Step<'a> {
     pub(crate) fn rows(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Step<'a> {
-        Step { sql, params, rows: true }
+        Step { sql, params, types: None, rows: true }
     }
 
     pub(crate) fn count(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Step<'a> {
-        Step { sql, params, rows: false }
+        Step { sql, params, types: None, rows: false }
+    }
+}
+
+/// Parameters, each with its type, apart.
+pub(crate) struct Typed<'a> {
+    params: Vec<&'a (dyn ToSql + Sync)>,
+    types: Vec<Type>,
+}
+
+impl<'a> Typed<'a> {
+    pub(crate) fn new(params: &[(&'a (dyn ToSql + Sync), Type)]) -> Typed<'a> {
+        Typed {
+            params: params.iter().map(|(param, _)| *param).collect(),
+            types: params.iter().map(|(_, of)| of.clone()).collect(),
+        }
+    }
+
+    pub(crate) fn rows<'s>(&'s self, sql: &'s str) -> Step<'s> {
+        Step { types: Some(&self.types), ..Step::rows(sql, &self.params) }
+    }
+
+    pub(crate) fn count<'s>(&'s self, sql: &'s str) -> Step<'s> {
+        Step { types: Some(&self.types), ..Step::count(sql, &self.params) }
     }
 }
 

@@ -11,7 +11,11 @@ const LOAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/load");
 const API: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../client/api/current.txt");
 
 /// Calls that neither makes, and why a dropped one leaves nothing.
-const EXEMPT: [(&str, &str); 14] = [
+const EXEMPT: [(&str, &str); 18] = [
+    ("TenantTx::query_typed", "goes the way of query and execute; tests/orms drops it half-way"),
+    ("TenantTx::execute_typed", "likewise"),
+    ("TenantHandle::query_typed", "likewise"),
+    ("TenantHandle::execute_typed", "likewise"),
     ("ambient::scope", "polls the caller's own future and holds nothing"),
     ("RowStream::poll_next", "the sweeps of query_stream poll it"),
     ("Envelope", "run polls the caller's own future and holds nothing"),

@@ -75,7 +75,7 @@ impl OpenTx {
         }
         let statement = match self.lease.form(&step) {
             Some(Form::Prepared(statement)) => statement,
-            _ => self.prepare(sql).await?,
+            _ => self.prepare(&Step::count(sql, &[])).await?,
         };
         let then = self.then(then);
         let client = &self.lease.start_call().client;

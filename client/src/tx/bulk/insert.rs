@@ -12,7 +12,7 @@ use crate::tx::bulk::row::BulkRow;
 use crate::tx::open_tx::OpenTx;
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::sql::quote;
-use crate::wire::step::Then;
+use crate::wire::step::{Step, Then};
 
 impl TenantTx {
     /// Writes many rows into one table, in as few round trips as their size allows, and returns how many were written.
@@ -79,7 +79,7 @@ impl OpenTx {
         let one = format!("insert into {table} ({names}) values ({values})");
         let types = match self.lease.types_of(&one) {
             Some(types) => types,
-            None => self.prepare(&one).await?.params().into(),
+            None => self.prepare(&Step::count(&one, &[])).await?.params().into(),
         };
         let types = types.iter().zip(columns).map(|(ty, column)| element(ty, column));
         let types = types.collect::<Result<Vec<_>, _>>()?;
