@@ -44,13 +44,19 @@ async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
     record.finish()
 }
 
-/// Runs the suites named, or all. `draw` runs none and draws anew what earlier runs wrote.
+/// Runs the suites named, or all. `draw` runs none and draws anew what earlier runs wrote; `costs` prints processor time
+/// and allocations of the client's calls and writes nothing.
 ///
 /// # Errors
 /// Those of [`run`].
 pub async fn run_all(only: &[String]) -> anyhow::Result<()> {
     if only == ["draw"] {
         return Record::show_again(&SUITES);
+    }
+    if only == ["costs"] {
+        let world = World::build().await?;
+        let mut record = Record::new("client", About::here(&world.session("postgres").await).await?);
+        return client::run_costs(&world, &mut record).await;
     }
     for name in only {
         anyhow::ensure!(SUITES.contains(&name.as_str()), "no suite {name:?}: one of {}", SUITES.join(", "));

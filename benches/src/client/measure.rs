@@ -52,7 +52,7 @@ pub(crate) async fn measure(
     Ok(Round { per_second: latencies.len() as f64 / seconds, latencies })
 }
 
-fn check(wanted: &[i64], points: &[Point], expected: &HashMap<i64, Point>) -> anyhow::Result<()> {
+pub(super) fn check(wanted: &[i64], points: &[Point], expected: &HashMap<i64, Point>) -> anyhow::Result<()> {
     anyhow::ensure!(wanted.len() == points.len(), "{} rows for {} keys", points.len(), wanted.len());
     for (key, point) in wanted.iter().zip(points) {
         let right = expected.get(key).with_context(|| format!("no key {key}"))?;

@@ -1,6 +1,8 @@
 //! (f) The client beside what applications do today: the same data, the same server, the same size of pool, in turns, at
 //! three distances from the server, with few tasks and with many. All must return the same rows.
 
+mod by_hand; // the peers that pipeline by hand
+mod costs; // processor time and allocations of a call
 mod delay; // a longer way to the server
 mod idioms; // the peers
 mod measure; // one peer, some tasks, for a while
@@ -40,11 +42,12 @@ const WORKLOADS: [Workload; 2] =
 type Named = (&'static str, Arc<dyn Peer>);
 
 /// Whom our shapes are compared with.
-const PEERS: [&str; 4] = ["deadpool", "sqlx", "diesel_async", "bare"];
+const PEERS: [&str; 6] = ["same_wire", "stock_pipelined", "deadpool", "sqlx", "diesel_async", "bare"];
 
 pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()> {
     let keys = Arc::new((0..ROWS).map(key).collect::<Vec<i64>>());
     let expected = expected(world).await?;
+    costs::run(world.port(), &keys, &expected, record).await?;
     let server = SocketAddr::from(([127, 0, 0, 1], world.port()));
     for distance in DISTANCES {
         // With nothing to add, straight to the server, on the same machine.
@@ -71,6 +74,12 @@ pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()
     Ok(())
 }
 
+/// Only what a call costs the program.
+pub(crate) async fn run_costs(world: &World, record: &mut Record) -> anyhow::Result<()> {
+    let keys = Arc::new((0..ROWS).map(key).collect::<Vec<i64>>());
+    costs::run(world.port(), &keys, &expected(world).await?, record).await
+}
+
 fn config(port: u16) -> Config {
     let mut config = Config::new();
     config.host("127.0.0.1").port(port).dbname("postgres").user(APP);
@@ -94,6 +103,8 @@ fn peers(port: u16, workload: &Workload) -> anyhow::Result<Vec<Named>> {
         ]
     };
     peers.push(("pg_tenant_sqlx", Arc::new(ours::OverSqlx(ours_sqlx, tenant()))));
+    peers.push(("same_wire", Arc::new(by_hand::SameWire::new(&config, tenant())?)));
+    peers.push(("stock_pipelined", Arc::new(by_hand::StockPipelined::new(&config, tenant())?)));
     peers.push(("deadpool", Arc::new(idioms::Deadpool::new(&config, tenant())?)));
     peers.push(("sqlx", Arc::new(idioms::Sqlx::new(&url, tenant())?)));
     peers.push(("diesel_async", Arc::new(idioms::Diesel::new(&url, tenant())?)));

@@ -58,7 +58,28 @@ fn section(record: &Record) -> String {
     if record.cells.is_empty() {
         text += &listed(&record.figures);
     } else {
+        text += &costs(record);
         text += &drawn(record);
+    }
+    text
+}
+
+/// What a call costs the program that makes it, beside nobody.
+fn costs(record: &Record) -> String {
+    let mut text = String::new();
+    for workload in plot::workloads(record) {
+        let is = |kind: &'static str| move |f: &&Figure| f.kind == kind && f.workload == workload;
+        let mut rows = String::new();
+        for processor in record.figures.iter().filter(is("processor_us")) {
+            let peer = &processor.peer;
+            let value = |kind: &str| record.value(kind, workload, peer).unwrap_or(f64::NAN);
+            let (allocations, bytes) = (value("allocations"), value("allocated_bytes"));
+            let _ = writeln!(rows, "| {peer} | {:.1} us | {allocations:.1} | {:.1} kB |", processor.value, bytes / 1e3);
+        }
+        if !rows.is_empty() {
+            let _ = write!(text, "\n`{workload}`, a call, straight to the server, one after the other:\n");
+            text += &table("| | processor time | allocations | allocated |\n|---|---|---|---|\n", rows);
+        }
     }
     text
 }
