@@ -1,4 +1,4 @@
-//! Why, and how: between the pool and a transaction in the system context.
+//! The handle of the system context on a pool: options, single statements, transactions.
 
 use std::panic::Location;
 
@@ -25,7 +25,7 @@ use crate::wire::step::{Answer, Step};
 /// A single statement costs one round trip once it is prepared, as a tenant's does.
 ///
 /// Every call fails with [`Error::is_reason_missing`] where the reason is empty, without I/O;
-/// [`Error::is_system_refused`] where the role may not; [`Error::is_read_only`] where it was to write and the
+/// [`Error::is_system_refused`] where the role may not enter it; [`Error::is_read_only`] where it asks to write and the
 /// transaction or the server is read-only.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until a query, begin() or run()"]
@@ -34,7 +34,7 @@ pub struct SystemTxBuilder {
     reason: Reason,
     context: SystemContext,
     options: BeginOptions,
-    /// Where it was made.
+    /// The place in the program where it was made.
     site: Site,
 }
 
@@ -47,7 +47,7 @@ impl SystemTxBuilder {
         SystemTxBuilder { pool, reason, context, options, site: Some(Location::caller()) }
     }
 
-    /// Lets it write. The journal then has a line of every transaction that was committed.
+    /// Allows it to write. `tenant.journal` then has a line for each transaction that was committed.
     pub fn write(mut self) -> Self {
         self.context = SystemContext::Write;
         self
@@ -56,8 +56,8 @@ impl SystemTxBuilder {
     /// Runs one statement in a transaction of its own and returns its rows.
     ///
     /// # Errors
-    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`]: a connection that broke
-    /// while the answer was under way leaves the outcome unknown.
+    /// As every call of this type. Nothing was committed then, unless [`Error::outcome_unknown`]: the connection broke
+    /// before the answer came.
     pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         Ok(self.one_statement(Step::rows(sql, params)).await?.rows)
     }
@@ -65,8 +65,9 @@ impl SystemTxBuilder {
     /// Runs one statement that returns exactly one row.
     ///
     /// # Errors
-    /// As [`query`](Self::query), and where it returns another number of rows. **It is committed then**: the rows were
-    /// counted after the one flight had ended. Use [`run`](Self::run) where a wrong count must undo a write.
+    /// As [`query`](Self::query), and where it does not return exactly one row. **It is committed then**: rows are
+    /// counted after the round trip, in which it was committed. Use [`run`](Self::run) where a wrong count must undo a
+    /// write.
     pub async fn query_one(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
         step::one(self.one_statement(Step::rows(sql, params)).await?.rows)
     }

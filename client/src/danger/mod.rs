@@ -1,9 +1,9 @@
 //! Ways around the crate's promise, each with a loud name.
 //!
 //! [`system`] works across all tenants, as the server allows it to operators. The other two keep what the server
-//! isolates: a connection without a tenant is refused protected tables (`TN001`). What is lost there is the client's
-//! part: knowing that no state and no transaction outlives a checkout. So a connection that was handed out raw is never
-//! lent again.
+//! isolates: a connection without a tenant is refused protected tables (`TN001`). What is lost is the client's part:
+//! the certainty that no session state and no transaction outlives a checkout. So a connection that was handed out raw
+//! is never lent again.
 
 mod builder;
 pub(crate) mod reason;
@@ -25,10 +25,10 @@ pub use system_tx::SystemTx;
 
 /// Works across all tenants, in the system context. Nothing is sent yet.
 ///
-/// It is read-only unless [`write`](SystemTxBuilder::write) is said. Each entry is audited: `reason` goes to the
+/// It is read-only unless [`write`](SystemTxBuilder::write) is called. Each entry is audited: `reason` goes to the
 /// server's log with the role, and to `tenant.journal` where the transaction can write it; every entry that writes and
-/// is committed has a line there. Who may: members of `tenant_system`, which is for operators and not for the
-/// application, so give them a pool of their own. What the role `tenant_system` may do with a table is up to its
+/// is committed has a line there. Only members of `tenant_system` may do this. That role is for operators and not for
+/// the application, so give them a pool of their own. What the role `tenant_system` may do with a table is up to its
 /// grants.
 ///
 /// ```no_run
@@ -68,7 +68,7 @@ impl fmt::Debug for UnscopedConnection {
 
 /// Takes a connection out of the pool for good, without a tenant. Its slot is free at once.
 ///
-/// For what has no tenant: `LISTEN`, session settings, administration.
+/// For work that belongs to no tenant: `LISTEN`, session settings, administration.
 ///
 /// # Errors
 /// Those of [`TenantPool::check`].
@@ -78,7 +78,7 @@ pub async fn connection_without_tenant(pool: &TenantPool) -> Result<UnscopedConn
 
 /// The driver's client beneath a transaction, inside its tenant; begins and enters first where nothing was sent yet.
 ///
-/// Whatever is done to the session ends with the transaction: its connection is closed instead of going back.
+/// Changes of the session end with the transaction, because its connection is closed instead of going back to the pool.
 /// Statements run here are not watched: one whose future is dropped may still be running when the transaction's next
 /// call begins.
 ///

@@ -1,8 +1,8 @@
-//! Why all tenants are worked on.
+//! The reason for working across tenants.
 
 use crate::error::Error;
 
-/// Why all tenants are worked on: not empty, or nothing is sent.
+/// The reason for working across tenants. It must not be empty: nothing is sent otherwise.
 #[derive(Clone, Debug)]
 pub(crate) struct Reason(String);
 

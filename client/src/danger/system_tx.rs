@@ -20,9 +20,9 @@ use crate::wire::step::{Answer, Step, Then};
 
 /// A transaction **across all tenants**, on a connection it owns. Made by [`SystemTxBuilder::begin`].
 ///
-/// A type of its own: what takes a [`TenantTx`](crate::TenantTx) cannot be called with it, so code that is written for
-/// one tenant does not come to work on all of them. There is no current tenant in it: an `INSERT` names the tenant
-/// column.
+/// It is a type of its own: a function that takes a [`TenantTx`](crate::TenantTx) cannot be called with it, so code
+/// that is written for one tenant cannot work on all of them by mistake. There is no current tenant: an `INSERT` must
+/// name the tenant column.
 ///
 /// All else is as with [`TenantTx`](crate::TenantTx): dropping it rolls back, a call that was dropped half-way makes it
 /// refuse further calls, the first statement's errors include those of entering, and after an error of the server
@@ -43,7 +43,7 @@ impl SystemTx {
     /// Runs a statement and returns its rows.
     ///
     /// # Errors
-    /// The server's, [`Error::is_read_only`] among them; those of entering with the first statement.
+    /// The server's, [`Error::is_read_only`] among them; the first statement also fails with those of entering.
     pub async fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         self.0.query(sql, params).await
     }
@@ -51,7 +51,7 @@ impl SystemTx {
     /// Runs a statement that returns exactly one row.
     ///
     /// # Errors
-    /// As [`query`](Self::query), and where it returns another number of rows; that does not fail the transaction.
+    /// As [`query`](Self::query), and where it does not return exactly one row; the transaction can go on after that.
     pub async fn query_one(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
         self.0.query_one(sql, params).await
     }
@@ -74,7 +74,7 @@ impl SystemTx {
 
     /// Runs several statements, separated by semicolons, in one round trip and without parameters.
     ///
-    /// Never build the text from input: there is nothing here that quotes.
+    /// Never build the text from input: nothing is quoted here.
     ///
     /// # Errors
     /// As [`query`](Self::query), of the first statement that fails; those after it did not run.
@@ -141,8 +141,8 @@ impl SystemTx {
     /// Runs the last statement and commits, in one round trip.
     ///
     /// # Errors
-    /// As [`query`](Self::query) and [`commit`](Self::commit); nothing was committed then, unless [`Error::is_closed`],
-    /// which leaves it unknown.
+    /// As [`query`](Self::query) and [`commit`](Self::commit). Nothing was committed then, unless
+    /// [`Error::outcome_unknown`](crate::Error::outcome_unknown).
     pub async fn query_then_commit(self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         Ok(self.0.send_then_commit(Step::rows(sql, params)).await?.rows)
     }
@@ -164,10 +164,11 @@ impl SystemTx {
         self.0.commit().await
     }
 
-    /// Rolls back and waits for it. The journal's line of the entry goes with it, the one in the server's log stays.
+    /// Rolls back and waits until that is done. The entry's line in `tenant.journal` is rolled back too; the line in
+    /// the server's log stays.
     ///
     /// # Errors
-    /// [`Error::is_closed`] where the connection broke: the server rolls back then as well.
+    /// [`Error::is_closed`] where the connection broke: the server rolls back in that case too.
     pub async fn rollback(self) -> Result<(), Error> {
         self.0.rollback().await
     }

@@ -1,4 +1,4 @@
-//! What the driver's errors become.
+//! From the driver's errors to ours.
 
 use deadpool::managed::{PoolError, TimeoutType};
 use tokio_postgres::error::{DbError, ErrorPosition};

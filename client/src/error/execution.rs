@@ -1,4 +1,4 @@
-//! What the call that failed has left: nothing, certainly nothing, or perhaps all of it.
+//! Whether a call that failed was executed, and whether it may have been committed.
 
 use crate::error::{Error, Kind};
 
@@ -13,7 +13,7 @@ pub(crate) enum Execution {
 }
 
 impl Execution {
-    /// What the kind of an error alone tells.
+    /// What is known from the kind of the error alone.
     pub(crate) fn of(kind: Kind) -> Execution {
         match kind {
             Kind::Malformed | Kind::NoTenant | Kind::NoReason | Kind::Config | Kind::Limited | Kind::Timeout => {

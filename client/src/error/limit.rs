@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Kind};
 
-/// The limit that refused a call: see [`Error::limit`](crate::Error::limit).
+/// The limit that refused a call. Returned by [`Error::limit`](crate::Error::limit).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
@@ -46,8 +46,8 @@ impl Error {
         self.0.limit
     }
 
-    /// How long to wait before the same call has a chance. Exact for a rate, at the earliest then; else an estimate,
-    /// from how long connections have been lent lately. `None` where waiting does not help.
+    /// How long to wait before the same call can succeed. Exact for a rate; for other limits an estimate, from how long
+    /// connections have been lent lately. `None` where waiting does not help.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

@@ -106,12 +106,13 @@ pub(crate) enum Kind {
 }
 
 impl Error {
-    /// The SQLSTATE, where the server gave one or the client stands in for it.
+    /// The SQLSTATE: the server's, or that of an error which the client reports before anything is sent. `None` for
+    /// errors without one, such as a lost connection.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
-    /// pg_tenant's own SQLSTATE (class `TN`) as an enum.
+    /// pg_tenant's own SQLSTATE (class `TN`) as an enum; `None` for another.
     pub fn refusal(&self) -> Option<Refusal> {
         self.code().and_then(Refusal::from_code)
     }
@@ -158,7 +159,7 @@ impl Error {
         self.refusal() == Some(Refusal::MalformedTenantId)
     }
 
-    /// A token was not taken, by the application or by the server (`TN092` to `TN097`).
+    /// A token was refused, by the application or by the server (`TN092` to `TN097`).
     pub fn is_bad_token(&self) -> bool {
         matches!(self.code(), Some("TN092" | "TN093" | "TN094" | "TN095" | "TN096" | "TN097"))
     }
@@ -185,15 +186,15 @@ impl Error {
         self.refusal() == Some(Refusal::ReasonRequired)
     }
 
-    /// The whole transaction should be run again, for it lost a conflict: exactly `40001` (serialization failure) and
-    /// `40P01` (deadlock), from a statement or from the commit. A closed connection is not among them: its commit may
-    /// have happened ([`outcome_unknown`](Self::outcome_unknown)).
+    /// The transaction failed by a conflict with another, and should be run again as a whole: exactly `40001`
+    /// (serialization failure) and `40P01` (deadlock), from a statement or from the commit. A closed connection is not
+    /// among them: its commit may have happened ([`outcome_unknown`](Self::outcome_unknown)).
     pub fn is_retryable(&self) -> bool {
         self.code().is_some_and(driver::is_serialization_failure)
     }
 
-    /// The connection or the pool is closed. Whether a commit was under way says
-    /// [`outcome_unknown`](Self::outcome_unknown).
+    /// The connection or the pool is closed. [`outcome_unknown`](Self::outcome_unknown) says whether a commit was under
+    /// way.
     pub fn is_closed(&self) -> bool {
         self.0.kind == Kind::Closed
     }

@@ -1,4 +1,4 @@
-//! What can be chosen about a pool.
+//! The settings of a pool.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub struct TenantPoolBuilder {
 }
 
 impl TenantPool {
-    /// Begins to describe a pool.
+    /// A builder for a pool that connects with this configuration.
     pub fn builder(config: Config) -> TenantPoolBuilder {
         TenantPoolBuilder::new(config)
     }
@@ -70,8 +70,8 @@ impl TenantPoolBuilder {
         }
     }
 
-    /// How many connections the pool may hold; 16 by default. A connection that had to be given up is closed outside
-    /// the pool, so for a moment the server may see a few more.
+    /// How many connections the pool may hold; 16 by default. A connection that was given up is closed outside the
+    /// pool, so the server may see a few more for a moment.
     pub fn max_size(mut self, max_size: usize) -> Self {
         self.max_size = max_size;
         self
@@ -91,13 +91,13 @@ impl TenantPoolBuilder {
     }
 
     /// How long a call waits for a connection; 30 seconds by default, for ever with [`Duration::MAX`]. A tenant's own
-    /// [`acquire_timeout`](crate::Limits::acquire_timeout) goes before.
+    /// [`acquire_timeout`](crate::Limits::acquire_timeout) takes precedence.
     ///
-    /// It is one time for all of it: until one of the pool's connections is free, and until the server has one more. A
-    /// server that is full (`53300`), starts or stops (`57P03`, `57P01`), is not the one that was asked for
-    /// (`target_session_attrs`) or refuses to connect is asked again until then, after growing pauses of up to a second.
-    /// The error of a call that waited in vain for a free one says who has them, for how long, and where in the program
-    /// they were asked for.
+    /// The time covers both waits: for one of the pool's connections, and for the server to accept a new one. A server
+    /// that is full (`53300`), starts or stops (`57P03`, `57P01`), is not the one that was asked for
+    /// (`target_session_attrs`) or refuses to connect is asked again until then, after growing pauses of up to a
+    /// second. If no connection becomes free in time, the error names the transactions that hold them: for how long,
+    /// and where in the program they began.
     pub fn wait_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.wait = Some(timeout);
         self
@@ -109,18 +109,18 @@ impl TenantPoolBuilder {
         self
     }
 
-    /// How long it may take to see whether a returned connection still lives; for ever by default. It is not asked over
-    /// the network.
+    /// How long the check of a returned connection may take; for ever by default. The check sends nothing over the
+    /// network.
     pub fn recycle_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.recycle = Some(timeout);
         self
     }
 
-    /// Says for each new connection what it signs in with, instead of the password of the configuration: a token that
-    /// expires (of a cloud's IAM), a secret that is rotated. It is asked whenever a connection is made, within the wait
-    /// timeout, so it should keep what it has until that is stale.
+    /// A closure that gives the credentials of each new connection, instead of the password in the configuration: a
+    /// token that expires (of a cloud's IAM), a secret that is rotated. It runs whenever a connection is made, within
+    /// the wait timeout, so it should cache what it has until that expires.
     ///
-    /// An error of its own fails the call that wanted the connection; nothing was sent then.
+    /// An error that it returns fails the call that needed the connection; nothing was sent then.
     ///
     /// ```no_run
     /// # async fn token() -> Result<String, std::io::Error> { Ok(String::new()) }
@@ -142,13 +142,13 @@ impl TenantPoolBuilder {
         self
     }
 
-    /// How long a connection lives; 30 minutes by default, for ever with [`Duration::MAX`]. Then it is closed, when it is
-    /// idle or comes back, and a new one is made for the next call. No two end at the same time: each lives for between
-    /// nine tenths of this and all of it.
+    /// How long a connection lives; 30 minutes by default, for ever with [`Duration::MAX`]. After that it is closed as
+    /// soon as it is idle, and the next call gets a new one. Each connection lives for a random time between nine
+    /// tenths of this and all of it, so that they do not all end together.
     ///
-    /// So the pool returns to the first of several hosts after a failover, spreads over those that are back
-    /// (`load_balance_hosts=random`), and forgets what a server's process has piled up. [`TenantPool::renew`] does it at
-    /// once.
+    /// So the pool returns to the first of several hosts after a failover, spreads over the hosts that are back
+    /// (`load_balance_hosts=random`), and frees the memory that server processes have gathered. [`TenantPool::renew`]
+    /// does it at once.
     pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetimes.max = Some(lifetime);
         self
@@ -162,8 +162,8 @@ impl TenantPoolBuilder {
     }
 
     /// How many idle connections are kept ready, as far as [`max_size`](Self::max_size) leaves room; none by default.
-    /// They are made in the background, from the first call ([`TenantPool::check`]) on, on its runtime, and looked after
-    /// about every second.
+    /// They are made in the background, from the first call on (such as [`TenantPool::check`]), on the runtime of that
+    /// call, and checked about once a second.
     pub fn min_idle(mut self, connections: usize) -> Self {
         self.lifetimes.min_idle = connections;
         self
@@ -175,7 +175,7 @@ impl TenantPoolBuilder {
         self
     }
 
-    /// What stands between this pool and PostgreSQL, such as PgBouncer; found out by default.
+    /// Which pooler, such as PgBouncer, is between this pool and PostgreSQL; detected by default.
     pub fn pooler(mut self, pooler: Pooler) -> Self {
         self.pooler = pooler;
         self
@@ -190,7 +190,7 @@ impl TenantPoolBuilder {
         self
     }
 
-    /// What the metrics say of each tenant; `other` of all by default. With the feature `metrics`.
+    /// Which label the metrics have for each tenant; `other` for all by default. With the feature `metrics`.
     #[cfg(feature = "metrics")]
     pub fn metric_labels(mut self, labels: crate::observe::MetricLabels) -> Self {
         self.labels = Some(labels);
@@ -209,7 +209,7 @@ impl TenantPoolBuilder {
     /// Builds the pool. No connection is made until one is needed; [`TenantPool::check`] makes one.
     ///
     /// # Errors
-    /// A `max_size` of 0, from which no connection could ever be lent.
+    /// `max_size` is 0.
     pub fn build(self) -> Result<TenantPool, Error> {
         if self.max_size == 0 {
             return Err(Error::new(Kind::Config, "a pool needs room for at least one connection"));

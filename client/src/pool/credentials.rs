@@ -1,4 +1,4 @@
-//! Who the pool connects as, asked anew for each connection: tokens that expire, passwords that change.
+//! The credentials of each new connection: for tokens that expire and passwords that change.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Source};
 
-/// What a new connection signs in with: a password, or a token that stands for one, and perhaps a user of its own. See
+/// The credentials of a new connection: a password, or a token in its place, and optionally another user. See
 /// [`TenantPoolBuilder::credentials`](crate::TenantPoolBuilder::credentials).
 ///
-/// Neither is in any debug output or error.
+/// The password is in no debug output and no error.
 pub struct Credentials {
     user: Option<String>,
     password: Zeroizing<Vec<u8>>,
@@ -24,7 +24,7 @@ impl Credentials {
         Credentials { user: None, password: Zeroizing::new(password.into()) }
     }
 
-    /// Another user than the configuration's: a secret store that rotates two roles.
+    /// Sets another user than the configuration's, as for a secret store that rotates between two roles.
     #[must_use]
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());

@@ -22,7 +22,7 @@ use crate::wire::cancel_request::Canceller;
 use crate::wire::form::Form;
 use crate::wire::step::{Step, Then};
 
-/// What may still be coming on the wire.
+/// What may still arrive from the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
     /// Everything that was sent was answered.
@@ -87,7 +87,7 @@ impl Lease {
         self.wire
     }
 
-    /// Nobody had it before.
+    /// Whether nobody had it before.
     pub(crate) fn is_new(&self) -> bool {
         self.object.as_ref().is_some_and(|object| Object::metrics(object).recycle_count == 0)
     }

@@ -1,4 +1,4 @@
-//! What stands between the pool and PostgreSQL, and what that means for statements and sessions.
+//! The pooler between this pool and PostgreSQL, and what that means for statements and sessions.
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -6,30 +6,29 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use crate::error::{Error, Kind};
 use crate::wire::backend_key::process_id;
 
-/// What stands between a pool and PostgreSQL. `docs/pgbouncer.md` has the settings that go with each.
+/// The pooler between a pool and PostgreSQL. `docs/pgbouncer.md` has the settings that go with each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Pooler {
-    /// Finds out, at no extra round trip, when a connection is made: PostgreSQL names the process that serves it, and a
-    /// pooler cannot. Where there is one it is used as in [`Transaction`](Self::Transaction), which is right for every
-    /// mode but statement pooling.
+    /// Detects a pooler when a connection is made, without an extra round trip: PostgreSQL names the process that
+    /// serves the connection, which a pooler cannot know. A pooler is then used as in
+    /// [`Transaction`](Self::Transaction), which is right for every mode except statement pooling.
     ///
     /// sqlx does not tell a connection's process id, so its pools cannot find out and take this for
     /// [`Direct`](Self::Direct).
     #[default]
     Detect,
-    /// Nothing but wires and proxies that pass bytes on. A pool over tokio-postgres refuses to work where it sees
-    /// another process than it was told of.
+    /// No pooler: a direct connection, or a proxy that only passes bytes on. A pool over tokio-postgres fails where it
+    /// notices a pooler, by the id of the server's process.
     Direct,
     /// Each connection has a server's session of its own until it closes, and then the session is cleaned: PgBouncer's
     /// `pool_mode = session` with its `server_reset_query`. Statements are prepared and kept.
     Session,
-    /// Each transaction has a session, perhaps another each time, and prepared statements are not carried along:
-    /// PgBouncer's `pool_mode = transaction` before 1.21, or with `max_prepared_statements = 0`. Statements are sent
-    /// whole. Over tokio-postgres a statement still takes one round trip, after the first use of its text by the pool;
-    /// over sqlx it takes two.
+    /// Each transaction may get another session, and prepared statements do not follow: PgBouncer's `pool_mode =
+    /// transaction` before 1.21, or with `max_prepared_statements = 0`. Statements are sent whole. Over tokio-postgres
+    /// a statement still takes one round trip, after the first use of its text by the pool; over sqlx it takes two.
     Transaction,
-    /// As [`Transaction`](Self::Transaction), and prepared statements are carried along: PgBouncer 1.21 or later with
+    /// As [`Transaction`](Self::Transaction), but prepared statements follow: PgBouncer 1.21 or later with
     /// `max_prepared_statements` above 0.
     TransactionPrepared,
 }

@@ -34,7 +34,7 @@ use crate::wire::cancel_request::Canceller;
 pub struct TenantPool {
     pub(super) pool: managed::Pool<Manager>,
     canceller: Canceller,
-    /// Before the pool's own queue: who may ask it for a connection.
+    /// Stands before the pool's own queue, and decides whose turn it is.
     pub(super) admission: Admission,
     wait_timeout: Option<Duration>,
     /// Idle connections are looked after.
@@ -46,7 +46,7 @@ pub struct TenantPool {
     pub(crate) signer: Option<crate::tenant::signer::TokenSigner>,
 }
 
-/// How full a pool is.
+/// The number of connections and of waiting calls, at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
@@ -56,7 +56,7 @@ pub struct Status {
     pub size: usize,
     /// How many are idle.
     pub available: usize,
-    /// How many calls wait for one.
+    /// How many calls wait for a connection.
     pub waiting: usize,
 }
 
@@ -80,8 +80,9 @@ impl TenantPool {
         }
     }
 
-    /// Connects, unless an idle connection is there, and so tells at start-up rather than at the first request whether
-    /// the server is reachable and has the right extension. A server that is starting is waited for, as by every call.
+    /// Checks that the server is reachable and has the right extension: connects, unless an idle connection is there.
+    /// Call it at start-up, so that a mistake shows before the first request. A server that is starting is waited for,
+    /// as by every call.
     ///
     /// # Errors
     /// The driver's where it cannot connect within the wait timeout; [`Error::is_extension_missing`] (`3F000`, `42883`);
@@ -90,7 +91,7 @@ impl TenantPool {
         self.lease().await.map(drop)
     }
 
-    /// How full the pool is.
+    /// The number of connections and of waiting calls, now.
     pub fn status(&self) -> Status {
         let managed::Status { max_size, size, available, waiting, .. } = self.pool.status();
         let ahead = self.pool.manager().upkeep.count_ahead();
@@ -98,8 +99,8 @@ impl TenantPool {
         Status { max_size, size, available, waiting: waiting + self.admission.waiting() }
     }
 
-    /// Limits tenants by this policy from now on: those that ask for a connection, and how many connections those that
-    /// wait already may have. What is lent stays lent.
+    /// Replaces the limits of tenants: for calls that ask for a connection from now on, and for the number of
+    /// connections of calls that wait already. Connections that are lent stay lent.
     pub fn set_limits(&self, policy: impl LimitPolicy) {
         self.admission.set_policy(Arc::new(policy));
     }
@@ -111,9 +112,9 @@ impl TenantPool {
         self.pool.manager().upkeep.clear_ahead();
     }
 
-    /// [Closes](Self::close) the pool and waits until every connection is back: the transactions that are open end in
-    /// their own time, and what was dropped has been stopped on the server. For an orderly end; put a timeout around it
-    /// (`tokio::time::timeout`), for it has none. Dropped half-way, the pool stays closed.
+    /// [Closes](Self::close) the pool and waits until every connection is back: open transactions may finish, and calls
+    /// that were dropped have been stopped on the server. For an orderly shutdown. It has no time limit of its own: put
+    /// `tokio::time::timeout` around it. If the future is dropped, the pool stays closed.
     pub async fn drain(&self) {
         self.close();
         self.admission.until_all_returned().await;
@@ -124,7 +125,7 @@ impl TenantPool {
         self.lease_for(Share::NoTenant, None).await
     }
 
-    /// Lends a connection, out of this holder's share.
+    /// Lends a connection that counts against this account.
     pub(crate) async fn lease_for(&self, share: Share, site: Site) -> Result<Lease, Error> {
         let call = Call::of("begin", share.tenant());
         let lease = async {
@@ -154,7 +155,7 @@ impl TenantPool {
         self.admission.meter()
     }
 
-    /// In whose share a call with this token is.
+    /// The account that a call with this token counts against.
     pub(crate) fn share_of(&self, token: &Token) -> Share {
         self.admission.share_of(token)
     }

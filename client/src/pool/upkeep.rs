@@ -1,4 +1,4 @@
-//! How long connections live, and how many wait for a call.
+//! How long connections live, and how many idle ones are kept.
 //!
 //! A connection is looked at when it is lent and, while it is idle, by a task of the pool's. Idle connections that are
 //! made ahead wait with the manager: the pool beneath can only make one for a call.
@@ -13,7 +13,7 @@ use crate::pool::manager::{Connection, Manager};
 use crate::pool::tenant_pool::TenantPool;
 use crate::wire::backoff::random;
 
-/// What was asked of a pool's connections.
+/// The settings for a pool's connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetimes {
     pub(crate) max: Option<Duration>,
@@ -28,9 +28,9 @@ impl Default for Lifetimes {
     }
 }
 
-/// What a connection is judged by.
+/// What decides whether a connection is still good.
 pub(crate) struct Age {
-    /// Which of the pool's generations it is of.
+    /// The generation of the pool that it belongs to.
     generation: u64,
     /// When it is replaced.
     until: Option<Instant>,
@@ -108,8 +108,8 @@ impl Upkeep {
 }
 
 impl TenantPool {
-    /// Replaces every connection by a new one: idle ones at once, lent ones when they come back. After a failover, for
-    /// the hosts that are back; after credentials were changed. Calls do not notice.
+    /// Replaces every connection by a new one: idle ones at once, lent ones when they come back. Use it after a
+    /// failover, to return to hosts that are back, and after credentials were changed. Running calls are not disturbed.
     pub fn renew(&self) {
         let upkeep = &self.pool.manager().upkeep;
         upkeep.generation.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Beginning over sqlx: a connection that is good, and in it what was asked for.
+//! Beginning over sqlx: finds a connection that works, and enters on it.
 
 use ::sqlx::Row;
 use pg_tenant_core::{Refusal, TenantId};

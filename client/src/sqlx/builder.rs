@@ -1,4 +1,4 @@
-//! On whose behalf, and how: between the sqlx pool and the transaction.
+//! The handle of one tenant on a pool over sqlx: options, single statements, transactions.
 
 use std::panic::Location;
 
@@ -22,38 +22,40 @@ use crate::tx::run::{Begin, run_once};
 /// [`TenantPool::tenant`](super::TenantPool::tenant).
 ///
 /// Every call fails with `TN002` for an unknown tenant, `TN003` for a suspended one, `TN004` for a malformed id,
-/// `TN006` where the role is bound to another tenant, `TN09x` for what is wrong with a token, `3F000` or `42883`
-/// ([`Error::is_extension_missing`]) and [`Error::is_version_mismatch`] where the database has not the right extension.
+/// `TN006` where the role is bound to another tenant, `TN09x` for what is wrong with a token, and with
+/// [`Error::is_extension_missing`] (`3F000`, `42883`) or [`Error::is_version_mismatch`] where the database does not
+/// have the right extension.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until a query, begin() or run()"]
 pub struct TenantHandle {
     pool: TenantPool,
     entry: Entry,
     options: BeginOptions,
-    /// Where it was made.
+    /// The place in the program where it was made.
     site: Site,
 }
 
 impl TenantPool {
-    /// Says in which tenant, and on whose behalf, the next statements run. Nothing is sent.
+    /// A handle for this tenant, with the actor and role that the value carries. Nothing is sent.
     ///
-    /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
+    /// A text that is no tenant id is reported by the first call on the handle: SQLSTATE `TN004`, without I/O.
     #[track_caller]
     pub fn tenant(&self, tenant: impl IntoTenantId) -> TenantHandle {
         TenantHandle::new(self.clone(), Entry::tenant(tenant))
     }
 
-    /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the task
-    /// has none, the call that would use it says so with SQLSTATE `TN001` and without I/O.
+    /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the
+    /// task has none, the first call on the handle fails with SQLSTATE `TN001`, without I/O.
     #[track_caller]
     pub fn current(&self) -> TenantHandle {
         TenantHandle::new(self.clone(), Entry::ambient())
     }
 
-    /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is
+    /// A handle that enters with a signed token, such as the user's own, which names tenant, actor and role. Nothing is
     /// sent.
     ///
-    /// It travels as a parameter, which costs sqlx one round trip more than a plain entry, and is in no error and no debug output of this crate.
+    /// The token travels as a parameter, which costs sqlx one round trip more than a plain entry. It is in no error and
+    /// no debug output of this crate.
     #[track_caller]
     pub fn signed(&self, token: impl Into<String>) -> TenantHandle {
         TenantHandle::new(self.clone(), Entry::Signed(Token::new(token)))
@@ -68,16 +70,16 @@ impl TenantHandle {
         TenantHandle { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
     }
 
-    /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()`
-    /// in SQL. Of no effect where the pool signs none.
+    /// Sets the actor, for whom the transaction works: the claim `sub` of the token that the pool signs,
+    /// `tenant.current_actor()` in SQL. Without effect where the pool signs no tokens.
     #[cfg(feature = "sign")]
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
         self.entry = self.entry.map(|tenant| tenant.with_actor(actor.into()));
         self
     }
 
-    /// Names their role in the application: the claim `role`, `tenant.current_actor_role()` in SQL. Of no effect where the
-    /// pool signs no token.
+    /// Sets the actor's role in the application: the claim `role`, `tenant.current_actor_role()` in SQL. Without effect
+    /// where the pool signs no tokens.
     #[cfg(feature = "sign")]
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.entry = self.entry.map(|tenant| tenant.with_role(role.into()));
@@ -87,7 +89,7 @@ impl TenantHandle {
     /// Runs one statement in a transaction of its own and returns its rows.
     ///
     /// # Errors
-    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`], which leaves it unknown.
+    /// As every call of this type. Nothing was committed then, unless [`Error::outcome_unknown`].
     pub async fn query<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Vec<PgRow>, Error> {
         self.begin().await?.into_open().query_then_commit(query).await
     }
@@ -118,7 +120,7 @@ impl TenantHandle {
 
     /// Begins a transaction and enters the tenant, in one round trip; with a token in two.
     ///
-    /// A connection that turns out broken or dirty is given up and another is taken: nothing was executed yet.
+    /// A connection that turns out to be broken or dirty is replaced by another, since nothing was executed yet.
     ///
     /// # Errors
     /// As every call of this type; [`Error::is_timeout`] where no connection became free.

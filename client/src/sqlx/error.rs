@@ -1,4 +1,4 @@
-//! What sqlx's errors become, and back.
+//! From sqlx's errors to ours, and back.
 
 use ::sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 

@@ -1,4 +1,4 @@
-//! Queries that concern no tenant's rows.
+//! Queries about the registry, which read no tenant's rows.
 
 use ::sqlx::Row;
 use ::sqlx::postgres::PgRow;

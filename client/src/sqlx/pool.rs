@@ -13,12 +13,12 @@ use crate::pool::pooler::Pooler;
 
 /// A `sqlx::PgPool` whose connections are lent only inside a tenant. Cloning shares the pool.
 ///
-/// Settings of the session belong into the connect options. What `after_connect` sets makes every connection dirty, and
-/// a dirty connection is not lent.
+/// Give settings of the session in the connect options. What `after_connect` sets makes every connection dirty, and a
+/// dirty connection is not lent.
 #[derive(Clone)]
 pub struct TenantPool {
     pub(super) pool: PgPool,
-    /// Before the pool's own queue: who may ask it for a connection.
+    /// Stands before the pool's own queue, and decides whose turn it is.
     pub(super) admission: Admission,
     pub(super) pooler: Pooler,
     #[cfg(feature = "sign")]
@@ -28,8 +28,8 @@ pub struct TenantPool {
 impl TenantPool {
     /// Makes a pool. No connection is made until one is needed.
     ///
-    /// `test_before_acquire` is turned off: beginning tests the connection in the same round trip, and takes another
-    /// where it is broken.
+    /// `test_before_acquire` is turned off: beginning a transaction tests the connection in the same round trip, and
+    /// takes another where it is broken.
     ///
     /// # Panics
     /// Outside a tokio runtime, as `sqlx::PgPool` does.
@@ -46,7 +46,8 @@ impl TenantPool {
         self
     }
 
-    /// Says what stands between this pool and PostgreSQL, such as PgBouncer. By default nothing: sqlx cannot find out.
+    /// Sets which pooler, such as PgBouncer, is between this pool and PostgreSQL. By default none: it cannot be
+    /// detected over sqlx.
     ///
     /// With [`Pooler::Transaction`] every statement is sent without a name, whatever its `persistent` says, in two
     /// round trips; a transaction that uses `prepare` gives its connection up when it ends.
@@ -55,17 +56,17 @@ impl TenantPool {
         self
     }
 
-    /// Says what new connections are made with from now on: a password, or a token in its place, that was changed. Those
-    /// that are there stay as they are. Of effect on all clones.
+    /// Replaces the options with which connections are made from now on, for a changed password or token. Open
+    /// connections stay as they are. In force for all clones.
     ///
-    /// sqlx asks nobody when it connects, so tokens that expire are given here, by a task, before they do.
+    /// sqlx has no callback for credentials, so let a task call this before a token expires.
     pub fn set_connect_options(&self, connect: PgConnectOptions) {
         self.pool.set_connect_options(connect);
     }
 
-    /// Connects, unless an idle connection is there, and so tells at start-up rather than at the first request whether
-    /// the server is reachable and has the right extension. A server that is full or starting is waited for, for as long
-    /// as `acquire_timeout` says.
+    /// Checks that the server is reachable and has the right extension: connects, unless an idle connection is there.
+    /// Call it at start-up, so that a mistake shows before the first request. A server that is full or starting is
+    /// waited for, for as long as `acquire_timeout` says.
     ///
     /// # Errors
     /// [`Error::is_timeout`] or the driver's where it cannot connect; [`Error::is_extension_missing`] (`3F000`, `42883`);
@@ -85,7 +86,7 @@ impl TenantPool {
     }
 
     /// Limits what each tenant may take of the pool: the same [`Limits`](crate::Limits) for all, a closure, or
-    /// [`Plans`](crate::Plans). Of effect on all clones, also later.
+    /// [`Plans`](crate::Plans). In force for all clones, also for later ones.
     ///
     /// With and without limits, a connection that becomes free goes to the waiting tenant that has the fewest, in turn.
     pub fn limits(self, policy: impl LimitPolicy) -> Self {
@@ -93,13 +94,13 @@ impl TenantPool {
         self
     }
 
-    /// Limits tenants by this policy from now on: those that ask for a connection, and how many connections those that
-    /// wait already may have. What is lent stays lent.
+    /// Replaces the limits of tenants: for calls that ask for a connection from now on, and for the number of
+    /// connections of calls that wait already. Connections that are lent stay lent.
     pub fn set_limits(&self, policy: impl LimitPolicy) {
         self.admission.set_policy(Arc::new(policy));
     }
 
-    /// What the metrics say of each tenant; of all clones. With the feature `metrics`.
+    /// Which label the metrics have for each tenant; in force for all clones. With the feature `metrics`.
     #[cfg(feature = "metrics")]
     pub fn metric_labels(self, labels: crate::observe::MetricLabels) -> Self {
         self.admission.meter().set_labels(labels);
@@ -118,8 +119,8 @@ impl TenantPool {
     }
 }
 
-/// Wraps a pool that exists. Whoever keeps the `PgPool` can still take connections from it without a tenant; the server
-/// refuses them protected tables.
+/// Wraps an existing pool. Code that keeps the `PgPool` can still take connections from it without a tenant; the server
+/// refuses it protected tables.
 impl From<PgPool> for TenantPool {
     fn from(pool: PgPool) -> TenantPool {
         let admission = Admission::new(pool.options().get_max_connections() as usize, None);

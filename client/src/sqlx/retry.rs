@@ -1,11 +1,11 @@
-//! Running a transaction again that lost a conflict, over sqlx.
+//! Running a transaction again that failed by a conflict with another, over sqlx.
 
 use super::builder::TenantHandle;
 use super::tenant_tx::TenantTx;
 use crate::error::Error;
 use crate::tx::retry::{Retry, run_again};
 
-/// Runs closures in transactions, again where they lose a conflict. Made by [`TenantHandle::retry`].
+/// Runs a closure in a transaction, and again if that fails by a conflict. Made by [`TenantHandle::retry`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until run()"]
 pub struct RetryingTx {
@@ -14,7 +14,7 @@ pub struct RetryingTx {
 }
 
 impl TenantHandle {
-    /// Lets [`RetryingTx::run`] run a closure again where its transaction lost a conflict.
+    /// A handle whose [`run`](RetryingTx::run) runs the closure again if the transaction failed by a conflict.
     pub fn retry(&self, retry: Retry) -> RetryingTx {
         RetryingTx { tenant: self.clone(), retry }
     }
@@ -24,8 +24,8 @@ impl RetryingTx {
     /// As [`run`](crate::RetryingTx::run) over tokio-postgres.
     ///
     /// # Errors
-    /// Those of [`TenantHandle::run`]. After the last attempt, the last one's. [`Error::is_closed`] is never run again:
-    /// the commit may have happened.
+    /// Those of [`TenantHandle::run`]. After the last attempt, that of this attempt. [`Error::is_closed`] is never run
+    /// again: the commit may have happened.
     pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E> + Clone,

@@ -26,7 +26,7 @@ impl TenantTx {
         TenantTx { open: OpenTx::new(lease, TxScope::Tenant(id)), id }
     }
 
-    /// The tenant.
+    /// The tenant's id.
     pub fn tenant_id(&self) -> &TenantId {
         &self.id
     }
@@ -42,10 +42,10 @@ impl TenantTx {
         self.open.commit().await
     }
 
-    /// Rolls back and waits for it. Dropping the transaction rolls back too, without waiting.
+    /// Rolls back and waits until that is done. Dropping the transaction rolls back too, without waiting.
     ///
     /// # Errors
-    /// [`Error::is_closed`] where the connection broke: the server rolls back then as well.
+    /// [`Error::is_closed`] where the connection broke: the server rolls back in that case too.
     pub async fn rollback(self) -> Result<(), Error> {
         self.open.rollback().await
     }
@@ -53,7 +53,7 @@ impl TenantTx {
     /// Runs a closure inside a savepoint: keeps what it did where it returns `Ok`, undoes it where it returns `Err`,
     /// and the transaction goes on in either case. Savepoints nest.
     ///
-    /// A future dropped half-way leaves the transaction refusing further calls.
+    /// If the future is dropped before it is done, the transaction refuses further calls.
     ///
     /// # Errors
     /// The closure's. `25P02` where the closure returned `Ok` although a statement in it had failed: it was undone.

@@ -1,4 +1,4 @@
-//! On whose behalf, and how: between the pool and the transaction.
+//! The handle of one tenant on a pool: options, single statements, transactions.
 
 use std::panic::Location;
 
@@ -32,30 +32,30 @@ pub struct TenantHandle {
     pool: TenantPool,
     entry: Entry,
     options: BeginOptions,
-    /// Where it was made.
+    /// The place in the program where it was made.
     site: Site,
 }
 
 impl TenantPool {
-    /// Says in which tenant, and on whose behalf, the next statements run. Nothing is sent.
+    /// A handle for this tenant, with the actor and role that the value carries. Nothing is sent.
     ///
-    /// A text that is no tenant id is reported by the call that would use it, with SQLSTATE `TN004` and without I/O.
+    /// A text that is no tenant id is reported by the first call on the handle: SQLSTATE `TN004`, without I/O.
     #[track_caller]
     pub fn tenant(&self, tenant: impl IntoTenantId) -> TenantHandle {
         TenantHandle::new(self.clone(), Entry::tenant(tenant))
     }
 
-    /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the task
-    /// has none, the call that would use it says so with SQLSTATE `TN001` and without I/O.
+    /// As [`tenant`](Self::tenant), for the tenant of the running task (see [`ambient`](crate::ambient)). Where the
+    /// task has none, the first call on the handle fails with SQLSTATE `TN001`, without I/O.
     #[track_caller]
     pub fn current(&self) -> TenantHandle {
         TenantHandle::new(self.clone(), Entry::ambient())
     }
 
-    /// Enters with a signed token, such as a user's own, which names the tenant, the actor and the role. Nothing is
+    /// A handle that enters with a signed token, such as the user's own, which names tenant, actor and role. Nothing is
     /// sent.
     ///
-    /// It travels as a parameter in the same flight, and is in no error and no debug output of this crate.
+    /// The token travels as a parameter, in the same round trip. It is in no error and no debug output of this crate.
     #[track_caller]
     pub fn signed(&self, token: impl Into<String>) -> TenantHandle {
         TenantHandle::new(self.clone(), Entry::Signed(Token::new(token)))
@@ -70,16 +70,16 @@ impl TenantHandle {
         TenantHandle { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
     }
 
-    /// Names whom the transaction acts for: the claim `sub` of the token that the pool signs, `tenant.current_actor()`
-    /// in SQL. Of no effect where the pool signs none.
+    /// Sets the actor, for whom the transaction works: the claim `sub` of the token that the pool signs,
+    /// `tenant.current_actor()` in SQL. Without effect where the pool signs no tokens.
     #[cfg(feature = "sign")]
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
         self.entry = self.entry.map(|tenant| tenant.with_actor(actor.into()));
         self
     }
 
-    /// Names their role in the application: the claim `role`, `tenant.current_actor_role()` in SQL. Of no effect where the
-    /// pool signs no token.
+    /// Sets the actor's role in the application: the claim `role`, `tenant.current_actor_role()` in SQL. Without effect
+    /// where the pool signs no tokens.
     #[cfg(feature = "sign")]
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.entry = self.entry.map(|tenant| tenant.with_role(role.into()));
@@ -89,8 +89,8 @@ impl TenantHandle {
     /// Runs one statement in a transaction of its own and returns its rows.
     ///
     /// # Errors
-    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`]: a connection that broke
-    /// while the answer was under way leaves the outcome unknown.
+    /// As every call of this type. Nothing was committed then, unless [`Error::outcome_unknown`]: the connection broke
+    /// before the answer came.
     pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         Ok(self.one_statement(Step::rows(sql, params)).await?.rows)
     }
@@ -98,8 +98,9 @@ impl TenantHandle {
     /// Runs one statement that returns exactly one row.
     ///
     /// # Errors
-    /// As [`query`](Self::query), and where it returns another number of rows. **It is committed then**: the rows were
-    /// counted after the one flight had ended. Use [`run`](Self::run) where a wrong count must undo a write.
+    /// As [`query`](Self::query), and where it does not return exactly one row. **It is committed then**: rows are
+    /// counted after the round trip, in which it was committed. Use [`run`](Self::run) where a wrong count must undo a
+    /// write.
     pub async fn query_one(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
         step::one(self.one_statement(Step::rows(sql, params)).await?.rows)
     }

@@ -26,7 +26,7 @@ impl OpenTx {
         done
     }
 
-    /// What became of a commit.
+    /// Reads the answer to a commit.
     pub(super) fn check_commit(&mut self, Committed { probed, found, done }: Committed) -> Result<(), Error> {
         match done {
             Err(error) if !probed => {
@@ -63,7 +63,7 @@ impl OpenTx {
         let connection = self.lease.start_call();
         let roll_back = roll_back(connection.statements.forgets_names());
         let rolled_back = call.watch(connection.client.batch_execute(roll_back)).await;
-        // Answered, whatever it said, no transaction is open.
+        // Once it is answered, with whatever, no transaction is open.
         self.lease.finish_call(rolled_back.as_ref().is_err_and(|error| error.as_db_error().is_none()));
         let done = rolled_back.map_err(|error| self.record_error(error.into()));
         call.ended(&done);

@@ -1,4 +1,4 @@
-//! Who enters, and how.
+//! Which tenant a transaction enters, and how.
 
 use pg_tenant_core::{MalformedTenantId, SystemContext, TenantId};
 
@@ -9,12 +9,12 @@ use crate::tenant::into_id::IntoTenantId;
 use crate::tenant::share::Share;
 use crate::tenant::token::Token;
 
-/// Who enters.
+/// Which tenant a transaction enters.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
-    /// A tenant, and on whose behalf.
+    /// A tenant, with actor and role.
     Plain(Result<Tenant, MalformedTenantId>),
-    /// Whom the token names.
+    /// The tenant that the token names.
     Signed(Token),
     /// The task had no tenant.
     Nobody,
@@ -30,7 +30,7 @@ impl Entry {
         ambient::current().map_or(Entry::Nobody, |tenant| Entry::Plain(Ok(tenant)))
     }
 
-    /// Where a tenant is named, changes on whose behalf.
+    /// Changes actor and role, where a tenant is named.
     #[cfg(feature = "sign")]
     pub(crate) fn map(self, change: impl FnOnce(Tenant) -> Tenant) -> Entry {
         match self {
@@ -47,8 +47,8 @@ impl Entry {
         }
     }
 
-    /// In whose share of the pool it is: of the tenant that the application named or verified, or that the server has
-    /// found in this token before (`of_token`).
+    /// The account in the pool that it counts against: that of the tenant that the application named or verified, or
+    /// that the server has found in this token before (`of_token`).
     pub(crate) fn share(&self, of_token: impl FnOnce(&Token) -> Share) -> Share {
         match self {
             Entry::Plain(Ok(tenant)) => Share::Tenant(tenant.id),
@@ -57,7 +57,7 @@ impl Entry {
         }
     }
 
-    /// How it gets in, on a pool with this signer.
+    /// How it enters, on a pool with this signer.
     pub(crate) fn method(
         &self,
         #[cfg(feature = "sign")] signer: Option<&crate::tenant::signer::TokenSigner>,
@@ -79,7 +79,7 @@ impl Entry {
     }
 }
 
-/// How a transaction gets in: what an [`Entry`] comes to when it begins.
+/// How a transaction enters: made from an [`Entry`] when the transaction begins.
 pub(crate) enum EntryMethod {
     In(TenantId),
     /// The id is known before the server says it where the client signed the token itself.

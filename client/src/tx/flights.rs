@@ -1,4 +1,4 @@
-//! The flights of a transaction: what each sends in one attempt, and what its answers mean.
+//! The flights of a transaction: what each sends in one attempt, and how its answers are read.
 
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error as PgError, RowStream, Statement};
@@ -12,7 +12,7 @@ use crate::wire::outcome::{Stale, is_answered, makes_no_sense};
 use crate::wire::pipelined_flight;
 use crate::wire::step::{Answer, Step, Then};
 
-/// A flight that may be flown more than once. (A trait of its own: the compiler does not see that the future of an
+/// A flight that may be sent more than once. (A trait of its own: the compiler does not see that the future of an
 /// `AsyncFnMut` over borrowed statements is `Send`.)
 pub(super) trait Attempt: Sync {
     type Answer: Send;

@@ -1,4 +1,4 @@
-//! Whether calls may follow on a transaction, and what failed in it.
+//! Whether a transaction takes further calls, and what failed in it.
 
 use crate::error::driver::is_serialization_failure;
 use crate::error::{Error, Kind};

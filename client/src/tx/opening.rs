@@ -1,16 +1,16 @@
-//! How a transaction is begun: what is sent for it, and how often that may be tried.
+//! The beginning of a transaction: what is sent for it, and how many attempts are left.
 
 use std::mem::take;
 
 use crate::tenant::token::Token;
 use crate::wire::preamble::{Messages, Preamble};
 
-/// What goes before the next statement, and what is known of the attempts to begin.
+/// The preamble of the next statement, and the state of the attempts to begin.
 pub(crate) struct Opening {
     preamble: Preamble,
     /// What the preamble enters with, until it has.
     token: Option<Token>,
-    /// How often the first flight may still be flown again, here or on another connection.
+    /// How often the first flight may still be sent again, here or on another connection.
     attempts_left: usize,
     /// Begin and enter were sent and answered.
     begun: bool,
@@ -27,7 +27,7 @@ impl Opening {
         self.begun
     }
 
-    /// Nothing has taken effect yet, so that the first flight may be flown again.
+    /// Nothing has taken effect yet, so the first flight may be sent again.
     pub(crate) fn may_retry(&self) -> bool {
         !self.begun && self.attempts_left > 0
     }

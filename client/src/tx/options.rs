@@ -6,7 +6,7 @@ use pg_tenant_core::{SystemContext, TenantId};
 
 use crate::pool::admission::Permit;
 
-/// The isolation level of a transaction. PostgreSQL treats `READ UNCOMMITTED` as `READ COMMITTED`, so it is not here.
+/// The isolation level of a transaction. `READ UNCOMMITTED` is missing, since PostgreSQL treats it as `READ COMMITTED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IsolationLevel {
@@ -14,8 +14,8 @@ pub enum IsolationLevel {
     ReadCommitted,
     /// Every statement sees what was committed before the first one began.
     RepeatableRead,
-    /// As if transactions ran one after the other; expect `40001` and run again
-    /// (see [`Error::is_retryable`](crate::Error::is_retryable)).
+    /// As if transactions ran one after the other. Expect `40001`, and run the transaction again (see
+    /// [`Error::is_retryable`](crate::Error::is_retryable)).
     Serializable,
 }
 

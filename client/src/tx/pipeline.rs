@@ -1,4 +1,4 @@
-//! Statements that do not wait for each other's answers, sent together.
+//! Pipelines: statements that are sent together, without waiting for each other's answers.
 //!
 //! ```no_run
 //! # async fn example(pool: pg_tenant_client::TenantPool) -> Result<(), pg_tenant_client::Error> {
@@ -37,13 +37,14 @@ use crate::wire::sql::controls_the_transaction;
 use crate::wire::step;
 use crate::wire::step::{Answer, Step, Then};
 
-/// A statement of a pipeline, and what comes of it. Made by [`query`], [`query_one`], [`query_opt`] and [`execute`].
+/// A statement of a pipeline. Made by [`query`], [`query_one`], [`query_opt`] and [`execute`], which say what it
+/// returns.
 pub struct Statement<'a, T> {
     step: Step<'a>,
     read: fn(Answer) -> Result<T, Error>,
 }
 
-/// A statement whose rows are wanted.
+/// A statement that returns its rows.
 pub fn query<'a>(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Statement<'a, Vec<Row>> {
     Statement { step: Step::rows(sql, params), read: |answer| Ok(answer.rows) }
 }
@@ -58,14 +59,14 @@ pub fn query_opt<'a>(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Stat
     Statement { step: Step::rows(sql, params), read: |answer| step::opt(answer.rows) }
 }
 
-/// A statement of which only the number of affected rows is wanted.
+/// A statement that returns the number of rows it affected.
 pub fn execute<'a>(sql: &'a str, params: &'a [&'a (dyn ToSql + Sync)]) -> Statement<'a, u64> {
     Statement { step: Step::count(sql, params), read: |answer| Ok(answer.affected) }
 }
 
 /// What can be sent as a pipeline: a [`Statement`], and tuples (up to eight), arrays and `Vec`s of pipelines.
 pub trait Pipeline: sealed::Sealed<Read = <Self as Pipeline>::Answers> {
-    /// What comes of it: the answers, in the same shape.
+    /// The answers, in the same shape.
     type Answers;
 }
 
@@ -151,13 +152,14 @@ macro_rules! tuples {
 tuples! { (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H) }
 
 impl TenantTx {
-    /// Sends statements together and waits for all: one round trip once they are prepared, begin and enter included.
+    /// Sends the statements together and waits for all answers: one round trip once they are prepared, begin and enter
+    /// included.
     ///
     /// They run in order, each seeing what those before it did.
     ///
     /// # Errors
-    /// As [`query`](TenantTx::query), of the first that fails ([`Error::statement`] says which); those after it did not
-    /// run. A text that begins or ends a transaction is refused with `2D000` and nothing is sent.
+    /// As [`query`](TenantTx::query), of the first statement that fails ([`Error::statement`] says which); those after
+    /// it did not run. A text that begins or ends a transaction is refused with `2D000`, and nothing is sent.
     pub async fn pipeline<P: Pipeline>(&mut self, pipeline: P) -> Result<P::Answers, Error> {
         self.open.pipeline(pipeline, Then::Stay).await
     }
@@ -165,9 +167,9 @@ impl TenantTx {
     /// As [`pipeline`](Self::pipeline), with commit in the same round trip.
     ///
     /// # Errors
-    /// Those of [`pipeline`](Self::pipeline) and [`commit`](Self::commit); nothing was committed then, unless
-    /// [`Error::is_closed`], which leaves it unknown. A wrong number of rows for [`query_one`] or [`query_opt`] is
-    /// noticed after the commit.
+    /// Those of [`pipeline`](Self::pipeline) and [`commit`](Self::commit). Nothing was committed then, unless
+    /// [`Error::outcome_unknown`]. A wrong number of rows for [`query_one`] or [`query_opt`] is noticed after the
+    /// commit.
     pub async fn pipeline_then_commit<P: Pipeline>(mut self, pipeline: P) -> Result<P::Answers, Error> {
         self.open.pipeline(pipeline, Then::Commit).await
     }

@@ -1,4 +1,4 @@
-//! Running a transaction again that lost a conflict.
+//! Running a transaction again that failed by a conflict with another.
 
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use crate::tx::run::{Begin, Transaction};
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::backoff::random;
 
-/// How often, and after how long, a transaction that lost a conflict is run again: by default five times in all, after
-/// pauses of at most 5, 10, 20 and 40 ms.
+/// How often, and after which pauses, a transaction is run again that failed by a conflict (`40001`, `40P01`). By
+/// default five attempts in all, with pauses of at most 5, 10, 20 and 40 ms.
 ///
-/// A pause is a random part of its bound, so that those who collided do not collide again. The bound doubles each time.
+/// Each pause is a random part of its bound, so that transactions that collided do not collide again. The bound doubles
+/// each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "give it to retry()"]
 pub struct Retry {
@@ -27,19 +28,19 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// How often the closure may run in all. At least once; with 1 it is not run again.
+    /// How many attempts there are in all, the first included. At least 1, which means that it is not run again.
     pub fn attempts(mut self, attempts: u32) -> Retry {
         self.attempts = attempts;
         self
     }
 
-    /// The bound of the first pause, which doubles with each.
+    /// The longest first pause. This bound doubles with each pause.
     pub fn pause(mut self, pause: Duration) -> Retry {
         self.pause = pause;
         self
     }
 
-    /// What the bound does not grow beyond; one second by default.
+    /// The longest pause of all; one second by default.
     pub fn max_pause(mut self, pause: Duration) -> Retry {
         self.max_pause = pause;
         self
@@ -60,7 +61,7 @@ impl Retry {
     }
 }
 
-/// Runs closures in transactions, again where they lose a conflict. Made by [`TenantHandle::retry`].
+/// Runs a closure in a transaction, and again if that fails by a conflict. Made by [`TenantHandle::retry`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until run()"]
 pub struct RetryingTx {
@@ -69,7 +70,7 @@ pub struct RetryingTx {
 }
 
 impl TenantHandle {
-    /// Lets [`RetryingTx::run`] run a closure again where its transaction lost a conflict.
+    /// A handle whose [`run`](RetryingTx::run) runs the closure again if the transaction failed by a conflict.
     ///
     /// ```no_run
     /// # async fn example(pool: pg_tenant_client::TenantPool) -> Result<(), pg_tenant_client::Error> {
@@ -96,12 +97,12 @@ impl RetryingTx {
     /// whole closure again, in a new transaction, where one of its statements, or the commit, failed with `40001`
     /// (serialization failure) or `40P01` (deadlock).
     ///
-    /// What the closure does outside the database it does again: leave mails and messages for after `run`. Each attempt
-    /// runs a clone of the closure, so each begins with the same captures.
+    /// What the closure does outside the database happens once for each attempt: send mails and messages after `run`
+    /// has returned. Each attempt runs a clone of the closure, so each begins with the same captures.
     ///
     /// # Errors
-    /// Those of [`TenantHandle::run`]. After the last attempt, the last one's. [`Error::is_closed`] is never run again:
-    /// the commit may have happened.
+    /// Those of [`TenantHandle::run`]. After the last attempt, that of this attempt. [`Error::is_closed`] is never run
+    /// again: the commit may have happened.
     pub async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E> + Clone,

@@ -1,11 +1,11 @@
-//! A closure in a transaction: what `run` does, of both drivers and in both contexts.
+//! `run`, for both drivers and both contexts: a closure in a transaction.
 
 use pg_tenant_core::TenantId;
 
 use crate::error::Error;
 use crate::observe::Call;
 
-/// What begins transactions: a tenant, or the system context, on one pool of either driver.
+/// Something that begins transactions: a tenant's handle, or that of the system context, on a pool of either driver.
 pub(crate) trait Begin: Sync {
     type Tx: Transaction;
 
@@ -21,7 +21,7 @@ pub(crate) trait Transaction: Send + Sized {
 
     fn rollback(self) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Something in it failed so that the whole may be run again.
+    /// Whether it failed by a conflict, so that the whole may be run again.
     fn serialization_failed(&self) -> bool;
 }
 

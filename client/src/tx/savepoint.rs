@@ -72,7 +72,8 @@ impl OpenTx {
     }
 }
 
-/// The closure of a savepoint is running. Dropped before it finished, it leaves the transaction refusing.
+/// Marks that the closure of a savepoint is running. Dropped before the closure is done, it makes the transaction
+/// refuse further calls.
 struct Inside<'tx, H: Handle> {
     handle: &'tx mut H,
     finished: bool,

@@ -1,11 +1,11 @@
-//! What a transaction is inside of, and how the commit's probe knows it again.
+//! What a transaction has entered, and how the commit's probe checks it.
 
 use pg_tenant_core::{SystemContext, TenantId};
 
 use crate::error::{Error, Kind};
 use crate::tx::entry::EntryMethod;
 
-/// There is no statement without one of these.
+/// Every statement runs in one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TxScope {
     /// One tenant.
@@ -33,7 +33,7 @@ impl TxScope {
         }
     }
 
-    /// Whether the probe's answer is this. No tenant is NULL or empty.
+    /// Whether the probe's answer is this scope. NULL or an empty text stands for no tenant.
     pub(crate) fn is(&self, probed: Option<&str>) -> bool {
         match (self, probed) {
             (TxScope::Tenant(id), Some(text)) => text.parse() == Ok(*id),
@@ -42,7 +42,7 @@ impl TxScope {
         }
     }
 
-    /// Learns the tenant that a token named.
+    /// Keeps the tenant that a token named.
     pub(crate) fn learn(&mut self, named: Option<String>) {
         if let (TxScope::Unnamed, Some(Ok(id))) = (&self, named.map(|id| id.parse())) {
             *self = TxScope::Tenant(id);

@@ -1,4 +1,5 @@
-//! How a transaction's flights are flown: again, elsewhere or prepared anew, as long as nothing has taken effect.
+//! Sends a transaction's flights, and sends them again (on another connection, or with statements prepared anew) as
+//! long as nothing has taken effect.
 
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{RowStream, Statement};
@@ -11,7 +12,7 @@ use crate::tx::verdict::Next;
 use crate::wire::step::{Answer, Step, Then};
 
 impl OpenTx {
-    /// Flies until the flight is answered for good. What failed before anything took effect is flown again, on another
+    /// Sends the flight until its answer is final. What failed before anything took effect is sent again, on another
     /// connection or with its statements prepared anew.
     async fn fly<A: Attempt>(&mut self, flight: A) -> Result<A::Answer, Error> {
         self.usable()?;

@@ -1,4 +1,4 @@
-//! The calls of a transaction, each in its span.
+//! The calls of a transaction, each in a span of its own.
 
 use tokio_postgres::types::ToSql;
 

@@ -34,9 +34,10 @@ impl Drop for Reading {
 }
 
 impl TenantTx {
-    /// Runs a statement and returns its rows as they come, for results too large to hold.
+    /// Runs a statement and returns its rows as they arrive, for results that are too large for memory.
     ///
-    /// Dropping the stream before its end is allowed: the next call waits until the rest has been read past.
+    /// The stream may be dropped before its end: the next call then waits until the remaining rows have been read and
+    /// thrown away.
     ///
     /// # Errors
     /// As [`query`](Self::query), from this call or from the stream.

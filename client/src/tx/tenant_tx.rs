@@ -36,7 +36,7 @@ impl TenantTx {
         TenantTx { open: OpenTx::new(pool, lease, method, options) }
     }
 
-    /// The tenant. `None` where a token names it and nothing was sent yet.
+    /// The tenant's id; `None` where a token names the tenant and nothing was sent yet.
     pub fn tenant_id(&self) -> Option<&TenantId> {
         self.open.tenant_id()
     }
@@ -44,7 +44,7 @@ impl TenantTx {
     /// Runs a statement and returns its rows.
     ///
     /// # Errors
-    /// The server's; those of entering with the first statement (see [`TenantTx`]).
+    /// The server's; the first statement also fails with those of entering (see [`TenantTx`]).
     pub async fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         self.open.query(sql, params).await
     }
@@ -52,7 +52,7 @@ impl TenantTx {
     /// Runs a statement that returns exactly one row.
     ///
     /// # Errors
-    /// As [`query`](Self::query), and where it returns another number of rows; that does not fail the transaction.
+    /// As [`query`](Self::query), and where it does not return exactly one row; the transaction can go on after that.
     pub async fn query_one(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row, Error> {
         self.open.query_one(sql, params).await
     }
@@ -92,7 +92,7 @@ impl TenantTx {
 
     /// Runs several statements, separated by semicolons, in one round trip and without parameters.
     ///
-    /// Never build the text from input: there is nothing here that quotes.
+    /// Never build the text from input: nothing is quoted here.
     ///
     /// # Errors
     /// As [`query`](Self::query), of the first statement that fails; those after it did not run.
@@ -103,8 +103,8 @@ impl TenantTx {
     /// Runs the last statement and commits, in one round trip.
     ///
     /// # Errors
-    /// As [`query`](Self::query) and [`commit`](Self::commit); nothing was committed then, unless [`Error::is_closed`],
-    /// which leaves it unknown.
+    /// As [`query`](Self::query) and [`commit`](Self::commit). Nothing was committed then, unless
+    /// [`Error::outcome_unknown`].
     pub async fn query_then_commit(self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         Ok(self.open.send_then_commit(Step::rows(sql, params)).await?.rows)
     }
@@ -130,10 +130,10 @@ impl TenantTx {
         self.open.commit().await
     }
 
-    /// Rolls back and waits for it. Dropping the transaction rolls back too, without waiting.
+    /// Rolls back and waits until that is done. Dropping the transaction rolls back too, without waiting.
     ///
     /// # Errors
-    /// [`Error::is_closed`] where the connection broke: the server rolls back then as well.
+    /// [`Error::is_closed`] where the connection broke: the server rolls back in that case too.
     pub async fn rollback(self) -> Result<(), Error> {
         self.open.rollback().await
     }
@@ -141,8 +141,8 @@ impl TenantTx {
     /// Runs a closure inside a savepoint: keeps what it did where it returns `Ok`, undoes it where it returns `Err`,
     /// and the transaction goes on in either case. Savepoints nest.
     ///
-    /// `SAVEPOINT` travels with the closure's first statement. A future dropped half-way leaves the transaction
-    /// refusing further calls: what the savepoint stood for is no longer known.
+    /// `SAVEPOINT` travels with the closure's first statement. If the future is dropped before it is done, the
+    /// transaction refuses further calls, because it is not known what the savepoint holds.
     ///
     /// # Errors
     /// The closure's. `25P02` where the closure returned `Ok` although a statement in it had failed: it was undone.

@@ -1,4 +1,4 @@
-//! What became of a flight, and whether it may be flown again.
+//! What the answers of a flight mean, and whether it may be sent again.
 
 use pg_tenant_core::Refusal;
 use tokio_postgres::Error as PgError;
@@ -15,9 +15,9 @@ use crate::wire::step::Step;
 /// What to do about a flight.
 pub(super) enum Next<T> {
     Done(Result<T, Error>),
-    /// Nothing was executed: the same again, on another connection.
+    /// Nothing was executed: send the same again, on another connection.
     RetryElsewhere,
-    /// Nothing of it remains: the same again here, with its statements prepared anew.
+    /// Everything was rolled back: send the same again on this connection, with its statements prepared anew.
     RetryReprepared,
 }
 

@@ -1,4 +1,5 @@
-//! Pauses between attempts: each longer than the one before, and none at the same time as everybody's.
+//! Pauses between attempts: each longer than the one before, with a random part, so that clients do not try all at
+//! once.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

@@ -1,4 +1,4 @@
-//! What travels together, and what came back first.
+//! Flights: messages that are sent together, and the reading of their answers.
 //!
 //! tokio-postgres encodes a request and hands it to its connection task on the future's first poll, then waits. `join!`
 //! polls its futures in the order they are written. So joined requests leave in one poll, in that order: a future that

@@ -1,4 +1,4 @@
-//! What travels on one connection.
+//! One connection: what is sent on it, and how answers are read.
 
 pub(crate) mod backend_key;
 pub(crate) mod backoff;

@@ -1,4 +1,5 @@
-//! What an error tells of the statement: whether it ran, was sent, was answered; whether preparing it again may help.
+//! What an error says about the statement: whether it was sent, ran and was answered, and whether preparing it again
+//! may help.
 
 use tokio_postgres::error::{Severity, SqlState};
 

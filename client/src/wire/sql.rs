@@ -1,4 +1,4 @@
-//! What a statement's text tells before it is sent.
+//! What is known from a statement's text before it is sent.
 
 /// Enters with a token, which is a parameter: in a text it would be shown and logged.
 pub(crate) const ENTER_SIGNED: &str = "select tenant.enter_signed_pristine($1)";

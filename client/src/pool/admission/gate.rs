@@ -26,7 +26,7 @@ use crate::tenant::token::Token;
 pub(crate) struct Admission(Arc<Shared>);
 
 impl Admission {
-    /// For a pool of so many connections.
+    /// For a pool of this many connections.
     pub(crate) fn new(connections: usize, policy: Option<Arc<dyn LimitPolicy>>) -> Admission {
         Admission(Arc::new(Shared {
             queue: Mutex::new(Queue::new(connections.max(1))),
@@ -55,7 +55,7 @@ impl Admission {
         }
     }
 
-    /// Whose token this is, as far as the server has said.
+    /// The tenant that the server has found in this token, if it has seen it before.
     pub(crate) fn share_of(&self, token: &Token) -> Share {
         lock(&self.0.token_tenants).tenant(token).map_or(Share::Unnamed, Share::Tenant)
     }

@@ -1,4 +1,4 @@
-//! Who has a connection now, since when and from where: for whoever waits in vain.
+//! Who holds a connection now, since when, and from which line of the program: for the error of a call that found none.
 
 use std::fmt::Write;
 use std::panic::Location;

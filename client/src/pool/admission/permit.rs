@@ -1,4 +1,4 @@
-//! The right to a connection: it lives with the lease and comes back when the lease ends.
+//! The right to a connection. It is held as long as the lease and given back when the lease ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -38,8 +38,8 @@ struct Table {
 }
 
 impl Plans {
-    /// A table without plans. `plan_of` says which plan a tenant has, out of the application's memory: it is asked at
-    /// every checkout.
+    /// A table without plans. `plan_of` returns the plan of a tenant. It is called at every checkout, so it must answer
+    /// from memory.
     pub fn new<P: AsRef<str>>(plan_of: impl Fn(&TenantId) -> Option<P> + Send + Sync + 'static) -> Plans {
         let plan_of: Box<PlanOf> = Box::new(move |tenant, tell| tell(plan_of(tenant).as_ref().map(AsRef::as_ref)));
         Plans(Arc::new(Inner { plan_of, table: RwLock::default() }))
@@ -66,7 +66,7 @@ impl Plans {
         self
     }
 
-    /// Adds or changes a plan. Of effect with each tenant's next call.
+    /// Adds or changes a plan. In force from each tenant's next call on.
     pub fn set(&self, plan: impl Into<String>, limits: Limits) {
         self.write(|table| table.plans.insert(plan.into(), limits));
     }

@@ -1,4 +1,4 @@
-//! The limits of a tenant, and who says them.
+//! The limits of a tenant, and where they come from.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ use super::Rate;
 ///     .rate(Rate::per_second(50));
 /// ```
 ///
-/// Limits keep a pool's tenants apart in time, as far as this client goes. They are per pool: an application with four
-/// processes has four pools. What a tenant's own SQL must not get around, such as its statement timeout, the server
-/// enforces: `tenant.set_limits`.
+/// Limits share a pool fairly among tenants. They hold for one pool: an application with four processes has four pools.
+/// SQL that a tenant writes itself can undo a statement timeout that is set here; `tenant.set_limits` is enforced by
+/// the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     pub(crate) connections: Option<usize>,
@@ -79,10 +79,10 @@ impl Limits {
     }
 }
 
-/// Says the limits of each tenant. A [`Limits`] is the same for all, a closure `Fn(&TenantId) -> Limits` chooses,
+/// Decides the limits of each tenant. A [`Limits`] is the same for all, a closure `Fn(&TenantId) -> Limits` chooses,
 /// [`Plans`](super::Plans) has a table.
 ///
-/// It is asked at every checkout, so what it says may change at any time; it should look up and not wait.
+/// It is called at every checkout, so limits may change at any time. It must be fast and must not block.
 pub trait LimitPolicy: Send + Sync + 'static {
     /// The limits of one tenant.
     fn limits(&self, tenant: &TenantId) -> Limits;

@@ -1,4 +1,4 @@
-//! How often a tenant may begin.
+//! How often a tenant may begin a transaction.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -14,20 +14,20 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
     burst: NonZeroU32,
-    /// The time in which one more is allowed. Above zero.
+    /// The time after which one more is allowed. Above zero.
     every: Duration,
 }
 
-/// No bucket takes longer to fill: a hundred years.
+/// The longest time in which a bucket fills: a hundred years.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl Rate {
-    /// So many a second, and at most so many at once. 0 counts as 1.
+    /// This many transactions a second, with a burst of the same size. 0 counts as 1.
     pub fn per_second(transactions: u32) -> Rate {
         Rate::of(transactions, Duration::from_secs(1))
     }
 
-    /// So many a minute, and at most so many at once. 0 counts as 1.
+    /// This many transactions a minute, with a burst of the same size. 0 counts as 1.
     pub fn per_minute(transactions: u32) -> Rate {
         Rate::of(transactions, Duration::from_secs(60))
     }
@@ -37,7 +37,7 @@ impl Rate {
         Rate { burst, every: (time / burst.get()).max(Duration::from_nanos(1)) }
     }
 
-    /// Allows so many at once instead; the rate over time stays. 0 counts as 1.
+    /// Sets the size of the burst; the rate over time stays. 0 counts as 1.
     #[must_use]
     pub fn burst(mut self, transactions: u32) -> Rate {
         self.burst = NonZeroU32::new(transactions).unwrap_or(NonZeroU32::MIN);

@@ -1,4 +1,4 @@
-//! Why, and how: between the sqlx pool and a transaction in the system context.
+//! The handle of the system context on a pool over sqlx: options, single statements, transactions.
 
 use std::panic::Location;
 
@@ -22,7 +22,7 @@ use crate::tx::run::{Begin, run_once};
 /// [`danger::system`](crate::sqlx::danger::system).
 ///
 /// Every call fails with [`Error::is_reason_missing`] where the reason is empty, without I/O;
-/// [`Error::is_system_refused`] where the role may not; [`Error::is_read_only`] where it was to write and the
+/// [`Error::is_system_refused`] where the role may not enter it; [`Error::is_read_only`] where it asks to write and the
 /// transaction or the server is read-only.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until a query, begin() or run()"]
@@ -31,7 +31,7 @@ pub struct SystemTxBuilder {
     reason: Reason,
     context: SystemContext,
     options: BeginOptions,
-    /// Where it was made.
+    /// The place in the program where it was made.
     site: Site,
 }
 
@@ -44,7 +44,7 @@ impl SystemTxBuilder {
         SystemTxBuilder { pool, reason, context, options, site: Some(Location::caller()) }
     }
 
-    /// Lets it write. The journal then has a line of every transaction that was committed.
+    /// Allows it to write. `tenant.journal` then has a line for each transaction that was committed.
     pub fn write(mut self) -> Self {
         self.context = SystemContext::Write;
         self
@@ -53,7 +53,7 @@ impl SystemTxBuilder {
     /// Runs one statement in a transaction of its own and returns its rows.
     ///
     /// # Errors
-    /// As every call of this type. Nothing was committed then, unless [`Error::is_closed`], which leaves it unknown.
+    /// As every call of this type. Nothing was committed then, unless [`Error::outcome_unknown`].
     pub async fn query<'q, E: Execute<'q, Postgres> + 'q>(&self, query: E) -> Result<Vec<PgRow>, Error> {
         self.begin().await?.into_open().query_then_commit(query).await
     }
@@ -84,7 +84,7 @@ impl SystemTxBuilder {
 
     /// Begins a transaction and enters the system context, in one round trip.
     ///
-    /// A connection that turns out broken or dirty is given up and another is taken: nothing was executed yet.
+    /// A connection that turns out to be broken or dirty is replaced by another, since nothing was executed yet.
     ///
     /// # Errors
     /// As every call of this type; [`Error::is_timeout`] where no connection became free.

@@ -1,4 +1,4 @@
-//! The way around one tenant, over sqlx. As [`danger`](crate::danger) of the pool over tokio-postgres.
+//! Ways around the crate's promise, over sqlx: as [`danger`](crate::danger) for the pool over tokio-postgres.
 
 mod builder;
 mod system_tx;
@@ -8,8 +8,9 @@ use crate::sqlx::pool::TenantPool;
 pub use builder::SystemTxBuilder;
 pub use system_tx::SystemTx;
 
-/// Works across all tenants, in the system context: read-only unless [`write`](SystemTxBuilder::write) is said, audited
-/// with `reason`, for members of `tenant_system`. See [`danger::system`](crate::danger::system). Nothing is sent yet.
+/// Works across all tenants, in the system context: read-only unless [`write`](SystemTxBuilder::write) is called,
+/// audited with `reason`, for members of `tenant_system`. See [`danger::system`](crate::danger::system). Nothing is
+/// sent yet.
 ///
 /// ```no_run
 /// # async fn example(operators: pg_tenant_client::sqlx::TenantPool) -> Result<(), Box<dyn std::error::Error>> {

@@ -13,9 +13,9 @@ use crate::tx::scope::TxScope;
 /// A transaction **across all tenants**, on a connection it owns. Made by
 /// [`SystemTxBuilder::begin`](crate::sqlx::danger::SystemTxBuilder::begin).
 ///
-/// `&mut SystemTx` is an [`Executor`](::sqlx::Executor), as [`TenantTx`](crate::sqlx::TenantTx) is, and a type of its
-/// own: what takes a `TenantTx` cannot be called with it. There is no current tenant in it: an `INSERT` names the
-/// tenant column.
+/// `&mut SystemTx` is an [`Executor`](::sqlx::Executor), as [`TenantTx`](crate::sqlx::TenantTx) is, but a type of its
+/// own: a function that takes a `TenantTx` cannot be called with it. There is no current tenant: an `INSERT` must name
+/// the tenant column.
 pub struct SystemTx {
     open: OpenTx,
 }
@@ -34,10 +34,11 @@ impl SystemTx {
         self.open.commit().await
     }
 
-    /// Rolls back and waits for it. The journal's line of the entry goes with it, the one in the server's log stays.
+    /// Rolls back and waits until that is done. The entry's line in `tenant.journal` is rolled back too; the line in
+    /// the server's log stays.
     ///
     /// # Errors
-    /// [`Error::is_closed`] where the connection broke: the server rolls back then as well.
+    /// [`Error::is_closed`] where the connection broke: the server rolls back in that case too.
     pub async fn rollback(self) -> Result<(), Error> {
         self.open.rollback().await
     }

@@ -32,9 +32,9 @@ impl TenantTx {
     /// # Why not COPY
     ///
     /// PostgreSQL refuses `COPY … FROM` into a table with row-level security (`0A000`), because it would not ask the
-    /// policy about each row. This is what comes nearest: each chunk of rows, at most about a megabyte, is one prepared
-    /// `INSERT` from arrays, one for each column, and the next chunks are on the way while one is written. For reading
-    /// many rows there is [`query_stream`](TenantTx::query_stream).
+    /// policy about each row. This is the nearest thing: each chunk of rows, of at most about a megabyte, is one
+    /// prepared `INSERT` from arrays, one array for each column, and the next chunks are sent while one is written. For
+    /// reading many rows there is [`query_stream`](TenantTx::query_stream).
     ///
     /// # Errors
     /// As [`execute`](TenantTx::execute), of the first chunk that fails. Then none of the rows can be committed, also

@@ -5,10 +5,10 @@ use tokio_postgres::types::{BorrowToSql, ToSql};
 /// A row for [`insert_many`](crate::TenantTx::insert_many): a tuple of up to twelve values, an array, a slice, a `Vec`,
 /// or a type of the application.
 pub trait BulkRow {
-    /// How many values it has.
+    /// The number of values.
     fn width(&self) -> usize;
 
-    /// One of them, from 0. `None` beyond the last.
+    /// The value at this position, from 0; `None` beyond the last.
     fn value(&self, column: usize) -> Option<&dyn ToSql>;
 }
 
