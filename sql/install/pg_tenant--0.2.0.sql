@@ -35,6 +35,13 @@ begin
             detail = 'What is there would stand before PostgreSQL''s own functions.',
             hint = 'drop schema tenant cascade; create extension pg_tenant;';
     end if;
+    if exists (select from pg_catalog.pg_namespace where nspname = 'tenant_internal') then
+        raise exception using
+            errcode = 'TN038',
+            message = 'schema "tenant_internal" exists already',
+            detail = 'The extension makes it, so that nobody else''s function is in it.',
+            hint = 'drop schema tenant_internal cascade; create extension pg_tenant;';
+    end if;
 end
 $$;
 
@@ -81,6 +88,13 @@ $$;
 
 grant usage on schema tenant to tenant_user, tenant_admin, tenant_system;
 
+-- What only the extension itself calls. Closed to PUBLIC and to tenant_user: what their statements reach of it is found by
+-- its oid, in plans, views and triggers, or is called by functions that are SECURITY DEFINER. tenant_admin needs USAGE:
+-- tenant.protect() and its like run with the caller's rights, and look the names in their bodies up with them.
+create schema tenant_internal;
+comment on schema tenant_internal is 'What only pg_tenant itself calls; it may change with every version.';
+grant usage on schema tenant_internal to tenant_admin;
+
 -- sql/schema/core/types.sql
 -- Types that functions take and give.
 
@@ -96,7 +110,7 @@ grant execute on function tenant.key_form(boolean) to tenant_admin;
 create cast (boolean as tenant.key_form) with function tenant.key_form(boolean) as implicit;
 
 -- Why a key stays without the tenant: its SQLSTATE, what cannot be, and the reason.
-create type tenant.obstacle as (code text, problem text, reason text);
+create type tenant_internal.obstacle as (code text, problem text, reason text);
 
 -- sql/schema/library/registry.sql
 -- The registry, in the library.
@@ -110,9 +124,9 @@ grant execute on function tenant.canonical_id(text) to tenant_user, tenant_admin
 -- Tells every backend, and every hot standby, at commit: what it remembers of this tenant is void. And whoever listens to
 -- tenant_registry: anybody who may connect, so it says nothing of what has changed. Row level and ENABLE ALWAYS, since
 -- session_replication_role = replica and replication skip other triggers. TRUNCATE does it by itself.
-create function tenant.registry_changed() returns trigger
+create function tenant_internal.registry_changed() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_registry_changed';
-revoke all on function tenant.registry_changed() from public;
+revoke all on function tenant_internal.registry_changed() from public;
 
 -- sql/schema/library/context.sql
 -- The tenant of a transaction, in the library: the way in, and the readers that policies and defaults call.
@@ -142,56 +156,56 @@ comment on function tenant.current_bigint() is 'The current tenant''s id where i
 
 -- The fence of a policy, beside the equality. PostgreSQL may take an equality out of a plan, where the statement has another
 -- one on the same column; it never takes out a call with the column.
-create function tenant.is_current_support(internal) returns internal
+create function tenant_internal.is_current_support(internal) returns internal
     language c strict as 'MODULE_PATHNAME', 'pg_tenant_is_current_support';
-revoke all on function tenant.is_current_support(internal) from public;
+revoke all on function tenant_internal.is_current_support(internal) from public;
 create function tenant.is_current(tenant uuid) returns boolean
-    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_uuid';
 comment on function tenant.is_current(uuid) is 'Whether this is the current tenant; false where there is none.';
 create function tenant.is_current(tenant bigint) returns boolean
-    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_bigint';
 comment on function tenant.is_current(bigint) is 'Whether this is the current tenant; false where there is none.';
 create function tenant.is_current(tenant integer) returns boolean
-    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_integer';
 comment on function tenant.is_current(integer) is 'Whether this is the current tenant; false where there is none.';
 create function tenant.is_current(tenant smallint) returns boolean
-    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_smallint';
 comment on function tenant.is_current(smallint) is 'Whether this is the current tenant; false where there is none.';
 create function tenant.is_current(tenant text) returns boolean
-    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_text';
 comment on function tenant.is_current(text) is 'Whether this is the current tenant; false where there is none.';
 
 -- The same where rows of nobody are everybody's to read.
 create function tenant.is_current_or_shared(tenant uuid) returns boolean
-    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_uuid';
 comment on function tenant.is_current_or_shared(uuid) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 create function tenant.is_current_or_shared(tenant bigint) returns boolean
-    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_bigint';
 comment on function tenant.is_current_or_shared(bigint) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 create function tenant.is_current_or_shared(tenant integer) returns boolean
-    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_integer';
 comment on function tenant.is_current_or_shared(integer) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 create function tenant.is_current_or_shared(tenant smallint) returns boolean
-    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_smallint';
 comment on function tenant.is_current_or_shared(smallint) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 create function tenant.is_current_or_shared(tenant text) returns boolean
-    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_text';
 comment on function tenant.is_current_or_shared(text) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 
 -- The fence of a table whose rows belong to several tenants: it is asked whether the row's key is in the current tenant's part
 -- of a join table, tenant.is_member(id in (select m.user_id from members m)).
 create function tenant.is_member(found boolean) returns boolean
-    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_member';
 comment on function tenant.is_member(boolean) is 'Its argument while a tenant is entered; false where there is none. For the policies that tenant.protect_by_membership makes.';
 
@@ -205,66 +219,66 @@ grant execute on function tenant.version() to tenant_user, tenant_admin;
 -- Statements that run as somebody else, or past a check, in the library.
 
 -- Refuses (TN100) what would forge a line of the journal or the log.
-create function tenant.require_plain(what text, given text) returns boolean
+create function tenant_internal.require_plain(what text, given text) returns boolean
     language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require_plain';
-revoke all on function tenant.require_plain(text, text) from public;
-grant execute on function tenant.require_plain(text, text) to tenant_admin;
+revoke all on function tenant_internal.require_plain(text, text) from public;
+grant execute on function tenant_internal.require_plain(text, text) to tenant_admin;
 
 -- Runs a command on the table as its owner, where the caller may become it, in the search path of who called us; gives the
 -- first column of the first row, or the number of rows. The text qualifies its names.
-create function tenant.run_as_owner(rel regclass, statement text) returns text
+create function tenant_internal.run_as_owner(rel regclass, statement text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
-revoke all on function tenant.run_as_owner(regclass, text) from public;
-grant execute on function tenant.run_as_owner(regclass, text) to tenant_admin;
+revoke all on function tenant_internal.run_as_owner(regclass, text) from public;
+grant execute on function tenant_internal.run_as_owner(regclass, text) to tenant_admin;
 
--- As tenant.run_as_owner, so that a foreign key is validated in one query over all tenants' rows, and not row by row under a
+-- As tenant_internal.run_as_owner, so that a foreign key is validated in one query over all tenants' rows, and not row by row under a
 -- lock on each row that is referred to. Within tenant.protect only.
-create function tenant.run_validation(rel regclass, statement text) returns text
+create function tenant_internal.run_validation(rel regclass, statement text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_validation';
-revoke all on function tenant.run_validation(regclass, text) from public;
-grant execute on function tenant.run_validation(regclass, text) to tenant_admin;
+revoke all on function tenant_internal.run_validation(regclass, text) from public;
+grant execute on function tenant_internal.run_validation(regclass, text) to tenant_admin;
 
-create function tenant.run_past_policies(rel regclass, statement text) returns text
+create function tenant_internal.run_past_policies(rel regclass, statement text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_past_policies';
-revoke all on function tenant.run_past_policies(regclass, text) from public;
+revoke all on function tenant_internal.run_past_policies(regclass, text) from public;
 
-create function tenant.run_as(role oid, statement text) returns text
+create function tenant_internal.run_as(role oid, statement text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as';
-revoke all on function tenant.run_as(oid, text) from public;
+revoke all on function tenant_internal.run_as(oid, text) from public;
 
 -- sql/schema/library/policy.sql
 -- What the catalog says of a table's policies, and the commands that change them, in the library.
 
-create function tenant.fence_policy(rel regclass) returns oid
+create function tenant_internal.fence_policy(rel regclass) returns oid
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_policy';
-comment on function tenant.fence_policy(regclass) is 'The table''s tenant policy, recognised by what it does; null where it has none.';
-revoke all on function tenant.fence_policy(regclass) from public;
-grant execute on function tenant.fence_policy(regclass) to tenant_admin;
+comment on function tenant_internal.fence_policy(regclass) is 'The table''s tenant policy, recognised by what it does; null where it has none.';
+revoke all on function tenant_internal.fence_policy(regclass) from public;
+grant execute on function tenant_internal.fence_policy(regclass) to tenant_admin;
 
-create function tenant.fence_column(rel regclass) returns smallint
+create function tenant_internal.fence_column(rel regclass) returns smallint
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_fence_column';
-comment on function tenant.fence_column(regclass) is 'The number of the table''s tenant column; null where it is not protected.';
-revoke all on function tenant.fence_column(regclass) from public;
-grant execute on function tenant.fence_column(regclass) to tenant_admin;
+comment on function tenant_internal.fence_column(regclass) is 'The number of the table''s tenant column; null where it is not protected.';
+revoke all on function tenant_internal.fence_column(regclass) from public;
+grant execute on function tenant_internal.fence_column(regclass) to tenant_admin;
 
-create function tenant.former_column(policy oid) returns smallint
+create function tenant_internal.former_column(policy oid) returns smallint
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_former_column';
-comment on function tenant.former_column(oid) is 'The number of the tenant column where the policy is one that pg_tenant 0.1.0 made, which the planner can take out of a plan; else null.';
-revoke all on function tenant.former_column(oid) from public;
-grant execute on function tenant.former_column(oid) to tenant_admin;
+comment on function tenant_internal.former_column(oid) is 'The number of the tenant column where the policy is one that pg_tenant 0.1.0 made, which the planner can take out of a plan; else null.';
+revoke all on function tenant_internal.former_column(oid) from public;
+grant execute on function tenant_internal.former_column(oid) to tenant_admin;
 
-create function tenant.has_shared_rows(rel regclass) returns boolean
+create function tenant_internal.has_shared_rows(rel regclass) returns boolean
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_has_shared_rows';
-comment on function tenant.has_shared_rows(regclass) is 'Whether rows without a tenant are every tenant''s to read; null where the table is not protected.';
-revoke all on function tenant.has_shared_rows(regclass) from public;
-grant execute on function tenant.has_shared_rows(regclass) to tenant_admin;
+comment on function tenant_internal.has_shared_rows(regclass) is 'Whether rows without a tenant are every tenant''s to read; null where the table is not protected.';
+revoke all on function tenant_internal.has_shared_rows(regclass) from public;
+grant execute on function tenant_internal.has_shared_rows(regclass) to tenant_admin;
 
 -- Which rows a policy lets through, whichever command it is for: the tenant's ('own'), those and rows without a tenant
 -- ('shared'), the tenant's as 0.1.0 said it ('former'); null where it says anything else.
-create function tenant.policy_form(policy oid) returns text
+create function tenant_internal.policy_form(policy oid) returns text
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_policy_form';
-revoke all on function tenant.policy_form(oid) from public;
-grant execute on function tenant.policy_form(oid) to tenant_admin;
+revoke all on function tenant_internal.policy_form(oid) from public;
+grant execute on function tenant_internal.policy_form(oid) to tenant_admin;
 
 create function tenant.protect(rel regclass, tenant_column name default 'tenant_id', harden tenant.key_form default 'false',
     keep_old_keys boolean default false, shared_rows boolean default false) returns void
@@ -273,23 +287,23 @@ comment on function tenant.protect is 'Lets every statement on the table see and
 revoke all on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) from public;
 grant execute on function tenant.protect(regclass, name, tenant.key_form, boolean, boolean) to tenant_admin;
 
-create function tenant.membership_through(rel regclass) returns regclass
+create function tenant_internal.membership_through(rel regclass) returns regclass
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_through';
-comment on function tenant.membership_through(regclass) is 'The join table through which the table is reached by membership; null where it is not.';
-revoke all on function tenant.membership_through(regclass) from public;
-grant execute on function tenant.membership_through(regclass) to tenant_admin;
+comment on function tenant_internal.membership_through(regclass) is 'The join table through which the table is reached by membership; null where it is not.';
+revoke all on function tenant_internal.membership_through(regclass) from public;
+grant execute on function tenant_internal.membership_through(regclass) to tenant_admin;
 
-create function tenant.membership_key(rel regclass) returns smallint
+create function tenant_internal.membership_key(rel regclass) returns smallint
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_key';
-comment on function tenant.membership_key(regclass) is 'The number of the column by which the table is reached by membership.';
-revoke all on function tenant.membership_key(regclass) from public;
-grant execute on function tenant.membership_key(regclass) to tenant_admin;
+comment on function tenant_internal.membership_key(regclass) is 'The number of the column by which the table is reached by membership.';
+revoke all on function tenant_internal.membership_key(regclass) from public;
+grant execute on function tenant_internal.membership_key(regclass) to tenant_admin;
 
-create function tenant.membership_member(rel regclass) returns smallint
+create function tenant_internal.membership_member(rel regclass) returns smallint
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_membership_member';
-comment on function tenant.membership_member(regclass) is 'The number of the join table''s column that has the keys of the table.';
-revoke all on function tenant.membership_member(regclass) from public;
-grant execute on function tenant.membership_member(regclass) to tenant_admin;
+comment on function tenant_internal.membership_member(regclass) is 'The number of the join table''s column that has the keys of the table.';
+revoke all on function tenant_internal.membership_member(regclass) from public;
+grant execute on function tenant_internal.membership_member(regclass) to tenant_admin;
 
 create function tenant.protect_by_membership(rel regclass, through regclass, member_column name default null,
     key_column name default null, tenants_add_members boolean default false) returns void
@@ -336,33 +350,33 @@ grant execute on function tenant.enter_system_as_owner(text) to tenant_user, ten
 
 -- The server's lock table is everybody's: a transaction has as many of these locks as pg_tenant.max_advisory_locks says,
 -- and those that a savepoint has given back count as well. Refuses (TN055) one more.
-create function tenant.count_lock(key bigint) returns bigint
+create function tenant_internal.count_lock(key bigint) returns bigint
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lock';
-revoke all on function tenant.count_lock(bigint) from public;
+revoke all on function tenant_internal.count_lock(bigint) from public;
 
 -- Asked by each scan of pg_statistic, pg_statistic_ext_data, pg_db_role_setting and pg_largeobject_metadata, for its row.
-create function tenant.is_shown(catalog oid, key oid) returns boolean
+create function tenant_internal.is_shown(catalog oid, key oid) returns boolean
     language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_is_shown';
-comment on function tenant.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
+comment on function tenant_internal.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
 -- To PUBLIC, as policies are: who may read a catalog may ask.
-grant execute on function tenant.is_shown(oid, oid) to public;
+grant execute on function tenant_internal.is_shown(oid, oid) to public;
 
 -- In plans, in the place of a function that tells of other tenants. No SQL calls them: nothing has the type internal.
-create function tenant.hidden(original internal, argument anyelement) returns anyelement
+create function tenant_internal.hidden(original internal, argument anyelement) returns anyelement
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden';
-comment on function tenant.hidden(internal, anyelement) is 'Calls a function, or says nothing where that would tell of other tenants.';
-create function tenant.hidden_set(original internal, argument anyelement) returns setof anyelement
+comment on function tenant_internal.hidden(internal, anyelement) is 'Calls a function, or says nothing where that would tell of other tenants.';
+create function tenant_internal.hidden_set(original internal, argument anyelement) returns setof anyelement
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden_set';
-comment on function tenant.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or shows what is the session''s own.';
+comment on function tenant_internal.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or shows what is the session''s own.';
 -- To PUBLIC, as what they stand for: the right on that is asked when they run.
-grant execute on function tenant.hidden(internal, anyelement), tenant.hidden_set(internal, anyelement) to public;
+grant execute on function tenant_internal.hidden(internal, anyelement), tenant_internal.hidden_set(internal, anyelement) to public;
 
 -- Asked in the plan of INSERT ... ON CONFLICT DO UPDATE ... WHERE, before that WHERE.
-create function tenant.own_row(is_own boolean) returns boolean
+create function tenant_internal.own_row(is_own boolean) returns boolean
     language c stable parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_own_row';
-comment on function tenant.own_row(boolean) is 'Refuses (TN068) a row that is not the current tenant''s.';
+comment on function tenant_internal.own_row(boolean) is 'Refuses (TN068) a row that is not the current tenant''s.';
 -- To PUBLIC, as policies are: it tells nobody anything.
-grant execute on function tenant.own_row(boolean) to public;
+grant execute on function tenant_internal.own_row(boolean) to public;
 
 -- sql/schema/library/signed.sql
 -- Signed entry: the tenant, the actor and the role of the transaction are what a token says that a known key signed.
@@ -395,44 +409,44 @@ comment on function tenant.current_role() is 'Deprecated: the former name of ten
 -- Lookups, in the library.
 
 -- Counts a lookup; refuses one inside a tenant (TN110) and one too many (TN058). Gives what the journal is to say, as JSON.
-create function tenant.count_lookup(rel regclass, key_number smallint) returns text
+create function tenant_internal.count_lookup(rel regclass, key_number smallint) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lookup';
-revoke all on function tenant.count_lookup(regclass, smallint) from public;
+revoke all on function tenant_internal.count_lookup(regclass, smallint) from public;
 
 -- Runs the statement as the owner of the table, past its policies, with the value as $1, in our own search path.
-create function tenant.run_lookup(rel regclass, statement text, value text) returns text
+create function tenant_internal.run_lookup(rel regclass, statement text, value text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_lookup';
-revoke all on function tenant.run_lookup(regclass, text, text) from public;
+revoke all on function tenant_internal.run_lookup(regclass, text, text) from public;
 
 -- sql/schema/library/doctor.sql
 -- What the doctor asks the library.
 
-create function tenant.doctor_is_equality(policy oid) returns boolean
+create function tenant_internal.doctor_is_equality(policy oid) returns boolean
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_is_equality';
-revoke all on function tenant.doctor_is_equality(oid) from public;
+revoke all on function tenant_internal.doctor_is_equality(oid) from public;
 
 -- Why no token can be verified by a session that begins now, and who else could put other keys in the place of ours; null
 -- where nothing is wrong. They say what the server's user sees of the file, never what is in it.
-create function tenant.doctor_keys_missing() returns text
+create function tenant_internal.doctor_keys_missing() returns text
     language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_missing';
-revoke all on function tenant.doctor_keys_missing() from public;
-create function tenant.doctor_keys_replaceable() returns text
+revoke all on function tenant_internal.doctor_keys_missing() from public;
+create function tenant_internal.doctor_keys_replaceable() returns text
     language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_replaceable';
-revoke all on function tenant.doctor_keys_replaceable() from public;
+revoke all on function tenant_internal.doctor_keys_replaceable() from public;
 
 -- sql/schema/library/journal.sql
 -- Lines of the journal that the library writes.
 
 -- That a tenant was created: for each row, by C code, which writes the line without a statement. Where the journal has
 -- triggers or the like, the code calls the function below.
-create function tenant.journal_creation() returns trigger
+create function tenant_internal.journal_creation() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
-revoke all on function tenant.journal_creation() from public;
-create function tenant.journal_created(object text, reason text) returns void
+revoke all on function tenant_internal.journal_creation() from public;
+create function tenant_internal.journal_created(object text, reason text) returns void
     language sql set search_path = pg_catalog, pg_temp as $$
     insert into tenant.journal (action, object, reason) values ('create', object, reason)
 $$;
-revoke all on function tenant.journal_created(text, text) from public;
+revoke all on function tenant_internal.journal_created(text, text) from public;
 
 -- sql/schema/core/registry.sql
 -- The registry: which tenants exist, in which state, with which limits.
@@ -468,16 +482,16 @@ select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
 
 -- Empty: when a row of the registry changes this table is invalidated in its place, which reaches standbys, and which
 -- backends of a server that writes need not heed.
-create table tenant.registry_epoch ();
-comment on table tenant.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
+create table tenant_internal.registry_epoch ();
+comment on table tenant_internal.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
 
 create trigger registry_changed after insert or update or delete on tenant.tenants
-    for each row execute function tenant.registry_changed();
+    for each row execute function tenant_internal.registry_changed();
 alter table tenant.tenants enable always trigger registry_changed;
 
 -- A tenant stays, and keeps its id. A foreign key's action would start from here otherwise, and the triggers that it meets
 -- would run with the rights of whoever changes the registry. ENABLE ALWAYS, as above.
-create function tenant.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function tenant_internal.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
         errcode = 'TN052',
@@ -489,23 +503,23 @@ begin
             else format('select tenant.suspend(%L); closes it.', old.id) end;
 end
 $$;
-revoke all on function tenant.keep_tenant() from public;
-create trigger keep_tenant before delete on tenant.tenants for each row execute function tenant.keep_tenant();
+revoke all on function tenant_internal.keep_tenant() from public;
+create trigger keep_tenant before delete on tenant.tenants for each row execute function tenant_internal.keep_tenant();
 create trigger keep_id before update on tenant.tenants for each row when (old.id is distinct from new.id)
-    execute function tenant.keep_tenant();
-create trigger keep_tenants before truncate on tenant.tenants for each statement execute function tenant.keep_tenant();
+    execute function tenant_internal.keep_tenant();
+create trigger keep_tenants before truncate on tenant.tenants for each statement execute function tenant_internal.keep_tenant();
 alter table tenant.tenants enable always trigger keep_tenant;
 alter table tenant.tenants enable always trigger keep_id;
 alter table tenant.tenants enable always trigger keep_tenants;
 
-create function tenant.stamp_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function tenant_internal.stamp_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     new.changed_at := now();
     return new;
 end
 $$;
-revoke all on function tenant.stamp_change() from public;
-create trigger stamp_change before update on tenant.tenants for each row execute function tenant.stamp_change();
+revoke all on function tenant_internal.stamp_change() from public;
+create trigger stamp_change before update on tenant.tenants for each row execute function tenant_internal.stamp_change();
 
 -- sql/schema/core/context.sql
 -- The tenant of a transaction: the way in, and the readers that policies call.
@@ -594,7 +608,7 @@ revoke all on function tenant.create(bigint, text, text, text, jsonb) from publi
 grant execute on function tenant.create(bigint, text, text, text, jsonb) to tenant_admin;
 
 -- The one place that says a tenant is unknown; the library says it in the same words.
-create function tenant.require_known(id text) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function tenant_internal.require_known(id text) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if not exists (select from tenant.tenants t where t.id = require_known.id) then
         raise exception using
@@ -605,17 +619,17 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_known(text) from public;
-grant execute on function tenant.require_known(text) to tenant_admin;
+revoke all on function tenant_internal.require_known(text) from public;
+grant execute on function tenant_internal.require_known(text) to tenant_admin;
 
 create function tenant.suspend(id text, reason text default null) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 declare
     canonical text := tenant.canonical_id(id);
 begin
-    perform tenant.require_known(canonical);
+    perform tenant_internal.require_known(canonical);
     if reason is not null then
-        perform tenant.give_reason(reason);
+        perform tenant_internal.give_reason(reason);
     end if;
     update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
 end
@@ -639,9 +653,9 @@ create function tenant.resume(id text, reason text default null) returns void
 declare
     canonical text := tenant.canonical_id(id);
 begin
-    perform tenant.require_known(canonical);
+    perform tenant_internal.require_known(canonical);
     if reason is not null then
-        perform tenant.give_reason(reason);
+        perform tenant_internal.give_reason(reason);
     end if;
     update tenant.tenants t set status = 'active' where t.id = canonical and t.status <> 'active';
 end
@@ -668,7 +682,7 @@ declare
     too_much constant text := 'TN051';
     given interval;
 begin
-    perform tenant.require_known(canonical);
+    perform tenant_internal.require_known(canonical);
     foreach given in array array[statement_timeout, lock_timeout, idle_in_transaction_session_timeout] loop
         if given < interval '1 ms' or given > interval '24 days' then
             raise exception using
@@ -731,15 +745,15 @@ grant insert (relation, reason), update (reason) on tenant.shared to tenant_admi
 select pg_catalog.pg_extension_config_dump('tenant.shared', '');
 
 -- Rows of tables that are gone: their oids could be those of other tables one day.
-create function tenant.forget_dropped() returns void
+create function tenant_internal.forget_dropped() returns void
     language sql volatile set search_path = pg_catalog, pg_temp as $$
     delete from tenant.shared where not exists (select from pg_class where oid = relation);
     delete from tenant.lookups where not exists (select from pg_class where oid = relation)
 $$;
-revoke all on function tenant.forget_dropped() from public;
-grant execute on function tenant.forget_dropped() to tenant_admin;
+revoke all on function tenant_internal.forget_dropped() from public;
+grant execute on function tenant_internal.forget_dropped() to tenant_admin;
 
-create function tenant.require_reason(reason text) returns void
+create function tenant_internal.require_reason(reason text) returns void
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     if coalesce(btrim(reason), '') = '' then
@@ -749,24 +763,24 @@ begin
             detail = 'The journal keeps it.',
             hint = 'Say in a few words why, for whoever reads the journal.';
     end if;
-    perform tenant.require_plain('a reason', reason);
+    perform tenant_internal.require_plain('a reason', reason);
 end
 $$;
-revoke all on function tenant.require_reason(text) from public;
-grant execute on function tenant.require_reason(text) to tenant_admin;
+revoke all on function tenant_internal.require_reason(text) from public;
+grant execute on function tenant_internal.require_reason(text) to tenant_admin;
 
--- The reason of what a function does next, for tenant.journal_change: its SET clause ends it.
-create function tenant.give_reason(reason text) returns void
+-- The reason of what a function does next, for tenant_internal.journal_change: its SET clause ends it.
+create function tenant_internal.give_reason(reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-    perform tenant.require_reason(reason);
+    perform tenant_internal.require_reason(reason);
     perform set_config('tenant.reason', reason, true);
 end
 $$;
-revoke all on function tenant.give_reason(text) from public;
-grant execute on function tenant.give_reason(text) to tenant_admin;
+revoke all on function tenant_internal.give_reason(text) from public;
+grant execute on function tenant_internal.give_reason(text) to tenant_admin;
 
-create function tenant.require_owner(rel regclass) returns void
+create function tenant_internal.require_owner(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     if not pg_has_role((select relowner from pg_class where oid = rel), 'usage') then
@@ -777,19 +791,19 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_owner(regclass) from public;
-grant execute on function tenant.require_owner(regclass) to tenant_admin;
+revoke all on function tenant_internal.require_owner(regclass) from public;
+grant execute on function tenant_internal.require_owner(regclass) to tenant_admin;
 
 -- sql/schema/protect/hierarchy.sql
 -- Protecting a table.
 --
 -- tenant.protect and tenant.unprotect are C functions that run the functions apply_protection and remove_protection
 -- below with the guards off (setting pg_tenant.guards) until they return or fail. All run with the caller's rights: who
--- protects a table must own it. What they do to the table they do as its owner, by tenant.run_as_owner.
+-- protects a table must own it. What they do to the table they do as its owner, by tenant_internal.run_as_owner.
 
 -- The table and every partition and child below it, the table first. Each step looks its few rows up by index, whatever
 -- the planner thinks of their number: what protect costs must not grow with the database.
-create function tenant.hierarchy(rel regclass) returns setof regclass
+create function tenant_internal.hierarchy(rel regclass) returns setof regclass
     language sql stable rows 1 set search_path = pg_catalog, pg_temp as $$
     with recursive tree (relation, depth) as (
         select rel::oid, 0
@@ -799,12 +813,12 @@ create function tenant.hierarchy(rel regclass) returns setof regclass
     )
     select relation::regclass from tree group by relation order by min(depth), relation
 $$;
-revoke all on function tenant.hierarchy(regclass) from public;
-grant execute on function tenant.hierarchy(regclass) to tenant_admin;
+revoke all on function tenant_internal.hierarchy(regclass) from public;
+grant execute on function tenant_internal.hierarchy(regclass) to tenant_admin;
 
 -- The table of the tenants themselves: its tenant column is a key by itself and has a value of its own for a new row, so
 -- the current tenant is none of its defaults. (A table with at most one row a tenant has no such default.)
-create function tenant.is_root(rel regclass, tenant_column name) returns boolean
+create function tenant_internal.is_root(rel regclass, tenant_column name) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select exists (
         select from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -813,11 +827,11 @@ create function tenant.is_root(rel regclass, tenant_column name) returns boolean
             and exists (select from pg_index i where i.indrelid = rel and i.indisunique and i.indisvalid and i.indpred is null
                 and i.indnkeyatts = 1 and i.indkey[0] = a.attnum))
 $$;
-revoke all on function tenant.is_root(regclass, name) from public;
-grant execute on function tenant.is_root(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.is_root(regclass, name) from public;
+grant execute on function tenant_internal.is_root(regclass, name) to tenant_admin;
 
 -- Refuses an owner that cannot make an index where the table is, in words that name the right.
-create function tenant.require_create(rel regclass) returns void
+create function tenant_internal.require_create(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     class pg_class;
@@ -835,19 +849,19 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_create(regclass) from public;
-grant execute on function tenant.require_create(regclass) to tenant_admin;
+revoke all on function tenant_internal.require_create(regclass) from public;
+grant execute on function tenant_internal.require_create(regclass) to tenant_admin;
 
 -- The tenant column of a table: as a mapping says, {"table": "column", ...}, else as it is for all.
-create function tenant.column_of(rel regclass, tenant_column name, columns jsonb) returns name
+create function tenant_internal.column_of(rel regclass, tenant_column name, columns jsonb) returns name
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce((columns ->> (select relname::text from pg_class where oid = rel))::name, tenant_column)
 $$;
-revoke all on function tenant.column_of(regclass, name, jsonb) from public;
-grant execute on function tenant.column_of(regclass, name, jsonb) to tenant_admin;
+revoke all on function tenant_internal.column_of(regclass, name, jsonb) from public;
+grant execute on function tenant_internal.column_of(regclass, name, jsonb) to tenant_admin;
 
 -- What a table that is not protected has to do with those that are, or are about to be: by a foreign key, at any distance.
-create function tenant.said_of_open_table(rel regclass, tenant_column name, columns jsonb) returns text
+create function tenant_internal.said_of_open_table(rel regclass, tenant_column name, columns jsonb) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     reached regclass;
@@ -858,15 +872,15 @@ begin
         union
         select c.confrelid, r.depth + 1 from reach r join pg_constraint c on c.conrelid = r.relation and c.contype = 'f'
         where r.depth < 100 and (r.depth = 0 or not (
-            tenant.fence_policy(r.relation::regclass) is not null
+            tenant_internal.fence_policy(r.relation::regclass) is not null
             or exists (select from tenant.shared s where s.relation = r.relation)
             or exists (select from pg_attribute a where a.attrelid = r.relation
-                and a.attname = tenant.column_of(r.relation::regclass, tenant_column, columns) and not a.attisdropped)))
+                and a.attname = tenant_internal.column_of(r.relation::regclass, tenant_column, columns) and not a.attisdropped)))
     )
     select r.relation into reached from reach r
-        where r.depth > 0 and (tenant.fence_policy(r.relation::regclass) is not null
+        where r.depth > 0 and (tenant_internal.fence_policy(r.relation::regclass) is not null
             or exists (select from pg_attribute a where a.attrelid = r.relation
-                and a.attname = tenant.column_of(r.relation::regclass, tenant_column, columns) and not a.attisdropped))
+                and a.attname = tenant_internal.column_of(r.relation::regclass, tenant_column, columns) and not a.attisdropped))
             and r.relation not in (select s.relation from tenant.shared s)
         order by r.depth, r.relation limit 1;
     if found then
@@ -874,7 +888,7 @@ begin
     end if;
     select f.attname into keyed from pg_constraint c
         join pg_attribute a on a.attrelid = c.conrelid
-            and a.attname = tenant.column_of(c.conrelid::regclass, tenant_column, columns) and c.conkey = array[a.attnum]
+            and a.attname = tenant_internal.column_of(c.conrelid::regclass, tenant_column, columns) and c.conkey = array[a.attnum]
         join pg_attribute f on f.attrelid = c.confrelid and f.attnum = c.confkey[1]
         where c.contype = 'f' and c.confrelid = rel limit 1;
     if found then
@@ -883,14 +897,14 @@ begin
     return '';
 end
 $$;
-revoke all on function tenant.said_of_open_table(regclass, name, jsonb) from public;
-grant execute on function tenant.said_of_open_table(regclass, name, jsonb) to tenant_admin;
+revoke all on function tenant_internal.said_of_open_table(regclass, name, jsonb) from public;
+grant execute on function tenant_internal.said_of_open_table(regclass, name, jsonb) to tenant_admin;
 
 -- sql/schema/protect/checks.sql
 -- What cannot be protected, and why.
 
 -- An error where the relation cannot have policies that last.
-create function tenant.require_table(rel regclass) returns void
+create function tenant_internal.require_table(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     class pg_class;
@@ -926,17 +940,17 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_table(regclass) from public;
-grant execute on function tenant.require_table(regclass) to tenant_admin;
+revoke all on function tenant_internal.require_table(regclass) from public;
+grant execute on function tenant_internal.require_table(regclass) to tenant_admin;
 
 -- The call that reads the current tenant in the type of the column; an error for each thing that cannot be protected.
-create function tenant.reader_for(rel regclass, tenant_column name) returns text
+create function tenant_internal.reader_for(rel regclass, tenant_column name) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     col pg_attribute;
     policy record;
 begin
-    perform tenant.require_table(rel);
+    perform tenant_internal.require_table(rel);
     select * into col from pg_attribute where attrelid = rel and attname = tenant_column and attnum > 0 and not attisdropped;
     if not found then
         raise exception using
@@ -946,7 +960,7 @@ begin
             hint = format('Name the column that does: tenant.protect(%L, tenant_column => ''...''), or add one. '
                 'Where the table is the same for every tenant: tenant.share(%1$L, reason => ''...'').', rel);
     end if;
-    if col.attgenerated <> '' or col.attidentity <> '' and not tenant.is_root(rel, tenant_column) then
+    if col.attgenerated <> '' or col.attidentity <> '' and not tenant_internal.is_root(rel, tenant_column) then
         raise exception using
             errcode = 'TN022',
             message = format('column "%s" of table %s cannot hold the tenant', tenant_column, rel),
@@ -961,26 +975,26 @@ begin
             detail = 'Under it, texts that differ can be equal: one tenant would see another''s rows.',
             hint = format('alter table %s alter column %I type text collate "C";', rel, tenant_column);
     end if;
-    if tenant.membership_through(rel) is not null then
+    if tenant_internal.membership_through(rel) is not null then
         raise exception using
             errcode = 'TN025',
-            message = format('table %s is protected already, by membership through %s', rel, tenant.membership_through(rel)),
+            message = format('table %s is protected already, by membership through %s', rel, tenant_internal.membership_through(rel)),
             detail = format('It cannot be protected by column "%s" as well.', tenant_column),
             hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
     end if;
-    if tenant.fence_column(rel) <> col.attnum then
+    if tenant_internal.fence_column(rel) <> col.attnum then
         raise exception using
             errcode = 'TN025',
             message = format('table %s is protected already, by column "%s"', rel,
-                (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel))),
+                (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.fence_column(rel))),
             detail = format('It cannot be protected by column "%s" as well.', tenant_column),
             hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
     end if;
     select polname into policy from pg_policy
-        where polrelid = rel and polname = 'tenant_isolation' and oid is distinct from tenant.fence_policy(rel);
-    if found and tenant.fence_policy(rel) is null or tenant.has_shared_rows(rel) and exists (
+        where polrelid = rel and polname = 'tenant_isolation' and oid is distinct from tenant_internal.fence_policy(rel);
+    if found and tenant_internal.fence_policy(rel) is null or tenant_internal.has_shared_rows(rel) and exists (
         select from pg_policy p where p.polrelid = rel and p.polname = 'tenant_isolation'
-            and (p.polpermissive or p.polroles <> '{0}' or p.polcmd <> '*' or tenant.policy_form(p.oid) is distinct from 'shared')) then
+            and (p.polpermissive or p.polroles <> '{0}' or p.polcmd <> '*' or tenant_internal.policy_form(p.oid) is distinct from 'shared')) then
         raise exception using
             errcode = 'TN026',
             message = format('table %s has a policy named "tenant_isolation" that is not a tenant policy', rel),
@@ -1002,17 +1016,17 @@ begin
     end case;
 end
 $$;
-revoke all on function tenant.reader_for(regclass, name) from public;
-grant execute on function tenant.reader_for(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.reader_for(regclass, name) from public;
+grant execute on function tenant_internal.reader_for(regclass, name) to tenant_admin;
 
 -- A materialized view is filled with its owner's rights, has no policies, and breaks the restore of a dump.
-create function tenant.refuse_materialized_views(rel regclass) returns void
+create function tenant_internal.refuse_materialized_views(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     found_view regclass;
 begin
     with recursive dependents (relation) as (
-        select tenant.hierarchy(rel)::oid
+        select tenant_internal.hierarchy(rel)::oid
         union
         select r.ev_class from dependents
             cross join lateral (
@@ -1034,18 +1048,18 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.refuse_materialized_views(regclass) from public;
-grant execute on function tenant.refuse_materialized_views(regclass) to tenant_admin;
+revoke all on function tenant_internal.refuse_materialized_views(regclass) from public;
+grant execute on function tenant_internal.refuse_materialized_views(regclass) to tenant_admin;
 
 -- A command that reaches what is below is run as the owner of the table, whose rights end at what is somebody else's.
-create function tenant.require_one_owner(rel regclass) returns void
+create function tenant_internal.require_one_owner(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     owner oid := (select relowner from pg_class where oid = rel);
     other record;
 begin
     select c.oid::regclass as relation, c.relowner::regrole as owner into other
-        from tenant.hierarchy(rel) h join pg_class c on c.oid = h where c.relowner <> owner limit 1;
+        from tenant_internal.hierarchy(rel) h join pg_class c on c.oid = h where c.relowner <> owner limit 1;
     if found then
         raise exception using
             errcode = 'TN054',
@@ -1056,16 +1070,16 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_one_owner(regclass) from public;
-grant execute on function tenant.require_one_owner(regclass) to tenant_admin;
+revoke all on function tenant_internal.require_one_owner(regclass) from public;
+grant execute on function tenant_internal.require_one_owner(regclass) to tenant_admin;
 
 -- Refuses foreign keys whose actions would take the tenant from rows, which makes them everybody's.
-create function tenant.refuse_publishing_keys(rel regclass, tenant_column name) returns void
+create function tenant_internal.refuse_publishing_keys(rel regclass, tenant_column name) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     key pg_constraint;
 begin
-    select f.* into key from tenant.hierarchy(rel) h
+    select f.* into key from tenant_internal.hierarchy(rel) h
         join pg_attribute a on a.attrelid = h and a.attname = tenant_column
         join pg_constraint f on f.conrelid = h and f.contype = 'f' and a.attnum = any (f.conkey)
         where f.confupdtype in ('n', 'd')
@@ -1082,25 +1096,25 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.refuse_publishing_keys(regclass, name) from public;
-grant execute on function tenant.refuse_publishing_keys(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.refuse_publishing_keys(regclass, name) from public;
+grant execute on function tenant_internal.refuse_publishing_keys(regclass, name) to tenant_admin;
 
 -- Whether the table is to have rows that are every tenant's: as it is protected already, else as is asked. What is below
 -- may have been protected without, and stays so.
-create function tenant.will_share_rows(rel regclass, asked boolean) returns boolean
+create function tenant_internal.will_share_rows(rel regclass, asked boolean) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select coalesce(tenant.has_shared_rows(rel), asked)
+    select coalesce(tenant_internal.has_shared_rows(rel), asked)
 $$;
-revoke all on function tenant.will_share_rows(regclass, boolean) from public;
-grant execute on function tenant.will_share_rows(regclass, boolean) to tenant_admin;
+revoke all on function tenant_internal.will_share_rows(regclass, boolean) from public;
+grant execute on function tenant_internal.will_share_rows(regclass, boolean) to tenant_admin;
 
 -- Refuses a table that cannot have rows without a tenant.
-create function tenant.require_shareable(rel regclass, tenant_column name) returns void
+create function tenant_internal.require_shareable(rel regclass, tenant_column name) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     policy name;
 begin
-    if not tenant.has_shared_rows(rel) then
+    if not tenant_internal.has_shared_rows(rel) then
         raise exception using
             errcode = 'TN025',
             message = format('table %s is protected already, without shared rows', rel),
@@ -1108,7 +1122,7 @@ begin
             hint = format('In one transaction: select tenant.unprotect(%1$L, ''<reason>''); alter table %1$s alter column %2$I drop not null; '
                 'select tenant.protect(%1$L, %2$L, shared_rows => true);', rel, tenant_column);
     end if;
-    if tenant.has_shared_rows(rel) is null
+    if tenant_internal.has_shared_rows(rel) is null
         and (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column) then
         raise exception using
             errcode = 'TN022',
@@ -1120,7 +1134,7 @@ begin
     end if;
     select p.polname into policy from pg_policy p
         where p.polrelid = rel and p.polname in ('tenant_isolation_update', 'tenant_isolation_delete')
-            and (p.polpermissive or p.polroles <> '{0}' or tenant.policy_form(p.oid) is distinct from 'own'
+            and (p.polpermissive or p.polroles <> '{0}' or tenant_internal.policy_form(p.oid) is distinct from 'own'
                 or p.polcmd <> case p.polname when 'tenant_isolation_update' then 'w' else 'd' end)
         limit 1;
     if found then
@@ -1132,14 +1146,14 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_shareable(regclass, name) from public;
-grant execute on function tenant.require_shareable(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.require_shareable(regclass, name) from public;
+grant execute on function tenant_internal.require_shareable(regclass, name) to tenant_admin;
 
 -- sql/schema/protect/fence.sql
 -- The fence of one table and of what is below it.
 
 -- The commands that fence one table of a hierarchy, as it is now.
-create function tenant.fence_steps(rel regclass, tenant_column name, reader text, shared_rows boolean)
+create function tenant_internal.fence_steps(rel regclass, tenant_column name, reader text, shared_rows boolean)
     returns table (what text, statement text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1148,7 +1162,7 @@ declare
     shown constant text := case when shared_rows
         then format('(%I operator(pg_catalog.=) %s or %1$I is null) and tenant.is_current_or_shared(%1$I)', tenant_column, reader)
         else own end;
-    fenced boolean := tenant.fence_policy(rel) is not null;
+    fenced boolean := tenant_internal.fence_policy(rel) is not null;
     former pg_policy;
     command record;
 begin
@@ -1159,7 +1173,7 @@ begin
         return query values ('not null', format('alter table %s alter column %I set not null', rel, tenant_column));
     end if;
     -- ONLY: each table below is fenced by itself, as its own owner.
-    if not tenant.is_root(rel, tenant_column) and reader is distinct from (
+    if not tenant_internal.is_root(rel, tenant_column) and reader is distinct from (
         select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d
         join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum where a.attrelid = rel and a.attname = tenant_column) then
         return query values ('default', format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
@@ -1170,7 +1184,7 @@ begin
     -- What 0.1.0 made becomes what this version makes.
     for former in
         select p.* from pg_policy p join pg_attribute a on a.attrelid = rel and a.attname = tenant_column
-        where p.polrelid = rel and tenant.former_column(p.oid) = a.attnum
+        where p.polrelid = rel and tenant_internal.former_column(p.oid) = a.attnum
             and p.polcmd = '*' and p.polroles = '{0}' and (not p.polpermissive or p.polname = 'tenant_access')
     loop
         fenced := fenced or not former.polpermissive;
@@ -1180,13 +1194,13 @@ begin
         -- These first: the third shows rows that they keep from being changed.
         for command in select * from (values ('w', 'update'), ('d', 'delete')) c (code, word) where not exists (
             select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
-                and p.polcmd = c.code::"char" and tenant.policy_form(p.oid) = 'own')
+                and p.polcmd = c.code::"char" and tenant_internal.policy_form(p.oid) = 'own')
         loop
             return query values ('policy', format(
                 'create policy tenant_isolation_%1$s on %2$s as restrictive for %1$s to public using (%3$s)', command.word, rel, own));
         end loop;
         fenced := exists (select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
-            and p.polcmd = '*' and tenant.policy_form(p.oid) = 'shared');
+            and p.polcmd = '*' and tenant_internal.policy_form(p.oid) = 'shared');
     end if;
     if not fenced then
         return query values ('policy', format(
@@ -1206,24 +1220,24 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.fence_steps(regclass, name, text, boolean) from public;
-grant execute on function tenant.fence_steps(regclass, name, text, boolean) to tenant_admin;
+revoke all on function tenant_internal.fence_steps(regclass, name, text, boolean) from public;
+grant execute on function tenant_internal.fence_steps(regclass, name, text, boolean) to tenant_admin;
 
 -- Refuses a step for which somebody lacks a right.
-create function tenant.require_step(rel regclass, what text) returns void
+create function tenant_internal.require_step(rel regclass, what text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     case what
-        when 'not null' then perform tenant.require_one_owner(rel);
-        when 'index' then perform tenant.require_create(rel);
+        when 'not null' then perform tenant_internal.require_one_owner(rel);
+        when 'index' then perform tenant_internal.require_create(rel);
         else null;
     end case;
 end
 $$;
-revoke all on function tenant.require_step(regclass, text) from public;
-grant execute on function tenant.require_step(regclass, text) to tenant_admin;
+revoke all on function tenant_internal.require_step(regclass, text) from public;
+grant execute on function tenant_internal.require_step(regclass, text) to tenant_admin;
 
-create function tenant.refuse_nulls(rel regclass, tenant_column name) returns void
+create function tenant_internal.refuse_nulls(rel regclass, tenant_column name) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
@@ -1234,48 +1248,48 @@ begin
             'tenant''s to read: select tenant.protect(%L, %L, shared_rows => true);', rel, tenant_column, rel, tenant_column);
 end
 $$;
-revoke all on function tenant.refuse_nulls(regclass, name) from public;
-grant execute on function tenant.refuse_nulls(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.refuse_nulls(regclass, name) from public;
+grant execute on function tenant_internal.refuse_nulls(regclass, name) to tenant_admin;
 
 -- Fences one table of a hierarchy.
-create function tenant.fence(rel regclass, tenant_column name, reader text, shared_rows boolean) returns void
+create function tenant_internal.fence(rel regclass, tenant_column name, reader text, shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     step record;
 begin
-    for step in select * from tenant.fence_steps(rel, tenant_column, reader, tenant.will_share_rows(rel, shared_rows)) loop
-        perform tenant.require_step(rel, step.what);
+    for step in select * from tenant_internal.fence_steps(rel, tenant_column, reader, tenant_internal.will_share_rows(rel, shared_rows)) loop
+        perform tenant_internal.require_step(rel, step.what);
         if step.what = 'not null' then
             begin
-                perform tenant.run_as_owner(rel, step.statement);
+                perform tenant_internal.run_as_owner(rel, step.statement);
             exception when not_null_violation then
-                perform tenant.refuse_nulls(rel, tenant_column);
+                perform tenant_internal.refuse_nulls(rel, tenant_column);
             end;
         else
-            perform tenant.run_as_owner(rel, step.statement);
+            perform tenant_internal.run_as_owner(rel, step.statement);
         end if;
     end loop;
 end
 $$;
-revoke all on function tenant.fence(regclass, name, text, boolean) from public;
-grant execute on function tenant.fence(regclass, name, text, boolean) to tenant_admin;
+revoke all on function tenant_internal.fence(regclass, name, text, boolean) from public;
+grant execute on function tenant_internal.fence(regclass, name, text, boolean) to tenant_admin;
 
 -- Fences a table and all below it. The comment of each policy keeps what unprotect gives back: it is the owner's, and goes
 -- where the table goes. Foreign tables cannot be fenced: they are an error, or stay closed and are read through their parent.
-create function tenant.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean, shared_rows boolean) returns void
+create function tenant_internal.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean, shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    parts regclass[] := array(select h from tenant.hierarchy(rel) h join pg_class c on c.oid = h
+    parts regclass[] := array(select h from tenant_internal.hierarchy(rel) h join pg_class c on c.oid = h
         where c.relkind <> 'f' or refuse_foreign);
     part regclass;
     reader text;
     before jsonb := '{}';
 begin
     foreach part in array parts loop
-        reader := tenant.reader_for(part, tenant_column);
+        reader := tenant_internal.reader_for(part, tenant_column);
     end loop;
     if shared_rows then
-        perform tenant.refuse_publishing_keys(rel, tenant_column);
+        perform tenant_internal.refuse_publishing_keys(rel, tenant_column);
     end if;
     -- All before any is fenced: what is done to a table reaches those below it.
     foreach part in array parts loop
@@ -1284,29 +1298,29 @@ begin
                 select pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
                 where adrelid = part and attname = tenant_column
                     and pg_get_expr(adbin, adrelid) !~ '^tenant\.current_(id|uuid|bigint)\(\)'))
-            from pg_class where oid = part and tenant.fence_policy(part) is null));
+            from pg_class where oid = part and tenant_internal.fence_policy(part) is null));
     end loop;
     foreach part in array parts loop
-        perform tenant.fence(part, tenant_column, reader, shared_rows);
+        perform tenant_internal.fence(part, tenant_column, reader, shared_rows);
         if jsonb_typeof(before -> part::text) = 'object' then
-            perform tenant.run_as_owner(part, format('comment on policy tenant_isolation on %s is %L', part,
+            perform tenant_internal.run_as_owner(part, format('comment on policy tenant_isolation on %s is %L', part,
                 format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text))));
         end if;
     end loop;
 end
 $$;
-revoke all on function tenant.fence_hierarchy(regclass, name, boolean, boolean) from public;
-grant execute on function tenant.fence_hierarchy(regclass, name, boolean, boolean) to tenant_admin;
+revoke all on function tenant_internal.fence_hierarchy(regclass, name, boolean, boolean) from public;
+grant execute on function tenant_internal.fence_hierarchy(regclass, name, boolean, boolean) to tenant_admin;
 
 -- What is asked of a table before it is looked at closer.
-create function tenant.require_protectable(rel regclass) returns void
+create function tenant_internal.require_protectable(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     parent regclass;
 begin
-    perform tenant.require_owner(rel);
+    perform tenant_internal.require_owner(rel);
     select inhparent into parent from pg_inherits
-        where inhrelid = rel and tenant.fence_policy(inhparent::regclass) is null limit 1;
+        where inhrelid = rel and tenant_internal.fence_policy(inhparent::regclass) is null limit 1;
     if found then
         raise exception using
             errcode = 'TN020',
@@ -1314,47 +1328,47 @@ begin
             detail = 'Reading the parent would read around the protection.',
             hint = format('Protect the whole: select tenant.protect(%L);', parent);
     end if;
-    perform tenant.refuse_materialized_views(rel);
+    perform tenant_internal.refuse_materialized_views(rel);
 end
 $$;
-revoke all on function tenant.require_protectable(regclass) from public;
-grant execute on function tenant.require_protectable(regclass) to tenant_admin;
+revoke all on function tenant_internal.require_protectable(regclass) from public;
+grant execute on function tenant_internal.require_protectable(regclass) to tenant_admin;
 
-create function tenant.apply_protection(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
+create function tenant_internal.apply_protection(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
     shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-    perform tenant.require_protectable(rel);
+    perform tenant_internal.require_protectable(rel);
     if shared_rows then
-        perform tenant.reader_for(rel, tenant_column);
-        perform tenant.require_shareable(rel, tenant_column);
+        perform tenant_internal.reader_for(rel, tenant_column);
+        perform tenant_internal.require_shareable(rel, tenant_column);
     end if;
-    perform tenant.fence_hierarchy(rel, tenant_column, refuse_foreign => true,
-        shared_rows => tenant.will_share_rows(rel, apply_protection.shared_rows));
+    perform tenant_internal.fence_hierarchy(rel, tenant_column, refuse_foreign => true,
+        shared_rows => tenant_internal.will_share_rows(rel, apply_protection.shared_rows));
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
         values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column)
-            || case when tenant.has_shared_rows(rel) then jsonb_build_object('shared_rows', true) else '{}' end);
+            || case when tenant_internal.has_shared_rows(rel) then jsonb_build_object('shared_rows', true) else '{}' end);
     if harden <> 'false' then
-        perform tenant.apply_hardening(rel, harden, keep_old_keys);
+        perform tenant_internal.apply_hardening(rel, harden, keep_old_keys);
     end if;
     -- A child that a join table got meanwhile takes members no more than the table above it.
-    perform tenant.keep_members(above.relation) from (
+    perform tenant_internal.keep_members(above.relation) from (
         with recursive above(relation) as (
             values (rel::oid) union select i.inhparent from pg_inherits i join above a on i.inhrelid = a.relation
         )
         select a.relation::regclass as relation from above a
-        where exists (select from tenant.reached_through(a.relation::regclass)) offset 0
+        where exists (select from tenant_internal.reached_through(a.relation::regclass)) offset 0
     ) above;
 end
 $$;
-revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean, boolean) from public;
+revoke all on function tenant_internal.apply_protection(regclass, name, tenant.key_form, boolean, boolean) from public;
 
 -- sql/schema/protect/listed.sql
 -- The tables of a schema, one after another: what would become of them, and what did.
 
 -- The tables that stand by themselves: not partitions and children, nor what an extension brought.
-create function tenant.tables_of(schema regnamespace) returns setof regclass
+create function tenant_internal.tables_of(schema regnamespace) returns setof regclass
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select c.oid::regclass from pg_class c
     where c.relnamespace = schema and c.relkind in ('r', 'p') and c.relpersistence <> 't'
@@ -1362,53 +1376,53 @@ create function tenant.tables_of(schema regnamespace) returns setof regclass
         and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
     order by c.relname
 $$;
-revoke all on function tenant.tables_of(regnamespace) from public;
-grant execute on function tenant.tables_of(regnamespace) to tenant_admin;
+revoke all on function tenant_internal.tables_of(regnamespace) from public;
+grant execute on function tenant_internal.tables_of(regnamespace) to tenant_admin;
 
 -- Whether an error says nothing of the table, but that the transaction or the server is in trouble: it ends the whole call.
-create function tenant.is_of_all(state text) returns boolean
+create function tenant_internal.is_of_all(state text) returns boolean
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select state ~ '^(08|25|40|53|57|58|XX)'
 $$;
-revoke all on function tenant.is_of_all(text) from public;
-grant execute on function tenant.is_of_all(text) to tenant_admin;
+revoke all on function tenant_internal.is_of_all(text) from public;
+grant execute on function tenant_internal.is_of_all(text) to tenant_admin;
 
 -- The statements that protecting the table would run, or the error that it would end in. Nothing is changed, and nothing
 -- locked but for reading.
-create function tenant.foresee_protection(rel regclass, tenant_column name, shared_rows boolean) returns setof text
+create function tenant_internal.foresee_protection(rel regclass, tenant_column name, shared_rows boolean) returns setof text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    shares constant boolean := tenant.will_share_rows(rel, shared_rows);
+    shares constant boolean := tenant_internal.will_share_rows(rel, shared_rows);
     part regclass;
     step record;
     has_nulls boolean;
 begin
-    perform tenant.require_protectable(rel);
-    for part in select tenant.hierarchy(rel) loop
-        perform tenant.reader_for(part, tenant_column);
+    perform tenant_internal.require_protectable(rel);
+    for part in select tenant_internal.hierarchy(rel) loop
+        perform tenant_internal.reader_for(part, tenant_column);
     end loop;
     if shared_rows then
-        perform tenant.require_shareable(rel, tenant_column);
+        perform tenant_internal.require_shareable(rel, tenant_column);
     end if;
     if shares then
-        perform tenant.refuse_publishing_keys(rel, tenant_column);
+        perform tenant_internal.refuse_publishing_keys(rel, tenant_column);
     end if;
-    for part in select tenant.hierarchy(rel) loop
-        for step in select * from tenant.fence_steps(part, tenant_column, tenant.reader_for(part, tenant_column),
-            tenant.will_share_rows(part, shares)) loop
-            perform tenant.require_step(part, step.what);
+    for part in select tenant_internal.hierarchy(rel) loop
+        for step in select * from tenant_internal.fence_steps(part, tenant_column, tenant_internal.reader_for(part, tenant_column),
+            tenant_internal.will_share_rows(part, shares)) loop
+            perform tenant_internal.require_step(part, step.what);
             if step.what = 'not null' then
                 -- Not where policies or guards would answer: then it comes to light when the table is protected.
                 begin
-                    has_nulls := tenant.run_as_owner(part,
+                    has_nulls := tenant_internal.run_as_owner(part,
                         format('select true from %s where %I is null limit 1', part, tenant_column)) is not null;
                 exception when others then
-                    if tenant.is_of_all(sqlstate) then
+                    if tenant_internal.is_of_all(sqlstate) then
                         raise;
                     end if;
                 end;
                 if has_nulls then
-                    perform tenant.refuse_nulls(part, tenant_column);
+                    perform tenant_internal.refuse_nulls(part, tenant_column);
                 end if;
             end if;
             return next step.statement;
@@ -1416,11 +1430,11 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.foresee_protection(regclass, name, boolean) from public;
-grant execute on function tenant.foresee_protection(regclass, name, boolean) to tenant_admin;
+revoke all on function tenant_internal.foresee_protection(regclass, name, boolean) from public;
+grant execute on function tenant_internal.foresee_protection(regclass, name, boolean) to tenant_admin;
 
 -- Refuses a mapping that does not say a column for tables of the schema: one misspelt would be left out in silence.
-create function tenant.require_columns(schema regnamespace, columns jsonb) returns void
+create function tenant_internal.require_columns(schema regnamespace, columns jsonb) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     unknown text;
@@ -1436,7 +1450,7 @@ begin
         return;
     end if;
     select key into unknown from jsonb_object_keys(columns) key
-        where key not in (select c.relname::text from tenant.tables_of(schema) t join pg_class c on c.oid = t) limit 1;
+        where key not in (select c.relname::text from tenant_internal.tables_of(schema) t join pg_class c on c.oid = t) limit 1;
     if found then
         raise exception using
             errcode = '42P01',
@@ -1446,17 +1460,17 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_columns(regnamespace, jsonb) from public;
-grant execute on function tenant.require_columns(regnamespace, jsonb) to tenant_admin;
+revoke all on function tenant_internal.require_columns(regnamespace, jsonb) from public;
+grant execute on function tenant_internal.require_columns(regnamespace, jsonb) to tenant_admin;
 
 -- Refuses names that are none of tables of the schema, likewise.
-create function tenant.require_tables(schema regnamespace, tables text[]) returns void
+create function tenant_internal.require_tables(schema regnamespace, tables text[]) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     unknown text;
 begin
     select coalesce(listed, 'null') into unknown from unnest(tables) listed
-        where listed is null or listed not in (select c.relname::text from tenant.tables_of(schema) t join pg_class c on c.oid = t) limit 1;
+        where listed is null or listed not in (select c.relname::text from tenant_internal.tables_of(schema) t join pg_class c on c.oid = t) limit 1;
     if found then
         raise exception using
             errcode = '42P01',
@@ -1466,16 +1480,16 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_tables(regnamespace, text[]) from public;
-grant execute on function tenant.require_tables(regnamespace, text[]) to tenant_admin;
+revoke all on function tenant_internal.require_tables(regnamespace, text[]) from public;
+grant execute on function tenant_internal.require_tables(regnamespace, text[]) to tenant_admin;
 
 -- Protects a table of a schema, or with dry_run finds out how that would go, and says what became of it.
-create function tenant.protect_listed(rel regclass, tenant_column name, columns jsonb, dry_run boolean, stop_on_error boolean,
+create function tenant_internal.protect_listed(rel regclass, tenant_column name, columns jsonb, dry_run boolean, stop_on_error boolean,
     shared_rows text[], out result text, out sqlstate text, out hint text, out statements text[])
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    was_protected constant boolean := tenant.fence_policy(rel) is not null;
-    col constant name := tenant.column_of(rel, tenant_column, columns);
+    was_protected constant boolean := tenant_internal.fence_policy(rel) is not null;
+    col constant name := tenant_internal.column_of(rel, tenant_column, columns);
     mapped constant boolean := coalesce(columns ? (select relname::text from pg_class where oid = rel), false);
     shares constant boolean := coalesce((select relname::text from pg_class where oid = rel) = any (shared_rows), false);
     state text;
@@ -1483,20 +1497,20 @@ declare
 begin
     if exists (select from tenant.shared where relation = rel) then
         result := 'shared';
-    elsif tenant.membership_through(rel) is not null then
-        result := format('reached by membership through %s', tenant.membership_through(rel));
+    elsif tenant_internal.membership_through(rel) is not null then
+        result := format('reached by membership through %s', tenant_internal.membership_through(rel));
     elsif not mapped and not exists (
         select from pg_attribute where attrelid = rel and attname = col and attnum > 0 and not attisdropped) then
-        result := format('not protected: no column "%s"', col) || tenant.said_of_open_table(rel, col, columns);
+        result := format('not protected: no column "%s"', col) || tenant_internal.said_of_open_table(rel, col, columns);
     elsif dry_run then
-        statements := array(select tenant.foresee_protection(rel, col, shares));
+        statements := array(select tenant_internal.foresee_protection(rel, col, shares));
         result := case when was_protected then 'protected already' else format('would be protected by "%s"', col) end;
     else
         perform tenant.protect(rel, col, shared_rows => shares);
         result := case when was_protected then 'protected already' else 'protected' end;
     end if;
 exception when others then
-    if stop_on_error or tenant.is_of_all(sqlstate) then
+    if stop_on_error or tenant_internal.is_of_all(sqlstate) then
         raise;
     end if;
     get stacked diagnostics state = returned_sqlstate, message = message_text, hint = pg_exception_hint;
@@ -1505,20 +1519,20 @@ exception when others then
     result := 'not protected: ' || message;
 end
 $$;
-revoke all on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean, text[]) from public;
-grant execute on function tenant.protect_listed(regclass, name, jsonb, boolean, boolean, text[]) to tenant_admin;
+revoke all on function tenant_internal.protect_listed(regclass, name, jsonb, boolean, boolean, text[]) from public;
+grant execute on function tenant_internal.protect_listed(regclass, name, jsonb, boolean, boolean, text[]) to tenant_admin;
 
 -- Hardens a table of a schema that is protected.
-create function tenant.harden_listed(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean, columns jsonb,
+create function tenant_internal.harden_listed(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean, columns jsonb,
     stop_on_error boolean, out result text, out sqlstate text, out hint text)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     state text;
     message text;
 begin
-    perform tenant.protect(rel, tenant.column_of(rel, tenant_column, columns), harden, keep_old_keys);
+    perform tenant.protect(rel, tenant_internal.column_of(rel, tenant_column, columns), harden, keep_old_keys);
 exception when others then
-    if stop_on_error or tenant.is_of_all(sqlstate) then
+    if stop_on_error or tenant_internal.is_of_all(sqlstate) then
         raise;
     end if;
     get stacked diagnostics state = returned_sqlstate, message = message_text, hint = pg_exception_hint;
@@ -1527,11 +1541,11 @@ exception when others then
     result := 'protected, not hardened: ' || message;
 end
 $$;
-revoke all on function tenant.harden_listed(regclass, name, tenant.key_form, boolean, jsonb, boolean) from public;
-grant execute on function tenant.harden_listed(regclass, name, tenant.key_form, boolean, jsonb, boolean) to tenant_admin;
+revoke all on function tenant_internal.harden_listed(regclass, name, tenant.key_form, boolean, jsonb, boolean) from public;
+grant execute on function tenant_internal.harden_listed(regclass, name, tenant.key_form, boolean, jsonb, boolean) to tenant_admin;
 
 -- Whoever does not read the rows is told that some tables were left.
-create function tenant.warn_of_left(schema regnamespace, tables bigint) returns void
+create function tenant_internal.warn_of_left(schema regnamespace, tables bigint) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     if tables > 0 then
@@ -1543,8 +1557,8 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.warn_of_left(regnamespace, bigint) from public;
-grant execute on function tenant.warn_of_left(regnamespace, bigint) to tenant_admin;
+revoke all on function tenant_internal.warn_of_left(regnamespace, bigint) from public;
+grant execute on function tenant_internal.warn_of_left(regnamespace, bigint) to tenant_admin;
 
 -- sql/schema/protect/schema.sql
 -- Protecting a schema: in one transaction, or a table in each.
@@ -1561,15 +1575,15 @@ declare
     hints text[];
     hardened record;
 begin
-    perform tenant.require_columns(schema, columns);
-    perform tenant.require_tables(schema, shared_rows);
+    perform tenant_internal.require_columns(schema, columns);
+    perform tenant_internal.require_tables(schema, shared_rows);
     if not dry_run then
-        perform tenant.forget_dropped();
+        perform tenant_internal.forget_dropped();
     end if;
-    all_tables := array(select tenant.tables_of(schema));
+    all_tables := array(select tenant_internal.tables_of(schema));
     for i in 1 .. cardinality(all_tables) loop
         select * into result, sqlstate, hint, statements
-            from tenant.protect_listed(all_tables[i], tenant_column, columns, dry_run, stop_on_error, shared_rows);
+            from tenant_internal.protect_listed(all_tables[i], tenant_column, columns, dry_run, stop_on_error, shared_rows);
         if dry_run then
             relation := all_tables[i];
             return next;
@@ -1585,7 +1599,7 @@ begin
     if harden <> 'false' then
         for i in 1 .. cardinality(all_tables) loop
             if results[i] like 'protected%' then
-                select * into hardened from tenant.harden_listed(all_tables[i], tenant_column, harden, keep_old_keys, columns, stop_on_error);
+                select * into hardened from tenant_internal.harden_listed(all_tables[i], tenant_column, harden, keep_old_keys, columns, stop_on_error);
                 if hardened.sqlstate is not null then
                     results[i] := hardened.result;
                     states[i] := hardened.sqlstate;
@@ -1594,7 +1608,7 @@ begin
             end if;
         end loop;
     end if;
-    perform tenant.warn_of_left(schema, (select count(*) from unnest(states) state where state is not null));
+    perform tenant_internal.warn_of_left(schema, (select count(*) from unnest(states) state where state is not null));
     return query select u.*, null::text[] from unnest(all_tables, results, states, hints) u;
 end
 $$;
@@ -1603,7 +1617,7 @@ revoke all on function tenant.protect_schema(regnamespace, name, tenant.key_form
 grant execute on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 -- One table of protect_schema_stepwise; null where another session holds it for longer than lock_timeout.
-create function tenant.protect_step(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
+create function tenant_internal.protect_step(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
     columns jsonb, dry_run boolean, stop_on_error boolean, last_try boolean, shared_rows text[], out result text, out failed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1614,10 +1628,10 @@ begin
         result := 'dropped meanwhile';
         return;
     end if;
-    select * into done from tenant.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error, shared_rows);
+    select * into done from tenant_internal.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error, shared_rows);
     if harden <> 'false' and done.result like 'protected%' then
         select coalesce(h.result, 'hardened') as result, h.sqlstate, h.hint, null::text[] as statements into done
-            from tenant.harden_listed(rel, tenant_column, harden, keep_old_keys, columns, stop_on_error) h;
+            from tenant_internal.harden_listed(rel, tenant_column, harden, keep_old_keys, columns, stop_on_error) h;
     end if;
     if done.sqlstate = '55P03' and not last_try then
         return;
@@ -1631,8 +1645,8 @@ exception when lock_not_available then
     end if;
 end
 $$;
-revoke all on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) from public;
-grant execute on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
+revoke all on function tenant_internal.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) from public;
+grant execute on function tenant_internal.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 -- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but by
 -- its schema, so that it calls nothing of the caller's.
@@ -1649,19 +1663,19 @@ declare
     left_over pg_catalog.regclass[];
     waiting pg_catalog.regclass[];
 begin
-    perform tenant.require_columns(schema, columns);
-    perform tenant.require_tables(schema, shared_rows);
+    perform tenant_internal.require_columns(schema, columns);
+    perform tenant_internal.require_tables(schema, shared_rows);
     if not dry_run then
-        perform tenant.forget_dropped();
+        perform tenant_internal.forget_dropped();
     end if;
     commit;
     foreach hardens in array array[false, true] loop
         exit when hardens and (dry_run or harden operator(pg_catalog.=) 'false');
-        left_over := array(select tenant.tables_of(schema));
+        left_over := array(select tenant_internal.tables_of(schema));
         for round in 1 .. 10 loop
             waiting := '{}';
             foreach rel in array left_over loop
-                select s.result, s.failed into said, failed from tenant.protect_step(rel, tenant_column,
+                select s.result, s.failed into said, failed from tenant_internal.protect_step(rel, tenant_column,
                     case when hardens then harden else 'false' end, keep_old_keys, columns, dry_run,
                     stop_on_error, round operator(pg_catalog.=) 10, shared_rows) s;
                 commit;
@@ -1682,7 +1696,7 @@ begin
             commit;
         end loop;
     end loop;
-    perform tenant.warn_of_left(schema, failures);
+    perform tenant_internal.warn_of_left(schema, failures);
 end
 $$;
 comment on procedure tenant.protect_schema_stepwise is 'As protect_schema, each table in a transaction of its own: no lock is held for longer than one table takes.';
@@ -1696,7 +1710,7 @@ grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, te
 -- Who adds rows to the join table says what a tenant sees. Triggers on it let no tenant do so, unless it is asked for.
 
 -- The columns that join the two: as they were named, else those of the one foreign key that there is.
-create function tenant.membership_columns(rel regclass, through regclass, inout member_column name, inout key_column name)
+create function tenant_internal.membership_columns(rel regclass, through regclass, inout member_column name, inout key_column name)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     members name[];
@@ -1723,11 +1737,11 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.membership_columns(regclass, regclass, name, name) from public;
-grant execute on function tenant.membership_columns(regclass, regclass, name, name) to tenant_admin;
+revoke all on function tenant_internal.membership_columns(regclass, regclass, name, name) from public;
+grant execute on function tenant_internal.membership_columns(regclass, regclass, name, name) to tenant_admin;
 
 -- What the values of a column are compared as; an error where the table has no such column, or one that cannot be compared.
-create function tenant.membership_type(rel regclass, column_name name) returns text
+create function tenant_internal.membership_type(rel regclass, column_name name) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     col pg_attribute;
@@ -1761,43 +1775,43 @@ begin
     return kind;
 end
 $$;
-revoke all on function tenant.membership_type(regclass, name) from public;
-grant execute on function tenant.membership_type(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.membership_type(regclass, name) from public;
+grant execute on function tenant_internal.membership_type(regclass, name) to tenant_admin;
 
 -- Refuses what cannot be reached by membership in this way.
-create function tenant.require_membership(rel regclass, through regclass, member_column name, key_column name) returns void
+create function tenant_internal.require_membership(rel regclass, through regclass, member_column name, key_column name) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
-    perform tenant.require_protectable(rel);
-    perform tenant.require_table(rel);
-    perform tenant.require_owner(through);
+    perform tenant_internal.require_protectable(rel);
+    perform tenant_internal.require_table(rel);
+    perform tenant_internal.require_owner(through);
     -- Of 0.1.0's policies the planner can lose the fence: not until they are mended. And who is a member in rows of nobody?
-    if rel = through or coalesce(tenant.fence_column(through), 0) = 0 or tenant.has_shared_rows(through)
-        or tenant.former_column(tenant.fence_policy(through)) is not null then
+    if rel = through or coalesce(tenant_internal.fence_column(through), 0) = 0 or tenant_internal.has_shared_rows(through)
+        or tenant_internal.former_column(tenant_internal.fence_policy(through)) is not null then
         raise exception using
             errcode = 'TN028',
             message = format('table %s is not protected by a tenant column', through),
             detail = 'Membership is what a tenant sees of the join table: it has rows of its own there.',
             hint = format('First: select tenant.protect(%L); without shared rows.', through);
     end if;
-    if tenant.membership_type(rel, key_column) <> tenant.membership_type(through, member_column) then
+    if tenant_internal.membership_type(rel, key_column) <> tenant_internal.membership_type(through, member_column) then
         raise exception using
             errcode = 'TN022',
             message = format('column "%s" of table %s cannot say who is a member', member_column, through),
             detail = format('Column "%s" of table %s is of another type.', key_column, rel),
             hint = 'Name two columns of one type.';
     end if;
-    if tenant.fence_policy(rel) is not null and (tenant.membership_through(rel) is distinct from through
+    if tenant_internal.fence_policy(rel) is not null and (tenant_internal.membership_through(rel) is distinct from through
         or (key_column, member_column) is distinct from (
-            (select attname from pg_attribute where attrelid = rel and attnum = tenant.membership_key(rel)),
-            (select attname from pg_attribute where attrelid = through and attnum = tenant.membership_member(rel)))) then
+            (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.membership_key(rel)),
+            (select attname from pg_attribute where attrelid = through and attnum = tenant_internal.membership_member(rel)))) then
         raise exception using
             errcode = 'TN025',
             message = format('table %s is protected already', rel),
-            detail = format('It is protected %s.', coalesce('by membership through ' || tenant.membership_through(rel)::text, 'by a tenant column')),
+            detail = format('It is protected %s.', coalesce('by membership through ' || tenant_internal.membership_through(rel)::text, 'by a tenant column')),
             hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
     end if;
-    if tenant.fence_policy(rel) is null and exists (select from pg_policy where polrelid = rel and polname = 'tenant_membership') then
+    if tenant_internal.fence_policy(rel) is null and exists (select from pg_policy where polrelid = rel and polname = 'tenant_membership') then
         raise exception using
             errcode = 'TN026',
             message = format('table %s has a policy named "tenant_membership" that is not a tenant policy', rel),
@@ -1806,11 +1820,11 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_membership(regclass, regclass, name, name) from public;
-grant execute on function tenant.require_membership(regclass, regclass, name, name) to tenant_admin;
+revoke all on function tenant_internal.require_membership(regclass, regclass, name, name) from public;
+grant execute on function tenant_internal.require_membership(regclass, regclass, name, name) to tenant_admin;
 
 -- What the table was before it was first protected, as the comment of its tenant policy has it.
-create function tenant.before_protection(fence oid) returns jsonb
+create function tenant_internal.before_protection(fence oid) returns jsonb
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     return coalesce(substring(obj_description(fence, 'pg_policy') from 'Before: ({.*})$')::jsonb, '{}');
@@ -1818,43 +1832,43 @@ exception when invalid_text_representation then
     return '{}';
 end
 $$;
-revoke all on function tenant.before_protection(oid) from public;
-grant execute on function tenant.before_protection(oid) to tenant_admin;
+revoke all on function tenant_internal.before_protection(oid) from public;
+grant execute on function tenant_internal.before_protection(oid) to tenant_admin;
 
 -- Fences one table of a hierarchy. Its comment keeps what unprotect gives back, and whether tenants add members.
-create function tenant.fence_members(rel regclass, through regclass, member_column name, key_column name, open boolean) returns void
+create function tenant_internal.fence_members(rel regclass, through regclass, member_column name, key_column name, open boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     given constant text := format('select m.%I%s from %s m', member_column,
-        case when tenant.membership_type(through, member_column) = 'text' then '::pg_catalog.text' else '' end, through);
+        case when tenant_internal.membership_type(through, member_column) = 'text' then '::pg_catalog.text' else '' end, through);
     -- The array leads the planner to an index of the key; the function decides.
     condition constant text := format('%I operator(pg_catalog.=) any (array(%s)) and tenant.is_member(%1$I operator(pg_catalog.=) any (%2$s))',
         key_column, given);
     class pg_class := (select c from pg_class c where oid = rel);
     before jsonb := jsonb_build_object('enabled', class.relrowsecurity, 'forced', class.relforcerowsecurity);
 begin
-    if tenant.fence_policy(rel) is not null then
-        before := tenant.before_protection(tenant.fence_policy(rel)) - 'tenants_add_members';
+    if tenant_internal.fence_policy(rel) is not null then
+        before := tenant_internal.before_protection(tenant_internal.fence_policy(rel)) - 'tenants_add_members';
     end if;
     if not (class.relrowsecurity and class.relforcerowsecurity) then
-        perform tenant.run_as_owner(rel, format('alter table %s enable row level security, force row level security', rel));
+        perform tenant_internal.run_as_owner(rel, format('alter table %s enable row level security, force row level security', rel));
     end if;
-    if tenant.fence_policy(rel) is null then
-        perform tenant.run_as_owner(rel, format(
+    if tenant_internal.fence_policy(rel) is null then
+        perform tenant_internal.run_as_owner(rel, format(
             'create policy tenant_membership on %s as restrictive for all to public using (%s) with check (false)', rel, condition));
     end if;
     -- For SELECT: whichever of the two policies is lost, the other denies.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
-        perform tenant.run_as_owner(rel, format(
+        perform tenant_internal.run_as_owner(rel, format(
             'create policy tenant_access on %s as permissive for select to public using (%s)', rel, condition));
     end if;
-    perform tenant.run_as_owner(rel, format('comment on policy %I on %s is %L',
-        (select polname from pg_policy where oid = tenant.fence_policy(rel)), rel,
+    perform tenant_internal.run_as_owner(rel, format('comment on policy %I on %s is %L',
+        (select polname from pg_policy where oid = tenant_internal.fence_policy(rel)), rel,
         format('Keeps tenants apart. Before: %s', before || case when open then '{"tenants_add_members": true}' else '{}' end::jsonb)));
 end
 $$;
-revoke all on function tenant.fence_members(regclass, regclass, name, name, boolean) from public;
-grant execute on function tenant.fence_members(regclass, regclass, name, name, boolean) to tenant_admin;
+revoke all on function tenant_internal.fence_members(regclass, regclass, name, name, boolean) from public;
+grant execute on function tenant_internal.fence_members(regclass, regclass, name, name, boolean) to tenant_admin;
 
 -- sql/schema/protect/join_table.sql
 -- Who may write the join table that says which rows a tenant sees.
@@ -1875,60 +1889,60 @@ revoke all on function tenant.refuse_member() from public;
 grant execute on function tenant.refuse_member() to public;
 
 -- The tables that are reached through this one, and whether tenants may add members to it for them.
-create function tenant.reached_through(through regclass) returns table (relation regclass, member smallint, open boolean)
+create function tenant_internal.reached_through(through regclass) returns table (relation regclass, member smallint, open boolean)
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select p.polrelid::regclass, tenant.membership_member(p.polrelid::regclass),
-        coalesce((tenant.before_protection(tenant.fence_policy(p.polrelid::regclass)) ->> 'tenants_add_members')::boolean, false)
+    select p.polrelid::regclass, tenant_internal.membership_member(p.polrelid::regclass),
+        coalesce((tenant_internal.before_protection(tenant_internal.fence_policy(p.polrelid::regclass)) ->> 'tenants_add_members')::boolean, false)
     from (
         select distinct polrelid from pg_depend d join pg_policy on pg_policy.oid = d.objid and not polpermissive
         where d.classid = 'pg_policy'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = through and polrelid <> through
         offset 0
     ) p
-    where tenant.membership_through(p.polrelid::regclass) = through
+    where tenant_internal.membership_through(p.polrelid::regclass) = through
 $$;
-revoke all on function tenant.reached_through(regclass) from public;
-grant execute on function tenant.reached_through(regclass) to tenant_admin;
+revoke all on function tenant_internal.reached_through(regclass) from public;
+grant execute on function tenant_internal.reached_through(regclass) to tenant_admin;
 
 -- The triggers that a join table needs, and each table below it. PostgreSQL fires triggers by their names in ASCII, and one
 -- that fires later may change the member again: these are the last.
-create function tenant.member_triggers(through regclass) returns table (part regclass, name name, statement text)
+create function tenant_internal.member_triggers(through regclass) returns table (part regclass, name name, statement text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select h, t.name, format('create trigger %I before %s on %s for each row when (%stenant.current_id() is not null) '
         'execute function tenant.refuse_member()', t.name, t.event, h, t.changes)
-    from tenant.hierarchy(through) h join pg_class c on c.oid = h and c.relkind in ('r', 'p')
+    from tenant_internal.hierarchy(through) h join pg_class c on c.oid = h and c.relkind in ('r', 'p')
     cross join lateral (
         select '~tenant_members'::name as name, 'insert' as event, '' as changes
-        from tenant.reached_through(through) r where not r.open having count(*) > 0
+        from tenant_internal.reached_through(through) r where not r.open having count(*) > 0
         union
         select ('~tenant_members_' || a.attname)::name, 'update', format('old.%I is distinct from new.%1$I and ', a.attname)
-        from tenant.reached_through(through) r join pg_attribute a on a.attrelid = h and a.attname = (
+        from tenant_internal.reached_through(through) r join pg_attribute a on a.attrelid = h and a.attname = (
             select attname from pg_attribute where attrelid = through and attnum = r.member)
         where not r.open
     ) t
 $$;
-revoke all on function tenant.member_triggers(regclass) from public;
-grant execute on function tenant.member_triggers(regclass) to tenant_admin;
+revoke all on function tenant_internal.member_triggers(regclass) from public;
+grant execute on function tenant_internal.member_triggers(regclass) to tenant_admin;
 
 -- A trigger as PostgreSQL says it, whatever its name, its table and its case.
-create function tenant.trigger_text(definition text) returns text
+create function tenant_internal.trigger_text(definition text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select regexp_replace(regexp_replace(lower(definition), '^create trigger \S+ before (\S+) on \S+', '\1'), '[()"]', '', 'g')
 $$;
-revoke all on function tenant.trigger_text(text) from public;
-grant execute on function tenant.trigger_text(text) to tenant_admin;
+revoke all on function tenant_internal.trigger_text(text) from public;
+grant execute on function tenant_internal.trigger_text(text) to tenant_admin;
 
 -- Those of them that are not there, or not enabled.
-create function tenant.missing_member_triggers(through regclass) returns table (part regclass, name name, statement text)
+create function tenant_internal.missing_member_triggers(through regclass) returns table (part regclass, name name, statement text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select m.part, m.name, m.statement from tenant.member_triggers(through) m
+    select m.part, m.name, m.statement from tenant_internal.member_triggers(through) m
     where not exists (select from pg_trigger t where t.tgrelid = m.part and not t.tgisinternal and t.tgenabled = 'A'
-        and tenant.trigger_text(pg_get_triggerdef(t.oid)) = tenant.trigger_text(m.statement))
+        and tenant_internal.trigger_text(pg_get_triggerdef(t.oid)) = tenant_internal.trigger_text(m.statement))
 $$;
-revoke all on function tenant.missing_member_triggers(regclass) from public;
-grant execute on function tenant.missing_member_triggers(regclass) to tenant_admin;
+revoke all on function tenant_internal.missing_member_triggers(regclass) from public;
+grant execute on function tenant_internal.missing_member_triggers(regclass) to tenant_admin;
 
 -- Makes the triggers of a join table what they are to be.
-create function tenant.keep_members(through regclass) returns void
+create function tenant_internal.keep_members(through regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     old record;
@@ -1936,30 +1950,30 @@ declare
     found_name name;
 begin
     for old in
-        select t.tgrelid::regclass as part, t.tgname as name from tenant.hierarchy(through) h
+        select t.tgrelid::regclass as part, t.tgname as name from tenant_internal.hierarchy(through) h
         join pg_trigger t on t.tgrelid = h and t.tgparentid = 0 and t.tgfoid = 'tenant.refuse_member()'::regprocedure
-        where not exists (select from tenant.member_triggers(through) m
-            where m.part = h and tenant.trigger_text(m.statement) = tenant.trigger_text(pg_get_triggerdef(t.oid)))
+        where not exists (select from tenant_internal.member_triggers(through) m
+            where m.part = h and tenant_internal.trigger_text(m.statement) = tenant_internal.trigger_text(pg_get_triggerdef(t.oid)))
     loop
-        perform tenant.run_as_owner(old.part, format('drop trigger %I on %s', old.name, old.part));
+        perform tenant_internal.run_as_owner(old.part, format('drop trigger %I on %s', old.name, old.part));
     end loop;
     -- The table before its partitions, which get theirs from it.
-    for missing in select m.* from tenant.missing_member_triggers(through) m join pg_class c on c.oid = m.part order by c.relispartition loop
+    for missing in select m.* from tenant_internal.missing_member_triggers(through) m join pg_class c on c.oid = m.part order by c.relispartition loop
         select tgname into found_name from pg_trigger where tgrelid = missing.part and not tgisinternal
-            and tenant.trigger_text(pg_get_triggerdef(oid)) = tenant.trigger_text(missing.statement);
+            and tenant_internal.trigger_text(pg_get_triggerdef(oid)) = tenant_internal.trigger_text(missing.statement);
         if not found then
-            perform tenant.run_as_owner(missing.part, missing.statement);
+            perform tenant_internal.run_as_owner(missing.part, missing.statement);
             found_name := missing.name;
         end if;
         -- session_replication_role = replica skips others.
-        perform tenant.run_as_owner(missing.part, format('alter table %s enable always trigger %I', missing.part, found_name));
+        perform tenant_internal.run_as_owner(missing.part, format('alter table %s enable always trigger %I', missing.part, found_name));
     end loop;
 end
 $$;
-revoke all on function tenant.keep_members(regclass) from public;
-grant execute on function tenant.keep_members(regclass) to tenant_admin;
+revoke all on function tenant_internal.keep_members(regclass) from public;
+grant execute on function tenant_internal.keep_members(regclass) to tenant_admin;
 
-create function tenant.apply_membership(rel regclass, through regclass, member_column name, key_column name, tenants_add_members boolean)
+create function tenant_internal.apply_membership(rel regclass, through regclass, member_column name, key_column name, tenants_add_members boolean)
     returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -1974,58 +1988,58 @@ begin
             detail = 'One of them is null.',
             hint = 'select tenant.protect_by_membership(''users'', through => ''members'');';
     end if;
-    select * into columns from tenant.membership_columns(rel, through, apply_membership.member_column, apply_membership.key_column);
-    perform tenant.require_membership(rel, through, columns.member_column, columns.key_column);
-    for part in select tenant.hierarchy(rel) loop
-        perform tenant.require_table(part);
-        perform tenant.fence_members(part, through, columns.member_column, columns.key_column, coalesce(tenants_add_members, false));
+    select * into columns from tenant_internal.membership_columns(rel, through, apply_membership.member_column, apply_membership.key_column);
+    perform tenant_internal.require_membership(rel, through, columns.member_column, columns.key_column);
+    for part in select tenant_internal.hierarchy(rel) loop
+        perform tenant_internal.require_table(part);
+        perform tenant_internal.fence_members(part, through, columns.member_column, columns.key_column, coalesce(tenants_add_members, false));
     end loop;
-    perform tenant.keep_members(through);
+    perform tenant_internal.keep_members(through);
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail) values ('protect', rel::text,
         jsonb_build_object('through', through::text, 'member_column', columns.member_column, 'key_column', columns.key_column)
             || case when tenants_add_members then '{"tenants_add_members": true}' else '{}' end::jsonb);
 end
 $$;
-revoke all on function tenant.apply_membership(regclass, regclass, name, name, boolean) from public;
+revoke all on function tenant_internal.apply_membership(regclass, regclass, name, name, boolean) from public;
 
 -- sql/schema/protect/unprotect.sql
 -- Taking protection away again: deliberate, with a reason, and recorded.
 
 -- Takes the fence of one table of a hierarchy, and gives back what protect found.
-create function tenant.unfence(rel regclass) returns void
+create function tenant_internal.unfence(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    col name := (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel));
+    col name := (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.fence_column(rel));
     fence pg_policy;
     access pg_policy;
     further name;
     before jsonb;
 begin
-    select * into fence from pg_policy where oid = tenant.fence_policy(rel);
+    select * into fence from pg_policy where oid = tenant_internal.fence_policy(rel);
     if not found then
         return;
     end if;
-    before := tenant.before_protection(fence.oid);
+    before := tenant_internal.before_protection(fence.oid);
     -- The other one that protect made, not one of the same name.
     select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
-        and tenant.policy_form(oid) is not null;
-    if tenant.has_shared_rows(rel) then
+        and tenant_internal.policy_form(oid) is not null;
+    if tenant_internal.has_shared_rows(rel) then
         -- What shows rows of nobody, and what keeps them from being changed: alone none is of any use.
         for further in
             select polname from pg_policy where polrelid = rel and oid <> fence.oid and not polpermissive and polroles = '{0}'
-                and (polcmd = '*' and tenant.policy_form(oid) = 'shared' or polcmd in ('w', 'd') and tenant.policy_form(oid) = 'own')
+                and (polcmd = '*' and tenant_internal.policy_form(oid) = 'shared' or polcmd in ('w', 'd') and tenant_internal.policy_form(oid) = 'own')
         loop
-            perform tenant.run_as_owner(rel, format('drop policy %I on %s', further, rel));
+            perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', further, rel));
         end loop;
     end if;
-    perform tenant.run_as_owner(rel, format('drop policy %I on %s', fence.polname, rel));
+    perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', fence.polname, rel));
     if access.oid is not null then
-        perform tenant.run_as_owner(rel, format('drop policy %I on %s', access.polname, rel));
+        perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', access.polname, rel));
     end if;
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
-        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
+        perform tenant_internal.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
         -- Whoever has owned the table could have written it: nobody runs it unseen.
         if before ? 'default' then
             raise warning using
@@ -2035,20 +2049,20 @@ begin
         end if;
     end if;
     if not coalesce((before ->> 'forced')::boolean, false) then
-        perform tenant.run_as_owner(rel, format('alter table %s no force row level security', rel));
+        perform tenant_internal.run_as_owner(rel, format('alter table %s no force row level security', rel));
     end if;
     -- With policies of others left, row-level security stays on: without it nothing would hold them.
     if not coalesce((before ->> 'enabled')::boolean, false) and not exists (select from pg_policy where polrelid = rel) then
-        perform tenant.run_as_owner(rel, format('alter table %s disable row level security', rel));
+        perform tenant_internal.run_as_owner(rel, format('alter table %s disable row level security', rel));
     end if;
 end
 $$;
-revoke all on function tenant.unfence(regclass) from public;
-grant execute on function tenant.unfence(regclass) to tenant_admin;
+revoke all on function tenant_internal.unfence(regclass) from public;
+grant execute on function tenant_internal.unfence(regclass) to tenant_admin;
 
 -- Takes what is left of the protection of a table that has lost its policies: it stands on purpose then. False where
 -- there is nothing.
-create function tenant.unfence_remains(rel regclass) returns boolean
+create function tenant_internal.unfence_remains(rel regclass) returns boolean
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     col name;
@@ -2060,30 +2074,30 @@ begin
         where adrelid = rel and pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)'
     loop
         had_any := true;
-        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
+        perform tenant_internal.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
     end loop;
     if (select relforcerowsecurity and not relrowsecurity from pg_class where oid = rel)
         and not exists (select from pg_policy where polrelid = rel) then
         had_any := true;
-        perform tenant.run_as_owner(rel, format('alter table %s no force row level security', rel));
+        perform tenant_internal.run_as_owner(rel, format('alter table %s no force row level security', rel));
     end if;
     return coalesce(had_any, false);
 end
 $$;
-revoke all on function tenant.unfence_remains(regclass) from public;
-grant execute on function tenant.unfence_remains(regclass) to tenant_admin;
+revoke all on function tenant_internal.unfence_remains(regclass) from public;
+grant execute on function tenant_internal.unfence_remains(regclass) to tenant_admin;
 
-create function tenant.remove_protection(rel regclass, reason text) returns void
+create function tenant_internal.remove_protection(rel regclass, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     part regclass;
     reached regclass;
-    through constant regclass := tenant.membership_through(rel);
+    through constant regclass := tenant_internal.membership_through(rel);
 begin
-    perform tenant.require_reason(reason);
-    perform tenant.require_owner(rel);
-    if tenant.fence_policy(rel) is null then
-        if tenant.unfence_remains(rel) then
+    perform tenant_internal.require_reason(reason);
+    perform tenant_internal.require_owner(rel);
+    if tenant_internal.fence_policy(rel) is null then
+        if tenant_internal.unfence_remains(rel) then
             insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
             return;
         end if;
@@ -2093,7 +2107,7 @@ begin
             detail = 'It has no tenant policy.',
             hint = 'select * from tenant.protected_tables; lists those that are.';
     end if;
-    if exists (select from pg_inherits where inhrelid = rel and tenant.fence_policy(inhparent::regclass) is not null) then
+    if exists (select from pg_inherits where inhrelid = rel and tenant_internal.fence_policy(inhparent::regclass) is not null) then
         raise exception using
             errcode = 'TN030',
             message = format('cannot unprotect %s alone: it belongs to a protected table', rel),
@@ -2101,7 +2115,7 @@ begin
             hint = format('select tenant.unprotect(%L, ''<reason>'');',
                 (select inhparent::regclass from pg_inherits where inhrelid = rel limit 1));
     end if;
-    select r.relation into reached from tenant.reached_through(rel) r limit 1;
+    select r.relation into reached from tenant_internal.reached_through(rel) r limit 1;
     if found then
         raise exception using
             errcode = 'TN030',
@@ -2109,31 +2123,31 @@ begin
             detail = 'Every tenant would see all of its rows, and so all of the other''s.',
             hint = format('First: select tenant.unprotect(%L, ''<reason>'');', reached);
     end if;
-    for part in select tenant.hierarchy(rel) loop
-        perform tenant.unfence(part);
+    for part in select tenant_internal.hierarchy(rel) loop
+        perform tenant_internal.unfence(part);
     end loop;
     if through is not null then
-        perform tenant.keep_members(through);
+        perform tenant_internal.keep_members(through);
     end if;
-    delete from tenant.lookups where relation in (select tenant.hierarchy(rel));
+    delete from tenant.lookups where relation in (select tenant_internal.hierarchy(rel));
     insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
 end
 $$;
-revoke all on function tenant.remove_protection(regclass, text) from public;
+revoke all on function tenant_internal.remove_protection(regclass, text) from public;
 
 create function tenant.share(rel regclass, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
-    perform tenant.require_owner(rel);
-    if tenant.fence_policy(rel) is not null then
+    perform tenant_internal.give_reason(reason);
+    perform tenant_internal.require_owner(rel);
+    if tenant_internal.fence_policy(rel) is not null then
         raise exception using
             errcode = 'TN025',
             message = format('cannot share %s: it is protected', rel),
             detail = 'A table is one tenant''s row by row, or the same for all.',
             hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
     end if;
-    perform tenant.forget_dropped();
+    perform tenant_internal.forget_dropped();
     insert into tenant.shared as s (relation, reason) values (rel, share.reason)
         on conflict (relation) do update set reason = excluded.reason;
 end
@@ -2145,8 +2159,8 @@ grant execute on function tenant.share(regclass, text) to tenant_admin;
 create function tenant.unshare(rel regclass, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
-    perform tenant.require_owner(rel);
+    perform tenant_internal.give_reason(reason);
+    perform tenant_internal.require_owner(rel);
     delete from tenant.shared where relation = rel;
     if not found then
         raise exception using
@@ -2175,12 +2189,12 @@ create view tenant.protected_tables as
             order by i.indnkeyatts desc, i.indexrelid limit 1) as index,
         j.at as protected_at,
         j.role as protected_by,
-        tenant.has_shared_rows(c.oid::regclass) as shared_rows,
-        tenant.membership_through(c.oid::regclass) as through
+        tenant_internal.has_shared_rows(c.oid::regclass) as shared_rows,
+        tenant_internal.membership_through(c.oid::regclass) as through
     from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) fenced
     join pg_catalog.pg_class c on c.oid = fenced.polrelid
-    join pg_catalog.pg_policy pol on pol.oid = tenant.fence_policy(c.oid::regclass)
-    left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
+    join pg_catalog.pg_policy pol on pol.oid = tenant_internal.fence_policy(c.oid::regclass)
+    left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant_internal.fence_column(c.oid::regclass)
     left join lateral (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid order by inhseqno limit 1) p on true
     left join (select distinct on (object) object, at, role from tenant.journal where action = 'protect' order by object, id desc) j
         on j.object = pg_catalog.format('%s.%I', c.relnamespace::regnamespace, c.relname);
@@ -2194,7 +2208,7 @@ grant select on tenant.protected_tables to tenant_admin;
 
 -- What a predefined role reaches, of those whose members reach past their tenant; null for every other role. Those that
 -- are left out show or do nothing of other tenants: pg_checkpoint, pg_read_all_settings, pg_use_reserved_connections.
-create function tenant.reach_of(role name) returns text
+create function tenant_internal.reach_of(role name) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp as $$
     select case role
         when 'tenant_admin' then 'manages tenants'
@@ -2212,8 +2226,8 @@ create function tenant.reach_of(role name) returns text
         when 'pg_create_subscription' then 'lets the server connect to others'
         when 'pg_database_owner' then 'owns the database' end
 $$;
-comment on function tenant.reach_of is 'What the members of a role reach past their tenant, or null.';
-revoke all on function tenant.reach_of(name) from public;
+comment on function tenant_internal.reach_of is 'What the members of a role reach past their tenant, or null.';
+revoke all on function tenant_internal.reach_of(name) from public;
 
 create function tenant.bind_role(role name, id text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
@@ -2236,10 +2250,10 @@ begin
             select format('It is a member of %I, %s.', r.rolname, case
                 when r.rolsuper or r.rolbypassrls then 'to which policies do not apply'
                 when r.rolcreaterole then 'which can create roles'
-                else 'which ' || tenant.reach_of(r.rolname) end)
+                else 'which ' || tenant_internal.reach_of(r.rolname) end)
             from pg_roles r
             where r.oid <> target.oid and pg_has_role(target.oid, r.oid, 'member')
-                and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or tenant.reach_of(r.rolname) is not null)
+                and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or tenant_internal.reach_of(r.rolname) is not null)
             order by r.rolname
             limit 1)
         end;
@@ -2262,7 +2276,7 @@ begin
             hint = way_out;
     end if;
     if current_setting('pg_tenant.require_registered')::boolean then
-        perform tenant.require_known(canonical);
+        perform tenant_internal.require_known(canonical);
     end if;
     execute format('alter role %I set pg_tenant.id = %L', role, canonical);
     insert into tenant.journal (action, object, detail, role)
@@ -2324,7 +2338,7 @@ grant execute on function tenant.enter(text), tenant.enter(uuid), tenant.enter(b
     to tenant_system;
 
 -- Called by the entries above and by nobody else. SECURITY DEFINER, so that no line can be written but by entering.
-create function tenant.journal_system(reason text, write boolean) returns void
+create function tenant_internal.journal_system(reason text, write boolean) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     insert into tenant.journal (action, object, reason, detail, role, session_role)
@@ -2332,13 +2346,13 @@ begin
             'tenant_system', session_user);
 end
 $$;
-revoke all on function tenant.journal_system(text, boolean) from public;
+revoke all on function tenant_internal.journal_system(text, boolean) from public;
 
 -- Whose tenants they are that a system context works on.
 grant select on tenant.tenants to tenant_system;
 
 -- As journal_system.
-create function tenant.journal_system_as_owner(reason text) returns void
+create function tenant_internal.journal_system_as_owner(reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     insert into tenant.journal (action, object, reason, detail, role, session_role)
@@ -2346,13 +2360,13 @@ begin
             case current_setting('role') when 'none' then session_user else current_setting('role') end, session_user);
 end
 $$;
-revoke all on function tenant.journal_system_as_owner(text) from public;
+revoke all on function tenant_internal.journal_system_as_owner(text) from public;
 
 -- sql/schema/core/guards.sql
 -- What the guards offer in place of what they refuse, and what they run for new tables.
 
 -- A 64-bit key of this tenant's own. Nobody finds a name that gives another tenant's key: it is the start of a SHA-256.
-create function tenant.lock_key(key text) returns bigint
+create function tenant_internal.lock_key(key text) returns bigint
     language plpgsql stable strict set search_path = pg_catalog, pg_temp as $$
 begin
     if tenant.current_id() is null then
@@ -2365,7 +2379,7 @@ begin
     return ('x' || encode(substr(sha256(convert_to(tenant.current_id() || '/' || key, 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint;
 end
 $$;
-revoke all on function tenant.lock_key(text) from public;
+revoke all on function tenant_internal.lock_key(text) from public;
 
 -- The guards refuse the functions below to a tenant's transaction under names that all tenants share; under a name of
 -- the tenant's own they are harmless. SECURITY DEFINER, since pg_tenant.guards is a setting of superusers.
@@ -2373,7 +2387,7 @@ create function tenant.advisory_lock(key text) returns void
     language plpgsql volatile strict security definer
     set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
-    perform pg_advisory_xact_lock(tenant.count_lock(tenant.lock_key(key)));
+    perform pg_advisory_xact_lock(tenant_internal.count_lock(tenant_internal.lock_key(key)));
 end
 $$;
 comment on function tenant.advisory_lock is 'Waits for a lock of this tenant''s own, held until the end of the transaction.';
@@ -2384,7 +2398,7 @@ create function tenant.try_advisory_lock(key text) returns boolean
     language plpgsql volatile strict security definer
     set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
-    return pg_try_advisory_xact_lock(tenant.count_lock(tenant.lock_key(key)));
+    return pg_try_advisory_xact_lock(tenant_internal.count_lock(tenant_internal.lock_key(key)));
 end
 $$;
 comment on function tenant.try_advisory_lock is 'As advisory_lock, but says false where another transaction of the tenant holds it.';
@@ -2414,7 +2428,7 @@ create function tenant.notify(channel text, payload text default '') returns voi
     language plpgsql volatile strict security definer
     set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
-    perform tenant.lock_key(channel);
+    perform tenant_internal.lock_key(channel);
     perform pg_notify(tenant.channel(channel), payload);
 end
 $$;
@@ -2424,29 +2438,29 @@ grant execute on function tenant.notify(text, text) to tenant_user;
 
 -- Called by the guards when a command has put a table below a protected one; nobody else may. SECURITY DEFINER: who may
 -- add a partition need not be allowed to protect, and must not be able to leave it open.
-create function tenant.protect_newcomer(child regclass, parent regclass) returns void
+create function tenant_internal.protect_newcomer(child regclass, parent regclass) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 declare
-    tenant_column name := (select attname from pg_attribute where attrelid = parent and attnum = tenant.fence_column(parent));
-    through regclass := tenant.membership_through(parent);
+    tenant_column name := (select attname from pg_attribute where attrelid = parent and attnum = tenant_internal.fence_column(parent));
+    through regclass := tenant_internal.membership_through(parent);
 begin
     if through is not null then
-        perform tenant.fence_members(child,
-            through, (select attname from pg_attribute where attrelid = through and attnum = tenant.membership_member(parent)),
-            (select attname from pg_attribute where attrelid = parent and attnum = tenant.membership_key(parent)),
-            coalesce((tenant.before_protection(tenant.fence_policy(parent)) ->> 'tenants_add_members')::boolean, false));
+        perform tenant_internal.fence_members(child,
+            through, (select attname from pg_attribute where attrelid = through and attnum = tenant_internal.membership_member(parent)),
+            (select attname from pg_attribute where attrelid = parent and attnum = tenant_internal.membership_key(parent)),
+            coalesce((tenant_internal.before_protection(tenant_internal.fence_policy(parent)) ->> 'tenants_add_members')::boolean, false));
         return;
     end if;
-    perform tenant.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant.has_shared_rows(parent));
+    perform tenant_internal.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant_internal.has_shared_rows(parent));
     insert into tenant.journal (action, object, detail, role)
         values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
 end
 $$;
-revoke all on function tenant.protect_newcomer(regclass, regclass) from public;
+revoke all on function tenant_internal.protect_newcomer(regclass, regclass) from public;
 
 -- The same for pg_tenant.new_tables = warn: a table that has the tenant column of another one, and no protection; a view
 -- that shows protected tables with the rights of somebody to whom policies do not apply.
-create function tenant.warn_of_newcomer(rel regclass, ignored regclass) returns void
+create function tenant_internal.warn_of_newcomer(rel regclass, ignored regclass) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     class pg_class;
@@ -2473,7 +2487,7 @@ begin
         and (select rolsuper or rolbypassrls from pg_roles where oid = class.relowner) then
         select d.refobjid into found_table from pg_rewrite r
             join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
-            where r.ev_class = rel and tenant.fence_policy(d.refobjid::regclass) is not null limit 1;
+            where r.ev_class = rel and tenant_internal.fence_policy(d.refobjid::regclass) is not null limit 1;
         if found then
             raise warning using
                 errcode = 'TN060',
@@ -2484,11 +2498,11 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.warn_of_newcomer(regclass, regclass) from public;
+revoke all on function tenant_internal.warn_of_newcomer(regclass, regclass) from public;
 
 -- A materialized view or a foreign table that is shared can be read from now on, in every session.
 create trigger shared_changed after insert or update or delete on tenant.shared
-    for each row execute function tenant.registry_changed();
+    for each row execute function tenant_internal.registry_changed();
 alter table tenant.shared enable always trigger shared_changed;
 
 -- A subscription applies TRUNCATE by itself: no guard is called. A trigger is, where it is ENABLE ALWAYS (T114).
@@ -2517,35 +2531,35 @@ grant execute on function tenant.refuse_truncate() to tenant_admin;
 -- (id)): it stays, unless all keys are asked for, and foreign keys use one with the tenant that is made beside it.
 
 -- The tenant column of a table that is protected, or is about to be: of those the plan says which column it will be.
-create function tenant.key_column(rel regclass) returns smallint
+create function tenant_internal.key_column(rel regclass) returns smallint
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select coalesce(tenant.fence_column(rel), (select attnum from pg_attribute
+    select coalesce(tenant_internal.fence_column(rel), (select attnum from pg_attribute
         where attrelid = rel and attname = current_setting('tenant.foreseen_column', true) and attnum > 0 and not attisdropped
             and attnotnull and not exists (select from tenant.shared where relation = rel)))
 $$;
-revoke all on function tenant.key_column(regclass) from public;
-grant execute on function tenant.key_column(regclass) to tenant_admin;
+revoke all on function tenant_internal.key_column(regclass) from public;
+grant execute on function tenant_internal.key_column(regclass) to tenant_admin;
 
 -- A name for what stands beside the object until it takes its place.
-create function tenant.name_beside(name text, suffix text) returns text
+create function tenant_internal.name_beside(name text, suffix text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select case when octet_length(name) + octet_length(suffix) < 64 then name || suffix
         else left(name, 8) || '_' || left(md5(name), 20) || suffix end
 $$;
-revoke all on function tenant.name_beside(text, text) from public;
-grant execute on function tenant.name_beside(text, text) to tenant_admin;
+revoke all on function tenant_internal.name_beside(text, text) from public;
+grant execute on function tenant_internal.name_beside(text, text) to tenant_admin;
 
 -- The columns of a key by name, comma between.
-create function tenant.column_list(rel oid, columns smallint[]) returns text
+create function tenant_internal.column_list(rel oid, columns smallint[]) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select string_agg(quote_ident(attname), ', ' order by at)
         from unnest(columns) with ordinality as key (attnum, at) join pg_attribute a on a.attrelid = rel and a.attnum = key.attnum
 $$;
-revoke all on function tenant.column_list(oid, smallint[]) from public;
-grant execute on function tenant.column_list(oid, smallint[]) to tenant_admin;
+revoke all on function tenant_internal.column_list(oid, smallint[]) from public;
+grant execute on function tenant_internal.column_list(oid, smallint[]) to tenant_admin;
 
 -- A list of columns that is INCLUDEd, without the tenant column.
-create function tenant.without_included(definition text, index oid, tenant_column smallint) returns text
+create function tenant_internal.without_included(definition text, index oid, tenant_column smallint) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     i pg_index;
@@ -2557,27 +2571,27 @@ begin
     if not tenant_column = any (included) then
         return definition;
     end if;
-    rest := tenant.column_list(i.indrelid, array_remove(included, tenant_column));
-    return replace(definition, format(') INCLUDE (%s)', tenant.column_list(i.indrelid, included)),
+    rest := tenant_internal.column_list(i.indrelid, array_remove(included, tenant_column));
+    return replace(definition, format(') INCLUDE (%s)', tenant_internal.column_list(i.indrelid, included)),
         ')' || coalesce(format(' INCLUDE (%s)', rest), ''));
 end
 $$;
-revoke all on function tenant.without_included(text, oid, smallint) from public;
-grant execute on function tenant.without_included(text, oid, smallint) to tenant_admin;
+revoke all on function tenant_internal.without_included(text, oid, smallint) from public;
+grant execute on function tenant_internal.without_included(text, oid, smallint) to tenant_admin;
 
 -- Keys of tables with shared rows: those without a tenant are unique among each other only where nulls are not distinct.
-create function tenant.with_equal_nulls(rest text, rel oid) returns text
+create function tenant_internal.with_equal_nulls(rest text, rel oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select case when tenant.has_shared_rows(rel) and rest !~ 'NULLS NOT DISTINCT'
+    select case when tenant_internal.has_shared_rows(rel) and rest !~ 'NULLS NOT DISTINCT'
         then regexp_replace(rest, '^([^()"]|"[^"()]*")*\)( INCLUDE \(([^()"]|"[^"()]*")*\))?', '\& NULLS NOT DISTINCT') else rest end
 $$;
-revoke all on function tenant.with_equal_nulls(text, oid) from public;
-grant execute on function tenant.with_equal_nulls(text, oid) to tenant_admin;
+revoke all on function tenant_internal.with_equal_nulls(text, oid) from public;
+grant execute on function tenant_internal.with_equal_nulls(text, oid) to tenant_admin;
 
 -- Why a key of a table with shared rows stays without the tenant; null where it can have it, or the table has none.
-create function tenant.said_of_shared_key(index oid) returns text
+create function tenant_internal.said_of_shared_key(index oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select case when tenant.has_shared_rows(i.indrelid) is not true then null
+    select case when tenant_internal.has_shared_rows(i.indrelid) is not true then null
             when i.indisprimary then 'the tenant column may be null, and a primary key has no such column'
             when i.indisexclusion then 'an exclusion constraint does not look at rows without a tenant'
             when exists (select from pg_constraint f where f.contype = 'f' and f.conindid = i.indexrelid) then
@@ -2589,11 +2603,11 @@ create function tenant.said_of_shared_key(index oid) returns text
         end
     from pg_index i where i.indexrelid = index
 $$;
-revoke all on function tenant.said_of_shared_key(oid) from public;
-grant execute on function tenant.said_of_shared_key(oid) to tenant_admin;
+revoke all on function tenant_internal.said_of_shared_key(oid) from public;
+grant execute on function tenant_internal.said_of_shared_key(oid) to tenant_admin;
 
 -- The unique index with the tenant column first: else the same.
-create function tenant.index_with_tenant(index oid, name text, tenant_column smallint, concurrent boolean) returns text
+create function tenant_internal.index_with_tenant(index oid, name text, tenant_column smallint, concurrent boolean) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     i pg_index;
@@ -2607,27 +2621,27 @@ begin
     prefix := format('CREATE UNIQUE INDEX %I ON %s%s USING %s (', old.relname,
         case old.relkind when 'I' then 'ONLY ' else '' end, i.indrelid::regclass, method);
     return format('CREATE UNIQUE INDEX %s%I ON %s USING %s (%s, ', case when concurrent then 'CONCURRENTLY ' else '' end,
-            name, i.indrelid::regclass, method, tenant.column_list(i.indrelid, array[tenant_column]))
-        || tenant.with_equal_nulls(substr(tenant.without_included(pg_get_indexdef(index), index, tenant_column), length(prefix) + 1), i.indrelid);
+            name, i.indrelid::regclass, method, tenant_internal.column_list(i.indrelid, array[tenant_column]))
+        || tenant_internal.with_equal_nulls(substr(tenant_internal.without_included(pg_get_indexdef(index), index, tenant_column), length(prefix) + 1), i.indrelid);
 end
 $$;
-revoke all on function tenant.index_with_tenant(oid, text, smallint, boolean) from public;
-grant execute on function tenant.index_with_tenant(oid, text, smallint, boolean) to tenant_admin;
+revoke all on function tenant_internal.index_with_tenant(oid, text, smallint, boolean) from public;
+grant execute on function tenant_internal.index_with_tenant(oid, text, smallint, boolean) to tenant_admin;
 
 -- The constraint with the tenant column first: else the same.
-create function tenant.constraint_with_tenant(con oid, tenant_column smallint) returns text
+create function tenant_internal.constraint_with_tenant(con oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select case when contype = 'u' and tenant.has_shared_rows(conrelid) and old not like 'UNIQUE NULLS NOT DISTINCT (%'
-                then 'UNIQUE NULLS NOT DISTINCT (' else left(old, strpos(old, '(')) end || tenant.column_list(conrelid, array[tenant_column])
+    select case when contype = 'u' and tenant_internal.has_shared_rows(conrelid) and old not like 'UNIQUE NULLS NOT DISTINCT (%'
+                then 'UNIQUE NULLS NOT DISTINCT (' else left(old, strpos(old, '(')) end || tenant_internal.column_list(conrelid, array[tenant_column])
             || case contype when 'x' then ' WITH OPERATOR(pg_catalog.=)' else '' end || ', ' || substr(old, strpos(old, '(') + 1)
-        from (select contype, conrelid, tenant.without_included(pg_get_constraintdef(oid), conindid, tenant_column) as old
+        from (select contype, conrelid, tenant_internal.without_included(pg_get_constraintdef(oid), conindid, tenant_column) as old
             from pg_constraint where oid = con) c
 $$;
-revoke all on function tenant.constraint_with_tenant(oid, smallint) from public;
-grant execute on function tenant.constraint_with_tenant(oid, smallint) to tenant_admin;
+revoke all on function tenant_internal.constraint_with_tenant(oid, smallint) from public;
+grant execute on function tenant_internal.constraint_with_tenant(oid, smallint) to tenant_admin;
 
 -- The foreign key with the tenant columns of both tables first, and what it does restricted to the other columns.
-create function tenant.reference_with_tenant(fk oid) returns text
+create function tenant_internal.reference_with_tenant(fk oid) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     f pg_constraint;
@@ -2638,88 +2652,88 @@ declare
     own smallint;
 begin
     select * into f from pg_constraint where oid = fk;
-    own := tenant.key_column(f.conrelid);
+    own := tenant_internal.key_column(f.conrelid);
     period := coalesce((to_jsonb(f) ->> 'conperiod')::boolean, false);
     columns := case when period then trim_array(f.conkey, 1) else f.conkey end;
     referenced := case when period then trim_array(f.confkey, 1) else f.confkey end;
     -- MATCH FULL is all or none: none is not to be had with a tenant column that is never null, nor all with one that may be.
     full_match := f.confmatchtype = 'f' and not exists (
         select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull)
-        and tenant.has_shared_rows(f.conrelid) is not true;
+        and tenant_internal.has_shared_rows(f.conrelid) is not true;
     return format('foreign key (%s%s) references %s (%s%s)',
-            tenant.column_list(f.conrelid, own || columns),
-            case when period then ', period ' || tenant.column_list(f.conrelid, f.conkey[cardinality(f.conkey):]) else '' end,
+            tenant_internal.column_list(f.conrelid, own || columns),
+            case when period then ', period ' || tenant_internal.column_list(f.conrelid, f.conkey[cardinality(f.conkey):]) else '' end,
             f.confrelid::regclass,
-            tenant.column_list(f.confrelid, tenant.key_column(f.confrelid) || referenced),
-            case when period then ', period ' || tenant.column_list(f.confrelid, f.confkey[cardinality(f.confkey):]) else '' end)
+            tenant_internal.column_list(f.confrelid, tenant_internal.key_column(f.confrelid) || referenced),
+            case when period then ', period ' || tenant_internal.column_list(f.confrelid, f.confkey[cardinality(f.confkey):]) else '' end)
         || case when full_match then ' match full' else '' end
         || case f.confupdtype when 'c' then ' on update cascade' when 'r' then ' on update restrict' else '' end
         || case f.confdeltype when 'c' then ' on delete cascade' when 'r' then ' on delete restrict'
             when 'n' then ' on delete set null' when 'd' then ' on delete set default' else '' end
         || case when f.confdeltype in ('n', 'd') then
-            format(' (%s)', tenant.column_list(f.conrelid, coalesce(f.confdelsetcols, f.conkey))) else '' end
+            format(' (%s)', tenant_internal.column_list(f.conrelid, coalesce(f.confdelsetcols, f.conkey))) else '' end
         || case when f.condeferrable then ' deferrable' else '' end
         || case when f.condeferred then ' initially deferred' else '' end
         || case when (to_jsonb(f) ->> 'conenforced')::boolean is false then ' not enforced' else '' end;
 end
 $$;
-revoke all on function tenant.reference_with_tenant(oid) from public;
-grant execute on function tenant.reference_with_tenant(oid) to tenant_admin;
+revoke all on function tenant_internal.reference_with_tenant(oid) from public;
+grant execute on function tenant_internal.reference_with_tenant(oid) to tenant_admin;
 
 -- What MATCH FULL over several columns says beyond the reference itself; null where there is nothing.
-create function tenant.match_full_check(fk oid) returns text
+create function tenant_internal.match_full_check(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('alter table %s add constraint %I check (num_nulls(%s) in (0, %s))%s', f.conrelid::regclass,
-            tenant.name_beside(f.conname, '_match'), tenant.column_list(f.conrelid, f.conkey), cardinality(f.conkey),
+            tenant_internal.name_beside(f.conname, '_match'), tenant_internal.column_list(f.conrelid, f.conkey), cardinality(f.conkey),
             case c.relkind when 'r' then ' no inherit' else '' end)
         from pg_constraint f join pg_class c on c.oid = f.conrelid
         where f.oid = fk and f.confmatchtype = 'f' and cardinality(f.conkey) > 1 and exists (
             select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull)
 $$;
-revoke all on function tenant.match_full_check(oid) from public;
-grant execute on function tenant.match_full_check(oid) to tenant_admin;
+revoke all on function tenant_internal.match_full_check(oid) from public;
+grant execute on function tenant_internal.match_full_check(oid) to tenant_admin;
 
 -- sql/schema/keys/obstacles.sql
 -- What stands against a key or a reference with the tenant in it.
 
 -- The rows whose reference is to a row of another tenant.
-create function tenant.references_across(fk oid) returns text
+create function tenant_internal.references_across(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('select child.* from %s child join %s parent on %s where child.%s <> parent.%s',
             f.conrelid::regclass, f.confrelid::regclass,
-            (select string_agg(format('parent.%s operator(%I.%s) child.%s', tenant.column_list(f.confrelid, array[f.confkey[n]]),
-                    nspname, oprname, tenant.column_list(f.conrelid, array[f.conkey[n]])), ' and ' order by n)
+            (select string_agg(format('parent.%s operator(%I.%s) child.%s', tenant_internal.column_list(f.confrelid, array[f.confkey[n]]),
+                    nspname, oprname, tenant_internal.column_list(f.conrelid, array[f.conkey[n]])), ' and ' order by n)
                 from generate_subscripts(f.conkey, 1) n
                 join pg_operator o on o.oid = f.conpfeqop[n] join pg_namespace on pg_namespace.oid = oprnamespace),
-            tenant.column_list(f.conrelid, array[tenant.key_column(f.conrelid)]),
-            tenant.column_list(f.confrelid, array[tenant.key_column(f.confrelid)]))
+            tenant_internal.column_list(f.conrelid, array[tenant_internal.key_column(f.conrelid)]),
+            tenant_internal.column_list(f.confrelid, array[tenant_internal.key_column(f.confrelid)]))
         from pg_constraint f where f.oid = fk
 $$;
-revoke all on function tenant.references_across(oid) from public;
-grant execute on function tenant.references_across(oid) to tenant_admin;
+revoke all on function tenant_internal.references_across(oid) from public;
+grant execute on function tenant_internal.references_across(oid) to tenant_admin;
 
 -- How many they are. The owner does not see them: the fences are lifted, and back whatever happens. Null where the
 -- caller may not lift one.
-create function tenant.count_across(fk oid) returns bigint
+create function tenant_internal.count_across(fk oid) returns bigint
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    query text := tenant.references_across(fk);
+    query text := tenant_internal.references_across(fk);
     part regclass;
     fence name;
     found_rows bigint;
 begin
     for part in
         select distinct h from pg_constraint f, lateral (
-            select tenant.hierarchy(f.conrelid) union select tenant.hierarchy(f.confrelid)) both_sides (h)
+            select tenant_internal.hierarchy(f.conrelid) union select tenant_internal.hierarchy(f.confrelid)) both_sides (h)
         where f.oid = fk
     loop
-        select polname into fence from pg_policy where oid = tenant.fence_policy(part);
+        select polname into fence from pg_policy where oid = tenant_internal.fence_policy(part);
         if found then
-            perform tenant.run_as_owner(part, format('drop policy %I on %s', fence, part));
-            perform tenant.run_as_owner(part, format('alter table %s disable row level security', part));
+            perform tenant_internal.run_as_owner(part, format('drop policy %I on %s', fence, part));
+            perform tenant_internal.run_as_owner(part, format('alter table %s disable row level security', part));
         end if;
     end loop;
-    found_rows := tenant.run_as_owner((select conrelid::regclass from pg_constraint where oid = fk),
+    found_rows := tenant_internal.run_as_owner((select conrelid::regclass from pg_constraint where oid = fk),
         format('select count(*) from (%s) across', query))::bigint;
     raise exception using errcode = 'TN087', message = found_rows::text;
 exception
@@ -2727,57 +2741,57 @@ exception
     when others then return null;
 end
 $$;
-revoke all on function tenant.count_across(oid) from public;
-grant execute on function tenant.count_across(oid) to tenant_admin;
+revoke all on function tenant_internal.count_across(oid) from public;
+grant execute on function tenant_internal.count_across(oid) to tenant_admin;
 
 -- Why the tenant column cannot be part of this key; null where it can.
-create function tenant.obstacle_of_key(index oid, tenant_column smallint) returns tenant.obstacle
+create function tenant_internal.obstacle_of_key(index oid, tenant_column smallint) returns tenant_internal.obstacle
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
             when not pg_indexam_has_property(am.oid, 'can_multi_col') then
                 row('TN086', format('%s cannot contain the tenant', c.relname),
-                    format('its index method %s takes one column only.', am.amname))::tenant.obstacle
+                    format('its index method %s takes one column only.', am.amname))::tenant_internal.obstacle
             when not exists (select from pg_opclass o where o.opcmethod = am.oid and o.opcdefault
                     and o.opcintype = case a.atttypid when 'varchar'::regtype then 'text'::regtype else a.atttypid end) then
                 row('TN085', format('%s cannot contain the tenant', c.relname),
-                    format('index method %s has no operator class for %s.', am.amname, format_type(a.atttypid, null)))::tenant.obstacle
+                    format('index method %s has no operator class for %s.', am.amname, format_type(a.atttypid, null)))::tenant_internal.obstacle
         end
         from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am am on am.oid = c.relam
         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = tenant_column
         where i.indexrelid = index
 $$;
-revoke all on function tenant.obstacle_of_key(oid, smallint) from public;
-grant execute on function tenant.obstacle_of_key(oid, smallint) to tenant_admin;
+revoke all on function tenant_internal.obstacle_of_key(oid, smallint) from public;
+grant execute on function tenant_internal.obstacle_of_key(oid, smallint) to tenant_admin;
 
 -- Why the tenant columns cannot be part of this foreign key; null where they can.
-create function tenant.obstacle_of_reference(fk oid) returns tenant.obstacle
+create function tenant_internal.obstacle_of_reference(fk oid) returns tenant_internal.obstacle
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
-            when tenant.has_shared_rows(f.confrelid) then null -- it stays, for what it refers to may be without one
+            when tenant_internal.has_shared_rows(f.confrelid) then null -- it stays, for what it refers to may be without one
             when f.confupdtype in ('n', 'd') then
                 row('TN086', format('%s of %s cannot contain the tenant', f.conname, f.conrelid::regclass),
-                    'on update set null or set default would reach the tenant column; use cascade or no action.')::tenant.obstacle
+                    'on update set null or set default would reach the tenant column; use cascade or no action.')::tenant_internal.obstacle
             when case when child.atttypid in ('smallint'::regtype, 'integer'::regtype) then 'bigint'::regtype
                     when child.atttypid = 'varchar'::regtype then 'text'::regtype else child.atttypid end
                 <> case when parent.atttypid in ('smallint'::regtype, 'integer'::regtype) then 'bigint'::regtype
                     when parent.atttypid = 'varchar'::regtype then 'text'::regtype else parent.atttypid end then
                 row('TN086', format('%s of %s cannot contain the tenant', f.conname, f.conrelid::regclass),
                     format('the tenant columns differ in type: %s and %s.',
-                        format_type(child.atttypid, null), format_type(parent.atttypid, null)))::tenant.obstacle
+                        format_type(child.atttypid, null), format_type(parent.atttypid, null)))::tenant_internal.obstacle
         end
         from pg_constraint f
-        join pg_attribute child on child.attrelid = f.conrelid and child.attnum = tenant.key_column(f.conrelid)
-        join pg_attribute parent on parent.attrelid = f.confrelid and parent.attnum = tenant.key_column(f.confrelid)
+        join pg_attribute child on child.attrelid = f.conrelid and child.attnum = tenant_internal.key_column(f.conrelid)
+        join pg_attribute parent on parent.attrelid = f.confrelid and parent.attnum = tenant_internal.key_column(f.confrelid)
         where f.oid = fk
 $$;
-revoke all on function tenant.obstacle_of_reference(oid) from public;
-grant execute on function tenant.obstacle_of_reference(oid) to tenant_admin;
+revoke all on function tenant_internal.obstacle_of_reference(oid) from public;
+grant execute on function tenant_internal.obstacle_of_reference(oid) to tenant_admin;
 
 -- sql/schema/keys/keys.sql
 -- The keys of a table, as they are and as they would be.
 
 -- The keys of these tables, and those that their foreign keys refer to, that do not contain the tenant.
-create function tenant.keys_without_tenant(parts oid[])
+create function tenant_internal.keys_without_tenant(parts oid[])
     returns table (relation oid, index oid, constraint_oid oid, name text, columns smallint[], is_reference boolean, online boolean)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select i.indrelid, i.indexrelid, con.oid, c.relname, key.columns, i.indisunique and i.indexprs is null and i.indpred is null,
@@ -2790,18 +2804,18 @@ create function tenant.keys_without_tenant(parts oid[])
     join pg_class c on c.oid = i.indexrelid and not c.relispartition
     left join pg_constraint con on con.conindid = i.indexrelid and con.conrelid = i.indrelid and con.contype in ('p', 'u', 'x')
     cross join lateral (select array(select unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1])) as columns,
-        tenant.key_column(t.oid::regclass) as tenant) key
+        tenant_internal.key_column(t.oid::regclass) as tenant) key
     where key.tenant is not null
         and not key.tenant = any (key.columns)
         and (t.oid = any (parts) or exists (select from pg_constraint f where f.contype = 'f' and f.conparentid = 0
             and f.conrelid = any (parts) and f.confrelid = t.oid and f.confkey <@ key.columns and f.confkey @> key.columns))
     order by t.oid::regclass::text, c.relname
 $$;
-revoke all on function tenant.keys_without_tenant(oid[]) from public;
-grant execute on function tenant.keys_without_tenant(oid[]) to tenant_admin;
+revoke all on function tenant_internal.keys_without_tenant(oid[]) from public;
+grant execute on function tenant_internal.keys_without_tenant(oid[]) to tenant_admin;
 
 -- How the database fills a key of one column by itself: numbered, or at random; null where the key says something.
-create function tenant.surrogate_kind(index oid) returns text
+create function tenant_internal.surrogate_kind(index oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
             when a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(' then 'numbered'
@@ -2813,27 +2827,27 @@ create function tenant.surrogate_kind(index oid) returns text
     where i.indexrelid = index and i.indisunique and not i.indisexclusion and i.indnkeyatts = 1
         and i.indexprs is null and i.indpred is null and a.attgenerated = ''
 $$;
-revoke all on function tenant.surrogate_kind(oid) from public;
-grant execute on function tenant.surrogate_kind(oid) to tenant_admin;
+revoke all on function tenant_internal.surrogate_kind(oid) from public;
+grant execute on function tenant_internal.surrogate_kind(oid) to tenant_admin;
 
 -- Whether a foreign key can refer to these columns of the table.
-create function tenant.is_referable(rel oid, columns smallint[]) returns boolean
+create function tenant_internal.is_referable(rel oid, columns smallint[]) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select exists (
         select from pg_index i where i.indrelid = rel and i.indisunique and i.indisvalid and i.indimmediate
             and i.indpred is null and i.indexprs is null and i.indnkeyatts = cardinality(columns)
             and (i.indkey::smallint[])[0:i.indnkeyatts - 1] @> columns)
 $$;
-revoke all on function tenant.is_referable(oid, smallint[]) from public;
-grant execute on function tenant.is_referable(oid, smallint[]) to tenant_admin;
+revoke all on function tenant_internal.is_referable(oid, smallint[]) from public;
+grant execute on function tenant_internal.is_referable(oid, smallint[]) to tenant_admin;
 
 -- Whether the constraint of this name is what the foreign key becomes; null where there is none.
-create function tenant.is_prepared(fk oid, name text) returns boolean
+create function tenant_internal.is_prepared(fk oid, name text) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.contype = 'f' and n.confrelid = f.confrelid
             and array(select format('%s=%s', here, there) from unnest(n.conkey, n.confkey) k (here, there) order by 1)
-                = array(select format('%s=%s', here, there) from unnest(tenant.key_column(f.conrelid) || f.conkey,
-                    tenant.key_column(f.confrelid) || f.confkey) k (here, there) order by 1)
+                = array(select format('%s=%s', here, there) from unnest(tenant_internal.key_column(f.conrelid) || f.conkey,
+                    tenant_internal.key_column(f.confrelid) || f.confkey) k (here, there) order by 1)
             and n.confupdtype = f.confupdtype and n.confdeltype = f.confdeltype
             and (f.confdeltype not in ('n', 'd') or coalesce(n.confdelsetcols, n.conkey) <@ coalesce(f.confdelsetcols, f.conkey)
                 and coalesce(n.confdelsetcols, n.conkey) @> coalesce(f.confdelsetcols, f.conkey))
@@ -2845,27 +2859,27 @@ create function tenant.is_prepared(fk oid, name text) returns boolean
                 select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull))
         from pg_constraint f join pg_constraint n on n.conrelid = f.conrelid and n.conname = name where f.oid = fk
 $$;
-revoke all on function tenant.is_prepared(oid, text) from public;
-grant execute on function tenant.is_prepared(oid, text) to tenant_admin;
+revoke all on function tenant_internal.is_prepared(oid, text) from public;
+grant execute on function tenant_internal.is_prepared(oid, text) to tenant_admin;
 
 -- The constraint that is what the foreign key becomes: of our name, else of any. Of several foreign keys that are alike
 -- the first gets it.
-create function tenant.prepared_reference(fk oid) returns text
+create function tenant_internal.prepared_reference(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.conname
         from pg_constraint f join pg_constraint n on n.conrelid = f.conrelid and n.contype = 'f' and n.conparentid = 0 and n.oid <> fk
-        where f.oid = fk and tenant.is_prepared(fk, n.conname) and (n.conname = tenant.name_beside(f.conname, '_tenant') or not exists (
+        where f.oid = fk and tenant_internal.is_prepared(fk, n.conname) and (n.conname = tenant_internal.name_beside(f.conname, '_tenant') or not exists (
             select from pg_constraint other where other.conrelid = f.conrelid and other.contype = 'f' and other.oid <> fk
-                and (other.conname < f.conname or n.conname = tenant.name_beside(other.conname, '_tenant'))
-                and tenant.is_prepared(other.oid, n.conname)))
-        order by n.conname <> tenant.name_beside(f.conname, '_tenant'), not n.convalidated, n.conname limit 1
+                and (other.conname < f.conname or n.conname = tenant_internal.name_beside(other.conname, '_tenant'))
+                and tenant_internal.is_prepared(other.oid, n.conname)))
+        order by n.conname <> tenant_internal.name_beside(f.conname, '_tenant'), not n.convalidated, n.conname limit 1
 $$;
-revoke all on function tenant.prepared_reference(oid) from public;
-grant execute on function tenant.prepared_reference(oid) to tenant_admin;
+revoke all on function tenant_internal.prepared_reference(oid) from public;
+grant execute on function tenant_internal.prepared_reference(oid) to tenant_admin;
 
 -- The index that is what this key becomes, under whatever name but its own; not one of another constraint, unless
 -- that can be renamed.
-create function tenant.prepared_key(index oid, tenant_column smallint) returns text
+create function tenant_internal.prepared_key(index oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select c.relname
         from pg_index key
@@ -2874,16 +2888,16 @@ create function tenant.prepared_key(index oid, tenant_column smallint) returns t
         left join pg_constraint old on old.conindid = key.indexrelid and old.conrelid = key.indrelid and old.contype in ('p', 'u', 'x')
         left join pg_constraint new on new.conindid = i.indexrelid and new.conrelid = i.indrelid and new.contype in ('p', 'u', 'x')
         where key.indexrelid = index
-            and pg_get_indexdef(i.indexrelid) = tenant.index_with_tenant(index, c.relname, tenant_column, false)
+            and pg_get_indexdef(i.indexrelid) = tenant_internal.index_with_tenant(index, c.relname, tenant_column, false)
             and (new.oid is null or old.contype = 'u' and new.contype = 'u'
                 and (new.condeferrable, new.condeferred) = (old.condeferrable, old.condeferred))
         order by new.oid is not null, c.relname limit 1
 $$;
-revoke all on function tenant.prepared_key(oid, smallint) from public;
-grant execute on function tenant.prepared_key(oid, smallint) to tenant_admin;
+revoke all on function tenant_internal.prepared_key(oid, smallint) from public;
+grant execute on function tenant_internal.prepared_key(oid, smallint) to tenant_admin;
 
 -- What applications write otherwise once the key has the tenant.
-create function tenant.change_of_key(index oid, tenant_column smallint) returns text
+create function tenant_internal.change_of_key(index oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when i.indisexclusion or i.indexprs is not null
                 then format('Conflict targets that mean %s begin with %s.', c.relname, t.name)
@@ -2891,12 +2905,12 @@ create function tenant.change_of_key(index oid, tenant_column smallint) returns 
                 || case when i.indisprimary then format('; group by %1$s alone (42803) becomes group by %2$s, %1$s; '
                         'a new foreign key refers to (%2$s, %1$s), not to (%1$s) (42830)', k.names, t.name) else '' end || '.' end
         from pg_index i join pg_class c on c.oid = i.indexrelid,
-        lateral (select tenant.column_list(i.indrelid, array[tenant_column]) as name) t,
-        lateral (select tenant.column_list(i.indrelid, (i.indkey::smallint[])[0:i.indnkeyatts - 1]) as names) k
+        lateral (select tenant_internal.column_list(i.indrelid, array[tenant_column]) as name) t,
+        lateral (select tenant_internal.column_list(i.indrelid, (i.indkey::smallint[])[0:i.indnkeyatts - 1]) as names) k
         where i.indexrelid = index
 $$;
-revoke all on function tenant.change_of_key(oid, smallint) from public;
-grant execute on function tenant.change_of_key(oid, smallint) to tenant_admin;
+revoke all on function tenant_internal.change_of_key(oid, smallint) from public;
+grant execute on function tenant_internal.change_of_key(oid, smallint) to tenant_admin;
 
 -- sql/schema/keys/plan.sql
 -- The steps that put the tenant into the keys of a table, in order.
@@ -2904,12 +2918,12 @@ grant execute on function tenant.change_of_key(oid, smallint) to tenant_admin;
 -- What puts the tenant first in every key of the table and in every foreign key between it and a protected table, in an
 -- order in which each statement can run alone. Keys stay where a foreign key from an unprotected table needs them; the
 -- call for that table completes them. An obstacle is a row without statement.
-create function tenant.plan_hardening(rel regclass, concurrent boolean, form tenant.key_form, keep_old_keys boolean, foreseen name)
-    returns table (relation regclass, statement text, why text, changes text, foreign_keys oid[], obstacle tenant.obstacle)
+create function tenant_internal.plan_hardening(rel regclass, concurrent boolean, form tenant.key_form, keep_old_keys boolean, foreseen name)
+    returns table (relation regclass, statement text, why text, changes text, foreign_keys oid[], obstacle tenant_internal.obstacle)
     language plpgsql stable set search_path = pg_catalog, pg_temp set tenant.foreseen_column = '' as $$
 #variable_conflict use_column
 declare
-    parts constant oid[] := array(select h::oid from tenant.hierarchy(rel) h);
+    parts constant oid[] := array(select h::oid from tenant_internal.hierarchy(rel) h);
     key record;
     fk record;
     own smallint;
@@ -2930,44 +2944,44 @@ declare
     renamed boolean; -- it is a constraint
 begin
     perform set_config('tenant.foreseen_column', coalesce(foreseen, ''), true);
-    for key in select * from tenant.keys_without_tenant(parts) loop
+    for key in select * from tenant_internal.keys_without_tenant(parts) loop
         relation := key.relation;
-        own := tenant.key_column(relation);
+        own := tenant_internal.key_column(relation);
         foreign_keys := '{}';
-        stays := form <> 'all' and tenant.surrogate_kind(key.index) is not null;
+        stays := form <> 'all' and tenant_internal.surrogate_kind(key.index) is not null;
         said_of_key := case when stays then format('%s of %s stays as it is; foreign keys use one with the tenant beside it.', key.name, relation)
             else format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation) end;
         statement := null;
         changes := null;
         obstacle := null;
-        why := format('%s of %s stays without the tenant: ', key.name, relation) || tenant.said_of_shared_key(key.index) || '.';
+        why := format('%s of %s stays without the tenant: ', key.name, relation) || tenant_internal.said_of_shared_key(key.index) || '.';
         if why is not null then
             continue when stays or not relation = any (parts);
             return next;
             continue;
         end if;
-        obstacle := tenant.obstacle_of_key(key.index, own);
+        obstacle := tenant_internal.obstacle_of_key(key.index, own);
         if obstacle is not null then
             continue when stays;
             why := format('%s: %s: %s', obstacle.code, obstacle.problem, obstacle.reason);
             return next;
             continue;
         end if;
-        beside := tenant.name_beside(key.name, '_tenant');
+        beside := tenant_internal.name_beside(key.name, '_tenant');
         schema_name := (select quote_ident(nspname) from pg_class c join pg_namespace n on n.oid = relnamespace where c.oid = key.index);
         select coalesce(bool_or(not usable), false), coalesce(array_agg(oid order by child, conname) filter (where usable), '{}')
             into held, waiting
             from (select f.oid, f.conrelid::regclass::text as child, f.conname,
-                    coalesce(not tenant.key_column(f.conrelid) = any (f.conkey), false) as usable
+                    coalesce(not tenant_internal.key_column(f.conrelid) = any (f.conkey), false) as usable
                 from pg_constraint f
                 where key.is_reference and f.contype = 'f' and f.conparentid = 0 and f.confrelid = key.relation
                     and f.confkey <@ key.columns and f.confkey @> key.columns and not f.oid = any (done)) f;
-        for fk in select oid, conrelid, coalesce(tenant.prepared_reference(oid), tenant.name_beside(conname, '_tenant')) as beside,
-                tenant.obstacle_of_reference(oid) as obstacle
+        for fk in select oid, conrelid, coalesce(tenant_internal.prepared_reference(oid), tenant_internal.name_beside(conname, '_tenant')) as beside,
+                tenant_internal.obstacle_of_reference(oid) as obstacle
             from pg_constraint where oid = any (waiting)
         loop
             obstacle := fk.obstacle;
-            if obstacle is null and key.online and not tenant.is_prepared(fk.oid, fk.beside) then
+            if obstacle is null and key.online and not tenant_internal.is_prepared(fk.oid, fk.beside) then
                 obstacle := row('TN086', format('constraint %I of %s has a name that is needed', fk.beside, fk.conrelid::regclass),
                     'it is not the foreign key that is to stand there; rename or drop it.');
             end if;
@@ -2980,9 +2994,9 @@ begin
         obstacle := null;
         done := done || waiting;
         change := case when stays then format('Nothing: group by %1$s, references %2$s (%1$s) and on conflict (%1$s) go on working.',
-                tenant.column_list(key.relation, key.columns), relation)
-            when held or keep_old_keys then 'Nothing yet: the old key stays. Later: ' || tenant.change_of_key(key.index, own)
-            else tenant.change_of_key(key.index, own) end;
+                tenant_internal.column_list(key.relation, key.columns), relation)
+            when held or keep_old_keys then 'Nothing yet: the old key stays. Later: ' || tenant_internal.change_of_key(key.index, own)
+            else tenant_internal.change_of_key(key.index, own) end;
         why := said_of_key;
         changes := change;
         -- Nothing waits for a key with the tenant, but those that are to come.
@@ -3002,13 +3016,13 @@ begin
 
         if key.online then
             if not exists (select from pg_class c join pg_class k on k.relnamespace = c.relnamespace where k.oid = key.index and c.relname = beside) then
-                prepared := tenant.prepared_key(key.index, own);
+                prepared := tenant_internal.prepared_key(key.index, own);
                 beside := coalesce(prepared, beside);
             end if;
             renamed := exists (select from pg_constraint where conrelid = key.relation and conname = beside and contype = 'u');
-            reusable := coalesce((select i.indisvalid and pg_get_indexdef(i.indexrelid) = tenant.index_with_tenant(key.index, beside, own, false)
+            reusable := coalesce((select i.indisvalid and pg_get_indexdef(i.indexrelid) = tenant_internal.index_with_tenant(key.index, beside, own, false)
                 from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = relation and c.relname = beside), false);
-            reusable := reusable or held and key.is_reference and tenant.is_referable(key.relation, own || key.columns);
+            reusable := reusable or held and key.is_reference and tenant_internal.is_referable(key.relation, own || key.columns);
             if not reusable then
                 select not exists (select from pg_index i where i.indexrelid = c.oid and i.indrelid = key.relation and not i.indisvalid)
                     into occupied from pg_class c
@@ -3026,7 +3040,7 @@ begin
                     statement := format('drop index %s.%I', schema_name, beside);
                     return next;
                 end if;
-                statement := tenant.index_with_tenant(key.index, beside, own, concurrent);
+                statement := tenant_internal.index_with_tenant(key.index, beside, own, concurrent);
                 return next;
                 statement := (select format('alter index %s.%I set tablespace %I', schema_name, beside, spcname)
                     from pg_class c join pg_tablespace s on s.oid = c.reltablespace where c.oid = key.index);
@@ -3035,7 +3049,7 @@ begin
                 end if;
             end if;
             for fk in select f.oid, f.conname::text as name, f.conrelid::regclass as child,
-                    coalesce(tenant.prepared_reference(f.oid), tenant.name_beside(f.conname, '_tenant')) as beside, f.conrelid, c.relkind,
+                    coalesce(tenant_internal.prepared_reference(f.oid), tenant_internal.name_beside(f.conname, '_tenant')) as beside, f.conrelid, c.relkind,
                     f.convalidated or (to_jsonb(f) ->> 'conenforced')::boolean is false as validated,
                     coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced,
                     obj_description(f.oid, 'pg_constraint') as said
@@ -3049,28 +3063,28 @@ begin
                 if fk.relkind = 'p' and not coalesce((
                         select convalidated from pg_constraint where conrelid = fk.conrelid and conname = fk.beside), false) then
                     statement := concat(format('alter table %1$s drop constraint %2$I; alter table %1$s add constraint %2$I ', fk.child, fk.name),
-                        tenant.reference_with_tenant(fk.oid), '; ' || tenant.match_full_check(fk.oid), cell);
+                        tenant_internal.reference_with_tenant(fk.oid), '; ' || tenant_internal.match_full_check(fk.oid), cell);
                     return next;
                     continue;
                 end if;
                 if not exists (select from pg_constraint where conrelid = fk.conrelid and conname = fk.beside) then
                     statement := concat(format('alter table %s add constraint %I ', fk.child, fk.beside),
-                        tenant.reference_with_tenant(fk.oid), case when fk.enforced then ' not valid' end,
-                        '; ' || tenant.match_full_check(fk.oid) || ' not valid');
+                        tenant_internal.reference_with_tenant(fk.oid), case when fk.enforced then ' not valid' end,
+                        '; ' || tenant_internal.match_full_check(fk.oid) || ' not valid');
                     return next;
-                elsif not exists (select from pg_constraint where conrelid = fk.conrelid and conname = tenant.name_beside(fk.name, '_match')) then
-                    statement := tenant.match_full_check(fk.oid) || ' not valid';
+                elsif not exists (select from pg_constraint where conrelid = fk.conrelid and conname = tenant_internal.name_beside(fk.name, '_match')) then
+                    statement := tenant_internal.match_full_check(fk.oid) || ' not valid';
                     if statement is not null then
                         return next;
                     end if;
                 end if;
                 if fk.validated and fk.enforced and not (exists (select from pg_constraint
                             where conrelid = fk.conrelid and conname = fk.beside and convalidated)
-                        and (tenant.match_full_check(fk.oid) is null or exists (select from pg_constraint
-                            where conrelid = fk.conrelid and conname = tenant.name_beside(fk.name, '_match') and convalidated))) then
+                        and (tenant_internal.match_full_check(fk.oid) is null or exists (select from pg_constraint
+                            where conrelid = fk.conrelid and conname = tenant_internal.name_beside(fk.name, '_match') and convalidated))) then
                     statement := concat(format('alter table %s validate constraint %I', fk.child, fk.beside),
-                        case when tenant.match_full_check(fk.oid) is not null then
-                            format(', validate constraint %I', tenant.name_beside(fk.name, '_match')) end);
+                        case when tenant_internal.match_full_check(fk.oid) is not null then
+                            format(', validate constraint %I', tenant_internal.name_beside(fk.name, '_match')) end);
                     return next;
                 end if;
                 statement := format('alter table %1$s drop constraint %2$I; alter table %1$s rename constraint %3$I to %2$I%4$s',
@@ -3095,18 +3109,18 @@ begin
             foreign_keys := waiting;
             -- An index with a predicate or expressions is nothing that a constraint could be.
             cell := case when key.constraint_oid is not null or key.is_reference then coalesce(
-                (select regexp_replace(tenant.constraint_with_tenant(oid, own), '^PRIMARY KEY', 'UNIQUE')
+                (select regexp_replace(tenant_internal.constraint_with_tenant(oid, own), '^PRIMARY KEY', 'UNIQUE')
                     from pg_constraint where oid = key.constraint_oid),
-                format('UNIQUE (%s)', tenant.column_list(key.relation, own || key.columns))) end;
+                format('UNIQUE (%s)', tenant_internal.column_list(key.relation, own || key.columns))) end;
             reusable := case when cell is not null
                 then exists (select from pg_constraint where conrelid = key.relation and conname = beside and pg_get_constraintdef(oid) = cell)
                 else exists (select from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = key.relation and c.relname = beside
                     and i.indisunique and i.indisvalid and i.indkey[0] = own) end;
             if held then
-                reusable := reusable or key.is_reference and tenant.is_referable(key.relation, own || key.columns);
+                reusable := reusable or key.is_reference and tenant_internal.is_referable(key.relation, own || key.columns);
                 if not reusable then
                     statement := coalesce(format('alter table %s add constraint %I ', relation, beside) || cell,
-                        tenant.index_with_tenant(key.index, beside, own, false));
+                        tenant_internal.index_with_tenant(key.index, beside, own, false));
                     return next;
                 end if;
                 swap := null;
@@ -3114,9 +3128,9 @@ begin
             else
                 swap := coalesce(
                     (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s', relation, key.name,
-                        tenant.constraint_with_tenant(key.constraint_oid, own)) where key.constraint_oid is not null),
+                        tenant_internal.constraint_with_tenant(key.constraint_oid, own)) where key.constraint_oid is not null),
                     format('%1$s; drop index %2$s.%3$I; alter index %2$s.%4$I rename to %3$I',
-                        tenant.index_with_tenant(key.index, beside || '_', own, false), schema_name, key.name, beside || '_')) || after;
+                        tenant_internal.index_with_tenant(key.index, beside || '_', own, false), schema_name, key.name, beside || '_')) || after;
                 if reusable then
                     swap := case when cell is not null then format('alter table %s drop constraint %I; ', relation, beside)
                         else format('drop index %s.%I; ', schema_name, beside) end || swap;
@@ -3134,13 +3148,13 @@ begin
                 from (select f.conrelid, f.conname, concat(coalesce(
                             (select format('alter table %s rename constraint %I to %I', f.conrelid::regclass, n.conname, f.conname)
                                 from pg_constraint n
-                                where n.conrelid = f.conrelid and n.conname = tenant.prepared_reference(f.oid)
+                                where n.conrelid = f.conrelid and n.conname = tenant_internal.prepared_reference(f.oid)
                                     and (n.convalidated or not f.convalidated) and (held or not exists (select from pg_constraint stand
                                         where stand.conindid = n.conindid and stand.conname = beside and stand.contype = 'u'))),
                             format('alter table %s add constraint %I ', f.conrelid::regclass, f.conname)
-                                || tenant.reference_with_tenant(f.oid) || case when not f.convalidated
+                                || tenant_internal.reference_with_tenant(f.oid) || case when not f.convalidated
                                 and (to_jsonb(f) ->> 'conenforced')::boolean is distinct from false then ' not valid' else '' end),
-                            '; ' || tenant.match_full_check(f.oid)) as definition,
+                            '; ' || tenant_internal.match_full_check(f.oid)) as definition,
                             obj_description(f.oid, 'pg_constraint') as said
                         from pg_constraint f where f.oid = any (waiting)
                     union all
@@ -3158,27 +3172,27 @@ begin
     statement := null;
     changes := null;
     for fk in
-        select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, tenant.key_column(f.conrelid) as own
+        select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, tenant_internal.key_column(f.conrelid) as own
         from pg_constraint f
         where f.contype = 'f' and f.conparentid = 0 and (f.conrelid = any (parts) or f.confrelid = any (parts))
-            and not f.oid = any (done) and tenant.key_column(f.confrelid) is not null
-            and tenant.obstacle_of_reference(f.oid) is null
-            and (tenant.key_column(f.conrelid) is null or not exists (
+            and not f.oid = any (done) and tenant_internal.key_column(f.confrelid) is not null
+            and tenant_internal.obstacle_of_reference(f.oid) is null
+            and (tenant_internal.key_column(f.conrelid) is null or not exists (
                 select from generate_subscripts(f.conkey, 1) n
-                where f.conkey[n] = tenant.key_column(f.conrelid) and f.confkey[n] = tenant.key_column(f.confrelid)))
+                where f.conkey[n] = tenant_internal.key_column(f.conrelid) and f.confkey[n] = tenant_internal.key_column(f.confrelid)))
         order by f.conrelid::regclass::text, f.conname
     loop
         relation := fk.child;
         why := format('%s of %s stays without the tenant, and so does the key of %s that it refers to: %s', fk.conname, fk.child, fk.parent,
-            case when tenant.has_shared_rows(fk.parent) then format('rows of %s may be every tenant''s.', fk.parent)
+            case when tenant_internal.has_shared_rows(fk.parent) then format('rows of %s may be every tenant''s.', fk.parent)
                 when fk.own is null then format('%s is not protected.', fk.child)
                 else 'it refers by the tenant column already, or to a partition.' end);
         return next;
     end loop;
 end
 $$;
-revoke all on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) from public;
-grant execute on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) to tenant_admin;
+revoke all on function tenant_internal.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) from public;
+grant execute on function tenant_internal.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) to tenant_admin;
 
 -- sql/schema/keys/harden.sql
 -- The steps, shown and taken.
@@ -3192,10 +3206,10 @@ declare
     col pg_attribute;
 begin
     -- Its keys are no tenant's.
-    if tenant.membership_through(rel) is not null then
+    if tenant_internal.membership_through(rel) is not null then
         return;
     end if;
-    if tenant.fence_policy(rel) is null then
+    if tenant_internal.fence_policy(rel) is null then
         if tenant_column is null then
             raise exception using
                 errcode = 'TN028',
@@ -3219,7 +3233,7 @@ begin
         end if;
     end if;
     return query select row_number() over (), p.relation, p.statement, p.why, p.changes
-        from tenant.plan_hardening(rel, true, harden, keep_old_keys, tenant_column) p where harden <> 'false';
+        from tenant_internal.plan_hardening(rel, true, harden, keep_old_keys, tenant_column) p where harden <> 'false';
 end
 $$;
 comment on function tenant.hardening is 'The statements that put the tenant first in the keys of the table, in order, each to be run alone, and what applications write otherwise then; none where nothing is to do. No statement: what stays as it is, and why.';
@@ -3227,7 +3241,7 @@ revoke all on function tenant.hardening(regclass, tenant.key_form, boolean, name
 grant execute on function tenant.hardening(regclass, tenant.key_form, boolean, name) to tenant_admin;
 
 -- Called by tenant.protect, which has turned the guards off.
-create function tenant.apply_hardening(rel regclass, form tenant.key_form, keep_old_keys boolean) returns void
+create function tenant_internal.apply_hardening(rel regclass, form tenant.key_form, keep_old_keys boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     step record;
@@ -3236,8 +3250,8 @@ declare
     done jsonb := '[]';
     messages constant text := current_setting('client_min_messages');
 begin
-    perform tenant.require_owner(rel);
-    for step in select * from tenant.plan_hardening(rel, false, form, keep_old_keys, null) loop
+    perform tenant_internal.require_owner(rel);
+    for step in select * from tenant_internal.plan_hardening(rel, false, form, keep_old_keys, null) loop
         if step.statement is null then
             if step.obstacle is not null then
                 raise exception using
@@ -3256,21 +3270,21 @@ begin
                 perform set_config('client_min_messages', 'warning', true); -- that an index takes its name is no news
             end if;
             if step.foreign_keys = '{}' then
-                perform tenant.run_as_owner(step.relation, step.statement);
+                perform tenant_internal.run_as_owner(step.relation, step.statement);
             else
-                perform tenant.run_validation(step.relation, step.statement);
+                perform tenant_internal.run_validation(step.relation, step.statement);
             end if;
             perform set_config('client_min_messages', messages, true);
         exception when foreign_key_violation then
             foreach fk in array step.foreign_keys loop
-                across := tenant.count_across(fk);
+                across := tenant_internal.count_across(fk);
                 if across > 0 or array_length(step.foreign_keys, 1) = 1 then
                     raise exception using
                         errcode = 'TN087',
                         message = format('cannot harden %s: %s rows of table %s refer to rows of another tenant', rel,
                             coalesce(across::text, 'some'), (select conrelid::regclass from pg_constraint where oid = fk)),
                         detail = format('The foreign key is %I.', (select conname from pg_constraint where oid = fk)),
-                        hint = format('As a superuser: %s;', tenant.references_across(fk));
+                        hint = format('As a superuser: %s;', tenant_internal.references_across(fk));
                 end if;
             end loop;
             raise;
@@ -3282,8 +3296,8 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.apply_hardening(regclass, tenant.key_form, boolean) from public;
-grant execute on function tenant.apply_hardening(regclass, tenant.key_form, boolean) to tenant_admin;
+revoke all on function tenant_internal.apply_hardening(regclass, tenant.key_form, boolean) from public;
+grant execute on function tenant_internal.apply_hardening(regclass, tenant.key_form, boolean) to tenant_admin;
 
 -- sql/schema/proof/plant.sql
 -- tenant.prove(): two synthetic tenants get a row in every protected table, every path from the one to the other's rows is
@@ -3297,7 +3311,7 @@ grant execute on function tenant.apply_hardening(regclass, tenant.key_form, bool
 -- attacks run as the application's role, both restricted, so that nobody becomes the superuser again from there.
 
 -- Texts to try as the value of a column: what its checks and partitions name, then what its type has. Seed makes it unique.
-create function tenant.sample_values(rel regclass, attnum smallint, seed integer) returns text[]
+create function tenant_internal.sample_values(rel regclass, attnum smallint, seed integer) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     col pg_attribute;
@@ -3353,10 +3367,10 @@ begin
         then usual || coalesce(named, '{}') else coalesce(named, '{}') || usual end;
 end
 $$;
-revoke all on function tenant.sample_values(regclass, smallint, integer) from public;
+revoke all on function tenant_internal.sample_values(regclass, smallint, integer) from public;
 
 -- What is protected, and what the journal says was meant to be and is not.
-create function tenant.provable() returns table (relation regclass, tenant_column name, tenant_type text, kind text)
+create function tenant_internal.provable() returns table (relation regclass, tenant_column name, tenant_type text, kind text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select p.relation, p.tenant_column, p.tenant_type, p.kind from tenant.protected_tables p where p.through is null
     union all
@@ -3365,13 +3379,13 @@ create function tenant.provable() returns table (relation regclass, tenant_colum
             from tenant.journal j where j.action in ('protect', 'unprotect') order by j.object, j.id desc) last
         join pg_class c on c.oid = to_regclass(last.object)
         join pg_attribute a on a.attrelid = c.oid and a.attname = last.tenant_column and not a.attisdropped
-        where last.action = 'protect' and tenant.fence_policy(c.oid::regclass) is null
+        where last.action = 'protect' and tenant_internal.fence_policy(c.oid::regclass) is null
 $$;
-revoke all on function tenant.provable() from public;
+revoke all on function tenant_internal.provable() from public;
 
 -- Plants a row of the tenant, or with none of nobody. Gives the row as {"row": ...} or why there is none as {"why": ...}; {"wait": ...} where a table
 -- that it refers to comes first.
-create function tenant.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
+create function tenant_internal.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     own smallint := (select attnum from pg_attribute where attrelid = rel and attname = tenant_column);
@@ -3387,7 +3401,7 @@ declare
     why text;
 begin
     for fk in select * from pg_constraint where contype = 'f' and conparentid = 0 and conrelid = rel order by oid loop
-        if tenant.fence_column(fk.confrelid) is not null or planted ? fk.confrelid::regclass::text then
+        if tenant_internal.fence_column(fk.confrelid) is not null or planted ? fk.confrelid::regclass::text then
             parent := planted -> fk.confrelid::regclass::text -> coalesce(tenant_id, 'nobody');
             if parent is null and patient and fk.confrelid <> rel then
                 return jsonb_build_object('wait', fk.confrelid::regclass::text);
@@ -3395,9 +3409,9 @@ begin
         elsif fk.confrelid = 'tenant.tenants'::regclass then
             parent := (select to_jsonb(t) from tenant.tenants t where id = tenant_id);
         else
-            parent := tenant.run_past_policies(fk.confrelid, format('select pg_catalog.to_jsonb(p) from %s p limit 1', fk.confrelid::regclass));
+            parent := tenant_internal.run_past_policies(fk.confrelid, format('select pg_catalog.to_jsonb(p) from %s p limit 1', fk.confrelid::regclass));
             if parent is null and seed < 8000 then
-                parent := tenant.plant(fk.confrelid::regclass, null, tenant_id, seed * 2 + 1, planted, false) -> 'row';
+                parent := tenant_internal.plant(fk.confrelid::regclass, null, tenant_id, seed * 2 + 1, planted, false) -> 'row';
             end if;
         end if;
         for n in 1 .. cardinality(fk.conkey) loop
@@ -3423,13 +3437,13 @@ begin
             elsif col.atthasdef or (not col.attnotnull and try % 2 = 1) then
                 continue;
             else
-                samples := tenant.sample_values(rel, col.attnum, seed);
+                samples := tenant_internal.sample_values(rel, col.attnum, seed);
             end if;
             columns := columns || format(', %I', col.attname);
             literals := literals || coalesce(format(', %L::%s', samples[1 + (try / 2) % nullif(cardinality(samples), 0)], col.type), ', null');
         end loop;
         begin
-            result := tenant.run_past_policies(rel, format('insert into %s as planted (%s) values (%s) returning pg_catalog.to_jsonb(planted)',
+            result := tenant_internal.run_past_policies(rel, format('insert into %s as planted (%s) values (%s) returning pg_catalog.to_jsonb(planted)',
                 rel, substr(columns, 3), substr(literals, 3)));
             return jsonb_build_object('row', result);
         exception when others then
@@ -3439,21 +3453,21 @@ begin
     return jsonb_build_object('why', why);
 end
 $$;
-revoke all on function tenant.plant(regclass, name, text, integer, jsonb, boolean) from public;
+revoke all on function tenant_internal.plant(regclass, name, text, integer, jsonb, boolean) from public;
 
 -- sql/schema/proof/table.sql
 -- What the application tries on one table.
 
 -- Runs the statement as the role, in the tenant (or in none), and undoes it: gives 'n rows' that it saw or changed, or its
 -- SQLSTATE. Triggers and foreign keys are off, since they would stop it for reasons of their own.
-create function tenant.attack(as_role name, tenant_id text, statement text, sees boolean) returns text
+create function tenant_internal.attack(as_role name, tenant_id text, statement text, sees boolean) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     reached text;
 begin
     perform set_config('session_replication_role', 'replica', true);
     perform set_config('client_min_messages', 'error', true);
-    reached := tenant.run_as((select oid from pg_roles where rolname = as_role),
+    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role),
         case when tenant_id is null then '' else format('select tenant.enter(%L); ', tenant_id) end || statement);
     raise exception using errcode = 'TN089';
 exception
@@ -3461,10 +3475,10 @@ exception
     when others then return sqlstate;
 end
 $$;
-revoke all on function tenant.attack(name, text, text, boolean) from public;
+revoke all on function tenant_internal.attack(name, text, text, boolean) from public;
 
 -- Every path to the other tenant's row of this table. mine and theirs are the rows of a and b.
-create function tenant.prove_table(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb)
+create function tenant_internal.prove_table(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb)
     returns table (path text, expected text, got text, passed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3493,70 +3507,70 @@ begin
     row_moved := format('jsonb_populate_record(null::%s, %L)', rel, theirs || jsonb_build_object(theirs ->> 'tenant_column', a));
     select string_agg(quote_ident(attname), ', ' order by attnum) into columns
         from pg_attribute where attrelid = rel and attnum > 0 and not attisdropped and attgenerated = '';
-    own_rows := tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, of_a), true);
-    shown_rows := case when tenant.has_shared_rows(rel)
-        then tenant.attack(as_role, a, format('select count(*) from %s where %s or %s is null', rel, of_a, own), true) else own_rows end;
+    own_rows := tenant_internal.attack(as_role, a, format('select count(*) from %s where %s', rel, of_a), true);
+    shown_rows := case when tenant_internal.has_shared_rows(rel)
+        then tenant_internal.attack(as_role, a, format('select count(*) from %s where %s or %s is null', rel, of_a, own), true) else own_rows end;
 
     for path, expected, got in
-        values ('select with no tenant', 'refused', tenant.attack(as_role, null, format('select count(*) from %s', rel), true)),
-            ('truncate', 'refused', tenant.attack(as_role, a, format('truncate %s cascade', rel), false)),
+        values ('select with no tenant', 'refused', tenant_internal.attack(as_role, null, format('select count(*) from %s', rel), true)),
+            ('truncate', 'refused', tenant_internal.attack(as_role, a, format('truncate %s cascade', rel), false)),
             ('own rows', 'seen', own_rows),
-            ('select', 'nothing', tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, in_b), true)),
-            ('select by key', 'nothing', tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, coalesce(key, in_b) || ' and ' || in_b), true)),
-            ('count', 'its own', tenant.attack(as_role, a, format('select count(*) from %s', rel), true)),
-            ('select for update', 'nothing', tenant.attack(as_role, a, format('select count(*) from (select from %s where %s for update) locked', rel, in_b), true)),
-            ('insert for the other', 'refused', tenant.attack(as_role, a,
+            ('select', 'nothing', tenant_internal.attack(as_role, a, format('select count(*) from %s where %s', rel, in_b), true)),
+            ('select by key', 'nothing', tenant_internal.attack(as_role, a, format('select count(*) from %s where %s', rel, coalesce(key, in_b) || ' and ' || in_b), true)),
+            ('count', 'its own', tenant_internal.attack(as_role, a, format('select count(*) from %s', rel), true)),
+            ('select for update', 'nothing', tenant_internal.attack(as_role, a, format('select count(*) from (select from %s where %s for update) locked', rel, in_b), true)),
+            ('insert for the other', 'refused', tenant_internal.attack(as_role, a,
                 format('insert into %1$s (%2$s) overriding system value select %2$s from %3$s', rel, columns, row_of_b), false)),
-            ('update to the other', 'refused', tenant.attack(as_role, a,
+            ('update to the other', 'refused', tenant_internal.attack(as_role, a,
                 format('update %s set %s = %L where %s', rel, own, b, of_a), false)),
-            ('update of the other', 'nothing', tenant.attack(as_role, a,
+            ('update of the other', 'nothing', tenant_internal.attack(as_role, a,
                 format('update %s set %s = %L where %s', rel, own, a, in_b), false)),
-            ('blind update', 'its own', tenant.attack(as_role, a, format('update %s set %s = %L', rel, own, a), false)),
-            ('delete', 'nothing', tenant.attack(as_role, a, format('delete from %s where %s', rel, in_b), false)),
-            ('blind delete', 'its own', tenant.attack(as_role, a, format('delete from %s', rel), false)),
-            ('delete returning', 'nothing', tenant.attack(as_role, a,
+            ('blind update', 'its own', tenant_internal.attack(as_role, a, format('update %s set %s = %L', rel, own, a), false)),
+            ('delete', 'nothing', tenant_internal.attack(as_role, a, format('delete from %s where %s', rel, in_b), false)),
+            ('blind delete', 'its own', tenant_internal.attack(as_role, a, format('delete from %s', rel), false)),
+            ('delete returning', 'nothing', tenant_internal.attack(as_role, a,
                 format('with gone as (delete from %s where %s returning *) select count(*) from gone', rel, in_b), true)),
-            ('merge', 'nothing', tenant.attack(as_role, a,
+            ('merge', 'nothing', tenant_internal.attack(as_role, a,
                 format('merge into %s t using (values (%L)) s (id) on t.%s::text = s.id when matched then delete', rel, b, own), false)),
-            ('on conflict', 'nothing', tenant.attack(as_role, a, format(
+            ('on conflict', 'nothing', tenant_internal.attack(as_role, a, format(
                 'with taken as (insert into %1$s as t (%2$s) overriding system value select %2$s from %3$s on conflict on constraint %4$I
                     do update set %5$s = %6$L returning t.xmax <> 0 as other) select count(*) filter (where other) from taken',
                 rel, columns, case when key_has_tenant then row_of_b else row_moved end, coalesce(primary_key, 'none'), own, a), true)),
-            ('prepared', 'nothing', tenant.attack_prepared(as_role, a, format('select count(*) from %s where %s', rel, in_b))),
-            ('function with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security invoker',
+            ('prepared', 'nothing', tenant_internal.attack_prepared(as_role, a, format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the caller''s rights', 'nothing', tenant_internal.attack_through(as_role, a, rel, false, 'function', 'security invoker',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('function with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security definer',
+            ('function with the owner''s rights', 'nothing', tenant_internal.attack_through(as_role, a, rel, false, 'function', 'security definer',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('function with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'function', 'security definer',
+            ('function with a superuser''s rights', 'refused', tenant_internal.attack_through(as_role, a, rel, true, 'function', 'security definer',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('view with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', 'with (security_invoker)',
+            ('view with the caller''s rights', 'nothing', tenant_internal.attack_through(as_role, a, rel, false, 'view', 'with (security_invoker)',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('view with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', '',
+            ('view with the owner''s rights', 'nothing', tenant_internal.attack_through(as_role, a, rel, false, 'view', '',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('view with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'view', '',
+            ('view with a superuser''s rights', 'refused', tenant_internal.attack_through(as_role, a, rel, true, 'view', '',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('copy with no tenant', 'refused', tenant.attack_copy(as_role, null, format('copy (select from %s) to ''/dev/null''', rel))),
-            ('copy', 'nothing', tenant.attack_copy(as_role, a, format('copy (select from %s where %s) to ''/dev/null''', rel, in_b))),
-            ('copy of the table', 'its own', tenant.attack_copy(as_role, a, format('copy %s to ''/dev/null''', rel))),
-            ('copy from', 'refused', tenant.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel)))
+            ('copy with no tenant', 'refused', tenant_internal.attack_copy(as_role, null, format('copy (select from %s) to ''/dev/null''', rel))),
+            ('copy', 'nothing', tenant_internal.attack_copy(as_role, a, format('copy (select from %s where %s) to ''/dev/null''', rel, in_b))),
+            ('copy of the table', 'its own', tenant_internal.attack_copy(as_role, a, format('copy %s to ''/dev/null''', rel))),
+            ('copy from', 'refused', tenant_internal.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel)))
         union all
         select * from (values
-            ('rows of nobody', 'seen', tenant.attack(as_role, a, format('select count(*) from %s where %s is null', rel, own), true)),
-            ('rows of nobody with no tenant', 'refused', tenant.attack(as_role, null, format('select count(*) from %s where %s is null', rel, own), true)),
-            ('rows of nobody for update', 'nothing', tenant.attack(as_role, a,
+            ('rows of nobody', 'seen', tenant_internal.attack(as_role, a, format('select count(*) from %s where %s is null', rel, own), true)),
+            ('rows of nobody with no tenant', 'refused', tenant_internal.attack(as_role, null, format('select count(*) from %s where %s is null', rel, own), true)),
+            ('rows of nobody for update', 'nothing', tenant_internal.attack(as_role, a,
                 format('select count(*) from (select from %s where %s is null for update) locked', rel, own), true)),
-            ('update of nobody''s', 'nothing', tenant.attack(as_role, a, format('update %s set %s = %L where %2$s is null', rel, own, a), false)),
-            ('delete of nobody''s', 'nothing', tenant.attack(as_role, a, format('delete from %s where %s is null', rel, own), false)),
-            ('merge of nobody''s', 'nothing', tenant.attack(as_role, a,
+            ('update of nobody''s', 'nothing', tenant_internal.attack(as_role, a, format('update %s set %s = %L where %2$s is null', rel, own, a), false)),
+            ('delete of nobody''s', 'nothing', tenant_internal.attack(as_role, a, format('delete from %s where %s is null', rel, own), false)),
+            ('merge of nobody''s', 'nothing', tenant_internal.attack(as_role, a,
                 format('merge into %s t using (values (1)) s on t.%s is null when matched then delete', rel, own), false)),
-            ('insert of nobody''s', 'refused', tenant.attack(as_role, a,
+            ('insert of nobody''s', 'refused', tenant_internal.attack(as_role, a,
                 format('insert into %1$s (%2$s) overriding system value select %2$s from %3$s', rel, columns, row_of_nobody), false)),
-            ('update to nobody''s', 'refused', tenant.attack(as_role, a, format('update %s set %s = null where %s', rel, own, of_a), false))
+            ('update to nobody''s', 'refused', tenant_internal.attack(as_role, a, format('update %s set %s = null where %s', rel, own, of_a), false))
         ) nobody (path, expected, got) where theirs ? 'tenant_prove_nobody'
         union all
-        select * from tenant.prove_plans(rel, (theirs ->> 'tenant_column')::name, as_role, a, b) where theirs ? 'planted'
+        select * from tenant_internal.prove_plans(rel, (theirs ->> 'tenant_column')::name, as_role, a, b) where theirs ? 'planted'
         union all
-        select * from tenant.prove_indexes(rel, (theirs ->> 'tenant_column')::name, as_role, a, b) where theirs ? 'planted'
+        select * from tenant_internal.prove_indexes(rel, (theirs ->> 'tenant_column')::name, as_role, a, b) where theirs ? 'planted'
     loop
         continue when not theirs ? 'planted' and path not in ('select with no tenant', 'truncate', 'select', 'count',
             'copy with no tenant', 'copy from');
@@ -3584,20 +3598,20 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.prove_table(regclass, name, text, text, jsonb, jsonb) from public;
+revoke all on function tenant_internal.prove_table(regclass, name, text, text, jsonb, jsonb) from public;
 
 -- The role of this proof to which policies do not apply. Not the superuser: the attacks below plan and run what the owners
 -- of tables wrote; and nobody else with such rights, who may have more. It is in no group, which would be locked meanwhile.
-create function tenant.bypassing() returns name language sql stable set search_path = pg_catalog, pg_temp as $$
+create function tenant_internal.bypassing() returns name language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('tenant_prove_past_%s', pg_current_xact_id())::name
 $$;
-revoke all on function tenant.bypassing() from public;
+revoke all on function tenant_internal.bypassing() from public;
 
 -- sql/schema/proof/ways.sql
 -- The same by other ways: prepared, through functions and views, by COPY, by writing.
 
 -- A statement that was planned with no tenant by a role to whom policies do not apply, and is run by the role in the tenant.
-create function tenant.attack_prepared(as_role name, tenant_id text, statement text) returns text
+create function tenant_internal.attack_prepared(as_role name, tenant_id text, statement text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     got text;
@@ -3606,9 +3620,9 @@ begin
     execute 'prepare tenant_prove as ' || statement;
     -- Planned as a role to whom policies do not apply; with strict mode on it would be refused before there is a plan.
     perform set_config('pg_tenant.strict', 'off', true);
-    perform tenant.run_as((select oid from pg_roles where rolname = tenant.bypassing()), 'explain execute tenant_prove');
+    perform tenant_internal.run_as((select oid from pg_roles where rolname = tenant_internal.bypassing()), 'explain execute tenant_prove');
     perform set_config('pg_tenant.strict', strict_mode, true);
-    got := tenant.attack(as_role, tenant_id, 'execute tenant_prove', true);
+    got := tenant_internal.attack(as_role, tenant_id, 'execute tenant_prove', true);
     execute 'deallocate tenant_prove';
     return got;
 exception when others then
@@ -3618,10 +3632,10 @@ exception when others then
     return sqlstate;
 end
 $$;
-revoke all on function tenant.attack_prepared(name, text, text) from public;
+revoke all on function tenant_internal.attack_prepared(name, text, text) from public;
 
 -- As attack, through a function or a view of the table's owner, or of a role to whom policies do not apply, made for it.
-create function tenant.attack_through(as_role name, tenant_id text, rel regclass, mine boolean, what text, rights text, statement text)
+create function tenant_internal.attack_through(as_role name, tenant_id text, rel regclass, mine boolean, what text, rights text, statement text)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     schema regnamespace := (select relnamespace from pg_class where oid = rel);
@@ -3632,38 +3646,38 @@ begin
     execute case what
         when 'view' then format('create view %s %s as %s', name, rights, replace(statement, 'count(*)', 'count(*) as n'))
         else format('create function %s() returns bigint language sql volatile %s as %L', name, rights, statement) end;
-    execute format('alter %s %s owner to %s', what, name, case when mine then quote_ident(tenant.bypassing())
+    execute format('alter %s %s owner to %s', what, name, case when mine then quote_ident(tenant_internal.bypassing())
         else (select relowner::regrole::text from pg_class where oid = rel) end);
     execute case what when 'view' then format('grant select on %s to %I', name, as_role) else format('grant execute on function %s() to %I', name, as_role) end;
-    got := tenant.attack(as_role, tenant_id, case what when 'view' then format('select n from %s', name) else format('select %s()', name) end, true);
+    got := tenant_internal.attack(as_role, tenant_id, case what when 'view' then format('select n from %s', name) else format('select %s()', name) end, true);
     raise exception using errcode = 'TN089';
 exception
     when sqlstate 'TN089' then return got;
     when others then return sqlstate;
 end
 $$;
-revoke all on function tenant.attack_through(name, text, regclass, boolean, text, text, text) from public;
+revoke all on function tenant_internal.attack_through(name, text, regclass, boolean, text, text, text) from public;
 
 -- As attack, by COPY with a file of the server: the only one that a function can run. It takes a right that the application
 -- should not have, and is refused in a tenant but for the guards: what is tried is the policy behind them.
-create function tenant.attack_copy(as_role name, tenant_id text, statement text) returns text
+create function tenant_internal.attack_copy(as_role name, tenant_id text, statement text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     got text;
 begin
     execute format('grant pg_read_server_files, pg_write_server_files to %I', as_role);
     perform set_config('pg_tenant.guards', 'off', true);
-    got := tenant.attack(as_role, tenant_id, statement, false);
+    got := tenant_internal.attack(as_role, tenant_id, statement, false);
     raise exception using errcode = 'TN089';
 exception
     when sqlstate 'TN089' then return got;
     when others then return sqlstate;
 end
 $$;
-revoke all on function tenant.attack_copy(name, text, text) from public;
+revoke all on function tenant_internal.attack_copy(name, text, text) from public;
 
 -- The views that read the table, whatever is between.
-create function tenant.views_over(rel regclass) returns setof regclass
+create function tenant_internal.views_over(rel regclass) returns setof regclass
     language sql stable set search_path = pg_catalog, pg_temp as $$
     with recursive over (relation) as (
         select rel::oid
@@ -3677,31 +3691,31 @@ create function tenant.views_over(rel regclass) returns setof regclass
     )
     select c.oid::regclass from over
         cross join lateral (select oid, relkind, relnamespace from pg_class where oid = over.relation offset 0) c
-        where c.relkind = 'v' and c.oid <> rel and c.relnamespace <> 'tenant'::regnamespace order by c.oid::regclass::text
+        where c.relkind = 'v' and c.oid <> rel and c.relnamespace not in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) order by c.oid::regclass::text
 $$;
-revoke all on function tenant.views_over(regclass) from public;
+revoke all on function tenant_internal.views_over(regclass) from public;
 
 -- All that the role sees in the view; with root, after the other's rows have gone from there.
-create function tenant.attack_view(as_role name, tenant_id text, view regclass, root regclass, tenant_column name, other text)
+create function tenant_internal.attack_view(as_role name, tenant_id text, view regclass, root regclass, tenant_column name, other text)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     got text;
 begin
     if root is not null then
         perform set_config('session_replication_role', 'replica', true);
-        perform tenant.run_past_policies(root, format('delete from %s where %I::text = %L', root, tenant_column, other));
+        perform tenant_internal.run_past_policies(root, format('delete from %s where %I::text = %L', root, tenant_column, other));
     end if;
-    got := tenant.attack(as_role, tenant_id, format(
+    got := tenant_internal.attack(as_role, tenant_id, format(
         'select md5(string_agg(to_jsonb(v)::text, '','' order by to_jsonb(v)::text)) from %s v', view), true);
     raise exception using errcode = 'TN089';
 exception when sqlstate 'TN089' then return got;
 end
 $$;
-revoke all on function tenant.attack_view(name, text, regclass, regclass, name, text) from public;
+revoke all on function tenant_internal.attack_view(name, text, regclass, regclass, name, text) from public;
 
 -- The paths on which the proof of the table fails, or is refused for its broken protection, once it is weakened; null
 -- where nothing shows.
-create function tenant.prove_mutation(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, commands text[])
+create function tenant_internal.prove_mutation(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, commands text[])
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     fence record;
@@ -3709,26 +3723,26 @@ declare
     noticed text;
 begin
     perform set_config('pg_tenant.guards', 'off', true);
-    select polname, pg_get_expr(polqual, polrelid) as condition into fence from pg_policy where oid = tenant.fence_policy(rel);
+    select polname, pg_get_expr(polqual, polrelid) as condition into fence from pg_policy where oid = tenant_internal.fence_policy(rel);
     foreach command in array commands loop
         -- The fourth is the equality without the call that the planner cannot lose.
-        perform tenant.run_as_owner(rel, format(command, rel, fence.polname, fence.condition,
+        perform tenant_internal.run_as_owner(rel, format(command, rel, fence.polname, fence.condition,
             regexp_replace(fence.condition, ' AND tenant\.is_current(_or_shared)?\(.*$', ')')));
     end loop;
     select string_agg(p.path || ' ' || p.got, ', ') into noticed
-        from tenant.prove_table(rel, as_role, a, b, mine, theirs) p where p.passed is false or p.got = 'TN012';
+        from tenant_internal.prove_table(rel, as_role, a, b, mine, theirs) p where p.passed is false or p.got = 'TN012';
     raise exception using errcode = 'TN089';
 exception when sqlstate 'TN089' then return noticed;
 end
 $$;
-revoke all on function tenant.prove_mutation(regclass, name, text, text, jsonb, jsonb, text[]) from public;
+revoke all on function tenant_internal.prove_mutation(regclass, name, text, text, jsonb, jsonb, text[]) from public;
 
 -- sql/schema/proof/members.sql
 -- Attacks on tables reached by membership.
 
 -- Every path of a to a row of which b alone is a member, in a table that is reached by membership. mine and theirs are rows of
 -- it, joined says what it is reached through.
-create function tenant.prove_members(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb)
+create function tenant_internal.prove_members(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb)
     returns table (path text, expected text, got text, passed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3744,40 +3758,40 @@ begin
         from pg_attribute where attrelid = rel and attnum > 0 and not attisdropped and attgenerated = '';
     select string_agg(quote_ident(attname), ', ' order by attnum) into added
         from pg_attribute where attrelid = through and attnum > 0 and not attisdropped and attgenerated = '';
-    own_rows := tenant.attack(as_role, a, format('select count(*) from %s where %I::text = %L', rel, key, mine ->> key), true);
+    own_rows := tenant_internal.attack(as_role, a, format('select count(*) from %s where %I::text = %L', rel, key, mine ->> key), true);
     for path, expected, got in
-        values ('select with no tenant', 'refused', tenant.attack(as_role, null, format('select count(*) from %s', rel), true)),
-            ('truncate', 'refused', tenant.attack(as_role, a, format('truncate %s cascade', rel), false)),
+        values ('select with no tenant', 'refused', tenant_internal.attack(as_role, null, format('select count(*) from %s', rel), true)),
+            ('truncate', 'refused', tenant_internal.attack(as_role, a, format('truncate %s cascade', rel), false)),
             ('own rows', 'seen', own_rows),
-            ('select', 'nothing', tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, in_b), true)),
-            ('count', 'its own', tenant.attack(as_role, a, format('select count(*) from %s', rel), true)),
-            ('select for update', 'refused', tenant.attack(as_role, a, format('select count(*) from (select from %s for update) locked', rel), true)),
-            ('insert', 'refused', tenant.attack(as_role, a, format('insert into %1$s (%2$s) overriding system value '
+            ('select', 'nothing', tenant_internal.attack(as_role, a, format('select count(*) from %s where %s', rel, in_b), true)),
+            ('count', 'its own', tenant_internal.attack(as_role, a, format('select count(*) from %s', rel), true)),
+            ('select for update', 'refused', tenant_internal.attack(as_role, a, format('select count(*) from (select from %s for update) locked', rel), true)),
+            ('insert', 'refused', tenant_internal.attack(as_role, a, format('insert into %1$s (%2$s) overriding system value '
                 'select %2$s from jsonb_populate_record(null::%1$s, %3$L)', rel, columns, theirs), false)),
-            ('update', 'refused', tenant.attack(as_role, a, format('update %s set %I = %2$I', rel, key), false)),
-            ('delete', 'refused', tenant.attack(as_role, a, format('delete from %s', rel), false)),
-            ('merge', 'refused', tenant.attack(as_role, a,
+            ('update', 'refused', tenant_internal.attack(as_role, a, format('update %s set %I = %2$I', rel, key), false)),
+            ('delete', 'refused', tenant_internal.attack(as_role, a, format('delete from %s', rel), false)),
+            ('merge', 'refused', tenant_internal.attack(as_role, a,
                 format('merge into %s t using (values (%L)) s (id) on t.%I::text = s.id when matched then delete', rel, mine ->> key, key), false)),
-            ('prepared', 'nothing', tenant.attack_prepared(as_role, a, format('select count(*) from %s where %s', rel, in_b))),
-            ('function with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security invoker',
+            ('prepared', 'nothing', tenant_internal.attack_prepared(as_role, a, format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the caller''s rights', 'nothing', tenant_internal.attack_through(as_role, a, rel, false, 'function', 'security invoker',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('function with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security definer',
+            ('function with the owner''s rights', 'nothing', tenant_internal.attack_through(as_role, a, rel, false, 'function', 'security definer',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('function with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'function', 'security definer',
+            ('function with a superuser''s rights', 'refused', tenant_internal.attack_through(as_role, a, rel, true, 'function', 'security definer',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('view with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', 'with (security_invoker)',
+            ('view with the caller''s rights', 'nothing', tenant_internal.attack_through(as_role, a, rel, false, 'view', 'with (security_invoker)',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('view with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', '',
+            ('view with the owner''s rights', 'nothing', tenant_internal.attack_through(as_role, a, rel, false, 'view', '',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('view with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'view', '',
+            ('view with a superuser''s rights', 'refused', tenant_internal.attack_through(as_role, a, rel, true, 'view', '',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('copy with no tenant', 'refused', tenant.attack_copy(as_role, null, format('copy (select from %s) to ''/dev/null''', rel))),
-            ('copy', 'nothing', tenant.attack_copy(as_role, a, format('copy (select from %s where %s) to ''/dev/null''', rel, in_b))),
-            ('copy from', 'refused', tenant.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel))),
-            ('a member added', 'refused', tenant.attack(as_role, a, format('insert into %1$s (%2$s) overriding system value '
+            ('copy with no tenant', 'refused', tenant_internal.attack_copy(as_role, null, format('copy (select from %s) to ''/dev/null''', rel))),
+            ('copy', 'nothing', tenant_internal.attack_copy(as_role, a, format('copy (select from %s where %s) to ''/dev/null''', rel, in_b))),
+            ('copy from', 'refused', tenant_internal.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel))),
+            ('a member added', 'refused', tenant_internal.attack(as_role, a, format('insert into %1$s (%2$s) overriding system value '
                 'select %2$s from jsonb_populate_record(null::%1$s, %3$L)', through, added,
                 (joined -> 'row') || jsonb_build_object(member, theirs -> key)), false)),
-            ('a member changed', 'refused', tenant.attack(as_role, a,
+            ('a member changed', 'refused', tenant_internal.attack(as_role, a,
                 format('update %s set %I = %L', through, member, theirs ->> key), false))
     loop
         continue when path like 'a member %' and (joined ->> 'open')::boolean
@@ -3791,29 +3805,29 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.prove_members(regclass, name, text, text, jsonb, jsonb, jsonb) from public;
+revoke all on function tenant_internal.prove_members(regclass, name, text, text, jsonb, jsonb, jsonb) from public;
 
 -- As prove_mutation; the third table is the join table.
-create function tenant.prove_member_mutation(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb, commands text[])
+create function tenant_internal.prove_member_mutation(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb, commands text[])
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     through constant regclass := joined ->> 'through';
-    fence constant name := (select polname from pg_policy where oid = tenant.fence_policy(rel));
+    fence constant name := (select polname from pg_policy where oid = tenant_internal.fence_policy(rel));
     command text;
     noticed text;
 begin
     perform set_config('pg_tenant.guards', 'off', true);
     foreach command in array commands loop
-        perform tenant.run_as_owner(case when strpos(command, '%3$s') > 0 then through else rel end, format(command, rel, fence, through,
-            (select polname from pg_policy where oid = tenant.fence_policy(through))));
+        perform tenant_internal.run_as_owner(case when strpos(command, '%3$s') > 0 then through else rel end, format(command, rel, fence, through,
+            (select polname from pg_policy where oid = tenant_internal.fence_policy(through))));
     end loop;
     select string_agg(p.path || ' ' || p.got, ', ') into noticed
-        from tenant.prove_members(rel, as_role, a, b, mine, theirs, joined) p where p.passed is false or p.got = 'TN012';
+        from tenant_internal.prove_members(rel, as_role, a, b, mine, theirs, joined) p where p.passed is false or p.got = 'TN012';
     raise exception using errcode = 'TN089';
 exception when sqlstate 'TN089' then return noticed;
 end
 $$;
-revoke all on function tenant.prove_member_mutation(regclass, name, text, text, jsonb, jsonb, jsonb, text[]) from public;
+revoke all on function tenant_internal.prove_member_mutation(regclass, name, text, text, jsonb, jsonb, jsonb, text[]) from public;
 
 -- sql/schema/proof/prove.sql
 -- tenant.prove() itself: tables, tenants, attacks, and the way back.
@@ -3869,7 +3883,7 @@ begin
     if keyed_by is null then
         select k.usual into keyed_by
             from (select case when p.tenant_type in ('bigint', 'integer', 'smallint') then 'bigint'
-                when p.tenant_type = 'uuid' then 'uuid' else 'text' end as usual from tenant.provable() p) k
+                when p.tenant_type = 'uuid' then 'uuid' else 'text' end as usual from tenant_internal.provable() p) k
             group by k.usual order by k.usual = 'text', count(*) desc limit 1;
     end if;
     if keyed_by in ('bigint', 'integer', 'smallint') then
@@ -3884,11 +3898,11 @@ begin
 
     begin
         perform tenant.create(a), tenant.create(b);
-        named := array(select p.relation from tenant.provable() p
+        named := array(select p.relation from tenant_internal.provable() p
             where tables is null or p.relation = any (tables) or pg_partition_root(p.relation) = any (tables));
         reached := array(select p.relation from tenant.protected_tables p
             where p.through is not null and p.parent is null and (tables is null or p.relation = any (tables)) order by p.relation::text);
-        granted := named || array(select r from unnest(reached) r union select tenant.membership_through(r) from unnest(reached) r);
+        granted := named || array(select r from unnest(reached) r union select tenant_internal.membership_through(r) from unnest(reached) r);
         needed := array(
             with recursive need (rel) as (
                 select coalesce(pg_partition_root(r), r)::oid from unnest(granted) r
@@ -3897,26 +3911,26 @@ begin
                     cross join lateral (select confrelid from pg_constraint where contype = 'f' and conrelid = need.rel offset 0) k
             )
             select rel from need);
-        execute format('create role %I bypassrls', tenant.bypassing());
+        execute format('create role %I bypassrls', tenant_internal.bypassing());
         for target in select distinct c.relnamespace::regnamespace as schema from unnest(granted) r join pg_class c on c.oid = r loop
-            execute format('grant usage on schema %s to %I', target.schema, tenant.bypassing());
+            execute format('grant usage on schema %s to %I', target.schema, tenant_internal.bypassing());
         end loop;
         for target in select distinct unnest(granted) as relation loop
-            execute format('grant select on %s to %I', target.relation, tenant.bypassing());
+            execute format('grant select on %s to %I', target.relation, tenant_internal.bypassing());
         end loop;
         if as_role is null then
             for target in
                 with recursive read (rel) as (
-                    select v::oid from unnest(granted) r, tenant.views_over(r) v
+                    select v::oid from unnest(granted) r, tenant_internal.views_over(r) v
                     union
                     select d.refobjid from read
                         cross join lateral (select oid from pg_rewrite where ev_class = read.rel offset 0) w
                         cross join lateral (select refobjid from pg_depend
                             where classid = 'pg_rewrite'::regclass and objid = w.oid and refclassid = 'pg_class'::regclass offset 0) d
                 ), all_of (rel) as (
-                    select unnest(granted)::oid union select v::oid from unnest(granted) r, tenant.views_over(r) v
-                    union select rel from read where rel in (select p.relation from tenant.provable() p)
-                        or exists (select from pg_class where oid = rel and relkind = 'v' and relnamespace <> 'tenant'::regnamespace)
+                    select unnest(granted)::oid union select v::oid from unnest(granted) r, tenant_internal.views_over(r) v
+                    union select rel from read where rel in (select p.relation from tenant_internal.provable() p)
+                        or exists (select from pg_class where oid = rel and relkind = 'v' and relnamespace not in ('tenant'::regnamespace, 'tenant_internal'::regnamespace))
                 )
                 select c.oid::regclass as relation, c.relnamespace::regnamespace as schema from all_of join pg_class c on c.oid = all_of.rel
             loop
@@ -3928,12 +3942,12 @@ begin
         -- A row of each tenant in every one of them. Again and again, while it goes on: a table
         -- waits for those that it refers to.
         perform set_config('session_replication_role', 'replica', true);
-        planted := (select jsonb_object_agg(p.relation::text, null) from tenant.provable() p where p.relation = any (needed));
+        planted := (select jsonb_object_agg(p.relation::text, null) from tenant_internal.provable() p where p.relation = any (needed));
         -- Those who are members come first: a row of the join table that refers to one of them is a membership.
-        for part in select r as relation from unnest(needed) r where tenant.membership_through(r) is not null order by r::text loop
+        for part in select r as relation from unnest(needed) r where tenant_internal.membership_through(r) is not null order by r::text loop
             seed := seed + 2;
-            one := tenant.plant(part.relation, null, a, seed, coalesce(planted, '{}'), false);
-            two := tenant.plant(part.relation, null, b, seed + 1, coalesce(planted, '{}'), false);
+            one := tenant_internal.plant(part.relation, null, a, seed, coalesce(planted, '{}'), false);
+            two := tenant_internal.plant(part.relation, null, b, seed + 1, coalesce(planted, '{}'), false);
             planted := coalesce(planted, '{}') || jsonb_build_object(part.relation::text,
                 case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
                     else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
@@ -3941,7 +3955,7 @@ begin
         loop
             progress := false;
             for part in
-                select p.relation, p.tenant_column, p.tenant_type from tenant.provable() p
+                select p.relation, p.tenant_column, p.tenant_type from tenant_internal.provable() p
                 where p.kind <> 'partition' and planted -> p.relation::text = 'null' order by p.relation::text
             loop
                 if part.tenant_type <> 'text' and not part.tenant_type like 'character varying%'
@@ -3952,14 +3966,14 @@ begin
                     continue;
                 end if;
                 seed := seed + 3;
-                one := tenant.plant(part.relation, part.tenant_column, a, seed, planted, patient);
+                one := tenant_internal.plant(part.relation, part.tenant_column, a, seed, planted, patient);
                 continue when one ? 'wait';
                 progress := true;
-                two := tenant.plant(part.relation, part.tenant_column, b, seed + 1, planted, patient);
+                two := tenant_internal.plant(part.relation, part.tenant_column, b, seed + 1, planted, patient);
                 planted := planted || jsonb_build_object(part.relation::text,
                     case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
-                            || case when tenant.has_shared_rows(part.relation) then jsonb_build_object('nobody',
-                                tenant.plant(part.relation, part.tenant_column, null, seed + 2, planted, false) -> 'row') else '{}' end
+                            || case when tenant_internal.has_shared_rows(part.relation) then jsonb_build_object('nobody',
+                                tenant_internal.plant(part.relation, part.tenant_column, null, seed + 2, planted, false) -> 'row') else '{}' end
                         else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
             end loop;
             exit when not progress and not patient;
@@ -3968,7 +3982,7 @@ begin
         perform set_config('session_replication_role', 'origin', true);
 
         for part in select p.relation, p.tenant_column, p.kind, coalesce(pg_partition_root(p.relation), p.relation) as root
-            from tenant.provable() p
+            from tenant_internal.provable() p
             where p.relation = any (named) order by p.relation::text
         loop
             raise notice 'proving %', part.relation;
@@ -3985,12 +3999,12 @@ begin
                     'passed', case when two ? 'planted' then true end));
             end if;
             results := results || coalesce((select jsonb_agg(to_jsonb(r) || jsonb_build_object('relation', part.relation::oid))
-                from tenant.prove_table(part.relation, app, a, b, one, two) r
+                from tenant_internal.prove_table(part.relation, app, a, b, one, two) r
                 where part.kind <> 'partition' or r.path not in ('own rows', 'rows of nobody')), '[]');
-            for target in select v as relation from tenant.views_over(part.relation) v where two ? 'planted' loop
+            for target in select v as relation from tenant_internal.views_over(part.relation) v where two ? 'planted' loop
                 -- The same with the other's row and without it.
-                one := jsonb_build_array(tenant.attack_view(app, a, target.relation, null, null, null),
-                    tenant.attack_view(app, a, target.relation, part.root, part.tenant_column, b));
+                one := jsonb_build_array(tenant_internal.attack_view(app, a, target.relation, null, null, null),
+                    tenant_internal.attack_view(app, a, target.relation, part.root, part.tenant_column, b));
                 results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('view %s', target.relation),
                     'expected', 'the same without the other''s row',
                     'got', case when one ->> 0 !~ ' rows$' then one ->> 0 when one -> 0 = one -> 1 then 'the same' else 'another' end,
@@ -4022,31 +4036,31 @@ begin
                     ('no policy for updates', array['drop policy if exists tenant_isolation_update on %1$s']),
                     ('no policy for deletes', array['drop policy if exists tenant_isolation_delete on %1$s'])
                 ) m (name, commands)
-                where m.name not like 'no policy for %' or tenant.has_shared_rows(part.relation)
+                where m.name not like 'no policy for %' or tenant_internal.has_shared_rows(part.relation)
             loop
-                noticed := tenant.prove_mutation(part.relation, app, a, b, one, two, mutation.commands);
+                noticed := tenant_internal.prove_mutation(part.relation, app, a, b, one, two, mutation.commands);
                 results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
                     'expected', 'noticed', 'got', coalesce('noticed: ' || noticed, 'not noticed'), 'passed', noticed is not null));
             end loop;
         end loop;
-        for part in select r as relation, tenant.membership_through(r) as through, k.attname as key, m.attname as member
+        for part in select r as relation, tenant_internal.membership_through(r) as through, k.attname as key, m.attname as member
             from unnest(reached) r
-            join pg_attribute k on k.attrelid = r and k.attnum = tenant.membership_key(r)
-            join pg_attribute m on m.attrelid = tenant.membership_through(r) and m.attnum = tenant.membership_member(r)
+            join pg_attribute k on k.attrelid = r and k.attnum = tenant_internal.membership_key(r)
+            join pg_attribute m on m.attrelid = tenant_internal.membership_through(r) and m.attnum = tenant_internal.membership_member(r)
         loop
             raise notice 'proving %', part.relation;
             one := planted -> part.relation::text -> a;
             two := planted -> part.relation::text -> b;
             joined := jsonb_build_object('through', part.through::text, 'key', part.key, 'member', part.member,
                 'row', planted -> coalesce(pg_partition_root(part.through), part.through)::text -> a,
-                'open', (select r.open from tenant.reached_through(part.through) r where r.relation = part.relation));
+                'open', (select r.open from tenant_internal.reached_through(part.through) r where r.relation = part.relation));
             results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'plant',
                 'expected', 'a member of each tenant', 'got', coalesce(planted -> part.relation::text ->> 'why',
                     planted -> part.through::text ->> 'why', 'a member of each tenant'),
                 'passed', case when two is not null and jsonb_typeof(joined -> 'row') = 'object' then true end));
             continue when two is null or jsonb_typeof(joined -> 'row') <> 'object';
             results := results || coalesce((select jsonb_agg(to_jsonb(r) || jsonb_build_object('relation', part.relation::oid))
-                from tenant.prove_members(part.relation, app, a, b, one, two, joined) r), '[]');
+                from tenant_internal.prove_members(part.relation, app, a, b, one, two, joined) r), '[]');
             continue when not mutate;
             for mutation in
                 select * from (values
@@ -4060,7 +4074,7 @@ begin
                     ('no fence of the join table', array['drop policy %4$I on %3$s'])
                 ) m (name, commands)
             loop
-                noticed := tenant.prove_member_mutation(part.relation, app, a, b, one, two, joined, mutation.commands);
+                noticed := tenant_internal.prove_member_mutation(part.relation, app, a, b, one, two, joined, mutation.commands);
                 results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
                     'expected', 'noticed', 'got', coalesce('noticed: ' || noticed, 'not noticed'), 'passed', noticed is not null));
             end loop;
@@ -4096,14 +4110,14 @@ grant insert (channel, payload, reason), update (payload, reason) on tenant.chan
 select pg_catalog.pg_extension_config_dump('tenant.channels', '');
 
 -- Whichever statement changes them gives a reason, and leaves a line in the journal. Not pg_restore: it brings the journal.
-create function tenant.channel_changed() returns trigger
+create function tenant_internal.channel_changed() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
         return null;
     end if;
     if tg_op <> 'DELETE' then
-        perform tenant.require_reason(new.reason), tenant.require_plain('the channel', new.channel);
+        perform tenant_internal.require_reason(new.reason), tenant_internal.require_plain('the channel', new.channel);
     end if;
     insert into tenant.journal (action, object, reason, detail) values (
         case tg_op when 'DELETE' then 'disallow_channel' else 'allow_channel' end, coalesce(new.channel, old.channel),
@@ -4112,12 +4126,12 @@ begin
     return null;
 end
 $$;
-revoke all on function tenant.channel_changed() from public;
+revoke all on function tenant_internal.channel_changed() from public;
 
 create function tenant.allow_channel(channel text, reason text, payload text default 'none') returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
+    perform tenant_internal.give_reason(reason);
     if payload is null or payload not in ('none', 'tenant') then
         raise exception using
             errcode = '22023',
@@ -4137,7 +4151,7 @@ grant execute on function tenant.allow_channel(text, text, text) to tenant_admin
 create function tenant.disallow_channel(channel text, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
+    perform tenant_internal.give_reason(reason);
     delete from tenant.channels c where c.channel = disallow_channel.channel;
     if not found then
         raise exception using
@@ -4153,7 +4167,7 @@ revoke all on function tenant.disallow_channel(text, text) from public;
 grant execute on function tenant.disallow_channel(text, text) to tenant_admin;
 
 create trigger channel_changed after insert or update or delete on tenant.channels
-    for each row execute function tenant.channel_changed();
+    for each row execute function tenant_internal.channel_changed();
 
 -- sql/schema/core/directory.sql
 -- For the edge of an application: which tenant a slug is, and that the registry has changed.
@@ -4182,18 +4196,18 @@ comment on function tenant.find is 'The tenant with this slug, or this id, or bo
 revoke all on function tenant.find(text, text) from public;
 grant execute on function tenant.find(text, text) to tenant_user, tenant_admin;
 
--- A row of the registry announces itself (tenant.registry_changed). TRUNCATE is refused; where that was switched off, it is
+-- A row of the registry announces itself (tenant_internal.registry_changed). TRUNCATE is refused; where that was switched off, it is
 -- announced too. Guards are off, since an administrator may be inside a tenant, where a NOTIFY is refused.
-create function tenant.announce_change() returns trigger
+create function tenant_internal.announce_change() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
     perform pg_notify('tenant_registry', '');
     return null;
 end
 $$;
-revoke all on function tenant.announce_change() from public;
+revoke all on function tenant_internal.announce_change() from public;
 create trigger announce_truncate after truncate on tenant.tenants
-    for each statement execute function tenant.announce_change();
+    for each statement execute function tenant_internal.announce_change();
 alter table tenant.tenants enable always trigger announce_truncate;
 
 -- sql/schema/core/lookup.sql
@@ -4224,7 +4238,7 @@ select pg_catalog.pg_extension_config_dump('tenant.lookups',
     'where exists (select from pg_catalog.pg_attribute where attrelid = relation and attnum = key_number and attname = key_column)
         and exists (select from pg_catalog.pg_attribute where attrelid = relation and attnum = row_number and attname = row_column)');
 
-create function tenant.number_lookup() returns trigger
+create function tenant_internal.number_lookup() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     new.key_number := coalesce((select attnum from pg_attribute where attrelid = new.relation and attname = new.key_column), 0);
@@ -4232,24 +4246,24 @@ begin
     return new;
 end
 $$;
-revoke all on function tenant.number_lookup() from public;
-create trigger number before insert or update on tenant.lookups for each row execute function tenant.number_lookup();
+revoke all on function tenant_internal.number_lookup() from public;
+create trigger number before insert or update on tenant.lookups for each row execute function tenant_internal.number_lookup();
 alter table tenant.lookups enable always trigger number;
 
 -- The column that says which row of its tenant one is: the primary key's other one; its only one, where that is the tenant.
-create function tenant.lookup_row(rel regclass) returns smallint
+create function tenant_internal.lookup_row(rel regclass) returns smallint
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select case cardinality(rest) when 0 then tenant.fence_column(rel) when 1 then rest[1] end
+    select case cardinality(rest) when 0 then tenant_internal.fence_column(rel) when 1 then rest[1] end
     from pg_index i
     cross join lateral (select array(select k from unnest(i.indkey::smallint[]) with ordinality u (k, at)
-        where at <= i.indnkeyatts and k <> tenant.fence_column(rel)) as rest) r
+        where at <= i.indnkeyatts and k <> tenant_internal.fence_column(rel)) as rest) r
     where i.indrelid = rel and i.indisprimary and i.indisvalid
 $$;
-revoke all on function tenant.lookup_row(regclass) from public;
-grant execute on function tenant.lookup_row(regclass) to tenant_admin;
+revoke all on function tenant_internal.lookup_row(regclass) from public;
+grant execute on function tenant_internal.lookup_row(regclass) to tenant_admin;
 
 -- The operator by which an index finds a value of the column; null where none does.
-create function tenant.lookup_operator(rel regclass, key_column name) returns text
+create function tenant_internal.lookup_operator(rel regclass, key_column name) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('operator(%I.%s)', n.nspname, o.oprname)
     from pg_attribute a
@@ -4265,51 +4279,51 @@ create function tenant.lookup_operator(rel regclass, key_column name) returns te
     where a.attrelid = rel and a.attname = lookup_operator.key_column and not a.attisdropped
     order by k.opcdefault desc, i.indexrelid limit 1
 $$;
-revoke all on function tenant.lookup_operator(regclass, name) from public;
-grant execute on function tenant.lookup_operator(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.lookup_operator(regclass, name) from public;
+grant execute on function tenant_internal.lookup_operator(regclass, name) to tenant_admin;
 
 -- Why tenants cannot be looked up by this column; null where they can.
-create function tenant.lookup_obstacle(rel regclass, key_column name) returns text
+create function tenant_internal.lookup_obstacle(rel regclass, key_column name) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
-        when tenant.fence_column(rel) is null then 'The table is not protected.'
+        when tenant_internal.fence_column(rel) is null then 'The table is not protected.'
         when not exists (select from pg_attribute where attrelid = rel and attname = key_column and attnum > 0 and not attisdropped) then
             'It has no such column.'
-        when exists (select from pg_attribute where attrelid = rel and attname = key_column and attnum = tenant.fence_column(rel)) then
+        when exists (select from pg_attribute where attrelid = rel and attname = key_column and attnum = tenant_internal.fence_column(rel)) then
             'It is the tenant column itself.'
-        when tenant.lookup_operator(rel, key_column) is null then
+        when tenant_internal.lookup_operator(rel, key_column) is null then
             'No btree or hash index without a condition begins with it, in its own collation.'
-        when tenant.lookup_row(rel) is null then
+        when tenant_internal.lookup_row(rel) is null then
             'The table''s primary key is not the tenant column and at most one other, which would say which row it is.'
     end
 $$;
-revoke all on function tenant.lookup_obstacle(regclass, name) from public;
-grant execute on function tenant.lookup_obstacle(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.lookup_obstacle(regclass, name) from public;
+grant execute on function tenant_internal.lookup_obstacle(regclass, name) to tenant_admin;
 
 -- Why a declaration does not stand any more; null where it does.
-create function tenant.lookup_ended(declared tenant.lookups) returns text
+create function tenant_internal.lookup_ended(declared tenant.lookups) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
         when not exists (select from pg_attribute where attrelid = declared.relation and attnum = declared.key_number
             and attname = declared.key_column and not attisdropped) then 'The column was dropped or has another name.'
-        when tenant.lookup_obstacle(declared.relation, declared.key_column) is not null then
-            tenant.lookup_obstacle(declared.relation, declared.key_column)
-        when tenant.lookup_row(declared.relation) <> declared.row_number
+        when tenant_internal.lookup_obstacle(declared.relation, declared.key_column) is not null then
+            tenant_internal.lookup_obstacle(declared.relation, declared.key_column)
+        when tenant_internal.lookup_row(declared.relation) <> declared.row_number
             or not exists (select from pg_attribute where attrelid = declared.relation and attnum = declared.row_number
                 and attname = declared.row_column and not attisdropped) then 'The table has got another primary key.'
     end
 $$;
-revoke all on function tenant.lookup_ended(tenant.lookups) from public;
-grant execute on function tenant.lookup_ended(tenant.lookups) to tenant_admin;
+revoke all on function tenant_internal.lookup_ended(tenant.lookups) from public;
+grant execute on function tenant_internal.lookup_ended(tenant.lookups) to tenant_admin;
 
 create function tenant.allow_lookup(rel regclass, key_column name, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 declare
     obstacle text;
 begin
-    perform tenant.give_reason(reason);
-    perform tenant.require_owner(rel);
-    obstacle := tenant.lookup_obstacle(rel, key_column);
+    perform tenant_internal.give_reason(reason);
+    perform tenant_internal.require_owner(rel);
+    obstacle := tenant_internal.lookup_obstacle(rel, key_column);
     if obstacle is not null then
         raise exception using
             errcode = 'TN057',
@@ -4318,18 +4332,18 @@ begin
             hint = format('It takes a protected table with primary key (<tenant column>, <row>), and: create index on %s (%I);',
                 rel, key_column);
     end if;
-    perform tenant.forget_dropped();
+    perform tenant_internal.forget_dropped();
     insert into tenant.lookups as l (relation, key_column, row_column, reason)
         values (rel, allow_lookup.key_column,
-            (select attname from pg_attribute where attrelid = rel and attnum = tenant.lookup_row(rel)), allow_lookup.reason)
+            (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.lookup_row(rel)), allow_lookup.reason)
         on conflict on constraint lookups_pkey do update set reason = excluded.reason;
     -- Declared before of another row column, or of another column of this name: that has ended.
     if exists (select from tenant.lookups l where l.relation = rel and l.key_column = allow_lookup.key_column
-            and tenant.lookup_ended(l) is not null) then
+            and tenant_internal.lookup_ended(l) is not null) then
         delete from tenant.lookups l where l.relation = rel and l.key_column = allow_lookup.key_column;
         insert into tenant.lookups (relation, key_column, row_column, reason)
             values (rel, allow_lookup.key_column,
-                (select attname from pg_attribute where attrelid = rel and attnum = tenant.lookup_row(rel)), allow_lookup.reason);
+                (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.lookup_row(rel)), allow_lookup.reason);
     end if;
 end
 $$;
@@ -4340,11 +4354,11 @@ grant execute on function tenant.allow_lookup(regclass, name, text) to tenant_ad
 create function tenant.disallow_lookup(rel regclass, key_column name, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
-    perform tenant.require_owner(rel);
+    perform tenant_internal.give_reason(reason);
+    perform tenant_internal.require_owner(rel);
     delete from tenant.lookups l where l.relation = rel and l.key_column = disallow_lookup.key_column;
     if not found then
-        perform tenant.refuse_lookup(rel, key_column, 'tenant.lookups has no such line.');
+        perform tenant_internal.refuse_lookup(rel, key_column, 'tenant.lookups has no such line.');
     end if;
 end
 $$;
@@ -4352,7 +4366,7 @@ comment on function tenant.disallow_lookup is 'Takes back what allow_lookup has 
 revoke all on function tenant.disallow_lookup(regclass, name, text) from public;
 grant execute on function tenant.disallow_lookup(regclass, name, text) to tenant_admin;
 
-create function tenant.refuse_lookup(rel regclass, key_column name, why text) returns void
+create function tenant_internal.refuse_lookup(rel regclass, key_column name, why text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
@@ -4362,8 +4376,8 @@ begin
         hint = format('The table''s owner declares it: select tenant.allow_lookup(%L, %L, ''<reason>'');', rel, key_column);
 end
 $$;
-revoke all on function tenant.refuse_lookup(regclass, name, text) from public;
-grant execute on function tenant.refuse_lookup(regclass, name, text) to tenant_admin;
+revoke all on function tenant_internal.refuse_lookup(regclass, name, text) from public;
+grant execute on function tenant_internal.refuse_lookup(regclass, name, text) to tenant_admin;
 
 -- SECURITY DEFINER, and the one statement in it runs as the table's owner, restricted: nothing of it is the caller's but
 -- the value. Strict is off for it, since there is no tenant.
@@ -4379,18 +4393,18 @@ declare
     found_rows jsonb;
 begin
     select * into declared from tenant.lookups l where l.relation = rel and l.key_column = lookup.key_column;
-    why := case when found then tenant.lookup_ended(declared) else 'tenant.lookups has no such line.' end;
+    why := case when found then tenant_internal.lookup_ended(declared) else 'tenant.lookups has no such line.' end;
     if why is not null then
-        perform tenant.refuse_lookup(rel, key_column, why);
+        perform tenant_internal.refuse_lookup(rel, key_column, why);
     end if;
-    due := tenant.count_lookup(rel, declared.key_number);
+    due := tenant_internal.count_lookup(rel, declared.key_number);
     select * into key from pg_attribute where attrelid = rel and attnum = declared.key_number;
-    found_rows := tenant.run_lookup(rel, format(
+    found_rows := tenant_internal.run_lookup(rel, format(
         'select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(f.t, f.r)) from (
             select l.%1$I::pg_catalog.text as t, l.%2$I::pg_catalog.text as r from %3$s l
             where l.%4$I %5$s cast($1 as %6$s) and l.%1$I is not null limit %7$s) f',
-        (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel)),
-        declared.row_column, rel, declared.key_column, tenant.lookup_operator(rel, key_column),
+        (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.fence_column(rel)),
+        declared.row_column, rel, declared.key_column, tenant_internal.lookup_operator(rel, key_column),
         format_type(key.atttypid, -1), most + 1), value);
     if jsonb_array_length(found_rows) > most then
         raise exception using
@@ -4415,16 +4429,16 @@ grant execute on function tenant.lookup(regclass, name, text) to tenant_user;
 -- What an earlier version made becomes what this one makes.
 
 -- The tables whose tenant policy 0.1.0 made, without those below them.
-create function tenant.former_tables() returns table (relation regclass, tenant_column name)
+create function tenant_internal.former_tables() returns table (relation regclass, tenant_column name)
     language sql stable rows 10 set search_path = pg_catalog, pg_temp as $$
     select p.polrelid::regclass, a.attname
-    from pg_policy p join pg_attribute a on a.attrelid = p.polrelid and a.attnum = tenant.former_column(p.oid)
+    from pg_policy p join pg_attribute a on a.attrelid = p.polrelid and a.attnum = tenant_internal.former_column(p.oid)
     where not p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
-        and not exists (select from pg_inherits i where i.inhrelid = p.polrelid and tenant.fence_policy(i.inhparent::regclass) is not null)
+        and not exists (select from pg_inherits i where i.inhrelid = p.polrelid and tenant_internal.fence_policy(i.inhparent::regclass) is not null)
     order by 1
 $$;
-revoke all on function tenant.former_tables() from public;
-grant execute on function tenant.former_tables() to tenant_admin;
+revoke all on function tenant_internal.former_tables() from public;
+grant execute on function tenant_internal.former_tables() to tenant_admin;
 
 -- A procedure that commits may pin no search_path: everything in it is qualified.
 create procedure tenant.upgrade_fences(stepwise boolean default true) language plpgsql as $$
@@ -4434,7 +4448,7 @@ declare
     why pg_catalog.text;
 begin
     select pg_catalog.array_agg(f.relation), pg_catalog.array_agg(f.tenant_column) into relations, columns
-        from tenant.former_tables() f;
+        from tenant_internal.former_tables() f;
     for i in 1 .. coalesce(pg_catalog.cardinality(relations), 0) loop
         begin
             if stepwise then
@@ -4461,11 +4475,11 @@ grant execute on procedure tenant.upgrade_fences(boolean) to tenant_admin;
 -- Attacks of tenant.prove() on what the planner makes of a policy: it takes an equality out of the plan that a condition of
 -- the statement implies, and puts what names no column in front of one that is left.
 
--- As tenant.attack, for a statement whose conditions call what is made for it in the table's schema: tenant_prove_says()
+-- As tenant_internal.attack, for a statement whose conditions call what is made for it in the table's schema: tenant_prove_says()
 -- and tenant_prove_slow() are said to be stable and give the tenant that a setting names; tenant_prove_tick() costs nothing,
 -- counts, and makes the setting name the other. Indexes are not used, since a scan by the tenant's key visits no other.
 -- sees: 'rows' that the statement gives or changes, or 'calls' that were counted.
-create function tenant.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
+create function tenant_internal.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     schema regnamespace := (select relnamespace from pg_class where oid = rel);
@@ -4489,7 +4503,7 @@ begin
     perform set_config('tenant_prove.own', a, true), set_config('tenant_prove.other', b, true),
         set_config('tenant_prove.is', a, true), set_config('tenant_prove.calls', '0', true);
     perform set_config('session_replication_role', 'replica', true);
-    reached := tenant.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
+    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
         || case when sees = 'calls' then '; select pg_catalog.current_setting(''tenant_prove.calls'')' else '' end);
     raise exception using errcode = 'TN089';
 exception
@@ -4497,14 +4511,14 @@ exception
     when others then return sqlstate;
 end
 $$;
-revoke all on function tenant.attack_planned(name, text, text, regclass, text, text) from public;
+revoke all on function tenant_internal.attack_planned(name, text, text, regclass, text, text) from public;
 
--- What the planner could be made to let through of this table: paths as in tenant.prove_table.
-create function tenant.prove_plans(rel regclass, tenant_column name, as_role name, a text, b text)
+-- What the planner could be made to let through of this table: paths as in tenant_internal.prove_table.
+create function tenant_internal.prove_plans(rel regclass, tenant_column name, as_role name, a text, b text)
     returns table (path text, expected text, got text)
     language sql set search_path = pg_catalog, pg_temp as $$
     -- A row of nobody is the tenant's to read, where it is everybody's.
-    select t.path, case when t.sees = 'calls' and tenant.has_shared_rows(rel) then 'at most its own' else t.expected end, tenant.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
+    select t.path, case when t.sees = 'calls' and tenant_internal.has_shared_rows(rel) then 'at most its own' else t.expected end, tenant_internal.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
     from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, c.relnamespace::regnamespace as schema
             from pg_attribute join pg_class c on c.oid = attrelid where attrelid = rel and attname = tenant_column) own,
         (values
@@ -4524,7 +4538,7 @@ create function tenant.prove_plans(rel regclass, tenant_column name, as_role nam
                 on %4$s.tenant_prove_tick() when not matched and one.row = 2 then insert default values')
         ) t (path, expected, sees, statement)
 $$;
-revoke all on function tenant.prove_plans(regclass, name, name, text, text) from public;
+revoke all on function tenant_internal.prove_plans(regclass, name, name, text, text) from public;
 
 -- sql/schema/proof/indexes.sql
 -- Attacks of tenant.prove() on what a scan asks once more of a row that an index has led it to: the condition, where the index
@@ -4532,7 +4546,7 @@ revoke all on function tenant.prove_plans(regclass, name, name, text, text) from
 
 -- How often a call of the statement, tenant_prove_counted(), is made in a scan by this index; gone: after the other's rows
 -- have gone. The other indexes are none to the planner meanwhile.
-create function tenant.attack_index(as_role name, a text, b text, index regclass, tenant_column name, statement text, ways text[], gone boolean)
+create function tenant_internal.attack_index(as_role name, a text, b text, index regclass, tenant_column name, statement text, ways text[], gone boolean)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     rel regclass := (select indrelid from pg_index where indexrelid = index);
@@ -4551,11 +4565,11 @@ begin
     perform set_config('tenant_prove.calls', '0', true), set_config('work_mem', '64kB', true),
         set_config('session_replication_role', 'replica', true);
     if gone then
-        perform tenant.run_past_policies(root, format('delete from %s where %I::text = %L', root, tenant_column, b));
+        perform tenant_internal.run_past_policies(root, format('delete from %s where %I::text = %L', root, tenant_column, b));
     end if;
     update pg_index set indisvalid = false where indrelid = rel and indexrelid <> index;
     perform set_config('enable_' || way, 'off', true) from unnest(ways) way;
-    reached := tenant.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
+    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
         || '; select pg_catalog.current_setting(''tenant_prove.calls'')');
     raise exception using errcode = 'TN089';
 exception
@@ -4563,11 +4577,11 @@ exception
     when others then return sqlstate;
 end
 $$;
-revoke all on function tenant.attack_index(name, text, text, regclass, name, text, text[], boolean) from public;
+revoke all on function tenant_internal.attack_index(name, text, text, regclass, name, text, text[], boolean) from public;
 
 -- The same number of calls with the other's row and without it, by each index that the table has: paths as in
--- tenant.prove_table.
-create function tenant.prove_indexes(rel regclass, tenant_column name, as_role name, a text, b text)
+-- tenant_internal.prove_table.
+create function tenant_internal.prove_indexes(rel regclass, tenant_column name, as_role name, a text, b text)
     returns table (path text, expected text, got text)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -4588,7 +4602,7 @@ begin
     loop
         continue when exists (select from pg_attribute where attrelid = rel and attnum = part.attnum and attname = tenant_column);
         begin
-            there := tenant.run_past_policies(rel, format(
+            there := tenant_internal.run_past_policies(rel, format(
                 'select pg_catalog.jsonb_build_array((%1$s)::pg_catalog.text, pg_catalog.pg_typeof(%1$s)::pg_catalog.text) from %2$s where %3$I::pg_catalog.text = %4$L limit 1',
                 part.key, rel, tenant_column, b));
         exception when others then
@@ -4636,8 +4650,8 @@ begin
             else
                 form.statement := format(form.statement, rel, part.key, form.operator,
                     (select relnamespace::regnamespace from pg_class where oid = rel), literal, part.predicate);
-                counted := tenant.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, false);
-                again := tenant.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, true);
+                counted := tenant_internal.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, false);
+                again := tenant_internal.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, true);
                 got := case when counted !~ ' rows$' then counted when counted = again then 'as many'
                     else format('%s, and %s without it', replace(counted, 'rows', 'calls'), replace(again, ' rows', '')) end;
             end if;
@@ -4646,7 +4660,7 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.prove_indexes(regclass, name, name, text, text) from public;
+revoke all on function tenant_internal.prove_indexes(regclass, name, name, text, text) from public;
 
 -- sql/schema/doctor/reads.sql
 -- The doctor: what it looks at, and what is waived. Each finding is a view of its own, in 21_ to 28_; 29_ joins them.
@@ -4707,7 +4721,7 @@ grant select on tenant.row_security_cves to tenant_admin;
 
 -- Memberships that are of use: from 16, one without INHERIT, SET and ADMIN gives nothing. With ADMIN alone a role can
 -- grant itself the rest.
-create view tenant.doctor_memberships as
+create view tenant_internal.doctor_memberships as
     select m.member, m.roleid as role, coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
             or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true) as at_once,
         format('revoke %s from %s%s;', m.roleid::regrole, m.member::regrole,
@@ -4719,64 +4733,64 @@ create view tenant.doctor_memberships as
         or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true);
 
 -- The application's roles: tenant_user and whoever can become it or use its rights.
-create view tenant.doctor_applications as
+create view tenant_internal.doctor_applications as
     with recursive application (role) as (
         select oid from pg_catalog.pg_roles where rolname = 'tenant_user'
         union
-        select m.member from application a join tenant.doctor_memberships m on m.role = a.role and m.at_once
+        select m.member from application a join tenant_internal.doctor_memberships m on m.role = a.role and m.at_once
     )
     select role from application;
 
 -- What the application's roles reach through memberships, themselves included, and one that does.
-create function tenant.doctor_reached_now() returns table (role oid, application text)
+create function tenant_internal.doctor_reached_now() returns table (role oid, application text)
     language sql stable rows 20 set search_path = pg_catalog, pg_temp as $$
     with recursive reach (role, application) as (
-        select role, role from tenant.doctor_applications
+        select role, role from tenant_internal.doctor_applications
         union
-        select m.role, r.application from reach r join tenant.doctor_memberships m on m.member = r.role
+        select m.role, r.application from reach r join tenant_internal.doctor_memberships m on m.member = r.role
     )
     select role, min(application::regrole::text) from reach group by role
 $$;
-revoke all on function tenant.doctor_reached_now() from public;
-create view tenant.doctor_reached as select * from tenant.doctor_reached_now();
+revoke all on function tenant_internal.doctor_reached_now() from public;
+create view tenant_internal.doctor_reached as select * from tenant_internal.doctor_reached_now();
 
 -- Rights on relations that the application has by a grant: to it, to a role it reaches, or to everybody.
-create view tenant.doctor_grants as
+create view tenant_internal.doctor_grants as
     select c.oid as relation, c.relkind, g.privilege_type as privilege, g.grantee,
         case g.grantee when 0 then 'public' else g.grantee::regrole::text end as grantee_name
     from pg_catalog.pg_class c
     cross join lateral aclexplode(c.relacl) g
     where c.oid >= 16384 and g.grantee <> c.relowner
-        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached));
+        and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached));
 
 -- Protected tables, gaps or not, and their tenant column: null where they are reached by membership.
-create function tenant.doctor_tables_now() returns table (relation oid, name text, relkind "char", owner oid, is_partition boolean,
+create function tenant_internal.doctor_tables_now() returns table (relation oid, name text, relkind "char", owner oid, is_partition boolean,
         enabled boolean, forced boolean, relhastriggers boolean, fence oid, tenant_column smallint, tenant_column_name name,
         tenant_not_null boolean, tenant_collation oid)
     language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
     select c.oid, c.oid::regclass::text, c.relkind, c.relowner, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
         c.relhastriggers, p.fence, a.attnum, a.attname, a.attnotnull, a.attcollation
     from (
-        select polrelid, tenant.fence_policy(polrelid::regclass) as fence, tenant.fence_column(polrelid::regclass) as tenant_column
+        select polrelid, tenant_internal.fence_policy(polrelid::regclass) as fence, tenant_internal.fence_column(polrelid::regclass) as tenant_column
         from (select distinct polrelid from pg_policy where not polpermissive) r offset 0
     ) p
     join pg_class c on c.oid = p.polrelid
     left join pg_attribute a on a.attrelid = p.polrelid and a.attnum = p.tenant_column
     where p.fence is not null
 $$;
-revoke all on function tenant.doctor_tables_now() from public;
-create view tenant.doctor_tables as select * from tenant.doctor_tables_now();
+revoke all on function tenant_internal.doctor_tables_now() from public;
+create view tenant_internal.doctor_tables as select * from tenant_internal.doctor_tables_now();
 
 -- Columns that say a table is meant to be protected.
-create view tenant.doctor_tenant_columns as
+create view tenant_internal.doctor_tenant_columns as
     select a.attrelid as relation, (array_agg(a.attname order by a.attname <> 'tenant_id', a.attnum))[1] as column_name
     from pg_catalog.pg_attribute a
     where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped
-        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables)
+        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant_internal.doctor_tables)
     group by a.attrelid;
 
 -- Tables of users: not of PostgreSQL, not of extensions, not temporary.
-create view tenant.doctor_user_tables as
+create view tenant_internal.doctor_user_tables as
     select c.oid as relation, c.oid::regclass::text as name, c.relkind, c.relowner as owner
     from pg_catalog.pg_class c
     where c.relkind in ('r', 'p') and c.relpersistence <> 't' and c.oid >= 16384
@@ -4784,9 +4798,9 @@ create view tenant.doctor_user_tables as
             where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e');
 
 -- Views and materialized views that read a protected table, directly or through others.
-create view tenant.doctor_readers as
+create view tenant_internal.doctor_readers as
     with recursive reader (relation, reads) as (
-        select relation, relation from tenant.doctor_tables
+        select relation, relation from tenant_internal.doctor_tables
         union
         select r.ev_class, reader.reads from reader
             join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = reader.relation
@@ -4799,12 +4813,12 @@ create view tenant.doctor_readers as
     where c.relkind in ('v', 'm') group by c.oid;
 
 -- Roles to which policies do not apply. tenant_system has BYPASSRLS and strict mode for it: T020 is its finding.
-create view tenant.doctor_exempt as
+create view tenant_internal.doctor_exempt as
     select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
     from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname <> 'tenant_system';
 
 -- Policies of users' tables but for those that tenant.protect makes, as text, and whether the table is protected.
-create function tenant.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
+create function tenant_internal.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
         polpermissive boolean, polroles oid[], using_text text, check_text text, both_texts text, protected boolean,
         reads_tenant boolean, has_tenant_column boolean, column_name name, drop_it text)
     language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
@@ -4813,8 +4827,8 @@ create function tenant.doctor_policies_now() returns table (policy oid, polname 
         coalesce(k.column_name, own.column_name, 'tenant_id'), format('drop policy %I on %s;', p.polname, p.polrelid::regclass)
     from (
         select p.*, t.relation is not null as protected
-        from pg_policy p left join tenant.doctor_tables t on t.relation = p.polrelid
-        where p.oid is distinct from t.fence and (t.relation is null or not tenant.doctor_is_equality(p.oid)) offset 0
+        from pg_policy p left join tenant_internal.doctor_tables t on t.relation = p.polrelid
+        where p.oid is distinct from t.fence and (t.relation is null or not tenant_internal.doctor_is_equality(p.oid)) offset 0
     ) p
     cross join lateral (
         select exists (
@@ -4826,7 +4840,7 @@ create function tenant.doctor_policies_now() returns table (policy oid, polname 
     left join lateral (
         select a.attname as column_name from pg_attribute a
         where a.attrelid = p.polrelid and p.polrelid >= 16384 and a.attnum > 0 and not a.attisdropped
-            and a.attname = any (array(select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables))
+            and a.attname = any (array(select 'tenant_id'::name union select tenant_column_name from tenant_internal.doctor_tables))
         order by a.attname <> 'tenant_id', a.attnum limit 1
     ) k on true
     left join lateral (
@@ -4838,11 +4852,11 @@ create function tenant.doctor_policies_now() returns table (policy oid, polname 
         select pg_get_expr(p.polqual, p.polrelid) as using_text, pg_get_expr(p.polwithcheck, p.polrelid) as check_text offset 0
     ) e
 $$;
-revoke all on function tenant.doctor_policies_now() from public;
-create view tenant.doctor_policies as select * from tenant.doctor_policies_now();
+revoke all on function tenant_internal.doctor_policies_now() from public;
+create view tenant_internal.doctor_policies as select * from tenant_internal.doctor_policies_now();
 
 -- Settings as sessions begin with them: of the server, and of roles and databases.
-create view tenant.doctor_settings as
+create view tenant_internal.doctor_settings as
     select s.name, s.reset_val as value, s.name as object,
         format(E'alter system reset %s;\nselect pg_reload_conf();', s.name) as reset, null::oid as role
     from pg_catalog.pg_settings s
@@ -4863,19 +4877,19 @@ create view tenant.doctor_settings as
 -- sql/schema/doctor/roles.sql
 -- Findings on roles: who escapes the policies, and how the application could become one who does.
 
-create view tenant.finding_t001 as
+create view tenant_internal.finding_t001 as
     select 'T001' as code,
-        case when r.oid in (select role from tenant.doctor_applications) then 'error' when r.oid = 10 then 'info' else 'warn' end as level,
+        case when r.oid in (select role from tenant_internal.doctor_applications) then 'error' when r.oid = 10 then 'info' else 'warn' end as level,
         r.rolname::text as object,
         format('login %I is a superuser', r.rolname) as problem,
         'Policies do not apply to superusers, and they can turn every guard off.' as why,
         case when r.oid <> 10 then format('alter role %I nosuperuser;', r.rolname) end as fix
     from pg_catalog.pg_roles r where r.rolsuper and r.rolcanlogin;
-comment on view tenant.finding_t001 is 'A login is a superuser';
+comment on view tenant_internal.finding_t001 is 'A login is a superuser';
 
-create view tenant.finding_t002 as
+create view tenant_internal.finding_t002 as
     select 'T002' as code,
-        case when r.oid in (select role from tenant.doctor_applications) or r.rolname = 'tenant_system' then 'error' else 'warn' end as level,
+        case when r.oid in (select role from tenant_internal.doctor_applications) or r.rolname = 'tenant_system' then 'error' else 'warn' end as level,
         r.rolname::text as object,
         format('login %I has BYPASSRLS', r.rolname) as problem,
         'Policies do not apply to it. With row_security = off it reads and writes every tenant''s rows with no tenant entered.' as why,
@@ -4883,56 +4897,56 @@ create view tenant.finding_t002 as
             else format('alter role %I nobypassrls;', r.rolname) end as fix
     from pg_catalog.pg_roles r
     where r.rolbypassrls and not r.rolsuper and r.rolcanlogin;
-comment on view tenant.finding_t002 is 'A login has BYPASSRLS';
+comment on view tenant_internal.finding_t002 is 'A login has BYPASSRLS';
 
-create view tenant.finding_t003 as
+create view tenant_internal.finding_t003 as
     select 'T003' as code, 'error' as level,
         format('%s in %s', m.member::regrole, m.role::regrole) as object,
         format('application role %s reaches %s, which is %s', r.application, m.role::regrole, x.how) as problem,
         'SET ROLE takes the attributes of a role: policies then no longer apply.' as why,
         m.revoke as fix
-    from tenant.doctor_memberships m
-    join tenant.doctor_reached r on r.role = m.member
-    join tenant.doctor_exempt x on x.role = m.role;
-comment on view tenant.finding_t003 is 'An application role can become one that bypasses policies';
+    from tenant_internal.doctor_memberships m
+    join tenant_internal.doctor_reached r on r.role = m.member
+    join tenant_internal.doctor_exempt x on x.role = m.role;
+comment on view tenant_internal.finding_t003 is 'An application role can become one that bypasses policies';
 
-create view tenant.finding_t004 as
-    with owner as (select owner as role, min(name) as example from tenant.doctor_tables group by owner)
+create view tenant_internal.finding_t004 as
+    with owner as (select owner as role, min(name) as example from tenant_internal.doctor_tables group by owner)
     select 'T004' as code, 'error' as level,
         format('%s in %s', m.member::regrole, m.role::regrole) as object,
         format('application role %s reaches %s, the owner of protected table %s', r.application, m.role::regrole, o.example) as problem,
         'Whoever has the rights of an owner alters the table, its policies, its triggers and its grants.' as why,
         m.revoke as fix
-    from tenant.doctor_memberships m
-    join tenant.doctor_reached r on r.role = m.member
+    from tenant_internal.doctor_memberships m
+    join tenant_internal.doctor_reached r on r.role = m.member
     join owner o on o.role = m.role
     union all
     select 'T004', 'error', a.role::regrole::text,
         format('application role %s owns protected table %s', a.role::regrole, o.example),
         'Whoever has the rights of an owner alters the table, its policies, its triggers and its grants.',
         null
-    from tenant.doctor_applications a join owner o on o.role = a.role;
-comment on view tenant.finding_t004 is 'An application role has the rights of a protected table''s owner';
+    from tenant_internal.doctor_applications a join owner o on o.role = a.role;
+comment on view tenant_internal.finding_t004 is 'An application role has the rights of a protected table''s owner';
 
-create view tenant.finding_t005 as
+create view tenant_internal.finding_t005 as
     select 'T005' as code, 'error' as level,
         format('%s in %s', m.member::regrole, m.role::regrole) as object,
         format('application role %s reaches tenant_admin', r.application) as problem,
         'It could register and suspend tenants, set their limits, bind roles and write the journal.' as why,
         m.revoke as fix
-    from tenant.doctor_memberships m
-    join tenant.doctor_reached r on r.role = m.member
+    from tenant_internal.doctor_memberships m
+    join tenant_internal.doctor_reached r on r.role = m.member
     where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_admin');
-comment on view tenant.finding_t005 is 'An application role manages tenants';
+comment on view tenant_internal.finding_t005 is 'An application role manages tenants';
 
-create view tenant.finding_t006 as
+create view tenant_internal.finding_t006 as
     select 'T006' as code, k.level,
         format('%s in %s', m.member::regrole, m.role::regrole) as object,
         format('application role %s reaches %s, which %s', r.application, k.role, k.what) as problem,
         'Predefined roles reach past tables and policies: to files, programs, other sessions and every relation.' as why,
         m.revoke as fix
-    from tenant.doctor_memberships m
-    join tenant.doctor_reached r on r.role = m.member
+    from tenant_internal.doctor_memberships m
+    join tenant_internal.doctor_reached r on r.role = m.member
     join (values
         ('pg_execute_server_program', 'error', 'runs programs on the server'),
         ('pg_read_server_files', 'error', 'reads the files of the server, those of tables included'),
@@ -4949,35 +4963,35 @@ create view tenant.finding_t006 as
         ('pg_database_owner', 'warn', 'owns the schema public')) k (role, level, what)
         on k.role = m.role::regrole::text
     where m.member::regrole::text !~ '^pg_';
-comment on view tenant.finding_t006 is 'An application role is a member of a predefined role that reaches further';
+comment on view tenant_internal.finding_t006 is 'An application role is a member of a predefined role that reaches further';
 
-create view tenant.finding_t007 as
+create view tenant_internal.finding_t007 as
     select 'T007' as code, k.level,
         r.rolname || ' ' || k.attribute as object,
         format('role %I has %s and application role %s reaches it', r.rolname, k.attribute, a.application) as problem,
         'CREATEROLE grants itself roles, REPLICATION reads every tenant''s changes, CREATEDB makes databases without policies.' as why,
         format('alter role %I no%s;', r.rolname, lower(k.attribute)) as fix
-    from tenant.doctor_reached a
+    from tenant_internal.doctor_reached a
     join pg_catalog.pg_roles r on r.oid = a.role and not r.rolsuper
     cross join lateral (values ('CREATEROLE', r.rolcreaterole, 'error'), ('REPLICATION', r.rolreplication, 'error'),
         ('CREATEDB', r.rolcreatedb, 'info')) k (attribute, has, level)
     where k.has;
-comment on view tenant.finding_t007 is 'An application role makes roles, replicates or creates databases';
+comment on view tenant_internal.finding_t007 is 'An application role makes roles, replicates or creates databases';
 
-create view tenant.finding_t008 as
+create view tenant_internal.finding_t008 as
     select 'T008' as code,
         case when bool_or(g.privilege = 'TRIGGER') then 'error' else 'warn' end as level,
         format('%s to %s', t.name, g.grantee_name) as object,
         format('%s on protected table %s is granted to %s', string_agg(distinct g.privilege, ', '), t.name, g.grantee_name) as problem,
         'TRIGGER puts code into other tenants'' sessions; TRUNCATE and REFERENCES pass over policies; MAINTAIN locks and rewrites the table.' as why,
         format('revoke %s on %s from %s;', lower(string_agg(distinct g.privilege, ', ')), t.name, g.grantee_name) as fix
-    from tenant.doctor_tables t
-    join tenant.doctor_grants g on g.relation = t.relation
+    from tenant_internal.doctor_tables t
+    join tenant_internal.doctor_grants g on g.relation = t.relation
     where g.privilege in ('TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN')
     group by t.name, g.grantee_name;
-comment on view tenant.finding_t008 is 'A right on a protected table passes over its policies';
+comment on view tenant_internal.finding_t008 is 'A right on a protected table passes over its policies';
 
-create view tenant.finding_t009 as
+create view tenant_internal.finding_t009 as
     select 'T009' as code, 'warn' as level,
         format('%I to %s', n.nspname, w.name) as object,
         format('%s may create objects in schema %I', w.name, n.nspname) as problem,
@@ -4987,11 +5001,11 @@ create view tenant.finding_t009 as
     cross join lateral aclexplode(n.nspacl) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
     where g.privilege_type = 'CREATE' and g.grantee <> n.nspowner and n.nspname !~ '^pg_'
-        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
     group by n.nspname, w.name;
-comment on view tenant.finding_t009 is 'The application may create objects in a schema';
+comment on view tenant_internal.finding_t009 is 'The application may create objects in a schema';
 
-create view tenant.finding_t010 as
+create view tenant_internal.finding_t010 as
     select 'T010' as code, 'warn' as level,
         w.name as object,
         format('%s may create schemas in this database', w.name) as problem,
@@ -5001,11 +5015,11 @@ create view tenant.finding_t010 as
     cross join lateral aclexplode(d.datacl) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
     where d.datname = current_database() and g.privilege_type = 'CREATE' and g.grantee <> d.datdba
-        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
     group by d.datname, w.name;
-comment on view tenant.finding_t010 is 'The application may create schemas and trusted extensions';
+comment on view tenant_internal.finding_t010 is 'The application may create schemas and trusted extensions';
 
-create view tenant.finding_t011 as
+create view tenant_internal.finding_t011 as
     select 'T011' as code, 'info' as level,
         w.name as object,
         format('%s may create temporary objects in this database', w.name) as problem,
@@ -5015,14 +5029,14 @@ create view tenant.finding_t011 as
     cross join lateral aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
     where d.datname = current_database() and g.privilege_type = 'TEMPORARY' and g.grantee <> d.datdba
-        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
     group by d.datname, w.name;
-comment on view tenant.finding_t011 is 'The application may create temporary objects';
+comment on view tenant_internal.finding_t011 is 'The application may create temporary objects';
 
 -- sql/schema/doctor/rights.sql
 -- Findings on what roles may do: schemas, sequences, servers, languages, settings.
 
-create view tenant.finding_t012 as
+create view tenant_internal.finding_t012 as
     select 'T012' as code,
         case when bool_or(g.privilege = 'UPDATE') then 'warn' else 'info' end as level,
         format('%s to %s', s.name, g.grantee_name) as object,
@@ -5030,23 +5044,23 @@ create view tenant.finding_t012 as
         'A sequence is shared by all tenants: UPDATE lets one of them set it back, SELECT shows how much the others write. USAGE is enough for nextval.' as why,
         format('revoke %s on sequence %s from %s;', lower(string_agg(distinct g.privilege, ', ')), s.name, g.grantee_name) as fix
     from (
-        select c.oid as relation, c.oid::regclass::text as name from tenant.doctor_tables t
+        select c.oid as relation, c.oid::regclass::text as name from tenant_internal.doctor_tables t
         join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = t.relation
             and d.classid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i')
         join pg_catalog.pg_class c on c.oid = d.objid and c.relkind = 'S'
         union
-        select c.oid, c.oid::regclass::text from tenant.doctor_tables t
+        select c.oid, c.oid::regclass::text from tenant_internal.doctor_tables t
         join pg_catalog.pg_attrdef a on a.adrelid = t.relation
         join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_attrdef'::regclass and d.objid = a.oid
             and d.refclassid = 'pg_catalog.pg_class'::regclass
         join pg_catalog.pg_class c on c.oid = d.refobjid and c.relkind = 'S'
     ) s
-    join tenant.doctor_grants g on g.relation = s.relation
+    join tenant_internal.doctor_grants g on g.relation = s.relation
     where g.privilege in ('UPDATE', 'SELECT')
     group by s.name, g.grantee_name;
-comment on view tenant.finding_t012 is 'A protected table''s sequence can be read or set by the application';
+comment on view tenant_internal.finding_t012 is 'A protected table''s sequence can be read or set by the application';
 
-create view tenant.finding_t013 as
+create view tenant_internal.finding_t013 as
     select 'T013' as code,
         case when bool_or(g.privilege_type in ('TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN')) then 'warn' else 'info' end as level,
         format('%s%s to %s', d.defaclrole::regrole, ' in ' || n.nspname, w.name) as object,
@@ -5061,11 +5075,11 @@ create view tenant.finding_t013 as
     cross join lateral aclexplode(d.defaclacl) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
     where d.defaclobjtype = 'r' and g.grantee <> d.defaclrole
-        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
     group by d.defaclrole, n.nspname, w.name;
-comment on view tenant.finding_t013 is 'Default privileges open new tables to the application';
+comment on view tenant_internal.finding_t013 is 'Default privileges open new tables to the application';
 
-create view tenant.finding_t014 as
+create view tenant_internal.finding_t014 as
     select 'T014' as code, 'warn' as level,
         e.extname::text as object,
         format('the application may call functions of extension %I', e.extname) as problem,
@@ -5078,11 +5092,11 @@ create view tenant.finding_t014 as
     join pg_catalog.pg_proc p on p.oid = d.objid
     cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     where e.extname in ('dblink', 'pg_background', 'pg_cron', 'pg_net', 'http', 'plproxy', 'adminpack', 'file_fdw')
-        and g.grantee <> p.proowner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and g.grantee <> p.proowner and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
     group by e.extname;
-comment on view tenant.finding_t014 is 'The application may open connections from within the database';
+comment on view tenant_internal.finding_t014 is 'The application may open connections from within the database';
 
-create view tenant.finding_t015 as
+create view tenant_internal.finding_t015 as
     select 'T015' as code, 'warn' as level,
         format('%s to %s', o.object, w.name) as object,
         format('%s may use %s', w.name, o.object) as problem,
@@ -5095,11 +5109,11 @@ create view tenant.finding_t015 as
     ) o
     cross join lateral aclexplode(o.acl) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
-    where g.grantee <> o.owner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+    where g.grantee <> o.owner and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
     group by o.object, w.name;
-comment on view tenant.finding_t015 is 'The application may use a foreign server';
+comment on view tenant_internal.finding_t015 is 'The application may use a foreign server';
 
-create view tenant.finding_t016 as
+create view tenant_internal.finding_t016 as
     select 'T016' as code, 'info' as level,
         format('%I to %s', l.lanname, w.name) as object,
         format('%s may write functions in language %I', w.name, l.lanname) as problem,
@@ -5109,11 +5123,11 @@ create view tenant.finding_t016 as
     cross join lateral aclexplode(coalesce(l.lanacl, acldefault('l', l.lanowner))) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
     where l.lanpltrusted and l.lanname not in ('sql', 'plpgsql') and g.grantee <> l.lanowner
-        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
     group by l.lanname, w.name;
-comment on view tenant.finding_t016 is 'The application may write functions in a language that keeps state';
+comment on view tenant_internal.finding_t016 is 'The application may write functions in a language that keeps state';
 
-create view tenant.finding_t017 as
+create view tenant_internal.finding_t017 as
     select 'T017' as code,
         case when p.parname ~ '^(pg_tenant\.|session_replication_role$|session_preload_libraries$|dynamic_library_path$)' then 'error' else 'warn' end as level,
         format('%s to %s', p.parname, w.name) as object,
@@ -5124,28 +5138,28 @@ create view tenant.finding_t017 as
     cross join lateral aclexplode(p.paracl) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
     where g.grantee <> 10
-        and (p.parname ~ '^pg_tenant\.' or g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and (p.parname ~ '^pg_tenant\.' or g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
     group by p.parname, w.name;
-comment on view tenant.finding_t017 is 'A role may set what only superusers should';
+comment on view tenant_internal.finding_t017 is 'A role may set what only superusers should';
 
-create view tenant.finding_t018 as
+create view tenant_internal.finding_t018 as
     select 'T018' as code, 'error' as level,
         s.object,
         format('%s begins every session of it in a tenant', s.object) as problem,
         'Whoever connects is in that tenant without having been bound to it; only roles that tenant.bind_role has checked should be.' as why,
         s.reset as fix
-    from tenant.doctor_settings s
+    from tenant_internal.doctor_settings s
     where s.name = 'pg_tenant.id' and s.value <> '' and s.object ~ '^pg_tenant\.id of (database|role all|role .* in database)';
-comment on view tenant.finding_t018 is 'A tenant is stored for a database or for all roles';
+comment on view tenant_internal.finding_t018 is 'A tenant is stored for a database or for all roles';
 
-create view tenant.finding_t019 as
+create view tenant_internal.finding_t019 as
     with recursive bound as (
         select s.setrole as role from pg_catalog.pg_db_role_setting s cross join lateral unnest(s.setconfig) c (setting)
         where s.setrole <> 0 and c.setting like 'pg\_tenant.id=%'
     ), reach (bound, role) as (
         select role, role from bound
         union
-        select reach.bound, m.role from reach join tenant.doctor_memberships m on m.member = reach.role
+        select reach.bound, m.role from reach join tenant_internal.doctor_memberships m on m.member = reach.role
     )
     select 'T019' as code, 'error' as level,
         x.bound::regrole::text as object,
@@ -5157,38 +5171,38 @@ create view tenant.finding_t019 as
             when r.rolsuper or r.rolbypassrls then format('has the rights of %I, to which policies do not apply', r.rolname)
             when r.rolcreaterole then format('has the rights of %I, which makes roles', r.rolname)
             when r.rolreplication then format('has the rights of %I, which replicates', r.rolname)
-            else format('is a member of %I, which %s', r.rolname, tenant.reach_of(r.rolname)) end as way_out
+            else format('is a member of %I, which %s', r.rolname, tenant_internal.reach_of(r.rolname)) end as way_out
         from reach join pg_catalog.pg_roles r on r.oid = reach.role
-        where r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolreplication or tenant.reach_of(r.rolname) is not null
+        where r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolreplication or tenant_internal.reach_of(r.rolname) is not null
         union all
         select reach.bound, format('has the rights of %s, which owns the database', reach.role::regrole)
         from reach join pg_catalog.pg_database d on d.datdba = reach.role and d.datname = current_database()
         union all
         select b.role, format('has the member %s, who may become it without its binding', m.member::regrole)
-        from bound b join tenant.doctor_memberships m on m.role = b.role and m.at_once
+        from bound b join tenant_internal.doctor_memberships m on m.role = b.role and m.at_once
     ) x join pg_catalog.pg_roles r on r.oid = x.bound
     group by x.bound, r.rolname;
-comment on view tenant.finding_t019 is 'A bound role has a way out of its tenant';
+comment on view tenant_internal.finding_t019 is 'A bound role has a way out of its tenant';
 
-create view tenant.finding_t020 as
+create view tenant_internal.finding_t020 as
     select 'T020' as code, 'warn' as level,
         format('%s in tenant_system', m.member::regrole) as object,
         format('application role %s reaches tenant_system', r.application) as problem,
         'It may enter the system context, and so read across all tenants.' as why,
         m.revoke as fix
-    from tenant.doctor_memberships m
-    join tenant.doctor_reached r on r.role = m.member
+    from tenant_internal.doctor_memberships m
+    join tenant_internal.doctor_reached r on r.role = m.member
     where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_system')
     union all
     select 'T020', 'info', format('%s in tenant_system', m.member::regrole),
         format('role %s may enter the system context', m.member::regrole),
         'It may enter the system context, and so read across all tenants.', null
-    from tenant.doctor_memberships m
+    from tenant_internal.doctor_memberships m
     where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_system')
-        and m.member not in (select role from tenant.doctor_reached);
-comment on view tenant.finding_t020 is 'A role may work across tenants';
+        and m.member not in (select role from tenant_internal.doctor_reached);
+comment on view tenant_internal.finding_t020 is 'A role may work across tenants';
 
-create view tenant.finding_t021 as
+create view tenant_internal.finding_t021 as
     select 'T021' as code, 'warn' as level,
         format('%s to %s', c.oid::regclass, w.name) as object,
         format('%s may write %s', w.name, c.oid::regclass) as problem,
@@ -5201,24 +5215,24 @@ create view tenant.finding_t021 as
         select (aclexplode(a.attacl)).* from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attacl is not null
     ) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
-    where c.relnamespace = 'tenant'::regnamespace and c.relkind = 'r' and g.grantee <> c.relowner
+    where c.relnamespace in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and c.relkind = 'r' and g.grantee <> c.relowner
         and g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
         and w.name <> 'tenant_admin'
-        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
     group by c.oid, w.name
     union all
     select 'T021', 'warn', format('all of them to %s', m.member::regrole),
         format('application role %s reaches pg_write_all_data and, with no tenant entered, may write all of them', r.application),
         'The registry, the journal and the waivers are what isolation is judged by: the application must not change them.',
         m.revoke
-    from tenant.doctor_memberships m
-    join tenant.doctor_reached r on r.role = m.member
+    from tenant_internal.doctor_memberships m
+    join tenant_internal.doctor_reached r on r.role = m.member
     where m.role = (select oid from pg_catalog.pg_roles where rolname = 'pg_write_all_data')
         -- A login that is bound is always in its tenant: T019 is its finding.
         and m.member not in (select setrole from pg_catalog.pg_db_role_setting, unnest(setconfig) c where c like 'pg\_tenant.id=%');
-comment on view tenant.finding_t021 is 'The application may write the extension''s own tables';
+comment on view tenant_internal.finding_t021 is 'The application may write the extension''s own tables';
 
-create view tenant.finding_t022 as
+create view tenant_internal.finding_t022 as
     select 'T022' as code, 'warn' as level,
         o.kind || ' ' || o.name as object,
         format('application role %s owns %s %s', o.owner::regrole, o.kind, o.name) as problem,
@@ -5235,14 +5249,14 @@ create view tenant.finding_t022 as
         union all
         select 'schema', quote_ident(n.nspname), n.nspowner from pg_catalog.pg_namespace n where n.oid >= 16384 and n.nspname !~ '^pg_'
     ) o
-    where o.owner in (select role from tenant.doctor_applications)
+    where o.owner in (select role from tenant_internal.doctor_applications)
         and o.owner not in (select oid from pg_catalog.pg_roles where rolsuper);
-comment on view tenant.finding_t022 is 'An application role owns objects';
+comment on view tenant_internal.finding_t022 is 'An application role owns objects';
 
 -- sql/schema/doctor/policies.sql
 -- Findings on policies: missing, weakened, wider than they look, resting on what the application can change.
 
-create view tenant.finding_t030 as
+create view tenant_internal.finding_t030 as
     select 'T030' as code, 'error' as level,
         j.object,
         format('table %s was protected and no longer is', j.object) as problem,
@@ -5256,37 +5270,37 @@ create view tenant.finding_t030 as
     ) j
     join pg_catalog.pg_class c on format('%I.%I', c.relnamespace::regnamespace::name, c.relname) = j.object
         and c.relkind in ('r', 'p')
-    where j.action = 'protect' and c.oid not in (select relation from tenant.doctor_tables);
-comment on view tenant.finding_t030 is 'A table was protected and no longer is';
+    where j.action = 'protect' and c.oid not in (select relation from tenant_internal.doctor_tables);
+comment on view tenant_internal.finding_t030 is 'A table was protected and no longer is';
 
-create view tenant.finding_t031 as
+create view tenant_internal.finding_t031 as
     select 'T031' as code,
-        case when exists (select from tenant.doctor_grants g where g.relation = t.relation) then 'error' else 'warn' end as level,
+        case when exists (select from tenant_internal.doctor_grants g where g.relation = t.relation) then 'error' else 'warn' end as level,
         t.name as object,
         format('table %s has the tenant column %I and is not protected', t.name, a.column_name) as problem,
         'Every tenant reads and writes all of its rows.' as why,
         format('select tenant.protect(%L, tenant_column => %L);', t.name, a.column_name) as fix
-    from tenant.doctor_user_tables t
-    join tenant.doctor_tenant_columns a on a.relation = t.relation
-    where t.relation not in (select relation from tenant.doctor_tables)
+    from tenant_internal.doctor_user_tables t
+    join tenant_internal.doctor_tenant_columns a on a.relation = t.relation
+    where t.relation not in (select relation from tenant_internal.doctor_tables)
         and t.relation not in (select relation from tenant.shared)
         and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = t.relation)
-        and t.relation not in (select relation from tenant.doctor_policies where reads_tenant);
-comment on view tenant.finding_t031 is 'A table with a tenant column is not protected';
+        and t.relation not in (select relation from tenant_internal.doctor_policies where reads_tenant);
+comment on view tenant_internal.finding_t031 is 'A table with a tenant column is not protected';
 
-create view tenant.finding_t032 as
+create view tenant_internal.finding_t032 as
     select 'T032' as code, 'error' as level,
         t.name as object,
         format('row-level security of protected table %s is not %s', t.name,
             case when not t.enabled then 'enabled' else 'forced' end) as problem,
         'Without ENABLE PostgreSQL ignores the policies; without FORCE they do not apply to the table''s owner.' as why,
         format('alter table %s enable row level security, force row level security;', t.name) as fix
-    from tenant.doctor_tables t where not (t.enabled and t.forced);
-comment on view tenant.finding_t032 is 'A protected table has row-level security not enabled or not forced';
+    from tenant_internal.doctor_tables t where not (t.enabled and t.forced);
+comment on view tenant_internal.finding_t032 is 'A protected table has row-level security not enabled or not forced';
 
-create view tenant.finding_t033 as
+create view tenant_internal.finding_t033 as
     with recursive family (member) as (
-        select relation from tenant.doctor_tables
+        select relation from tenant_internal.doctor_tables
         union
         select n.relation from family f cross join lateral (
             select inhrelid from pg_catalog.pg_inherits where inhparent = f.member
@@ -5305,20 +5319,20 @@ create view tenant.finding_t033 as
                     select inhparent from pg_catalog.pg_inherits where inhrelid = near.relation offset 0
                 ) n (relation)
             )
-            select relation from near where relation in (select t.relation from tenant.doctor_tables t) limit 1
+            select relation from near where relation in (select t.relation from tenant_internal.doctor_tables t) limit 1
         ) as kin
         from family f join pg_catalog.pg_class c on c.oid = f.member
-        where c.relkind in ('r', 'p', 'f') and f.member not in (select relation from tenant.doctor_tables)
+        where c.relkind in ('r', 'p', 'f') and f.member not in (select relation from tenant_internal.doctor_tables)
     )
     select 'T033' as code, 'error' as level,
         u.member::regclass::text as object,
         format('%s has no tenant policy, and %s of the same hierarchy has', u.member::regclass, u.kin::regclass) as problem,
         'PostgreSQL applies the policies of the table that a query names: rows are read around the others through this one.' as why,
         case when k.tenant_column is null
-            then format('select tenant.protect_by_membership(%L, through => %L);', top.relation::regclass, tenant.membership_through(u.kin::regclass))
+            then format('select tenant.protect_by_membership(%L, through => %L);', top.relation::regclass, tenant_internal.membership_through(u.kin::regclass))
             else format('select tenant.protect(%L, tenant_column => %L);', top.relation::regclass, k.tenant_column_name) end as fix
     from uncovered u
-    join tenant.doctor_tables k on k.relation = u.kin
+    join tenant_internal.doctor_tables k on k.relation = u.kin
     cross join lateral (
         with recursive up (relation, depth) as (
             select u.member, 0
@@ -5327,121 +5341,121 @@ create view tenant.finding_t033 as
         )
         select relation from up order by depth desc limit 1
     ) top;
-comment on view tenant.finding_t033 is 'A partition, child or parent of a protected table has no tenant policy';
+comment on view tenant_internal.finding_t033 is 'A partition, child or parent of a protected table has no tenant policy';
 
-create view tenant.finding_t034 as
+create view tenant_internal.finding_t034 as
     select 'T034' as code, 'error' as level,
         format('%s.%I', p.name, p.polname) as object,
         format('policy %I on %s reads the tenant but is no tenant policy: it is for %s only', p.polname, p.name,
             case p.polcmd when 'r' then 'SELECT' when 'a' then 'INSERT' when 'w' then 'UPDATE' else 'DELETE' end) as problem,
         'A policy for one command leaves the others open: an UPDATE that reads no column passes a SELECT policy by.' as why,
         format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) as fix
-    from tenant.doctor_policies p
+    from tenant_internal.doctor_policies p
     where p.reads_tenant and not p.protected and not p.polpermissive and p.polcmd <> '*';
-comment on view tenant.finding_t034 is 'A tenant policy is not FOR ALL commands';
+comment on view tenant_internal.finding_t034 is 'A tenant policy is not FOR ALL commands';
 
-create view tenant.finding_t035 as
+create view tenant_internal.finding_t035 as
     select 'T035' as code, 'error' as level,
         format('%s.%I', p.name, p.polname) as object,
         format('policy %I on %s reads the tenant but is no tenant policy: it is not TO PUBLIC', p.polname, p.name) as problem,
         'To every other role the policy does not apply, and a role can be changed within a session.' as why,
         format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) as fix
-    from tenant.doctor_policies p
+    from tenant_internal.doctor_policies p
     where p.reads_tenant and not p.protected and not p.polpermissive and not 0 = any (p.polroles);
-comment on view tenant.finding_t035 is 'A tenant policy is not TO PUBLIC';
+comment on view tenant_internal.finding_t035 is 'A tenant policy is not TO PUBLIC';
 
-create view tenant.finding_t036 as
+create view tenant_internal.finding_t036 as
     select 'T036' as code, 'error' as level,
         format('%s.%I', p.name, p.polname) as object,
         format('policy %I on %s lets in what it does not show: USING %s, WITH CHECK %s', p.polname, p.name, p.using_text, p.check_text) as problem,
         'A tenant puts rows into other tenants'' data, by INSERT or by an UPDATE that moves them.' as why,
         format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) as fix
-    from tenant.doctor_policies p
+    from tenant_internal.doctor_policies p
     where not p.protected and p.using_text <> p.check_text
         and (p.reads_tenant or p.using_text ~ 'current_setting\(' or p.check_text = 'true');
-comment on view tenant.finding_t036 is 'A policy''s WITH CHECK is not its USING';
+comment on view tenant_internal.finding_t036 is 'A policy''s WITH CHECK is not its USING';
 
-create view tenant.finding_t037 as
+create view tenant_internal.finding_t037 as
     select 'T037' as code, 'error' as level,
         format('%s.%I', p.name, p.polname) as object,
         format('policy %I on %s reads the tenant but is no tenant policy: it is %s', p.polname, p.name,
             case when p.polpermissive then 'permissive' else 'more than an equality of the tenant column' end) as problem,
         'Permissive policies are joined by OR, so any other opens the table; an OR within one is a way around it. Strict mode does not know the table as protected.' as why,
         format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) as fix
-    from tenant.doctor_policies p
+    from tenant_internal.doctor_policies p
     where p.reads_tenant and not p.protected
         and (p.polpermissive or p.polcmd = '*' and 0 = any (p.polroles) and p.using_text is not distinct from coalesce(p.check_text, p.using_text))
         and not (p.polpermissive and p.using_text is distinct from coalesce(p.check_text, p.using_text));
-comment on view tenant.finding_t037 is 'A policy reads the tenant and does not fence it';
+comment on view tenant_internal.finding_t037 is 'A policy reads the tenant and does not fence it';
 
-create view tenant.finding_t038 as
+create view tenant_internal.finding_t038 as
     select 'T038' as code,
         case when 'true' in (p.using_text, p.check_text) then 'warn' else 'info' end as level,
         format('%s.%I', p.name, p.polname) as object,
         format('permissive policy %I on protected table %s is wider than the tenant: %s', p.polname, p.name, coalesce(p.using_text, p.check_text)) as problem,
         'Only the restrictive tenant policy still stands between tenants. Were it lost, this one would show all rows.' as why,
         p.drop_it || case when t.tenant_column is null then '' else format(E'\nselect tenant.protect(%L, tenant_column => %L);', p.name, t.tenant_column_name) end as fix
-    from tenant.doctor_policies p
-    join tenant.doctor_tables t on t.relation = p.relation
+    from tenant_internal.doctor_policies p
+    join tenant_internal.doctor_tables t on t.relation = p.relation
     where p.polpermissive and not exists (
         select from pg_catalog.pg_depend d
         where d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
-            and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = p.relation and d.refobjsubid = coalesce(t.tenant_column, tenant.membership_key(t.relation::regclass)));
-comment on view tenant.finding_t038 is 'A permissive policy is wider than the tenant policy';
+            and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = p.relation and d.refobjsubid = coalesce(t.tenant_column, tenant_internal.membership_key(t.relation::regclass)));
+comment on view tenant_internal.finding_t038 is 'A permissive policy is wider than the tenant policy';
 
-create view tenant.finding_t039 as
+create view tenant_internal.finding_t039 as
     select 'T039' as code, case when p.protected then 'info' when p.has_tenant_column then 'error' else 'warn' end as level,
         format('%s.%I', p.name, p.polname) as object,
         format('policy %I on %s reads a setting: %s', p.polname, p.name, substring(p.both_texts from 'current_setting\([^)]*\)')) as problem,
         'Every session writes custom settings, in the middle of a SELECT too, and a pooled connection keeps them: an attacker chooses the tenant, or the flag that opens all.' as why,
         case when not p.protected and p.has_tenant_column then format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) end as fix
-    from tenant.doctor_policies p where p.both_texts ~ '\mcurrent_setting\(';
-comment on view tenant.finding_t039 is 'A policy reads a setting that the session writes';
+    from tenant_internal.doctor_policies p where p.both_texts ~ '\mcurrent_setting\(';
+comment on view tenant_internal.finding_t039 is 'A policy reads a setting that the session writes';
 
-create view tenant.finding_t040 as
+create view tenant_internal.finding_t040 as
     select 'T040' as code, case when p.protected then 'info' when p.has_tenant_column then 'error' else 'warn' end as level,
         format('%s.%I', p.name, p.polname) as object,
         format('policy %I on %s passes where nothing is set: %s', p.polname, p.name, p.both_texts) as problem,
         'With no tenant it shows every row, or those without a tenant: it fails open.' as why,
         case when not p.protected and p.has_tenant_column then format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) end as fix
-    from tenant.doctor_policies p
+    from tenant_internal.doctor_policies p
     where (p.both_texts ~ '(current_setting|current_id|current_uuid|current_bigint)\(' and p.both_texts ~* '(is null\)? or|or \(?[^()]*(\([^()]*\))?[^()]* is null|coalesce\(|not \(.* is distinct from)')
         or p.both_texts ~* 'or \(?\w*(is_admin|is_superadmin|bypass)';
-comment on view tenant.finding_t040 is 'A policy fails open';
+comment on view tenant_internal.finding_t040 is 'A policy fails open';
 
-create view tenant.finding_t041 as
+create view tenant_internal.finding_t041 as
     select 'T041' as code, case when p.protected then 'info' when p.has_tenant_column then 'error' else 'warn' end as level,
         format('%s.%I', p.name, p.polname) as object,
         format('policy %I on %s goes by who connected: %s', p.polname, p.name, k.word) as problem,
         'Process ids are used again, application_name is whatever the client says, and poolers share both: none of them is a tenant.' as why,
         case when not p.protected and p.has_tenant_column then format(E'%s\nselect tenant.protect(%L, tenant_column => %L);', p.drop_it, p.name, p.column_name) end as fix
-    from tenant.doctor_policies p
+    from tenant_internal.doctor_policies p
     cross join lateral (select substring(p.both_texts from '(pg_backend_pid|application_name|inet_client_addr|inet_client_port|pg_current_xact_id|txid_current|pg_stat_activity)') as word) k
     where k.word is not null;
-comment on view tenant.finding_t041 is 'A policy goes by process, address or application name';
+comment on view tenant_internal.finding_t041 is 'A policy goes by process, address or application name';
 
-create view tenant.finding_t042 as
+create view tenant_internal.finding_t042 as
     select 'T042' as code,
-        case when d.refobjid in (select relation from tenant.doctor_tables) then 'info' else 'error' end as level,
+        case when d.refobjid in (select relation from tenant_internal.doctor_tables) then 'info' else 'error' end as level,
         format('%s.%I reads %s', p.name, p.polname, d.refobjid::regclass) as object,
         format('policy %I on %s reads %s, which %s may write', p.polname, p.name, d.refobjid::regclass, string_agg(distinct g.grantee_name, ', ')) as problem,
         'Who can write the table grants itself what the policy looks up there.' as why,
         string_agg(distinct format('revoke insert, update, delete on %s from %s;', d.refobjid::regclass, g.grantee_name), E'\n') as fix
-    from tenant.doctor_policies p
+    from tenant_internal.doctor_policies p
     join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
         and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid <> p.relation
-    join tenant.doctor_grants g on g.relation = d.refobjid and g.privilege in ('INSERT', 'UPDATE', 'DELETE')
+    join tenant_internal.doctor_grants g on g.relation = d.refobjid and g.privilege in ('INSERT', 'UPDATE', 'DELETE')
     group by p.name, p.polname, d.refobjid;
-comment on view tenant.finding_t042 is 'A policy reads a table that the application writes';
+comment on view tenant_internal.finding_t042 is 'A policy reads a table that the application writes';
 
 -- sql/schema/doctor/policy_functions.sql
 -- Findings on what policies call, and on what the planner makes of them.
 
 -- Functions that policies call, themselves or as operators; not PostgreSQL's, not of extensions.
-create view tenant.doctor_policy_functions as
+create view tenant_internal.doctor_policy_functions as
     select distinct on (f.oid) f.oid as function, f.oid::regprocedure::text as name, f.proowner as owner, f.provolatile,
         f.proconfig, f.prosqlbody is not null or l.lanname in ('c', 'internal') as bound, p.name as table_name, p.polname
-    from tenant.doctor_policies p
+    from tenant_internal.doctor_policies p
     join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
         and d.refclassid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass)
     left join pg_catalog.pg_operator o on d.refclassid = 'pg_catalog.pg_operator'::regclass and o.oid = d.refobjid
@@ -5451,48 +5465,48 @@ create view tenant.doctor_policy_functions as
         where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = f.oid and e.deptype = 'e')
     order by f.oid, p.name, p.polname;
 
-create view tenant.finding_t043 as
+create view tenant_internal.finding_t043 as
     select 'T043' as code, 'error' as level,
         f.name as object,
         format('policy %I on %s calls %s, which application role %s owns', f.polname, f.table_name, f.name, r.application) as problem,
         'Its owner replaces the function with CREATE OR REPLACE, and the policy calls what it has become.' as why,
         format('alter function %s owner to %s;', f.name, (select c.relowner::regrole from pg_catalog.pg_class c
             where c.oid::regclass::text = f.table_name)) as fix
-    from tenant.doctor_policy_functions f join tenant.doctor_reached r on r.role = f.owner;
-comment on view tenant.finding_t043 is 'A policy calls a function that the application can replace';
+    from tenant_internal.doctor_policy_functions f join tenant_internal.doctor_reached r on r.role = f.owner;
+comment on view tenant_internal.finding_t043 is 'A policy calls a function that the application can replace';
 
-create view tenant.finding_t044 as
+create view tenant_internal.finding_t044 as
     select 'T044' as code, 'warn' as level,
         f.name as object,
         format('policy %I on %s calls %s, which has no search_path of its own', f.polname, f.table_name, f.name) as problem,
         'Names in its body are looked up at each call, in the caller''s schemas and first among the caller''s temporary tables.' as why,
         format('alter function %s set search_path = pg_catalog, pg_temp;', f.name) as fix
-    from tenant.doctor_policy_functions f
+    from tenant_internal.doctor_policy_functions f
     where not f.bound and not exists (select from unnest(f.proconfig) c (setting) where c.setting like 'search\_path=%');
-comment on view tenant.finding_t044 is 'A policy calls a function without a fixed search_path';
+comment on view tenant_internal.finding_t044 is 'A policy calls a function without a fixed search_path';
 
-create view tenant.finding_t045 as
+create view tenant_internal.finding_t045 as
     select 'T045' as code, 'error' as level,
         p.oid::regprocedure::text as object,
         format('function %s is IMMUTABLE and reads the session''s context', p.oid::regprocedure) as problem,
         'PostgreSQL computes it once and keeps the result in the plan: the next tenant on the connection gets the last one''s value.' as why,
         format('alter function %s stable;', p.oid::regprocedure) as fix
     from pg_catalog.pg_proc p
-    where p.oid >= 16384 and p.provolatile = 'i' and p.pronamespace <> 'tenant'::regnamespace
+    where p.oid >= 16384 and p.provolatile = 'i' and p.pronamespace not in ('tenant'::regnamespace, 'tenant_internal'::regnamespace)
         and coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)
             ~* '\m(current_setting\s*\(|current_id\s*\(|current_uuid\s*\(|current_bigint\s*\(|current_actor_role\s*\(|current_user\M|session_user\M|current_role\M)'
         and not exists (select from pg_catalog.pg_depend e
             where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e');
-comment on view tenant.finding_t045 is 'A function that reads the context is IMMUTABLE';
+comment on view tenant_internal.finding_t045 is 'A function that reads the context is IMMUTABLE';
 
 -- A tenant policy of 0.1.0.
-create view tenant.finding_t100 as
+create view tenant_internal.finding_t100 as
     select 'T100' as code, 'error' as level,
         format('%s.%I', t.name, p.polname) as object,
         format('the tenant policy %I of table %s can be taken out of a plan', p.polname, t.name) as problem,
         'It is an equality alone, as pg_tenant 0.1.0 made it. A statement with another equality on the tenant column reads and writes every tenant''s rows.' as why,
         format('select tenant.protect(%L, tenant_column => %L);', coalesce(r.root, t.name), t.tenant_column_name) as fix
-    from tenant.doctor_tables t
+    from tenant_internal.doctor_tables t
     join pg_catalog.pg_policy p on p.polrelid = t.relation and not p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
     left join lateral (
         with recursive above (relation, depth) as (
@@ -5502,109 +5516,109 @@ create view tenant.finding_t100 as
         )
         select relation::regclass::text as root from above where depth > 0 order by depth desc limit 1
     ) r on true
-    where tenant.former_column(p.oid) = t.tenant_column;
-comment on view tenant.finding_t100 is 'A tenant policy of 0.1.0 can be taken out of a plan';
+    where tenant_internal.former_column(p.oid) = t.tenant_column;
+comment on view tenant_internal.finding_t100 is 'A tenant policy of 0.1.0 can be taken out of a plan';
 
-create view tenant.finding_t119 as
+create view tenant_internal.finding_t119 as
     select 'T119' as code, 'error' as level,
         t.name as object,
         format('table %s shows rows of no tenant to every one, and lacks %s', t.name, l.lacks) as problem,
         'Three policies stand together where rows are shared. Without all of them no statement touches the table (TN012).' as why,
         format('select tenant.protect(%L, tenant_column => %L, shared_rows => true);', t.name, t.tenant_column_name) as fix
-    from tenant.doctor_tables t
+    from tenant_internal.doctor_tables t
     cross join lateral (
         select string_agg(w.what, ' and ') as lacks
         from (values ('*', 'shared', 'the policy that shows them'), ('w', 'own', 'the one that keeps them from being updated'),
             ('d', 'own', 'the one that keeps them from being deleted')) w (command, form, what)
         where not exists (select from pg_catalog.pg_policy p where p.polrelid = t.relation and not p.polpermissive
-            and p.polroles = '{0}' and p.polcmd = w.command::"char" and tenant.policy_form(p.oid) = w.form)
+            and p.polroles = '{0}' and p.polcmd = w.command::"char" and tenant_internal.policy_form(p.oid) = w.form)
     ) l
-    where tenant.has_shared_rows(t.relation::regclass) and l.lacks is not null;
-comment on view tenant.finding_t119 is 'A policy that keeps shared rows from being changed is missing';
+    where tenant_internal.has_shared_rows(t.relation::regclass) and l.lacks is not null;
+comment on view tenant_internal.finding_t119 is 'A policy that keeps shared rows from being changed is missing';
 
 -- sql/schema/doctor/keys.sql
 -- Findings on columns and keys: what holds for all tenants at once tells one of them of the others.
 
-create view tenant.finding_t046 as
+create view tenant_internal.finding_t046 as
     select 'T046' as code, 'error' as level,
         format('%s.%I', t.name, t.tenant_column_name) as object,
         format('tenant column %I of protected table %s can be null', t.tenant_column_name, t.name) as problem,
         'A row without a tenant is nobody''s: no tenant sees it, and unique keys that hold the column let it in twice. Where every tenant is to see it, the table is to be protected with shared_rows => true.' as why,
         format('alter table %s alter column %I set not null;', t.name, t.tenant_column_name) as fix
-    from tenant.doctor_tables t where not t.tenant_not_null and not tenant.has_shared_rows(t.relation::regclass);
-comment on view tenant.finding_t046 is 'The tenant column can be null';
+    from tenant_internal.doctor_tables t where not t.tenant_not_null and not tenant_internal.has_shared_rows(t.relation::regclass);
+comment on view tenant_internal.finding_t046 is 'The tenant column can be null';
 
-create view tenant.finding_t047 as
+create view tenant_internal.finding_t047 as
     select 'T047' as code, 'error' as level,
         format('%s.%I', t.name, t.tenant_column_name) as object,
         format('tenant column %I of protected table %s has the nondeterministic collation %s', t.tenant_column_name, t.name, c.oid::regcollation) as problem,
         'Under it, ids that differ can be equal: one tenant sees the rows of another.' as why,
         null::text as fix
-    from tenant.doctor_tables t
+    from tenant_internal.doctor_tables t
     join pg_catalog.pg_collation c on c.oid = t.tenant_collation and not c.collisdeterministic;
-comment on view tenant.finding_t047 is 'Tenant ids that differ can be equal';
+comment on view tenant_internal.finding_t047 is 'Tenant ids that differ can be equal';
 
-create view tenant.finding_t048 as
+create view tenant_internal.finding_t048 as
     select 'T048' as code, 'warn' as level,
         format('%s.%I', t.name, a.attname) as object,
         format('column %I of table %s is of type %s, which cannot hold a tenant', a.attname, t.name, format_type(a.atttypid, a.atttypmod)) as problem,
         'Values that are equal under the type, as 1.0 and 1.00 or ''a'' and ''A'', are not the same tenant. tenant.protect takes uuid, integers, text and varchar.' as why,
         null::text as fix
-    from tenant.doctor_user_tables t
+    from tenant_internal.doctor_user_tables t
     join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
-        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables)
-    where t.relation not in (select relation from tenant.doctor_tables)
+        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant_internal.doctor_tables)
+    where t.relation not in (select relation from tenant_internal.doctor_tables)
         and t.relation not in (select relation from tenant.shared)
         and (a.atttypid not in ('uuid'::regtype, 'bigint'::regtype, 'integer'::regtype, 'smallint'::regtype, 'text'::regtype, 'varchar'::regtype)
             or exists (select from pg_catalog.pg_collation c where c.oid = a.attcollation and not c.collisdeterministic));
-comment on view tenant.finding_t048 is 'A tenant column has a type that cannot hold a tenant';
+comment on view tenant_internal.finding_t048 is 'A tenant column has a type that cannot hold a tenant';
 
 -- What puts the tenant into every key of the table.
-create function tenant.doctor_harden(name text, tenant_column name) returns text
+create function tenant_internal.doctor_harden(name text, tenant_column name) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select format('select tenant.protect(%L, %L, harden => true); -- on a busy table, one by one: select statement from tenant.hardening(%1$L) order by step;',
         name, tenant_column)
 $$;
-revoke all on function tenant.doctor_harden(text, name) from public;
+revoke all on function tenant_internal.doctor_harden(text, name) from public;
 
 -- Unique, primary and exclusion keys of protected tables that leave the tenant column out; not those of partitions that
 -- come from their parent. What mends them is tenant.protect with harden, but where it would leave the key as it is.
-create view tenant.doctor_loose_keys as
+create view tenant_internal.doctor_loose_keys as
     select t.relation, t.name, i.indexrelid as index, i.indexrelid::regclass::text as index_name,
         i.indisprimary, i.indisexclusion or coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) as excludes, k.conname,
         (select string_agg(quote_ident(a.attname), ', ' order by n.nth)
             from unnest(i.indkey::int2[]) with ordinality n (attnum, nth)
             join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum = n.attnum
             where n.nth <= i.indnkeyatts) as columns,
-        coalesce(tenant.surrogate_kind(i.indexrelid) = 'numbered', false) as is_numbered,
-        coalesce(tenant.surrogate_kind(i.indexrelid) = 'random', false) or i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
+        coalesce(tenant_internal.surrogate_kind(i.indexrelid) = 'numbered', false) as is_numbered,
+        coalesce(tenant_internal.surrogate_kind(i.indexrelid) = 'random', false) or i.indnkeyatts = 1 and exists (select from pg_catalog.pg_attribute a
             where a.attrelid = t.relation and a.attnum = i.indkey[0] and a.atttypid = 'uuid'::regtype) as is_random,
-        case when tenant.said_of_shared_key(i.indexrelid) is null and (am.amname = 'btree' or tenant.obstacle_of_key(i.indexrelid, t.tenant_column) is null)
+        case when tenant_internal.said_of_shared_key(i.indexrelid) is null and (am.amname = 'btree' or tenant_internal.obstacle_of_key(i.indexrelid, t.tenant_column) is null)
             and not exists (select from pg_catalog.pg_constraint f
                 where f.contype = 'f' and f.conindid = i.indexrelid and f.conparentid = 0
-                    and (f.conrelid not in (select relation from tenant.doctor_tables) or tenant.obstacle_of_reference(f.oid) is not null))
-            then tenant.doctor_harden(t.name, t.tenant_column_name) end as harden,
+                    and (f.conrelid not in (select relation from tenant_internal.doctor_tables) or tenant_internal.obstacle_of_reference(f.oid) is not null))
+            then tenant_internal.doctor_harden(t.name, t.tenant_column_name) end as harden,
         t.tenant_column_name, i.indkey[0] as first_column
-    from tenant.doctor_tables t
+    from tenant_internal.doctor_tables t
     join pg_catalog.pg_index i on i.indrelid = t.relation and (i.indisunique or i.indisexclusion)
     join pg_catalog.pg_class c on c.oid = i.indexrelid and not c.relispartition
     join pg_catalog.pg_am am on am.oid = c.relam
     left join pg_catalog.pg_constraint k on k.conindid = i.indexrelid and k.conrelid = t.relation and k.contype in ('p', 'u', 'x')
     where t.tenant_column <> all ((i.indkey::int2[])[0:i.indnkeyatts - 1]);
 
-create view tenant.finding_t050 as
+create view tenant_internal.finding_t050 as
     select 'T050' as code, 'warn' as level,
         k.index_name as object,
         format('%s (%s) of protected table %s holds for all tenants at once',
             case when k.indisprimary then 'the primary key' else 'the unique key' end, k.columns, k.name) as problem,
         'A tenant learns from an error, from ON CONFLICT or from waiting that another has the value, and can take it first.' as why,
         k.harden as fix
-    from tenant.doctor_loose_keys k
+    from tenant_internal.doctor_loose_keys k
     where not k.excludes and not k.is_random and not k.is_numbered;
-comment on view tenant.finding_t050 is 'A unique key holds for all tenants at once';
+comment on view tenant_internal.finding_t050 is 'A unique key holds for all tenants at once';
 
 -- What numbers itself stays with harden => true; the level does not nag, for it is a choice.
-create view tenant.finding_t117 as
+create view tenant_internal.finding_t117 as
     select 'T117' as code, 'info' as level,
         k.index_name as object,
         format('%s may choose %s of protected table %s, which is numbered for all tenants at once%s', g.grantees, k.columns, k.name,
@@ -5612,7 +5626,7 @@ create view tenant.finding_t117 as
         'A number that another tenant has is refused (23505) and so tells that it is there, deleted rows by their absence; one that is taken ahead of the sequence makes another''s insert fail.' as why,
         case when k.harden is not null then format('select tenant.protect(%L, %L, harden => ''all''); -- or grant INSERT and UPDATE on the other columns only',
             k.name, k.tenant_column_name) end as fix
-    from tenant.doctor_loose_keys k
+    from tenant_internal.doctor_loose_keys k
     join pg_catalog.pg_attribute a on a.attrelid = k.relation and a.attnum = k.first_column
     cross join lateral (
         select string_agg(distinct w.name, ', ') as grantees
@@ -5620,35 +5634,35 @@ create view tenant.finding_t117 as
             union all select aclexplode(a.attacl)) acl
         cross join lateral (select case (acl.r).grantee when 0 then 'public' else (acl.r).grantee::regrole::text end as name) w
         where ((acl.r).privilege_type = 'INSERT' or (acl.r).privilege_type = 'UPDATE' and a.attidentity <> 'a')
-            and ((acl.r).grantee = 0 or (acl.r).grantee in (select role from tenant.doctor_reached))
+            and ((acl.r).grantee = 0 or (acl.r).grantee in (select role from tenant_internal.doctor_reached))
     ) g
     where k.is_numbered and g.grantees is not null;
-comment on view tenant.finding_t117 is 'A tenant may choose a number that is one for all';
+comment on view tenant_internal.finding_t117 is 'A tenant may choose a number that is one for all';
 
-create view tenant.finding_t051 as
+create view tenant_internal.finding_t051 as
     select 'T051' as code, 'warn' as level,
         k.index_name as object,
         format('exclusion constraint %I of protected table %s compares rows of all tenants', k.conname, k.name) as problem,
         'A tenant''s row is refused for what another tenant has, and the refusal says so.' as why,
         k.harden as fix
-    from tenant.doctor_loose_keys k where k.excludes;
-comment on view tenant.finding_t051 is 'An exclusion constraint compares rows of all tenants';
+    from tenant_internal.doctor_loose_keys k where k.excludes;
+comment on view tenant_internal.finding_t051 is 'An exclusion constraint compares rows of all tenants';
 
 -- sql/schema/doctor/references.sql
 -- Findings on references between tables.
 
 -- Foreign keys between protected tables.
-create view tenant.doctor_foreign_keys as
+create view tenant_internal.doctor_foreign_keys as
     select f.oid as con, f.conname, t.name, r.name as other, t.tenant_column_name, f.convalidated,
         coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced, f.confdeltype, f.confupdtype,
         exists (select from unnest(f.conkey, f.confkey) k (here, there) where k.here = t.tenant_column and k.there = r.tenant_column) as by_tenant,
-        r.tenant_column is null as by_membership, tenant.has_shared_rows(r.relation::regclass) as to_shared
+        r.tenant_column is null as by_membership, tenant_internal.has_shared_rows(r.relation::regclass) as to_shared
     from pg_catalog.pg_constraint f
-    join tenant.doctor_tables t on t.relation = f.conrelid
-    join tenant.doctor_tables r on r.relation = f.confrelid
+    join tenant_internal.doctor_tables t on t.relation = f.conrelid
+    join tenant_internal.doctor_tables r on r.relation = f.confrelid
     where f.contype = 'f' and f.conparentid = 0;
 
-create view tenant.finding_t052 as
+create view tenant_internal.finding_t052 as
     select 'T052' as code, case when f.by_membership or f.to_shared then 'info' else 'warn' end as level,
         format('%s.%I', f.name, f.conname) as object,
         case when f.by_membership then format('foreign key %I of %s refers to %s, whose rows are of several tenants', f.conname, f.name, f.other)
@@ -5657,52 +5671,52 @@ create view tenant.finding_t052 as
         case when f.by_membership
             then 'Referential checks run outside the policies: a tenant that writes the column learns which keys there are, and may refer to them. It reads none of their rows.'
             else 'Referential checks run outside the policies: a tenant refers to another''s rows, learns that they exist, and blocks or cascades their deletion.' end as why,
-        case when not f.by_membership and not f.to_shared and tenant.obstacle_of_reference(f.con) is null then tenant.doctor_harden(f.name, f.tenant_column_name) end as fix
-    from tenant.doctor_foreign_keys f where not f.by_tenant;
-comment on view tenant.finding_t052 is 'A foreign key reaches across tenants';
+        case when not f.by_membership and not f.to_shared and tenant_internal.obstacle_of_reference(f.con) is null then tenant_internal.doctor_harden(f.name, f.tenant_column_name) end as fix
+    from tenant_internal.doctor_foreign_keys f where not f.by_tenant;
+comment on view tenant_internal.finding_t052 is 'A foreign key reaches across tenants';
 
-create view tenant.finding_t053 as
+create view tenant_internal.finding_t053 as
     select 'T053' as code, 'warn' as level,
         format('%s.%I', f.name, f.conname) as object,
         format('foreign key %I of %s is not %s', f.conname, f.name, case when f.enforced then 'validated' else 'enforced' end) as problem,
         'Rows that were there before, or all of them, may refer to another tenant''s rows or to none.' as why,
         case when f.enforced then format('alter table %s validate constraint %I;', f.name, f.conname)
             else format('alter table %s alter constraint %I enforced;', f.name, f.conname) end as fix
-    from tenant.doctor_foreign_keys f where not (f.convalidated and f.enforced);
-comment on view tenant.finding_t053 is 'A foreign key between protected tables is not validated or not enforced';
+    from tenant_internal.doctor_foreign_keys f where not (f.convalidated and f.enforced);
+comment on view tenant_internal.finding_t053 is 'A foreign key between protected tables is not validated or not enforced';
 
-create view tenant.finding_t054 as
+create view tenant_internal.finding_t054 as
     select 'T054' as code, 'info' as level,
         format('%s.%I', t.name, a.attname) as object,
         format('rows of protected table %s are numbered by one sequence for all tenants', t.name) as problem,
         'A tenant sees from the gaps in its numbers how much the others write, and guesses theirs.' as why,
         null::text as fix
-    from tenant.doctor_tables t
+    from tenant_internal.doctor_tables t
     join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
     left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
     where not t.is_partition and (a.attidentity <> '' or pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(');
-comment on view tenant.finding_t054 is 'Rows are numbered across tenants';
+comment on view tenant_internal.finding_t054 is 'Rows are numbered across tenants';
 
-create view tenant.finding_t055 as
+create view tenant_internal.finding_t055 as
     select 'T055' as code, 'info' as level,
         t.name as object,
         format('tenant column %I of protected table %s does not take the current tenant as its default', t.tenant_column_name, t.name) as problem,
         'Statements that leave the column out fail, or write what the default says and are refused.' as why,
         format('select tenant.protect(%L, tenant_column => %L);', t.name, t.tenant_column_name) as fix
-    from tenant.doctor_tables t
+    from tenant_internal.doctor_tables t
     left join pg_catalog.pg_attrdef d on d.adrelid = t.relation and d.adnum = t.tenant_column
     where t.tenant_column is not null
         and coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') !~ '\mcurrent_(id|uuid|bigint)\(\)'
-        and not tenant.is_root(t.relation::regclass, t.tenant_column_name);
-comment on view tenant.finding_t055 is 'The tenant column has another default';
+        and not tenant_internal.is_root(t.relation::regclass, t.tenant_column_name);
+comment on view tenant_internal.finding_t055 is 'The tenant column has another default';
 
-create view tenant.finding_t112 as
+create view tenant_internal.finding_t112 as
     with recursive closed as materialized (
-        select relation from tenant.doctor_tables
+        select relation from tenant_internal.doctor_tables
         union select relation from tenant.shared
     ), reach (relation, target, by_way) as (
         select c.conrelid, t.name, false
-        from pg_catalog.pg_constraint c join tenant.doctor_tables t on t.relation = c.confrelid
+        from pg_catalog.pg_constraint c join tenant_internal.doctor_tables t on t.relation = c.confrelid
         where c.contype = 'f' and c.conrelid not in (select relation from closed)
         union
         select c.conrelid, r.target, true
@@ -5716,119 +5730,119 @@ create view tenant.finding_t112 as
         'Every tenant reads and writes all of its rows, and they tell which rows of the protected table there are.' as why,
         null::text as fix
     from reach r
-    join tenant.doctor_user_tables t on t.relation = r.relation
+    join tenant_internal.doctor_user_tables t on t.relation = r.relation
     -- T031 tells of those with a tenant column, T033 of partitions.
-    where t.relation not in (select relation from tenant.doctor_tenant_columns)
+    where t.relation not in (select relation from tenant_internal.doctor_tenant_columns)
         and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = t.relation)
         -- A policy of its own that asks the protected table holds it.
         and not exists (
             select from pg_catalog.pg_class c
             join pg_catalog.pg_policy p on p.polrelid = c.oid
             join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.oid
-                and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid in (select relation from tenant.doctor_tables)
+                and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid in (select relation from tenant_internal.doctor_tables)
             where c.oid = t.relation and c.relrowsecurity)
     group by t.name;
-comment on view tenant.finding_t112 is 'A table refers to a protected one and is open';
+comment on view tenant_internal.finding_t112 is 'A table refers to a protected one and is open';
 
-create view tenant.finding_t113 as
+create view tenant_internal.finding_t113 as
     select 'T113' as code, 'warn' as level,
         r.name as object,
         format('%s, to which the tenant column of protected table %s refers, is neither protected nor shared', r.name, min(t.name)) as problem,
         'It is the table of the tenants themselves: each reads and changes the others'' rows in it.' as why,
         format('select tenant.protect(%L, tenant_column => %L);', r.name, min(a.attname)) as fix
-    from tenant.doctor_tables t
+    from tenant_internal.doctor_tables t
     join pg_catalog.pg_constraint c on c.conrelid = t.relation and c.contype = 'f' and c.conkey = array[t.tenant_column]
-    join tenant.doctor_user_tables r on r.relation = c.confrelid
+    join tenant_internal.doctor_user_tables r on r.relation = c.confrelid
     join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = c.confkey[1]
-    where r.relation not in (select relation from tenant.doctor_tables)
+    where r.relation not in (select relation from tenant_internal.doctor_tables)
         and r.relation not in (select relation from tenant.shared)
         and not exists (select from pg_catalog.pg_inherits i where i.inhrelid = r.relation)
     group by r.name;
-comment on view tenant.finding_t113 is 'The table of the tenants themselves is open';
+comment on view tenant_internal.finding_t113 is 'The table of the tenants themselves is open';
 
-create view tenant.finding_t120 as
+create view tenant_internal.finding_t120 as
     select 'T120' as code, 'error' as level,
         format('%s.%I', t.name, f.conname) as object,
         format('foreign key %I of table %s takes the tenant from rows, which makes them every tenant''s', f.conname, t.name) as problem,
         'Its action is PostgreSQL''s own, outside of policies: where the row it refers to goes or changes, it sets the tenant column to null, and the table''s rows of no tenant are shared.' as why,
         null::text as fix
-    from tenant.doctor_tables t
+    from tenant_internal.doctor_tables t
     join pg_catalog.pg_constraint f on f.conrelid = t.relation and f.contype = 'f' and t.tenant_column = any (f.conkey)
-    where tenant.has_shared_rows(t.relation::regclass) and not t.tenant_not_null
+    where tenant_internal.has_shared_rows(t.relation::regclass) and not t.tenant_not_null
         and (f.confupdtype in ('n', 'd')
             or f.confdeltype in ('n', 'd') and t.tenant_column = any (coalesce(f.confdelsetcols, f.conkey)));
-comment on view tenant.finding_t120 is 'A foreign key makes rows of one tenant everybody''s';
+comment on view tenant_internal.finding_t120 is 'A foreign key makes rows of one tenant everybody''s';
 
 -- Tables that are reached by membership, and the join table that says whose their rows are.
-create view tenant.doctor_by_membership as
+create view tenant_internal.doctor_by_membership as
     select t.relation, t.name, j.through, j.through::regclass::text as through_name,
         r.open, a.attname as member_column
-    from tenant.doctor_tables t
-    cross join lateral (select tenant.membership_through(t.relation::regclass) as through) j
-    join tenant.reached_through(j.through) r on r.relation = t.relation
+    from tenant_internal.doctor_tables t
+    cross join lateral (select tenant_internal.membership_through(t.relation::regclass) as through) j
+    join tenant_internal.reached_through(j.through) r on r.relation = t.relation
     join pg_catalog.pg_attribute a on a.attrelid = j.through and a.attnum = r.member
     where t.tenant_column is null and not t.is_partition;
 
-create view tenant.finding_t121 as
+create view tenant_internal.finding_t121 as
     select 'T121' as code, 'error' as level,
         m.name as object,
         format('no trigger keeps tenants from adding members to %s, through which %s is reached', k.part, m.name) as problem,
         'A tenant that refers to any row of the table in its part of the join table sees that row.' as why,
         format('select tenant.protect_by_membership(%L, through => %L, member_column => %L);', m.name, m.through_name, m.member_column) as fix
-    from tenant.doctor_by_membership m
-    cross join lateral (select min(part::text) as part from tenant.missing_member_triggers(m.through)) k
+    from tenant_internal.doctor_by_membership m
+    cross join lateral (select min(part::text) as part from tenant_internal.missing_member_triggers(m.through)) k
     where not m.open and k.part is not null;
-comment on view tenant.finding_t121 is 'Tenants can make themselves members of rows';
+comment on view tenant_internal.finding_t121 is 'Tenants can make themselves members of rows';
 
-create view tenant.finding_t122 as
+create view tenant_internal.finding_t122 as
     select 'T122' as code, 'warn' as level,
         m.name as object,
         format('tenants may add members to %s, and so see any row of %s', m.through_name, m.name) as problem,
         'It was protected with tenants_add_members: whoever writes the join table in a tenant refers to a key of any row, and reads it.' as why,
         format('select tenant.protect_by_membership(%L, through => %L, member_column => %L);', m.name, m.through_name, m.member_column) as fix
-    from tenant.doctor_by_membership m where m.open;
-comment on view tenant.finding_t122 is 'Tenants may make themselves members of rows';
+    from tenant_internal.doctor_by_membership m where m.open;
+comment on view tenant_internal.finding_t122 is 'Tenants may make themselves members of rows';
 
 -- sql/schema/doctor/paths.sql
 -- Findings on what reads and writes as somebody else: views, functions, rules, triggers.
 
-create view tenant.finding_t060 as
-    select 'T060' as code, case when v.owner in (select role from tenant.doctor_exempt) then 'error' else 'warn' end as level,
+create view tenant_internal.finding_t060 as
+    select 'T060' as code, case when v.owner in (select role from tenant_internal.doctor_exempt) then 'error' else 'warn' end as level,
         v.name as object,
         format('view %s reads protected table %s with the rights of its owner %s', v.name, v.reads, v.owner::regrole) as problem,
         'Whoever may read the view needs no right on the table, and where the owner bypasses policies, statements through it are refused or see all tenants.' as why,
         format('alter view %s set (security_invoker = true);', v.name) as fix
-    from tenant.doctor_readers v
+    from tenant_internal.doctor_readers v
     where v.relkind = 'v' and not exists (select from unnest(v.reloptions) o (setting)
         where lower(o.setting) in ('security_invoker=true', 'security_invoker=on', 'security_invoker=yes', 'security_invoker=1'));
-comment on view tenant.finding_t060 is 'A view reads a protected table with its owner''s rights';
+comment on view tenant_internal.finding_t060 is 'A view reads a protected table with its owner''s rights';
 
-create view tenant.finding_t061 as
+create view tenant_internal.finding_t061 as
     select 'T061' as code, 'warn' as level,
         c.oid::regclass::text as object,
         format('view %s filters by context and is no security barrier', c.oid::regclass) as problem,
         'PostgreSQL may run a function of the query''s WHERE clause before the view''s filter: it then sees the rows that the view hides.' as why,
         format('alter view %s set (security_barrier = true);', c.oid::regclass) as fix
     from pg_catalog.pg_class c
-    where c.relkind = 'v' and c.oid >= 16384 and c.relnamespace <> 'tenant'::regnamespace
+    where c.relkind = 'v' and c.oid >= 16384 and c.relnamespace not in ('tenant'::regnamespace, 'tenant_internal'::regnamespace)
         and not exists (select from unnest(c.reloptions) o (setting)
             where lower(o.setting) in ('security_barrier=true', 'security_barrier=on', 'security_barrier=yes', 'security_barrier=1'))
         and not exists (select from pg_catalog.pg_depend e
             where e.classid = 'pg_catalog.pg_class'::regclass and e.objid = c.oid and e.deptype = 'e')
         and pg_catalog.pg_get_viewdef(c.oid) ~ 'WHERE.*\m(current_setting|current_id|current_uuid|current_bigint)\(';
-comment on view tenant.finding_t061 is 'A view that filters by context is no security barrier';
+comment on view tenant_internal.finding_t061 is 'A view that filters by context is no security barrier';
 
-create view tenant.finding_t062 as
+create view tenant_internal.finding_t062 as
     select 'T062' as code, 'error' as level,
         v.name as object,
         format('materialized view %s holds rows of protected table %s', v.name, v.reads) as problem,
         'A materialized view has no policies: whoever may read it reads every tenant''s rows.' as why,
         format('drop materialized view %s;', v.name) as fix
-    from tenant.doctor_readers v
+    from tenant_internal.doctor_readers v
     where v.relkind = 'm' and v.relation not in (select relation from tenant.shared);
-comment on view tenant.finding_t062 is 'A materialized view holds rows of protected tables';
+comment on view tenant_internal.finding_t062 is 'A materialized view holds rows of protected tables';
 
-create view tenant.finding_t063 as
+create view tenant_internal.finding_t063 as
     select 'T063' as code,
         case when exists (select from unnest(p.proconfig) o (setting) where o.setting like 'search\_path=%') then 'warn' else 'error' end as level,
         p.oid::regprocedure::text as object,
@@ -5839,17 +5853,17 @@ create view tenant.finding_t063 as
         string_agg(distinct format('revoke execute on routine %s from %s;', p.oid::regprocedure,
             case g.grantee when 0 then 'public' else g.grantee::regrole::text end), E'\n') as fix
     from pg_catalog.pg_proc p
-    join tenant.doctor_exempt x on x.role = p.proowner
+    join tenant_internal.doctor_exempt x on x.role = p.proowner
     cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g
     where p.prosecdef and p.oid >= 16384
-        and g.grantee <> p.proowner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and g.grantee <> p.proowner and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
         and not exists (select from pg_catalog.pg_depend e
             where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')
     group by p.oid, x.rolname, x.how;
-comment on view tenant.finding_t063 is 'The application calls functions that bypass policies';
+comment on view tenant_internal.finding_t063 is 'The application calls functions that bypass policies';
 
-create view tenant.finding_t064 as
-    select 'T064' as code, case when c.relowner in (select role from tenant.doctor_exempt) then 'error' else 'warn' end as level,
+create view tenant_internal.finding_t064 as
+    select 'T064' as code, case when c.relowner in (select role from tenant_internal.doctor_exempt) then 'error' else 'warn' end as level,
         format('%s.%I', r.ev_class::regclass, r.rulename) as object,
         format('rule %I on %s acts on protected table %s', r.rulename, r.ev_class::regclass, min(t.name)) as problem,
         'The actions of a rule run with the rights of the owner of its table, not of who wrote the statement.' as why,
@@ -5858,52 +5872,52 @@ create view tenant.finding_t064 as
     join pg_catalog.pg_class c on c.oid = r.ev_class
     join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::regclass and d.objid = r.oid
         and d.refclassid = 'pg_catalog.pg_class'::regclass
-    join tenant.doctor_tables t on t.relation = d.refobjid
+    join tenant_internal.doctor_tables t on t.relation = d.refobjid
     where r.rulename <> '_RETURN'
     group by r.ev_class, r.rulename, c.relowner;
-comment on view tenant.finding_t064 is 'A rule acts on a protected table';
+comment on view tenant_internal.finding_t064 is 'A rule acts on a protected table';
 
 -- Triggers of users on protected tables, and their functions.
-create view tenant.doctor_triggers as
+create view tenant_internal.doctor_triggers as
     select t.name, t.owner as table_owner, g.tgname, g.tgtype, g.tgenabled, p.oid as function, p.oid::regprocedure::text as function_name,
         p.prosecdef, p.proowner, p.proconfig
-    from tenant.doctor_tables t
+    from tenant_internal.doctor_tables t
     join pg_catalog.pg_trigger g on g.tgrelid = t.relation and not g.tgisinternal and g.tgparentid = 0
     join pg_catalog.pg_proc p on p.oid = g.tgfoid
     where t.relhastriggers;
 
-create view tenant.finding_t065 as
-    select 'T065' as code, case when g.proowner in (select role from tenant.doctor_exempt) then 'error' else 'warn' end as level,
+create view tenant_internal.finding_t065 as
+    select 'T065' as code, case when g.proowner in (select role from tenant_internal.doctor_exempt) then 'error' else 'warn' end as level,
         format('%s.%I', g.name, g.tgname) as object,
         format('trigger %I on protected table %s runs %s with the rights of %s', g.tgname, g.name, g.function_name, g.proowner::regrole) as problem,
         'It writes where the tenant may not, tables that are not protected among them; where its owner bypasses policies, into other tenants'' rows.' as why,
         format('alter function %s security invoker;', g.function_name) as fix
-    from tenant.doctor_triggers g where g.prosecdef;
-comment on view tenant.finding_t065 is 'A trigger on a protected table runs with other rights';
+    from tenant_internal.doctor_triggers g where g.prosecdef;
+comment on view tenant_internal.finding_t065 is 'A trigger on a protected table runs with other rights';
 
-create view tenant.finding_t066 as
+create view tenant_internal.finding_t066 as
     select 'T066' as code, 'error' as level,
         format('%s.%I', g.name, g.tgname) as object,
         format('trigger %I on protected table %s runs %s, which application role %s can replace', g.tgname, g.name, g.function_name, r.application) as problem,
         'What the application puts there runs in the sessions of every tenant.' as why,
         format('alter function %s owner to %s;', g.function_name, g.table_owner::regrole) as fix
-    from tenant.doctor_triggers g join tenant.doctor_reached r on r.role = g.proowner;
-comment on view tenant.finding_t066 is 'A trigger runs a function that the application can replace';
+    from tenant_internal.doctor_triggers g join tenant_internal.doctor_reached r on r.role = g.proowner;
+comment on view tenant_internal.finding_t066 is 'A trigger runs a function that the application can replace';
 
-create view tenant.finding_t108 as
+create view tenant_internal.finding_t108 as
     select 'T108' as code, 'warn' as level,
         format('%s.%I', g.name, g.tgname) as object,
         format('trigger %I on protected table %s runs %s, which %s', g.tgname, g.name, g.function_name,
             case p.prosrc when 'lo_manage' then 'removes large objects' else 'notifies on a channel that all tenants share' end) as problem,
         'It is written in C, so the guards on functions do not see it at work in a tenant''s transaction.' as why,
         format('drop trigger %I on %s;', g.tgname, g.name) as fix
-    from tenant.doctor_triggers g
+    from tenant_internal.doctor_triggers g
     join pg_catalog.pg_proc p on p.oid = g.function
     join pg_catalog.pg_language l on l.oid = p.prolang and l.lanname = 'c'
     where p.prosrc in ('triggered_change_notification', 'lo_manage');
-comment on view tenant.finding_t108 is 'A trigger in C does what a tenant may not';
+comment on view tenant_internal.finding_t108 is 'A trigger in C does what a tenant may not';
 
-create view tenant.finding_t068 as
+create view tenant_internal.finding_t068 as
     select 'T068' as code, case when e.extname is null then 'error' else 'info' end as level,
         p.oid::regprocedure::text as object,
         format('function %s is declared LEAKPROOF%s', p.oid::regprocedure, ' by extension ' || e.extname) as problem,
@@ -5913,9 +5927,9 @@ create view tenant.finding_t068 as
     left join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
     left join pg_catalog.pg_extension e on e.oid = d.refobjid
     where p.proleakproof and p.oid >= 16384 and coalesce(e.extname, '') <> 'pg_tenant';
-comment on view tenant.finding_t068 is 'A function is declared leakproof';
+comment on view tenant_internal.finding_t068 is 'A function is declared leakproof';
 
-create view tenant.finding_t069 as
+create view tenant_internal.finding_t069 as
     select 'T069' as code, 'error' as level,
         t.evtname::text as object,
         format('event trigger %I runs %s, which %s can replace, in the sessions of others', t.evtname, p.oid::regprocedure, p.proowner::regrole) as problem,
@@ -5925,9 +5939,9 @@ create view tenant.finding_t069 as
     join pg_catalog.pg_proc p on p.oid = t.evtfoid
     join pg_catalog.pg_roles r on r.oid = p.proowner
     where t.evtenabled <> 'D' and not r.rolsuper;
-comment on view tenant.finding_t069 is 'An event trigger runs a function that an ordinary role can replace';
+comment on view tenant_internal.finding_t069 is 'An event trigger runs a function that an ordinary role can replace';
 
-create view tenant.finding_t110 as
+create view tenant_internal.finding_t110 as
     select distinct on (g.oid) 'T110' as code, 'warn' as level,
         format('%s.%I', g.tgrelid::regclass, g.tgname) as object,
         format('trigger %I on %s runs when the registry changes: foreign key %I follows tenant.tenants', g.tgname, g.tgrelid::regclass, f.conname) as problem,
@@ -5941,9 +5955,9 @@ create view tenant.finding_t110 as
         -- An id never changes, and no row is deleted: what is left is the slug, and a registry whose own triggers are off.
         and (f.confupdtype in ('c', 'n', 'd') or f.confdeltype in ('c', 'n', 'd'))
     order by g.oid, f.conname;
-comment on view tenant.finding_t110 is 'A trigger runs when the registry changes';
+comment on view tenant_internal.finding_t110 is 'A trigger runs when the registry changes';
 
-create view tenant.finding_t118 as
+create view tenant_internal.finding_t118 as
     select 'T118' as code, 'info' as level,
         format('%s.%I', l.relation, l.key_column) as object,
         case when e.why is not null
@@ -5952,25 +5966,25 @@ create view tenant.finding_t118 as
         'Whoever may enter tenants learns whether a value that it guesses is there, in which tenant, and in which row.' as why,
         case when e.why is not null then format('select tenant.disallow_lookup(%L, %L, %L);', l.relation, l.key_column, 'it has ended') end as fix
     from tenant.lookups l
-    cross join lateral (select tenant.lookup_ended(l) as why) e
+    cross join lateral (select tenant_internal.lookup_ended(l) as why) e
     where exists (select from pg_catalog.pg_class c where c.oid = l.relation);
-comment on view tenant.finding_t118 is 'Tenants are looked up by a key';
+comment on view tenant_internal.finding_t118 is 'Tenants are looked up by a key';
 
 -- sql/schema/doctor/outside.sql
 -- Findings on rows that leave the tables: to other servers, and to where there are no policies.
 
-create view tenant.finding_t070 as
+create view tenant_internal.finding_t070 as
     select 'T070' as code,
-        case when g.relation in (select relation from tenant.doctor_tenant_columns) then 'error' else 'warn' end as level,
+        case when g.relation in (select relation from tenant_internal.doctor_tenant_columns) then 'error' else 'warn' end as level,
         format('%s to %s', g.relation::regclass, g.grantee_name) as object,
         format('%s may use foreign table %s', g.grantee_name, g.relation::regclass) as problem,
         'A foreign table has no policies here, and there it is one role for all tenants.' as why,
         format('revoke all on %s from %s;', g.relation::regclass, g.grantee_name) as fix
-    from tenant.doctor_grants g where g.relkind = 'f'
+    from tenant_internal.doctor_grants g where g.relkind = 'f'
     group by g.relation, g.grantee_name;
-comment on view tenant.finding_t070 is 'The application uses a foreign table';
+comment on view tenant_internal.finding_t070 is 'The application uses a foreign table';
 
-create view tenant.finding_t071 as
+create view tenant_internal.finding_t071 as
     select 'T071' as code, 'warn' as level,
         p.pubname::text as object,
         format('publication %I ships protected tables: %s', p.pubname, case when p.puballtables then 'all' else string_agg(x.name, ', ' order by x.name) end) as problem,
@@ -5979,17 +5993,17 @@ create view tenant.finding_t071 as
     from pg_catalog.pg_publication p
     join (
         select p.oid as publication, t.name from pg_catalog.pg_publication p cross join lateral
-            (select min(name) as name from tenant.doctor_tables) t where p.puballtables and t.name is not null
+            (select min(name) as name from tenant_internal.doctor_tables) t where p.puballtables and t.name is not null
         union
-        select r.prpubid, t.name from pg_catalog.pg_publication_rel r join tenant.doctor_tables t on t.relation = r.prrelid
+        select r.prpubid, t.name from pg_catalog.pg_publication_rel r join tenant_internal.doctor_tables t on t.relation = r.prrelid
         union
         select n.pnpubid, t.name from pg_catalog.pg_publication_namespace n
-            join pg_catalog.pg_class c on c.relnamespace = n.pnnspid join tenant.doctor_tables t on t.relation = c.oid
+            join pg_catalog.pg_class c on c.relnamespace = n.pnnspid join tenant_internal.doctor_tables t on t.relation = c.oid
     ) x on x.publication = p.oid
     group by p.oid, p.pubname, p.puballtables;
-comment on view tenant.finding_t071 is 'A publication ships protected tables';
+comment on view tenant_internal.finding_t071 is 'A publication ships protected tables';
 
-create view tenant.finding_t072 as
+create view tenant_internal.finding_t072 as
     select 'T072' as code, case when r.rolsuper or r.rolbypassrls then 'info' else 'warn' end as level,
         s.subname::text as object,
         format('subscription %I writes as %I', s.subname, r.rolname) as problem,
@@ -5998,9 +6012,9 @@ create view tenant.finding_t072 as
     from pg_catalog.pg_subscription s
     join pg_catalog.pg_roles r on r.oid = s.subowner
     where s.subdbid = (select oid from pg_catalog.pg_database where datname = current_database());
-comment on view tenant.finding_t072 is 'A subscription writes into this database';
+comment on view tenant_internal.finding_t072 is 'A subscription writes into this database';
 
-create view tenant.finding_t073 as
+create view tenant_internal.finding_t073 as
     select 'T073' as code, 'warn' as level,
         w.name as object,
         format('%s has %s large object%s', w.name, count(*), case when count(*) > 1 then 's' end) as problem,
@@ -6011,11 +6025,11 @@ create view tenant.finding_t073 as
         select l.lomowner as role union select g.grantee from aclexplode(l.lomacl) g
     ) g
     cross join lateral (select case g.role when 0 then 'public' else g.role::regrole::text end as name) w
-    where g.role = 0 or g.role in (select role from tenant.doctor_reached)
+    where g.role = 0 or g.role in (select role from tenant_internal.doctor_reached)
     group by w.name;
-comment on view tenant.finding_t073 is 'The application keeps large objects';
+comment on view tenant_internal.finding_t073 is 'The application keeps large objects';
 
-create view tenant.finding_t114 as
+create view tenant_internal.finding_t114 as
     select 'T114' as code, 'error' as level,
         s.subname::text as object,
         format('subscription %I applies a TRUNCATE of protected tables: %s', s.subname, string_agg(t.name, ', ' order by t.name)) as problem,
@@ -6025,44 +6039,44 @@ create view tenant.finding_t114 as
     from pg_catalog.pg_subscription s
     join pg_catalog.pg_roles r on r.oid = s.subowner
     join pg_catalog.pg_subscription_rel l on l.srsubid = s.oid
-    join tenant.doctor_tables t on t.relation = l.srrelid
+    join tenant_internal.doctor_tables t on t.relation = l.srrelid
     -- Also one that applies as the tables' owner: it stops at the first row, but a TRUNCATE is checked as its own.
     where (r.rolsuper or r.rolbypassrls)
         and not exists (select from pg_catalog.pg_trigger g
             where g.tgrelid = t.relation and g.tgfoid = 'tenant.refuse_truncate()'::regprocedure and g.tgenabled = 'A'
                 and g.tgtype & 32 <> 0)
     group by s.oid, s.subname;
-comment on view tenant.finding_t114 is 'A subscription can truncate protected tables';
+comment on view tenant_internal.finding_t114 is 'A subscription can truncate protected tables';
 
-create view tenant.finding_t115 as
+create view tenant_internal.finding_t115 as
     select 'T115' as code, 'error' as level,
         f.object,
         format('publication %s sends TRUNCATE of protected tables', f.object) as problem,
         'Where it is applied to a table that other tenants are in as well, it removes their rows too; a row filter does not hold it back.' as why,
         format('alter publication %I set (publish = %L);', p.pubname, concat_ws(', ', case when p.pubinsert then 'insert' end,
             case when p.pubupdate then 'update' end, case when p.pubdelete then 'delete' end)) as fix
-    from tenant.finding_t071 f join pg_catalog.pg_publication p on p.pubname::text = f.object
+    from tenant_internal.finding_t071 f join pg_catalog.pg_publication p on p.pubname::text = f.object
     where p.pubtruncate;
-comment on view tenant.finding_t115 is 'A publication sends TRUNCATE of protected tables';
+comment on view tenant_internal.finding_t115 is 'A publication sends TRUNCATE of protected tables';
 
 -- sql/schema/doctor/indexes.sql
 -- Findings on indexes of protected tables: missing, of no use under the policy, or scoring over all tenants.
 
-create view tenant.finding_t095 as
+create view tenant_internal.finding_t095 as
     select 'T095' as code, 'warn' as level,
         t.name as object,
         format('no index of protected table %s leads with %I', t.name, t.tenant_column_name) as problem,
         'Every statement of a tenant reads all tenants'' rows, and takes as long as there are of them.' as why,
         format('create index on %s (%I);', t.name, t.tenant_column_name) as fix
-    from tenant.doctor_tables t
+    from tenant_internal.doctor_tables t
     where t.tenant_column is not null and not exists (select from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
         join pg_catalog.pg_am am on am.oid = c.relam
         where i.indrelid = t.relation and i.indisvalid and i.indpred is null and am.amname = 'btree' and i.indkey[0] = t.tenant_column);
-comment on view tenant.finding_t095 is 'No index leads with the tenant column';
+comment on view tenant_internal.finding_t095 is 'No index leads with the tenant column';
 
 -- Indexes of protected tables that do not lead with the tenant column: the method, and which key columns have an
 -- operator that may run before the policy.
-create view tenant.doctor_other_indexes as
+create view tenant_internal.doctor_other_indexes as
     select t.relation, t.name, t.tenant_column, t.tenant_column_name, i.indexrelid as index, i.indexrelid::regclass::text as index_name,
         am.amname, i.indisunique or i.indisexclusion as is_key, i.indkey::int2[] as columns, i.indnkeyatts,
         i.indpred is null and i.indexprs is null as plain,
@@ -6071,7 +6085,7 @@ create view tenant.doctor_other_indexes as
             from unnest(i.indkey::int2[]) with ordinality n (attnum, nth)
             join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum = n.attnum
             where n.nth <= i.indnkeyatts) as column_names
-    from tenant.doctor_tables t
+    from tenant_internal.doctor_tables t
     join pg_catalog.pg_index i on i.indrelid = t.relation and i.indisvalid
     join pg_catalog.pg_class c on c.oid = i.indexrelid and not c.relispartition
     join pg_catalog.pg_am am on am.oid = c.relam
@@ -6084,80 +6098,80 @@ create view tenant.doctor_other_indexes as
     ) l
     where i.indkey[0] <> t.tenant_column;
 
-create view tenant.finding_t096 as
+create view tenant_internal.finding_t096 as
     select 'T096' as code, 'info' as level,
         x.index_name as object,
         format('%s index %s of protected table %s cannot be used under the policy', x.amname, x.index_name, x.name) as problem,
         'PostgreSQL runs only leakproof operators before a policy, and those of this index are not: it reads the tenant''s rows and filters them instead.' as why,
         null::text as fix
-    from tenant.doctor_other_indexes x
+    from tenant_internal.doctor_other_indexes x
     where not x.leakproof and not x.is_key and x.amname not in ('bm25', 'hnsw', 'ivfflat', 'diskann', 'vchordrq', 'vchordg', 'rum', 'pgroonga', 'zombodb');
-comment on view tenant.finding_t096 is 'An index is of no use under the policy';
+comment on view tenant_internal.finding_t096 is 'An index is of no use under the policy';
 
-create view tenant.finding_t097 as
+create view tenant_internal.finding_t097 as
     select 'T097' as code, 'info' as level,
         x.index_name as object,
         format('index %s of protected table %s holds all tenants'' rows by (%s)', x.index_name, x.name, x.column_names) as problem,
         'A look-up finds other tenants'' entries before the policy drops them: it takes longer the more of them there are, which can be measured.' as why,
         format(E'create index on %s (%I, %s);\ndrop index %s;', x.name, x.tenant_column_name, x.column_names, x.index_name) as fix
-    from tenant.doctor_other_indexes x
+    from tenant_internal.doctor_other_indexes x
     where x.amname = 'btree' and x.leakproof and x.plain and not x.is_key and x.tenant_column <> all (x.columns);
-comment on view tenant.finding_t097 is 'An index does not lead with the tenant column';
+comment on view tenant_internal.finding_t097 is 'An index does not lead with the tenant column';
 
-create view tenant.finding_t098 as
+create view tenant_internal.finding_t098 as
     select 'T098' as code, 'warn' as level,
         x.index_name as object,
         format('%s index %s of protected table %s ranks over the rows of all tenants', x.amname, x.index_name, x.name) as problem,
         'Scores rest on word counts or neighbours of every tenant: they tell of the others'' rows, and a tenant gets fewer results than it has.' as why,
         null::text as fix
-    from tenant.doctor_other_indexes x
+    from tenant_internal.doctor_other_indexes x
     where x.amname in ('bm25', 'hnsw', 'ivfflat', 'diskann', 'vchordrq', 'vchordg', 'rum', 'pgroonga', 'zombodb');
-comment on view tenant.finding_t098 is 'A search index ranks over all tenants';
+comment on view tenant_internal.finding_t098 is 'A search index ranks over all tenants';
 
 -- sql/schema/doctor/server.sql
 -- Findings on the server: what its log keeps, what it loads, which version it is.
 
-create view tenant.finding_t080 as
+create view tenant_internal.finding_t080 as
     select 'T080' as code, case when s.value = 'all' then 'warn' else 'info' end as level,
         s.object,
         format('%s: the server logs statements (%s)', s.object, s.value) as problem,
         'Statements hold tenants'' values as literals; whoever reads the log reads them, without any policy.' as why,
         s.reset as fix
-    from tenant.doctor_settings s where s.name = 'log_statement' and s.value <> 'none';
-comment on view tenant.finding_t080 is 'The server logs statements';
+    from tenant_internal.doctor_settings s where s.name = 'log_statement' and s.value <> 'none';
+comment on view tenant_internal.finding_t080 is 'The server logs statements';
 
-create view tenant.finding_t081 as
+create view tenant_internal.finding_t081 as
     select 'T081' as code, 'warn' as level,
         s.object,
         format('%s: statements are logged with their parameters', s.object) as problem,
         'Parameters are where values belong, and tokens: logging them hands every tenant''s to whoever reads the log.' as why,
         E'alter system set log_parameter_max_length = 0;\nselect pg_reload_conf();' as fix
-    from tenant.doctor_settings s
+    from tenant_internal.doctor_settings s
     where (s.name = 'log_statement' and s.value = 'all'
             or s.name in ('log_min_duration_statement', 'log_min_duration_sample') and s.value <> '-1'
             or s.name = 'log_transaction_sample_rate' and s.value::float8 > 0)
         and current_setting('log_parameter_max_length') <> '0';
-comment on view tenant.finding_t081 is 'The server logs parameters';
+comment on view tenant_internal.finding_t081 is 'The server logs parameters';
 
-create view tenant.finding_t082 as
+create view tenant_internal.finding_t082 as
     select 'T082' as code, 'warn' as level,
         s.object,
         format('%s: errors are logged with parameters', s.object) as problem,
         'A refused entry or a violated constraint puts the token or the values into the log.' as why,
         s.reset as fix
-    from tenant.doctor_settings s where s.name = 'log_parameter_max_length_on_error' and s.value <> '0';
-comment on view tenant.finding_t082 is 'The server logs the parameters of failed statements';
+    from tenant_internal.doctor_settings s where s.name = 'log_parameter_max_length_on_error' and s.value <> '0';
+comment on view tenant_internal.finding_t082 is 'The server logs the parameters of failed statements';
 
-create view tenant.finding_t083 as
+create view tenant_internal.finding_t083 as
     select 'T083' as code, 'warn' as level,
         s.object,
         format('%s: auto_explain writes plans into the log', s.object) as problem,
         'Plans hold literals and, with them, parameters of every tenant; with log_level they reach the client as well.' as why,
         s.reset as fix
-    from tenant.doctor_settings s where s.name = 'auto_explain.log_min_duration' and s.value <> '-1';
-comment on view tenant.finding_t083 is 'auto_explain logs statements';
+    from tenant_internal.doctor_settings s where s.name = 'auto_explain.log_min_duration' and s.value <> '-1';
+comment on view tenant_internal.finding_t083 is 'auto_explain logs statements';
 
-create view tenant.finding_t084 as
+create view tenant_internal.finding_t084 as
     select 'T084' as code, 'warn' as level,
         format('%s to %s', o.object, w.name) as object,
         format('%s may read %s', w.name, o.object) as problem,
@@ -6175,11 +6189,11 @@ create view tenant.finding_t084 as
     cross join lateral aclexplode(o.acl) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
     where e.extname in ('pg_stat_statements', 'pg_stat_monitor', 'pg_qualstats', 'pg_buffercache', 'pageinspect', 'pg_walinspect')
-        and o.object !~ '_info' and g.grantee <> o.owner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and o.object !~ '_info' and g.grantee <> o.owner and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
     group by o.object, w.name;
-comment on view tenant.finding_t084 is 'The application reads other sessions'' statements';
+comment on view tenant_internal.finding_t084 is 'The application reads other sessions'' statements';
 
-create view tenant.finding_t085 as
+create view tenant_internal.finding_t085 as
     select 'T085' as code, 'warn' as level,
         'shared_preload_libraries' as object,
         format('pg_tenant is not the last of shared_preload_libraries (%s)', s.reset_val) as problem,
@@ -6191,19 +6205,19 @@ create view tenant.finding_t085 as
     cross join lateral (select array_agg(btrim(library, ' "') order by nth) as libraries
         from regexp_split_to_table(s.reset_val, ',') with ordinality x (library, nth)) p
     where s.name = 'shared_preload_libraries' and p.libraries[cardinality(p.libraries)] !~ '(^|/)pg_tenant(\.so)?$';
-comment on view tenant.finding_t085 is 'Another library is loaded after pg_tenant';
+comment on view tenant_internal.finding_t085 is 'Another library is loaded after pg_tenant';
 
-create view tenant.finding_t086 as
+create view tenant_internal.finding_t086 as
     select 'T086' as code, 'info' as level,
         s.object,
         format('%s: %s is loaded into sessions, after pg_tenant', s.object, s.value) as problem,
         'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
         s.reset as fix
-    from tenant.doctor_settings s
+    from tenant_internal.doctor_settings s
     where s.name in ('session_preload_libraries', 'local_preload_libraries') and s.value <> '';
-comment on view tenant.finding_t086 is 'Libraries are loaded into each session';
+comment on view tenant_internal.finding_t086 is 'Libraries are loaded into each session';
 
-create view tenant.finding_t087 as
+create view tenant_internal.finding_t087 as
     select 'T087' as code, case when c.answered then 'info' else 'warn' end as level,
         c.cve as object,
         format('PostgreSQL %s has %s: %s%s', current_setting('server_version'), c.cve, c.what,
@@ -6213,9 +6227,9 @@ create view tenant.finding_t087 as
     from tenant.row_security_cves c
     where c.major = current_setting('server_version_num')::int / 10000
         and c.fixed_in > current_setting('server_version_num')::int % 10000;
-comment on view tenant.finding_t087 is 'The minor version has a known weakness of row-level security';
+comment on view tenant_internal.finding_t087 is 'The minor version has a known weakness of row-level security';
 
-create view tenant.finding_t088 as
+create view tenant_internal.finding_t088 as
     select 'T088' as code, 'error' as level,
         v.oid::regclass::text as object,
         format('view %s still has CVE-2024-4317', v.oid::regclass) as problem,
@@ -6223,71 +6237,71 @@ create view tenant.finding_t088 as
         null::text as fix
     from pg_catalog.pg_class v
     where v.oid = 'pg_catalog.pg_stats_ext_exprs'::regclass and pg_catalog.pg_get_viewdef(v.oid) !~ 'pg_has_role';
-comment on view tenant.finding_t088 is 'Statistics views are those of before CVE-2024-4317';
+comment on view tenant_internal.finding_t088 is 'Statistics views are those of before CVE-2024-4317';
 
-create view tenant.finding_t089 as
+create view tenant_internal.finding_t089 as
     select 'T089' as code, 'error' as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
         'Triggers and foreign keys are skipped, catalogs can be written, or large objects lose their permissions, in every session that begins so.' as why,
         s.reset as fix
-    from tenant.doctor_settings s
+    from tenant_internal.doctor_settings s
     where s.name = 'session_replication_role' and s.value <> 'origin'
         or s.name in ('allow_system_table_mods', 'lo_compat_privileges') and lower(s.value) in ('on', 'true', 'yes', '1');
-comment on view tenant.finding_t089 is 'Sessions begin with a setting that takes guarantees away';
+comment on view tenant_internal.finding_t089 is 'Sessions begin with a setting that takes guarantees away';
 
-create view tenant.finding_t090 as
+create view tenant_internal.finding_t090 as
     select 'T090' as code,
         case when s.name = 'pg_tenant.require_registered' or lower(s.value) = 'log' then 'warn' else 'error' end as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
         'Off, strict lets statements run with no tenant, guards let protection be weakened, and require_registered lets unknown tenants be entered.' as why,
         s.reset as fix
-    from tenant.doctor_settings s
+    from tenant_internal.doctor_settings s
     where s.name in ('pg_tenant.strict', 'pg_tenant.guards', 'pg_tenant.require_registered')
         and lower(s.value) not in ('on', 'true', 'yes', '1');
-comment on view tenant.finding_t090 is 'A setting of pg_tenant is not on';
+comment on view tenant_internal.finding_t090 is 'A setting of pg_tenant is not on';
 
-create view tenant.finding_t091 as
+create view tenant_internal.finding_t091 as
     select 'T091' as code, 'warn' as level,
         'pg_tenant' as object,
         format('the library is of version %s, the schema of version %s', tenant.version(), e.extversion) as problem,
         'Functions and catalogs of one version meet guards of another.' as why,
         null::text as fix
     from pg_catalog.pg_extension e where e.extname = 'pg_tenant' and e.extversion <> tenant.version();
-comment on view tenant.finding_t091 is 'Library and schema are of different versions';
+comment on view tenant_internal.finding_t091 is 'Library and schema are of different versions';
 
-create view tenant.finding_t092 as
+create view tenant_internal.finding_t092 as
     select 'T092' as code, 'warn' as level,
         s.object,
         format('%s is on, and no token can be verified: %s', s.object, k.missing) as problem,
         'Nobody enters a tenant there. Who is in a hurry turns require_signed off, and every tenant is open to the role again.' as why,
         null::text as fix
-    from tenant.doctor_settings s
-    cross join (select tenant.doctor_keys_missing() as missing) k
+    from tenant_internal.doctor_settings s
+    cross join (select tenant_internal.doctor_keys_missing() as missing) k
     where s.name = 'pg_tenant.require_signed' and lower(s.value) in ('on', 'true', 'yes', '1') and k.missing is not null;
-comment on view tenant.finding_t092 is 'A role must sign and no token can be verified';
+comment on view tenant_internal.finding_t092 is 'A role must sign and no token can be verified';
 
-create view tenant.finding_t093 as
+create view tenant_internal.finding_t093 as
     select 'T093' as code, case when k.missing is null then 'error' else 'warn' end as level,
         'pg_tenant.jwks_file' as object,
         format('the key file is not as it should be: %s', coalesce(k.missing, k.replaceable)) as problem,
         'Whoever can put keys in it, or read a secret in it, makes tokens for every tenant; and a file that cannot be used lets nobody in.' as why,
         null::text as fix
-    from (select tenant.doctor_keys_missing() as missing, tenant.doctor_keys_replaceable() as replaceable) k
+    from (select tenant_internal.doctor_keys_missing() as missing, tenant_internal.doctor_keys_replaceable() as replaceable) k
     where current_setting('pg_tenant.jwks_file') <> '' and coalesce(k.missing, k.replaceable) is not null;
-comment on view tenant.finding_t093 is 'The key file cannot be used, or others can reach it';
+comment on view tenant_internal.finding_t093 is 'The key file cannot be used, or others can reach it';
 
 -- Stored for roles that enter tenants, or for everybody. A search_path does harm where an application can put something
 -- into one of its schemas, or where one stands before pg_catalog.
-create view tenant.finding_t102 as
+create view tenant_internal.finding_t102 as
     select 'T102' as code, 'warn' as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
         'Every login of the role begins with it, whichever tenant it enters: names mean something else, or literals and rights do.' as why,
         s.reset as fix
-    from tenant.doctor_settings s
-    where s.role is not null and (s.role = 0 or s.role in (select role from tenant.doctor_applications))
+    from tenant_internal.doctor_settings s
+    where s.role is not null and (s.role = 0 or s.role in (select role from tenant_internal.doctor_applications))
         and (s.name = 'role'
             or s.name = 'row_security' and lower(s.value) in ('off', 'false', 'no', '0')
             or s.name = 'standard_conforming_strings' and lower(s.value) in ('off', 'false', 'no', '0')
@@ -6298,10 +6312,10 @@ create view tenant.finding_t102 as
                 left join pg_catalog.pg_namespace n on n.nspname = x.schema
                 where x.schema = 'pg_catalog' and e.nth > 1
                     or n.nspname !~ '^pg_' and exists (
-                        select from tenant.doctor_applications a where has_schema_privilege(a.role, n.oid, 'create'))));
-comment on view tenant.finding_t102 is 'A stored setting steers what the application''s sessions run';
+                        select from tenant_internal.doctor_applications a where has_schema_privilege(a.role, n.oid, 'create'))));
+comment on view tenant_internal.finding_t102 is 'A stored setting steers what the application''s sessions run';
 
-create view tenant.finding_t103 as
+create view tenant_internal.finding_t103 as
     select 'T103' as code, 'info' as level,
         o.object,
         o.problem,
@@ -6313,7 +6327,7 @@ create view tenant.finding_t103 as
             case when current_setting('server_version_num')::int < 160000 then format('alter role %s nocreaterole;', r.oid::regrole)
                 else format('revoke admin option for %s from %s;', a.role::regrole, r.oid::regrole) end,
             r.oid
-        from tenant.doctor_applications a
+        from tenant_internal.doctor_applications a
         join pg_catalog.pg_roles application on application.oid = a.role and application.rolcanlogin
         join pg_catalog.pg_roles r on r.rolcreaterole and r.oid <> a.role
             and (current_setting('server_version_num')::int < 160000 or exists (
@@ -6326,18 +6340,18 @@ create view tenant.finding_t103 as
     ) o (object, problem, fix, role)
     join pg_catalog.pg_roles r on r.oid = o.role
     where not r.rolsuper and not pg_has_role(r.oid, 'tenant_admin', 'member')
-        and r.oid not in (select role from tenant.doctor_applications);
-comment on view tenant.finding_t103 is 'Somebody else may store settings for the application''s roles';
+        and r.oid not in (select role from tenant_internal.doctor_applications);
+comment on view tenant_internal.finding_t103 is 'Somebody else may store settings for the application''s roles';
 
-create view tenant.finding_t116 as
+create view tenant_internal.finding_t116 as
     select 'T116' as code, 'error' as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
         'What a savepoint has entered ends with it, so one transaction enters several tenants; and owners may TRUNCATE protected tables.' as why,
         s.reset as fix
-    from tenant.doctor_settings s
+    from tenant_internal.doctor_settings s
     where s.name = 'pg_tenant.test_mode' and lower(s.value) in ('on', 'true', 'yes', '1');
-comment on view tenant.finding_t116 is 'The server or the database is in test mode';
+comment on view tenant_internal.finding_t116 is 'The server or the database is in test mode';
 
 -- sql/schema/doctor/immutable.sql
 -- Findings on functions whose result PostgreSQL computes once and keeps, and that depend on the tenant.
@@ -6345,19 +6359,19 @@ comment on view tenant.finding_t116 is 'The server or the database is in test mo
 -- What a function calls and reads is read from its text: a call is a name before a parenthesis, a table a name after FROM
 -- or JOIN. Names that are put together at run time are not seen.
 
-create function tenant.doctor_body(function oid) returns text
+create function tenant_internal.doctor_body(function oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select lower(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc)) from pg_proc p where p.oid = function
 $$;
-revoke all on function tenant.doctor_body(oid) from public;
-create function tenant.doctor_words(function oid) returns setof text
+revoke all on function tenant_internal.doctor_body(oid) from public;
+create function tenant_internal.doctor_words(function oid) returns setof text
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select distinct word from regexp_split_to_table(tenant.doctor_body(function), '[^[:alnum:]_]+') w (word)
+    select distinct word from regexp_split_to_table(tenant_internal.doctor_body(function), '[^[:alnum:]_]+') w (word)
 $$;
-revoke all on function tenant.doctor_words(oid) from public;
+revoke all on function tenant_internal.doctor_words(oid) from public;
 
 -- What is computed with a function, itself or through an operator. What is stored is so with a STABLE one too.
-create view tenant.doctor_computed as
+create view tenant_internal.doctor_computed as
     select d.classid, d.objid, d.objsubid, coalesce(p.oprcode::oid, d.refobjid) as function
     from pg_catalog.pg_depend d
     left join pg_catalog.pg_operator p on d.refclassid = 'pg_catalog.pg_operator'::regclass and p.oid = d.refobjid
@@ -6367,34 +6381,34 @@ create view tenant.doctor_computed as
 
 -- Functions that depend on the tenant, and how: of those that are IMMUTABLE, or of those that something is computed with.
 -- Only these and what they call is read, and by words first.
-create function tenant.doctor_folded_now(used boolean) returns table (function oid, name text, immutable boolean, reads_context boolean, how text)
+create function tenant_internal.doctor_folded_now(used boolean) returns table (function oid, name text, immutable boolean, reads_context boolean, how text)
     language sql stable rows 20 set search_path = pg_catalog, pg_temp set enable_mergejoin = off as $$
     with recursive source as materialized (
         select p.oid, lower(p.proname) as name, p.provolatile = 'i' as immutable
         from pg_proc p
-        where p.oid >= 16384 and p.prolang not in (12, 13) and p.pronamespace <> 'tenant'::regnamespace
+        where p.oid >= 16384 and p.prolang not in (12, 13) and p.pronamespace not in ('tenant'::regnamespace, 'tenant_internal'::regnamespace)
             and not exists (select from pg_depend e
                 where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')
     ), asked (function) as (
         select oid from source
-        where case when used then oid in (select function from tenant.doctor_computed) else immutable end
+        where case when used then oid in (select function from tenant_internal.doctor_computed) else immutable end
         union
         select s.oid from asked a
-        cross join lateral tenant.doctor_words(a.function) w (word)
+        cross join lateral tenant_internal.doctor_words(a.function) w (word)
         join source s on s.name = w.word
     ), known (word, kind, relation) as (
         select name, 'function', oid from source
         union all
-        select lower(c.relname), 'table', t.relation from tenant.doctor_tables t join pg_class c on c.oid = t.relation
+        select lower(c.relname), 'table', t.relation from tenant_internal.doctor_tables t join pg_class c on c.oid = t.relation
         union all
-        select lower(c.relname), 'table', r.relation from tenant.doctor_readers r join pg_class c on c.oid = r.relation
+        select lower(c.relname), 'table', r.relation from tenant_internal.doctor_readers r join pg_class c on c.oid = r.relation
         union all
         select word, 'context', null from unnest(array['current_setting', 'current_id', 'current_uuid', 'current_bigint', 'is_current',
             'current_actor', 'current_actor_role', 'current_user', 'session_user', 'current_role']) w (word)
     ), said as materialized (
-        select distinct a.function, k.word, k.kind, k.relation, regexp_replace(tenant.doctor_body(a.function), '--[^\n]*', '', 'g') as body
+        select distinct a.function, k.word, k.kind, k.relation, regexp_replace(tenant_internal.doctor_body(a.function), '--[^\n]*', '', 'g') as body
         from asked a
-        cross join lateral tenant.doctor_words(a.function) w (word)
+        cross join lateral tenant_internal.doctor_words(a.function) w (word)
         join known k on k.word = w.word and k.relation is distinct from a.function
     ), call as materialized (
         select function as caller, relation as callee from said
@@ -6419,19 +6433,19 @@ create function tenant.doctor_folded_now(used boolean) returns table (function o
                 where c.caller = s.oid and c.callee in (select function from reaches)) end
     from reaches r join source s on s.oid = r.function left join direct d on d.function = r.function
 $$;
-revoke all on function tenant.doctor_folded_now(boolean) from public;
+revoke all on function tenant_internal.doctor_folded_now(boolean) from public;
 
 -- T045 has those that read the context themselves.
-create view tenant.finding_t104 as
+create view tenant_internal.finding_t104 as
     select 'T104' as code, 'warn' as level,
         f.name as object,
         format('function %s is IMMUTABLE and %s', f.name, f.how) as problem,
         'PostgreSQL computes it once and keeps the result: statements that call it are planned anew in every transaction, so that no tenant gets another''s value.' as why,
         format('alter function %s stable;', f.name) as fix
-    from tenant.doctor_folded_now(false) f where f.immutable and (not f.reads_context or f.how like 'reads protected table %');
-comment on view tenant.finding_t104 is 'An IMMUTABLE function reaches tenants'' rows';
+    from tenant_internal.doctor_folded_now(false) f where f.immutable and (not f.reads_context or f.how like 'reads protected table %');
+comment on view tenant_internal.finding_t104 is 'An IMMUTABLE function reaches tenants'' rows';
 
-create view tenant.finding_t105 as
+create view tenant_internal.finding_t105 as
     select 'T105' as code, 'error' as level,
         format('%s %s', o.type, o.identity) as object,
         format('%s %s is computed with %s, which %s', o.type, o.identity, min(f.name), min(f.how)) as problem,
@@ -6442,8 +6456,8 @@ create view tenant.finding_t105 as
             when a.attgenerated = 's' then format('alter table %s alter column %I drop expression;', a.attrelid::regclass, a.attname)
             when not u.stored then string_agg(distinct format('alter function %s stable;', f.name), E'\n')
         end as fix
-    from tenant.doctor_computed d
-    join tenant.doctor_folded_now(true) f on f.function = d.function
+    from tenant_internal.doctor_computed d
+    join tenant_internal.doctor_folded_now(true) f on f.function = d.function
     left join pg_catalog.pg_class c on d.classid = 'pg_catalog.pg_class'::regclass and c.oid = d.objid
     left join pg_catalog.pg_attrdef e on d.classid = 'pg_catalog.pg_attrdef'::regclass and e.oid = d.objid
     left join pg_catalog.pg_attribute a on a.attrelid = e.adrelid and a.attnum = e.adnum
@@ -6452,7 +6466,7 @@ create view tenant.finding_t105 as
     cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, 0) o
     where f.immutable or u.stored
     group by o.type, o.identity, c.relkind, c.oid, a.attgenerated, a.attrelid, a.attname, u.stored;
-comment on view tenant.finding_t105 is 'Something is computed with an IMMUTABLE function that depends on the tenant';
+comment on view tenant_internal.finding_t105 is 'Something is computed with an IMMUTABLE function that depends on the tenant';
 
 -- sql/schema/doctor/doctor.sql
 -- The doctor's door: every finding, what is waived, and the gate.
@@ -6460,31 +6474,31 @@ comment on view tenant.finding_t105 is 'Something is computed with an IMMUTABLE 
 -- A finding is a view finding_tNNN: whichever are there make up the doctor, in the order of their codes.
 do $$
 begin
-    execute 'create or replace view tenant.doctor_findings as ' || (
-        select string_agg(format('select * from tenant.%I', relname), ' union all ' order by relname)
+    execute 'create or replace view tenant_internal.doctor_findings as ' || (
+        select string_agg(format('select * from tenant_internal.%I', relname), ' union all ' order by relname)
         from pg_catalog.pg_class
-        where relnamespace = 'tenant'::regnamespace and relkind = 'v' and relname ~ '^finding_t[0-9]{3}$');
+        where relnamespace = 'tenant_internal'::regnamespace and relkind = 'v' and relname ~ '^finding_t[0-9]{3}$');
 end
 $$;
-comment on view tenant.doctor_findings is 'Every finding, waived or not.';
+comment on view tenant_internal.doctor_findings is 'Every finding, waived or not.';
 
 -- Whether a fix does what it says for whoever pastes it into psql or runs it line by line: within a quoted name or a text
 -- stands no line break and nothing else that a terminal would act on.
-create function tenant.doctor_pastes(fix text) returns boolean
+create function tenant_internal.doctor_pastes(fix text) returns boolean
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select fix !~ '[\x01-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]' and (fix !~ '\n' or not exists (
         select from regexp_matches(fix, '([eE]''(?:[^''\\]|\\.|'''')*''|''(?:[^'']|'''')*''|"(?:[^"]|"")*")', 'g') quoted (part)
         where part[1] ~ '\n'))
 $$;
-revoke all on function tenant.doctor_pastes(text) from public;
+revoke all on function tenant_internal.doctor_pastes(text) from public;
 
 -- A name in one line.
-create function tenant.doctor_in_line(name text) returns text
+create function tenant_internal.doctor_in_line(name text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select regexp_replace(replace(replace(name, E'\n', '\n'), E'\r', '\r'), '[\x01-\x1f\x7f-\x9f\u2028\u2029]', '?', 'g')
 $$;
-revoke all on function tenant.doctor_in_line(text) from public;
-grant execute on function tenant.doctor_in_line(text) to tenant_admin;
+revoke all on function tenant_internal.doctor_in_line(text) from public;
+grant execute on function tenant_internal.doctor_in_line(text) to tenant_admin;
 
 create function tenant.doctor(with_waived boolean default false, every_object boolean default false)
     returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz, objects bigint)
@@ -6494,7 +6508,7 @@ create function tenant.doctor(with_waived boolean default false, every_object bo
             -- What is the same on so many objects that nobody reads them one by one is said once.
             case when not every_object and count(*) over (partition by f.code, f.level, w.until is null) > 20
                 then count(*) over (partition by f.code, f.level, w.until is null) end as many
-        from tenant.doctor_findings f
+        from tenant_internal.doctor_findings f
         left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()
         where with_waived or w.until is null
         window alike as (partition by f.code, f.level, w.until is null order by f.object)
@@ -6505,7 +6519,7 @@ create function tenant.doctor(with_waived boolean default false, every_object bo
         f.why,
         case when f.many is not null then format('select object, problem, fix from tenant.doctor(%severy_object => true) where code = %L and level = %L;',
                 case when with_waived then 'with_waived => true, ' end, f.code, f.level)
-            when tenant.doctor_pastes(f.fix) then f.fix end,
+            when tenant_internal.doctor_pastes(f.fix) then f.fix end,
         f.until, coalesce(f.many, 1)
     from finding f
     where f.many is null or f.nth = 1
@@ -6518,8 +6532,8 @@ grant execute on function tenant.doctor(boolean, boolean) to tenant_admin;
 create function tenant.waive(code text, object text, reason text, until timestamptz) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
-    if to_regclass(format('tenant.%I', 'finding_' || lower(code))) is null then
+    perform tenant_internal.give_reason(reason);
+    if to_regclass(format('tenant_internal.%I', 'finding_' || lower(code))) is null then
         raise exception using
             errcode = 'TN081',
             message = format('there is no finding "%s"', code),
@@ -6546,7 +6560,7 @@ grant execute on function tenant.waive(text, text, text, timestamptz) to tenant_
 create function tenant.unwaive(code text, object text, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
+    perform tenant_internal.give_reason(reason);
     delete from tenant.waivers w where w.code = upper(unwaive.code) and w.object = unwaive.object;
     if not found then
         raise exception using
@@ -6576,7 +6590,7 @@ begin
             hint = 'select tenant.assert_healthy(''warn'');';
     end if;
     select coalesce(sum(d.objects), 0), string_agg(
-            format('%s %s: %s', d.code, tenant.doctor_in_line(d.object), tenant.doctor_in_line(d.problem)), E'\n')
+            format('%s %s: %s', d.code, tenant_internal.doctor_in_line(d.object), tenant_internal.doctor_in_line(d.problem)), E'\n')
             filter (where d.nth <= 10)
         into found_count, first_ones
         from (select *, row_number() over () as nth from tenant.doctor()) d
@@ -6598,7 +6612,7 @@ grant execute on function tenant.assert_healthy(text) to tenant_admin;
 -- The registry, the shared tables and the waivers are tables that tenant_admin writes. Whichever statement does it keeps to
 -- the rules of the functions, and leaves a line in the journal. Not pg_restore: it brings the journal along.
 
-create function tenant.check_change() returns trigger
+create function tenant_internal.check_change() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
@@ -6606,14 +6620,14 @@ begin
     end if;
     case tg_table_name
         when 'tenants' then
-            perform tenant.require_plain('the tenant''s name', new.name), tenant.require_plain('the tenant''s plan', new.plan);
+            perform tenant_internal.require_plain('the tenant''s name', new.name), tenant_internal.require_plain('the tenant''s plan', new.plan);
         when 'shared', 'lookups' then
-            perform tenant.require_owner(coalesce(new.relation, old.relation));
+            perform tenant_internal.require_owner(coalesce(new.relation, old.relation));
             if tg_op <> 'DELETE' then
-                perform tenant.require_reason(new.reason);
+                perform tenant_internal.require_reason(new.reason);
             end if;
         when 'waivers' then
-            perform tenant.require_reason(new.reason), tenant.require_plain('the object', new.object);
+            perform tenant_internal.require_reason(new.reason), tenant_internal.require_plain('the object', new.object);
             if new.until is null or new.until <= now() or new.until = 'infinity' then
                 raise exception using
                     errcode = 'TN082',
@@ -6625,9 +6639,9 @@ begin
     return coalesce(new, old);
 end
 $$;
-revoke all on function tenant.check_change() from public;
+revoke all on function tenant_internal.check_change() from public;
 
-create function tenant.journal_change() returns trigger
+create function tenant_internal.journal_change() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     reason constant text := nullif(current_setting('tenant.reason', true), '');
@@ -6660,10 +6674,10 @@ begin
     return null;
 end
 $$;
-revoke all on function tenant.journal_change() from public;
+revoke all on function tenant_internal.journal_change() from public;
 
 -- Other changes of tenants, of all that one statement changes at once.
-create function tenant.journal_tenants() returns trigger
+create function tenant_internal.journal_tenants() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     reason constant text := nullif(current_setting('tenant.reason', true), '');
@@ -6695,25 +6709,25 @@ begin
     return null;
 end
 $$;
-revoke all on function tenant.journal_tenants() from public;
+revoke all on function tenant_internal.journal_tenants() from public;
 
 create trigger check_change before insert or update on tenant.tenants
-    for each row when (new.name is not null or new.plan is not null) execute function tenant.check_change();
+    for each row when (new.name is not null or new.plan is not null) execute function tenant_internal.check_change();
 create trigger check_change before insert or update or delete on tenant.shared
-    for each row execute function tenant.check_change();
+    for each row execute function tenant_internal.check_change();
 create trigger check_change before insert or update or delete on tenant.lookups
-    for each row execute function tenant.check_change();
+    for each row execute function tenant_internal.check_change();
 create trigger check_change before insert or update on tenant.waivers
-    for each row execute function tenant.check_change();
+    for each row execute function tenant_internal.check_change();
 create trigger journal_create after insert on tenant.tenants
-    for each row execute function tenant.journal_creation();
+    for each row execute function tenant_internal.journal_creation();
 create trigger journal_update after update on tenant.tenants referencing old table as was_there new table as now_there
-    for each statement execute function tenant.journal_tenants();
+    for each statement execute function tenant_internal.journal_tenants();
 create trigger journal_delete after delete on tenant.tenants referencing old table as was_there
-    for each statement execute function tenant.journal_tenants();
+    for each statement execute function tenant_internal.journal_tenants();
 create trigger journal_change after insert or update or delete on tenant.shared
-    for each row execute function tenant.journal_change();
+    for each row execute function tenant_internal.journal_change();
 create trigger journal_change after insert or update or delete on tenant.lookups
-    for each row execute function tenant.journal_change();
+    for each row execute function tenant_internal.journal_change();
 create trigger journal_change after insert or update or delete on tenant.waivers
-    for each row execute function tenant.journal_change();
+    for each row execute function tenant_internal.journal_change();

@@ -10,7 +10,7 @@ use tokio_postgres::{Config, Error as PgError, NoTls, Notification, Socket};
 use super::directory::Directory;
 use crate::listener::connection::{LONGEST, Next, PAUSE, connect};
 
-/// What `tenant.announce_change` notifies. The notification says nothing more: anybody may listen.
+/// What `tenant_internal.announce_change` notifies. The notification says nothing more: anybody may listen.
 const LISTEN: &str = "listen tenant_registry";
 
 /// The connection on which a [`Directory`] hears of changes. It stops when this is dropped.

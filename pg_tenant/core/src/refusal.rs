@@ -113,7 +113,7 @@ refusals! {
     SessionObjectRefused = "TN036", "session_object_refused";
     /// A foreign key to a protected table or to the registry would run its maker's code with other rights
     ForeignKeyRefused = "TN037", "foreign_key_refused";
-    /// A schema `tenant` was there before the extension, with another owner or with something in it
+    /// A schema `tenant` with another owner or with something in it, or `tenant_internal`, was there before the extension
     UnsafeSchema = "TN038", "unsafe_schema";
     /// A change of a role, of what it is a member of, or of stored settings, by a session that may enter tenants
     RoleChangeRefused = "TN039", "role_change_refused";

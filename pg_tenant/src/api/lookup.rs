@@ -1,4 +1,4 @@
-//! `tenant.count_lookup(rel regclass, key_number smallint) → text`: counts a lookup, and gives JSON for the journal where a
+//! `tenant_internal.count_lookup(rel regclass, key_number smallint) → text`: counts a lookup, and gives JSON for the journal where a
 //! line is due, else null.
 
 use crate::entry::lookup;

@@ -1,4 +1,4 @@
-//! `tenant.run_as_owner`, `run_validation`, `run_past_policies`, `run_as` and `run_lookup`: commands of our own SQL functions,
+//! `tenant_internal.run_as_owner`, `run_validation`, `run_past_policies`, `run_as` and `run_lookup`: commands of our own SQL functions,
 //! run as somebody else.
 
 use crate::context::current;

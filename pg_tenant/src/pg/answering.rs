@@ -1,4 +1,4 @@
-//! `tenant.hidden` and `tenant.hidden_set`: a call of another function, which stands in its place in a plan
+//! `tenant_internal.hidden` and `tenant_internal.hidden_set`: a call of another function, which stands in its place in a plan
 //! ([`crate::pg::plans::hide_calls`]) and decides when it runs whether that is called.
 //!
 //! Nobody calls them by SQL: their first parameter is of type `internal`, of which there are no values, and they look

@@ -87,7 +87,7 @@ unsafe fn execute(task: Task) -> c_int {
     }
 }
 
-/// `tenant.run_as_owner(rel regclass, statement text) → text`
+/// `tenant_internal.run_as_owner(rel regclass, statement text) → text`
 pub fn as_owner(args: Args) -> Outcome<Task> {
     let (user, owner) = (role::current_user(), role::owner(args.oid(0)));
     // Nobody becomes by this whom SET ROLE would not make of them.
@@ -108,7 +108,7 @@ pub fn as_owner(args: Args) -> Outcome<Task> {
     Ok(Task { statement: ctext(statement), becomes, value: None })
 }
 
-/// `tenant.run_validation(rel regclass, statement text) → text`: as the owner. The policies of the owner's tables do not
+/// `tenant_internal.run_validation(rel regclass, statement text) → text`: as the owner. The policies of the owner's tables do not
 /// apply to the query that validates a foreign key, as they do not to the queries that keep it, unless it is `guarded`;
 /// whatever users' code starts within that is a statement like any other.
 pub fn validation(args: Args, guarded: bool) -> Outcome<Task> {
@@ -120,7 +120,7 @@ pub fn validation(args: Args, guarded: bool) -> Outcome<Task> {
     Ok(Task { becomes: Some((role, restriction | pg_sys::SECURITY_NOFORCE_RLS as c_int)), ..task })
 }
 
-/// `tenant.run_past_policies(rel regclass, statement text) → text`: as the owner, to whom the policies of their own
+/// `tenant_internal.run_past_policies(rel regclass, statement text) → text`: as the owner, to whom the policies of their own
 /// tables do not apply meanwhile. For a superuser, to whom none does.
 pub fn past_policies(args: Args) -> Outcome<Task> {
     let past = RESTRICTED | pg_sys::SECURITY_NOFORCE_RLS as c_int;
@@ -129,19 +129,19 @@ pub fn past_policies(args: Args) -> Outcome<Task> {
     Ok(Task { statement: ctext(args.whole_text(1)), becomes: owner.map(|owner| (owner, past)), value: None })
 }
 
-/// `tenant.run_lookup(rel regclass, statement text, value text) → text`: likewise, with a parameter and in our own path.
+/// `tenant_internal.run_lookup(rel regclass, statement text, value text) → text`: likewise, with a parameter and in our own path.
 /// The caller of the function that calls it has chosen the value, and nothing else.
 pub fn lookup(args: Args) -> Outcome<Task> {
     Ok(Task { value: Some(args.text_datum(2)), ..past_policies(args)? })
 }
 
-/// `tenant.run_as(role oid, statement text) → text`: as any role. For a superuser.
+/// `tenant_internal.run_as(role oid, statement text) → text`: as any role. For a superuser.
 pub fn as_role(args: Args) -> Outcome<Task> {
     let becomes = role::is_superuser(role::current_user()).then_some((args.oid(0), RESTRICTED));
     Ok(Task { statement: ctext(args.whole_text(1)), becomes, value: None })
 }
 
-/// Whether it is one of the commands of `tenant.fence` and `tenant.keep_members` that name a function of ours.
+/// Whether it is one of the commands of `tenant_internal.fence` and `tenant_internal.keep_members` that name a function of ours.
 fn names_us(statement: &str) -> bool {
     let begins = |words: &str| statement.starts_with(words);
     (begins("create policy ")

@@ -3,7 +3,7 @@
 use crate::pg::{boundary, function, proc, raw, setting};
 use pgrx::pg_sys;
 
-/// Calls the SQL function `tenant.<name>`, which takes the same arguments, with the guards off until it returns or
+/// Calls the SQL function `tenant_internal.<name>`, which takes the same arguments, with the guards off until it returns or
 /// fails. Nobody may execute that function but through here.
 ///
 /// # Safety
@@ -13,7 +13,7 @@ pub unsafe fn without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'static st
     // abort of the transaction or savepoint ends the nest level as it does for a function's SET clause.
     unsafe {
         let call =
-            boundary::decide_or_raise(|| function::preloaded().map(|()| same_call_of(proc::in_tenant(name), fcinfo)));
+            boundary::decide_or_raise(|| function::preloaded().map(|()| same_call_of(proc::internal(name), fcinfo)));
         let level = raw::NewGUCNestLevel();
         boundary::decide(|| setting::set_until_function_ends("pg_tenant.guards", "off"));
         let result = (*(*call).flinfo).fn_addr.map_or(pg_sys::Datum::null(), |body| body(call));
@@ -35,7 +35,7 @@ pub unsafe fn same_call_of(function: pg_sys::Oid, fcinfo: pg_sys::FunctionCallIn
     }
 }
 
-/// Calls the SQL function `tenant.<name>(regclass, regclass)`, whoever may execute it.
+/// Calls the SQL function `tenant_internal.<name>(regclass, regclass)`, whoever may execute it.
 ///
 /// # Safety
 /// Called where PostgreSQL may raise an error, with nothing to drop in the caller's frame.

@@ -31,7 +31,7 @@ pub unsafe fn run<T: Copy>(
     unsafe {
         let steps = boundary::decide_or_raise(|| function::preloaded().and_then(|()| decide(Args::of(fcinfo))));
         if let Some(journal) = steps.journal {
-            let call = boundary::decide(|| call::same_call_of(proc::in_tenant(journal), fcinfo));
+            let call = boundary::decide(|| call::same_call_of(proc::internal(journal), fcinfo));
             let _ = (*(*call).flinfo).fn_addr.map(|body| body(call));
         }
         let returned = boundary::decide(|| act(steps.act));

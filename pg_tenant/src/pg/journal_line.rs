@@ -2,7 +2,7 @@
 //! statement would cost more than the tenant, where many are made with a call for each.
 //!
 //! Only while the journal is as `sql/schema/core/journal.sql` has it. Where somebody has given it a trigger, a rule, a check or
-//! an index on an expression, the line is written by SQL, in `tenant.journal_created(object, reason)`.
+//! an index on an expression, the line is written by SQL, in `tenant_internal.journal_created(object, reason)`.
 
 use crate::pg::{boundary, call, function, proc, raw, role};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, NullableDatum, Oid};
@@ -48,7 +48,7 @@ pub unsafe extern "C-unwind" fn pg_tenant_journal_created(fcinfo: FunctionCallIn
         let id = if is_usual { raw::nextval_internal(line.sequence, false) } else { 0 };
         if !is_usual || !boundary::decide(|| line.write(id)) {
             let call =
-                boundary::decide(|| call::new_call(proc::in_tenant("journal_created"), &[line.object, line.reason]));
+                boundary::decide(|| call::new_call(proc::internal("journal_created"), &[line.object, line.reason]));
             (*(*call).flinfo).fn_addr.map(|body| body(call));
         }
         Datum::null()

@@ -1,6 +1,6 @@
 //! `pg_proc`: which function this is, and which one has that name.
 
-use crate::pg::{catalog, text};
+use crate::pg::{catalog, extension, text};
 use pgrx::pg_sys;
 
 /// The function's name, for messages.
@@ -79,18 +79,18 @@ fn source_if(function: pg_sys::Oid, wanted: impl Fn(bool) -> bool) -> Option<Sou
     }
 }
 
-/// The function `tenant.<name>(regclass, regclass)`, without asking who may see the schema; InvalidOid where there is
+/// The function `tenant_internal.<name>(regclass, regclass)`, without asking who may see the schema; InvalidOid where there is
 /// none, which fmgr_info refuses.
 pub fn of_tables(name: &str) -> pg_sys::Oid {
     of_two(name, [pg_sys::REGCLASSOID; 2])
 }
 
-/// The function `tenant.<name>(oid, oid)`, without asking who may see the schema.
+/// The function `tenant_internal.<name>(oid, oid)`, without asking who may see the schema.
 pub fn of_oids(name: &str) -> Option<pg_sys::Oid> {
     found(of_two(name, [pg_sys::OIDOID; 2]))
 }
 
-/// The function `tenant.<name>(internal, anyelement)`, likewise.
+/// The function `tenant_internal.<name>(internal, anyelement)`, likewise.
 pub fn of_any(name: &str) -> Option<pg_sys::Oid> {
     found(of_two(name, [pg_sys::INTERNALOID, pg_sys::ANYELEMENTOID]))
 }
@@ -103,7 +103,7 @@ fn of_two(name: &str, types: [pg_sys::Oid; 2]) -> pg_sys::Oid {
     let cache = pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32;
     // SAFETY: the keys are a text, an oidvector and an oid, as the cache asks for; missing_ok.
     unsafe {
-        let schema = pg_sys::get_namespace_oid(c"tenant".as_ptr(), true);
+        let schema = extension::internal_schema();
         let arguments = pg_sys::buildoidvector(types.as_ptr(), 2);
         let name = text::ctext(name).as_ptr();
         let (name, arguments) = (pg_sys::Datum::from(name), pg_sys::Datum::from(arguments));
@@ -112,8 +112,30 @@ fn of_two(name: &str, types: [pg_sys::Oid; 2]) -> pg_sys::Oid {
     }
 }
 
-/// The function of this name in schema `tenant`; an error of PostgreSQL's own where there is none.
-pub fn in_tenant(name: &str) -> pg_sys::Oid {
+/// The function of this name in schema `tenant_internal`; an error of PostgreSQL's own where there is none. The schema is
+/// found by its oid: whoever calls need not have USAGE on it.
+pub fn internal(name: &str) -> pg_sys::Oid {
+    let schema = extension::internal_schema();
+    let cache = pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32;
+    let key = text::ctext(name);
+    // SAFETY: the key is a text, as the cache's first column asks for; the list and its tuples are valid until released,
+    // and nothing between raises.
+    let found = unsafe {
+        let none = pg_sys::Datum::null();
+        let list = pg_sys::SearchSysCacheList(cache, 1, pg_sys::Datum::from(key.as_ptr()), none, none);
+        let members = (*list).members.as_slice(usize::try_from((*list).n_members).unwrap_or(0));
+        let rows = members
+            .iter()
+            .map(|&member| &*pg_sys::GETSTRUCT(&raw mut (*member).tuple).cast::<pg_sys::FormData_pg_proc>());
+        let found = rows.filter(|row| row.pronamespace == schema).map(|row| row.oid).next();
+        pg_sys::ReleaseCatCacheList(list);
+        found
+    };
+    found.unwrap_or_else(|| missing(name))
+}
+
+/// PostgreSQL's own error.
+fn missing(name: &str) -> pg_sys::Oid {
     let string = |text: &str| {
         // SAFETY: makeString keeps the palloc'ed copy.
         unsafe { pg_sys::makeString(text::ctext(text).as_ptr().cast_mut()) }

@@ -3,7 +3,7 @@
 //! Not SPI and not the transaction's snapshot: a REPEATABLE READ transaction would see, and cache, the state of its
 //! start. The columns' numbers are those of `sql/schema/core/registry.sql`.
 
-use crate::pg::text;
+use crate::pg::{extension, text};
 use pg_tenant_core::TenantId;
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 
@@ -40,7 +40,7 @@ pub fn table() -> Option<Oid> {
 pub fn mark() -> Option<Oid> {
     // SAFETY: as above.
     unsafe {
-        let schema = pg_sys::get_namespace_oid(c"tenant".as_ptr(), true);
+        let schema = extension::internal_schema();
         let mark = pg_sys::get_relname_relid(c"registry_epoch".as_ptr(), schema);
         (schema != Oid::INVALID && mark != Oid::INVALID).then_some(mark)
     }

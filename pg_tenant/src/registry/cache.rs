@@ -2,7 +2,7 @@
 //!
 //! Entering costs no query: an entry is read once and kept until its tenant changes anywhere. On a server that writes, a
 //! tenant's version in shared memory tells of that ([`crate::pg::versions`]). On a standby, and for all that is no change of
-//! a row, relcache invalidation does: of `tenant.registry_epoch`, an empty table that stands for the rows, which a standby
+//! a row, relcache invalidation does: of `tenant_internal.registry_epoch`, an empty table that stands for the rows, which a standby
 //! hears of by WAL; and of `tenant.tenants` itself, which empties the cache wherever it arrives. An entry is kept only if
 //! neither arrived while it was read.
 
@@ -76,7 +76,7 @@ struct Entries {
 thread_local! {
     static EPOCH: Cell<u64> = const { Cell::new(0) };
     static REPLAYED: Cell<u64> = const { Cell::new(0) };
-    /// The oids of `tenant.tenants` and of `tenant.registry_epoch`, while entries are remembered.
+    /// The oids of `tenant.tenants` and of `tenant_internal.registry_epoch`, while entries are remembered.
     static TABLE: Cell<Option<Oid>> = const { Cell::new(None) };
     static MARK: Cell<Option<Oid>> = const { Cell::new(None) };
     static ENTRIES: RefCell<Entries> = RefCell::new(Entries::default());

@@ -4,7 +4,7 @@
 
 -- What a predefined role reaches, of those whose members reach past their tenant; null for every other role. Those that
 -- are left out show or do nothing of other tenants: pg_checkpoint, pg_read_all_settings, pg_use_reserved_connections.
-create function tenant.reach_of(role name) returns text
+create function tenant_internal.reach_of(role name) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp as $$
     select case role
         when 'tenant_admin' then 'manages tenants'
@@ -22,8 +22,8 @@ create function tenant.reach_of(role name) returns text
         when 'pg_create_subscription' then 'lets the server connect to others'
         when 'pg_database_owner' then 'owns the database' end
 $$;
-comment on function tenant.reach_of is 'What the members of a role reach past their tenant, or null.';
-revoke all on function tenant.reach_of(name) from public;
+comment on function tenant_internal.reach_of is 'What the members of a role reach past their tenant, or null.';
+revoke all on function tenant_internal.reach_of(name) from public;
 
 create function tenant.bind_role(role name, id text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
@@ -46,10 +46,10 @@ begin
             select format('It is a member of %I, %s.', r.rolname, case
                 when r.rolsuper or r.rolbypassrls then 'to which policies do not apply'
                 when r.rolcreaterole then 'which can create roles'
-                else 'which ' || tenant.reach_of(r.rolname) end)
+                else 'which ' || tenant_internal.reach_of(r.rolname) end)
             from pg_roles r
             where r.oid <> target.oid and pg_has_role(target.oid, r.oid, 'member')
-                and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or tenant.reach_of(r.rolname) is not null)
+                and (r.rolsuper or r.rolbypassrls or r.rolcreaterole or tenant_internal.reach_of(r.rolname) is not null)
             order by r.rolname
             limit 1)
         end;
@@ -72,7 +72,7 @@ begin
             hint = way_out;
     end if;
     if current_setting('pg_tenant.require_registered')::boolean then
-        perform tenant.require_known(canonical);
+        perform tenant_internal.require_known(canonical);
     end if;
     execute format('alter role %I set pg_tenant.id = %L', role, canonical);
     insert into tenant.journal (action, object, detail, role)

@@ -1,7 +1,7 @@
 -- The registry, the shared tables and the waivers are tables that tenant_admin writes. Whichever statement does it keeps to
 -- the rules of the functions, and leaves a line in the journal. Not pg_restore: it brings the journal along.
 
-create function tenant.check_change() returns trigger
+create function tenant_internal.check_change() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
@@ -9,14 +9,14 @@ begin
     end if;
     case tg_table_name
         when 'tenants' then
-            perform tenant.require_plain('the tenant''s name', new.name), tenant.require_plain('the tenant''s plan', new.plan);
+            perform tenant_internal.require_plain('the tenant''s name', new.name), tenant_internal.require_plain('the tenant''s plan', new.plan);
         when 'shared', 'lookups' then
-            perform tenant.require_owner(coalesce(new.relation, old.relation));
+            perform tenant_internal.require_owner(coalesce(new.relation, old.relation));
             if tg_op <> 'DELETE' then
-                perform tenant.require_reason(new.reason);
+                perform tenant_internal.require_reason(new.reason);
             end if;
         when 'waivers' then
-            perform tenant.require_reason(new.reason), tenant.require_plain('the object', new.object);
+            perform tenant_internal.require_reason(new.reason), tenant_internal.require_plain('the object', new.object);
             if new.until is null or new.until <= now() or new.until = 'infinity' then
                 raise exception using
                     errcode = 'TN082',
@@ -28,9 +28,9 @@ begin
     return coalesce(new, old);
 end
 $$;
-revoke all on function tenant.check_change() from public;
+revoke all on function tenant_internal.check_change() from public;
 
-create function tenant.journal_change() returns trigger
+create function tenant_internal.journal_change() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     reason constant text := nullif(current_setting('tenant.reason', true), '');
@@ -63,10 +63,10 @@ begin
     return null;
 end
 $$;
-revoke all on function tenant.journal_change() from public;
+revoke all on function tenant_internal.journal_change() from public;
 
 -- Other changes of tenants, of all that one statement changes at once.
-create function tenant.journal_tenants() returns trigger
+create function tenant_internal.journal_tenants() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     reason constant text := nullif(current_setting('tenant.reason', true), '');
@@ -98,25 +98,25 @@ begin
     return null;
 end
 $$;
-revoke all on function tenant.journal_tenants() from public;
+revoke all on function tenant_internal.journal_tenants() from public;
 
 create trigger check_change before insert or update on tenant.tenants
-    for each row when (new.name is not null or new.plan is not null) execute function tenant.check_change();
+    for each row when (new.name is not null or new.plan is not null) execute function tenant_internal.check_change();
 create trigger check_change before insert or update or delete on tenant.shared
-    for each row execute function tenant.check_change();
+    for each row execute function tenant_internal.check_change();
 create trigger check_change before insert or update or delete on tenant.lookups
-    for each row execute function tenant.check_change();
+    for each row execute function tenant_internal.check_change();
 create trigger check_change before insert or update on tenant.waivers
-    for each row execute function tenant.check_change();
+    for each row execute function tenant_internal.check_change();
 create trigger journal_create after insert on tenant.tenants
-    for each row execute function tenant.journal_creation();
+    for each row execute function tenant_internal.journal_creation();
 create trigger journal_update after update on tenant.tenants referencing old table as was_there new table as now_there
-    for each statement execute function tenant.journal_tenants();
+    for each statement execute function tenant_internal.journal_tenants();
 create trigger journal_delete after delete on tenant.tenants referencing old table as was_there
-    for each statement execute function tenant.journal_tenants();
+    for each statement execute function tenant_internal.journal_tenants();
 create trigger journal_change after insert or update or delete on tenant.shared
-    for each row execute function tenant.journal_change();
+    for each row execute function tenant_internal.journal_change();
 create trigger journal_change after insert or update or delete on tenant.lookups
-    for each row execute function tenant.journal_change();
+    for each row execute function tenant_internal.journal_change();
 create trigger journal_change after insert or update or delete on tenant.waivers
-    for each row execute function tenant.journal_change();
+    for each row execute function tenant_internal.journal_change();

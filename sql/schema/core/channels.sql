@@ -14,14 +14,14 @@ grant insert (channel, payload, reason), update (payload, reason) on tenant.chan
 select pg_catalog.pg_extension_config_dump('tenant.channels', '');
 
 -- Whichever statement changes them gives a reason, and leaves a line in the journal. Not pg_restore: it brings the journal.
-create function tenant.channel_changed() returns trigger
+create function tenant_internal.channel_changed() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
         return null;
     end if;
     if tg_op <> 'DELETE' then
-        perform tenant.require_reason(new.reason), tenant.require_plain('the channel', new.channel);
+        perform tenant_internal.require_reason(new.reason), tenant_internal.require_plain('the channel', new.channel);
     end if;
     insert into tenant.journal (action, object, reason, detail) values (
         case tg_op when 'DELETE' then 'disallow_channel' else 'allow_channel' end, coalesce(new.channel, old.channel),
@@ -30,12 +30,12 @@ begin
     return null;
 end
 $$;
-revoke all on function tenant.channel_changed() from public;
+revoke all on function tenant_internal.channel_changed() from public;
 
 create function tenant.allow_channel(channel text, reason text, payload text default 'none') returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
+    perform tenant_internal.give_reason(reason);
     if payload is null or payload not in ('none', 'tenant') then
         raise exception using
             errcode = '22023',
@@ -55,7 +55,7 @@ grant execute on function tenant.allow_channel(text, text, text) to tenant_admin
 create function tenant.disallow_channel(channel text, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
+    perform tenant_internal.give_reason(reason);
     delete from tenant.channels c where c.channel = disallow_channel.channel;
     if not found then
         raise exception using
@@ -71,4 +71,4 @@ revoke all on function tenant.disallow_channel(text, text) from public;
 grant execute on function tenant.disallow_channel(text, text) to tenant_admin;
 
 create trigger channel_changed after insert or update or delete on tenant.channels
-    for each row execute function tenant.channel_changed();
+    for each row execute function tenant_internal.channel_changed();

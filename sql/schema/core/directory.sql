@@ -24,16 +24,16 @@ comment on function tenant.find is 'The tenant with this slug, or this id, or bo
 revoke all on function tenant.find(text, text) from public;
 grant execute on function tenant.find(text, text) to tenant_user, tenant_admin;
 
--- A row of the registry announces itself (tenant.registry_changed). TRUNCATE is refused; where that was switched off, it is
+-- A row of the registry announces itself (tenant_internal.registry_changed). TRUNCATE is refused; where that was switched off, it is
 -- announced too. Guards are off, since an administrator may be inside a tenant, where a NOTIFY is refused.
-create function tenant.announce_change() returns trigger
+create function tenant_internal.announce_change() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
     perform pg_notify('tenant_registry', '');
     return null;
 end
 $$;
-revoke all on function tenant.announce_change() from public;
+revoke all on function tenant_internal.announce_change() from public;
 create trigger announce_truncate after truncate on tenant.tenants
-    for each statement execute function tenant.announce_change();
+    for each statement execute function tenant_internal.announce_change();
 alter table tenant.tenants enable always trigger announce_truncate;

@@ -1,7 +1,7 @@
 -- What the guards offer in place of what they refuse, and what they run for new tables.
 
 -- A 64-bit key of this tenant's own. Nobody finds a name that gives another tenant's key: it is the start of a SHA-256.
-create function tenant.lock_key(key text) returns bigint
+create function tenant_internal.lock_key(key text) returns bigint
     language plpgsql stable strict set search_path = pg_catalog, pg_temp as $$
 begin
     if tenant.current_id() is null then
@@ -14,7 +14,7 @@ begin
     return ('x' || encode(substr(sha256(convert_to(tenant.current_id() || '/' || key, 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint;
 end
 $$;
-revoke all on function tenant.lock_key(text) from public;
+revoke all on function tenant_internal.lock_key(text) from public;
 
 -- The guards refuse the functions below to a tenant's transaction under names that all tenants share; under a name of
 -- the tenant's own they are harmless. SECURITY DEFINER, since pg_tenant.guards is a setting of superusers.
@@ -22,7 +22,7 @@ create function tenant.advisory_lock(key text) returns void
     language plpgsql volatile strict security definer
     set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
-    perform pg_advisory_xact_lock(tenant.count_lock(tenant.lock_key(key)));
+    perform pg_advisory_xact_lock(tenant_internal.count_lock(tenant_internal.lock_key(key)));
 end
 $$;
 comment on function tenant.advisory_lock is 'Waits for a lock of this tenant''s own, held until the end of the transaction.';
@@ -33,7 +33,7 @@ create function tenant.try_advisory_lock(key text) returns boolean
     language plpgsql volatile strict security definer
     set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
-    return pg_try_advisory_xact_lock(tenant.count_lock(tenant.lock_key(key)));
+    return pg_try_advisory_xact_lock(tenant_internal.count_lock(tenant_internal.lock_key(key)));
 end
 $$;
 comment on function tenant.try_advisory_lock is 'As advisory_lock, but says false where another transaction of the tenant holds it.';
@@ -63,7 +63,7 @@ create function tenant.notify(channel text, payload text default '') returns voi
     language plpgsql volatile strict security definer
     set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
-    perform tenant.lock_key(channel);
+    perform tenant_internal.lock_key(channel);
     perform pg_notify(tenant.channel(channel), payload);
 end
 $$;
@@ -73,29 +73,29 @@ grant execute on function tenant.notify(text, text) to tenant_user;
 
 -- Called by the guards when a command has put a table below a protected one; nobody else may. SECURITY DEFINER: who may
 -- add a partition need not be allowed to protect, and must not be able to leave it open.
-create function tenant.protect_newcomer(child regclass, parent regclass) returns void
+create function tenant_internal.protect_newcomer(child regclass, parent regclass) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 declare
-    tenant_column name := (select attname from pg_attribute where attrelid = parent and attnum = tenant.fence_column(parent));
-    through regclass := tenant.membership_through(parent);
+    tenant_column name := (select attname from pg_attribute where attrelid = parent and attnum = tenant_internal.fence_column(parent));
+    through regclass := tenant_internal.membership_through(parent);
 begin
     if through is not null then
-        perform tenant.fence_members(child,
-            through, (select attname from pg_attribute where attrelid = through and attnum = tenant.membership_member(parent)),
-            (select attname from pg_attribute where attrelid = parent and attnum = tenant.membership_key(parent)),
-            coalesce((tenant.before_protection(tenant.fence_policy(parent)) ->> 'tenants_add_members')::boolean, false));
+        perform tenant_internal.fence_members(child,
+            through, (select attname from pg_attribute where attrelid = through and attnum = tenant_internal.membership_member(parent)),
+            (select attname from pg_attribute where attrelid = parent and attnum = tenant_internal.membership_key(parent)),
+            coalesce((tenant_internal.before_protection(tenant_internal.fence_policy(parent)) ->> 'tenants_add_members')::boolean, false));
         return;
     end if;
-    perform tenant.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant.has_shared_rows(parent));
+    perform tenant_internal.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant_internal.has_shared_rows(parent));
     insert into tenant.journal (action, object, detail, role)
         values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
 end
 $$;
-revoke all on function tenant.protect_newcomer(regclass, regclass) from public;
+revoke all on function tenant_internal.protect_newcomer(regclass, regclass) from public;
 
 -- The same for pg_tenant.new_tables = warn: a table that has the tenant column of another one, and no protection; a view
 -- that shows protected tables with the rights of somebody to whom policies do not apply.
-create function tenant.warn_of_newcomer(rel regclass, ignored regclass) returns void
+create function tenant_internal.warn_of_newcomer(rel regclass, ignored regclass) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     class pg_class;
@@ -122,7 +122,7 @@ begin
         and (select rolsuper or rolbypassrls from pg_roles where oid = class.relowner) then
         select d.refobjid into found_table from pg_rewrite r
             join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
-            where r.ev_class = rel and tenant.fence_policy(d.refobjid::regclass) is not null limit 1;
+            where r.ev_class = rel and tenant_internal.fence_policy(d.refobjid::regclass) is not null limit 1;
         if found then
             raise warning using
                 errcode = 'TN060',
@@ -133,11 +133,11 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.warn_of_newcomer(regclass, regclass) from public;
+revoke all on function tenant_internal.warn_of_newcomer(regclass, regclass) from public;
 
 -- A materialized view or a foreign table that is shared can be read from now on, in every session.
 create trigger shared_changed after insert or update or delete on tenant.shared
-    for each row execute function tenant.registry_changed();
+    for each row execute function tenant_internal.registry_changed();
 alter table tenant.shared enable always trigger shared_changed;
 
 -- A subscription applies TRUNCATE by itself: no guard is called. A trigger is, where it is ENABLE ALWAYS (T114).

@@ -25,7 +25,7 @@ select pg_catalog.pg_extension_config_dump('tenant.lookups',
     'where exists (select from pg_catalog.pg_attribute where attrelid = relation and attnum = key_number and attname = key_column)
         and exists (select from pg_catalog.pg_attribute where attrelid = relation and attnum = row_number and attname = row_column)');
 
-create function tenant.number_lookup() returns trigger
+create function tenant_internal.number_lookup() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     new.key_number := coalesce((select attnum from pg_attribute where attrelid = new.relation and attname = new.key_column), 0);
@@ -33,24 +33,24 @@ begin
     return new;
 end
 $$;
-revoke all on function tenant.number_lookup() from public;
-create trigger number before insert or update on tenant.lookups for each row execute function tenant.number_lookup();
+revoke all on function tenant_internal.number_lookup() from public;
+create trigger number before insert or update on tenant.lookups for each row execute function tenant_internal.number_lookup();
 alter table tenant.lookups enable always trigger number;
 
 -- The column that says which row of its tenant one is: the primary key's other one; its only one, where that is the tenant.
-create function tenant.lookup_row(rel regclass) returns smallint
+create function tenant_internal.lookup_row(rel regclass) returns smallint
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select case cardinality(rest) when 0 then tenant.fence_column(rel) when 1 then rest[1] end
+    select case cardinality(rest) when 0 then tenant_internal.fence_column(rel) when 1 then rest[1] end
     from pg_index i
     cross join lateral (select array(select k from unnest(i.indkey::smallint[]) with ordinality u (k, at)
-        where at <= i.indnkeyatts and k <> tenant.fence_column(rel)) as rest) r
+        where at <= i.indnkeyatts and k <> tenant_internal.fence_column(rel)) as rest) r
     where i.indrelid = rel and i.indisprimary and i.indisvalid
 $$;
-revoke all on function tenant.lookup_row(regclass) from public;
-grant execute on function tenant.lookup_row(regclass) to tenant_admin;
+revoke all on function tenant_internal.lookup_row(regclass) from public;
+grant execute on function tenant_internal.lookup_row(regclass) to tenant_admin;
 
 -- The operator by which an index finds a value of the column; null where none does.
-create function tenant.lookup_operator(rel regclass, key_column name) returns text
+create function tenant_internal.lookup_operator(rel regclass, key_column name) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('operator(%I.%s)', n.nspname, o.oprname)
     from pg_attribute a
@@ -66,51 +66,51 @@ create function tenant.lookup_operator(rel regclass, key_column name) returns te
     where a.attrelid = rel and a.attname = lookup_operator.key_column and not a.attisdropped
     order by k.opcdefault desc, i.indexrelid limit 1
 $$;
-revoke all on function tenant.lookup_operator(regclass, name) from public;
-grant execute on function tenant.lookup_operator(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.lookup_operator(regclass, name) from public;
+grant execute on function tenant_internal.lookup_operator(regclass, name) to tenant_admin;
 
 -- Why tenants cannot be looked up by this column; null where they can.
-create function tenant.lookup_obstacle(rel regclass, key_column name) returns text
+create function tenant_internal.lookup_obstacle(rel regclass, key_column name) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
-        when tenant.fence_column(rel) is null then 'The table is not protected.'
+        when tenant_internal.fence_column(rel) is null then 'The table is not protected.'
         when not exists (select from pg_attribute where attrelid = rel and attname = key_column and attnum > 0 and not attisdropped) then
             'It has no such column.'
-        when exists (select from pg_attribute where attrelid = rel and attname = key_column and attnum = tenant.fence_column(rel)) then
+        when exists (select from pg_attribute where attrelid = rel and attname = key_column and attnum = tenant_internal.fence_column(rel)) then
             'It is the tenant column itself.'
-        when tenant.lookup_operator(rel, key_column) is null then
+        when tenant_internal.lookup_operator(rel, key_column) is null then
             'No btree or hash index without a condition begins with it, in its own collation.'
-        when tenant.lookup_row(rel) is null then
+        when tenant_internal.lookup_row(rel) is null then
             'The table''s primary key is not the tenant column and at most one other, which would say which row it is.'
     end
 $$;
-revoke all on function tenant.lookup_obstacle(regclass, name) from public;
-grant execute on function tenant.lookup_obstacle(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.lookup_obstacle(regclass, name) from public;
+grant execute on function tenant_internal.lookup_obstacle(regclass, name) to tenant_admin;
 
 -- Why a declaration does not stand any more; null where it does.
-create function tenant.lookup_ended(declared tenant.lookups) returns text
+create function tenant_internal.lookup_ended(declared tenant.lookups) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
         when not exists (select from pg_attribute where attrelid = declared.relation and attnum = declared.key_number
             and attname = declared.key_column and not attisdropped) then 'The column was dropped or has another name.'
-        when tenant.lookup_obstacle(declared.relation, declared.key_column) is not null then
-            tenant.lookup_obstacle(declared.relation, declared.key_column)
-        when tenant.lookup_row(declared.relation) <> declared.row_number
+        when tenant_internal.lookup_obstacle(declared.relation, declared.key_column) is not null then
+            tenant_internal.lookup_obstacle(declared.relation, declared.key_column)
+        when tenant_internal.lookup_row(declared.relation) <> declared.row_number
             or not exists (select from pg_attribute where attrelid = declared.relation and attnum = declared.row_number
                 and attname = declared.row_column and not attisdropped) then 'The table has got another primary key.'
     end
 $$;
-revoke all on function tenant.lookup_ended(tenant.lookups) from public;
-grant execute on function tenant.lookup_ended(tenant.lookups) to tenant_admin;
+revoke all on function tenant_internal.lookup_ended(tenant.lookups) from public;
+grant execute on function tenant_internal.lookup_ended(tenant.lookups) to tenant_admin;
 
 create function tenant.allow_lookup(rel regclass, key_column name, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 declare
     obstacle text;
 begin
-    perform tenant.give_reason(reason);
-    perform tenant.require_owner(rel);
-    obstacle := tenant.lookup_obstacle(rel, key_column);
+    perform tenant_internal.give_reason(reason);
+    perform tenant_internal.require_owner(rel);
+    obstacle := tenant_internal.lookup_obstacle(rel, key_column);
     if obstacle is not null then
         raise exception using
             errcode = 'TN057',
@@ -119,18 +119,18 @@ begin
             hint = format('It takes a protected table with primary key (<tenant column>, <row>), and: create index on %s (%I);',
                 rel, key_column);
     end if;
-    perform tenant.forget_dropped();
+    perform tenant_internal.forget_dropped();
     insert into tenant.lookups as l (relation, key_column, row_column, reason)
         values (rel, allow_lookup.key_column,
-            (select attname from pg_attribute where attrelid = rel and attnum = tenant.lookup_row(rel)), allow_lookup.reason)
+            (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.lookup_row(rel)), allow_lookup.reason)
         on conflict on constraint lookups_pkey do update set reason = excluded.reason;
     -- Declared before of another row column, or of another column of this name: that has ended.
     if exists (select from tenant.lookups l where l.relation = rel and l.key_column = allow_lookup.key_column
-            and tenant.lookup_ended(l) is not null) then
+            and tenant_internal.lookup_ended(l) is not null) then
         delete from tenant.lookups l where l.relation = rel and l.key_column = allow_lookup.key_column;
         insert into tenant.lookups (relation, key_column, row_column, reason)
             values (rel, allow_lookup.key_column,
-                (select attname from pg_attribute where attrelid = rel and attnum = tenant.lookup_row(rel)), allow_lookup.reason);
+                (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.lookup_row(rel)), allow_lookup.reason);
     end if;
 end
 $$;
@@ -141,11 +141,11 @@ grant execute on function tenant.allow_lookup(regclass, name, text) to tenant_ad
 create function tenant.disallow_lookup(rel regclass, key_column name, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
-    perform tenant.require_owner(rel);
+    perform tenant_internal.give_reason(reason);
+    perform tenant_internal.require_owner(rel);
     delete from tenant.lookups l where l.relation = rel and l.key_column = disallow_lookup.key_column;
     if not found then
-        perform tenant.refuse_lookup(rel, key_column, 'tenant.lookups has no such line.');
+        perform tenant_internal.refuse_lookup(rel, key_column, 'tenant.lookups has no such line.');
     end if;
 end
 $$;
@@ -153,7 +153,7 @@ comment on function tenant.disallow_lookup is 'Takes back what allow_lookup has 
 revoke all on function tenant.disallow_lookup(regclass, name, text) from public;
 grant execute on function tenant.disallow_lookup(regclass, name, text) to tenant_admin;
 
-create function tenant.refuse_lookup(rel regclass, key_column name, why text) returns void
+create function tenant_internal.refuse_lookup(rel regclass, key_column name, why text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
@@ -163,8 +163,8 @@ begin
         hint = format('The table''s owner declares it: select tenant.allow_lookup(%L, %L, ''<reason>'');', rel, key_column);
 end
 $$;
-revoke all on function tenant.refuse_lookup(regclass, name, text) from public;
-grant execute on function tenant.refuse_lookup(regclass, name, text) to tenant_admin;
+revoke all on function tenant_internal.refuse_lookup(regclass, name, text) from public;
+grant execute on function tenant_internal.refuse_lookup(regclass, name, text) to tenant_admin;
 
 -- SECURITY DEFINER, and the one statement in it runs as the table's owner, restricted: nothing of it is the caller's but
 -- the value. Strict is off for it, since there is no tenant.
@@ -180,18 +180,18 @@ declare
     found_rows jsonb;
 begin
     select * into declared from tenant.lookups l where l.relation = rel and l.key_column = lookup.key_column;
-    why := case when found then tenant.lookup_ended(declared) else 'tenant.lookups has no such line.' end;
+    why := case when found then tenant_internal.lookup_ended(declared) else 'tenant.lookups has no such line.' end;
     if why is not null then
-        perform tenant.refuse_lookup(rel, key_column, why);
+        perform tenant_internal.refuse_lookup(rel, key_column, why);
     end if;
-    due := tenant.count_lookup(rel, declared.key_number);
+    due := tenant_internal.count_lookup(rel, declared.key_number);
     select * into key from pg_attribute where attrelid = rel and attnum = declared.key_number;
-    found_rows := tenant.run_lookup(rel, format(
+    found_rows := tenant_internal.run_lookup(rel, format(
         'select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(f.t, f.r)) from (
             select l.%1$I::pg_catalog.text as t, l.%2$I::pg_catalog.text as r from %3$s l
             where l.%4$I %5$s cast($1 as %6$s) and l.%1$I is not null limit %7$s) f',
-        (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel)),
-        declared.row_column, rel, declared.key_column, tenant.lookup_operator(rel, key_column),
+        (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.fence_column(rel)),
+        declared.row_column, rel, declared.key_column, tenant_internal.lookup_operator(rel, key_column),
         format_type(key.atttypid, -1), most + 1), value);
     if jsonb_array_length(found_rows) > most then
         raise exception using

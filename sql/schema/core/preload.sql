@@ -32,5 +32,12 @@ begin
             detail = 'What is there would stand before PostgreSQL''s own functions.',
             hint = 'drop schema tenant cascade; create extension pg_tenant;';
     end if;
+    if exists (select from pg_catalog.pg_namespace where nspname = 'tenant_internal') then
+        raise exception using
+            errcode = 'TN038',
+            message = 'schema "tenant_internal" exists already',
+            detail = 'The extension makes it, so that nobody else''s function is in it.',
+            hint = 'drop schema tenant_internal cascade; create extension pg_tenant;';
+    end if;
 end
 $$;

@@ -31,16 +31,16 @@ select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
 
 -- Empty: when a row of the registry changes this table is invalidated in its place, which reaches standbys, and which
 -- backends of a server that writes need not heed.
-create table tenant.registry_epoch ();
-comment on table tenant.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
+create table tenant_internal.registry_epoch ();
+comment on table tenant_internal.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
 
 create trigger registry_changed after insert or update or delete on tenant.tenants
-    for each row execute function tenant.registry_changed();
+    for each row execute function tenant_internal.registry_changed();
 alter table tenant.tenants enable always trigger registry_changed;
 
 -- A tenant stays, and keeps its id. A foreign key's action would start from here otherwise, and the triggers that it meets
 -- would run with the rights of whoever changes the registry. ENABLE ALWAYS, as above.
-create function tenant.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function tenant_internal.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
         errcode = 'TN052',
@@ -52,20 +52,20 @@ begin
             else format('select tenant.suspend(%L); closes it.', old.id) end;
 end
 $$;
-revoke all on function tenant.keep_tenant() from public;
-create trigger keep_tenant before delete on tenant.tenants for each row execute function tenant.keep_tenant();
+revoke all on function tenant_internal.keep_tenant() from public;
+create trigger keep_tenant before delete on tenant.tenants for each row execute function tenant_internal.keep_tenant();
 create trigger keep_id before update on tenant.tenants for each row when (old.id is distinct from new.id)
-    execute function tenant.keep_tenant();
-create trigger keep_tenants before truncate on tenant.tenants for each statement execute function tenant.keep_tenant();
+    execute function tenant_internal.keep_tenant();
+create trigger keep_tenants before truncate on tenant.tenants for each statement execute function tenant_internal.keep_tenant();
 alter table tenant.tenants enable always trigger keep_tenant;
 alter table tenant.tenants enable always trigger keep_id;
 alter table tenant.tenants enable always trigger keep_tenants;
 
-create function tenant.stamp_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function tenant_internal.stamp_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     new.changed_at := now();
     return new;
 end
 $$;
-revoke all on function tenant.stamp_change() from public;
-create trigger stamp_change before update on tenant.tenants for each row execute function tenant.stamp_change();
+revoke all on function tenant_internal.stamp_change() from public;
+create trigger stamp_change before update on tenant.tenants for each row execute function tenant_internal.stamp_change();

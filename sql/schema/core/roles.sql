@@ -39,3 +39,10 @@ end
 $$;
 
 grant usage on schema tenant to tenant_user, tenant_admin, tenant_system;
+
+-- What only the extension itself calls. Closed to PUBLIC and to tenant_user: what their statements reach of it is found by
+-- its oid, in plans, views and triggers, or is called by functions that are SECURITY DEFINER. tenant_admin needs USAGE:
+-- tenant.protect() and its like run with the caller's rights, and look the names in their bodies up with them.
+create schema tenant_internal;
+comment on schema tenant_internal is 'What only pg_tenant itself calls; it may change with every version.';
+grant usage on schema tenant_internal to tenant_admin;

@@ -12,15 +12,15 @@ grant insert (relation, reason), update (reason) on tenant.shared to tenant_admi
 select pg_catalog.pg_extension_config_dump('tenant.shared', '');
 
 -- Rows of tables that are gone: their oids could be those of other tables one day.
-create function tenant.forget_dropped() returns void
+create function tenant_internal.forget_dropped() returns void
     language sql volatile set search_path = pg_catalog, pg_temp as $$
     delete from tenant.shared where not exists (select from pg_class where oid = relation);
     delete from tenant.lookups where not exists (select from pg_class where oid = relation)
 $$;
-revoke all on function tenant.forget_dropped() from public;
-grant execute on function tenant.forget_dropped() to tenant_admin;
+revoke all on function tenant_internal.forget_dropped() from public;
+grant execute on function tenant_internal.forget_dropped() to tenant_admin;
 
-create function tenant.require_reason(reason text) returns void
+create function tenant_internal.require_reason(reason text) returns void
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     if coalesce(btrim(reason), '') = '' then
@@ -30,24 +30,24 @@ begin
             detail = 'The journal keeps it.',
             hint = 'Say in a few words why, for whoever reads the journal.';
     end if;
-    perform tenant.require_plain('a reason', reason);
+    perform tenant_internal.require_plain('a reason', reason);
 end
 $$;
-revoke all on function tenant.require_reason(text) from public;
-grant execute on function tenant.require_reason(text) to tenant_admin;
+revoke all on function tenant_internal.require_reason(text) from public;
+grant execute on function tenant_internal.require_reason(text) to tenant_admin;
 
--- The reason of what a function does next, for tenant.journal_change: its SET clause ends it.
-create function tenant.give_reason(reason text) returns void
+-- The reason of what a function does next, for tenant_internal.journal_change: its SET clause ends it.
+create function tenant_internal.give_reason(reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-    perform tenant.require_reason(reason);
+    perform tenant_internal.require_reason(reason);
     perform set_config('tenant.reason', reason, true);
 end
 $$;
-revoke all on function tenant.give_reason(text) from public;
-grant execute on function tenant.give_reason(text) to tenant_admin;
+revoke all on function tenant_internal.give_reason(text) from public;
+grant execute on function tenant_internal.give_reason(text) to tenant_admin;
 
-create function tenant.require_owner(rel regclass) returns void
+create function tenant_internal.require_owner(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     if not pg_has_role((select relowner from pg_class where oid = rel), 'usage') then
@@ -58,5 +58,5 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_owner(regclass) from public;
-grant execute on function tenant.require_owner(regclass) to tenant_admin;
+revoke all on function tenant_internal.require_owner(regclass) from public;
+grant execute on function tenant_internal.require_owner(regclass) to tenant_admin;

@@ -8,7 +8,7 @@ grant execute on function tenant.enter(text), tenant.enter(uuid), tenant.enter(b
     to tenant_system;
 
 -- Called by the entries above and by nobody else. SECURITY DEFINER, so that no line can be written but by entering.
-create function tenant.journal_system(reason text, write boolean) returns void
+create function tenant_internal.journal_system(reason text, write boolean) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     insert into tenant.journal (action, object, reason, detail, role, session_role)
@@ -16,13 +16,13 @@ begin
             'tenant_system', session_user);
 end
 $$;
-revoke all on function tenant.journal_system(text, boolean) from public;
+revoke all on function tenant_internal.journal_system(text, boolean) from public;
 
 -- Whose tenants they are that a system context works on.
 grant select on tenant.tenants to tenant_system;
 
 -- As journal_system.
-create function tenant.journal_system_as_owner(reason text) returns void
+create function tenant_internal.journal_system_as_owner(reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     insert into tenant.journal (action, object, reason, detail, role, session_role)
@@ -30,4 +30,4 @@ begin
             case current_setting('role') when 'none' then session_user else current_setting('role') end, session_user);
 end
 $$;
-revoke all on function tenant.journal_system_as_owner(text) from public;
+revoke all on function tenant_internal.journal_system_as_owner(text) from public;

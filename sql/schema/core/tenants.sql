@@ -51,7 +51,7 @@ revoke all on function tenant.create(bigint, text, text, text, jsonb) from publi
 grant execute on function tenant.create(bigint, text, text, text, jsonb) to tenant_admin;
 
 -- The one place that says a tenant is unknown; the library says it in the same words.
-create function tenant.require_known(id text) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function tenant_internal.require_known(id text) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if not exists (select from tenant.tenants t where t.id = require_known.id) then
         raise exception using
@@ -62,17 +62,17 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_known(text) from public;
-grant execute on function tenant.require_known(text) to tenant_admin;
+revoke all on function tenant_internal.require_known(text) from public;
+grant execute on function tenant_internal.require_known(text) to tenant_admin;
 
 create function tenant.suspend(id text, reason text default null) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 declare
     canonical text := tenant.canonical_id(id);
 begin
-    perform tenant.require_known(canonical);
+    perform tenant_internal.require_known(canonical);
     if reason is not null then
-        perform tenant.give_reason(reason);
+        perform tenant_internal.give_reason(reason);
     end if;
     update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
 end
@@ -96,9 +96,9 @@ create function tenant.resume(id text, reason text default null) returns void
 declare
     canonical text := tenant.canonical_id(id);
 begin
-    perform tenant.require_known(canonical);
+    perform tenant_internal.require_known(canonical);
     if reason is not null then
-        perform tenant.give_reason(reason);
+        perform tenant_internal.give_reason(reason);
     end if;
     update tenant.tenants t set status = 'active' where t.id = canonical and t.status <> 'active';
 end
@@ -125,7 +125,7 @@ declare
     too_much constant text := 'TN051';
     given interval;
 begin
-    perform tenant.require_known(canonical);
+    perform tenant_internal.require_known(canonical);
     foreach given in array array[statement_timeout, lock_timeout, idle_in_transaction_session_timeout] loop
         if given < interval '1 ms' or given > interval '24 days' then
             raise exception using

@@ -3,31 +3,31 @@
 -- A finding is a view finding_tNNN: whichever are there make up the doctor, in the order of their codes.
 do $$
 begin
-    execute 'create or replace view tenant.doctor_findings as ' || (
-        select string_agg(format('select * from tenant.%I', relname), ' union all ' order by relname)
+    execute 'create or replace view tenant_internal.doctor_findings as ' || (
+        select string_agg(format('select * from tenant_internal.%I', relname), ' union all ' order by relname)
         from pg_catalog.pg_class
-        where relnamespace = 'tenant'::regnamespace and relkind = 'v' and relname ~ '^finding_t[0-9]{3}$');
+        where relnamespace = 'tenant_internal'::regnamespace and relkind = 'v' and relname ~ '^finding_t[0-9]{3}$');
 end
 $$;
-comment on view tenant.doctor_findings is 'Every finding, waived or not.';
+comment on view tenant_internal.doctor_findings is 'Every finding, waived or not.';
 
 -- Whether a fix does what it says for whoever pastes it into psql or runs it line by line: within a quoted name or a text
 -- stands no line break and nothing else that a terminal would act on.
-create function tenant.doctor_pastes(fix text) returns boolean
+create function tenant_internal.doctor_pastes(fix text) returns boolean
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select fix !~ '[\x01-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]' and (fix !~ '\n' or not exists (
         select from regexp_matches(fix, '([eE]''(?:[^''\\]|\\.|'''')*''|''(?:[^'']|'''')*''|"(?:[^"]|"")*")', 'g') quoted (part)
         where part[1] ~ '\n'))
 $$;
-revoke all on function tenant.doctor_pastes(text) from public;
+revoke all on function tenant_internal.doctor_pastes(text) from public;
 
 -- A name in one line.
-create function tenant.doctor_in_line(name text) returns text
+create function tenant_internal.doctor_in_line(name text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select regexp_replace(replace(replace(name, E'\n', '\n'), E'\r', '\r'), '[\x01-\x1f\x7f-\x9f\u2028\u2029]', '?', 'g')
 $$;
-revoke all on function tenant.doctor_in_line(text) from public;
-grant execute on function tenant.doctor_in_line(text) to tenant_admin;
+revoke all on function tenant_internal.doctor_in_line(text) from public;
+grant execute on function tenant_internal.doctor_in_line(text) to tenant_admin;
 
 create function tenant.doctor(with_waived boolean default false, every_object boolean default false)
     returns table (code text, level text, object text, problem text, why text, fix text, waived_until timestamptz, objects bigint)
@@ -37,7 +37,7 @@ create function tenant.doctor(with_waived boolean default false, every_object bo
             -- What is the same on so many objects that nobody reads them one by one is said once.
             case when not every_object and count(*) over (partition by f.code, f.level, w.until is null) > 20
                 then count(*) over (partition by f.code, f.level, w.until is null) end as many
-        from tenant.doctor_findings f
+        from tenant_internal.doctor_findings f
         left join tenant.waivers w on w.code = f.code and w.object = f.object and w.until > now()
         where with_waived or w.until is null
         window alike as (partition by f.code, f.level, w.until is null order by f.object)
@@ -48,7 +48,7 @@ create function tenant.doctor(with_waived boolean default false, every_object bo
         f.why,
         case when f.many is not null then format('select object, problem, fix from tenant.doctor(%severy_object => true) where code = %L and level = %L;',
                 case when with_waived then 'with_waived => true, ' end, f.code, f.level)
-            when tenant.doctor_pastes(f.fix) then f.fix end,
+            when tenant_internal.doctor_pastes(f.fix) then f.fix end,
         f.until, coalesce(f.many, 1)
     from finding f
     where f.many is null or f.nth = 1
@@ -61,8 +61,8 @@ grant execute on function tenant.doctor(boolean, boolean) to tenant_admin;
 create function tenant.waive(code text, object text, reason text, until timestamptz) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
-    if to_regclass(format('tenant.%I', 'finding_' || lower(code))) is null then
+    perform tenant_internal.give_reason(reason);
+    if to_regclass(format('tenant_internal.%I', 'finding_' || lower(code))) is null then
         raise exception using
             errcode = 'TN081',
             message = format('there is no finding "%s"', code),
@@ -89,7 +89,7 @@ grant execute on function tenant.waive(text, text, text, timestamptz) to tenant_
 create function tenant.unwaive(code text, object text, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
+    perform tenant_internal.give_reason(reason);
     delete from tenant.waivers w where w.code = upper(unwaive.code) and w.object = unwaive.object;
     if not found then
         raise exception using
@@ -119,7 +119,7 @@ begin
             hint = 'select tenant.assert_healthy(''warn'');';
     end if;
     select coalesce(sum(d.objects), 0), string_agg(
-            format('%s %s: %s', d.code, tenant.doctor_in_line(d.object), tenant.doctor_in_line(d.problem)), E'\n')
+            format('%s %s: %s', d.code, tenant_internal.doctor_in_line(d.object), tenant_internal.doctor_in_line(d.problem)), E'\n')
             filter (where d.nth <= 10)
         into found_count, first_ones
         from (select *, row_number() over () as nth from tenant.doctor()) d

@@ -3,19 +3,19 @@
 -- What a function calls and reads is read from its text: a call is a name before a parenthesis, a table a name after FROM
 -- or JOIN. Names that are put together at run time are not seen.
 
-create function tenant.doctor_body(function oid) returns text
+create function tenant_internal.doctor_body(function oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select lower(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc)) from pg_proc p where p.oid = function
 $$;
-revoke all on function tenant.doctor_body(oid) from public;
-create function tenant.doctor_words(function oid) returns setof text
+revoke all on function tenant_internal.doctor_body(oid) from public;
+create function tenant_internal.doctor_words(function oid) returns setof text
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select distinct word from regexp_split_to_table(tenant.doctor_body(function), '[^[:alnum:]_]+') w (word)
+    select distinct word from regexp_split_to_table(tenant_internal.doctor_body(function), '[^[:alnum:]_]+') w (word)
 $$;
-revoke all on function tenant.doctor_words(oid) from public;
+revoke all on function tenant_internal.doctor_words(oid) from public;
 
 -- What is computed with a function, itself or through an operator. What is stored is so with a STABLE one too.
-create view tenant.doctor_computed as
+create view tenant_internal.doctor_computed as
     select d.classid, d.objid, d.objsubid, coalesce(p.oprcode::oid, d.refobjid) as function
     from pg_catalog.pg_depend d
     left join pg_catalog.pg_operator p on d.refclassid = 'pg_catalog.pg_operator'::regclass and p.oid = d.refobjid
@@ -25,34 +25,34 @@ create view tenant.doctor_computed as
 
 -- Functions that depend on the tenant, and how: of those that are IMMUTABLE, or of those that something is computed with.
 -- Only these and what they call is read, and by words first.
-create function tenant.doctor_folded_now(used boolean) returns table (function oid, name text, immutable boolean, reads_context boolean, how text)
+create function tenant_internal.doctor_folded_now(used boolean) returns table (function oid, name text, immutable boolean, reads_context boolean, how text)
     language sql stable rows 20 set search_path = pg_catalog, pg_temp set enable_mergejoin = off as $$
     with recursive source as materialized (
         select p.oid, lower(p.proname) as name, p.provolatile = 'i' as immutable
         from pg_proc p
-        where p.oid >= 16384 and p.prolang not in (12, 13) and p.pronamespace <> 'tenant'::regnamespace
+        where p.oid >= 16384 and p.prolang not in (12, 13) and p.pronamespace not in ('tenant'::regnamespace, 'tenant_internal'::regnamespace)
             and not exists (select from pg_depend e
                 where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')
     ), asked (function) as (
         select oid from source
-        where case when used then oid in (select function from tenant.doctor_computed) else immutable end
+        where case when used then oid in (select function from tenant_internal.doctor_computed) else immutable end
         union
         select s.oid from asked a
-        cross join lateral tenant.doctor_words(a.function) w (word)
+        cross join lateral tenant_internal.doctor_words(a.function) w (word)
         join source s on s.name = w.word
     ), known (word, kind, relation) as (
         select name, 'function', oid from source
         union all
-        select lower(c.relname), 'table', t.relation from tenant.doctor_tables t join pg_class c on c.oid = t.relation
+        select lower(c.relname), 'table', t.relation from tenant_internal.doctor_tables t join pg_class c on c.oid = t.relation
         union all
-        select lower(c.relname), 'table', r.relation from tenant.doctor_readers r join pg_class c on c.oid = r.relation
+        select lower(c.relname), 'table', r.relation from tenant_internal.doctor_readers r join pg_class c on c.oid = r.relation
         union all
         select word, 'context', null from unnest(array['current_setting', 'current_id', 'current_uuid', 'current_bigint', 'is_current',
             'current_actor', 'current_actor_role', 'current_user', 'session_user', 'current_role']) w (word)
     ), said as materialized (
-        select distinct a.function, k.word, k.kind, k.relation, regexp_replace(tenant.doctor_body(a.function), '--[^\n]*', '', 'g') as body
+        select distinct a.function, k.word, k.kind, k.relation, regexp_replace(tenant_internal.doctor_body(a.function), '--[^\n]*', '', 'g') as body
         from asked a
-        cross join lateral tenant.doctor_words(a.function) w (word)
+        cross join lateral tenant_internal.doctor_words(a.function) w (word)
         join known k on k.word = w.word and k.relation is distinct from a.function
     ), call as materialized (
         select function as caller, relation as callee from said
@@ -77,19 +77,19 @@ create function tenant.doctor_folded_now(used boolean) returns table (function o
                 where c.caller = s.oid and c.callee in (select function from reaches)) end
     from reaches r join source s on s.oid = r.function left join direct d on d.function = r.function
 $$;
-revoke all on function tenant.doctor_folded_now(boolean) from public;
+revoke all on function tenant_internal.doctor_folded_now(boolean) from public;
 
 -- T045 has those that read the context themselves.
-create view tenant.finding_t104 as
+create view tenant_internal.finding_t104 as
     select 'T104' as code, 'warn' as level,
         f.name as object,
         format('function %s is IMMUTABLE and %s', f.name, f.how) as problem,
         'PostgreSQL computes it once and keeps the result: statements that call it are planned anew in every transaction, so that no tenant gets another''s value.' as why,
         format('alter function %s stable;', f.name) as fix
-    from tenant.doctor_folded_now(false) f where f.immutable and (not f.reads_context or f.how like 'reads protected table %');
-comment on view tenant.finding_t104 is 'An IMMUTABLE function reaches tenants'' rows';
+    from tenant_internal.doctor_folded_now(false) f where f.immutable and (not f.reads_context or f.how like 'reads protected table %');
+comment on view tenant_internal.finding_t104 is 'An IMMUTABLE function reaches tenants'' rows';
 
-create view tenant.finding_t105 as
+create view tenant_internal.finding_t105 as
     select 'T105' as code, 'error' as level,
         format('%s %s', o.type, o.identity) as object,
         format('%s %s is computed with %s, which %s', o.type, o.identity, min(f.name), min(f.how)) as problem,
@@ -100,8 +100,8 @@ create view tenant.finding_t105 as
             when a.attgenerated = 's' then format('alter table %s alter column %I drop expression;', a.attrelid::regclass, a.attname)
             when not u.stored then string_agg(distinct format('alter function %s stable;', f.name), E'\n')
         end as fix
-    from tenant.doctor_computed d
-    join tenant.doctor_folded_now(true) f on f.function = d.function
+    from tenant_internal.doctor_computed d
+    join tenant_internal.doctor_folded_now(true) f on f.function = d.function
     left join pg_catalog.pg_class c on d.classid = 'pg_catalog.pg_class'::regclass and c.oid = d.objid
     left join pg_catalog.pg_attrdef e on d.classid = 'pg_catalog.pg_attrdef'::regclass and e.oid = d.objid
     left join pg_catalog.pg_attribute a on a.attrelid = e.adrelid and a.attnum = e.adnum
@@ -110,4 +110,4 @@ create view tenant.finding_t105 as
     cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, 0) o
     where f.immutable or u.stored
     group by o.type, o.identity, c.relkind, c.oid, a.attgenerated, a.attrelid, a.attname, u.stored;
-comment on view tenant.finding_t105 is 'Something is computed with an IMMUTABLE function that depends on the tenant';
+comment on view tenant_internal.finding_t105 is 'Something is computed with an IMMUTABLE function that depends on the tenant';

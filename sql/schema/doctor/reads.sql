@@ -56,7 +56,7 @@ grant select on tenant.row_security_cves to tenant_admin;
 
 -- Memberships that are of use: from 16, one without INHERIT, SET and ADMIN gives nothing. With ADMIN alone a role can
 -- grant itself the rest.
-create view tenant.doctor_memberships as
+create view tenant_internal.doctor_memberships as
     select m.member, m.roleid as role, coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
             or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true) as at_once,
         format('revoke %s from %s%s;', m.roleid::regrole, m.member::regrole,
@@ -68,64 +68,64 @@ create view tenant.doctor_memberships as
         or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true);
 
 -- The application's roles: tenant_user and whoever can become it or use its rights.
-create view tenant.doctor_applications as
+create view tenant_internal.doctor_applications as
     with recursive application (role) as (
         select oid from pg_catalog.pg_roles where rolname = 'tenant_user'
         union
-        select m.member from application a join tenant.doctor_memberships m on m.role = a.role and m.at_once
+        select m.member from application a join tenant_internal.doctor_memberships m on m.role = a.role and m.at_once
     )
     select role from application;
 
 -- What the application's roles reach through memberships, themselves included, and one that does.
-create function tenant.doctor_reached_now() returns table (role oid, application text)
+create function tenant_internal.doctor_reached_now() returns table (role oid, application text)
     language sql stable rows 20 set search_path = pg_catalog, pg_temp as $$
     with recursive reach (role, application) as (
-        select role, role from tenant.doctor_applications
+        select role, role from tenant_internal.doctor_applications
         union
-        select m.role, r.application from reach r join tenant.doctor_memberships m on m.member = r.role
+        select m.role, r.application from reach r join tenant_internal.doctor_memberships m on m.member = r.role
     )
     select role, min(application::regrole::text) from reach group by role
 $$;
-revoke all on function tenant.doctor_reached_now() from public;
-create view tenant.doctor_reached as select * from tenant.doctor_reached_now();
+revoke all on function tenant_internal.doctor_reached_now() from public;
+create view tenant_internal.doctor_reached as select * from tenant_internal.doctor_reached_now();
 
 -- Rights on relations that the application has by a grant: to it, to a role it reaches, or to everybody.
-create view tenant.doctor_grants as
+create view tenant_internal.doctor_grants as
     select c.oid as relation, c.relkind, g.privilege_type as privilege, g.grantee,
         case g.grantee when 0 then 'public' else g.grantee::regrole::text end as grantee_name
     from pg_catalog.pg_class c
     cross join lateral aclexplode(c.relacl) g
     where c.oid >= 16384 and g.grantee <> c.relowner
-        and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached));
+        and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached));
 
 -- Protected tables, gaps or not, and their tenant column: null where they are reached by membership.
-create function tenant.doctor_tables_now() returns table (relation oid, name text, relkind "char", owner oid, is_partition boolean,
+create function tenant_internal.doctor_tables_now() returns table (relation oid, name text, relkind "char", owner oid, is_partition boolean,
         enabled boolean, forced boolean, relhastriggers boolean, fence oid, tenant_column smallint, tenant_column_name name,
         tenant_not_null boolean, tenant_collation oid)
     language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
     select c.oid, c.oid::regclass::text, c.relkind, c.relowner, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
         c.relhastriggers, p.fence, a.attnum, a.attname, a.attnotnull, a.attcollation
     from (
-        select polrelid, tenant.fence_policy(polrelid::regclass) as fence, tenant.fence_column(polrelid::regclass) as tenant_column
+        select polrelid, tenant_internal.fence_policy(polrelid::regclass) as fence, tenant_internal.fence_column(polrelid::regclass) as tenant_column
         from (select distinct polrelid from pg_policy where not polpermissive) r offset 0
     ) p
     join pg_class c on c.oid = p.polrelid
     left join pg_attribute a on a.attrelid = p.polrelid and a.attnum = p.tenant_column
     where p.fence is not null
 $$;
-revoke all on function tenant.doctor_tables_now() from public;
-create view tenant.doctor_tables as select * from tenant.doctor_tables_now();
+revoke all on function tenant_internal.doctor_tables_now() from public;
+create view tenant_internal.doctor_tables as select * from tenant_internal.doctor_tables_now();
 
 -- Columns that say a table is meant to be protected.
-create view tenant.doctor_tenant_columns as
+create view tenant_internal.doctor_tenant_columns as
     select a.attrelid as relation, (array_agg(a.attname order by a.attname <> 'tenant_id', a.attnum))[1] as column_name
     from pg_catalog.pg_attribute a
     where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped
-        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables)
+        and a.attname in (select 'tenant_id'::name union select tenant_column_name from tenant_internal.doctor_tables)
     group by a.attrelid;
 
 -- Tables of users: not of PostgreSQL, not of extensions, not temporary.
-create view tenant.doctor_user_tables as
+create view tenant_internal.doctor_user_tables as
     select c.oid as relation, c.oid::regclass::text as name, c.relkind, c.relowner as owner
     from pg_catalog.pg_class c
     where c.relkind in ('r', 'p') and c.relpersistence <> 't' and c.oid >= 16384
@@ -133,9 +133,9 @@ create view tenant.doctor_user_tables as
             where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e');
 
 -- Views and materialized views that read a protected table, directly or through others.
-create view tenant.doctor_readers as
+create view tenant_internal.doctor_readers as
     with recursive reader (relation, reads) as (
-        select relation, relation from tenant.doctor_tables
+        select relation, relation from tenant_internal.doctor_tables
         union
         select r.ev_class, reader.reads from reader
             join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = reader.relation
@@ -148,12 +148,12 @@ create view tenant.doctor_readers as
     where c.relkind in ('v', 'm') group by c.oid;
 
 -- Roles to which policies do not apply. tenant_system has BYPASSRLS and strict mode for it: T020 is its finding.
-create view tenant.doctor_exempt as
+create view tenant_internal.doctor_exempt as
     select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
     from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname <> 'tenant_system';
 
 -- Policies of users' tables but for those that tenant.protect makes, as text, and whether the table is protected.
-create function tenant.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
+create function tenant_internal.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
         polpermissive boolean, polroles oid[], using_text text, check_text text, both_texts text, protected boolean,
         reads_tenant boolean, has_tenant_column boolean, column_name name, drop_it text)
     language sql stable rows 1000 set search_path = pg_catalog, pg_temp as $$
@@ -162,8 +162,8 @@ create function tenant.doctor_policies_now() returns table (policy oid, polname 
         coalesce(k.column_name, own.column_name, 'tenant_id'), format('drop policy %I on %s;', p.polname, p.polrelid::regclass)
     from (
         select p.*, t.relation is not null as protected
-        from pg_policy p left join tenant.doctor_tables t on t.relation = p.polrelid
-        where p.oid is distinct from t.fence and (t.relation is null or not tenant.doctor_is_equality(p.oid)) offset 0
+        from pg_policy p left join tenant_internal.doctor_tables t on t.relation = p.polrelid
+        where p.oid is distinct from t.fence and (t.relation is null or not tenant_internal.doctor_is_equality(p.oid)) offset 0
     ) p
     cross join lateral (
         select exists (
@@ -175,7 +175,7 @@ create function tenant.doctor_policies_now() returns table (policy oid, polname 
     left join lateral (
         select a.attname as column_name from pg_attribute a
         where a.attrelid = p.polrelid and p.polrelid >= 16384 and a.attnum > 0 and not a.attisdropped
-            and a.attname = any (array(select 'tenant_id'::name union select tenant_column_name from tenant.doctor_tables))
+            and a.attname = any (array(select 'tenant_id'::name union select tenant_column_name from tenant_internal.doctor_tables))
         order by a.attname <> 'tenant_id', a.attnum limit 1
     ) k on true
     left join lateral (
@@ -187,11 +187,11 @@ create function tenant.doctor_policies_now() returns table (policy oid, polname 
         select pg_get_expr(p.polqual, p.polrelid) as using_text, pg_get_expr(p.polwithcheck, p.polrelid) as check_text offset 0
     ) e
 $$;
-revoke all on function tenant.doctor_policies_now() from public;
-create view tenant.doctor_policies as select * from tenant.doctor_policies_now();
+revoke all on function tenant_internal.doctor_policies_now() from public;
+create view tenant_internal.doctor_policies as select * from tenant_internal.doctor_policies_now();
 
 -- Settings as sessions begin with them: of the server, and of roles and databases.
-create view tenant.doctor_settings as
+create view tenant_internal.doctor_settings as
     select s.name, s.reset_val as value, s.name as object,
         format(E'alter system reset %s;\nselect pg_reload_conf();', s.name) as reset, null::oid as role
     from pg_catalog.pg_settings s

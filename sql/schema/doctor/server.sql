@@ -1,46 +1,46 @@
 -- Findings on the server: what its log keeps, what it loads, which version it is.
 
-create view tenant.finding_t080 as
+create view tenant_internal.finding_t080 as
     select 'T080' as code, case when s.value = 'all' then 'warn' else 'info' end as level,
         s.object,
         format('%s: the server logs statements (%s)', s.object, s.value) as problem,
         'Statements hold tenants'' values as literals; whoever reads the log reads them, without any policy.' as why,
         s.reset as fix
-    from tenant.doctor_settings s where s.name = 'log_statement' and s.value <> 'none';
-comment on view tenant.finding_t080 is 'The server logs statements';
+    from tenant_internal.doctor_settings s where s.name = 'log_statement' and s.value <> 'none';
+comment on view tenant_internal.finding_t080 is 'The server logs statements';
 
-create view tenant.finding_t081 as
+create view tenant_internal.finding_t081 as
     select 'T081' as code, 'warn' as level,
         s.object,
         format('%s: statements are logged with their parameters', s.object) as problem,
         'Parameters are where values belong, and tokens: logging them hands every tenant''s to whoever reads the log.' as why,
         E'alter system set log_parameter_max_length = 0;\nselect pg_reload_conf();' as fix
-    from tenant.doctor_settings s
+    from tenant_internal.doctor_settings s
     where (s.name = 'log_statement' and s.value = 'all'
             or s.name in ('log_min_duration_statement', 'log_min_duration_sample') and s.value <> '-1'
             or s.name = 'log_transaction_sample_rate' and s.value::float8 > 0)
         and current_setting('log_parameter_max_length') <> '0';
-comment on view tenant.finding_t081 is 'The server logs parameters';
+comment on view tenant_internal.finding_t081 is 'The server logs parameters';
 
-create view tenant.finding_t082 as
+create view tenant_internal.finding_t082 as
     select 'T082' as code, 'warn' as level,
         s.object,
         format('%s: errors are logged with parameters', s.object) as problem,
         'A refused entry or a violated constraint puts the token or the values into the log.' as why,
         s.reset as fix
-    from tenant.doctor_settings s where s.name = 'log_parameter_max_length_on_error' and s.value <> '0';
-comment on view tenant.finding_t082 is 'The server logs the parameters of failed statements';
+    from tenant_internal.doctor_settings s where s.name = 'log_parameter_max_length_on_error' and s.value <> '0';
+comment on view tenant_internal.finding_t082 is 'The server logs the parameters of failed statements';
 
-create view tenant.finding_t083 as
+create view tenant_internal.finding_t083 as
     select 'T083' as code, 'warn' as level,
         s.object,
         format('%s: auto_explain writes plans into the log', s.object) as problem,
         'Plans hold literals and, with them, parameters of every tenant; with log_level they reach the client as well.' as why,
         s.reset as fix
-    from tenant.doctor_settings s where s.name = 'auto_explain.log_min_duration' and s.value <> '-1';
-comment on view tenant.finding_t083 is 'auto_explain logs statements';
+    from tenant_internal.doctor_settings s where s.name = 'auto_explain.log_min_duration' and s.value <> '-1';
+comment on view tenant_internal.finding_t083 is 'auto_explain logs statements';
 
-create view tenant.finding_t084 as
+create view tenant_internal.finding_t084 as
     select 'T084' as code, 'warn' as level,
         format('%s to %s', o.object, w.name) as object,
         format('%s may read %s', w.name, o.object) as problem,
@@ -58,11 +58,11 @@ create view tenant.finding_t084 as
     cross join lateral aclexplode(o.acl) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
     where e.extname in ('pg_stat_statements', 'pg_stat_monitor', 'pg_qualstats', 'pg_buffercache', 'pageinspect', 'pg_walinspect')
-        and o.object !~ '_info' and g.grantee <> o.owner and (g.grantee = 0 or g.grantee in (select role from tenant.doctor_reached))
+        and o.object !~ '_info' and g.grantee <> o.owner and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
     group by o.object, w.name;
-comment on view tenant.finding_t084 is 'The application reads other sessions'' statements';
+comment on view tenant_internal.finding_t084 is 'The application reads other sessions'' statements';
 
-create view tenant.finding_t085 as
+create view tenant_internal.finding_t085 as
     select 'T085' as code, 'warn' as level,
         'shared_preload_libraries' as object,
         format('pg_tenant is not the last of shared_preload_libraries (%s)', s.reset_val) as problem,
@@ -74,19 +74,19 @@ create view tenant.finding_t085 as
     cross join lateral (select array_agg(btrim(library, ' "') order by nth) as libraries
         from regexp_split_to_table(s.reset_val, ',') with ordinality x (library, nth)) p
     where s.name = 'shared_preload_libraries' and p.libraries[cardinality(p.libraries)] !~ '(^|/)pg_tenant(\.so)?$';
-comment on view tenant.finding_t085 is 'Another library is loaded after pg_tenant';
+comment on view tenant_internal.finding_t085 is 'Another library is loaded after pg_tenant';
 
-create view tenant.finding_t086 as
+create view tenant_internal.finding_t086 as
     select 'T086' as code, 'info' as level,
         s.object,
         format('%s: %s is loaded into sessions, after pg_tenant', s.object, s.value) as problem,
         'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
         s.reset as fix
-    from tenant.doctor_settings s
+    from tenant_internal.doctor_settings s
     where s.name in ('session_preload_libraries', 'local_preload_libraries') and s.value <> '';
-comment on view tenant.finding_t086 is 'Libraries are loaded into each session';
+comment on view tenant_internal.finding_t086 is 'Libraries are loaded into each session';
 
-create view tenant.finding_t087 as
+create view tenant_internal.finding_t087 as
     select 'T087' as code, case when c.answered then 'info' else 'warn' end as level,
         c.cve as object,
         format('PostgreSQL %s has %s: %s%s', current_setting('server_version'), c.cve, c.what,
@@ -96,9 +96,9 @@ create view tenant.finding_t087 as
     from tenant.row_security_cves c
     where c.major = current_setting('server_version_num')::int / 10000
         and c.fixed_in > current_setting('server_version_num')::int % 10000;
-comment on view tenant.finding_t087 is 'The minor version has a known weakness of row-level security';
+comment on view tenant_internal.finding_t087 is 'The minor version has a known weakness of row-level security';
 
-create view tenant.finding_t088 as
+create view tenant_internal.finding_t088 as
     select 'T088' as code, 'error' as level,
         v.oid::regclass::text as object,
         format('view %s still has CVE-2024-4317', v.oid::regclass) as problem,
@@ -106,71 +106,71 @@ create view tenant.finding_t088 as
         null::text as fix
     from pg_catalog.pg_class v
     where v.oid = 'pg_catalog.pg_stats_ext_exprs'::regclass and pg_catalog.pg_get_viewdef(v.oid) !~ 'pg_has_role';
-comment on view tenant.finding_t088 is 'Statistics views are those of before CVE-2024-4317';
+comment on view tenant_internal.finding_t088 is 'Statistics views are those of before CVE-2024-4317';
 
-create view tenant.finding_t089 as
+create view tenant_internal.finding_t089 as
     select 'T089' as code, 'error' as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
         'Triggers and foreign keys are skipped, catalogs can be written, or large objects lose their permissions, in every session that begins so.' as why,
         s.reset as fix
-    from tenant.doctor_settings s
+    from tenant_internal.doctor_settings s
     where s.name = 'session_replication_role' and s.value <> 'origin'
         or s.name in ('allow_system_table_mods', 'lo_compat_privileges') and lower(s.value) in ('on', 'true', 'yes', '1');
-comment on view tenant.finding_t089 is 'Sessions begin with a setting that takes guarantees away';
+comment on view tenant_internal.finding_t089 is 'Sessions begin with a setting that takes guarantees away';
 
-create view tenant.finding_t090 as
+create view tenant_internal.finding_t090 as
     select 'T090' as code,
         case when s.name = 'pg_tenant.require_registered' or lower(s.value) = 'log' then 'warn' else 'error' end as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
         'Off, strict lets statements run with no tenant, guards let protection be weakened, and require_registered lets unknown tenants be entered.' as why,
         s.reset as fix
-    from tenant.doctor_settings s
+    from tenant_internal.doctor_settings s
     where s.name in ('pg_tenant.strict', 'pg_tenant.guards', 'pg_tenant.require_registered')
         and lower(s.value) not in ('on', 'true', 'yes', '1');
-comment on view tenant.finding_t090 is 'A setting of pg_tenant is not on';
+comment on view tenant_internal.finding_t090 is 'A setting of pg_tenant is not on';
 
-create view tenant.finding_t091 as
+create view tenant_internal.finding_t091 as
     select 'T091' as code, 'warn' as level,
         'pg_tenant' as object,
         format('the library is of version %s, the schema of version %s', tenant.version(), e.extversion) as problem,
         'Functions and catalogs of one version meet guards of another.' as why,
         null::text as fix
     from pg_catalog.pg_extension e where e.extname = 'pg_tenant' and e.extversion <> tenant.version();
-comment on view tenant.finding_t091 is 'Library and schema are of different versions';
+comment on view tenant_internal.finding_t091 is 'Library and schema are of different versions';
 
-create view tenant.finding_t092 as
+create view tenant_internal.finding_t092 as
     select 'T092' as code, 'warn' as level,
         s.object,
         format('%s is on, and no token can be verified: %s', s.object, k.missing) as problem,
         'Nobody enters a tenant there. Who is in a hurry turns require_signed off, and every tenant is open to the role again.' as why,
         null::text as fix
-    from tenant.doctor_settings s
-    cross join (select tenant.doctor_keys_missing() as missing) k
+    from tenant_internal.doctor_settings s
+    cross join (select tenant_internal.doctor_keys_missing() as missing) k
     where s.name = 'pg_tenant.require_signed' and lower(s.value) in ('on', 'true', 'yes', '1') and k.missing is not null;
-comment on view tenant.finding_t092 is 'A role must sign and no token can be verified';
+comment on view tenant_internal.finding_t092 is 'A role must sign and no token can be verified';
 
-create view tenant.finding_t093 as
+create view tenant_internal.finding_t093 as
     select 'T093' as code, case when k.missing is null then 'error' else 'warn' end as level,
         'pg_tenant.jwks_file' as object,
         format('the key file is not as it should be: %s', coalesce(k.missing, k.replaceable)) as problem,
         'Whoever can put keys in it, or read a secret in it, makes tokens for every tenant; and a file that cannot be used lets nobody in.' as why,
         null::text as fix
-    from (select tenant.doctor_keys_missing() as missing, tenant.doctor_keys_replaceable() as replaceable) k
+    from (select tenant_internal.doctor_keys_missing() as missing, tenant_internal.doctor_keys_replaceable() as replaceable) k
     where current_setting('pg_tenant.jwks_file') <> '' and coalesce(k.missing, k.replaceable) is not null;
-comment on view tenant.finding_t093 is 'The key file cannot be used, or others can reach it';
+comment on view tenant_internal.finding_t093 is 'The key file cannot be used, or others can reach it';
 
 -- Stored for roles that enter tenants, or for everybody. A search_path does harm where an application can put something
 -- into one of its schemas, or where one stands before pg_catalog.
-create view tenant.finding_t102 as
+create view tenant_internal.finding_t102 as
     select 'T102' as code, 'warn' as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
         'Every login of the role begins with it, whichever tenant it enters: names mean something else, or literals and rights do.' as why,
         s.reset as fix
-    from tenant.doctor_settings s
-    where s.role is not null and (s.role = 0 or s.role in (select role from tenant.doctor_applications))
+    from tenant_internal.doctor_settings s
+    where s.role is not null and (s.role = 0 or s.role in (select role from tenant_internal.doctor_applications))
         and (s.name = 'role'
             or s.name = 'row_security' and lower(s.value) in ('off', 'false', 'no', '0')
             or s.name = 'standard_conforming_strings' and lower(s.value) in ('off', 'false', 'no', '0')
@@ -181,10 +181,10 @@ create view tenant.finding_t102 as
                 left join pg_catalog.pg_namespace n on n.nspname = x.schema
                 where x.schema = 'pg_catalog' and e.nth > 1
                     or n.nspname !~ '^pg_' and exists (
-                        select from tenant.doctor_applications a where has_schema_privilege(a.role, n.oid, 'create'))));
-comment on view tenant.finding_t102 is 'A stored setting steers what the application''s sessions run';
+                        select from tenant_internal.doctor_applications a where has_schema_privilege(a.role, n.oid, 'create'))));
+comment on view tenant_internal.finding_t102 is 'A stored setting steers what the application''s sessions run';
 
-create view tenant.finding_t103 as
+create view tenant_internal.finding_t103 as
     select 'T103' as code, 'info' as level,
         o.object,
         o.problem,
@@ -196,7 +196,7 @@ create view tenant.finding_t103 as
             case when current_setting('server_version_num')::int < 160000 then format('alter role %s nocreaterole;', r.oid::regrole)
                 else format('revoke admin option for %s from %s;', a.role::regrole, r.oid::regrole) end,
             r.oid
-        from tenant.doctor_applications a
+        from tenant_internal.doctor_applications a
         join pg_catalog.pg_roles application on application.oid = a.role and application.rolcanlogin
         join pg_catalog.pg_roles r on r.rolcreaterole and r.oid <> a.role
             and (current_setting('server_version_num')::int < 160000 or exists (
@@ -209,15 +209,15 @@ create view tenant.finding_t103 as
     ) o (object, problem, fix, role)
     join pg_catalog.pg_roles r on r.oid = o.role
     where not r.rolsuper and not pg_has_role(r.oid, 'tenant_admin', 'member')
-        and r.oid not in (select role from tenant.doctor_applications);
-comment on view tenant.finding_t103 is 'Somebody else may store settings for the application''s roles';
+        and r.oid not in (select role from tenant_internal.doctor_applications);
+comment on view tenant_internal.finding_t103 is 'Somebody else may store settings for the application''s roles';
 
-create view tenant.finding_t116 as
+create view tenant_internal.finding_t116 as
     select 'T116' as code, 'error' as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
         'What a savepoint has entered ends with it, so one transaction enters several tenants; and owners may TRUNCATE protected tables.' as why,
         s.reset as fix
-    from tenant.doctor_settings s
+    from tenant_internal.doctor_settings s
     where s.name = 'pg_tenant.test_mode' and lower(s.value) in ('on', 'true', 'yes', '1');
-comment on view tenant.finding_t116 is 'The server or the database is in test mode';
+comment on view tenant_internal.finding_t116 is 'The server or the database is in test mode';

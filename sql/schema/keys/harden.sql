@@ -9,10 +9,10 @@ declare
     col pg_attribute;
 begin
     -- Its keys are no tenant's.
-    if tenant.membership_through(rel) is not null then
+    if tenant_internal.membership_through(rel) is not null then
         return;
     end if;
-    if tenant.fence_policy(rel) is null then
+    if tenant_internal.fence_policy(rel) is null then
         if tenant_column is null then
             raise exception using
                 errcode = 'TN028',
@@ -36,7 +36,7 @@ begin
         end if;
     end if;
     return query select row_number() over (), p.relation, p.statement, p.why, p.changes
-        from tenant.plan_hardening(rel, true, harden, keep_old_keys, tenant_column) p where harden <> 'false';
+        from tenant_internal.plan_hardening(rel, true, harden, keep_old_keys, tenant_column) p where harden <> 'false';
 end
 $$;
 comment on function tenant.hardening is 'The statements that put the tenant first in the keys of the table, in order, each to be run alone, and what applications write otherwise then; none where nothing is to do. No statement: what stays as it is, and why.';
@@ -44,7 +44,7 @@ revoke all on function tenant.hardening(regclass, tenant.key_form, boolean, name
 grant execute on function tenant.hardening(regclass, tenant.key_form, boolean, name) to tenant_admin;
 
 -- Called by tenant.protect, which has turned the guards off.
-create function tenant.apply_hardening(rel regclass, form tenant.key_form, keep_old_keys boolean) returns void
+create function tenant_internal.apply_hardening(rel regclass, form tenant.key_form, keep_old_keys boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     step record;
@@ -53,8 +53,8 @@ declare
     done jsonb := '[]';
     messages constant text := current_setting('client_min_messages');
 begin
-    perform tenant.require_owner(rel);
-    for step in select * from tenant.plan_hardening(rel, false, form, keep_old_keys, null) loop
+    perform tenant_internal.require_owner(rel);
+    for step in select * from tenant_internal.plan_hardening(rel, false, form, keep_old_keys, null) loop
         if step.statement is null then
             if step.obstacle is not null then
                 raise exception using
@@ -73,21 +73,21 @@ begin
                 perform set_config('client_min_messages', 'warning', true); -- that an index takes its name is no news
             end if;
             if step.foreign_keys = '{}' then
-                perform tenant.run_as_owner(step.relation, step.statement);
+                perform tenant_internal.run_as_owner(step.relation, step.statement);
             else
-                perform tenant.run_validation(step.relation, step.statement);
+                perform tenant_internal.run_validation(step.relation, step.statement);
             end if;
             perform set_config('client_min_messages', messages, true);
         exception when foreign_key_violation then
             foreach fk in array step.foreign_keys loop
-                across := tenant.count_across(fk);
+                across := tenant_internal.count_across(fk);
                 if across > 0 or array_length(step.foreign_keys, 1) = 1 then
                     raise exception using
                         errcode = 'TN087',
                         message = format('cannot harden %s: %s rows of table %s refer to rows of another tenant', rel,
                             coalesce(across::text, 'some'), (select conrelid::regclass from pg_constraint where oid = fk)),
                         detail = format('The foreign key is %I.', (select conname from pg_constraint where oid = fk)),
-                        hint = format('As a superuser: %s;', tenant.references_across(fk));
+                        hint = format('As a superuser: %s;', tenant_internal.references_across(fk));
                 end if;
             end loop;
             raise;
@@ -99,5 +99,5 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.apply_hardening(regclass, tenant.key_form, boolean) from public;
-grant execute on function tenant.apply_hardening(regclass, tenant.key_form, boolean) to tenant_admin;
+revoke all on function tenant_internal.apply_hardening(regclass, tenant.key_form, boolean) from public;
+grant execute on function tenant_internal.apply_hardening(regclass, tenant.key_form, boolean) to tenant_admin;

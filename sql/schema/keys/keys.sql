@@ -1,7 +1,7 @@
 -- The keys of a table, as they are and as they would be.
 
 -- The keys of these tables, and those that their foreign keys refer to, that do not contain the tenant.
-create function tenant.keys_without_tenant(parts oid[])
+create function tenant_internal.keys_without_tenant(parts oid[])
     returns table (relation oid, index oid, constraint_oid oid, name text, columns smallint[], is_reference boolean, online boolean)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select i.indrelid, i.indexrelid, con.oid, c.relname, key.columns, i.indisunique and i.indexprs is null and i.indpred is null,
@@ -14,18 +14,18 @@ create function tenant.keys_without_tenant(parts oid[])
     join pg_class c on c.oid = i.indexrelid and not c.relispartition
     left join pg_constraint con on con.conindid = i.indexrelid and con.conrelid = i.indrelid and con.contype in ('p', 'u', 'x')
     cross join lateral (select array(select unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1])) as columns,
-        tenant.key_column(t.oid::regclass) as tenant) key
+        tenant_internal.key_column(t.oid::regclass) as tenant) key
     where key.tenant is not null
         and not key.tenant = any (key.columns)
         and (t.oid = any (parts) or exists (select from pg_constraint f where f.contype = 'f' and f.conparentid = 0
             and f.conrelid = any (parts) and f.confrelid = t.oid and f.confkey <@ key.columns and f.confkey @> key.columns))
     order by t.oid::regclass::text, c.relname
 $$;
-revoke all on function tenant.keys_without_tenant(oid[]) from public;
-grant execute on function tenant.keys_without_tenant(oid[]) to tenant_admin;
+revoke all on function tenant_internal.keys_without_tenant(oid[]) from public;
+grant execute on function tenant_internal.keys_without_tenant(oid[]) to tenant_admin;
 
 -- How the database fills a key of one column by itself: numbered, or at random; null where the key says something.
-create function tenant.surrogate_kind(index oid) returns text
+create function tenant_internal.surrogate_kind(index oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
             when a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\(' then 'numbered'
@@ -37,27 +37,27 @@ create function tenant.surrogate_kind(index oid) returns text
     where i.indexrelid = index and i.indisunique and not i.indisexclusion and i.indnkeyatts = 1
         and i.indexprs is null and i.indpred is null and a.attgenerated = ''
 $$;
-revoke all on function tenant.surrogate_kind(oid) from public;
-grant execute on function tenant.surrogate_kind(oid) to tenant_admin;
+revoke all on function tenant_internal.surrogate_kind(oid) from public;
+grant execute on function tenant_internal.surrogate_kind(oid) to tenant_admin;
 
 -- Whether a foreign key can refer to these columns of the table.
-create function tenant.is_referable(rel oid, columns smallint[]) returns boolean
+create function tenant_internal.is_referable(rel oid, columns smallint[]) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select exists (
         select from pg_index i where i.indrelid = rel and i.indisunique and i.indisvalid and i.indimmediate
             and i.indpred is null and i.indexprs is null and i.indnkeyatts = cardinality(columns)
             and (i.indkey::smallint[])[0:i.indnkeyatts - 1] @> columns)
 $$;
-revoke all on function tenant.is_referable(oid, smallint[]) from public;
-grant execute on function tenant.is_referable(oid, smallint[]) to tenant_admin;
+revoke all on function tenant_internal.is_referable(oid, smallint[]) from public;
+grant execute on function tenant_internal.is_referable(oid, smallint[]) to tenant_admin;
 
 -- Whether the constraint of this name is what the foreign key becomes; null where there is none.
-create function tenant.is_prepared(fk oid, name text) returns boolean
+create function tenant_internal.is_prepared(fk oid, name text) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.contype = 'f' and n.confrelid = f.confrelid
             and array(select format('%s=%s', here, there) from unnest(n.conkey, n.confkey) k (here, there) order by 1)
-                = array(select format('%s=%s', here, there) from unnest(tenant.key_column(f.conrelid) || f.conkey,
-                    tenant.key_column(f.confrelid) || f.confkey) k (here, there) order by 1)
+                = array(select format('%s=%s', here, there) from unnest(tenant_internal.key_column(f.conrelid) || f.conkey,
+                    tenant_internal.key_column(f.confrelid) || f.confkey) k (here, there) order by 1)
             and n.confupdtype = f.confupdtype and n.confdeltype = f.confdeltype
             and (f.confdeltype not in ('n', 'd') or coalesce(n.confdelsetcols, n.conkey) <@ coalesce(f.confdelsetcols, f.conkey)
                 and coalesce(n.confdelsetcols, n.conkey) @> coalesce(f.confdelsetcols, f.conkey))
@@ -69,27 +69,27 @@ create function tenant.is_prepared(fk oid, name text) returns boolean
                 select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull))
         from pg_constraint f join pg_constraint n on n.conrelid = f.conrelid and n.conname = name where f.oid = fk
 $$;
-revoke all on function tenant.is_prepared(oid, text) from public;
-grant execute on function tenant.is_prepared(oid, text) to tenant_admin;
+revoke all on function tenant_internal.is_prepared(oid, text) from public;
+grant execute on function tenant_internal.is_prepared(oid, text) to tenant_admin;
 
 -- The constraint that is what the foreign key becomes: of our name, else of any. Of several foreign keys that are alike
 -- the first gets it.
-create function tenant.prepared_reference(fk oid) returns text
+create function tenant_internal.prepared_reference(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.conname
         from pg_constraint f join pg_constraint n on n.conrelid = f.conrelid and n.contype = 'f' and n.conparentid = 0 and n.oid <> fk
-        where f.oid = fk and tenant.is_prepared(fk, n.conname) and (n.conname = tenant.name_beside(f.conname, '_tenant') or not exists (
+        where f.oid = fk and tenant_internal.is_prepared(fk, n.conname) and (n.conname = tenant_internal.name_beside(f.conname, '_tenant') or not exists (
             select from pg_constraint other where other.conrelid = f.conrelid and other.contype = 'f' and other.oid <> fk
-                and (other.conname < f.conname or n.conname = tenant.name_beside(other.conname, '_tenant'))
-                and tenant.is_prepared(other.oid, n.conname)))
-        order by n.conname <> tenant.name_beside(f.conname, '_tenant'), not n.convalidated, n.conname limit 1
+                and (other.conname < f.conname or n.conname = tenant_internal.name_beside(other.conname, '_tenant'))
+                and tenant_internal.is_prepared(other.oid, n.conname)))
+        order by n.conname <> tenant_internal.name_beside(f.conname, '_tenant'), not n.convalidated, n.conname limit 1
 $$;
-revoke all on function tenant.prepared_reference(oid) from public;
-grant execute on function tenant.prepared_reference(oid) to tenant_admin;
+revoke all on function tenant_internal.prepared_reference(oid) from public;
+grant execute on function tenant_internal.prepared_reference(oid) to tenant_admin;
 
 -- The index that is what this key becomes, under whatever name but its own; not one of another constraint, unless
 -- that can be renamed.
-create function tenant.prepared_key(index oid, tenant_column smallint) returns text
+create function tenant_internal.prepared_key(index oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select c.relname
         from pg_index key
@@ -98,16 +98,16 @@ create function tenant.prepared_key(index oid, tenant_column smallint) returns t
         left join pg_constraint old on old.conindid = key.indexrelid and old.conrelid = key.indrelid and old.contype in ('p', 'u', 'x')
         left join pg_constraint new on new.conindid = i.indexrelid and new.conrelid = i.indrelid and new.contype in ('p', 'u', 'x')
         where key.indexrelid = index
-            and pg_get_indexdef(i.indexrelid) = tenant.index_with_tenant(index, c.relname, tenant_column, false)
+            and pg_get_indexdef(i.indexrelid) = tenant_internal.index_with_tenant(index, c.relname, tenant_column, false)
             and (new.oid is null or old.contype = 'u' and new.contype = 'u'
                 and (new.condeferrable, new.condeferred) = (old.condeferrable, old.condeferred))
         order by new.oid is not null, c.relname limit 1
 $$;
-revoke all on function tenant.prepared_key(oid, smallint) from public;
-grant execute on function tenant.prepared_key(oid, smallint) to tenant_admin;
+revoke all on function tenant_internal.prepared_key(oid, smallint) from public;
+grant execute on function tenant_internal.prepared_key(oid, smallint) to tenant_admin;
 
 -- What applications write otherwise once the key has the tenant.
-create function tenant.change_of_key(index oid, tenant_column smallint) returns text
+create function tenant_internal.change_of_key(index oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when i.indisexclusion or i.indexprs is not null
                 then format('Conflict targets that mean %s begin with %s.', c.relname, t.name)
@@ -115,9 +115,9 @@ create function tenant.change_of_key(index oid, tenant_column smallint) returns 
                 || case when i.indisprimary then format('; group by %1$s alone (42803) becomes group by %2$s, %1$s; '
                         'a new foreign key refers to (%2$s, %1$s), not to (%1$s) (42830)', k.names, t.name) else '' end || '.' end
         from pg_index i join pg_class c on c.oid = i.indexrelid,
-        lateral (select tenant.column_list(i.indrelid, array[tenant_column]) as name) t,
-        lateral (select tenant.column_list(i.indrelid, (i.indkey::smallint[])[0:i.indnkeyatts - 1]) as names) k
+        lateral (select tenant_internal.column_list(i.indrelid, array[tenant_column]) as name) t,
+        lateral (select tenant_internal.column_list(i.indrelid, (i.indkey::smallint[])[0:i.indnkeyatts - 1]) as names) k
         where i.indexrelid = index
 $$;
-revoke all on function tenant.change_of_key(oid, smallint) from public;
-grant execute on function tenant.change_of_key(oid, smallint) to tenant_admin;
+revoke all on function tenant_internal.change_of_key(oid, smallint) from public;
+grant execute on function tenant_internal.change_of_key(oid, smallint) to tenant_admin;

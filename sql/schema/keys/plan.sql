@@ -3,12 +3,12 @@
 -- What puts the tenant first in every key of the table and in every foreign key between it and a protected table, in an
 -- order in which each statement can run alone. Keys stay where a foreign key from an unprotected table needs them; the
 -- call for that table completes them. An obstacle is a row without statement.
-create function tenant.plan_hardening(rel regclass, concurrent boolean, form tenant.key_form, keep_old_keys boolean, foreseen name)
-    returns table (relation regclass, statement text, why text, changes text, foreign_keys oid[], obstacle tenant.obstacle)
+create function tenant_internal.plan_hardening(rel regclass, concurrent boolean, form tenant.key_form, keep_old_keys boolean, foreseen name)
+    returns table (relation regclass, statement text, why text, changes text, foreign_keys oid[], obstacle tenant_internal.obstacle)
     language plpgsql stable set search_path = pg_catalog, pg_temp set tenant.foreseen_column = '' as $$
 #variable_conflict use_column
 declare
-    parts constant oid[] := array(select h::oid from tenant.hierarchy(rel) h);
+    parts constant oid[] := array(select h::oid from tenant_internal.hierarchy(rel) h);
     key record;
     fk record;
     own smallint;
@@ -29,44 +29,44 @@ declare
     renamed boolean; -- it is a constraint
 begin
     perform set_config('tenant.foreseen_column', coalesce(foreseen, ''), true);
-    for key in select * from tenant.keys_without_tenant(parts) loop
+    for key in select * from tenant_internal.keys_without_tenant(parts) loop
         relation := key.relation;
-        own := tenant.key_column(relation);
+        own := tenant_internal.key_column(relation);
         foreign_keys := '{}';
-        stays := form <> 'all' and tenant.surrogate_kind(key.index) is not null;
+        stays := form <> 'all' and tenant_internal.surrogate_kind(key.index) is not null;
         said_of_key := case when stays then format('%s of %s stays as it is; foreign keys use one with the tenant beside it.', key.name, relation)
             else format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation) end;
         statement := null;
         changes := null;
         obstacle := null;
-        why := format('%s of %s stays without the tenant: ', key.name, relation) || tenant.said_of_shared_key(key.index) || '.';
+        why := format('%s of %s stays without the tenant: ', key.name, relation) || tenant_internal.said_of_shared_key(key.index) || '.';
         if why is not null then
             continue when stays or not relation = any (parts);
             return next;
             continue;
         end if;
-        obstacle := tenant.obstacle_of_key(key.index, own);
+        obstacle := tenant_internal.obstacle_of_key(key.index, own);
         if obstacle is not null then
             continue when stays;
             why := format('%s: %s: %s', obstacle.code, obstacle.problem, obstacle.reason);
             return next;
             continue;
         end if;
-        beside := tenant.name_beside(key.name, '_tenant');
+        beside := tenant_internal.name_beside(key.name, '_tenant');
         schema_name := (select quote_ident(nspname) from pg_class c join pg_namespace n on n.oid = relnamespace where c.oid = key.index);
         select coalesce(bool_or(not usable), false), coalesce(array_agg(oid order by child, conname) filter (where usable), '{}')
             into held, waiting
             from (select f.oid, f.conrelid::regclass::text as child, f.conname,
-                    coalesce(not tenant.key_column(f.conrelid) = any (f.conkey), false) as usable
+                    coalesce(not tenant_internal.key_column(f.conrelid) = any (f.conkey), false) as usable
                 from pg_constraint f
                 where key.is_reference and f.contype = 'f' and f.conparentid = 0 and f.confrelid = key.relation
                     and f.confkey <@ key.columns and f.confkey @> key.columns and not f.oid = any (done)) f;
-        for fk in select oid, conrelid, coalesce(tenant.prepared_reference(oid), tenant.name_beside(conname, '_tenant')) as beside,
-                tenant.obstacle_of_reference(oid) as obstacle
+        for fk in select oid, conrelid, coalesce(tenant_internal.prepared_reference(oid), tenant_internal.name_beside(conname, '_tenant')) as beside,
+                tenant_internal.obstacle_of_reference(oid) as obstacle
             from pg_constraint where oid = any (waiting)
         loop
             obstacle := fk.obstacle;
-            if obstacle is null and key.online and not tenant.is_prepared(fk.oid, fk.beside) then
+            if obstacle is null and key.online and not tenant_internal.is_prepared(fk.oid, fk.beside) then
                 obstacle := row('TN086', format('constraint %I of %s has a name that is needed', fk.beside, fk.conrelid::regclass),
                     'it is not the foreign key that is to stand there; rename or drop it.');
             end if;
@@ -79,9 +79,9 @@ begin
         obstacle := null;
         done := done || waiting;
         change := case when stays then format('Nothing: group by %1$s, references %2$s (%1$s) and on conflict (%1$s) go on working.',
-                tenant.column_list(key.relation, key.columns), relation)
-            when held or keep_old_keys then 'Nothing yet: the old key stays. Later: ' || tenant.change_of_key(key.index, own)
-            else tenant.change_of_key(key.index, own) end;
+                tenant_internal.column_list(key.relation, key.columns), relation)
+            when held or keep_old_keys then 'Nothing yet: the old key stays. Later: ' || tenant_internal.change_of_key(key.index, own)
+            else tenant_internal.change_of_key(key.index, own) end;
         why := said_of_key;
         changes := change;
         -- Nothing waits for a key with the tenant, but those that are to come.
@@ -101,13 +101,13 @@ begin
 
         if key.online then
             if not exists (select from pg_class c join pg_class k on k.relnamespace = c.relnamespace where k.oid = key.index and c.relname = beside) then
-                prepared := tenant.prepared_key(key.index, own);
+                prepared := tenant_internal.prepared_key(key.index, own);
                 beside := coalesce(prepared, beside);
             end if;
             renamed := exists (select from pg_constraint where conrelid = key.relation and conname = beside and contype = 'u');
-            reusable := coalesce((select i.indisvalid and pg_get_indexdef(i.indexrelid) = tenant.index_with_tenant(key.index, beside, own, false)
+            reusable := coalesce((select i.indisvalid and pg_get_indexdef(i.indexrelid) = tenant_internal.index_with_tenant(key.index, beside, own, false)
                 from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = relation and c.relname = beside), false);
-            reusable := reusable or held and key.is_reference and tenant.is_referable(key.relation, own || key.columns);
+            reusable := reusable or held and key.is_reference and tenant_internal.is_referable(key.relation, own || key.columns);
             if not reusable then
                 select not exists (select from pg_index i where i.indexrelid = c.oid and i.indrelid = key.relation and not i.indisvalid)
                     into occupied from pg_class c
@@ -125,7 +125,7 @@ begin
                     statement := format('drop index %s.%I', schema_name, beside);
                     return next;
                 end if;
-                statement := tenant.index_with_tenant(key.index, beside, own, concurrent);
+                statement := tenant_internal.index_with_tenant(key.index, beside, own, concurrent);
                 return next;
                 statement := (select format('alter index %s.%I set tablespace %I', schema_name, beside, spcname)
                     from pg_class c join pg_tablespace s on s.oid = c.reltablespace where c.oid = key.index);
@@ -134,7 +134,7 @@ begin
                 end if;
             end if;
             for fk in select f.oid, f.conname::text as name, f.conrelid::regclass as child,
-                    coalesce(tenant.prepared_reference(f.oid), tenant.name_beside(f.conname, '_tenant')) as beside, f.conrelid, c.relkind,
+                    coalesce(tenant_internal.prepared_reference(f.oid), tenant_internal.name_beside(f.conname, '_tenant')) as beside, f.conrelid, c.relkind,
                     f.convalidated or (to_jsonb(f) ->> 'conenforced')::boolean is false as validated,
                     coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced,
                     obj_description(f.oid, 'pg_constraint') as said
@@ -148,28 +148,28 @@ begin
                 if fk.relkind = 'p' and not coalesce((
                         select convalidated from pg_constraint where conrelid = fk.conrelid and conname = fk.beside), false) then
                     statement := concat(format('alter table %1$s drop constraint %2$I; alter table %1$s add constraint %2$I ', fk.child, fk.name),
-                        tenant.reference_with_tenant(fk.oid), '; ' || tenant.match_full_check(fk.oid), cell);
+                        tenant_internal.reference_with_tenant(fk.oid), '; ' || tenant_internal.match_full_check(fk.oid), cell);
                     return next;
                     continue;
                 end if;
                 if not exists (select from pg_constraint where conrelid = fk.conrelid and conname = fk.beside) then
                     statement := concat(format('alter table %s add constraint %I ', fk.child, fk.beside),
-                        tenant.reference_with_tenant(fk.oid), case when fk.enforced then ' not valid' end,
-                        '; ' || tenant.match_full_check(fk.oid) || ' not valid');
+                        tenant_internal.reference_with_tenant(fk.oid), case when fk.enforced then ' not valid' end,
+                        '; ' || tenant_internal.match_full_check(fk.oid) || ' not valid');
                     return next;
-                elsif not exists (select from pg_constraint where conrelid = fk.conrelid and conname = tenant.name_beside(fk.name, '_match')) then
-                    statement := tenant.match_full_check(fk.oid) || ' not valid';
+                elsif not exists (select from pg_constraint where conrelid = fk.conrelid and conname = tenant_internal.name_beside(fk.name, '_match')) then
+                    statement := tenant_internal.match_full_check(fk.oid) || ' not valid';
                     if statement is not null then
                         return next;
                     end if;
                 end if;
                 if fk.validated and fk.enforced and not (exists (select from pg_constraint
                             where conrelid = fk.conrelid and conname = fk.beside and convalidated)
-                        and (tenant.match_full_check(fk.oid) is null or exists (select from pg_constraint
-                            where conrelid = fk.conrelid and conname = tenant.name_beside(fk.name, '_match') and convalidated))) then
+                        and (tenant_internal.match_full_check(fk.oid) is null or exists (select from pg_constraint
+                            where conrelid = fk.conrelid and conname = tenant_internal.name_beside(fk.name, '_match') and convalidated))) then
                     statement := concat(format('alter table %s validate constraint %I', fk.child, fk.beside),
-                        case when tenant.match_full_check(fk.oid) is not null then
-                            format(', validate constraint %I', tenant.name_beside(fk.name, '_match')) end);
+                        case when tenant_internal.match_full_check(fk.oid) is not null then
+                            format(', validate constraint %I', tenant_internal.name_beside(fk.name, '_match')) end);
                     return next;
                 end if;
                 statement := format('alter table %1$s drop constraint %2$I; alter table %1$s rename constraint %3$I to %2$I%4$s',
@@ -194,18 +194,18 @@ begin
             foreign_keys := waiting;
             -- An index with a predicate or expressions is nothing that a constraint could be.
             cell := case when key.constraint_oid is not null or key.is_reference then coalesce(
-                (select regexp_replace(tenant.constraint_with_tenant(oid, own), '^PRIMARY KEY', 'UNIQUE')
+                (select regexp_replace(tenant_internal.constraint_with_tenant(oid, own), '^PRIMARY KEY', 'UNIQUE')
                     from pg_constraint where oid = key.constraint_oid),
-                format('UNIQUE (%s)', tenant.column_list(key.relation, own || key.columns))) end;
+                format('UNIQUE (%s)', tenant_internal.column_list(key.relation, own || key.columns))) end;
             reusable := case when cell is not null
                 then exists (select from pg_constraint where conrelid = key.relation and conname = beside and pg_get_constraintdef(oid) = cell)
                 else exists (select from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = key.relation and c.relname = beside
                     and i.indisunique and i.indisvalid and i.indkey[0] = own) end;
             if held then
-                reusable := reusable or key.is_reference and tenant.is_referable(key.relation, own || key.columns);
+                reusable := reusable or key.is_reference and tenant_internal.is_referable(key.relation, own || key.columns);
                 if not reusable then
                     statement := coalesce(format('alter table %s add constraint %I ', relation, beside) || cell,
-                        tenant.index_with_tenant(key.index, beside, own, false));
+                        tenant_internal.index_with_tenant(key.index, beside, own, false));
                     return next;
                 end if;
                 swap := null;
@@ -213,9 +213,9 @@ begin
             else
                 swap := coalesce(
                     (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s', relation, key.name,
-                        tenant.constraint_with_tenant(key.constraint_oid, own)) where key.constraint_oid is not null),
+                        tenant_internal.constraint_with_tenant(key.constraint_oid, own)) where key.constraint_oid is not null),
                     format('%1$s; drop index %2$s.%3$I; alter index %2$s.%4$I rename to %3$I',
-                        tenant.index_with_tenant(key.index, beside || '_', own, false), schema_name, key.name, beside || '_')) || after;
+                        tenant_internal.index_with_tenant(key.index, beside || '_', own, false), schema_name, key.name, beside || '_')) || after;
                 if reusable then
                     swap := case when cell is not null then format('alter table %s drop constraint %I; ', relation, beside)
                         else format('drop index %s.%I; ', schema_name, beside) end || swap;
@@ -233,13 +233,13 @@ begin
                 from (select f.conrelid, f.conname, concat(coalesce(
                             (select format('alter table %s rename constraint %I to %I', f.conrelid::regclass, n.conname, f.conname)
                                 from pg_constraint n
-                                where n.conrelid = f.conrelid and n.conname = tenant.prepared_reference(f.oid)
+                                where n.conrelid = f.conrelid and n.conname = tenant_internal.prepared_reference(f.oid)
                                     and (n.convalidated or not f.convalidated) and (held or not exists (select from pg_constraint stand
                                         where stand.conindid = n.conindid and stand.conname = beside and stand.contype = 'u'))),
                             format('alter table %s add constraint %I ', f.conrelid::regclass, f.conname)
-                                || tenant.reference_with_tenant(f.oid) || case when not f.convalidated
+                                || tenant_internal.reference_with_tenant(f.oid) || case when not f.convalidated
                                 and (to_jsonb(f) ->> 'conenforced')::boolean is distinct from false then ' not valid' else '' end),
-                            '; ' || tenant.match_full_check(f.oid)) as definition,
+                            '; ' || tenant_internal.match_full_check(f.oid)) as definition,
                             obj_description(f.oid, 'pg_constraint') as said
                         from pg_constraint f where f.oid = any (waiting)
                     union all
@@ -257,24 +257,24 @@ begin
     statement := null;
     changes := null;
     for fk in
-        select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, tenant.key_column(f.conrelid) as own
+        select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, tenant_internal.key_column(f.conrelid) as own
         from pg_constraint f
         where f.contype = 'f' and f.conparentid = 0 and (f.conrelid = any (parts) or f.confrelid = any (parts))
-            and not f.oid = any (done) and tenant.key_column(f.confrelid) is not null
-            and tenant.obstacle_of_reference(f.oid) is null
-            and (tenant.key_column(f.conrelid) is null or not exists (
+            and not f.oid = any (done) and tenant_internal.key_column(f.confrelid) is not null
+            and tenant_internal.obstacle_of_reference(f.oid) is null
+            and (tenant_internal.key_column(f.conrelid) is null or not exists (
                 select from generate_subscripts(f.conkey, 1) n
-                where f.conkey[n] = tenant.key_column(f.conrelid) and f.confkey[n] = tenant.key_column(f.confrelid)))
+                where f.conkey[n] = tenant_internal.key_column(f.conrelid) and f.confkey[n] = tenant_internal.key_column(f.confrelid)))
         order by f.conrelid::regclass::text, f.conname
     loop
         relation := fk.child;
         why := format('%s of %s stays without the tenant, and so does the key of %s that it refers to: %s', fk.conname, fk.child, fk.parent,
-            case when tenant.has_shared_rows(fk.parent) then format('rows of %s may be every tenant''s.', fk.parent)
+            case when tenant_internal.has_shared_rows(fk.parent) then format('rows of %s may be every tenant''s.', fk.parent)
                 when fk.own is null then format('%s is not protected.', fk.child)
                 else 'it refers by the tenant column already, or to a partition.' end);
         return next;
     end loop;
 end
 $$;
-revoke all on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) from public;
-grant execute on function tenant.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) to tenant_admin;
+revoke all on function tenant_internal.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) from public;
+grant execute on function tenant_internal.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) to tenant_admin;

@@ -25,56 +25,56 @@ comment on function tenant.current_bigint() is 'The current tenant''s id where i
 
 -- The fence of a policy, beside the equality. PostgreSQL may take an equality out of a plan, where the statement has another
 -- one on the same column; it never takes out a call with the column.
-create function tenant.is_current_support(internal) returns internal
+create function tenant_internal.is_current_support(internal) returns internal
     language c strict as 'MODULE_PATHNAME', 'pg_tenant_is_current_support';
-revoke all on function tenant.is_current_support(internal) from public;
+revoke all on function tenant_internal.is_current_support(internal) from public;
 create function tenant.is_current(tenant uuid) returns boolean
-    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_uuid';
 comment on function tenant.is_current(uuid) is 'Whether this is the current tenant; false where there is none.';
 create function tenant.is_current(tenant bigint) returns boolean
-    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_bigint';
 comment on function tenant.is_current(bigint) is 'Whether this is the current tenant; false where there is none.';
 create function tenant.is_current(tenant integer) returns boolean
-    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_integer';
 comment on function tenant.is_current(integer) is 'Whether this is the current tenant; false where there is none.';
 create function tenant.is_current(tenant smallint) returns boolean
-    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_smallint';
 comment on function tenant.is_current(smallint) is 'Whether this is the current tenant; false where there is none.';
 create function tenant.is_current(tenant text) returns boolean
-    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_text';
 comment on function tenant.is_current(text) is 'Whether this is the current tenant; false where there is none.';
 
 -- The same where rows of nobody are everybody's to read.
 create function tenant.is_current_or_shared(tenant uuid) returns boolean
-    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_uuid';
 comment on function tenant.is_current_or_shared(uuid) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 create function tenant.is_current_or_shared(tenant bigint) returns boolean
-    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_bigint';
 comment on function tenant.is_current_or_shared(bigint) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 create function tenant.is_current_or_shared(tenant integer) returns boolean
-    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_integer';
 comment on function tenant.is_current_or_shared(integer) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 create function tenant.is_current_or_shared(tenant smallint) returns boolean
-    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_smallint';
 comment on function tenant.is_current_or_shared(smallint) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 create function tenant.is_current_or_shared(tenant text) returns boolean
-    language c stable parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_text';
 comment on function tenant.is_current_or_shared(text) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 
 -- The fence of a table whose rows belong to several tenants: it is asked whether the row's key is in the current tenant's part
 -- of a join table, tenant.is_member(id in (select m.user_id from members m)).
 create function tenant.is_member(found boolean) returns boolean
-    language c stable strict parallel safe leakproof cost 0.0001 support tenant.is_current_support
+    language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_member';
 comment on function tenant.is_member(boolean) is 'Its argument while a tenant is entered; false where there is none. For the policies that tenant.protect_by_membership makes.';
 

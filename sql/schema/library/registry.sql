@@ -9,6 +9,6 @@ grant execute on function tenant.canonical_id(text) to tenant_user, tenant_admin
 -- Tells every backend, and every hot standby, at commit: what it remembers of this tenant is void. And whoever listens to
 -- tenant_registry: anybody who may connect, so it says nothing of what has changed. Row level and ENABLE ALWAYS, since
 -- session_replication_role = replica and replication skip other triggers. TRUNCATE does it by itself.
-create function tenant.registry_changed() returns trigger
+create function tenant_internal.registry_changed() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_registry_changed';
-revoke all on function tenant.registry_changed() from public;
+revoke all on function tenant_internal.registry_changed() from public;

@@ -3,7 +3,7 @@
 
 -- How often a call of the statement, tenant_prove_counted(), is made in a scan by this index; gone: after the other's rows
 -- have gone. The other indexes are none to the planner meanwhile.
-create function tenant.attack_index(as_role name, a text, b text, index regclass, tenant_column name, statement text, ways text[], gone boolean)
+create function tenant_internal.attack_index(as_role name, a text, b text, index regclass, tenant_column name, statement text, ways text[], gone boolean)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     rel regclass := (select indrelid from pg_index where indexrelid = index);
@@ -22,11 +22,11 @@ begin
     perform set_config('tenant_prove.calls', '0', true), set_config('work_mem', '64kB', true),
         set_config('session_replication_role', 'replica', true);
     if gone then
-        perform tenant.run_past_policies(root, format('delete from %s where %I::text = %L', root, tenant_column, b));
+        perform tenant_internal.run_past_policies(root, format('delete from %s where %I::text = %L', root, tenant_column, b));
     end if;
     update pg_index set indisvalid = false where indrelid = rel and indexrelid <> index;
     perform set_config('enable_' || way, 'off', true) from unnest(ways) way;
-    reached := tenant.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
+    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
         || '; select pg_catalog.current_setting(''tenant_prove.calls'')');
     raise exception using errcode = 'TN089';
 exception
@@ -34,11 +34,11 @@ exception
     when others then return sqlstate;
 end
 $$;
-revoke all on function tenant.attack_index(name, text, text, regclass, name, text, text[], boolean) from public;
+revoke all on function tenant_internal.attack_index(name, text, text, regclass, name, text, text[], boolean) from public;
 
 -- The same number of calls with the other's row and without it, by each index that the table has: paths as in
--- tenant.prove_table.
-create function tenant.prove_indexes(rel regclass, tenant_column name, as_role name, a text, b text)
+-- tenant_internal.prove_table.
+create function tenant_internal.prove_indexes(rel regclass, tenant_column name, as_role name, a text, b text)
     returns table (path text, expected text, got text)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -59,7 +59,7 @@ begin
     loop
         continue when exists (select from pg_attribute where attrelid = rel and attnum = part.attnum and attname = tenant_column);
         begin
-            there := tenant.run_past_policies(rel, format(
+            there := tenant_internal.run_past_policies(rel, format(
                 'select pg_catalog.jsonb_build_array((%1$s)::pg_catalog.text, pg_catalog.pg_typeof(%1$s)::pg_catalog.text) from %2$s where %3$I::pg_catalog.text = %4$L limit 1',
                 part.key, rel, tenant_column, b));
         exception when others then
@@ -107,8 +107,8 @@ begin
             else
                 form.statement := format(form.statement, rel, part.key, form.operator,
                     (select relnamespace::regnamespace from pg_class where oid = rel), literal, part.predicate);
-                counted := tenant.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, false);
-                again := tenant.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, true);
+                counted := tenant_internal.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, false);
+                again := tenant_internal.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, true);
                 got := case when counted !~ ' rows$' then counted when counted = again then 'as many'
                     else format('%s, and %s without it', replace(counted, 'rows', 'calls'), replace(again, ' rows', '')) end;
             end if;
@@ -117,4 +117,4 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.prove_indexes(regclass, name, name, text, text) from public;
+revoke all on function tenant_internal.prove_indexes(regclass, name, name, text, text) from public;

@@ -2,7 +2,7 @@
 
 -- Every path of a to a row of which b alone is a member, in a table that is reached by membership. mine and theirs are rows of
 -- it, joined says what it is reached through.
-create function tenant.prove_members(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb)
+create function tenant_internal.prove_members(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb)
     returns table (path text, expected text, got text, passed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -18,40 +18,40 @@ begin
         from pg_attribute where attrelid = rel and attnum > 0 and not attisdropped and attgenerated = '';
     select string_agg(quote_ident(attname), ', ' order by attnum) into added
         from pg_attribute where attrelid = through and attnum > 0 and not attisdropped and attgenerated = '';
-    own_rows := tenant.attack(as_role, a, format('select count(*) from %s where %I::text = %L', rel, key, mine ->> key), true);
+    own_rows := tenant_internal.attack(as_role, a, format('select count(*) from %s where %I::text = %L', rel, key, mine ->> key), true);
     for path, expected, got in
-        values ('select with no tenant', 'refused', tenant.attack(as_role, null, format('select count(*) from %s', rel), true)),
-            ('truncate', 'refused', tenant.attack(as_role, a, format('truncate %s cascade', rel), false)),
+        values ('select with no tenant', 'refused', tenant_internal.attack(as_role, null, format('select count(*) from %s', rel), true)),
+            ('truncate', 'refused', tenant_internal.attack(as_role, a, format('truncate %s cascade', rel), false)),
             ('own rows', 'seen', own_rows),
-            ('select', 'nothing', tenant.attack(as_role, a, format('select count(*) from %s where %s', rel, in_b), true)),
-            ('count', 'its own', tenant.attack(as_role, a, format('select count(*) from %s', rel), true)),
-            ('select for update', 'refused', tenant.attack(as_role, a, format('select count(*) from (select from %s for update) locked', rel), true)),
-            ('insert', 'refused', tenant.attack(as_role, a, format('insert into %1$s (%2$s) overriding system value '
+            ('select', 'nothing', tenant_internal.attack(as_role, a, format('select count(*) from %s where %s', rel, in_b), true)),
+            ('count', 'its own', tenant_internal.attack(as_role, a, format('select count(*) from %s', rel), true)),
+            ('select for update', 'refused', tenant_internal.attack(as_role, a, format('select count(*) from (select from %s for update) locked', rel), true)),
+            ('insert', 'refused', tenant_internal.attack(as_role, a, format('insert into %1$s (%2$s) overriding system value '
                 'select %2$s from jsonb_populate_record(null::%1$s, %3$L)', rel, columns, theirs), false)),
-            ('update', 'refused', tenant.attack(as_role, a, format('update %s set %I = %2$I', rel, key), false)),
-            ('delete', 'refused', tenant.attack(as_role, a, format('delete from %s', rel), false)),
-            ('merge', 'refused', tenant.attack(as_role, a,
+            ('update', 'refused', tenant_internal.attack(as_role, a, format('update %s set %I = %2$I', rel, key), false)),
+            ('delete', 'refused', tenant_internal.attack(as_role, a, format('delete from %s', rel), false)),
+            ('merge', 'refused', tenant_internal.attack(as_role, a,
                 format('merge into %s t using (values (%L)) s (id) on t.%I::text = s.id when matched then delete', rel, mine ->> key, key), false)),
-            ('prepared', 'nothing', tenant.attack_prepared(as_role, a, format('select count(*) from %s where %s', rel, in_b))),
-            ('function with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security invoker',
+            ('prepared', 'nothing', tenant_internal.attack_prepared(as_role, a, format('select count(*) from %s where %s', rel, in_b))),
+            ('function with the caller''s rights', 'nothing', tenant_internal.attack_through(as_role, a, rel, false, 'function', 'security invoker',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('function with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'function', 'security definer',
+            ('function with the owner''s rights', 'nothing', tenant_internal.attack_through(as_role, a, rel, false, 'function', 'security definer',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('function with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'function', 'security definer',
+            ('function with a superuser''s rights', 'refused', tenant_internal.attack_through(as_role, a, rel, true, 'function', 'security definer',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('view with the caller''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', 'with (security_invoker)',
+            ('view with the caller''s rights', 'nothing', tenant_internal.attack_through(as_role, a, rel, false, 'view', 'with (security_invoker)',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('view with the owner''s rights', 'nothing', tenant.attack_through(as_role, a, rel, false, 'view', '',
+            ('view with the owner''s rights', 'nothing', tenant_internal.attack_through(as_role, a, rel, false, 'view', '',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('view with a superuser''s rights', 'refused', tenant.attack_through(as_role, a, rel, true, 'view', '',
+            ('view with a superuser''s rights', 'refused', tenant_internal.attack_through(as_role, a, rel, true, 'view', '',
                 format('select count(*) from %s where %s', rel, in_b))),
-            ('copy with no tenant', 'refused', tenant.attack_copy(as_role, null, format('copy (select from %s) to ''/dev/null''', rel))),
-            ('copy', 'nothing', tenant.attack_copy(as_role, a, format('copy (select from %s where %s) to ''/dev/null''', rel, in_b))),
-            ('copy from', 'refused', tenant.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel))),
-            ('a member added', 'refused', tenant.attack(as_role, a, format('insert into %1$s (%2$s) overriding system value '
+            ('copy with no tenant', 'refused', tenant_internal.attack_copy(as_role, null, format('copy (select from %s) to ''/dev/null''', rel))),
+            ('copy', 'nothing', tenant_internal.attack_copy(as_role, a, format('copy (select from %s where %s) to ''/dev/null''', rel, in_b))),
+            ('copy from', 'refused', tenant_internal.attack_copy(as_role, a, format('copy %s from ''/dev/null''', rel))),
+            ('a member added', 'refused', tenant_internal.attack(as_role, a, format('insert into %1$s (%2$s) overriding system value '
                 'select %2$s from jsonb_populate_record(null::%1$s, %3$L)', through, added,
                 (joined -> 'row') || jsonb_build_object(member, theirs -> key)), false)),
-            ('a member changed', 'refused', tenant.attack(as_role, a,
+            ('a member changed', 'refused', tenant_internal.attack(as_role, a,
                 format('update %s set %I = %L', through, member, theirs ->> key), false))
     loop
         continue when path like 'a member %' and (joined ->> 'open')::boolean
@@ -65,26 +65,26 @@ begin
     end loop;
 end
 $$;
-revoke all on function tenant.prove_members(regclass, name, text, text, jsonb, jsonb, jsonb) from public;
+revoke all on function tenant_internal.prove_members(regclass, name, text, text, jsonb, jsonb, jsonb) from public;
 
 -- As prove_mutation; the third table is the join table.
-create function tenant.prove_member_mutation(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb, commands text[])
+create function tenant_internal.prove_member_mutation(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb, commands text[])
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     through constant regclass := joined ->> 'through';
-    fence constant name := (select polname from pg_policy where oid = tenant.fence_policy(rel));
+    fence constant name := (select polname from pg_policy where oid = tenant_internal.fence_policy(rel));
     command text;
     noticed text;
 begin
     perform set_config('pg_tenant.guards', 'off', true);
     foreach command in array commands loop
-        perform tenant.run_as_owner(case when strpos(command, '%3$s') > 0 then through else rel end, format(command, rel, fence, through,
-            (select polname from pg_policy where oid = tenant.fence_policy(through))));
+        perform tenant_internal.run_as_owner(case when strpos(command, '%3$s') > 0 then through else rel end, format(command, rel, fence, through,
+            (select polname from pg_policy where oid = tenant_internal.fence_policy(through))));
     end loop;
     select string_agg(p.path || ' ' || p.got, ', ') into noticed
-        from tenant.prove_members(rel, as_role, a, b, mine, theirs, joined) p where p.passed is false or p.got = 'TN012';
+        from tenant_internal.prove_members(rel, as_role, a, b, mine, theirs, joined) p where p.passed is false or p.got = 'TN012';
     raise exception using errcode = 'TN089';
 exception when sqlstate 'TN089' then return noticed;
 end
 $$;
-revoke all on function tenant.prove_member_mutation(regclass, name, text, text, jsonb, jsonb, jsonb, text[]) from public;
+revoke all on function tenant_internal.prove_member_mutation(regclass, name, text, text, jsonb, jsonb, jsonb, text[]) from public;

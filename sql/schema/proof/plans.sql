@@ -1,11 +1,11 @@
 -- Attacks of tenant.prove() on what the planner makes of a policy: it takes an equality out of the plan that a condition of
 -- the statement implies, and puts what names no column in front of one that is left.
 
--- As tenant.attack, for a statement whose conditions call what is made for it in the table's schema: tenant_prove_says()
+-- As tenant_internal.attack, for a statement whose conditions call what is made for it in the table's schema: tenant_prove_says()
 -- and tenant_prove_slow() are said to be stable and give the tenant that a setting names; tenant_prove_tick() costs nothing,
 -- counts, and makes the setting name the other. Indexes are not used, since a scan by the tenant's key visits no other.
 -- sees: 'rows' that the statement gives or changes, or 'calls' that were counted.
-create function tenant.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
+create function tenant_internal.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     schema regnamespace := (select relnamespace from pg_class where oid = rel);
@@ -29,7 +29,7 @@ begin
     perform set_config('tenant_prove.own', a, true), set_config('tenant_prove.other', b, true),
         set_config('tenant_prove.is', a, true), set_config('tenant_prove.calls', '0', true);
     perform set_config('session_replication_role', 'replica', true);
-    reached := tenant.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
+    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
         || case when sees = 'calls' then '; select pg_catalog.current_setting(''tenant_prove.calls'')' else '' end);
     raise exception using errcode = 'TN089';
 exception
@@ -37,14 +37,14 @@ exception
     when others then return sqlstate;
 end
 $$;
-revoke all on function tenant.attack_planned(name, text, text, regclass, text, text) from public;
+revoke all on function tenant_internal.attack_planned(name, text, text, regclass, text, text) from public;
 
--- What the planner could be made to let through of this table: paths as in tenant.prove_table.
-create function tenant.prove_plans(rel regclass, tenant_column name, as_role name, a text, b text)
+-- What the planner could be made to let through of this table: paths as in tenant_internal.prove_table.
+create function tenant_internal.prove_plans(rel regclass, tenant_column name, as_role name, a text, b text)
     returns table (path text, expected text, got text)
     language sql set search_path = pg_catalog, pg_temp as $$
     -- A row of nobody is the tenant's to read, where it is everybody's.
-    select t.path, case when t.sees = 'calls' and tenant.has_shared_rows(rel) then 'at most its own' else t.expected end, tenant.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
+    select t.path, case when t.sees = 'calls' and tenant_internal.has_shared_rows(rel) then 'at most its own' else t.expected end, tenant_internal.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
     from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, c.relnamespace::regnamespace as schema
             from pg_attribute join pg_class c on c.oid = attrelid where attrelid = rel and attname = tenant_column) own,
         (values
@@ -64,4 +64,4 @@ create function tenant.prove_plans(rel regclass, tenant_column name, as_role nam
                 on %4$s.tenant_prove_tick() when not matched and one.row = 2 then insert default values')
         ) t (path, expected, sees, statement)
 $$;
-revoke all on function tenant.prove_plans(regclass, name, name, text, text) from public;
+revoke all on function tenant_internal.prove_plans(regclass, name, name, text, text) from public;

@@ -9,7 +9,7 @@
 -- attacks run as the application's role, both restricted, so that nobody becomes the superuser again from there.
 
 -- Texts to try as the value of a column: what its checks and partitions name, then what its type has. Seed makes it unique.
-create function tenant.sample_values(rel regclass, attnum smallint, seed integer) returns text[]
+create function tenant_internal.sample_values(rel regclass, attnum smallint, seed integer) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     col pg_attribute;
@@ -65,10 +65,10 @@ begin
         then usual || coalesce(named, '{}') else coalesce(named, '{}') || usual end;
 end
 $$;
-revoke all on function tenant.sample_values(regclass, smallint, integer) from public;
+revoke all on function tenant_internal.sample_values(regclass, smallint, integer) from public;
 
 -- What is protected, and what the journal says was meant to be and is not.
-create function tenant.provable() returns table (relation regclass, tenant_column name, tenant_type text, kind text)
+create function tenant_internal.provable() returns table (relation regclass, tenant_column name, tenant_type text, kind text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select p.relation, p.tenant_column, p.tenant_type, p.kind from tenant.protected_tables p where p.through is null
     union all
@@ -77,13 +77,13 @@ create function tenant.provable() returns table (relation regclass, tenant_colum
             from tenant.journal j where j.action in ('protect', 'unprotect') order by j.object, j.id desc) last
         join pg_class c on c.oid = to_regclass(last.object)
         join pg_attribute a on a.attrelid = c.oid and a.attname = last.tenant_column and not a.attisdropped
-        where last.action = 'protect' and tenant.fence_policy(c.oid::regclass) is null
+        where last.action = 'protect' and tenant_internal.fence_policy(c.oid::regclass) is null
 $$;
-revoke all on function tenant.provable() from public;
+revoke all on function tenant_internal.provable() from public;
 
 -- Plants a row of the tenant, or with none of nobody. Gives the row as {"row": ...} or why there is none as {"why": ...}; {"wait": ...} where a table
 -- that it refers to comes first.
-create function tenant.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
+create function tenant_internal.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     own smallint := (select attnum from pg_attribute where attrelid = rel and attname = tenant_column);
@@ -99,7 +99,7 @@ declare
     why text;
 begin
     for fk in select * from pg_constraint where contype = 'f' and conparentid = 0 and conrelid = rel order by oid loop
-        if tenant.fence_column(fk.confrelid) is not null or planted ? fk.confrelid::regclass::text then
+        if tenant_internal.fence_column(fk.confrelid) is not null or planted ? fk.confrelid::regclass::text then
             parent := planted -> fk.confrelid::regclass::text -> coalesce(tenant_id, 'nobody');
             if parent is null and patient and fk.confrelid <> rel then
                 return jsonb_build_object('wait', fk.confrelid::regclass::text);
@@ -107,9 +107,9 @@ begin
         elsif fk.confrelid = 'tenant.tenants'::regclass then
             parent := (select to_jsonb(t) from tenant.tenants t where id = tenant_id);
         else
-            parent := tenant.run_past_policies(fk.confrelid, format('select pg_catalog.to_jsonb(p) from %s p limit 1', fk.confrelid::regclass));
+            parent := tenant_internal.run_past_policies(fk.confrelid, format('select pg_catalog.to_jsonb(p) from %s p limit 1', fk.confrelid::regclass));
             if parent is null and seed < 8000 then
-                parent := tenant.plant(fk.confrelid::regclass, null, tenant_id, seed * 2 + 1, planted, false) -> 'row';
+                parent := tenant_internal.plant(fk.confrelid::regclass, null, tenant_id, seed * 2 + 1, planted, false) -> 'row';
             end if;
         end if;
         for n in 1 .. cardinality(fk.conkey) loop
@@ -135,13 +135,13 @@ begin
             elsif col.atthasdef or (not col.attnotnull and try % 2 = 1) then
                 continue;
             else
-                samples := tenant.sample_values(rel, col.attnum, seed);
+                samples := tenant_internal.sample_values(rel, col.attnum, seed);
             end if;
             columns := columns || format(', %I', col.attname);
             literals := literals || coalesce(format(', %L::%s', samples[1 + (try / 2) % nullif(cardinality(samples), 0)], col.type), ', null');
         end loop;
         begin
-            result := tenant.run_past_policies(rel, format('insert into %s as planted (%s) values (%s) returning pg_catalog.to_jsonb(planted)',
+            result := tenant_internal.run_past_policies(rel, format('insert into %s as planted (%s) values (%s) returning pg_catalog.to_jsonb(planted)',
                 rel, substr(columns, 3), substr(literals, 3)));
             return jsonb_build_object('row', result);
         exception when others then
@@ -151,4 +151,4 @@ begin
     return jsonb_build_object('why', why);
 end
 $$;
-revoke all on function tenant.plant(regclass, name, text, integer, jsonb, boolean) from public;
+revoke all on function tenant_internal.plant(regclass, name, text, integer, jsonb, boolean) from public;

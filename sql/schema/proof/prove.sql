@@ -51,7 +51,7 @@ begin
     if keyed_by is null then
         select k.usual into keyed_by
             from (select case when p.tenant_type in ('bigint', 'integer', 'smallint') then 'bigint'
-                when p.tenant_type = 'uuid' then 'uuid' else 'text' end as usual from tenant.provable() p) k
+                when p.tenant_type = 'uuid' then 'uuid' else 'text' end as usual from tenant_internal.provable() p) k
             group by k.usual order by k.usual = 'text', count(*) desc limit 1;
     end if;
     if keyed_by in ('bigint', 'integer', 'smallint') then
@@ -66,11 +66,11 @@ begin
 
     begin
         perform tenant.create(a), tenant.create(b);
-        named := array(select p.relation from tenant.provable() p
+        named := array(select p.relation from tenant_internal.provable() p
             where tables is null or p.relation = any (tables) or pg_partition_root(p.relation) = any (tables));
         reached := array(select p.relation from tenant.protected_tables p
             where p.through is not null and p.parent is null and (tables is null or p.relation = any (tables)) order by p.relation::text);
-        granted := named || array(select r from unnest(reached) r union select tenant.membership_through(r) from unnest(reached) r);
+        granted := named || array(select r from unnest(reached) r union select tenant_internal.membership_through(r) from unnest(reached) r);
         needed := array(
             with recursive need (rel) as (
                 select coalesce(pg_partition_root(r), r)::oid from unnest(granted) r
@@ -79,26 +79,26 @@ begin
                     cross join lateral (select confrelid from pg_constraint where contype = 'f' and conrelid = need.rel offset 0) k
             )
             select rel from need);
-        execute format('create role %I bypassrls', tenant.bypassing());
+        execute format('create role %I bypassrls', tenant_internal.bypassing());
         for target in select distinct c.relnamespace::regnamespace as schema from unnest(granted) r join pg_class c on c.oid = r loop
-            execute format('grant usage on schema %s to %I', target.schema, tenant.bypassing());
+            execute format('grant usage on schema %s to %I', target.schema, tenant_internal.bypassing());
         end loop;
         for target in select distinct unnest(granted) as relation loop
-            execute format('grant select on %s to %I', target.relation, tenant.bypassing());
+            execute format('grant select on %s to %I', target.relation, tenant_internal.bypassing());
         end loop;
         if as_role is null then
             for target in
                 with recursive read (rel) as (
-                    select v::oid from unnest(granted) r, tenant.views_over(r) v
+                    select v::oid from unnest(granted) r, tenant_internal.views_over(r) v
                     union
                     select d.refobjid from read
                         cross join lateral (select oid from pg_rewrite where ev_class = read.rel offset 0) w
                         cross join lateral (select refobjid from pg_depend
                             where classid = 'pg_rewrite'::regclass and objid = w.oid and refclassid = 'pg_class'::regclass offset 0) d
                 ), all_of (rel) as (
-                    select unnest(granted)::oid union select v::oid from unnest(granted) r, tenant.views_over(r) v
-                    union select rel from read where rel in (select p.relation from tenant.provable() p)
-                        or exists (select from pg_class where oid = rel and relkind = 'v' and relnamespace <> 'tenant'::regnamespace)
+                    select unnest(granted)::oid union select v::oid from unnest(granted) r, tenant_internal.views_over(r) v
+                    union select rel from read where rel in (select p.relation from tenant_internal.provable() p)
+                        or exists (select from pg_class where oid = rel and relkind = 'v' and relnamespace not in ('tenant'::regnamespace, 'tenant_internal'::regnamespace))
                 )
                 select c.oid::regclass as relation, c.relnamespace::regnamespace as schema from all_of join pg_class c on c.oid = all_of.rel
             loop
@@ -110,12 +110,12 @@ begin
         -- A row of each tenant in every one of them. Again and again, while it goes on: a table
         -- waits for those that it refers to.
         perform set_config('session_replication_role', 'replica', true);
-        planted := (select jsonb_object_agg(p.relation::text, null) from tenant.provable() p where p.relation = any (needed));
+        planted := (select jsonb_object_agg(p.relation::text, null) from tenant_internal.provable() p where p.relation = any (needed));
         -- Those who are members come first: a row of the join table that refers to one of them is a membership.
-        for part in select r as relation from unnest(needed) r where tenant.membership_through(r) is not null order by r::text loop
+        for part in select r as relation from unnest(needed) r where tenant_internal.membership_through(r) is not null order by r::text loop
             seed := seed + 2;
-            one := tenant.plant(part.relation, null, a, seed, coalesce(planted, '{}'), false);
-            two := tenant.plant(part.relation, null, b, seed + 1, coalesce(planted, '{}'), false);
+            one := tenant_internal.plant(part.relation, null, a, seed, coalesce(planted, '{}'), false);
+            two := tenant_internal.plant(part.relation, null, b, seed + 1, coalesce(planted, '{}'), false);
             planted := coalesce(planted, '{}') || jsonb_build_object(part.relation::text,
                 case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
                     else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
@@ -123,7 +123,7 @@ begin
         loop
             progress := false;
             for part in
-                select p.relation, p.tenant_column, p.tenant_type from tenant.provable() p
+                select p.relation, p.tenant_column, p.tenant_type from tenant_internal.provable() p
                 where p.kind <> 'partition' and planted -> p.relation::text = 'null' order by p.relation::text
             loop
                 if part.tenant_type <> 'text' and not part.tenant_type like 'character varying%'
@@ -134,14 +134,14 @@ begin
                     continue;
                 end if;
                 seed := seed + 3;
-                one := tenant.plant(part.relation, part.tenant_column, a, seed, planted, patient);
+                one := tenant_internal.plant(part.relation, part.tenant_column, a, seed, planted, patient);
                 continue when one ? 'wait';
                 progress := true;
-                two := tenant.plant(part.relation, part.tenant_column, b, seed + 1, planted, patient);
+                two := tenant_internal.plant(part.relation, part.tenant_column, b, seed + 1, planted, patient);
                 planted := planted || jsonb_build_object(part.relation::text,
                     case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
-                            || case when tenant.has_shared_rows(part.relation) then jsonb_build_object('nobody',
-                                tenant.plant(part.relation, part.tenant_column, null, seed + 2, planted, false) -> 'row') else '{}' end
+                            || case when tenant_internal.has_shared_rows(part.relation) then jsonb_build_object('nobody',
+                                tenant_internal.plant(part.relation, part.tenant_column, null, seed + 2, planted, false) -> 'row') else '{}' end
                         else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
             end loop;
             exit when not progress and not patient;
@@ -150,7 +150,7 @@ begin
         perform set_config('session_replication_role', 'origin', true);
 
         for part in select p.relation, p.tenant_column, p.kind, coalesce(pg_partition_root(p.relation), p.relation) as root
-            from tenant.provable() p
+            from tenant_internal.provable() p
             where p.relation = any (named) order by p.relation::text
         loop
             raise notice 'proving %', part.relation;
@@ -167,12 +167,12 @@ begin
                     'passed', case when two ? 'planted' then true end));
             end if;
             results := results || coalesce((select jsonb_agg(to_jsonb(r) || jsonb_build_object('relation', part.relation::oid))
-                from tenant.prove_table(part.relation, app, a, b, one, two) r
+                from tenant_internal.prove_table(part.relation, app, a, b, one, two) r
                 where part.kind <> 'partition' or r.path not in ('own rows', 'rows of nobody')), '[]');
-            for target in select v as relation from tenant.views_over(part.relation) v where two ? 'planted' loop
+            for target in select v as relation from tenant_internal.views_over(part.relation) v where two ? 'planted' loop
                 -- The same with the other's row and without it.
-                one := jsonb_build_array(tenant.attack_view(app, a, target.relation, null, null, null),
-                    tenant.attack_view(app, a, target.relation, part.root, part.tenant_column, b));
+                one := jsonb_build_array(tenant_internal.attack_view(app, a, target.relation, null, null, null),
+                    tenant_internal.attack_view(app, a, target.relation, part.root, part.tenant_column, b));
                 results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('view %s', target.relation),
                     'expected', 'the same without the other''s row',
                     'got', case when one ->> 0 !~ ' rows$' then one ->> 0 when one -> 0 = one -> 1 then 'the same' else 'another' end,
@@ -204,31 +204,31 @@ begin
                     ('no policy for updates', array['drop policy if exists tenant_isolation_update on %1$s']),
                     ('no policy for deletes', array['drop policy if exists tenant_isolation_delete on %1$s'])
                 ) m (name, commands)
-                where m.name not like 'no policy for %' or tenant.has_shared_rows(part.relation)
+                where m.name not like 'no policy for %' or tenant_internal.has_shared_rows(part.relation)
             loop
-                noticed := tenant.prove_mutation(part.relation, app, a, b, one, two, mutation.commands);
+                noticed := tenant_internal.prove_mutation(part.relation, app, a, b, one, two, mutation.commands);
                 results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
                     'expected', 'noticed', 'got', coalesce('noticed: ' || noticed, 'not noticed'), 'passed', noticed is not null));
             end loop;
         end loop;
-        for part in select r as relation, tenant.membership_through(r) as through, k.attname as key, m.attname as member
+        for part in select r as relation, tenant_internal.membership_through(r) as through, k.attname as key, m.attname as member
             from unnest(reached) r
-            join pg_attribute k on k.attrelid = r and k.attnum = tenant.membership_key(r)
-            join pg_attribute m on m.attrelid = tenant.membership_through(r) and m.attnum = tenant.membership_member(r)
+            join pg_attribute k on k.attrelid = r and k.attnum = tenant_internal.membership_key(r)
+            join pg_attribute m on m.attrelid = tenant_internal.membership_through(r) and m.attnum = tenant_internal.membership_member(r)
         loop
             raise notice 'proving %', part.relation;
             one := planted -> part.relation::text -> a;
             two := planted -> part.relation::text -> b;
             joined := jsonb_build_object('through', part.through::text, 'key', part.key, 'member', part.member,
                 'row', planted -> coalesce(pg_partition_root(part.through), part.through)::text -> a,
-                'open', (select r.open from tenant.reached_through(part.through) r where r.relation = part.relation));
+                'open', (select r.open from tenant_internal.reached_through(part.through) r where r.relation = part.relation));
             results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'plant',
                 'expected', 'a member of each tenant', 'got', coalesce(planted -> part.relation::text ->> 'why',
                     planted -> part.through::text ->> 'why', 'a member of each tenant'),
                 'passed', case when two is not null and jsonb_typeof(joined -> 'row') = 'object' then true end));
             continue when two is null or jsonb_typeof(joined -> 'row') <> 'object';
             results := results || coalesce((select jsonb_agg(to_jsonb(r) || jsonb_build_object('relation', part.relation::oid))
-                from tenant.prove_members(part.relation, app, a, b, one, two, joined) r), '[]');
+                from tenant_internal.prove_members(part.relation, app, a, b, one, two, joined) r), '[]');
             continue when not mutate;
             for mutation in
                 select * from (values
@@ -242,7 +242,7 @@ begin
                     ('no fence of the join table', array['drop policy %4$I on %3$s'])
                 ) m (name, commands)
             loop
-                noticed := tenant.prove_member_mutation(part.relation, app, a, b, one, two, joined, mutation.commands);
+                noticed := tenant_internal.prove_member_mutation(part.relation, app, a, b, one, two, joined, mutation.commands);
                 results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
                     'expected', 'noticed', 'got', coalesce('noticed: ' || noticed, 'not noticed'), 'passed', noticed is not null));
             end loop;

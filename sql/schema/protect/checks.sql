@@ -1,7 +1,7 @@
 -- What cannot be protected, and why.
 
 -- An error where the relation cannot have policies that last.
-create function tenant.require_table(rel regclass) returns void
+create function tenant_internal.require_table(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     class pg_class;
@@ -37,17 +37,17 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_table(regclass) from public;
-grant execute on function tenant.require_table(regclass) to tenant_admin;
+revoke all on function tenant_internal.require_table(regclass) from public;
+grant execute on function tenant_internal.require_table(regclass) to tenant_admin;
 
 -- The call that reads the current tenant in the type of the column; an error for each thing that cannot be protected.
-create function tenant.reader_for(rel regclass, tenant_column name) returns text
+create function tenant_internal.reader_for(rel regclass, tenant_column name) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     col pg_attribute;
     policy record;
 begin
-    perform tenant.require_table(rel);
+    perform tenant_internal.require_table(rel);
     select * into col from pg_attribute where attrelid = rel and attname = tenant_column and attnum > 0 and not attisdropped;
     if not found then
         raise exception using
@@ -57,7 +57,7 @@ begin
             hint = format('Name the column that does: tenant.protect(%L, tenant_column => ''...''), or add one. '
                 'Where the table is the same for every tenant: tenant.share(%1$L, reason => ''...'').', rel);
     end if;
-    if col.attgenerated <> '' or col.attidentity <> '' and not tenant.is_root(rel, tenant_column) then
+    if col.attgenerated <> '' or col.attidentity <> '' and not tenant_internal.is_root(rel, tenant_column) then
         raise exception using
             errcode = 'TN022',
             message = format('column "%s" of table %s cannot hold the tenant', tenant_column, rel),
@@ -72,26 +72,26 @@ begin
             detail = 'Under it, texts that differ can be equal: one tenant would see another''s rows.',
             hint = format('alter table %s alter column %I type text collate "C";', rel, tenant_column);
     end if;
-    if tenant.membership_through(rel) is not null then
+    if tenant_internal.membership_through(rel) is not null then
         raise exception using
             errcode = 'TN025',
-            message = format('table %s is protected already, by membership through %s', rel, tenant.membership_through(rel)),
+            message = format('table %s is protected already, by membership through %s', rel, tenant_internal.membership_through(rel)),
             detail = format('It cannot be protected by column "%s" as well.', tenant_column),
             hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
     end if;
-    if tenant.fence_column(rel) <> col.attnum then
+    if tenant_internal.fence_column(rel) <> col.attnum then
         raise exception using
             errcode = 'TN025',
             message = format('table %s is protected already, by column "%s"', rel,
-                (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel))),
+                (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.fence_column(rel))),
             detail = format('It cannot be protected by column "%s" as well.', tenant_column),
             hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
     end if;
     select polname into policy from pg_policy
-        where polrelid = rel and polname = 'tenant_isolation' and oid is distinct from tenant.fence_policy(rel);
-    if found and tenant.fence_policy(rel) is null or tenant.has_shared_rows(rel) and exists (
+        where polrelid = rel and polname = 'tenant_isolation' and oid is distinct from tenant_internal.fence_policy(rel);
+    if found and tenant_internal.fence_policy(rel) is null or tenant_internal.has_shared_rows(rel) and exists (
         select from pg_policy p where p.polrelid = rel and p.polname = 'tenant_isolation'
-            and (p.polpermissive or p.polroles <> '{0}' or p.polcmd <> '*' or tenant.policy_form(p.oid) is distinct from 'shared')) then
+            and (p.polpermissive or p.polroles <> '{0}' or p.polcmd <> '*' or tenant_internal.policy_form(p.oid) is distinct from 'shared')) then
         raise exception using
             errcode = 'TN026',
             message = format('table %s has a policy named "tenant_isolation" that is not a tenant policy', rel),
@@ -113,17 +113,17 @@ begin
     end case;
 end
 $$;
-revoke all on function tenant.reader_for(regclass, name) from public;
-grant execute on function tenant.reader_for(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.reader_for(regclass, name) from public;
+grant execute on function tenant_internal.reader_for(regclass, name) to tenant_admin;
 
 -- A materialized view is filled with its owner's rights, has no policies, and breaks the restore of a dump.
-create function tenant.refuse_materialized_views(rel regclass) returns void
+create function tenant_internal.refuse_materialized_views(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     found_view regclass;
 begin
     with recursive dependents (relation) as (
-        select tenant.hierarchy(rel)::oid
+        select tenant_internal.hierarchy(rel)::oid
         union
         select r.ev_class from dependents
             cross join lateral (
@@ -145,18 +145,18 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.refuse_materialized_views(regclass) from public;
-grant execute on function tenant.refuse_materialized_views(regclass) to tenant_admin;
+revoke all on function tenant_internal.refuse_materialized_views(regclass) from public;
+grant execute on function tenant_internal.refuse_materialized_views(regclass) to tenant_admin;
 
 -- A command that reaches what is below is run as the owner of the table, whose rights end at what is somebody else's.
-create function tenant.require_one_owner(rel regclass) returns void
+create function tenant_internal.require_one_owner(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     owner oid := (select relowner from pg_class where oid = rel);
     other record;
 begin
     select c.oid::regclass as relation, c.relowner::regrole as owner into other
-        from tenant.hierarchy(rel) h join pg_class c on c.oid = h where c.relowner <> owner limit 1;
+        from tenant_internal.hierarchy(rel) h join pg_class c on c.oid = h where c.relowner <> owner limit 1;
     if found then
         raise exception using
             errcode = 'TN054',
@@ -167,16 +167,16 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_one_owner(regclass) from public;
-grant execute on function tenant.require_one_owner(regclass) to tenant_admin;
+revoke all on function tenant_internal.require_one_owner(regclass) from public;
+grant execute on function tenant_internal.require_one_owner(regclass) to tenant_admin;
 
 -- Refuses foreign keys whose actions would take the tenant from rows, which makes them everybody's.
-create function tenant.refuse_publishing_keys(rel regclass, tenant_column name) returns void
+create function tenant_internal.refuse_publishing_keys(rel regclass, tenant_column name) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     key pg_constraint;
 begin
-    select f.* into key from tenant.hierarchy(rel) h
+    select f.* into key from tenant_internal.hierarchy(rel) h
         join pg_attribute a on a.attrelid = h and a.attname = tenant_column
         join pg_constraint f on f.conrelid = h and f.contype = 'f' and a.attnum = any (f.conkey)
         where f.confupdtype in ('n', 'd')
@@ -193,25 +193,25 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.refuse_publishing_keys(regclass, name) from public;
-grant execute on function tenant.refuse_publishing_keys(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.refuse_publishing_keys(regclass, name) from public;
+grant execute on function tenant_internal.refuse_publishing_keys(regclass, name) to tenant_admin;
 
 -- Whether the table is to have rows that are every tenant's: as it is protected already, else as is asked. What is below
 -- may have been protected without, and stays so.
-create function tenant.will_share_rows(rel regclass, asked boolean) returns boolean
+create function tenant_internal.will_share_rows(rel regclass, asked boolean) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
-    select coalesce(tenant.has_shared_rows(rel), asked)
+    select coalesce(tenant_internal.has_shared_rows(rel), asked)
 $$;
-revoke all on function tenant.will_share_rows(regclass, boolean) from public;
-grant execute on function tenant.will_share_rows(regclass, boolean) to tenant_admin;
+revoke all on function tenant_internal.will_share_rows(regclass, boolean) from public;
+grant execute on function tenant_internal.will_share_rows(regclass, boolean) to tenant_admin;
 
 -- Refuses a table that cannot have rows without a tenant.
-create function tenant.require_shareable(rel regclass, tenant_column name) returns void
+create function tenant_internal.require_shareable(rel regclass, tenant_column name) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     policy name;
 begin
-    if not tenant.has_shared_rows(rel) then
+    if not tenant_internal.has_shared_rows(rel) then
         raise exception using
             errcode = 'TN025',
             message = format('table %s is protected already, without shared rows', rel),
@@ -219,7 +219,7 @@ begin
             hint = format('In one transaction: select tenant.unprotect(%1$L, ''<reason>''); alter table %1$s alter column %2$I drop not null; '
                 'select tenant.protect(%1$L, %2$L, shared_rows => true);', rel, tenant_column);
     end if;
-    if tenant.has_shared_rows(rel) is null
+    if tenant_internal.has_shared_rows(rel) is null
         and (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column) then
         raise exception using
             errcode = 'TN022',
@@ -231,7 +231,7 @@ begin
     end if;
     select p.polname into policy from pg_policy p
         where p.polrelid = rel and p.polname in ('tenant_isolation_update', 'tenant_isolation_delete')
-            and (p.polpermissive or p.polroles <> '{0}' or tenant.policy_form(p.oid) is distinct from 'own'
+            and (p.polpermissive or p.polroles <> '{0}' or tenant_internal.policy_form(p.oid) is distinct from 'own'
                 or p.polcmd <> case p.polname when 'tenant_isolation_update' then 'w' else 'd' end)
         limit 1;
     if found then
@@ -243,5 +243,5 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_shareable(regclass, name) from public;
-grant execute on function tenant.require_shareable(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.require_shareable(regclass, name) from public;
+grant execute on function tenant_internal.require_shareable(regclass, name) to tenant_admin;

@@ -1,7 +1,7 @@
 -- The fence of one table and of what is below it.
 
 -- The commands that fence one table of a hierarchy, as it is now.
-create function tenant.fence_steps(rel regclass, tenant_column name, reader text, shared_rows boolean)
+create function tenant_internal.fence_steps(rel regclass, tenant_column name, reader text, shared_rows boolean)
     returns table (what text, statement text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -10,7 +10,7 @@ declare
     shown constant text := case when shared_rows
         then format('(%I operator(pg_catalog.=) %s or %1$I is null) and tenant.is_current_or_shared(%1$I)', tenant_column, reader)
         else own end;
-    fenced boolean := tenant.fence_policy(rel) is not null;
+    fenced boolean := tenant_internal.fence_policy(rel) is not null;
     former pg_policy;
     command record;
 begin
@@ -21,7 +21,7 @@ begin
         return query values ('not null', format('alter table %s alter column %I set not null', rel, tenant_column));
     end if;
     -- ONLY: each table below is fenced by itself, as its own owner.
-    if not tenant.is_root(rel, tenant_column) and reader is distinct from (
+    if not tenant_internal.is_root(rel, tenant_column) and reader is distinct from (
         select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d
         join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum where a.attrelid = rel and a.attname = tenant_column) then
         return query values ('default', format('alter table only %s alter column %I set default %s', rel, tenant_column, reader));
@@ -32,7 +32,7 @@ begin
     -- What 0.1.0 made becomes what this version makes.
     for former in
         select p.* from pg_policy p join pg_attribute a on a.attrelid = rel and a.attname = tenant_column
-        where p.polrelid = rel and tenant.former_column(p.oid) = a.attnum
+        where p.polrelid = rel and tenant_internal.former_column(p.oid) = a.attnum
             and p.polcmd = '*' and p.polroles = '{0}' and (not p.polpermissive or p.polname = 'tenant_access')
     loop
         fenced := fenced or not former.polpermissive;
@@ -42,13 +42,13 @@ begin
         -- These first: the third shows rows that they keep from being changed.
         for command in select * from (values ('w', 'update'), ('d', 'delete')) c (code, word) where not exists (
             select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
-                and p.polcmd = c.code::"char" and tenant.policy_form(p.oid) = 'own')
+                and p.polcmd = c.code::"char" and tenant_internal.policy_form(p.oid) = 'own')
         loop
             return query values ('policy', format(
                 'create policy tenant_isolation_%1$s on %2$s as restrictive for %1$s to public using (%3$s)', command.word, rel, own));
         end loop;
         fenced := exists (select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
-            and p.polcmd = '*' and tenant.policy_form(p.oid) = 'shared');
+            and p.polcmd = '*' and tenant_internal.policy_form(p.oid) = 'shared');
     end if;
     if not fenced then
         return query values ('policy', format(
@@ -68,24 +68,24 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.fence_steps(regclass, name, text, boolean) from public;
-grant execute on function tenant.fence_steps(regclass, name, text, boolean) to tenant_admin;
+revoke all on function tenant_internal.fence_steps(regclass, name, text, boolean) from public;
+grant execute on function tenant_internal.fence_steps(regclass, name, text, boolean) to tenant_admin;
 
 -- Refuses a step for which somebody lacks a right.
-create function tenant.require_step(rel regclass, what text) returns void
+create function tenant_internal.require_step(rel regclass, what text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     case what
-        when 'not null' then perform tenant.require_one_owner(rel);
-        when 'index' then perform tenant.require_create(rel);
+        when 'not null' then perform tenant_internal.require_one_owner(rel);
+        when 'index' then perform tenant_internal.require_create(rel);
         else null;
     end case;
 end
 $$;
-revoke all on function tenant.require_step(regclass, text) from public;
-grant execute on function tenant.require_step(regclass, text) to tenant_admin;
+revoke all on function tenant_internal.require_step(regclass, text) from public;
+grant execute on function tenant_internal.require_step(regclass, text) to tenant_admin;
 
-create function tenant.refuse_nulls(rel regclass, tenant_column name) returns void
+create function tenant_internal.refuse_nulls(rel regclass, tenant_column name) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
@@ -96,48 +96,48 @@ begin
             'tenant''s to read: select tenant.protect(%L, %L, shared_rows => true);', rel, tenant_column, rel, tenant_column);
 end
 $$;
-revoke all on function tenant.refuse_nulls(regclass, name) from public;
-grant execute on function tenant.refuse_nulls(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.refuse_nulls(regclass, name) from public;
+grant execute on function tenant_internal.refuse_nulls(regclass, name) to tenant_admin;
 
 -- Fences one table of a hierarchy.
-create function tenant.fence(rel regclass, tenant_column name, reader text, shared_rows boolean) returns void
+create function tenant_internal.fence(rel regclass, tenant_column name, reader text, shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     step record;
 begin
-    for step in select * from tenant.fence_steps(rel, tenant_column, reader, tenant.will_share_rows(rel, shared_rows)) loop
-        perform tenant.require_step(rel, step.what);
+    for step in select * from tenant_internal.fence_steps(rel, tenant_column, reader, tenant_internal.will_share_rows(rel, shared_rows)) loop
+        perform tenant_internal.require_step(rel, step.what);
         if step.what = 'not null' then
             begin
-                perform tenant.run_as_owner(rel, step.statement);
+                perform tenant_internal.run_as_owner(rel, step.statement);
             exception when not_null_violation then
-                perform tenant.refuse_nulls(rel, tenant_column);
+                perform tenant_internal.refuse_nulls(rel, tenant_column);
             end;
         else
-            perform tenant.run_as_owner(rel, step.statement);
+            perform tenant_internal.run_as_owner(rel, step.statement);
         end if;
     end loop;
 end
 $$;
-revoke all on function tenant.fence(regclass, name, text, boolean) from public;
-grant execute on function tenant.fence(regclass, name, text, boolean) to tenant_admin;
+revoke all on function tenant_internal.fence(regclass, name, text, boolean) from public;
+grant execute on function tenant_internal.fence(regclass, name, text, boolean) to tenant_admin;
 
 -- Fences a table and all below it. The comment of each policy keeps what unprotect gives back: it is the owner's, and goes
 -- where the table goes. Foreign tables cannot be fenced: they are an error, or stay closed and are read through their parent.
-create function tenant.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean, shared_rows boolean) returns void
+create function tenant_internal.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean, shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    parts regclass[] := array(select h from tenant.hierarchy(rel) h join pg_class c on c.oid = h
+    parts regclass[] := array(select h from tenant_internal.hierarchy(rel) h join pg_class c on c.oid = h
         where c.relkind <> 'f' or refuse_foreign);
     part regclass;
     reader text;
     before jsonb := '{}';
 begin
     foreach part in array parts loop
-        reader := tenant.reader_for(part, tenant_column);
+        reader := tenant_internal.reader_for(part, tenant_column);
     end loop;
     if shared_rows then
-        perform tenant.refuse_publishing_keys(rel, tenant_column);
+        perform tenant_internal.refuse_publishing_keys(rel, tenant_column);
     end if;
     -- All before any is fenced: what is done to a table reaches those below it.
     foreach part in array parts loop
@@ -146,29 +146,29 @@ begin
                 select pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum
                 where adrelid = part and attname = tenant_column
                     and pg_get_expr(adbin, adrelid) !~ '^tenant\.current_(id|uuid|bigint)\(\)'))
-            from pg_class where oid = part and tenant.fence_policy(part) is null));
+            from pg_class where oid = part and tenant_internal.fence_policy(part) is null));
     end loop;
     foreach part in array parts loop
-        perform tenant.fence(part, tenant_column, reader, shared_rows);
+        perform tenant_internal.fence(part, tenant_column, reader, shared_rows);
         if jsonb_typeof(before -> part::text) = 'object' then
-            perform tenant.run_as_owner(part, format('comment on policy tenant_isolation on %s is %L', part,
+            perform tenant_internal.run_as_owner(part, format('comment on policy tenant_isolation on %s is %L', part,
                 format('Keeps tenants apart. Before: %s', jsonb_strip_nulls(before -> part::text))));
         end if;
     end loop;
 end
 $$;
-revoke all on function tenant.fence_hierarchy(regclass, name, boolean, boolean) from public;
-grant execute on function tenant.fence_hierarchy(regclass, name, boolean, boolean) to tenant_admin;
+revoke all on function tenant_internal.fence_hierarchy(regclass, name, boolean, boolean) from public;
+grant execute on function tenant_internal.fence_hierarchy(regclass, name, boolean, boolean) to tenant_admin;
 
 -- What is asked of a table before it is looked at closer.
-create function tenant.require_protectable(rel regclass) returns void
+create function tenant_internal.require_protectable(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     parent regclass;
 begin
-    perform tenant.require_owner(rel);
+    perform tenant_internal.require_owner(rel);
     select inhparent into parent from pg_inherits
-        where inhrelid = rel and tenant.fence_policy(inhparent::regclass) is null limit 1;
+        where inhrelid = rel and tenant_internal.fence_policy(inhparent::regclass) is null limit 1;
     if found then
         raise exception using
             errcode = 'TN020',
@@ -176,38 +176,38 @@ begin
             detail = 'Reading the parent would read around the protection.',
             hint = format('Protect the whole: select tenant.protect(%L);', parent);
     end if;
-    perform tenant.refuse_materialized_views(rel);
+    perform tenant_internal.refuse_materialized_views(rel);
 end
 $$;
-revoke all on function tenant.require_protectable(regclass) from public;
-grant execute on function tenant.require_protectable(regclass) to tenant_admin;
+revoke all on function tenant_internal.require_protectable(regclass) from public;
+grant execute on function tenant_internal.require_protectable(regclass) to tenant_admin;
 
-create function tenant.apply_protection(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
+create function tenant_internal.apply_protection(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
     shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-    perform tenant.require_protectable(rel);
+    perform tenant_internal.require_protectable(rel);
     if shared_rows then
-        perform tenant.reader_for(rel, tenant_column);
-        perform tenant.require_shareable(rel, tenant_column);
+        perform tenant_internal.reader_for(rel, tenant_column);
+        perform tenant_internal.require_shareable(rel, tenant_column);
     end if;
-    perform tenant.fence_hierarchy(rel, tenant_column, refuse_foreign => true,
-        shared_rows => tenant.will_share_rows(rel, apply_protection.shared_rows));
+    perform tenant_internal.fence_hierarchy(rel, tenant_column, refuse_foreign => true,
+        shared_rows => tenant_internal.will_share_rows(rel, apply_protection.shared_rows));
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
         values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column)
-            || case when tenant.has_shared_rows(rel) then jsonb_build_object('shared_rows', true) else '{}' end);
+            || case when tenant_internal.has_shared_rows(rel) then jsonb_build_object('shared_rows', true) else '{}' end);
     if harden <> 'false' then
-        perform tenant.apply_hardening(rel, harden, keep_old_keys);
+        perform tenant_internal.apply_hardening(rel, harden, keep_old_keys);
     end if;
     -- A child that a join table got meanwhile takes members no more than the table above it.
-    perform tenant.keep_members(above.relation) from (
+    perform tenant_internal.keep_members(above.relation) from (
         with recursive above(relation) as (
             values (rel::oid) union select i.inhparent from pg_inherits i join above a on i.inhrelid = a.relation
         )
         select a.relation::regclass as relation from above a
-        where exists (select from tenant.reached_through(a.relation::regclass)) offset 0
+        where exists (select from tenant_internal.reached_through(a.relation::regclass)) offset 0
     ) above;
 end
 $$;
-revoke all on function tenant.apply_protection(regclass, name, tenant.key_form, boolean, boolean) from public;
+revoke all on function tenant_internal.apply_protection(regclass, name, tenant.key_form, boolean, boolean) from public;

@@ -2,11 +2,11 @@
 --
 -- tenant.protect and tenant.unprotect are C functions that run the functions apply_protection and remove_protection
 -- below with the guards off (setting pg_tenant.guards) until they return or fail. All run with the caller's rights: who
--- protects a table must own it. What they do to the table they do as its owner, by tenant.run_as_owner.
+-- protects a table must own it. What they do to the table they do as its owner, by tenant_internal.run_as_owner.
 
 -- The table and every partition and child below it, the table first. Each step looks its few rows up by index, whatever
 -- the planner thinks of their number: what protect costs must not grow with the database.
-create function tenant.hierarchy(rel regclass) returns setof regclass
+create function tenant_internal.hierarchy(rel regclass) returns setof regclass
     language sql stable rows 1 set search_path = pg_catalog, pg_temp as $$
     with recursive tree (relation, depth) as (
         select rel::oid, 0
@@ -16,12 +16,12 @@ create function tenant.hierarchy(rel regclass) returns setof regclass
     )
     select relation::regclass from tree group by relation order by min(depth), relation
 $$;
-revoke all on function tenant.hierarchy(regclass) from public;
-grant execute on function tenant.hierarchy(regclass) to tenant_admin;
+revoke all on function tenant_internal.hierarchy(regclass) from public;
+grant execute on function tenant_internal.hierarchy(regclass) to tenant_admin;
 
 -- The table of the tenants themselves: its tenant column is a key by itself and has a value of its own for a new row, so
 -- the current tenant is none of its defaults. (A table with at most one row a tenant has no such default.)
-create function tenant.is_root(rel regclass, tenant_column name) returns boolean
+create function tenant_internal.is_root(rel regclass, tenant_column name) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select exists (
         select from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -30,11 +30,11 @@ create function tenant.is_root(rel regclass, tenant_column name) returns boolean
             and exists (select from pg_index i where i.indrelid = rel and i.indisunique and i.indisvalid and i.indpred is null
                 and i.indnkeyatts = 1 and i.indkey[0] = a.attnum))
 $$;
-revoke all on function tenant.is_root(regclass, name) from public;
-grant execute on function tenant.is_root(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.is_root(regclass, name) from public;
+grant execute on function tenant_internal.is_root(regclass, name) to tenant_admin;
 
 -- Refuses an owner that cannot make an index where the table is, in words that name the right.
-create function tenant.require_create(rel regclass) returns void
+create function tenant_internal.require_create(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     class pg_class;
@@ -52,19 +52,19 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_create(regclass) from public;
-grant execute on function tenant.require_create(regclass) to tenant_admin;
+revoke all on function tenant_internal.require_create(regclass) from public;
+grant execute on function tenant_internal.require_create(regclass) to tenant_admin;
 
 -- The tenant column of a table: as a mapping says, {"table": "column", ...}, else as it is for all.
-create function tenant.column_of(rel regclass, tenant_column name, columns jsonb) returns name
+create function tenant_internal.column_of(rel regclass, tenant_column name, columns jsonb) returns name
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce((columns ->> (select relname::text from pg_class where oid = rel))::name, tenant_column)
 $$;
-revoke all on function tenant.column_of(regclass, name, jsonb) from public;
-grant execute on function tenant.column_of(regclass, name, jsonb) to tenant_admin;
+revoke all on function tenant_internal.column_of(regclass, name, jsonb) from public;
+grant execute on function tenant_internal.column_of(regclass, name, jsonb) to tenant_admin;
 
 -- What a table that is not protected has to do with those that are, or are about to be: by a foreign key, at any distance.
-create function tenant.said_of_open_table(rel regclass, tenant_column name, columns jsonb) returns text
+create function tenant_internal.said_of_open_table(rel regclass, tenant_column name, columns jsonb) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     reached regclass;
@@ -75,15 +75,15 @@ begin
         union
         select c.confrelid, r.depth + 1 from reach r join pg_constraint c on c.conrelid = r.relation and c.contype = 'f'
         where r.depth < 100 and (r.depth = 0 or not (
-            tenant.fence_policy(r.relation::regclass) is not null
+            tenant_internal.fence_policy(r.relation::regclass) is not null
             or exists (select from tenant.shared s where s.relation = r.relation)
             or exists (select from pg_attribute a where a.attrelid = r.relation
-                and a.attname = tenant.column_of(r.relation::regclass, tenant_column, columns) and not a.attisdropped)))
+                and a.attname = tenant_internal.column_of(r.relation::regclass, tenant_column, columns) and not a.attisdropped)))
     )
     select r.relation into reached from reach r
-        where r.depth > 0 and (tenant.fence_policy(r.relation::regclass) is not null
+        where r.depth > 0 and (tenant_internal.fence_policy(r.relation::regclass) is not null
             or exists (select from pg_attribute a where a.attrelid = r.relation
-                and a.attname = tenant.column_of(r.relation::regclass, tenant_column, columns) and not a.attisdropped))
+                and a.attname = tenant_internal.column_of(r.relation::regclass, tenant_column, columns) and not a.attisdropped))
             and r.relation not in (select s.relation from tenant.shared s)
         order by r.depth, r.relation limit 1;
     if found then
@@ -91,7 +91,7 @@ begin
     end if;
     select f.attname into keyed from pg_constraint c
         join pg_attribute a on a.attrelid = c.conrelid
-            and a.attname = tenant.column_of(c.conrelid::regclass, tenant_column, columns) and c.conkey = array[a.attnum]
+            and a.attname = tenant_internal.column_of(c.conrelid::regclass, tenant_column, columns) and c.conkey = array[a.attnum]
         join pg_attribute f on f.attrelid = c.confrelid and f.attnum = c.confkey[1]
         where c.contype = 'f' and c.confrelid = rel limit 1;
     if found then
@@ -100,5 +100,5 @@ begin
     return '';
 end
 $$;
-revoke all on function tenant.said_of_open_table(regclass, name, jsonb) from public;
-grant execute on function tenant.said_of_open_table(regclass, name, jsonb) to tenant_admin;
+revoke all on function tenant_internal.said_of_open_table(regclass, name, jsonb) from public;
+grant execute on function tenant_internal.said_of_open_table(regclass, name, jsonb) to tenant_admin;

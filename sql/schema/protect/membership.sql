@@ -4,7 +4,7 @@
 -- Who adds rows to the join table says what a tenant sees. Triggers on it let no tenant do so, unless it is asked for.
 
 -- The columns that join the two: as they were named, else those of the one foreign key that there is.
-create function tenant.membership_columns(rel regclass, through regclass, inout member_column name, inout key_column name)
+create function tenant_internal.membership_columns(rel regclass, through regclass, inout member_column name, inout key_column name)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     members name[];
@@ -31,11 +31,11 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.membership_columns(regclass, regclass, name, name) from public;
-grant execute on function tenant.membership_columns(regclass, regclass, name, name) to tenant_admin;
+revoke all on function tenant_internal.membership_columns(regclass, regclass, name, name) from public;
+grant execute on function tenant_internal.membership_columns(regclass, regclass, name, name) to tenant_admin;
 
 -- What the values of a column are compared as; an error where the table has no such column, or one that cannot be compared.
-create function tenant.membership_type(rel regclass, column_name name) returns text
+create function tenant_internal.membership_type(rel regclass, column_name name) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     col pg_attribute;
@@ -69,43 +69,43 @@ begin
     return kind;
 end
 $$;
-revoke all on function tenant.membership_type(regclass, name) from public;
-grant execute on function tenant.membership_type(regclass, name) to tenant_admin;
+revoke all on function tenant_internal.membership_type(regclass, name) from public;
+grant execute on function tenant_internal.membership_type(regclass, name) to tenant_admin;
 
 -- Refuses what cannot be reached by membership in this way.
-create function tenant.require_membership(rel regclass, through regclass, member_column name, key_column name) returns void
+create function tenant_internal.require_membership(rel regclass, through regclass, member_column name, key_column name) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
-    perform tenant.require_protectable(rel);
-    perform tenant.require_table(rel);
-    perform tenant.require_owner(through);
+    perform tenant_internal.require_protectable(rel);
+    perform tenant_internal.require_table(rel);
+    perform tenant_internal.require_owner(through);
     -- Of 0.1.0's policies the planner can lose the fence: not until they are mended. And who is a member in rows of nobody?
-    if rel = through or coalesce(tenant.fence_column(through), 0) = 0 or tenant.has_shared_rows(through)
-        or tenant.former_column(tenant.fence_policy(through)) is not null then
+    if rel = through or coalesce(tenant_internal.fence_column(through), 0) = 0 or tenant_internal.has_shared_rows(through)
+        or tenant_internal.former_column(tenant_internal.fence_policy(through)) is not null then
         raise exception using
             errcode = 'TN028',
             message = format('table %s is not protected by a tenant column', through),
             detail = 'Membership is what a tenant sees of the join table: it has rows of its own there.',
             hint = format('First: select tenant.protect(%L); without shared rows.', through);
     end if;
-    if tenant.membership_type(rel, key_column) <> tenant.membership_type(through, member_column) then
+    if tenant_internal.membership_type(rel, key_column) <> tenant_internal.membership_type(through, member_column) then
         raise exception using
             errcode = 'TN022',
             message = format('column "%s" of table %s cannot say who is a member', member_column, through),
             detail = format('Column "%s" of table %s is of another type.', key_column, rel),
             hint = 'Name two columns of one type.';
     end if;
-    if tenant.fence_policy(rel) is not null and (tenant.membership_through(rel) is distinct from through
+    if tenant_internal.fence_policy(rel) is not null and (tenant_internal.membership_through(rel) is distinct from through
         or (key_column, member_column) is distinct from (
-            (select attname from pg_attribute where attrelid = rel and attnum = tenant.membership_key(rel)),
-            (select attname from pg_attribute where attrelid = through and attnum = tenant.membership_member(rel)))) then
+            (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.membership_key(rel)),
+            (select attname from pg_attribute where attrelid = through and attnum = tenant_internal.membership_member(rel)))) then
         raise exception using
             errcode = 'TN025',
             message = format('table %s is protected already', rel),
-            detail = format('It is protected %s.', coalesce('by membership through ' || tenant.membership_through(rel)::text, 'by a tenant column')),
+            detail = format('It is protected %s.', coalesce('by membership through ' || tenant_internal.membership_through(rel)::text, 'by a tenant column')),
             hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
     end if;
-    if tenant.fence_policy(rel) is null and exists (select from pg_policy where polrelid = rel and polname = 'tenant_membership') then
+    if tenant_internal.fence_policy(rel) is null and exists (select from pg_policy where polrelid = rel and polname = 'tenant_membership') then
         raise exception using
             errcode = 'TN026',
             message = format('table %s has a policy named "tenant_membership" that is not a tenant policy', rel),
@@ -114,11 +114,11 @@ begin
     end if;
 end
 $$;
-revoke all on function tenant.require_membership(regclass, regclass, name, name) from public;
-grant execute on function tenant.require_membership(regclass, regclass, name, name) to tenant_admin;
+revoke all on function tenant_internal.require_membership(regclass, regclass, name, name) from public;
+grant execute on function tenant_internal.require_membership(regclass, regclass, name, name) to tenant_admin;
 
 -- What the table was before it was first protected, as the comment of its tenant policy has it.
-create function tenant.before_protection(fence oid) returns jsonb
+create function tenant_internal.before_protection(fence oid) returns jsonb
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     return coalesce(substring(obj_description(fence, 'pg_policy') from 'Before: ({.*})$')::jsonb, '{}');
@@ -126,40 +126,40 @@ exception when invalid_text_representation then
     return '{}';
 end
 $$;
-revoke all on function tenant.before_protection(oid) from public;
-grant execute on function tenant.before_protection(oid) to tenant_admin;
+revoke all on function tenant_internal.before_protection(oid) from public;
+grant execute on function tenant_internal.before_protection(oid) to tenant_admin;
 
 -- Fences one table of a hierarchy. Its comment keeps what unprotect gives back, and whether tenants add members.
-create function tenant.fence_members(rel regclass, through regclass, member_column name, key_column name, open boolean) returns void
+create function tenant_internal.fence_members(rel regclass, through regclass, member_column name, key_column name, open boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     given constant text := format('select m.%I%s from %s m', member_column,
-        case when tenant.membership_type(through, member_column) = 'text' then '::pg_catalog.text' else '' end, through);
+        case when tenant_internal.membership_type(through, member_column) = 'text' then '::pg_catalog.text' else '' end, through);
     -- The array leads the planner to an index of the key; the function decides.
     condition constant text := format('%I operator(pg_catalog.=) any (array(%s)) and tenant.is_member(%1$I operator(pg_catalog.=) any (%2$s))',
         key_column, given);
     class pg_class := (select c from pg_class c where oid = rel);
     before jsonb := jsonb_build_object('enabled', class.relrowsecurity, 'forced', class.relforcerowsecurity);
 begin
-    if tenant.fence_policy(rel) is not null then
-        before := tenant.before_protection(tenant.fence_policy(rel)) - 'tenants_add_members';
+    if tenant_internal.fence_policy(rel) is not null then
+        before := tenant_internal.before_protection(tenant_internal.fence_policy(rel)) - 'tenants_add_members';
     end if;
     if not (class.relrowsecurity and class.relforcerowsecurity) then
-        perform tenant.run_as_owner(rel, format('alter table %s enable row level security, force row level security', rel));
+        perform tenant_internal.run_as_owner(rel, format('alter table %s enable row level security, force row level security', rel));
     end if;
-    if tenant.fence_policy(rel) is null then
-        perform tenant.run_as_owner(rel, format(
+    if tenant_internal.fence_policy(rel) is null then
+        perform tenant_internal.run_as_owner(rel, format(
             'create policy tenant_membership on %s as restrictive for all to public using (%s) with check (false)', rel, condition));
     end if;
     -- For SELECT: whichever of the two policies is lost, the other denies.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
-        perform tenant.run_as_owner(rel, format(
+        perform tenant_internal.run_as_owner(rel, format(
             'create policy tenant_access on %s as permissive for select to public using (%s)', rel, condition));
     end if;
-    perform tenant.run_as_owner(rel, format('comment on policy %I on %s is %L',
-        (select polname from pg_policy where oid = tenant.fence_policy(rel)), rel,
+    perform tenant_internal.run_as_owner(rel, format('comment on policy %I on %s is %L',
+        (select polname from pg_policy where oid = tenant_internal.fence_policy(rel)), rel,
         format('Keeps tenants apart. Before: %s', before || case when open then '{"tenants_add_members": true}' else '{}' end::jsonb)));
 end
 $$;
-revoke all on function tenant.fence_members(regclass, regclass, name, name, boolean) from public;
-grant execute on function tenant.fence_members(regclass, regclass, name, name, boolean) to tenant_admin;
+revoke all on function tenant_internal.fence_members(regclass, regclass, name, name, boolean) from public;
+grant execute on function tenant_internal.fence_members(regclass, regclass, name, name, boolean) to tenant_admin;

@@ -12,15 +12,15 @@ declare
     hints text[];
     hardened record;
 begin
-    perform tenant.require_columns(schema, columns);
-    perform tenant.require_tables(schema, shared_rows);
+    perform tenant_internal.require_columns(schema, columns);
+    perform tenant_internal.require_tables(schema, shared_rows);
     if not dry_run then
-        perform tenant.forget_dropped();
+        perform tenant_internal.forget_dropped();
     end if;
-    all_tables := array(select tenant.tables_of(schema));
+    all_tables := array(select tenant_internal.tables_of(schema));
     for i in 1 .. cardinality(all_tables) loop
         select * into result, sqlstate, hint, statements
-            from tenant.protect_listed(all_tables[i], tenant_column, columns, dry_run, stop_on_error, shared_rows);
+            from tenant_internal.protect_listed(all_tables[i], tenant_column, columns, dry_run, stop_on_error, shared_rows);
         if dry_run then
             relation := all_tables[i];
             return next;
@@ -36,7 +36,7 @@ begin
     if harden <> 'false' then
         for i in 1 .. cardinality(all_tables) loop
             if results[i] like 'protected%' then
-                select * into hardened from tenant.harden_listed(all_tables[i], tenant_column, harden, keep_old_keys, columns, stop_on_error);
+                select * into hardened from tenant_internal.harden_listed(all_tables[i], tenant_column, harden, keep_old_keys, columns, stop_on_error);
                 if hardened.sqlstate is not null then
                     results[i] := hardened.result;
                     states[i] := hardened.sqlstate;
@@ -45,7 +45,7 @@ begin
             end if;
         end loop;
     end if;
-    perform tenant.warn_of_left(schema, (select count(*) from unnest(states) state where state is not null));
+    perform tenant_internal.warn_of_left(schema, (select count(*) from unnest(states) state where state is not null));
     return query select u.*, null::text[] from unnest(all_tables, results, states, hints) u;
 end
 $$;
@@ -54,7 +54,7 @@ revoke all on function tenant.protect_schema(regnamespace, name, tenant.key_form
 grant execute on function tenant.protect_schema(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 -- One table of protect_schema_stepwise; null where another session holds it for longer than lock_timeout.
-create function tenant.protect_step(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
+create function tenant_internal.protect_step(rel regclass, tenant_column name, harden tenant.key_form, keep_old_keys boolean,
     columns jsonb, dry_run boolean, stop_on_error boolean, last_try boolean, shared_rows text[], out result text, out failed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -65,10 +65,10 @@ begin
         result := 'dropped meanwhile';
         return;
     end if;
-    select * into done from tenant.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error, shared_rows);
+    select * into done from tenant_internal.protect_listed(rel, tenant_column, columns, dry_run, stop_on_error, shared_rows);
     if harden <> 'false' and done.result like 'protected%' then
         select coalesce(h.result, 'hardened') as result, h.sqlstate, h.hint, null::text[] as statements into done
-            from tenant.harden_listed(rel, tenant_column, harden, keep_old_keys, columns, stop_on_error) h;
+            from tenant_internal.harden_listed(rel, tenant_column, harden, keep_old_keys, columns, stop_on_error) h;
     end if;
     if done.sqlstate = '55P03' and not last_try then
         return;
@@ -82,8 +82,8 @@ exception when lock_not_available then
     end if;
 end
 $$;
-revoke all on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) from public;
-grant execute on function tenant.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
+revoke all on function tenant_internal.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) from public;
+grant execute on function tenant_internal.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 -- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but by
 -- its schema, so that it calls nothing of the caller's.
@@ -100,19 +100,19 @@ declare
     left_over pg_catalog.regclass[];
     waiting pg_catalog.regclass[];
 begin
-    perform tenant.require_columns(schema, columns);
-    perform tenant.require_tables(schema, shared_rows);
+    perform tenant_internal.require_columns(schema, columns);
+    perform tenant_internal.require_tables(schema, shared_rows);
     if not dry_run then
-        perform tenant.forget_dropped();
+        perform tenant_internal.forget_dropped();
     end if;
     commit;
     foreach hardens in array array[false, true] loop
         exit when hardens and (dry_run or harden operator(pg_catalog.=) 'false');
-        left_over := array(select tenant.tables_of(schema));
+        left_over := array(select tenant_internal.tables_of(schema));
         for round in 1 .. 10 loop
             waiting := '{}';
             foreach rel in array left_over loop
-                select s.result, s.failed into said, failed from tenant.protect_step(rel, tenant_column,
+                select s.result, s.failed into said, failed from tenant_internal.protect_step(rel, tenant_column,
                     case when hardens then harden else 'false' end, keep_old_keys, columns, dry_run,
                     stop_on_error, round operator(pg_catalog.=) 10, shared_rows) s;
                 commit;
@@ -133,7 +133,7 @@ begin
             commit;
         end loop;
     end loop;
-    perform tenant.warn_of_left(schema, failures);
+    perform tenant_internal.warn_of_left(schema, failures);
 end
 $$;
 comment on procedure tenant.protect_schema_stepwise is 'As protect_schema, each table in a transaction of its own: no lock is held for longer than one table takes.';

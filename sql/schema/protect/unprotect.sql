@@ -1,39 +1,39 @@
 -- Taking protection away again: deliberate, with a reason, and recorded.
 
 -- Takes the fence of one table of a hierarchy, and gives back what protect found.
-create function tenant.unfence(rel regclass) returns void
+create function tenant_internal.unfence(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    col name := (select attname from pg_attribute where attrelid = rel and attnum = tenant.fence_column(rel));
+    col name := (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.fence_column(rel));
     fence pg_policy;
     access pg_policy;
     further name;
     before jsonb;
 begin
-    select * into fence from pg_policy where oid = tenant.fence_policy(rel);
+    select * into fence from pg_policy where oid = tenant_internal.fence_policy(rel);
     if not found then
         return;
     end if;
-    before := tenant.before_protection(fence.oid);
+    before := tenant_internal.before_protection(fence.oid);
     -- The other one that protect made, not one of the same name.
     select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
-        and tenant.policy_form(oid) is not null;
-    if tenant.has_shared_rows(rel) then
+        and tenant_internal.policy_form(oid) is not null;
+    if tenant_internal.has_shared_rows(rel) then
         -- What shows rows of nobody, and what keeps them from being changed: alone none is of any use.
         for further in
             select polname from pg_policy where polrelid = rel and oid <> fence.oid and not polpermissive and polroles = '{0}'
-                and (polcmd = '*' and tenant.policy_form(oid) = 'shared' or polcmd in ('w', 'd') and tenant.policy_form(oid) = 'own')
+                and (polcmd = '*' and tenant_internal.policy_form(oid) = 'shared' or polcmd in ('w', 'd') and tenant_internal.policy_form(oid) = 'own')
         loop
-            perform tenant.run_as_owner(rel, format('drop policy %I on %s', further, rel));
+            perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', further, rel));
         end loop;
     end if;
-    perform tenant.run_as_owner(rel, format('drop policy %I on %s', fence.polname, rel));
+    perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', fence.polname, rel));
     if access.oid is not null then
-        perform tenant.run_as_owner(rel, format('drop policy %I on %s', access.polname, rel));
+        perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', access.polname, rel));
     end if;
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
-        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
+        perform tenant_internal.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
         -- Whoever has owned the table could have written it: nobody runs it unseen.
         if before ? 'default' then
             raise warning using
@@ -43,20 +43,20 @@ begin
         end if;
     end if;
     if not coalesce((before ->> 'forced')::boolean, false) then
-        perform tenant.run_as_owner(rel, format('alter table %s no force row level security', rel));
+        perform tenant_internal.run_as_owner(rel, format('alter table %s no force row level security', rel));
     end if;
     -- With policies of others left, row-level security stays on: without it nothing would hold them.
     if not coalesce((before ->> 'enabled')::boolean, false) and not exists (select from pg_policy where polrelid = rel) then
-        perform tenant.run_as_owner(rel, format('alter table %s disable row level security', rel));
+        perform tenant_internal.run_as_owner(rel, format('alter table %s disable row level security', rel));
     end if;
 end
 $$;
-revoke all on function tenant.unfence(regclass) from public;
-grant execute on function tenant.unfence(regclass) to tenant_admin;
+revoke all on function tenant_internal.unfence(regclass) from public;
+grant execute on function tenant_internal.unfence(regclass) to tenant_admin;
 
 -- Takes what is left of the protection of a table that has lost its policies: it stands on purpose then. False where
 -- there is nothing.
-create function tenant.unfence_remains(rel regclass) returns boolean
+create function tenant_internal.unfence_remains(rel regclass) returns boolean
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     col name;
@@ -68,30 +68,30 @@ begin
         where adrelid = rel and pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)'
     loop
         had_any := true;
-        perform tenant.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
+        perform tenant_internal.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
     end loop;
     if (select relforcerowsecurity and not relrowsecurity from pg_class where oid = rel)
         and not exists (select from pg_policy where polrelid = rel) then
         had_any := true;
-        perform tenant.run_as_owner(rel, format('alter table %s no force row level security', rel));
+        perform tenant_internal.run_as_owner(rel, format('alter table %s no force row level security', rel));
     end if;
     return coalesce(had_any, false);
 end
 $$;
-revoke all on function tenant.unfence_remains(regclass) from public;
-grant execute on function tenant.unfence_remains(regclass) to tenant_admin;
+revoke all on function tenant_internal.unfence_remains(regclass) from public;
+grant execute on function tenant_internal.unfence_remains(regclass) to tenant_admin;
 
-create function tenant.remove_protection(rel regclass, reason text) returns void
+create function tenant_internal.remove_protection(rel regclass, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     part regclass;
     reached regclass;
-    through constant regclass := tenant.membership_through(rel);
+    through constant regclass := tenant_internal.membership_through(rel);
 begin
-    perform tenant.require_reason(reason);
-    perform tenant.require_owner(rel);
-    if tenant.fence_policy(rel) is null then
-        if tenant.unfence_remains(rel) then
+    perform tenant_internal.require_reason(reason);
+    perform tenant_internal.require_owner(rel);
+    if tenant_internal.fence_policy(rel) is null then
+        if tenant_internal.unfence_remains(rel) then
             insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
             return;
         end if;
@@ -101,7 +101,7 @@ begin
             detail = 'It has no tenant policy.',
             hint = 'select * from tenant.protected_tables; lists those that are.';
     end if;
-    if exists (select from pg_inherits where inhrelid = rel and tenant.fence_policy(inhparent::regclass) is not null) then
+    if exists (select from pg_inherits where inhrelid = rel and tenant_internal.fence_policy(inhparent::regclass) is not null) then
         raise exception using
             errcode = 'TN030',
             message = format('cannot unprotect %s alone: it belongs to a protected table', rel),
@@ -109,7 +109,7 @@ begin
             hint = format('select tenant.unprotect(%L, ''<reason>'');',
                 (select inhparent::regclass from pg_inherits where inhrelid = rel limit 1));
     end if;
-    select r.relation into reached from tenant.reached_through(rel) r limit 1;
+    select r.relation into reached from tenant_internal.reached_through(rel) r limit 1;
     if found then
         raise exception using
             errcode = 'TN030',
@@ -117,31 +117,31 @@ begin
             detail = 'Every tenant would see all of its rows, and so all of the other''s.',
             hint = format('First: select tenant.unprotect(%L, ''<reason>'');', reached);
     end if;
-    for part in select tenant.hierarchy(rel) loop
-        perform tenant.unfence(part);
+    for part in select tenant_internal.hierarchy(rel) loop
+        perform tenant_internal.unfence(part);
     end loop;
     if through is not null then
-        perform tenant.keep_members(through);
+        perform tenant_internal.keep_members(through);
     end if;
-    delete from tenant.lookups where relation in (select tenant.hierarchy(rel));
+    delete from tenant.lookups where relation in (select tenant_internal.hierarchy(rel));
     insert into tenant.journal (action, object, reason) values ('unprotect', rel::text, remove_protection.reason);
 end
 $$;
-revoke all on function tenant.remove_protection(regclass, text) from public;
+revoke all on function tenant_internal.remove_protection(regclass, text) from public;
 
 create function tenant.share(rel regclass, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
-    perform tenant.require_owner(rel);
-    if tenant.fence_policy(rel) is not null then
+    perform tenant_internal.give_reason(reason);
+    perform tenant_internal.require_owner(rel);
+    if tenant_internal.fence_policy(rel) is not null then
         raise exception using
             errcode = 'TN025',
             message = format('cannot share %s: it is protected', rel),
             detail = 'A table is one tenant''s row by row, or the same for all.',
             hint = format('First: select tenant.unprotect(%L, ''<reason>'');', rel);
     end if;
-    perform tenant.forget_dropped();
+    perform tenant_internal.forget_dropped();
     insert into tenant.shared as s (relation, reason) values (rel, share.reason)
         on conflict (relation) do update set reason = excluded.reason;
 end
@@ -153,8 +153,8 @@ grant execute on function tenant.share(regclass, text) to tenant_admin;
 create function tenant.unshare(rel regclass, reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 begin
-    perform tenant.give_reason(reason);
-    perform tenant.require_owner(rel);
+    perform tenant_internal.give_reason(reason);
+    perform tenant_internal.require_owner(rel);
     delete from tenant.shared where relation = rel;
     if not found then
         raise exception using
@@ -183,12 +183,12 @@ create view tenant.protected_tables as
             order by i.indnkeyatts desc, i.indexrelid limit 1) as index,
         j.at as protected_at,
         j.role as protected_by,
-        tenant.has_shared_rows(c.oid::regclass) as shared_rows,
-        tenant.membership_through(c.oid::regclass) as through
+        tenant_internal.has_shared_rows(c.oid::regclass) as shared_rows,
+        tenant_internal.membership_through(c.oid::regclass) as through
     from (select distinct polrelid from pg_catalog.pg_policy where not polpermissive) fenced
     join pg_catalog.pg_class c on c.oid = fenced.polrelid
-    join pg_catalog.pg_policy pol on pol.oid = tenant.fence_policy(c.oid::regclass)
-    left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant.fence_column(c.oid::regclass)
+    join pg_catalog.pg_policy pol on pol.oid = tenant_internal.fence_policy(c.oid::regclass)
+    left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = tenant_internal.fence_column(c.oid::regclass)
     left join lateral (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid order by inhseqno limit 1) p on true
     left join (select distinct on (object) object, at, role from tenant.journal where action = 'protect' order by object, id desc) j
         on j.object = pg_catalog.format('%s.%I', c.relnamespace::regnamespace, c.relname);

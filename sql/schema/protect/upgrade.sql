@@ -1,16 +1,16 @@
 -- What an earlier version made becomes what this one makes.
 
 -- The tables whose tenant policy 0.1.0 made, without those below them.
-create function tenant.former_tables() returns table (relation regclass, tenant_column name)
+create function tenant_internal.former_tables() returns table (relation regclass, tenant_column name)
     language sql stable rows 10 set search_path = pg_catalog, pg_temp as $$
     select p.polrelid::regclass, a.attname
-    from pg_policy p join pg_attribute a on a.attrelid = p.polrelid and a.attnum = tenant.former_column(p.oid)
+    from pg_policy p join pg_attribute a on a.attrelid = p.polrelid and a.attnum = tenant_internal.former_column(p.oid)
     where not p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
-        and not exists (select from pg_inherits i where i.inhrelid = p.polrelid and tenant.fence_policy(i.inhparent::regclass) is not null)
+        and not exists (select from pg_inherits i where i.inhrelid = p.polrelid and tenant_internal.fence_policy(i.inhparent::regclass) is not null)
     order by 1
 $$;
-revoke all on function tenant.former_tables() from public;
-grant execute on function tenant.former_tables() to tenant_admin;
+revoke all on function tenant_internal.former_tables() from public;
+grant execute on function tenant_internal.former_tables() to tenant_admin;
 
 -- A procedure that commits may pin no search_path: everything in it is qualified.
 create procedure tenant.upgrade_fences(stepwise boolean default true) language plpgsql as $$
@@ -20,7 +20,7 @@ declare
     why pg_catalog.text;
 begin
     select pg_catalog.array_agg(f.relation), pg_catalog.array_agg(f.tenant_column) into relations, columns
-        from tenant.former_tables() f;
+        from tenant_internal.former_tables() f;
     for i in 1 .. coalesce(pg_catalog.cardinality(relations), 0) loop
         begin
             if stepwise then

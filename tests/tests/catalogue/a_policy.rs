@@ -111,11 +111,11 @@ pub const ROWS: &[Row] = &[
     ]))
     .finds(&["T040"]),
     row("A13c", "T1", "BP", V, "rows of nobody, everybody's to read, are anybody's to change, delete or lock",
-        Test("strict/a_shared_row_is_written.rs", "by_any_scan")).because("closed by construction: they are not found, or 42501"),
+        Test("extension/strict/a_shared_row_is_written.rs", "by_any_scan")).because("closed by construction: they are not found, or 42501"),
     row("A13d", "T0", "BPR", V, "of the policies that keep rows of nobody from being changed one is lost",
-        Test("guards/one_of_three_is_taken.rs", "behind_the_guards")).finds(&["T119"]).because("TN012: the table is closed"),
+        Test("extension/guards/one_of_three_is_taken.rs", "behind_the_guards")).finds(&["T119"]).because("TN012: the table is closed"),
     row("A13e", "T0", "BPR", V, "a foreign key's action takes the tenant from a row, which is everybody's then",
-        Test("guards/one_of_three_is_taken.rs", "by_a_foreign_key")).finds(&["T120"]).because("TN073: such a key is refused"),
+        Test("extension/guards/one_of_three_is_taken.rs", "by_a_foreign_key")).finds(&["T120"]).because("TN073: such a key is refused"),
     row("A14", "T0", "BPR", V, "CREATE TABLE AS copies rows, and no policy with them",
         Listed("CREATE TABLE AS, read by the next tenant")).finds(&["T031"]),
     row("A14", "T0", "BPR", V, "CREATE TABLE (LIKE … INCLUDING ALL) copies everything but policies", Steps(&[

@@ -78,7 +78,7 @@ async fn a_finding_is_unknown() {
     let known = boss
         .rows(
             "select upper(substr(relname, 9)) from pg_class
-               where relnamespace = 'tenant'::regnamespace and relname like 'finding\\_%'",
+               where relnamespace = 'tenant_internal'::regnamespace and relname like 'finding\\_%'",
         )
         .await;
     let known: BTreeSet<String> = known.into_iter().flatten().flatten().collect();

@@ -84,7 +84,7 @@ pub const ROWS: &[Row] = &[
         Read(App, "select '{b}' as tenant_id from scratch.toast() t where convert_from(t, 'utf8') ~ 'secret'"),
     ])).finds(&["T006"]),
     row("B21", "T3", "B", V, "a role that was bound becomes REPLICATION and streams everything",
-        Test("sessions/it_replicates.rs", "though_it_is_bound")).finds(&["T019"]).because("the login is refused with TN071, before there is a session"),
+        Test("extension/sessions/it_replicates.rs", "though_it_is_bound")).finds(&["T019"]).because("the login is refused with TN071, before there is a session"),
     row("B11", "T1", "BR", V, "dblink opens a session of its own, which chooses a tenant of its own", Steps(&[
         Run(Dba, "create extension dblink;
         create function remote(query text) returns setof text language sql security definer
@@ -115,7 +115,7 @@ pub const ROWS: &[Row] = &[
         Read(App, "select tenant_id from login"),
     ])),
     row("B13c", "T2", "BP", V, "a row that several tenants see by a join table is changed by one of them",
-        Test("membership/a_row_of_several_is_written.rs", "by_a_tenant")).because("refused with TN074"),
+        Test("extension/membership/a_row_of_several_is_written.rs", "by_a_tenant")).because("refused with TN074"),
     row("B15", "T1", "R", V, "a view filters by tenant and is no security barrier: a cheap function sees the rest", Steps(&[
         Run(Dba, "create view mine as select * from hidden.pristine where tenant_id = {tenant};
         grant select on mine to {app}"),
@@ -161,13 +161,13 @@ pub const ROWS: &[Row] = &[
     ]))
     .finds(&["T065"]),
     row("C31", "T0", "B", S, "a worker in the background has no session that enters a tenant",
-        Test("strict/a_worker_runs_it.rs", "with_the_rights_of_a_superuser"))
+        Test("extension/strict/a_worker_runs_it.rs", "with_the_rights_of_a_superuser"))
     .because("TN001 and TN011, in that test"),
     row("B24", "T4", "BR", V, "a foreign key's action from the registry runs its owner's trigger as a superuser",
-        Test("registry/a_tenant_is_removed.rs", "by_a_superuser"))
+        Test("extension/registry/a_tenant_is_removed.rs", "by_a_superuser"))
     .finds(&["T110"])
     .because("TN052 and TN037, in that test"),
     row("B25", "T4", "P", V, "protecting a table runs what its owner wrote as the superuser who protects it",
-        Test("protect/an_owners_code_runs.rs", "as_the_superuser_who_protects"))
+        Test("extension/protect/an_owners_code_runs.rs", "as_the_superuser_who_protects"))
     .because("it runs as the owner"),
 ];

@@ -164,7 +164,7 @@ pub const ROWS: &[Row] = &[
             where query like '%secret ' || 'of b%' and pid <> pg_backend_pid()"),
     ])).because("hidden: the view shows the session itself").finds(&["T084"]),
     row("C30", "T0", "B", S, "a suspended portal goes on under another tenant",
-        Test("guards/next_on_the_connection.rs", "finds_a_cursor_half_read")).because("34000: portals end with the transaction, and a transaction has one tenant"),
+        Test("extension/guards/next_on_the_connection.rs", "finds_a_cursor_half_read")).because("34000: portals end with the transaction, and a transaction has one tenant"),
     row("C32", "T2", "R", S, "a policy goes by application_name", Steps(&[
         Run(Owner, "create policy by_name on orders using (tenant_id::text = current_setting('application_name'))"),
         Connect(App, "-c application_name={b}"),

@@ -34,13 +34,13 @@ pub const ROWS: &[Row] = &[
         Read(App, "select '{b}' as tenant_id from pg_type where typname = 'kept' and typdefault ~ 'of b'"),
     ])),
     row("I02", "T3", "B", V, "a temporary object of any kind, in any words",
-        Test("guards/stands_in_front.rs", "made_by_a_tenant_in_any_words"))
+        Test("extension/guards/stands_in_front.rs", "made_by_a_tenant_in_any_words"))
     .because("TN036, in that test"),
     row("I02", "T3", "B", V, "a temporary object stands in front of others' names when the next tenant enters",
-        Test("guards/stands_in_front.rs", "found_when_the_next_tenant_enters"))
+        Test("extension/guards/stands_in_front.rs", "found_when_the_next_tenant_enters"))
     .because("TN066, in that test"),
     row("I02", "T0", "B", V, "a temporary table with every tenant's rows stays after a job across tenants",
-        Test("system/it_outlives_the_transaction.rs", "as_a_temporary_table"))
+        Test("extension/system/it_outlives_the_transaction.rs", "as_a_temporary_table"))
     .because("TN036, in that test"),
     row("I03", "T0", "D", V, "DateStyle of the last borrower decides how a date is read", Steps(&[
         Run(App, "begin; select {enter b}; set datestyle = 'SQL, DMY'; commit"),
@@ -72,15 +72,15 @@ pub const ROWS: &[Row] = &[
         Read(Dba, "select '{b}' as tenant_id from pg_default_acl where defaclrole = '{app}'::regrole"),
     ])),
     row("I07", "T3", "B", V, "a tenant fills the server's lock table, which is everybody's",
-        Test("guards/lock_table_full.rs", "in_a_loop")).because("TN055, in that test"),
+        Test("extension/guards/lock_table_full.rs", "in_a_loop")).because("TN055, in that test"),
     row("I07", "T3", "B", V, "memory that is limited is taken under another setting's name",
-        Test("registry/a_limit_is_exceeded.rs", "by_another_name")).because("TN009, in that test"),
+        Test("extension/registry/a_limit_is_exceeded.rs", "by_another_name")).because("TN009, in that test"),
     row("I08", "T3", "B", V, "a message is written into everybody's decoded stream", Steps(&[
         Run(App, "begin; select {enter a}"),
         Read(App, "select '{b}' as tenant_id from pg_logical_emit_message(true, 'outbox', 'forged')"),
     ])),
     row("I09", "T4", "P", S, "proving a table runs what its owner wrote as the superuser who proves it",
-        Test("prove/an_owners_code_runs.rs", "as_the_superuser_who_proves")).because("it runs as the owner, and as the application"),
+        Test("extension/prove/an_owners_code_runs.rs", "as_the_superuser_who_proves")).because("it runs as the owner, and as the application"),
     row("I10", "T2", "P", S, "a name with a line break in a finding's fix becomes a second command",
         Test("doctor/it_says_too_much.rs", "a_name_is_quoted_in_another_way")).because("names are quoted, or there is no fix"),
 ];

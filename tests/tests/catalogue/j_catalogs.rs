@@ -66,16 +66,16 @@ pub const ROWS: &[Row] = &[
         Read(App, "select '{b}' as tenant_id from pg_largeobject_metadata"),
     ])).because("the scan leaves them out"),
     row("J02", "T2", "B", V, "a large object of everybody's is described, granted or given away",
-        Test("guards/maintenance_reaches_all.rs", "a_large_object_is_described")).because("TN064, in that test"),
+        Test("extension/guards/maintenance_reaches_all.rs", "a_large_object_is_described")).because("TN064, in that test"),
     row("J03", "T3", "B", V, "pg_db_role_setting tells which tenant each login is bound to", Steps(&[
         Run(Dba, "set pg_tenant.guards = off; alter role {backup} set application_name = '{b}'"),
         A,
         Read(App, "select '{b}' as tenant_id from pg_db_role_setting where setrole = '{backup}'::regrole and setconfig::text ~ '{b}'"),
     ])).because("the scan of the settings leaves these rows out"),
     row("J04", "T3", "B", V, "replication slots and multixacts tell of others",
-        Test("guards/catalog_tells.rs", "what_others_do_in_functions")).because("TN062, in that test"),
+        Test("extension/guards/catalog_tells.rs", "what_others_do_in_functions")).because("TN062, in that test"),
     row("J05", "T3", "B", S, "tables of the extension's own are read or written by a role that reads everything",
-        Test("guards/held_for_all.rs", "by_a_right_on_everything")).because("TN070, in that test"),
+        Test("extension/guards/held_for_all.rs", "by_a_right_on_everything")).because("TN070, in that test"),
     row("J06", "T0", "R", V, "the table of the tenants themselves shows each tenant the others", Steps(&[
         Run(Dba, "create table companies (id uuid primary key, name text); insert into companies select distinct tenant_id, 'name' from hidden.pristine;
             alter table companies owner to {owner}; grant select on companies to {app}"),
@@ -84,7 +84,7 @@ pub const ROWS: &[Row] = &[
         Read(App, "select id as tenant_id from companies"),
     ])).finds(&["T113"]),
     row("J07", "T0", "B", V, "tables are made like a protected one, from it, or renamed into its place",
-        Test("guards/table_comes_back_open.rs", "where_new_tables_are_refused")).because("TN060, in that test"),
+        Test("extension/guards/table_comes_back_open.rs", "where_new_tables_are_refused")).because("TN060, in that test"),
     row("J08", "T3", "RD", V, "with no tenant, tenant.lookup by a declared column tells in which tenant a guessed key is", Steps(&[
         USERS, ALLOW,
         Read(App, "select tenant_id from tenant.lookup('users', 'email', 'b@x')"),

@@ -85,6 +85,6 @@ async fn anybody_may_ask_or_waive() {
         app.expect_error("42501", &format!("select tenant.{call}")).await;
     }
     app.expect_error("42501", "select * from tenant.waivers").await;
-    app.expect_error("42501", "select * from tenant.doctor_findings").await;
+    app.expect_error("42501", "select * from tenant_internal.doctor_findings").await;
     assert!(fill(&db, "{app}").starts_with("regress_"));
 }

@@ -92,7 +92,9 @@ pub async fn seen(db: &Database<'_>, code: &str, object: &str) -> Option<Finding
 /// Whether the finding's own view has it: this takes a hundredth of what the doctor takes for all of them.
 async fn is_there(db: &Database<'_>, code: &str, object: &str) -> bool {
     let view = code.to_lowercase();
-    let sql = format!("set search_path = pg_catalog; select 1 from tenant.finding_{view} where object = $${object}$$");
+    let sql = format!(
+        "set search_path = pg_catalog; select 1 from tenant_internal.finding_{view} where object = $${object}$$"
+    );
     !db.superuser().await.rows(&sql).await.is_empty()
 }
 

@@ -65,7 +65,7 @@ async fn content(session: &Session) -> Vec<String> {
              select 'journal', * from tenant.journal;
              select 'shared', * from tenant.shared;
              select 'lookups', l.relation, l.key_column, l.row_column, l.reason, l.declared_at, l.declared_by from tenant.lookups l
-                where tenant.lookup_ended(l) is null;
+                where tenant_internal.lookup_ended(l) is null;
              select relation, kind, parent, tenant_column, policy, enforced, index, shared_rows, through from tenant.protected_tables;
              select polrelid::regclass, polname, pg_get_expr(polqual, polrelid) from pg_policy;
              select conname, convalidated from pg_constraint where contype = 'f';

@@ -20,7 +20,11 @@ async fn a_schema_of_somebody_else() {
     boss.run("alter schema tenant owner to current_user").await;
     let refused = boss.expect_error("TN038", "create extension pg_tenant").await;
     assert!(refused.message().contains("not empty"), "{refused:?}");
-    boss.run("drop schema tenant cascade; create schema tenant; create extension pg_tenant").await; // as a restore does
+    boss.run("drop schema tenant cascade; create schema tenant").await; // as a restore does
+    mallory.run("create schema tenant_internal").await;
+    let refused = boss.expect_error("TN038", "create extension pg_tenant").await;
+    assert!(refused.message().contains("exists already"), "{refused:?}");
+    boss.run("drop schema tenant_internal; create extension pg_tenant").await;
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ unsafe extern "C-unwind" fn planner(
             }
             folding::planned(plan, computed);
             let fenced = |table| protection::fence(table).is_some() && !owner::is_lifted(table, pg_sys::Oid::INVALID);
-            plans::ask_policy_before_conflict(plan, fenced, || proc::in_tenant("own_row"));
+            plans::ask_policy_before_conflict(plan, fenced, || proc::internal("own_row"));
         });
     }
     plan

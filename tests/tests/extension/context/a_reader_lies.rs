@@ -46,13 +46,25 @@ async fn of_the_tenant() {
     // Who is no tenant's user cannot name them; in a policy they work for everybody (`strict` shows it).
     db.bystander().await.expect_error("42501", READ).await;
     // A trigger function nobody calls.
-    let open = "select string_agg(distinct proname, ' ' order by proname) from pg_proc
-        where pronamespace = 'tenant'::regnamespace and has_function_privilege('public', oid, 'execute')
+    let open = "select string_agg(distinct pronamespace::regnamespace || '.' || proname, ' ' order by pronamespace::regnamespace || '.' || proname)
+        from pg_proc
+        where pronamespace in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and has_function_privilege('public', oid, 'execute')
             and prorettype <> 'trigger'::regtype";
-    let readers = "current_actor current_actor_role current_bigint current_id current_role current_uuid hidden hidden_set in_system_context is_current is_current_or_shared is_member is_shown own_row";
+    let readers = "tenant.current_actor tenant.current_actor_role tenant.current_bigint tenant.current_id tenant.current_role tenant.current_uuid \
+        tenant.in_system_context tenant.is_current tenant.is_current_or_shared tenant.is_member \
+        tenant_internal.hidden tenant_internal.hidden_set tenant_internal.is_shown tenant_internal.own_row";
     assert_eq!(db.superuser().await.value(open).await.as_deref(), Some(readers), "all that PUBLIC may call");
-    let open = "select count(*) from pg_class c, aclexplode(relacl) a where relnamespace = 'tenant'::regnamespace and grantee = 0";
+    let open = "select count(*) from pg_class c, aclexplode(relacl) a 
+        where relnamespace in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and grantee = 0";
     assert_eq!(db.superuser().await.value(open).await.as_deref(), Some("0"), "PUBLIC reads no table");
+    // What PUBLIC may call there stands in plans and is found by its oid: nobody names it.
+    let named = "select string_agg(distinct grantee::regrole::text, ' ') from pg_namespace, aclexplode(nspacl) a
+        where nspname = 'tenant_internal' and grantee <> nspowner";
+    assert_eq!(
+        db.superuser().await.value(named).await.as_deref(),
+        Some("tenant_admin"),
+        "who may name what is internal"
+    );
 }
 
 /// What a reader gave stays what it was: it points into memory that the next transaction writes.

@@ -87,7 +87,7 @@ async fn by_an_administrator_alone() {
     let (db, worker) = jobs("channel_admin").await;
     let (app, admin) = (db.app().await, db.admin().await);
     app.expect_error("42501", "select tenant.allow_channel('jobs', 'x')").await;
-    app.expect_error("42501", "select tenant.channel_changed()").await;
+    app.expect_error("42501", "select tenant_internal.channel_changed()").await;
     app.expect_error("42501", "insert into tenant.channels (channel, reason) values ('jobs', 'x')").await;
     app.refused_inside("42501", A, "select tenant.allow_channel('jobs', 'x')").await;
     admin.expect_error("TN029", "select tenant.allow_channel('jobs', ' ')").await; // TN029

@@ -52,5 +52,5 @@ async fn by_savepoints() {
     take(&app, "advisory_lock", 1..=64).await;
     app.run("rollback").await;
     app.expect_error("42501", "set pg_tenant.max_advisory_locks = 1000").await;
-    app.expect_error("42501", "select tenant.count_lock(1)").await;
+    app.expect_error("42501", "select tenant_internal.count_lock(1)").await;
 }

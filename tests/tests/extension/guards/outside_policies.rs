@@ -100,7 +100,7 @@ async fn by_a_lock_that_all_share() {
     app.expect_error("TN001", attempt).await;
     app.expect_error("TN001", "select tenant.advisory_lock('nightly')").await;
     db.bystander().await.expect_error("42501", attempt).await;
-    app.refused_inside("42501", A, "select tenant.lock_key('nightly')").await;
+    app.refused_inside("42501", A, "select tenant_internal.lock_key('nightly')").await;
 }
 
 #[tokio::test]

@@ -148,7 +148,7 @@ async fn as_the_dba_decides() {
     }
     for role in [&db.roles.owner, &db.roles.admin, &db.roles.app] {
         db.connect(role).await.expect_error("42501", "set pg_tenant.new_tables = allow").await;
-        for internal in ["tenant.protect_newcomer", "tenant.warn_of_newcomer"] {
+        for internal in ["tenant_internal.protect_newcomer", "tenant_internal.warn_of_newcomer"] {
             let call = format!("select {internal}('orders', 'orders')");
             db.connect(role).await.expect_error("42501", &call).await;
         }

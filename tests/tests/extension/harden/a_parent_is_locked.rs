@@ -116,8 +116,8 @@ async fn by_who_reads_all_rows() {
     for (code, statement) in
         [("TN001", "select count(*) from p"), ("TN030", "alter table p no force row level security")]
     {
-        owner.expect_error(code, &format!("select tenant.run_validation('p', '{statement}')")).await;
+        owner.expect_error(code, &format!("select tenant_internal.run_validation('p', '{statement}')")).await;
     }
-    db.app().await.expect_error("42501", "select tenant.run_validation('p', 'select 1')").await;
-    db.app().await.refused_inside("42501", A, "select tenant.run_validation('p', 'select 1')").await;
+    db.app().await.expect_error("42501", "select tenant_internal.run_validation('p', 'select 1')").await;
+    db.app().await.refused_inside("42501", A, "select tenant_internal.run_validation('p', 'select 1')").await;
 }

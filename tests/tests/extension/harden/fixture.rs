@@ -77,11 +77,11 @@ pub async fn keys(session: &Session) -> String {
         .rows(
             "select format('%s %s %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid), obj_description(oid, 'pg_constraint'),
                     (select relname from pg_class where oid = conindid and contype <> 'f'))
-                from pg_constraint where connamespace <> 'tenant'::regnamespace and conrelid <> 0 and contype <> 'n'
+                from pg_constraint where connamespace not in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and conrelid <> 0 and contype <> 'n'
                     and conrelid >= 16384 order by 1;
              select pg_get_indexdef(indexrelid) || indisreplident || indisclustered || indisvalid || coalesce(obj_description(indexrelid, 'pg_class'), '')
                 from pg_index join pg_class on oid = indexrelid
-                where relnamespace not in ('tenant'::regnamespace, 'pg_catalog'::regnamespace, 'pg_toast'::regnamespace) order by 1",
+                where relnamespace not in ('tenant'::regnamespace, 'tenant_internal'::regnamespace, 'pg_catalog'::regnamespace, 'pg_toast'::regnamespace) order by 1",
         )
         .await;
     rows.into_iter().flatten().flatten().collect::<Vec<_>>().join("\n")

@@ -80,11 +80,11 @@ async fn a_stranger() {
     owner.run("create table p (tenant_id uuid, id int primary key)").await;
     let admin = db.admin().await;
     admin.expect_error("42501", "select tenant.protect('p', harden => true)").await;
-    admin.expect_error("42501", "select tenant.apply_hardening('p', true, false)").await;
+    admin.expect_error("42501", "select tenant_internal.apply_hardening('p', true, false)").await;
     db.app().await.expect_error("42501", "select tenant.protect('p', harden => true)").await;
     // The parts have no rights of their own: who is not the owner gets nowhere with them, and the guards are on.
     owner.run("select tenant.protect('p')").await;
-    admin.expect_error("42501", "select tenant.apply_hardening('p', true, false)").await;
+    admin.expect_error("42501", "select tenant_internal.apply_hardening('p', true, false)").await;
 
     drop(owner);
 }

@@ -87,7 +87,7 @@ async fn below_the_join_table() {
             owner.run("create table p_4 (like p including defaults); select tenant.protect('p_4', 'account_id'); alter table p detach partition p_3").await;
             owner.run("alter table p attach partition p_4 for values in (4, 5)").await;
         }
-        assert_eq!(text(&owner, "select count(*) from tenant.missing_member_triggers('p')").await, "0");
+        assert_eq!(text(&owner, "select count(*) from tenant_internal.missing_member_triggers('p')").await, "0");
         owner.run("select tenant.unprotect('users', 'the other one')").await;
         let left = "select count(*) from pg_trigger where tgfoid = 'tenant.refuse_member'::regproc";
         assert_eq!(text(&owner, left).await, "0");

@@ -110,7 +110,7 @@ async fn of_other_types() {
         }
         // A partition that comes later is one of them.
         owner.run("create table parts_3 partition of parts for values from (20) to (30)").await;
-        assert_eq!(text(&owner, "select tenant.membership_through('parts_3')").await, "belongs");
+        assert_eq!(text(&owner, "select tenant_internal.membership_through('parts_3')").await, "belongs");
         owner.run("drop table people, parts, belongs cascade").await;
     }
 }

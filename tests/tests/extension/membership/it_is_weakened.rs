@@ -52,7 +52,7 @@ async fn by_a_command() {
     assert_eq!(app.inside_value("1", &SEEN.replace("by id", "by number")).await.as_deref(), Some("a@1 both"));
     app.refused_inside("TN072", "1", "insert into people values (1, 2)").await;
     app.refused_inside("TN072", "1", "update people set person = 2").await;
-    assert_eq!(text(&owner, "select count(*) from tenant.missing_member_triggers('people')").await, "0");
+    assert_eq!(text(&owner, "select count(*) from tenant_internal.missing_member_triggers('people')").await, "0");
     // A restore of data alone, as a superuser.
     let boss = db.superuser().await;
     boss.run("alter table people disable trigger all; alter table people enable trigger all").await;

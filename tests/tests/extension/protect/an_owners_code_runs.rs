@@ -112,12 +112,14 @@ async fn by_the_way_that_was_made_for_it() {
     boss.run("create table of_boss (tenant_id uuid); create schema closed; create table closed.t (tenant_id uuid)")
         .await;
     boss.run(&format!("alter table closed.t owner to {0}; grant usage on schema closed to {0}", db.roles.owner)).await;
-    owner.expect_error("42501", "select tenant.run_as_owner('of_boss', 'create role regress_pwned superuser')").await;
+    owner
+        .expect_error("42501", "select tenant_internal.run_as_owner('of_boss', 'create role regress_pwned superuser')")
+        .await;
     assert_eq!(
-        owner.value("select tenant.run_as_owner('of_boss', 'select current_user')").await,
+        owner.value("select tenant_internal.run_as_owner('of_boss', 'select current_user')").await,
         Some(db.roles.owner.clone())
     );
-    db.app().await.expect_error("42501", "select tenant.run_as_owner('of_boss', 'select 1')").await;
+    db.app().await.expect_error("42501", "select tenant_internal.run_as_owner('of_boss', 'select 1')").await;
     // An index takes a right on the schema, which the owner has not.
     boss.run("select tenant.protect('closed.t')").await;
 }

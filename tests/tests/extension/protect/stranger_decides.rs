@@ -44,10 +44,10 @@ async fn the_parts_are_called_one_by_one() {
     let (db, owner) = stage("parts_called").await;
     owner.run(&(table("orders") + "select tenant.protect('orders')")).await;
     // These run with the caller's rights and with the guards on: they do what the caller could do anyway.
-    owner.expect_error("42501", "select tenant.remove_protection('orders', 'x')").await;
-    owner.expect_error("42501", "select tenant.apply_protection('orders', 'id', false, false, false)").await;
-    owner.expect_error("TN030", "select tenant.unfence('orders')").await;
-    db.admin().await.expect_error("42501", "select tenant.fence('orders', 'id', 'true', false)").await;
+    owner.expect_error("42501", "select tenant_internal.remove_protection('orders', 'x')").await;
+    owner.expect_error("42501", "select tenant_internal.apply_protection('orders', 'id', false, false, false)").await;
+    owner.expect_error("TN030", "select tenant_internal.unfence('orders')").await;
+    db.admin().await.expect_error("42501", "select tenant_internal.fence('orders', 'id', 'true', false)").await;
     owner.expect_error("42501", "set pg_tenant.guards = off").await;
     owner.expect_error("42501", "select set_config('pg_tenant.guards', 'off', false)").await;
 }

@@ -73,5 +73,5 @@ async fn from_inside_a_tenant() {
     app.run(&format!("begin; select tenant.enter('{A}')")).await;
     app.expect_error("TN063", "notify tenant_registry").await;
     app.run("rollback").await;
-    app.expect_error("42501", "select tenant.announce_change()").await;
+    app.expect_error("42501", "select tenant_internal.announce_change()").await;
 }

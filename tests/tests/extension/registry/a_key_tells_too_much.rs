@@ -57,10 +57,10 @@ async fn another_column_or_row() {
         ("TN056", "tenant.lookup('users', 'id', '1')"),
         ("TN056", "tenant.lookup('pg_authid', 'rolname', 'postgres')"),
         ("TN056", "tenant.lookup('tenant.tenants', 'slug', 'acme')"),
-        ("42501", "tenant.run_lookup('users', 'select secret from public.users', '')"),
-        ("42501", "tenant.count_lookup('users', 3::smallint)"),
+        ("42501", "tenant_internal.run_lookup('users', 'select secret from public.users', '')"),
+        ("42501", "tenant_internal.count_lookup('users', 3::smallint)"),
         ("42501", "tenant.allow_lookup('users', 'secret', 'why not')"),
-        ("42501", "tenant.lookup_operator('users', 'email')"),
+        ("42501", "tenant_internal.lookup_operator('users', 'email')"),
     ] {
         app.expect_error(code, &format!("select {call}")).await;
     }

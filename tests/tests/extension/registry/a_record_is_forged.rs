@@ -195,5 +195,5 @@ async fn by_the_way_it_is_written() {
     }
     admin.expect_error("AB123", "select tenant.create('unwanted')").await;
     admin.expect_error("23514", "select tenant.create('unheard')").await;
-    admin.expect_error("42501", "select tenant.journal_created('x', 'y')").await;
+    admin.expect_error("42501", "select tenant_internal.journal_created('x', 'y')").await;
 }

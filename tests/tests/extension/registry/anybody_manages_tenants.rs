@@ -10,11 +10,11 @@ const MANAGING: &[&str] = &[
     "select tenant.suspend('{a}')",
     "select tenant.resume('{a}')",
     "select tenant.set_limits('{a}', read_only => true)",
-    "select tenant.require_known('{a}')",
+    "select tenant_internal.require_known('{a}')",
     "select tenant.bind_role('postgres', '{a}')",
     "select tenant.unbind_role('postgres')",
-    "select tenant.fence_policy('orders')",
-    "select tenant.fence_column('orders')",
+    "select tenant_internal.fence_policy('orders')",
+    "select tenant_internal.fence_column('orders')",
     "select * from tenant.tenants",
     "select * from tenant.journal",
     "select * from tenant.bound_roles",
@@ -59,8 +59,8 @@ async fn beyond_what_an_administrator_may() {
         "set session_replication_role = replica",
         "select tenant.enter('{a}')",
         "select * from public.orders",
-        "select tenant.registry_changed()",
-        "select tenant.stamp_change()",
+        "select tenant_internal.registry_changed()",
+        "select tenant_internal.stamp_change()",
     ] {
         admin.expect_error("42501", &sql.replace("{a}", A)).await;
     }
@@ -100,7 +100,7 @@ async fn and_an_administrator_cannot() {
         let error = admin.expect_error("TN050", &duplicate).await;
         assert!(error.detail().is_some() && error.hint().is_some(), "{duplicate}: {error:?}");
     }
-    for unknown in ["suspend('x')", "resume('x')", "set_limits('x')", "require_known('x')"] {
+    for unknown in ["suspend('x')", "resume('x')", "set_limits('x')"] {
         admin.expect_error("TN002", &format!("select tenant.{unknown}")).await;
     }
     for malformed in ["suspend('a b')", "resume('')", "set_limits('a b')", "canonical_id('a b')"] {
@@ -116,13 +116,13 @@ async fn and_an_administrator_cannot() {
 async fn or_sees_what_is_protected() {
     let db = shop("fences").await;
     let admin = db.admin().await;
-    let fence = "select polname from pg_policy where oid = tenant.fence_policy('orders')";
+    let fence = "select polname from pg_policy where oid = tenant_internal.fence_policy('orders')";
     assert_eq!(admin.value(fence).await.as_deref(), Some("tenant_isolation"));
-    assert_eq!(admin.value("select tenant.fence_column('orders')").await.as_deref(), Some("1"));
+    assert_eq!(admin.value("select tenant_internal.fence_column('orders')").await.as_deref(), Some("1"));
     for none in
         ["fence_policy('stock_orders')", "fence_column('stock_orders')", "fence_policy(null)", "fence_column(0)"]
     {
-        assert_eq!(admin.value(&format!("select tenant.{none}")).await, None, "{none}");
+        assert_eq!(admin.value(&format!("select tenant_internal.{none}")).await, None, "{none}");
     }
 }
 

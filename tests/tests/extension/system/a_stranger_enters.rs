@@ -28,7 +28,7 @@ async fn as_an_ordinary_role() {
         db.connect(role).await.expect_error("42501", READ).await;
     }
     for role in [app, owner, backup, &db.roles.admin, &operator_of(&db)] {
-        db.connect(role).await.expect_error("42501", "select tenant.journal_system('a test', true)").await;
+        db.connect(role).await.expect_error("42501", "select tenant_internal.journal_system('a test', true)").await;
     }
     let seen = operator(&db).await.rows(&format!("{READ}; {COUNT}")).await;
     assert_eq!(seen[1], [Some("5".to_owned())], "who was let in");

@@ -133,7 +133,7 @@ async fn and_nobody_borrows_its_rights() {
         owner.run("rollback").await;
     }
     db.app().await.expect_error("TN013", ENTER).await; // TN013
-    owner.expect_error("42501", "select tenant.journal_system_as_owner('without entering')").await;
+    owner.expect_error("42501", "select tenant_internal.journal_system_as_owner('without entering')").await;
     // Of itself it gives no right: an application with it owns nothing.
     superuser.run(&format!("grant tenant_system to {}", db.roles.app)).await;
     db.app().await.expect_error("TN016", &format!("begin; {ENTER}; {COUNT}")).await;

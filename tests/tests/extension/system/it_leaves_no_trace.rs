@@ -46,7 +46,7 @@ async fn in_the_journal() {
         "delete from tenant.journal",
         "update tenant.journal set reason = ''",
         "truncate tenant.journal",
-        "select tenant.journal_system('forged', false)",
+        "select tenant_internal.journal_system('forged', false)",
     ] {
         session.expect_error("42501", &format!("begin; select tenant.enter_system('a test', true); {sql}")).await;
         session.run("rollback").await;
