@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use pg_tenant_client::{Error, TenantPool};
+//! use pg_tenant_client::TenantPool;
 //!
 //! let pool = TenantPool::builder("host=localhost user=app dbname=shop".parse()?).max_size(16).build()?;
 //!
@@ -17,7 +17,7 @@
 //! // Commits on Ok, rolls back on Err.
 //! let total: i64 = pool
 //!     .tenant("acme")
-//!     .run(async |tx| Ok::<_, Error>(tx.query_one("select count(*) from orders", &[]).await?.get(0)))
+//!     .transaction(async |tx| Ok(tx.query_one("select count(*) from orders", &[]).await?.get(0)))
 //!     .await?;
 //! # Ok(()) }
 //! ```
@@ -133,6 +133,8 @@ pub use tenant::verifier::TokenVerifier;
 pub use tokio_postgres;
 pub use tx::builder::TenantHandle;
 pub use tx::bulk::row::BulkRow;
+pub use tx::copy_out::CopyOutStream;
+pub use tx::executor::TenantExecutor;
 pub use tx::options::IsolationLevel;
 pub use tx::pipeline;
 pub use tx::retry::{Retry, RetryingTx};

@@ -86,11 +86,16 @@ fn the_system_context_lacks_a_call() {
         names.map(|(_, rest)| rest.split(['<', '(']).next().unwrap_or(rest).to_owned()).collect()
     };
     for (tenant, system, of_a_tenant_alone) in [
-        ("TenantTx", "danger::SystemTx", &["tenant_id"][..]),
+        // As a TenantExecutor a transaction has `run`, which is its savepoint.
+        ("TenantTx", "danger::SystemTx", &["tenant_id", "run"][..]),
         // What crosses tenants is rare and long: its author decides whether all of it may run again.
-        ("TenantHandle", "danger::SystemTxBuilder", &["actor", "role", "retry", "from_request_parts"]),
-        ("sqlx::TenantTx", "sqlx::danger::SystemTx", &["tenant_id"]),
-        ("sqlx::TenantHandle", "sqlx::danger::SystemTxBuilder", &["actor", "role", "retry", "from_request_parts"]),
+        ("TenantHandle", "danger::SystemTxBuilder", &["tenant_id", "actor", "role", "retry", "from_request_parts"]),
+        ("sqlx::TenantTx", "sqlx::danger::SystemTx", &["tenant_id", "run", "executor"]),
+        (
+            "sqlx::TenantHandle",
+            "sqlx::danger::SystemTxBuilder",
+            &["tenant_id", "actor", "role", "retry", "from_request_parts", "executor"],
+        ),
     ] {
         let there = calls(system);
         assert!(there.len() > 3, "{system} was not found");

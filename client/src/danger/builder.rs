@@ -12,10 +12,12 @@ use crate::pool::admission::Site;
 use crate::pool::tenant_pool::TenantPool;
 use crate::tenant::share::Share;
 use crate::tx::bulk::row::BulkRow;
+use crate::tx::copy_out::CopyOutStream;
 use crate::tx::entry::EntryMethod;
 use crate::tx::options::{BeginOptions, begin_options};
 use crate::tx::pipeline::Pipeline;
 use crate::tx::run::{Begin, run_once};
+use crate::tx::stream::RowStream;
 use crate::wire::step;
 use crate::wire::step::{Answer, Step};
 
@@ -97,6 +99,24 @@ impl SystemTxBuilder {
         self.begin().await?.pipeline_then_commit(pipeline).await
     }
 
+    /// Runs one statement in a transaction of its own and returns its rows as they come, as
+    /// [`TenantHandle::query_stream`](crate::TenantHandle::query_stream) does.
+    ///
+    /// # Errors
+    /// As every call of this type, from this call or from the stream.
+    pub async fn query_stream(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<RowStream<'static>, Error> {
+        self.begin().await?.into_open().into_query_stream(sql, params).await
+    }
+
+    /// Runs a `COPY … TO STDOUT` in a transaction of its own and returns its bytes as they come, as
+    /// [`TenantHandle::copy_out`](crate::TenantHandle::copy_out) does.
+    ///
+    /// # Errors
+    /// As every call of this type, from this call or from the stream.
+    pub async fn copy_out(&self, sql: &str) -> Result<CopyOutStream<'static>, Error> {
+        self.begin().await?.into_open().into_copy_out(sql).await
+    }
+
     /// Writes many rows in a transaction of their own: all of them, or none. See [`SystemTx::insert_many`].
     ///
     /// # Errors
@@ -138,6 +158,21 @@ impl SystemTxBuilder {
     where
         F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
         E: From<Error>,
+    {
+        run_once(self, work).await
+    }
+
+    /// Runs a closure in a transaction, as [`run`](Self::run) does, whose error is this crate's [`Error`]: so the closure
+    /// ends with a plain `Ok(value)`.
+    ///
+    /// `run` takes whatever error the closure returns. Where that uses `?`, which converts, Rust cannot infer the type
+    /// (`E0283`), and the closure ends with `Ok::<_, MyError>(value)`.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    pub async fn transaction<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        F: AsyncFnOnce(&mut SystemTx) -> Result<T, Error>,
     {
         run_once(self, work).await
     }

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::pool::lease::Lease;
 use crate::pool::tenant_pool::TenantPool;
 use crate::tx::bulk::row::BulkRow;
+use crate::tx::copy_out::CopyOutStream;
 use crate::tx::entry::EntryMethod;
 use crate::tx::open_tx::{Handle, OpenTx};
 use crate::tx::options::BeginOptions;
@@ -34,6 +35,10 @@ pub struct SystemTx(OpenTx);
 impl SystemTx {
     pub(crate) fn new(pool: TenantPool, lease: Lease, method: EntryMethod, options: &BeginOptions) -> SystemTx {
         SystemTx(OpenTx::new(pool, lease, method, options))
+    }
+
+    pub(super) fn into_open(self) -> OpenTx {
+        self.0
     }
 
     pub(super) async fn send_then_commit(self, step: Step<'_>) -> Result<Answer, Error> {
@@ -90,6 +95,15 @@ impl SystemTx {
     /// As [`query`](Self::query), from this call or from the stream.
     pub async fn query_stream(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<RowStream<'_>, Error> {
         self.0.query_stream(sql, params).await
+    }
+
+    /// Runs a `COPY … TO STDOUT` and returns its bytes as they come, as
+    /// [`TenantTx::copy_out`](crate::TenantTx::copy_out) does.
+    ///
+    /// # Errors
+    /// Those of [`TenantTx::copy_out`](crate::TenantTx::copy_out).
+    pub async fn copy_out(&mut self, sql: &str) -> Result<CopyOutStream<'_>, Error> {
+        self.0.copy_out(sql).await
     }
 
     /// Writes many rows, as [`TenantTx::insert_many`](crate::TenantTx::insert_many) does; the tenant column is one of
@@ -181,6 +195,18 @@ impl SystemTx {
     where
         F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
         E: From<Error>,
+    {
+        savepoint(self, work).await
+    }
+
+    /// Runs a closure inside a savepoint, as [`savepoint`](Self::savepoint) does, whose error is this crate's [`Error`]:
+    /// so the closure ends with a plain `Ok(value)`.
+    ///
+    /// # Errors
+    /// Those of [`savepoint`](Self::savepoint).
+    pub async fn transaction<T, F>(&mut self, work: F) -> Result<T, Error>
+    where
+        F: AsyncFnOnce(&mut SystemTx) -> Result<T, Error>,
     {
         savepoint(self, work).await
     }

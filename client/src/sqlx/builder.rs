@@ -70,6 +70,11 @@ impl TenantHandle {
         TenantHandle { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
     }
 
+    /// The tenant. `None` where a token names it, or where what it was made of is no tenant id.
+    pub fn tenant_id(&self) -> Option<&TenantId> {
+        self.entry.tenant_id()
+    }
+
     /// Sets the actor, for whom the transaction works: the claim `sub` of the token that the pool signs,
     /// `tenant.current_actor()` in SQL. Without effect where the pool signs no tokens.
     #[cfg(feature = "sign")]
@@ -145,6 +150,21 @@ impl TenantHandle {
     where
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
         E: From<Error>,
+    {
+        run_once(self, work).await
+    }
+
+    /// Runs a closure in a transaction, as [`run`](Self::run) does, whose error is this crate's [`Error`]: so the closure
+    /// ends with a plain `Ok(value)`.
+    ///
+    /// `run` takes whatever error the closure returns. Where that uses `?`, which converts, Rust cannot infer the type
+    /// (`E0283`), and the closure ends with `Ok::<_, MyError>(value)`.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    pub async fn transaction<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        F: AsyncFnOnce(&mut TenantTx) -> Result<T, Error>,
     {
         run_once(self, work).await
     }

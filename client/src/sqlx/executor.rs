@@ -107,6 +107,7 @@ macro_rules! executor {
 
 executor!(TenantTx);
 executor!(SystemTx);
+executor!(OpenTx);
 
 /// A query that gets no name where names do not last.
 struct Named<E> {

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use pg_tenant_client::{Error, sqlx::TenantPool};
+//! use pg_tenant_client::sqlx::TenantPool;
 //! use sqlx::postgres::PgPoolOptions;
 //!
 //! let pool = TenantPool::new(PgPoolOptions::new().max_connections(16), "postgres://app@localhost/shop".parse()?);
@@ -14,9 +14,9 @@
 //! tx.commit().await?;
 //!
 //! pool.tenant("acme")
-//!     .run(async |tx| {
+//!     .transaction(async |tx| {
 //!         sqlx::query("update orders set open = false").execute(&mut *tx).await?;
-//!         Ok::<_, Error>(())
+//!         Ok(())
 //!     })
 //!     .await?;
 //! # Ok(()) }
@@ -42,24 +42,31 @@
 mod begin;
 mod builder;
 mod cleanup;
+mod copy_out;
 mod error;
 mod executor;
+mod generator;
 mod lease;
 #[cfg(feature = "directory")]
 mod lookup;
+mod one_shot;
 mod one_statement;
 mod open_tx;
 mod pool;
 mod retry;
 mod statement;
+mod tenant_executor;
 mod tenant_tx;
+mod typed;
 
 pub mod danger;
 
 pub use builder::TenantHandle;
 pub use pool::TenantPool;
 pub use retry::RetryingTx;
+pub use tenant_executor::TenantExecutor;
 pub use tenant_tx::TenantTx;
+pub use typed::TypedQuery;
 
 /// The name of 0.1.0.
 #[deprecated(since = "0.2.0", note = "it is called TenantHandle")]

@@ -31,6 +31,16 @@ pub(super) trait Handle {
     fn into_open(self) -> OpenTx;
 }
 
+impl Handle for OpenTx {
+    fn open(&mut self) -> &mut OpenTx {
+        self
+    }
+
+    fn into_open(self) -> OpenTx {
+        self
+    }
+}
+
 impl OpenTx {
     pub(super) fn new(lease: Lease, scope: TxScope) -> OpenTx {
         OpenTx { lease, scope, savepoints: 0 }

@@ -33,4 +33,19 @@ impl RetryingTx {
     {
         run_again(&self.tenant, &self.retry, work).await
     }
+
+    /// Runs a closure in a transaction, as [`run`](Self::run) does, whose error is this crate's [`Error`]: so the closure
+    /// ends with a plain `Ok(value)`.
+    ///
+    /// `run` takes whatever error the closure returns. Where that uses `?`, which converts, Rust cannot infer the type
+    /// (`E0283`), and the closure ends with `Ok::<_, MyError>(value)`.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    pub async fn transaction<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        F: AsyncFnOnce(&mut TenantTx) -> Result<T, Error> + Clone,
+    {
+        run_again(&self.tenant, &self.retry, work).await
+    }
 }

@@ -70,6 +70,11 @@ impl TenantHandle {
         TenantHandle { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
     }
 
+    /// The tenant. `None` where a token names it, or where what it was made of is no tenant id.
+    pub fn tenant_id(&self) -> Option<&TenantId> {
+        self.entry.tenant_id()
+    }
+
     /// Sets the actor, for whom the transaction works: the claim `sub` of the token that the pool signs,
     /// `tenant.current_actor()` in SQL. Without effect where the pool signs no tokens.
     #[cfg(feature = "sign")]
@@ -163,6 +168,33 @@ impl TenantHandle {
     where
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E>,
         E: From<Error>,
+    {
+        run_once(self, work).await
+    }
+
+    /// Runs a closure in a transaction, as [`run`](Self::run) does, whose error is this crate's [`Error`]: so the closure
+    /// ends with a plain `Ok(value)`.
+    ///
+    /// `run` takes whatever error the closure returns. Where that uses `?`, which converts, Rust cannot infer the type
+    /// (`E0283`), and the closure ends with `Ok::<_, MyError>(value)`.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: pg_tenant_client::TenantPool) -> Result<(), pg_tenant_client::Error> {
+    /// let open: i64 = pool
+    ///     .tenant("acme")
+    ///     .transaction(async |tx| {
+    ///         tx.execute("update orders set open = false where id = $1", &[&7i64]).await?;
+    ///         Ok(tx.query_one("select count(*) from orders where open", &[]).await?.get(0))
+    ///     })
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    pub async fn transaction<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        F: AsyncFnOnce(&mut TenantTx) -> Result<T, Error>,
     {
         run_once(self, work).await
     }

@@ -1,7 +1,7 @@
 //! The flights of a transaction: what each sends in one attempt, and how its answers are read.
 
 use tokio_postgres::types::Type;
-use tokio_postgres::{Error as PgError, RowStream, Statement};
+use tokio_postgres::{CopyOutStream, Error as PgError, RowStream, Statement};
 
 use crate::error::Error;
 use crate::tx::open_tx::OpenTx;
@@ -84,6 +84,35 @@ impl Attempt for Streamed<'_> {
         let preamble = tx.opening.messages();
         let flight = flight::stream(&tx.lease.start_call().client, preamble, step, &form).await;
         tx.lease.finish_call(true);
+        Ok(tx.classify(flight, &[step]))
+    }
+}
+
+/// A COPY whose bytes are read as they come.
+pub(super) struct CopiedOut<'a>(pub(super) &'a str);
+
+impl Attempt for CopiedOut<'_> {
+    type Answer = CopyOutStream;
+
+    async fn fly(&self, tx: &mut OpenTx) -> Result<Next<CopyOutStream>, Error> {
+        let step = Step::rows(self.0, &[]);
+        let statement = match tx.lease.form(&step) {
+            Some(Form::Prepared(statement)) => statement,
+            _ => tx.prepare(self.0).await?,
+        };
+        let preamble = tx.opening.messages();
+        let flight = flight::copy_out(&tx.lease.start_call().client, preamble, &statement).await;
+        tx.lease.finish_call(true);
+        if let (Ok(_), Err(failed)) = (&flight.entered, &flight.answer)
+            && !is_answered(&failed.error)
+            && !failed.error.is_closed()
+        {
+            // It ran as something else, and the server may be waiting for bytes: nothing can follow here.
+            tx.lease.discard();
+            tx.health.fail();
+            let Err(failed) = flight.answer else { return Err(Error::interrupted()) };
+            return Ok(Next::Done(Err(Error::not_copied_out(failed.error))));
+        }
         Ok(tx.classify(flight, &[step]))
     }
 }

@@ -3,13 +3,16 @@
 pub(crate) mod builder;
 pub(crate) mod bulk;
 mod commit;
+pub(crate) mod copy_out;
 pub(crate) mod entry;
+pub(crate) mod executor;
 mod flights;
 pub(crate) mod health;
 pub(crate) mod open_tx;
 mod opening;
 pub(crate) mod options;
 pub mod pipeline;
+mod reading;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod savepoint;

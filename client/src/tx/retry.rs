@@ -74,15 +74,15 @@ impl TenantHandle {
     ///
     /// ```no_run
     /// # async fn example(pool: pg_tenant_client::TenantPool) -> Result<(), pg_tenant_client::Error> {
-    /// use pg_tenant_client::{Error, IsolationLevel, Retry};
+    /// use pg_tenant_client::{IsolationLevel, Retry};
     ///
     /// let open: i64 = pool
     ///     .tenant("acme")
     ///     .isolation_level(IsolationLevel::Serializable)
     ///     .retry(Retry::default().attempts(10))
-    ///     .run(async |tx| {
+    ///     .transaction(async |tx| {
     ///         tx.execute("update orders set open = false where id = $1", &[&7i64]).await?;
-    ///         Ok::<_, Error>(tx.query_one("select count(*) from orders where open", &[]).await?.get(0))
+    ///         Ok(tx.query_one("select count(*) from orders where open", &[]).await?.get(0))
     ///     })
     ///     .await?;
     /// # Ok(()) }
@@ -107,6 +107,21 @@ impl RetryingTx {
     where
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, E> + Clone,
         E: From<Error>,
+    {
+        run_again(&self.tenant, &self.retry, work).await
+    }
+
+    /// Runs a closure in a transaction, as [`run`](Self::run) does, whose error is this crate's [`Error`]: so the closure
+    /// ends with a plain `Ok(value)`.
+    ///
+    /// `run` takes whatever error the closure returns. Where that uses `?`, which converts, Rust cannot infer the type
+    /// (`E0283`), and the closure ends with `Ok::<_, MyError>(value)`.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    pub async fn transaction<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        F: AsyncFnOnce(&mut TenantTx) -> Result<T, Error> + Clone,
     {
         run_again(&self.tenant, &self.retry, work).await
     }

@@ -2,11 +2,11 @@
 //! long as nothing has taken effect.
 
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{RowStream, Statement};
+use tokio_postgres::{CopyOutStream, RowStream, Statement};
 
 use crate::error::Error;
 use crate::pool::pooler::end_dirty_session;
-use crate::tx::flights::{Attempt, Many, One, Prepared, Streamed, Text};
+use crate::tx::flights::{Attempt, CopiedOut, Many, One, Prepared, Streamed, Text};
 use crate::tx::open_tx::OpenTx;
 use crate::tx::verdict::Next;
 use crate::wire::step::{Answer, Step, Then};
@@ -49,6 +49,13 @@ impl OpenTx {
         let rows = self.fly(Streamed(Step::rows(sql, params))).await?;
         self.lease.stream();
         Ok(rows)
+    }
+
+    /// Sends a COPY whose bytes are read as they come.
+    pub(super) async fn open_copy_out(&mut self, sql: &str) -> Result<CopyOutStream, Error> {
+        let bytes = self.fly(CopiedOut(sql)).await?;
+        self.lease.stream();
+        Ok(bytes)
     }
 
     /// Sends a text of several statements.

@@ -33,6 +33,15 @@ impl OpenTx {
         Ok((rows?, call))
     }
 
+    pub(crate) async fn send_copy_out(&mut self, sql: &str) -> Result<(tokio_postgres::CopyOutStream, Call), Error> {
+        let (call, attempts) = self.call(sql);
+        let bytes = call.watch(self.open_copy_out(sql)).await;
+        call.retries(attempts - self.opening.attempts_left());
+        call.tenant(self.tenant_id());
+        call.ended(&bytes);
+        Ok((bytes?, call))
+    }
+
     pub(crate) async fn send_batch(&mut self, sql: &str) -> Result<(), Error> {
         let (call, attempts) = if sql.is_empty() {
             (Call::of("begin", self.tenant_id()), self.opening.attempts_left())

@@ -11,7 +11,7 @@ use futures_util::TryStreamExt;
 use futures_util::future::{join, join3, join4};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error as PgError, RowStream, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, CopyOutStream, Error as PgError, RowStream, SimpleQueryMessage, Statement};
 
 use crate::wire::form::Form;
 use crate::wire::outcome::{Stale, did_not_run, is_answered, stale_statement, was_not_sent};
@@ -104,6 +104,12 @@ pub(crate) async fn stream(client: &Client, preamble: Messages<'_>, step: Step<'
         }
     };
     let (entered, answer) = join(enter(client, preamble), rows).await;
+    Flight { entered, answer: answer.map_err(Failed::from), committed: None }
+}
+
+/// `preamble` before a COPY whose bytes are read as they come.
+pub(crate) async fn copy_out(client: &Client, preamble: Messages<'_>, copy: &Statement) -> Flight<CopyOutStream> {
+    let (entered, answer) = join(enter(client, preamble), client.copy_out(copy)).await;
     Flight { entered, answer: answer.map_err(Failed::from), committed: None }
 }
 

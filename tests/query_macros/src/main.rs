@@ -6,6 +6,11 @@
 use pg_tenant_client::sqlx::TenantPool;
 use sqlx::postgres::PgPoolOptions;
 
+struct Project {
+    id: i64,
+    name: String,
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::args().nth(1).ok_or("the application's address")?;
@@ -27,6 +32,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .fetch_one(&mut tx)
         .await?;
     tx.rollback().await?;
+    // Single statements keep the type that the macro has found.
+    let acme = pool.tenant("acme");
+    let made: Project = acme
+        .fetch_one(sqlx::query_as!(Project, "insert into projects (name) values ('One') returning id, name"))
+        .await?;
+    let names: Vec<String> =
+        acme.fetch_all(sqlx::query_scalar!("select name from projects where id = $1", made.id)).await?;
+    let gone =
+        acme.fetch_optional(sqlx::query!("delete from projects where name = $1 returning id", made.name)).await?;
+    assert_eq!((names, gone.map(|row| row.id)), (vec![made.name], Some(made.id)));
     println!("{tenant} {titles:?} {done}");
     Ok(())
 }

@@ -11,13 +11,19 @@ const LOAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/load");
 const API: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../client/api/current.txt");
 
 /// Calls that neither makes, and why a dropped one leaves nothing.
-const EXEMPT: [(&str, &str); 18] = [
+const EXEMPT: [(&str, &str); 24] = [
     ("TenantTx::query_typed", "goes the way of query and execute; tests/orms drops it half-way"),
     ("TenantTx::execute_typed", "likewise"),
     ("TenantHandle::query_typed", "likewise"),
     ("TenantHandle::execute_typed", "likewise"),
     ("ambient::scope", "polls the caller's own future and holds nothing"),
     ("RowStream::poll_next", "the sweeps of query_stream poll it"),
+    ("CopyOutStream::poll_next", "the sweeps of copy_out poll it"),
+    ("TenantExecutor", "the calls of the types that it stands for"),
+    ("sqlx::TenantExecutor", "likewise"),
+    ("X", "likewise, of what it borrows"),
+    ("TenantTx::run", "savepoint, as a TenantExecutor"),
+    ("sqlx::TenantTx::run", "likewise"),
     ("Envelope", "run polls the caller's own future and holds nothing"),
     (
         "TenantListener",
@@ -39,7 +45,10 @@ const EXEMPT: [(&str, &str); 18] = [
 fn waiting(line: &str) -> Option<String> {
     let waits = ["async fn ", "future::BoxFuture<", "stream::BoxStream<", "::poll_next(", "-> impl core::future"];
     let line = line.strip_prefix("pub ").filter(|line| waits.iter().any(|how| line.contains(how)))?;
-    let name = line.split_once("fn ")?.1.replace("&'c mut ", "").replace("<'_>", "").replace("pg_tenant_client::", "");
+    let name = line.split_once("fn ")?.1.replace("<'_>", "").replace("pg_tenant_client::", "");
+    let name = ["&'c mut ", "&mut "].iter().fold(name.as_str(), |name, borrowed| name.trim_start_matches(borrowed));
+    let name =
+        if name.contains("::fetch_") || name.contains("::prepare_") { name } else { name.trim_start_matches('&') };
     Some(name.split(['<', '(']).next()?.to_owned())
 }
 
@@ -76,8 +85,23 @@ fn load() -> Vec<Source> {
 fn made(call: &str) -> (bool, bool, Vec<String>) {
     let name = call.rsplit("::").next().unwrap_or(call);
     let on = |receivers: &[&str]| receivers.iter().map(|receiver| format!("{receiver}.{name}(")).collect();
-    let (sqlx, system) = (call.starts_with("sqlx::"), call.contains("SystemTx"));
+    let (sqlx, system) = (call.contains("sqlx::"), call.contains("SystemTx"));
     let ways = match call.trim_start_matches("sqlx::").trim_start_matches("danger::").split("::").next() {
+        // What begins and ends by itself is borrowed as an executor.
+        _ if call.starts_with("&'c ") => {
+            let way = match name {
+                "fetch_many" => ".fetch_all(&",
+                "fetch_optional" => ".fetch_optional(&",
+                _ => "prepare(",
+            };
+            ["globex", "tenant", "system"]
+                .iter()
+                .map(|on| match name {
+                    "prepare_with" => format!("(&{on}).{way}"),
+                    _ => format!("{way}{on})"),
+                })
+                .collect()
+        }
         _ if name == "fetch_many" => vec![".fetch_all(&mut tx)".to_owned()],
         _ if name == "fetch_optional" => vec![".fetch_optional(&mut tx)".to_owned()],
         _ if name == "prepare_with" => vec!["tx.prepare(".to_owned()],

@@ -45,7 +45,17 @@ impl OverSqlx {
         match deed.shape {
             Shape::Once => {
                 deed.commits();
-                match deed.variant(7) {
+                match deed.variant(13) {
+                    7 => sqlx::query(INSERT).bind(one).fetch_all(&tenant).await.map(drop).map_err(Error::from),
+                    8 => sqlx::query(RETURNING).bind(one).fetch_optional(&tenant).await.map(drop).map_err(Error::from),
+                    9 => tenant.fetch_one(sqlx::query(RETURNING).bind(one)).await.map(drop),
+                    10 => tenant.fetch_all(sqlx::query(RETURNING).bind(one)).await.map(drop),
+                    11 => tenant.fetch_optional(sqlx::query(RETURNING).bind(one)).await.map(drop),
+                    12 => {
+                        (&tenant).prepare(sqlx::SqlStr::from_static(INSERT)).await?;
+                        tenant.copy_out("copy marks (key) to stdout").await?.next().await.transpose()?;
+                        tenant.execute(sqlx::query(INSERT).bind(one)).await.map(drop)
+                    }
                     0 => tenant.query(sqlx::query(INSERT).bind(one)).await.map(drop),
                     1 => tenant.query_one(sqlx::query(RETURNING).bind(one)).await.map(drop),
                     2 => tenant.query_opt(sqlx::query(RETURNING).bind(one)).await.map(drop),
@@ -82,10 +92,17 @@ impl OverSqlx {
                     Ok(())
                 };
                 let retrying = tenant.retry(Retry::default());
-                if deed.variant(2) == 0 { tenant.run(work).await } else { retrying.run(work).await }
+                match deed.variant(4) {
+                    0 => tenant.run(work).await,
+                    1 => retrying.run(work).await,
+                    2 => tenant.transaction(async |tx| tx.transaction(work).await).await,
+                    _ => retrying.transaction(work).await,
+                }
             }
             Shape::Stream => {
                 let mut tx = self.begin(deed).await?;
+                let copy: Vec<_> = tx.copy_out("copy (select 1) to stdout").await?.collect().await;
+                copy.into_iter().collect::<Result<Vec<_>, _>>()?;
                 {
                     let mut rows = sqlx::query(MANY).fetch(&mut tx);
                     for _ in 0..5 {
@@ -151,6 +168,16 @@ impl OverSqlx {
             2 => system.query_one(one(SYSTEM_RETURNING)).await.map(drop),
             3 => system.query_opt(one(SYSTEM_RETURNING)).await.map(drop),
             4 => {
+                sqlx::query("select 1").fetch_all(&system).await?;
+                sqlx::query("select 1").fetch_optional(&system).await?;
+                (&system).prepare(sqlx::SqlStr::from_static("select 1")).await?;
+                system.fetch_one(sqlx::query("select 1")).await?;
+                system.fetch_all(sqlx::query("select 1")).await?;
+                system.fetch_optional(sqlx::query("select 1")).await?;
+                drop(system.copy_out("copy marks to stdout").await?.next().await.transpose()?);
+                let within =
+                    system.transaction(async |tx| tx.transaction(async |tx| Ok(tx.execute("select 1").await?)).await);
+                within.await?;
                 let work = system.run(async |tx| {
                     let undone = tx.savepoint(async |tx| {
                         one(SYSTEM_INSERT).execute(&mut *tx).await?;
@@ -166,6 +193,8 @@ impl OverSqlx {
             _ => {
                 let mut tx = system.begin().await?;
                 one(SYSTEM_INSERT).fetch_all(&mut tx).await?;
+                let copy: Vec<_> = tx.copy_out("copy (select 1) to stdout").await?.collect().await;
+                copy.into_iter().collect::<Result<Vec<_>, _>>()?;
                 tx.rollback().await?;
                 let mut tx = system.begin().await?;
                 tx.prepare(sqlx::SqlStr::from_static(SYSTEM_INSERT)).await?;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::{StreamExt, TryStreamExt};
 use pg_tenant_client::directory::Directory;
 use pg_tenant_client::pipeline::execute;
 use pg_tenant_client::tokio_postgres::types::ToSql;
@@ -36,7 +36,15 @@ impl OverTokioPostgres {
         match deed.shape {
             Shape::Once => {
                 deed.commits();
-                match deed.variant(5) {
+                match deed.variant(7) {
+                    5 => {
+                        let rows = tenant.query_stream(RETURNING, &[&one]).await?;
+                        rows.try_for_each(|_| async { Ok(()) }).await
+                    }
+                    6 => {
+                        tenant.copy_out("copy marks (key) to stdout").await?.next().await.transpose()?;
+                        tenant.execute(INSERT, &[&one]).await.map(drop)
+                    }
                     0 => tenant.query(INSERT, &[&one]).await.map(drop),
                     1 => tenant.query_one(RETURNING, &[&one]).await.map(drop),
                     2 => tenant.query_opt(RETURNING, &[&one]).await.map(drop),
@@ -85,7 +93,12 @@ impl OverTokioPostgres {
                     Ok(())
                 };
                 let retrying = tenant.retry(Retry::default());
-                if deed.variant(2) == 0 { tenant.run(work).await } else { retrying.run(work).await }
+                match deed.variant(4) {
+                    0 => tenant.run(work).await,
+                    1 => retrying.run(work).await,
+                    2 => tenant.transaction(async |tx| tx.transaction(work).await).await,
+                    _ => retrying.transaction(work).await,
+                }
             }
             Shape::Stream => {
                 let mut tx = self.begin(deed).await?;
@@ -94,6 +107,7 @@ impl OverTokioPostgres {
                     rows.next().await.transpose()?;
                 }
                 drop(rows);
+                tx.copy_out("copy marks to stdout").await?.next().await.transpose()?;
                 tx.execute(INSERT, &[&one]).await?;
                 deed.commits();
                 tx.commit().await
@@ -161,6 +175,11 @@ impl OverTokioPostgres {
             };
         }
         if variant == 6 {
+            drop(system.query_stream(MANY, &[]).await?.next().await.transpose()?);
+            drop(system.copy_out("copy marks to stdout").await?.next().await.transpose()?);
+            let within =
+                system.transaction(async |tx| tx.transaction(async |tx| tx.execute("select 1", &[]).await).await);
+            within.await?;
             let work = system.run(async |tx| {
                 let undone = tx.savepoint(async |tx| {
                     tx.execute(SYSTEM_INSERT, &[&tenant, &deed.undone]).await?;
@@ -176,7 +195,10 @@ impl OverTokioPostgres {
         let mut tx = system.begin().await?;
         match variant {
             7 => drop(tx.query_stream(MANY, &[]).await?.next().await.transpose()?),
-            8 => tx.batch_execute("select 1; select 2").await?,
+            8 => {
+                tx.batch_execute("select 1; select 2").await?;
+                drop(tx.copy_out("copy marks to stdout").await?.next().await.transpose()?);
+            }
             9 => drop(tx.query_opt("select 1", &[]).await?),
             10 => {
                 tx.insert_many("marks", &columns, [(tenant, one)]).await?;

@@ -54,6 +54,18 @@ impl SystemTx {
     {
         savepoint(self, work).await
     }
+
+    /// Runs a closure inside a savepoint, as [`savepoint`](Self::savepoint) does, whose error is this crate's [`Error`]:
+    /// so the closure ends with a plain `Ok(value)`.
+    ///
+    /// # Errors
+    /// Those of [`savepoint`](Self::savepoint).
+    pub async fn transaction<T, F>(&mut self, work: F) -> Result<T, Error>
+    where
+        F: AsyncFnOnce(&mut SystemTx) -> Result<T, Error>,
+    {
+        savepoint(self, work).await
+    }
 }
 
 impl Handle for SystemTx {
