@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example quickstart -- "host=localhost user=app dbname=shop" acme`
 
-use pg_tenant_client::{Error, TenantPool};
+use pg_tenant_client::TenantPool;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,9 +19,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Several statements: commit on Ok, roll back on Err.
     let now: String = tenant
-        .run(async |tx| {
+        .transaction(async |tx| {
             tx.batch_execute("set local statement_timeout = '5s'").await?;
-            Ok::<_, Error>(tx.query_one("select now()::text", &[]).await?.get(0))
+            Ok(tx.query_one("select now()::text", &[]).await?.get(0))
         })
         .await?;
     println!("a transaction began at {now}");

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use pg_tenant_client::{Error, IsolationLevel, Retry, TenantPool};
+use pg_tenant_client::{IsolationLevel, Retry, TenantPool};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,9 +20,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let attempts = AtomicU32::new(0);
     let count: i64 = tenant
         .retry(Retry::default().attempts(10))
-        .run(async |tx| {
+        .transaction(async |tx| {
             attempts.fetch_add(1, Ordering::Relaxed);
-            Ok::<_, Error>(tx.query_one("select count(*) from pg_class", &[]).await?.get(0))
+            Ok(tx.query_one("select count(*) from pg_class", &[]).await?.get(0))
         })
         .await?;
     println!("{count} relations, at attempt {}", attempts.into_inner());

@@ -2,7 +2,6 @@
 //!
 //! `cargo run --features sqlx --example sqlx -- postgres://app@localhost/shop acme`
 
-use pg_tenant_client::Error;
 use pg_tenant_client::sqlx::TenantPool;
 use sqlx::postgres::PgPoolOptions;
 
@@ -21,9 +20,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let sum = pool
         .tenant(&id)
-        .run(async |tx| {
+        .transaction(async |tx| {
             let sum: i32 = sqlx::query_scalar("select $1 + 1").bind(41).fetch_one(&mut *tx).await?;
-            Ok::<_, Error>(sum)
+            Ok(sum)
         })
         .await?;
     println!("{sum}");

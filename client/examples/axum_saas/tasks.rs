@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
+use pg_tenant_client::TenantHandle;
 use pg_tenant_client::tokio_postgres::Row;
-use pg_tenant_client::{Error, TenantHandle};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Answer, Refused};
@@ -48,12 +48,12 @@ impl From<Row> for Task {
 /// Two statements in one transaction: an empty project is not the same as none.
 pub async fn list(db: TenantHandle, Path(project): Path<i64>) -> Answer<Json<Vec<Task>>> {
     let tasks = db
-        .run(async |tx| {
+        .transaction(async |tx| {
             if tx.query_opt("select from projects where id = $1", &[&project]).await?.is_none() {
                 return Ok(None);
             }
             let sql = format!("select {TASK} from tasks where project = $1 order by id");
-            Ok::<_, Error>(Some(tx.query(&sql, &[&project]).await?))
+            Ok(Some(tx.query(&sql, &[&project]).await?))
         })
         .await?;
     Ok(Json(tasks.ok_or(Refused::NotFound)?.into_iter().map(Task::from).collect()))

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
+use futures_util::future::BoxFuture;
 
 /// What the future puts out, one at a time.
 pub(super) struct Slot<T>(Arc<Mutex<Option<T>>>);
@@ -26,7 +27,7 @@ impl<T> Slot<T> {
 pub(super) struct Generator<T, E> {
     slot: Slot<T>,
     /// `None` once it has ended.
-    work: Option<Pin<Box<dyn Future<Output = Result<(), E>> + Send>>>,
+    work: Option<BoxFuture<'static, Result<(), E>>>,
 }
 
 /// What `work` puts out, and its error as the last item. Dropping the stream drops `work`.
@@ -69,6 +70,10 @@ mod tests {
             Err("over")
         });
         assert_eq!(stream.collect::<Vec<_>>().await, [Ok(1), Ok(2), Err("over")]);
-        assert_eq!(generator(|slot| async move { Ok::<(), ()>(slot.put(7).await) }).count().await, 1);
+        let one = generator(|slot| async move {
+            slot.put(7).await;
+            Ok::<(), ()>(())
+        });
+        assert_eq!(one.count().await, 1);
     }
 }

@@ -98,7 +98,7 @@ impl Attempt for CopiedOut<'_> {
         let step = Step::rows(self.0, &[]);
         let statement = match tx.lease.form(&step) {
             Some(Form::Prepared(statement)) => statement,
-            _ => tx.prepare(self.0).await?,
+            _ => tx.prepare(&step).await?,
         };
         let preamble = tx.opening.messages();
         let flight = flight::copy_out(&tx.lease.start_call().client, preamble, &statement).await;

@@ -184,14 +184,14 @@ async fn with_values_changed_on_the_way() {
     for (column, value, code) in [
         ("much", &-1i32 as &(dyn ToSql + Sync), Some("23514")),
         ("Te xt", &"longer than twenty characters", Some("22001")),
-        ("tags", &"{}", Some("0A000")),
+        ("tags", &"{}", None),
         ("tags\") values ('{}'); --", &"{}", Some("42703")),
         ("much", &"no number", None),
         ("mood", &Mood("other"), Some("22P02")),
     ] {
         let error = refused(&acme, &[column], [value]).await;
         assert_eq!(error.code(), code, "{column}: {error}");
-        assert!(code.is_some() || error.message().contains("row 0, column much"), "{error}");
+        assert!(code.is_some() || error.message().contains(&format!("row 0, column {column}")), "{error}");
     }
     let error = acme.insert_many("the.shop.notes", &["a"], [(1i32,)]).await.unwrap_err();
     assert!(error.code().is_some_and(|code| code != "42601"), "a name is no syntax: {error}");

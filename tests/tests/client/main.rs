@@ -14,6 +14,7 @@ mod sweep; // poll a call i times, drop it, look
 mod away_server_is_waited_for;
 mod broken_server;
 mod bulk_write_crosses;
+mod bulk_write_of_any_type;
 mod call_not_swept;
 mod cancelled_call;
 mod cancelled_flight;

@@ -6,8 +6,9 @@ use std::fmt;
 use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{Format, IsNull, Kind, ToSql, Type, to_sql_checked};
 
-use crate::error::{Error, Kind as ErrorKind};
+use crate::error::Error;
 use crate::tx::bulk::row::BulkRow;
+use crate::tx::bulk::value::{each_value, encode};
 
 /// A chunk is closed by the row that reaches one of these.
 const BYTES: usize = 1024 * 1024;
@@ -15,12 +16,12 @@ const ROWS: usize = 10_000;
 
 /// A chunk of rows.
 pub(crate) struct Columns {
+    names: Vec<String>,
     columns: Vec<Column>,
     rows: usize,
 }
 
 struct Column {
-    name: String,
     /// Of one value.
     ty: Type,
     nulls: bool,
@@ -31,21 +32,15 @@ struct Column {
 
 impl Columns {
     pub(crate) fn new(types: &[Type], names: &[&str]) -> Columns {
-        let column = |(ty, name): (&Type, &&str)| Column {
-            name: (*name).to_owned(),
-            ty: ty.clone(),
-            nulls: false,
-            values: BytesMut::new(),
-            rows: 0,
-        };
-        Columns { columns: types.iter().zip(names).map(column).collect(), rows: 0 }
+        let column = |ty: &Type| Column { ty: ty.clone(), nulls: false, values: BytesMut::new(), rows: 0 };
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Columns { names, columns: types.iter().map(column).collect(), rows: 0 }
     }
 
     /// Another chunk for the same columns.
     pub(crate) fn anew(&self) -> Columns {
-        let (types, names): (Vec<_>, Vec<_>) =
-            self.columns.iter().map(|column| (column.ty.clone(), column.name.as_str())).unzip();
-        Columns::new(&types, &names)
+        let types: Vec<_> = self.columns.iter().map(|column| column.ty.clone()).collect();
+        Columns::new(&types, &self.names.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -54,18 +49,7 @@ impl Columns {
 
     /// Adds a row, the `at`th of all.
     pub(crate) fn push(&mut self, row: &impl BulkRow, at: u64) -> Result<(), Error> {
-        if row.width() != self.columns.len() {
-            let (has, named) = (row.width(), self.columns.len());
-            let message = format!("row {at} has {has} values where {named} columns are named");
-            return Err(Error::new(ErrorKind::Driver, message));
-        }
-        for (i, column) in self.columns.iter_mut().enumerate() {
-            let pushed = row.value(i).ok_or_else(|| "the row has no such value".into());
-            pushed.and_then(|value| column.push(value)).map_err(|error| {
-                let message = format!("row {at}, column {}: {error}", column.name);
-                Error::new(ErrorKind::Driver, message).with_source(error)
-            })?;
-        }
+        each_value(row, at, &self.names, |i, value| self.columns[i].push(value))?;
         self.rows += 1;
         Ok(())
     }
@@ -83,7 +67,7 @@ impl Column {
         }
         let start = self.values.len();
         self.values.put_i32(-1);
-        match value.to_sql_checked(&self.ty, &mut self.values)? {
+        match encode(value, &self.ty, &mut self.values)? {
             IsNull::Yes => self.nulls = true,
             IsNull::No => {
                 let length = i32::try_from(self.values.len() - start - 4)?;
@@ -99,7 +83,7 @@ impl Column {
 impl ToSql for Column {
     fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
         if *ty.kind() != Kind::Array(self.ty.clone()) {
-            return Err(format!("the column {} is not of the type {} any more", self.name, self.ty).into());
+            return Err(format!("the column is not of the type {} any more", self.ty).into());
         }
         out.reserve(20 + self.values.len());
         out.put_i32(1);
@@ -120,6 +104,6 @@ impl ToSql for Column {
 
 impl fmt::Debug for Column {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Column").field("name", &self.name).field("ty", &self.ty).field("rows", &self.rows).finish()
+        f.debug_struct("Column").field("ty", &self.ty).field("rows", &self.rows).finish()
     }
 }

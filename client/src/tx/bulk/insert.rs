@@ -4,11 +4,13 @@ use std::iter::Peekable;
 
 use tokio_postgres::types::{Kind, Type};
 
-use crate::error::{Error, Kind as ErrorKind};
+use crate::error::Error;
 use crate::tx::builder::TenantHandle;
 use crate::tx::bulk::chunks::Chunks;
 use crate::tx::bulk::columns::Columns;
 use crate::tx::bulk::row::BulkRow;
+use crate::tx::bulk::value::base;
+use crate::tx::bulk::values::Insert;
 use crate::tx::open_tx::OpenTx;
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::sql::quote;
@@ -26,8 +28,9 @@ impl TenantTx {
     ///
     /// The table is `table` or `schema.table`; names are taken as they are, quoted. Leave the tenant column out: its
     /// default is the tenant. A row that names another tenant is refused by the policy (`42501`), like any insert's.
-    /// Values have the types of their columns, as in [`execute`](TenantTx::execute); a column whose type is an array or
-    /// composite cannot be written this way (`0A000`). Rows are read as they are sent: an iterator may make them.
+    /// Values have the types of their columns, as in [`execute`](TenantTx::execute): enums, domains and `Option`s too, and
+    /// a label of an enum may be a text. With a column whose type is an array or composite, rows go in statements of up
+    /// to 256 rows, which are slower than the arrays below. Rows are read as they are sent: an iterator may make them.
     ///
     /// # Why not COPY
     ///
@@ -81,17 +84,27 @@ impl OpenTx {
             Some(types) => types,
             None => self.prepare(&Step::count(&one, &[])).await?.params().into(),
         };
-        let types = types.iter().zip(columns).map(|(ty, column)| element(ty, column));
-        let types = types.collect::<Result<Vec<_>, _>>()?;
+        let types: Vec<_> = types.iter().map(|ty| base(ty).clone()).collect();
+        let into = format!("insert into {table} ({names})");
+        if types.iter().any(has_no_array) {
+            let insert = Insert { into: &into, columns, types: &types };
+            let written = self.insert_values(&insert, rows, then).await;
+            self.forget_types(&one, &written);
+            return written;
+        }
         let arrays: Vec<_> = types.iter().enumerate().map(|(i, ty)| array(i + 1, ty)).collect();
-        let sql = format!("insert into {table} ({names}) select * from unnest({})", arrays.join(", "));
+        let sql = format!("{into} select * from unnest({})", arrays.join(", "));
         let chunks = Chunks::new(rows, Columns::new(&types, columns));
         let written = self.send_chunks(&sql, chunks, then).await;
-        if written.as_ref().is_err_and(|error| error.code().is_none()) {
-            // Perhaps because the columns have other types by now.
-            self.lease.forget_statement(&one);
-        }
+        self.forget_types(&one, &written);
         written
+    }
+
+    /// What failed here perhaps did because the columns have other types by now.
+    fn forget_types(&mut self, one: &str, written: &Result<u64, Error>) {
+        if written.as_ref().is_err_and(|error| error.code().is_none()) {
+            self.lease.forget_statement(one);
+        }
     }
 }
 
@@ -118,17 +131,9 @@ impl TenantHandle {
     }
 }
 
-/// A domain's values travel as its base type's; assigning checks them.
-fn element(ty: &Type, column: &str) -> Result<Type, Error> {
-    match ty.kind() {
-        Kind::Domain(base) => element(base, column),
-        Kind::Array(_) | Kind::Composite(_) => {
-            let message = format!("column {column} has the type {}, which has no array to be sent in", ty.name());
-            let error = Error::new(ErrorKind::Config, message).with_code("0A000");
-            Err(error.with_hint("write such rows with execute(), several at a time with pipeline()"))
-        }
-        _ => Ok(ty.clone()),
-    }
+/// An array of arrays is one array of more dimensions, which `unnest` takes apart; rows go as the values that they are.
+fn has_no_array(ty: &Type) -> bool {
+    matches!(ty.kind(), Kind::Array(_) | Kind::Composite(_) | Kind::Pseudo)
 }
 
 fn array(n: usize, element: &Type) -> String {

@@ -4,3 +4,5 @@ mod chunks;
 mod columns;
 mod insert;
 pub(crate) mod row;
+mod value;
+mod values;
