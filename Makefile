@@ -13,7 +13,7 @@ ifeq ($(PG_CONFIG),)
 unexport PG_CONFIG
 endif
 
-.PHONY: help demo demo-stop test test-clients lint fuzz goldens api schema bench install installcheck installcheck-core package release clean-clusters
+.PHONY: help demo demo-stop test test-clients lint fuzz goldens api schema pictures bench install installcheck installcheck-core package release clean-clusters
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-15s %s\n", $$1, $$2 }'
 demo: ## see it work on a private server: tenants at once, attacks, throughput (KEEP=1 leaves the server up)
@@ -36,6 +36,8 @@ api: ## write anew the list of the client's public API and what the compiler say
 	@PUBLIC_API=write TRYBUILD=overwrite cargo test --locked -p pg-tenant-client --all-features --test public_api --test ui
 schema: ## generate sql/install/ from sql/schema/
 	@tests/setup/schema
+pictures: ## run the demo and draw what it prints, and the benches' figures, for README.md
+	@$(ON_SERVER) tests/setup/pictures && cargo bench --quiet --locked -p pg-tenant-benches -- draw
 bench: ## what isolation costs, as ratios to peers in one run, written to benches/results/ (ONLY=client: one suite)
 	@$(ON_SERVER) cargo bench --locked -p pg-tenant-benches -- $(ONLY)
 install: ## build for PG_CONFIG (default: pg_config in PATH) and copy the library and its SQL there; DESTDIR is honoured

@@ -5,6 +5,7 @@ mod page; // the README's figures
 mod plot; // one SVG for each workload
 mod record; // figures and cells, as JSON
 mod stats; // medians and percentiles
+mod summary; // three suites in one SVG
 mod targets; // what the figures should be
 
 pub(crate) use machine::About;

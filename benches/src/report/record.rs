@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::About;
 use super::stats::median;
-use super::{page, plot, targets};
+use super::{page, plot, summary, targets};
 
 /// What one suite found in one run.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +81,7 @@ impl Record {
         let json = serde_json::to_string_pretty(self)? + "\n";
         fs::write(results.join(format!("{}.json", self.suite)), json)?;
         plot::draw(self, &results)?;
+        summary::draw(&results)?;
         page::renew()
     }
 
@@ -91,6 +92,7 @@ impl Record {
                 plot::draw(&record, &results())?;
             }
         }
+        summary::draw(&results())?;
         page::renew()
     }
 

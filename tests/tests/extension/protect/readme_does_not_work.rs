@@ -1,4 +1,7 @@
-//! The README's block for the DBA works as it is written; without the right that it gives, the refusal names it.
+//! The blocks of README.md for the DBA and for SQL tools, and the steps of adopting it, work as they are written. Without the
+//! right that the DBA gives, the refusal names it.
+
+use pg_tenant_tests::Session;
 
 use super::fixture::{stage, text};
 
@@ -29,9 +32,22 @@ async fn for_the_dba() {
         owner.run(statement).await;
     }
     boss.run("grant select on orders to app").await;
-    let app = db.connect("app").await;
-    app.expect_error("TN001", "select * from orders").await;
-    app.inside("acme", "select * from orders").await;
+    for_any_sql_tool(&db.connect("app").await).await;
+}
+
+/// Its last statement is refused with the words that stand there.
+async fn for_any_sql_tool(app: &Session) {
+    let block =
+        README.split("## For any SQL tool").nth(1).and_then(|rest| rest.split("```sql\n").nth(1)).expect("a block");
+    let (works, rest) = block.split_once("commit;\n").expect("a transaction");
+    app.run(&format!("{works}commit")).await;
+    let (statement, said) = rest.split_once("-- ERROR:").expect("a refusal");
+    let (said, _) = said.split_once("```").expect("an end");
+    let (message, hint) = said.split_once("-- HINT:").expect("a hint");
+    let words = |text: &str| text.replace("--", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let refused = app.expect_error("TN001", statement.trim().trim_end_matches(';')).await;
+    assert_eq!(words(refused.message()), words(message));
+    assert_eq!(words(refused.hint().expect("a hint")), words(hint));
 }
 
 #[tokio::test]
