@@ -22,6 +22,21 @@ drop function tenant.apply_protection(regclass, name, boolean);
 drop function tenant.hardening(regclass);
 drop function tenant.apply_hardening(regclass);
 create type tenant_internal.obstacle as (code text, problem text, reason text);
+create type tenant_internal.hardening_step as (relation regclass, statement text, why text, changes text, foreign_keys oid[],
+    obstacle tenant_internal.obstacle, unprotected regclass);
+create type tenant_internal.key_plan as (
+    relation oid,
+    index oid,
+    constraint_oid oid,     -- null where it is an index alone
+    name text,
+    columns smallint[],
+    is_reference boolean,   -- foreign keys can refer to it
+    own smallint,           -- the tenant column
+    held boolean,           -- it stays, beside one with the tenant: a foreign key or an application needs it
+    waiting oid[],          -- foreign keys that refer to it, and can get the tenant with it
+    why text,
+    changes text
+);
 create type tenant.key_form as enum ('false', 'true', 'all');
 create function tenant.key_form(harden boolean) returns tenant.key_form
     language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -2860,59 +2875,264 @@ revoke all on function tenant_internal.change_of_key(oid, smallint) from public;
 
 grant execute on function tenant_internal.change_of_key(oid, smallint) to tenant_admin;
 
+create or replace function tenant_internal.plan_key_online(plan tenant_internal.key_plan, concurrent boolean)
+    returns setof tenant_internal.hardening_step
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    rel constant regclass := plan.relation;
+    namespace constant oid := (select relnamespace from pg_class where oid = plan.index);
+    schema_name constant text := namespace::regnamespace;
+    beside text := tenant_internal.name_beside(plan.name, '_tenant'); -- what stands beside the key until it takes its place
+    step tenant_internal.hardening_step;
+    fk oid;
+    renamed boolean;  -- it is a constraint
+    reusable boolean; -- it is there already
+    occupied boolean; -- the name is that of something else
+begin
+    step.relation := rel;
+    step.foreign_keys := '{}';
+    step.why := plan.why;
+    step.changes := plan.changes;
+    if not exists (select from pg_class where relnamespace = namespace and relname = beside) then
+        beside := coalesce(tenant_internal.prepared_key(plan.index, plan.own), beside);
+    end if;
+    renamed := exists (select from pg_constraint where conrelid = rel and conname = beside and contype = 'u');
+    reusable := coalesce((select i.indisvalid and pg_get_indexdef(i.indexrelid) = tenant_internal.index_with_tenant(plan.index, beside, plan.own, false)
+            from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = rel and c.relname = beside), false)
+        or plan.held and plan.is_reference and tenant_internal.is_referable(rel, plan.own || plan.columns);
+    if not reusable then
+        select not exists (select from pg_index i where i.indexrelid = c.oid and i.indrelid = rel and not i.indisvalid)
+            into occupied from pg_class c where c.relname = beside and c.relnamespace = namespace;
+        if occupied then
+            return next tenant_internal.step_of_obstacle(rel, row('TN086', format('%s.%I has a name that is needed', schema_name, beside),
+                'it is not the key that is to stand there; rename or drop it.'));
+            return;
+        end if;
+        -- An attempt that was given up has left one that is not valid.
+        if occupied is false then
+            step.statement := format('drop index %s.%I', schema_name, beside);
+            return next step;
+        end if;
+        step.statement := tenant_internal.index_with_tenant(plan.index, beside, plan.own, concurrent);
+        return next step;
+        step.statement := (select format('alter index %s.%I set tablespace %I', schema_name, beside, spcname)
+            from pg_class c join pg_tablespace s on s.oid = c.reltablespace where c.oid = plan.index);
+        if step.statement is not null then
+            return next step;
+        end if;
+    end if;
+    for fk in select oid from pg_constraint where oid = any (plan.waiting) order by conrelid::regclass::text, conname loop
+        return query select * from tenant_internal.plan_reference_online(fk);
+    end loop;
+    if plan.held then
+        return;
+    end if;
+    step.statement := coalesce(
+        case when renamed then
+            format('alter table %1$s drop constraint %2$I; alter table %1$s rename constraint %3$I to %2$I', rel, plan.name, beside) end,
+        (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s using index %4$I%5$s%6$s', rel, plan.name,
+                case contype when 'p' then 'primary key' else 'unique' end, beside,
+                case when condeferrable then ' deferrable' else '' end, case when condeferred then ' initially deferred' else '' end)
+            from pg_constraint where oid = plan.constraint_oid),
+        format('drop index %1$s.%2$I; alter index %1$s.%3$I rename to %2$I', schema_name, plan.name, beside))
+        || tenant_internal.restored_with_key(plan);
+    return next step;
+end
+$$;
+
+revoke all on function tenant_internal.plan_key_online(tenant_internal.key_plan, boolean) from public;
+
+grant execute on function tenant_internal.plan_key_online(tenant_internal.key_plan, boolean) to tenant_admin;
+
+create or replace function tenant_internal.plan_reference_online(fk oid) returns setof tenant_internal.hardening_step
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    f constant pg_constraint := (select c from pg_constraint c where c.oid = fk);
+    child constant regclass := f.conrelid;
+    beside constant text := coalesce(tenant_internal.prepared_reference(fk), tenant_internal.name_beside(f.conname, '_tenant'));
+    enforced constant boolean := coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true);
+    definition constant text := tenant_internal.reference_with_tenant(fk);
+    match_check constant text := tenant_internal.match_full_check(fk);
+    match_name constant text := tenant_internal.name_beside(f.conname, '_match');
+    comment constant text := coalesce(format('; comment on constraint %I on %s is ', f.conname, child)
+        || quote_literal(obj_description(fk, 'pg_constraint')), '');
+    is_there boolean;    -- null where there is none, else whether it is validated
+    match_there boolean; -- likewise
+    step tenant_internal.hardening_step;
+begin
+    step.relation := child;
+    step.foreign_keys := array[fk];
+    step.why := format('%s of %s refers, cascades and locks across tenants.', f.conname, child);
+    step.changes := 'A reference to another tenant''s row is refused (23503), whether it is there or not.';
+    select convalidated into is_there from pg_constraint where conrelid = child and conname = beside;
+    select convalidated into match_there from pg_constraint where conrelid = child and conname = match_name;
+    if (select relkind from pg_class where oid = child) = 'p' and is_there is not true then
+        step.statement := concat(format('alter table %1$s drop constraint %2$I; alter table %1$s add constraint %2$I ', child, f.conname),
+            definition, '; ' || match_check, comment);
+        return next step;
+        return;
+    end if;
+    if is_there is null then
+        step.statement := concat(format('alter table %s add constraint %I ', child, beside), definition,
+            case when enforced then ' not valid' end, '; ' || match_check || ' not valid');
+        return next step;
+    elsif match_there is null and match_check is not null then
+        step.statement := match_check || ' not valid';
+        return next step;
+    end if;
+    if f.convalidated and enforced and not (is_there is true and (match_check is null or match_there is true)) then
+        step.statement := format('alter table %s validate constraint %I', child, beside)
+            || case when match_check is null then '' else format(', validate constraint %I', match_name) end;
+        return next step;
+    end if;
+    step.statement := format('alter table %1$s drop constraint %2$I; alter table %1$s rename constraint %3$I to %2$I%4$s',
+        child, f.conname, beside, comment);
+    return next step;
+end
+$$;
+
+revoke all on function tenant_internal.plan_reference_online(oid) from public;
+
+grant execute on function tenant_internal.plan_reference_online(oid) to tenant_admin;
+
+create or replace function tenant_internal.restored_with_key(plan tenant_internal.key_plan) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select concat(
+            case when i.indisreplident then format('; alter table %s replica identity using index %I', i.indrelid::regclass, plan.name) end,
+            case when i.indisclustered then format('; alter table %s cluster on %I', i.indrelid::regclass, plan.name) end,
+            format('; comment on constraint %I on %s is ', plan.name, i.indrelid::regclass)
+                || quote_literal(obj_description(plan.constraint_oid, 'pg_constraint')),
+            format('; comment on index %s.%I is ', c.relnamespace::regnamespace, plan.name)
+                || quote_literal(obj_description(plan.index, 'pg_class')))
+        from pg_index i join pg_class c on c.oid = i.indexrelid where i.indexrelid = plan.index
+$$;
+
+revoke all on function tenant_internal.restored_with_key(tenant_internal.key_plan) from public;
+
+grant execute on function tenant_internal.restored_with_key(tenant_internal.key_plan) to tenant_admin;
+
+create or replace function tenant_internal.plan_key_at_once(plan tenant_internal.key_plan) returns setof tenant_internal.hardening_step
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    rel constant regclass := plan.relation;
+    schema_name constant text := (select relnamespace::regnamespace from pg_class where oid = plan.index);
+    beside constant text := tenant_internal.name_beside(plan.name, '_tenant');
+    step tenant_internal.hardening_step;
+    definition text;  -- of the constraint beside the key; an index with a predicate or expressions cannot be one
+    reusable boolean; -- it is there already
+    swap text;
+begin
+    step.relation := rel;
+    step.foreign_keys := plan.waiting;
+    step.why := plan.why;
+    step.changes := plan.changes;
+    definition := case when plan.constraint_oid is not null or plan.is_reference then coalesce(
+        (select regexp_replace(tenant_internal.constraint_with_tenant(oid, plan.own), '^PRIMARY KEY', 'UNIQUE')
+            from pg_constraint where oid = plan.constraint_oid),
+        format('UNIQUE (%s)', tenant_internal.column_list(rel, plan.own || plan.columns))) end;
+    reusable := case when definition is not null
+        then exists (select from pg_constraint where conrelid = rel and conname = beside and pg_get_constraintdef(oid) = definition)
+        else exists (select from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = rel and c.relname = beside
+            and i.indisunique and i.indisvalid and i.indkey[0] = plan.own) end;
+    if plan.held then
+        if not (reusable or plan.is_reference and tenant_internal.is_referable(rel, plan.own || plan.columns)) then
+            step.statement := coalesce(format('alter table %s add constraint %I ', rel, beside) || definition,
+                tenant_internal.index_with_tenant(plan.index, beside, plan.own, false));
+            return next step;
+        end if;
+        if plan.waiting = '{}' then
+            return;
+        end if;
+    else
+        swap := coalesce(
+            (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s', rel, plan.name,
+                tenant_internal.constraint_with_tenant(plan.constraint_oid, plan.own)) where plan.constraint_oid is not null),
+            format('%1$s; drop index %2$s.%3$I; alter index %2$s.%4$I rename to %3$I',
+                tenant_internal.index_with_tenant(plan.index, beside || '_', plan.own, false), schema_name, plan.name, beside || '_'))
+            || tenant_internal.restored_with_key(plan);
+        if reusable then
+            swap := case when definition is not null then format('alter table %s drop constraint %I; ', rel, beside)
+                else format('drop index %s.%I; ', schema_name, beside) end || swap;
+        end if;
+    end if;
+    -- The foreign keys that wait, and those that refer to what stood beside the key.
+    select concat_ws('; ',
+            string_agg(format('alter table %s drop constraint %I', conrelid::regclass, conname), '; '
+                order by conrelid::regclass::text, conname),
+            swap,
+            string_agg(concat(f.definition,
+                format('; comment on constraint %I on %s is ', conname, conrelid::regclass) || quote_literal(said)),
+                '; ' order by conrelid::regclass::text, conname))
+        into step.statement
+        from (select f.conrelid, f.conname, concat(coalesce(
+                    (select format('alter table %s rename constraint %I to %I', f.conrelid::regclass, n.conname, f.conname)
+                        from pg_constraint n
+                        where n.conrelid = f.conrelid and n.conname = tenant_internal.prepared_reference(f.oid)
+                            and (n.convalidated or not f.convalidated) and (plan.held or not exists (select from pg_constraint stand
+                                where stand.conindid = n.conindid and stand.conname = beside and stand.contype = 'u'))),
+                    format('alter table %s add constraint %I ', f.conrelid::regclass, f.conname)
+                        || tenant_internal.reference_with_tenant(f.oid) || case when not f.convalidated
+                        and (to_jsonb(f) ->> 'conenforced')::boolean is distinct from false then ' not valid' else '' end),
+                    '; ' || tenant_internal.match_full_check(f.oid)) as definition,
+                    obj_description(f.oid, 'pg_constraint') as said
+                from pg_constraint f where f.oid = any (plan.waiting)
+            union all
+            select f.conrelid, f.conname, format('alter table %s add constraint %I ', f.conrelid::regclass, f.conname)
+                    || pg_get_constraintdef(f.oid), obj_description(f.oid, 'pg_constraint')
+                from pg_constraint f join pg_constraint stand on stand.conindid = f.conindid and stand.conname = beside
+                    and stand.conrelid = plan.relation and stand.contype = 'u'
+                where not plan.held and f.contype = 'f' and f.conparentid = 0) f;
+    return next step;
+end
+$$;
+
+revoke all on function tenant_internal.plan_key_at_once(tenant_internal.key_plan) from public;
+
+grant execute on function tenant_internal.plan_key_at_once(tenant_internal.key_plan) to tenant_admin;
+
 create or replace function tenant_internal.plan_hardening(rel regclass, concurrent boolean, form tenant.key_form, keep_old_keys boolean, foreseen name)
-    returns table (relation regclass, statement text, why text, changes text, foreign_keys oid[], obstacle tenant_internal.obstacle)
+    returns setof tenant_internal.hardening_step
     language plpgsql stable set search_path = pg_catalog, pg_temp set tenant.foreseen_column = '' as $$
-#variable_conflict use_column
 declare
     parts constant oid[] := array(select h::oid from tenant_internal.hierarchy(rel) h);
     key record;
     fk record;
-    own smallint;
-    beside text;     -- the name of what stands beside the key until it takes its place, or for as long as the key stays
-    schema_name text;
+    plan tenant_internal.key_plan;
+    step tenant_internal.hardening_step;
+    obstacle tenant_internal.obstacle;
     stays boolean;   -- a surrogate key, which all may go on using alone
-    held boolean;    -- by that, by who asks for it, or by a foreign key of a table that is not protected
-    said_of_key text;
-    change text;
-    occupied boolean; -- the name is that of something else
-    waiting oid[];   -- foreign keys that can contain the tenant and do not yet
-    done oid[] := '{}';
-    reusable boolean;
-    swap text;
-    cell text;
-    after text;
-    prepared text;   -- what is there already under a name that is not ours
-    renamed boolean; -- it is a constraint
+    shared text;
+    done oid[] := '{}'; -- foreign keys that go with a key
 begin
     perform set_config('tenant.foreseen_column', coalesce(foreseen, ''), true);
     for key in select * from tenant_internal.keys_without_tenant(parts) loop
-        relation := key.relation;
-        own := tenant_internal.key_column(relation);
-        foreign_keys := '{}';
+        plan := null;
+        plan.relation := key.relation;
+        plan.index := key.index;
+        plan.constraint_oid := key.constraint_oid;
+        plan.name := key.name;
+        plan.columns := key.columns;
+        plan.is_reference := key.is_reference;
+        plan.own := tenant_internal.key_column(key.relation);
         stays := form <> 'all' and tenant_internal.surrogate_kind(key.index) is not null;
-        said_of_key := case when stays then format('%s of %s stays as it is; foreign keys use one with the tenant beside it.', key.name, relation)
-            else format('%s of %s is one for all tenants: it tells that another has a value.', key.name, relation) end;
-        statement := null;
-        changes := null;
-        obstacle := null;
-        why := format('%s of %s stays without the tenant: ', key.name, relation) || tenant_internal.said_of_shared_key(key.index) || '.';
-        if why is not null then
-            continue when stays or not relation = any (parts);
-            return next;
+        step := null;
+        step.relation := key.relation;
+        step.foreign_keys := '{}';
+        shared := tenant_internal.said_of_shared_key(key.index);
+        if shared is not null then
+            continue when stays or not key.relation = any (parts);
+            step.why := format('%s of %s stays without the tenant: %s.', key.name, key.relation::regclass, shared);
+            return next step;
             continue;
         end if;
-        obstacle := tenant_internal.obstacle_of_key(key.index, own);
+        obstacle := tenant_internal.obstacle_of_key(key.index, plan.own);
         if obstacle is not null then
             continue when stays;
-            why := format('%s: %s: %s', obstacle.code, obstacle.problem, obstacle.reason);
-            return next;
+            return next tenant_internal.step_of_obstacle(key.relation, obstacle);
             continue;
         end if;
-        beside := tenant_internal.name_beside(key.name, '_tenant');
-        schema_name := (select quote_ident(nspname) from pg_class c join pg_namespace n on n.oid = relnamespace where c.oid = key.index);
         select coalesce(bool_or(not usable), false), coalesce(array_agg(oid order by child, conname) filter (where usable), '{}')
-            into held, waiting
+            into plan.held, plan.waiting
             from (select f.oid, f.conrelid::regclass::text as child, f.conname,
                     coalesce(not tenant_internal.key_column(f.conrelid) = any (f.conkey), false) as usable
                 from pg_constraint f
@@ -2920,7 +3140,7 @@ begin
                     and f.confkey <@ key.columns and f.confkey @> key.columns and not f.oid = any (done)) f;
         for fk in select oid, conrelid, coalesce(tenant_internal.prepared_reference(oid), tenant_internal.name_beside(conname, '_tenant')) as beside,
                 tenant_internal.obstacle_of_reference(oid) as obstacle
-            from pg_constraint where oid = any (waiting)
+            from pg_constraint where oid = any (plan.waiting)
         loop
             obstacle := fk.obstacle;
             if obstacle is null and key.online and not tenant_internal.is_prepared(fk.oid, fk.beside) then
@@ -2928,215 +3148,73 @@ begin
                     'it is not the foreign key that is to stand there; rename or drop it.');
             end if;
             continue when obstacle is null;
-            why := format('%s: %s: %s', obstacle.code, obstacle.problem, obstacle.reason);
-            return next;
-            held := true;
-            waiting := array_remove(waiting, fk.oid);
+            return next tenant_internal.step_of_obstacle(key.relation, obstacle);
+            plan.held := true;
+            plan.waiting := array_remove(plan.waiting, fk.oid);
         end loop;
-        obstacle := null;
-        done := done || waiting;
-        change := case when stays then format('Nothing: group by %1$s, references %2$s (%1$s) and on conflict (%1$s) go on working.',
-                tenant_internal.column_list(key.relation, key.columns), relation)
-            when held or keep_old_keys then 'Nothing yet: the old key stays. Later: ' || tenant_internal.change_of_key(key.index, own)
-            else tenant_internal.change_of_key(key.index, own) end;
-        why := said_of_key;
-        changes := change;
-        -- Nothing waits for a key with the tenant, but those that are to come.
-        continue when (held or stays and not coalesce((select contype = 'p' from pg_constraint where oid = key.constraint_oid), false))
-            and not (keep_old_keys and not stays) and waiting = '{}';
-        held := held or stays or keep_old_keys;
+        done := done || plan.waiting;
 
-        -- What else stands on the index, when another takes its name.
-        select concat(
-                case when i.indisreplident then format('; alter table %s replica identity using index %I', relation, key.name) end,
-                case when i.indisclustered then format('; alter table %s cluster on %I', relation, key.name) end,
-                '; comment on constraint ' || quote_ident(key.name) || ' on ' || relation || ' is '
-                    || quote_literal(obj_description(key.constraint_oid, 'pg_constraint')),
-                '; comment on index ' || schema_name || '.' || quote_ident(key.name) || ' is '
-                    || quote_literal(obj_description(key.index, 'pg_class')))
-            into after from pg_index i where i.indexrelid = key.index;
-
+        plan.why := case when stays then format('%s of %s stays as it is; foreign keys use one with the tenant beside it.', key.name, key.relation::regclass)
+            else format('%s of %s is one for all tenants: it tells that another has a value.', key.name, key.relation::regclass) end;
+        plan.changes := case when stays then format('Nothing: group by %1$s, references %2$s (%1$s) and on conflict (%1$s) go on working.',
+                tenant_internal.column_list(key.relation, key.columns), key.relation::regclass)
+            when plan.held or keep_old_keys then 'Nothing yet: the old key stays. Later: ' || tenant_internal.change_of_key(key.index, plan.own)
+            else tenant_internal.change_of_key(key.index, plan.own) end;
+        -- A key that stays gets one with the tenant beside it for the foreign keys that wait for that. A primary key gets it
+        -- for foreign keys that are to come, and every key where the old ones are to be kept.
+        continue when (plan.held or stays and not coalesce((select contype = 'p' from pg_constraint where oid = key.constraint_oid), false))
+            and not (keep_old_keys and not stays) and plan.waiting = '{}';
+        plan.held := plan.held or stays or keep_old_keys;
         if key.online then
-            if not exists (select from pg_class c join pg_class k on k.relnamespace = c.relnamespace where k.oid = key.index and c.relname = beside) then
-                prepared := tenant_internal.prepared_key(key.index, own);
-                beside := coalesce(prepared, beside);
-            end if;
-            renamed := exists (select from pg_constraint where conrelid = key.relation and conname = beside and contype = 'u');
-            reusable := coalesce((select i.indisvalid and pg_get_indexdef(i.indexrelid) = tenant_internal.index_with_tenant(key.index, beside, own, false)
-                from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = relation and c.relname = beside), false);
-            reusable := reusable or held and key.is_reference and tenant_internal.is_referable(key.relation, own || key.columns);
-            if not reusable then
-                select not exists (select from pg_index i where i.indexrelid = c.oid and i.indrelid = key.relation and not i.indisvalid)
-                    into occupied from pg_class c
-                    where c.relname = beside and c.relnamespace = (select relnamespace from pg_class where oid = key.index);
-                if occupied then
-                    obstacle := row('TN086', format('%s.%I has a name that is needed', schema_name, beside),
-                        'it is not the key that is to stand there; rename or drop it.');
-                    why := format('%s: %s: %s', obstacle.code, obstacle.problem, obstacle.reason);
-                    changes := null;
-                    return next;
-                    obstacle := null;
-                    continue;
-                end if;
-                if occupied is false then
-                    statement := format('drop index %s.%I', schema_name, beside);
-                    return next;
-                end if;
-                statement := tenant_internal.index_with_tenant(key.index, beside, own, concurrent);
-                return next;
-                statement := (select format('alter index %s.%I set tablespace %I', schema_name, beside, spcname)
-                    from pg_class c join pg_tablespace s on s.oid = c.reltablespace where c.oid = key.index);
-                if statement is not null then
-                    return next;
-                end if;
-            end if;
-            for fk in select f.oid, f.conname::text as name, f.conrelid::regclass as child,
-                    coalesce(tenant_internal.prepared_reference(f.oid), tenant_internal.name_beside(f.conname, '_tenant')) as beside, f.conrelid, c.relkind,
-                    f.convalidated or (to_jsonb(f) ->> 'conenforced')::boolean is false as validated,
-                    coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true) as enforced,
-                    obj_description(f.oid, 'pg_constraint') as said
-                from pg_constraint f join pg_class c on c.oid = f.conrelid where f.oid = any (waiting) order by 3::text, 2
-            loop
-                relation := fk.child;
-                foreign_keys := array[fk.oid];
-                why := format('%s of %s refers, cascades and locks across tenants.', fk.name, fk.child);
-                changes := 'A reference to another tenant''s row is refused (23503), whether it is there or not.';
-                cell := coalesce(format('; comment on constraint %I on %s is ', fk.name, fk.child) || quote_literal(fk.said), '');
-                if fk.relkind = 'p' and not coalesce((
-                        select convalidated from pg_constraint where conrelid = fk.conrelid and conname = fk.beside), false) then
-                    statement := concat(format('alter table %1$s drop constraint %2$I; alter table %1$s add constraint %2$I ', fk.child, fk.name),
-                        tenant_internal.reference_with_tenant(fk.oid), '; ' || tenant_internal.match_full_check(fk.oid), cell);
-                    return next;
-                    continue;
-                end if;
-                if not exists (select from pg_constraint where conrelid = fk.conrelid and conname = fk.beside) then
-                    statement := concat(format('alter table %s add constraint %I ', fk.child, fk.beside),
-                        tenant_internal.reference_with_tenant(fk.oid), case when fk.enforced then ' not valid' end,
-                        '; ' || tenant_internal.match_full_check(fk.oid) || ' not valid');
-                    return next;
-                elsif not exists (select from pg_constraint where conrelid = fk.conrelid and conname = tenant_internal.name_beside(fk.name, '_match')) then
-                    statement := tenant_internal.match_full_check(fk.oid) || ' not valid';
-                    if statement is not null then
-                        return next;
-                    end if;
-                end if;
-                if fk.validated and fk.enforced and not (exists (select from pg_constraint
-                            where conrelid = fk.conrelid and conname = fk.beside and convalidated)
-                        and (tenant_internal.match_full_check(fk.oid) is null or exists (select from pg_constraint
-                            where conrelid = fk.conrelid and conname = tenant_internal.name_beside(fk.name, '_match') and convalidated))) then
-                    statement := concat(format('alter table %s validate constraint %I', fk.child, fk.beside),
-                        case when tenant_internal.match_full_check(fk.oid) is not null then
-                            format(', validate constraint %I', tenant_internal.name_beside(fk.name, '_match')) end);
-                    return next;
-                end if;
-                statement := format('alter table %1$s drop constraint %2$I; alter table %1$s rename constraint %3$I to %2$I%4$s',
-                    fk.child, fk.name, fk.beside, cell);
-                return next;
-            end loop;
-            relation := key.relation;
-            foreign_keys := '{}';
-            why := said_of_key;
-            changes := change;
-            continue when held;
-            statement := coalesce(
-                case when renamed then
-                    format('alter table %1$s drop constraint %2$I; alter table %1$s rename constraint %3$I to %2$I', relation, key.name, beside) end,
-                (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s using index %4$I%5$s%6$s', relation, key.name,
-                        case contype when 'p' then 'primary key' else 'unique' end, beside,
-                        case when condeferrable then ' deferrable' else '' end, case when condeferred then ' initially deferred' else '' end)
-                    from pg_constraint where oid = key.constraint_oid),
-                format('drop index %1$s.%2$I; alter index %1$s.%3$I rename to %2$I', schema_name, key.name, beside)) || after;
-            return next;
+            return query select * from tenant_internal.plan_key_online(plan, concurrent);
         else
-            foreign_keys := waiting;
-            -- An index with a predicate or expressions is nothing that a constraint could be.
-            cell := case when key.constraint_oid is not null or key.is_reference then coalesce(
-                (select regexp_replace(tenant_internal.constraint_with_tenant(oid, own), '^PRIMARY KEY', 'UNIQUE')
-                    from pg_constraint where oid = key.constraint_oid),
-                format('UNIQUE (%s)', tenant_internal.column_list(key.relation, own || key.columns))) end;
-            reusable := case when cell is not null
-                then exists (select from pg_constraint where conrelid = key.relation and conname = beside and pg_get_constraintdef(oid) = cell)
-                else exists (select from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = key.relation and c.relname = beside
-                    and i.indisunique and i.indisvalid and i.indkey[0] = own) end;
-            if held then
-                reusable := reusable or key.is_reference and tenant_internal.is_referable(key.relation, own || key.columns);
-                if not reusable then
-                    statement := coalesce(format('alter table %s add constraint %I ', relation, beside) || cell,
-                        tenant_internal.index_with_tenant(key.index, beside, own, false));
-                    return next;
-                end if;
-                swap := null;
-                continue when waiting = '{}';
-            else
-                swap := coalesce(
-                    (select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s', relation, key.name,
-                        tenant_internal.constraint_with_tenant(key.constraint_oid, own)) where key.constraint_oid is not null),
-                    format('%1$s; drop index %2$s.%3$I; alter index %2$s.%4$I rename to %3$I',
-                        tenant_internal.index_with_tenant(key.index, beside || '_', own, false), schema_name, key.name, beside || '_')) || after;
-                if reusable then
-                    swap := case when cell is not null then format('alter table %s drop constraint %I; ', relation, beside)
-                        else format('drop index %s.%I; ', schema_name, beside) end || swap;
-                end if;
-            end if;
-            -- Those that wait, and those that stand on what stood beside the key: all are taken off and put back.
-            select concat_ws('; ',
-                    string_agg(format('alter table %s drop constraint %I', conrelid::regclass, conname), '; '
-                        order by conrelid::regclass::text, conname),
-                    swap,
-                    string_agg(concat(definition,
-                        format('; comment on constraint %I on %s is ', conname, conrelid::regclass) || quote_literal(said)),
-                        '; ' order by conrelid::regclass::text, conname))
-                into statement
-                from (select f.conrelid, f.conname, concat(coalesce(
-                            (select format('alter table %s rename constraint %I to %I', f.conrelid::regclass, n.conname, f.conname)
-                                from pg_constraint n
-                                where n.conrelid = f.conrelid and n.conname = tenant_internal.prepared_reference(f.oid)
-                                    and (n.convalidated or not f.convalidated) and (held or not exists (select from pg_constraint stand
-                                        where stand.conindid = n.conindid and stand.conname = beside and stand.contype = 'u'))),
-                            format('alter table %s add constraint %I ', f.conrelid::regclass, f.conname)
-                                || tenant_internal.reference_with_tenant(f.oid) || case when not f.convalidated
-                                and (to_jsonb(f) ->> 'conenforced')::boolean is distinct from false then ' not valid' else '' end),
-                            '; ' || tenant_internal.match_full_check(f.oid)) as definition,
-                            obj_description(f.oid, 'pg_constraint') as said
-                        from pg_constraint f where f.oid = any (waiting)
-                    union all
-                    select f.conrelid, f.conname, format('alter table %s add constraint %I ', f.conrelid::regclass, f.conname)
-                            || pg_get_constraintdef(f.oid), obj_description(f.oid, 'pg_constraint')
-                        from pg_constraint f join pg_constraint stand on stand.conindid = f.conindid and stand.conname = beside
-                            and stand.conrelid = key.relation and stand.contype = 'u'
-                        where not held and f.contype = 'f' and f.conparentid = 0) f;
-            return next;
+            return query select * from tenant_internal.plan_key_at_once(plan);
         end if;
     end loop;
-
-    -- What stays, since another table is not protected yet, or for reasons of its own.
-    foreign_keys := '{}';
-    statement := null;
-    changes := null;
-    for fk in
-        select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, tenant_internal.key_column(f.conrelid) as own
-        from pg_constraint f
-        where f.contype = 'f' and f.conparentid = 0 and (f.conrelid = any (parts) or f.confrelid = any (parts))
-            and not f.oid = any (done) and tenant_internal.key_column(f.confrelid) is not null
-            and tenant_internal.obstacle_of_reference(f.oid) is null
-            and (tenant_internal.key_column(f.conrelid) is null or not exists (
-                select from generate_subscripts(f.conkey, 1) n
-                where f.conkey[n] = tenant_internal.key_column(f.conrelid) and f.confkey[n] = tenant_internal.key_column(f.confrelid)))
-        order by f.conrelid::regclass::text, f.conname
-    loop
-        relation := fk.child;
-        why := format('%s of %s stays without the tenant, and so does the key of %s that it refers to: %s', fk.conname, fk.child, fk.parent,
-            case when tenant_internal.has_shared_rows(fk.parent) then format('rows of %s may be every tenant''s.', fk.parent)
-                when fk.own is null then format('%s is not protected.', fk.child)
-                else 'it refers by the tenant column already, or to a partition.' end);
-        return next;
-    end loop;
+    return query select * from tenant_internal.plan_references_left(parts, done);
 end
 $$;
 
 revoke all on function tenant_internal.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) from public;
 
 grant execute on function tenant_internal.plan_hardening(regclass, boolean, tenant.key_form, boolean, name) to tenant_admin;
+
+create or replace function tenant_internal.step_of_obstacle(rel oid, obstacle tenant_internal.obstacle) returns tenant_internal.hardening_step
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select row(rel::regclass, null, format('%s: %s: %s', obstacle.code, obstacle.problem, obstacle.reason), null, '{}'::oid[],
+        obstacle, null)::tenant_internal.hardening_step
+$$;
+
+revoke all on function tenant_internal.step_of_obstacle(oid, tenant_internal.obstacle) from public;
+
+grant execute on function tenant_internal.step_of_obstacle(oid, tenant_internal.obstacle) to tenant_admin;
+
+create or replace function tenant_internal.plan_references_left(parts oid[], done oid[]) returns setof tenant_internal.hardening_step
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select row(f.child, null,
+            format('%s of %s stays without the tenant, and so does the key of %s that it refers to: %s', f.conname, f.child, f.parent,
+                case when f.shared then format('rows of %s may be every tenant''s.', f.parent)
+                    when f.own is null then format('%s is not protected.', f.child)
+                    else 'it refers by the tenant column already, or to a partition.' end),
+            null, '{}'::oid[], null::tenant_internal.obstacle,
+            case when not f.shared and f.own is null then f.child end)::tenant_internal.hardening_step
+        from (
+            select c.conname, c.conrelid::regclass as child, c.confrelid::regclass as parent, tenant_internal.key_column(c.conrelid) as own,
+                coalesce(tenant_internal.has_shared_rows(c.confrelid), false) as shared
+            from pg_constraint c
+            where c.contype = 'f' and c.conparentid = 0 and (c.conrelid = any (parts) or c.confrelid = any (parts))
+                and not c.oid = any (done) and tenant_internal.key_column(c.confrelid) is not null
+                and tenant_internal.obstacle_of_reference(c.oid) is null
+                and (tenant_internal.key_column(c.conrelid) is null or not exists (
+                    select from generate_subscripts(c.conkey, 1) n
+                    where c.conkey[n] = tenant_internal.key_column(c.conrelid) and c.confkey[n] = tenant_internal.key_column(c.confrelid)))
+        ) f
+        order by f.child::text, f.conname
+$$;
+
+revoke all on function tenant_internal.plan_references_left(oid[], oid[]) from public;
+
+grant execute on function tenant_internal.plan_references_left(oid[], oid[]) to tenant_admin;
 
 create or replace function tenant.hardening(rel regclass, harden tenant.key_form default 'true', keep_old_keys boolean default false,
         tenant_column name default null)
@@ -3204,7 +3282,7 @@ begin
                     hint = case (step.obstacle).code when 'TN085' then 'create extension btree_gist;'
                         else 'Change that key first, or protect without harden => true.' end;
             end if;
-            raise notice using message = step.why, hint = case when step.why like '% is not protected.'
+            raise notice using message = step.why, hint = case when step.unprotected is not null
                 then 'Protect the other table with harden => true: that completes both.' else 'Nothing is to be done.' end;
             continue;
         end if;
@@ -3535,6 +3613,12 @@ $$;
 
 revoke all on function tenant_internal.bypassing() from public;
 
+create or replace function tenant_internal.proof_schema() returns name language sql stable set search_path = pg_catalog, pg_temp as $$
+    select format('tenant_prove_%s', pg_current_xact_id())::name
+$$;
+
+revoke all on function tenant_internal.proof_schema() from public;
+
 create or replace function tenant_internal.attack_prepared(as_role name, tenant_id text, statement text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3748,31 +3832,287 @@ $$;
 
 revoke all on function tenant_internal.prove_member_mutation(regclass, name, text, text, jsonb, jsonb, jsonb, text[]) from public;
 
-create or replace function tenant.prove(as_role name default null, keyed_by text default null, mutate boolean default false, tables regclass[] default null)
-    returns table (relation regclass, path text, expected text, got text, passed boolean)
+create or replace function tenant_internal.scope_of_proof(tables regclass[], out named regclass[], out reached regclass[], out granted regclass[],
+    out needed regclass[]) language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    named := array(select p.relation from tenant_internal.provable() p
+        where tables is null or p.relation = any (tables) or pg_partition_root(p.relation) = any (tables));
+    reached := array(select p.relation from tenant.protected_tables p
+        where p.through is not null and p.parent is null and (tables is null or p.relation = any (tables)) order by p.relation::text);
+    granted := named || array(select r from unnest(reached) r union select tenant_internal.membership_through(r) from unnest(reached) r);
+    needed := array(
+        with recursive need (rel) as (
+            select coalesce(pg_partition_root(r), r)::oid from unnest(granted) r
+            union
+            select coalesce(pg_partition_root(k.confrelid), k.confrelid)::oid from need
+                cross join lateral (select confrelid from pg_constraint where contype = 'f' and conrelid = need.rel offset 0) k
+        )
+        select rel from need);
+end
+$$;
+
+revoke all on function tenant_internal.scope_of_proof(regclass[]) from public;
+
+create or replace function tenant_internal.make_for_proof(app name) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
-#variable_conflict use_variable
+begin
+    execute format($functions$
+        create schema %1$I;
+        grant usage on schema %1$I to %2$I;
+        create function %1$I.tenant_prove_counted(it anyelement) returns anyelement language plpgsql stable as $f$ begin
+            perform pg_catalog.set_config('tenant_prove.calls', (pg_catalog.current_setting('tenant_prove.calls')::bigint + 1)::text, true);
+            return it;
+        end $f$;
+        create function %1$I.tenant_prove_tick() returns boolean language plpgsql volatile cost 0.0001 as $f$ begin
+            perform pg_catalog.set_config('tenant_prove.calls', (pg_catalog.current_setting('tenant_prove.calls')::bigint + 1)::text, true),
+                pg_catalog.set_config('tenant_prove.is', pg_catalog.current_setting('tenant_prove.other'), true);
+            return true;
+        end $f$;
+        create function %1$I.tenant_prove_says() returns text language plpgsql stable as
+            $f$ begin return pg_catalog.current_setting('tenant_prove.is'); end $f$;
+        create function %1$I.tenant_prove_slow() returns text language plpgsql stable cost 10000 as
+            $f$ begin return pg_catalog.current_setting('tenant_prove.own'); end $f$;
+        grant execute on all functions in schema %1$I to %2$I
+        $functions$, tenant_internal.proof_schema(), app);
+end
+$$;
+
+revoke all on function tenant_internal.make_for_proof(name) from public;
+
+create or replace function tenant_internal.grant_for_proof(granted regclass[], app name, everything boolean) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    a text;
-    b text;
-    part record;
+    past constant name := tenant_internal.bypassing();
     target record;
-    planted jsonb;         -- by table, the row of each tenant or why there is none; null while it waits
+begin
+    perform tenant_internal.make_for_proof(app);
+    execute format('create role %I bypassrls', past);
+    for target in select distinct c.relnamespace::regnamespace as schema from unnest(granted) r join pg_class c on c.oid = r loop
+        execute format('grant usage on schema %s to %I', target.schema, past);
+    end loop;
+    for target in select distinct unnest(granted) as relation loop
+        execute format('grant select on %s to %I', target.relation, past);
+    end loop;
+    if not everything then
+        return;
+    end if;
+    for target in
+        with recursive read (rel) as (
+            select v::oid from unnest(granted) r, tenant_internal.views_over(r) v
+            union
+            select d.refobjid from read
+                cross join lateral (select oid from pg_rewrite where ev_class = read.rel offset 0) w
+                cross join lateral (select refobjid from pg_depend
+                    where classid = 'pg_rewrite'::regclass and objid = w.oid and refclassid = 'pg_class'::regclass offset 0) d
+        ), all_of (rel) as (
+            select unnest(granted)::oid union select v::oid from unnest(granted) r, tenant_internal.views_over(r) v
+            union select rel from read where rel in (select p.relation from tenant_internal.provable() p)
+                or exists (select from pg_class where oid = rel and relkind = 'v'
+                    and relnamespace not in ('tenant'::regnamespace, 'tenant_internal'::regnamespace))
+        )
+        select c.oid::regclass as relation, c.relnamespace::regnamespace as schema from all_of join pg_class c on c.oid = all_of.rel
+    loop
+        execute format('grant usage on schema %s to %I', target.schema, app);
+        execute format('grant all on %s to %I', target.relation, app);
+    end loop;
+end
+$$;
+
+revoke all on function tenant_internal.grant_for_proof(regclass[], name, boolean) from public;
+
+create or replace function tenant_internal.plant_all(needed regclass[], a text, b text, keyed_by text) returns jsonb
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    planted jsonb;
+    part record;
     one jsonb;
     two jsonb;
     progress boolean;
     patient boolean := true;
     seed integer := 1000;
-    results jsonb := '[]';
+    replication_role constant text := current_setting('session_replication_role');
+begin
+    perform set_config('session_replication_role', 'replica', true);
+    planted := (select jsonb_object_agg(p.relation::text, null) from tenant_internal.provable() p where p.relation = any (needed));
+    -- Those who are members come first: a row of the join table that refers to one of them is a membership.
+    for part in select r as relation from unnest(needed) r where tenant_internal.membership_through(r) is not null order by r::text loop
+        seed := seed + 2;
+        one := tenant_internal.plant(part.relation, null, a, seed, coalesce(planted, '{}'), false);
+        two := tenant_internal.plant(part.relation, null, b, seed + 1, coalesce(planted, '{}'), false);
+        planted := coalesce(planted, '{}') || jsonb_build_object(part.relation::text,
+            case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
+                else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
+    end loop;
+    loop
+        progress := false;
+        for part in
+            select p.relation, p.tenant_column, p.tenant_type from tenant_internal.provable() p
+            where p.kind <> 'partition' and planted -> p.relation::text = 'null' order by p.relation::text
+        loop
+            if part.tenant_type <> 'text' and not part.tenant_type like 'character varying%'
+                and (part.tenant_type = 'uuid') <> (keyed_by = 'uuid') then
+                planted := planted || jsonb_build_object(part.relation::text, jsonb_build_object('why', format(
+                    'keyed by %s: select * from tenant.prove(keyed_by => %L)', part.tenant_type, part.tenant_type)));
+                progress := true;
+                continue;
+            end if;
+            seed := seed + 3;
+            one := tenant_internal.plant(part.relation, part.tenant_column, a, seed, planted, patient);
+            continue when one ? 'wait';
+            progress := true;
+            two := tenant_internal.plant(part.relation, part.tenant_column, b, seed + 1, planted, patient);
+            planted := planted || jsonb_build_object(part.relation::text,
+                case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
+                        || case when tenant_internal.has_shared_rows(part.relation) then jsonb_build_object('nobody',
+                            tenant_internal.plant(part.relation, part.tenant_column, null, seed + 2, planted, false) -> 'row') else '{}' end
+                    else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
+        end loop;
+        exit when not progress and not patient;
+        patient := progress;
+    end loop;
+    perform set_config('session_replication_role', replication_role, true);
+    return planted;
+end
+$$;
+
+revoke all on function tenant_internal.plant_all(regclass[], text, text, text) from public;
+
+create or replace function tenant_internal.prove_fenced(rel regclass, tenant_column name, kind text, app name, a text, b text, planted jsonb, mutate boolean)
+    returns table (path text, expected text, got text, passed boolean)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+    root constant regclass := coalesce(pg_partition_root(rel), rel);
+    rows_there constant jsonb := planted -> root::text;
+    of_column constant jsonb := jsonb_build_object('tenant_column', tenant_column);
+    mine constant jsonb := coalesce(rows_there -> a, '{}') || of_column;
+    theirs constant jsonb := coalesce(rows_there -> b || '{"planted": true}', '{}') || of_column
+        || case when rows_there ->> 'nobody' is not null then '{"tenant_prove_nobody": true}'::jsonb else '{}' end;
+    seen_view regclass;
+    with_it text;
+    without_it text;
     mutation record;
     noticed text;
-    named regclass[];
-    reached regclass[];    -- by membership
-    granted regclass[];    -- both, and the join tables
-    needed regclass[];     -- and what their foreign keys lead to
-    joined jsonb;
+begin
+    if kind = 'lost' then
+        return query values ('fence', 'a tenant policy, as the journal says', 'none', false);
+    end if;
+    if kind <> 'partition' then
+        return query select 'plant', 'a row of each tenant', coalesce(rows_there ->> 'why', 'a row of each tenant'),
+            case when theirs ? 'planted' then true end;
+    end if;
+    return query select r.path, r.expected, r.got, r.passed from tenant_internal.prove_table(rel, app, a, b, mine, theirs) r
+        where kind <> 'partition' or r.path not in ('own rows', 'rows of nobody');
+    if not theirs ? 'planted' then
+        return;
+    end if;
+    -- A view shows the same with the other's row and without it.
+    for seen_view in select v from tenant_internal.views_over(rel) v loop
+        with_it := tenant_internal.attack_view(app, a, seen_view, null, null, null);
+        without_it := tenant_internal.attack_view(app, a, seen_view, root, tenant_column, b);
+        return query select format('view %s', seen_view), 'the same without the other''s row',
+            case when with_it !~ ' rows$' then with_it when with_it = without_it then 'the same' else 'another' end,
+            case when with_it = '42501' or with_it ~ '^TN' then true when with_it ~ ' rows$' then with_it = without_it end;
+    end loop;
+    if not mutate or kind = 'lost' then
+        return;
+    end if;
+    for mutation in select m.name, m.commands from tenant_internal.mutations() m
+        where not m.of_shared_rows or tenant_internal.has_shared_rows(rel)
+    loop
+        noticed := tenant_internal.prove_mutation(rel, app, a, b, mine, theirs, mutation.commands);
+        return query select format('mutation: %s', mutation.name), 'noticed', coalesce('noticed: ' || noticed, 'not noticed'), noticed is not null;
+    end loop;
+end
+$$;
+
+revoke all on function tenant_internal.prove_fenced(regclass, name, text, name, text, text, jsonb, boolean) from public;
+
+create or replace function tenant_internal.mutations() returns table (name text, commands text[], of_shared_rows boolean)
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    values
+        ('no row-level security', array['alter table %1$s disable row level security'], false),
+        ('row-level security not forced', array['alter table %1$s no force row level security'], false),
+        ('no fence', array['drop policy %2$I on %1$s'], false),
+        ('no fence, wide access', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)'], false),
+        ('no policy but a wide one', array['drop policy %2$I on %1$s', 'drop policy if exists tenant_access on %1$s',
+            'create policy prove_wide on %1$s using (true) with check (true)'], false),
+        ('permissive fence', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
+            'create policy %2$I on %1$s using (%3$s) with check (%3$s)'], false),
+        ('fence of the equality alone', array['alter policy %2$I on %1$s using (%4$s) with check (%4$s)',
+            'drop policy if exists tenant_access on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)'], false),
+        ('fence without check', array['alter policy %2$I on %1$s with check (true)',
+            'create policy prove_wide on %1$s using (true) with check (true)'], false),
+        ('fence that shows all', array['alter policy %2$I on %1$s using (true)',
+            'create policy prove_wide on %1$s using (true) with check (true)'], false),
+        ('fence for select only', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
+            'create policy %2$I on %1$s as restrictive for select using (%3$s)'], false),
+        ('fence for one role', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
+            'create policy %2$I on %1$s as restrictive to tenant_admin using (%3$s) with check (%3$s)'], false),
+        ('no policy for updates', array['drop policy if exists tenant_isolation_update on %1$s'], true),
+        ('no policy for deletes', array['drop policy if exists tenant_isolation_delete on %1$s'], true)
+$$;
+
+revoke all on function tenant_internal.mutations() from public;
+
+create or replace function tenant_internal.prove_reached(rel regclass, app name, a text, b text, planted jsonb, mutate boolean)
+    returns table (path text, expected text, got text, passed boolean)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+    through constant regclass := tenant_internal.membership_through(rel);
+    key constant name := (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.membership_key(rel));
+    member constant name := (select attname from pg_attribute where attrelid = through and attnum = tenant_internal.membership_member(rel));
+    mine constant jsonb := planted -> rel::text -> a;
+    theirs constant jsonb := planted -> rel::text -> b;
+    joined constant jsonb := jsonb_build_object('through', through::text, 'key', key, 'member', member,
+        'row', planted -> coalesce(pg_partition_root(through), through)::text -> a,
+        'open', (select r.open from tenant_internal.reached_through(through) r where r.relation = rel));
+    is_planted constant boolean := theirs is not null and jsonb_typeof(joined -> 'row') is not distinct from 'object';
+    mutation record;
+    noticed text;
+begin
+    return query select 'plant', 'a member of each tenant', coalesce(planted -> rel::text ->> 'why', planted -> through::text ->> 'why',
+        'a member of each tenant'), case when is_planted then true end;
+    if not is_planted then
+        return;
+    end if;
+    return query select r.path, r.expected, r.got, r.passed from tenant_internal.prove_members(rel, app, a, b, mine, theirs, joined) r;
+    if not mutate then
+        return;
+    end if;
+    for mutation in
+        select * from (values
+            ('no row-level security', array['alter table %1$s disable row level security']),
+            ('row-level security not forced', array['alter table %1$s no force row level security']),
+            ('no fence, wide access', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)']),
+            ('fence that shows all', array['alter policy %2$I on %1$s using (true)',
+                'create policy prove_wide on %1$s using (true) with check (true)']),
+            ('fence that lets all in', array['alter policy %2$I on %1$s with check (true)',
+                'create policy prove_wide on %1$s using (true) with check (true)']),
+            ('no fence of the join table', array['drop policy %4$I on %3$s'])
+        ) m (name, commands)
+    loop
+        noticed := tenant_internal.prove_member_mutation(rel, app, a, b, mine, theirs, joined, mutation.commands);
+        return query select format('mutation: %s', mutation.name), 'noticed', coalesce('noticed: ' || noticed, 'not noticed'), noticed is not null;
+    end loop;
+end
+$$;
+
+revoke all on function tenant_internal.prove_reached(regclass, name, text, text, jsonb, boolean) from public;
+
+create or replace function tenant.prove(as_role name default null, keyed_by text default null, mutate boolean default false, tables regclass[] default null)
+    returns table (relation regclass, path text, expected text, got text, passed boolean)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
     -- One that is there: to make a member of tenant_user locks that group, for all who grant it, until the transaction ends.
-    app name := coalesce(as_role, 'tenant_user');
+    app constant name := coalesce(as_role, 'tenant_user');
+    a text;
+    b text;
+    scope record;
+    planted jsonb;
+    part record;
 begin
     if not (select rolsuper from pg_roles where rolname = session_user) or session_user <> current_user then
         raise exception using
@@ -3781,6 +4121,40 @@ begin
             detail = 'It writes rows of two tenants and becomes the application''s role.',
             hint = 'Log in as a superuser; SET ROLE is not enough.';
     end if;
+    perform tenant_internal.require_proof(app);
+    keyed_by := coalesce(case when keyed_by in ('integer', 'smallint') then 'bigint' else keyed_by end, tenant_internal.usual_key());
+    select t.a, t.b into a, b from tenant_internal.synthetic_tenants(keyed_by) t;
+    -- What is returned from within the block stays when the exception that ends it undoes all else.
+    begin
+        perform tenant.create(a), tenant.create(b);
+        select * into scope from tenant_internal.scope_of_proof(tables);
+        perform tenant_internal.grant_for_proof(scope.granted, app, everything => as_role is null);
+        planted := tenant_internal.plant_all(scope.needed, a, b, keyed_by);
+        for part in select p.relation, p.tenant_column, p.kind from tenant_internal.provable() p
+            where p.relation = any (scope.named) order by p.relation::text
+        loop
+            raise notice 'proving %', part.relation;
+            return query select part.relation, r.path, r.expected, r.got, r.passed
+                from tenant_internal.prove_fenced(part.relation, part.tenant_column, part.kind, app, a, b, planted, mutate) r;
+        end loop;
+        for part in select r as relation from unnest(scope.reached) r loop
+            raise notice 'proving %', part.relation;
+            return query select part.relation, r.path, r.expected, r.got, r.passed
+                from tenant_internal.prove_reached(part.relation, app, a, b, planted, mutate) r;
+        end loop;
+        raise exception using errcode = 'TN089';
+    exception when sqlstate 'TN089' then null;
+    end;
+end
+$$;
+
+comment on function tenant.prove(name, text, boolean, regclass[]) is 'Plants two tenants, tries every path from one to the other as the application, and undoes it: one row per table and path. Run it in a transaction of its own.';
+
+revoke all on function tenant.prove(name, text, boolean, regclass[]) from public;
+
+create or replace function tenant_internal.require_proof(app name) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
     if tenant.current_id() is not null then
         raise exception using
             errcode = 'TN088',
@@ -3796,220 +4170,32 @@ begin
             detail = 'It is not a member of tenant_user, or policies do not apply to it.',
             hint = 'Name the role that the application connects as, or none for one with all rights.';
     end if;
-    if keyed_by is null then
-        select k.usual into keyed_by
-            from (select case when p.tenant_type in ('bigint', 'integer', 'smallint') then 'bigint'
-                when p.tenant_type = 'uuid' then 'uuid' else 'text' end as usual from tenant_internal.provable() p) k
-            group by k.usual order by k.usual = 'text', count(*) desc limit 1;
-    end if;
-    if keyed_by in ('bigint', 'integer', 'smallint') then
-        select max(n)::text, min(n)::text into a, b from (
-            select n from generate_series(32767, 1, -1) n where not exists (select from tenant.tenants where id = n::text) limit 2) free;
-        keyed_by := 'bigint';
-    else
-        -- The same in each call of a transaction, since the first seals it.
-        a := md5('tenant.prove a' || pg_current_xact_id()::text)::uuid::text;
-        b := md5('tenant.prove b' || pg_current_xact_id()::text)::uuid::text;
-    end if;
-
-    begin
-        perform tenant.create(a), tenant.create(b);
-        named := array(select p.relation from tenant_internal.provable() p
-            where tables is null or p.relation = any (tables) or pg_partition_root(p.relation) = any (tables));
-        reached := array(select p.relation from tenant.protected_tables p
-            where p.through is not null and p.parent is null and (tables is null or p.relation = any (tables)) order by p.relation::text);
-        granted := named || array(select r from unnest(reached) r union select tenant_internal.membership_through(r) from unnest(reached) r);
-        needed := array(
-            with recursive need (rel) as (
-                select coalesce(pg_partition_root(r), r)::oid from unnest(granted) r
-                union
-                select coalesce(pg_partition_root(k.confrelid), k.confrelid)::oid from need
-                    cross join lateral (select confrelid from pg_constraint where contype = 'f' and conrelid = need.rel offset 0) k
-            )
-            select rel from need);
-        execute format('create role %I bypassrls', tenant_internal.bypassing());
-        for target in select distinct c.relnamespace::regnamespace as schema from unnest(granted) r join pg_class c on c.oid = r loop
-            execute format('grant usage on schema %s to %I', target.schema, tenant_internal.bypassing());
-        end loop;
-        for target in select distinct unnest(granted) as relation loop
-            execute format('grant select on %s to %I', target.relation, tenant_internal.bypassing());
-        end loop;
-        if as_role is null then
-            for target in
-                with recursive read (rel) as (
-                    select v::oid from unnest(granted) r, tenant_internal.views_over(r) v
-                    union
-                    select d.refobjid from read
-                        cross join lateral (select oid from pg_rewrite where ev_class = read.rel offset 0) w
-                        cross join lateral (select refobjid from pg_depend
-                            where classid = 'pg_rewrite'::regclass and objid = w.oid and refclassid = 'pg_class'::regclass offset 0) d
-                ), all_of (rel) as (
-                    select unnest(granted)::oid union select v::oid from unnest(granted) r, tenant_internal.views_over(r) v
-                    union select rel from read where rel in (select p.relation from tenant_internal.provable() p)
-                        or exists (select from pg_class where oid = rel and relkind = 'v' and relnamespace not in ('tenant'::regnamespace, 'tenant_internal'::regnamespace))
-                )
-                select c.oid::regclass as relation, c.relnamespace::regnamespace as schema from all_of join pg_class c on c.oid = all_of.rel
-            loop
-                execute format('grant usage on schema %s to %I', target.schema, app);
-                execute format('grant all on %s to %I', target.relation, app);
-            end loop;
-        end if;
-
-        -- A row of each tenant in every one of them. Again and again, while it goes on: a table
-        -- waits for those that it refers to.
-        perform set_config('session_replication_role', 'replica', true);
-        planted := (select jsonb_object_agg(p.relation::text, null) from tenant_internal.provable() p where p.relation = any (needed));
-        -- Those who are members come first: a row of the join table that refers to one of them is a membership.
-        for part in select r as relation from unnest(needed) r where tenant_internal.membership_through(r) is not null order by r::text loop
-            seed := seed + 2;
-            one := tenant_internal.plant(part.relation, null, a, seed, coalesce(planted, '{}'), false);
-            two := tenant_internal.plant(part.relation, null, b, seed + 1, coalesce(planted, '{}'), false);
-            planted := coalesce(planted, '{}') || jsonb_build_object(part.relation::text,
-                case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
-                    else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
-        end loop;
-        loop
-            progress := false;
-            for part in
-                select p.relation, p.tenant_column, p.tenant_type from tenant_internal.provable() p
-                where p.kind <> 'partition' and planted -> p.relation::text = 'null' order by p.relation::text
-            loop
-                if part.tenant_type <> 'text' and not part.tenant_type like 'character varying%'
-                    and (part.tenant_type = 'uuid') <> (keyed_by = 'uuid') then
-                    planted := planted || jsonb_build_object(part.relation::text, jsonb_build_object('why', format(
-                        'keyed by %s: select * from tenant.prove(keyed_by => %L)', part.tenant_type, part.tenant_type)));
-                    progress := true;
-                    continue;
-                end if;
-                seed := seed + 3;
-                one := tenant_internal.plant(part.relation, part.tenant_column, a, seed, planted, patient);
-                continue when one ? 'wait';
-                progress := true;
-                two := tenant_internal.plant(part.relation, part.tenant_column, b, seed + 1, planted, patient);
-                planted := planted || jsonb_build_object(part.relation::text,
-                    case when one ? 'row' and two ? 'row' then jsonb_build_object(a, one -> 'row', b, two -> 'row')
-                            || case when tenant_internal.has_shared_rows(part.relation) then jsonb_build_object('nobody',
-                                tenant_internal.plant(part.relation, part.tenant_column, null, seed + 2, planted, false) -> 'row') else '{}' end
-                        else jsonb_build_object('why', coalesce(one ->> 'why', two ->> 'why')) end);
-            end loop;
-            exit when not progress and not patient;
-            patient := progress;
-        end loop;
-        perform set_config('session_replication_role', 'origin', true);
-
-        for part in select p.relation, p.tenant_column, p.kind, coalesce(pg_partition_root(p.relation), p.relation) as root
-            from tenant_internal.provable() p
-            where p.relation = any (named) order by p.relation::text
-        loop
-            raise notice 'proving %', part.relation;
-            one := coalesce(planted -> part.root::text -> a, '{}') || jsonb_build_object('tenant_column', part.tenant_column);
-            two := coalesce(planted -> part.root::text -> b || '{"planted": true}', '{}') || jsonb_build_object('tenant_column', part.tenant_column)
-                || case when planted -> part.root::text ->> 'nobody' is not null then '{"tenant_prove_nobody": true}'::jsonb else '{}' end;
-            if part.kind = 'lost' then
-                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'fence',
-                    'expected', 'a tenant policy, as the journal says', 'got', 'none', 'passed', false));
-            end if;
-            if part.kind <> 'partition' then
-                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'plant', 'expected', 'a row of each tenant',
-                    'got', coalesce(planted -> part.relation::text ->> 'why', 'a row of each tenant'),
-                    'passed', case when two ? 'planted' then true end));
-            end if;
-            results := results || coalesce((select jsonb_agg(to_jsonb(r) || jsonb_build_object('relation', part.relation::oid))
-                from tenant_internal.prove_table(part.relation, app, a, b, one, two) r
-                where part.kind <> 'partition' or r.path not in ('own rows', 'rows of nobody')), '[]');
-            for target in select v as relation from tenant_internal.views_over(part.relation) v where two ? 'planted' loop
-                -- The same with the other's row and without it.
-                one := jsonb_build_array(tenant_internal.attack_view(app, a, target.relation, null, null, null),
-                    tenant_internal.attack_view(app, a, target.relation, part.root, part.tenant_column, b));
-                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('view %s', target.relation),
-                    'expected', 'the same without the other''s row',
-                    'got', case when one ->> 0 !~ ' rows$' then one ->> 0 when one -> 0 = one -> 1 then 'the same' else 'another' end,
-                    'passed', case when one ->> 0 = '42501' or one ->> 0 ~ '^TN' then true
-                        when one ->> 0 !~ ' rows$' then null else one -> 0 = one -> 1 end));
-            end loop;
-            continue when not mutate or not two ? 'planted' or part.kind = 'lost';
-            one := coalesce(planted -> part.root::text -> a, '{}') || jsonb_build_object('tenant_column', part.tenant_column);
-            for mutation in
-                select * from (values
-                    ('no row-level security', array['alter table %1$s disable row level security']),
-                    ('row-level security not forced', array['alter table %1$s no force row level security']),
-                    ('no fence', array['drop policy %2$I on %1$s']),
-                    ('no fence, wide access', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)']),
-                    ('no policy but a wide one', array['drop policy %2$I on %1$s', 'drop policy if exists tenant_access on %1$s',
-                        'create policy prove_wide on %1$s using (true) with check (true)']),
-                    ('permissive fence', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
-                        'create policy %2$I on %1$s using (%3$s) with check (%3$s)']),
-                    ('fence of the equality alone', array['alter policy %2$I on %1$s using (%4$s) with check (%4$s)',
-                        'drop policy if exists tenant_access on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)']),
-                    ('fence without check', array['alter policy %2$I on %1$s with check (true)',
-                        'create policy prove_wide on %1$s using (true) with check (true)']),
-                    ('fence that shows all', array['alter policy %2$I on %1$s using (true)',
-                        'create policy prove_wide on %1$s using (true) with check (true)']),
-                    ('fence for select only', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
-                        'create policy %2$I on %1$s as restrictive for select using (%3$s)']),
-                    ('fence for one role', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)',
-                        'create policy %2$I on %1$s as restrictive to tenant_admin using (%3$s) with check (%3$s)']),
-                    ('no policy for updates', array['drop policy if exists tenant_isolation_update on %1$s']),
-                    ('no policy for deletes', array['drop policy if exists tenant_isolation_delete on %1$s'])
-                ) m (name, commands)
-                where m.name not like 'no policy for %' or tenant_internal.has_shared_rows(part.relation)
-            loop
-                noticed := tenant_internal.prove_mutation(part.relation, app, a, b, one, two, mutation.commands);
-                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
-                    'expected', 'noticed', 'got', coalesce('noticed: ' || noticed, 'not noticed'), 'passed', noticed is not null));
-            end loop;
-        end loop;
-        for part in select r as relation, tenant_internal.membership_through(r) as through, k.attname as key, m.attname as member
-            from unnest(reached) r
-            join pg_attribute k on k.attrelid = r and k.attnum = tenant_internal.membership_key(r)
-            join pg_attribute m on m.attrelid = tenant_internal.membership_through(r) and m.attnum = tenant_internal.membership_member(r)
-        loop
-            raise notice 'proving %', part.relation;
-            one := planted -> part.relation::text -> a;
-            two := planted -> part.relation::text -> b;
-            joined := jsonb_build_object('through', part.through::text, 'key', part.key, 'member', part.member,
-                'row', planted -> coalesce(pg_partition_root(part.through), part.through)::text -> a,
-                'open', (select r.open from tenant_internal.reached_through(part.through) r where r.relation = part.relation));
-            results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', 'plant',
-                'expected', 'a member of each tenant', 'got', coalesce(planted -> part.relation::text ->> 'why',
-                    planted -> part.through::text ->> 'why', 'a member of each tenant'),
-                'passed', case when two is not null and jsonb_typeof(joined -> 'row') = 'object' then true end));
-            continue when two is null or jsonb_typeof(joined -> 'row') <> 'object';
-            results := results || coalesce((select jsonb_agg(to_jsonb(r) || jsonb_build_object('relation', part.relation::oid))
-                from tenant_internal.prove_members(part.relation, app, a, b, one, two, joined) r), '[]');
-            continue when not mutate;
-            for mutation in
-                select * from (values
-                    ('no row-level security', array['alter table %1$s disable row level security']),
-                    ('row-level security not forced', array['alter table %1$s no force row level security']),
-                    ('no fence, wide access', array['drop policy %2$I on %1$s', 'create policy prove_wide on %1$s using (true) with check (true)']),
-                    ('fence that shows all', array['alter policy %2$I on %1$s using (true)',
-                        'create policy prove_wide on %1$s using (true) with check (true)']),
-                    ('fence that lets all in', array['alter policy %2$I on %1$s with check (true)',
-                        'create policy prove_wide on %1$s using (true) with check (true)']),
-                    ('no fence of the join table', array['drop policy %4$I on %3$s'])
-                ) m (name, commands)
-            loop
-                noticed := tenant_internal.prove_member_mutation(part.relation, app, a, b, one, two, joined, mutation.commands);
-                results := results || jsonb_build_array(jsonb_build_object('relation', part.relation::oid, 'path', format('mutation: %s', mutation.name),
-                    'expected', 'noticed', 'got', coalesce('noticed: ' || noticed, 'not noticed'), 'passed', noticed is not null));
-            end loop;
-        end loop;
-        raise exception using errcode = 'TN089';
-    exception when sqlstate 'TN089' then null; -- all of it is undone, but for what is in variables
-    end;
-    for relation, path, expected, got, passed in
-        select (r ->> 'relation')::oid::regclass, r ->> 'path', r ->> 'expected', r ->> 'got', (r ->> 'passed')::boolean
-        from jsonb_array_elements(results) with ordinality e (r, at) order by at
-    loop
-        return next;
-    end loop;
 end
 $$;
 
-comment on function tenant.prove(name, text, boolean, regclass[]) is 'Plants two tenants, tries every path from one to the other as the application, and undoes it: one row per table and path. Run it in a transaction of its own.';
+revoke all on function tenant_internal.require_proof(name) from public;
 
-revoke all on function tenant.prove(name, text, boolean, regclass[]) from public;
+create or replace function tenant_internal.usual_key() returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select k.usual
+        from (select case when p.tenant_type in ('bigint', 'integer', 'smallint') then 'bigint'
+            when p.tenant_type = 'uuid' then 'uuid' else 'text' end as usual from tenant_internal.provable() p) k
+        group by k.usual order by k.usual = 'text', count(*) desc limit 1
+$$;
+
+revoke all on function tenant_internal.usual_key() from public;
+
+create or replace function tenant_internal.synthetic_tenants(keyed_by text, out a text, out b text)
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select max(n)::text, min(n)::text from (
+            select n from generate_series(32767, 1, -1) n where not exists (select from tenant.tenants where id = n::text) limit 2) free
+        where keyed_by = 'bigint' having keyed_by = 'bigint'
+    union all
+    select md5('tenant.prove a' || pg_current_xact_id())::uuid::text, md5('tenant.prove b' || pg_current_xact_id())::uuid::text
+        where keyed_by is distinct from 'bigint'
+$$;
+
+revoke all on function tenant_internal.synthetic_tenants(text) from public;
 
 comment on table tenant.channels is 'Channels that tenants may NOTIFY beside their own, what is sent on them, and why.';
 
@@ -4344,22 +4530,9 @@ grant execute on procedure tenant.upgrade_fences(boolean) to tenant_admin;
 create or replace function tenant_internal.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    schema regnamespace := (select relnamespace from pg_class where oid = rel);
     reached text;
 begin
     perform set_config('client_min_messages', 'error', true);
-    execute format($functions$
-        create function %1$s.tenant_prove_tick() returns boolean language plpgsql volatile cost 0.0001 as $f$ begin
-            perform pg_catalog.set_config('tenant_prove.calls', (pg_catalog.current_setting('tenant_prove.calls')::bigint + 1)::text, true),
-                pg_catalog.set_config('tenant_prove.is', pg_catalog.current_setting('tenant_prove.other'), true);
-            return true;
-        end $f$;
-        create function %1$s.tenant_prove_says() returns text language plpgsql stable as
-            $f$ begin return pg_catalog.current_setting('tenant_prove.is'); end $f$;
-        create function %1$s.tenant_prove_slow() returns text language plpgsql stable cost 10000 as
-            $f$ begin return pg_catalog.current_setting('tenant_prove.own'); end $f$;
-        grant execute on function %1$s.tenant_prove_tick(), %1$s.tenant_prove_says(), %1$s.tenant_prove_slow() to %2$I
-        $functions$, schema, as_role);
     perform set_config('enable_' || way, 'off', true)
         from unnest(array['indexscan', 'indexonlyscan', 'bitmapscan']) way;
     perform set_config('tenant_prove.own', a, true), set_config('tenant_prove.other', b, true),
@@ -4381,8 +4554,8 @@ create or replace function tenant_internal.prove_plans(rel regclass, tenant_colu
     language sql set search_path = pg_catalog, pg_temp as $$
     -- A row of nobody is the tenant's to read, where it is everybody's.
     select t.path, case when t.sees = 'calls' and tenant_internal.has_shared_rows(rel) then 'at most its own' else t.expected end, tenant_internal.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
-    from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, c.relnamespace::regnamespace as schema
-            from pg_attribute join pg_class c on c.oid = attrelid where attrelid = rel and attname = tenant_column) own,
+    from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, quote_ident(tenant_internal.proof_schema()) as schema
+            from pg_attribute where attrelid = rel and attname = tenant_column) own,
         (values
             ('select by a setting that changes', 'nothing', 'rows', 'select count(*) filter (where %2$s::text = %6$L) from %1$s
                 where %2$s = current_setting(''tenant_prove.is'')::%3$s and set_config(''tenant_prove.is'', %6$L, true) is not null'),
@@ -4408,17 +4581,9 @@ create or replace function tenant_internal.attack_index(as_role name, a text, b 
 declare
     rel regclass := (select indrelid from pg_index where indexrelid = index);
     root regclass := coalesce(pg_partition_root(rel), rel);
-    schema regnamespace := (select relnamespace from pg_class where oid = rel);
     reached text;
 begin
     perform set_config('client_min_messages', 'error', true);
-    execute format($functions$
-        create function %1$s.tenant_prove_counted(it anyelement) returns anyelement language plpgsql stable as $f$ begin
-            perform pg_catalog.set_config('tenant_prove.calls', (pg_catalog.current_setting('tenant_prove.calls')::bigint + 1)::text, true);
-            return it;
-        end $f$;
-        grant execute on function %1$s.tenant_prove_counted(anyelement) to %2$I
-        $functions$, schema, as_role);
     perform set_config('tenant_prove.calls', '0', true), set_config('work_mem', '64kB', true),
         set_config('session_replication_role', 'replica', true);
     if gone then
@@ -4505,7 +4670,7 @@ begin
                 got := 'the other''s row has no value there';
             else
                 form.statement := format(form.statement, rel, part.key, form.operator,
-                    (select relnamespace::regnamespace from pg_class where oid = rel), literal, part.predicate);
+                    quote_ident(tenant_internal.proof_schema()), literal, part.predicate);
                 counted := tenant_internal.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, false);
                 again := tenant_internal.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, true);
                 got := case when counted !~ ' rows$' then counted when counted = again then 'as many'

@@ -10,6 +10,3 @@ $$;
 revoke all on function tenant.key_form(boolean) from public;
 grant execute on function tenant.key_form(boolean) to tenant_admin;
 create cast (boolean as tenant.key_form) with function tenant.key_form(boolean) as implicit;
-
--- Why a key stays without the tenant: its SQLSTATE, what cannot be, and the reason.
-create type tenant_internal.obstacle as (code text, problem text, reason text);

@@ -64,7 +64,7 @@ begin
                     hint = case (step.obstacle).code when 'TN085' then 'create extension btree_gist;'
                         else 'Change that key first, or protect without harden => true.' end;
             end if;
-            raise notice using message = step.why, hint = case when step.why like '% is not protected.'
+            raise notice using message = step.why, hint = case when step.unprotected is not null
                 then 'Protect the other table with harden => true: that completes both.' else 'Nothing is to be done.' end;
             continue;
         end if;

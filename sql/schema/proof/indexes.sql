@@ -8,17 +8,9 @@ create function tenant_internal.attack_index(as_role name, a text, b text, index
 declare
     rel regclass := (select indrelid from pg_index where indexrelid = index);
     root regclass := coalesce(pg_partition_root(rel), rel);
-    schema regnamespace := (select relnamespace from pg_class where oid = rel);
     reached text;
 begin
     perform set_config('client_min_messages', 'error', true);
-    execute format($functions$
-        create function %1$s.tenant_prove_counted(it anyelement) returns anyelement language plpgsql stable as $f$ begin
-            perform pg_catalog.set_config('tenant_prove.calls', (pg_catalog.current_setting('tenant_prove.calls')::bigint + 1)::text, true);
-            return it;
-        end $f$;
-        grant execute on function %1$s.tenant_prove_counted(anyelement) to %2$I
-        $functions$, schema, as_role);
     perform set_config('tenant_prove.calls', '0', true), set_config('work_mem', '64kB', true),
         set_config('session_replication_role', 'replica', true);
     if gone then
@@ -106,7 +98,7 @@ begin
                 got := 'the other''s row has no value there';
             else
                 form.statement := format(form.statement, rel, part.key, form.operator,
-                    (select relnamespace::regnamespace from pg_class where oid = rel), literal, part.predicate);
+                    quote_ident(tenant_internal.proof_schema()), literal, part.predicate);
                 counted := tenant_internal.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, false);
                 again := tenant_internal.attack_index(as_role, a, b, part.index, tenant_column, form.statement, form.ways, true);
                 got := case when counted !~ ' rows$' then counted when counted = again then 'as many'

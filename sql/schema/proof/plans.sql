@@ -1,29 +1,16 @@
 -- Attacks of tenant.prove() on what the planner makes of a policy: it takes an equality out of the plan that a condition of
 -- the statement implies, and puts what names no column in front of one that is left.
 
--- As tenant_internal.attack, for a statement whose conditions call what is made for it in the table's schema: tenant_prove_says()
+-- As tenant_internal.attack, for a statement whose conditions call what is made for it (proof/scope.sql): tenant_prove_says()
 -- and tenant_prove_slow() are said to be stable and give the tenant that a setting names; tenant_prove_tick() costs nothing,
 -- counts, and makes the setting name the other. Indexes are not used, since a scan by the tenant's key visits no other.
 -- sees: 'rows' that the statement gives or changes, or 'calls' that were counted.
 create function tenant_internal.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    schema regnamespace := (select relnamespace from pg_class where oid = rel);
     reached text;
 begin
     perform set_config('client_min_messages', 'error', true);
-    execute format($functions$
-        create function %1$s.tenant_prove_tick() returns boolean language plpgsql volatile cost 0.0001 as $f$ begin
-            perform pg_catalog.set_config('tenant_prove.calls', (pg_catalog.current_setting('tenant_prove.calls')::bigint + 1)::text, true),
-                pg_catalog.set_config('tenant_prove.is', pg_catalog.current_setting('tenant_prove.other'), true);
-            return true;
-        end $f$;
-        create function %1$s.tenant_prove_says() returns text language plpgsql stable as
-            $f$ begin return pg_catalog.current_setting('tenant_prove.is'); end $f$;
-        create function %1$s.tenant_prove_slow() returns text language plpgsql stable cost 10000 as
-            $f$ begin return pg_catalog.current_setting('tenant_prove.own'); end $f$;
-        grant execute on function %1$s.tenant_prove_tick(), %1$s.tenant_prove_says(), %1$s.tenant_prove_slow() to %2$I
-        $functions$, schema, as_role);
     perform set_config('enable_' || way, 'off', true)
         from unnest(array['indexscan', 'indexonlyscan', 'bitmapscan']) way;
     perform set_config('tenant_prove.own', a, true), set_config('tenant_prove.other', b, true),
@@ -45,8 +32,8 @@ create function tenant_internal.prove_plans(rel regclass, tenant_column name, as
     language sql set search_path = pg_catalog, pg_temp as $$
     -- A row of nobody is the tenant's to read, where it is everybody's.
     select t.path, case when t.sees = 'calls' and tenant_internal.has_shared_rows(rel) then 'at most its own' else t.expected end, tenant_internal.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
-    from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, c.relnamespace::regnamespace as schema
-            from pg_attribute join pg_class c on c.oid = attrelid where attrelid = rel and attname = tenant_column) own,
+    from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, quote_ident(tenant_internal.proof_schema()) as schema
+            from pg_attribute where attrelid = rel and attname = tenant_column) own,
         (values
             ('select by a setting that changes', 'nothing', 'rows', 'select count(*) filter (where %2$s::text = %6$L) from %1$s
                 where %2$s = current_setting(''tenant_prove.is'')::%3$s and set_config(''tenant_prove.is'', %6$L, true) is not null'),

@@ -148,3 +148,9 @@ create function tenant_internal.bypassing() returns name language sql stable set
     select format('tenant_prove_past_%s', pg_current_xact_id())::name
 $$;
 revoke all on function tenant_internal.bypassing() from public;
+
+-- The schema of what this proof makes for the application to call.
+create function tenant_internal.proof_schema() returns name language sql stable set search_path = pg_catalog, pg_temp as $$
+    select format('tenant_prove_%s', pg_current_xact_id())::name
+$$;
+revoke all on function tenant_internal.proof_schema() from public;
