@@ -4,7 +4,9 @@ use std::error::Error as StdError;
 
 use pg_tenant_client::tokio_postgres::types::private::BytesMut;
 use pg_tenant_client::tokio_postgres::types::{IsNull, Kind, ToSql, Type, to_sql_checked};
+use pg_tenant_tests::{Route, skipped};
 
+use super::ROUTE;
 use super::fixture::Fixture;
 
 async fn shop(name: &str) -> Fixture {
@@ -170,6 +172,12 @@ async fn enums_domains_and_nothing() {
         let refused = acme.insert_many("things", &columns, [row]).await.unwrap_err();
         assert_eq!(refused.code(), code, "{columns:?} {refused}");
         assert!(code.is_some() || refused.message().starts_with("row 0, column "), "{refused}");
+    }
+    if ROUTE == Route::TransactionPrepared {
+        // Known: this PgBouncer knows a statement by its text and answers with the types it had, as long as the session
+        // lives. Until then the call fails before anything is written.
+        skipped("types that a column gets while PgBouncer has the statement prepared");
+        return fixture.nothing_is_left("enums").await;
     }
     // Types are looked at anew when a column has another.
     acme.insert_many("things", &["id", "grid"], [(7000i64, vec![1i32])]).await.unwrap();

@@ -1,4 +1,6 @@
 //! The Rust client against real servers: what a dropped call, a dirty session or a broken server may leave.
+//!
+//! A new module runs through PgBouncer too, or says why not: see `pgbouncer/a_module_is_left_out.rs`.
 
 use pg_tenant_tests::Route;
 
