@@ -1,4 +1,4 @@
-//! A row leads to a refusal, a finding, a sentence of SECURITY.md or a test that is not there.
+//! Whatever a row of the catalogue names (a refusal, a finding, a sentence of SECURITY.md, a test) exists.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! A server that is away or full is waited for, as long as a call waits for a connection.
+//! A call waits for a server that is away or full, for as long as it waits for a connection.
 //!
 //! Not through PgBouncer: while a server is away or full it keeps clients waiting itself, and answers with errors of
 //! its own.

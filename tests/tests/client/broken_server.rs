@@ -1,4 +1,4 @@
-//! A server that goes away takes the pool with it.
+//! A pool works again once a server that went away is back.
 //!
 //! Not through PgBouncer: while a server is away, and for a second after, it keeps clients waiting and refuses them
 //! itself; `restarted_server` has what the pools do then.

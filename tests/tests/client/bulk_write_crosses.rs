@@ -1,4 +1,4 @@
-//! A bulk write puts a row into another tenant, takes half effect, or changes what was given to it.
+//! A bulk write stays in its tenant, takes effect as a whole or not at all, and writes the values that it was given.
 
 use pg_tenant_client::tokio_postgres::types::ToSql;
 use pg_tenant_client::{BulkRow, Error, TenantPool, tokio_postgres};

@@ -1,4 +1,4 @@
-//! A bulk write does not take a type that an insert takes, or changes its values.
+//! A bulk write takes every type that an insert takes, and changes no value.
 
 use std::error::Error as StdError;
 

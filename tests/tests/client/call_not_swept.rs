@@ -1,4 +1,4 @@
-//! A public call that waits is not in the cancellation sweep, or not under load.
+//! Every public call that waits is in the cancellation sweep and under load.
 //!
 //! What there is to sweep stands in the list of the public API; a call is swept where a test that runs a sweep makes it.
 //!

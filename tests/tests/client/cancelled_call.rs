@@ -1,4 +1,4 @@
-//! A dropped call leaves a transaction, a tenant, a lock or a lost slot behind.
+//! A dropped call leaves no transaction, no tenant, no lock and no lost slot.
 
 use std::time::Duration;
 

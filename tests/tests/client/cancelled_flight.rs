@@ -1,4 +1,4 @@
-//! A dropped call that sends several statements leaves half of them, a transaction or a lost slot behind.
+//! A dropped call that sends several statements leaves none of them half done, no transaction and no lost slot.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A dropped look-up of a tenant leaves something on the connection that it was asked on, or nobody an answer.
+//! A dropped look-up of a tenant leaves nothing on its connection, and the others who wait for it get their answer.
 
 use pg_tenant_client::directory::Directory;
 

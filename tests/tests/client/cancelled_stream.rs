@@ -1,4 +1,5 @@
-//! A dropped call of those that begin and end by themselves leaves a transaction, a statement or a lost slot behind.
+//! A dropped stream, or another call that begins and commits by itself, leaves no transaction, no statement and no lost
+//! slot.
 
 use futures_util::{StreamExt, TryStreamExt};
 use pg_tenant_client::sqlx::danger as sqlx_danger;

@@ -1,4 +1,4 @@
-//! A dropped call in the system context leaves it, its role, a transaction or a lost slot behind.
+//! A dropped call in the system context leaves no context, no role, no transaction and no lost slot.
 
 use futures_util::TryStreamExt;
 use pg_tenant_client::pipeline::{execute, query};

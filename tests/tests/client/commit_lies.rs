@@ -1,4 +1,4 @@
-//! A commit that did not commit says Ok; an error is undone halfway.
+//! `commit()` returns `Ok` only where PostgreSQL has committed, and a savepoint undoes all of what failed.
 
 use pg_tenant_client::{Error, IsolationLevel, TenantPool, danger};
 use sqlx::Executor;

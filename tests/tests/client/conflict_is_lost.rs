@@ -1,4 +1,5 @@
-//! A transaction that lost a conflict is not run again, runs for ever, or runs twice what may have been committed.
+//! `retry` runs a transaction again that failed by a conflict, not for ever, and never one that may have been
+//! committed.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Connections live as long as they may, idle ones go, as many as are wanted are ready, and hosts that are back are used.
+//! Connections end at their lifetime, idle ones at theirs, as many as are wanted are kept ready, and hosts that are
+//! back are used.
 //!
 //! Not through PgBouncer: it holds the server's sessions, and how long they live is its own setting.
 

@@ -1,4 +1,4 @@
-//! What a connection signs in with is asked for each, so that what expires is replaced.
+//! Each new connection asks for its credentials, so that expired ones are replaced.
 //!
 //! Not through PgBouncer: it signs in at the server, with what its own configuration has.
 

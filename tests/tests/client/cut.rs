@@ -1,4 +1,4 @@
-//! A wire that breaks in the middle of an answer.
+//! A proxy that breaks a connection in the middle of an answer.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};

@@ -1,4 +1,4 @@
-//! The next borrower gets what raw SQL did to the session, or an error because of it.
+//! Session state that raw SQL left behind reaches no other borrower, and gives none of them an error.
 
 use pg_tenant_client::danger;
 use pg_tenant_tests::Route;

@@ -1,4 +1,4 @@
-//! A pool that is drained refuses what comes, and waits for what is there.
+//! A pool that is drained refuses new calls and waits for the running ones.
 
 use std::future::poll_fn;
 use std::pin::pin;

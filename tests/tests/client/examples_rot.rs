@@ -1,4 +1,4 @@
-//! An example of the client compiles no more, or does not do what it says.
+//! The client's examples compile, and do what they say.
 //!
 //! Not through PgBouncer: the examples are of the client, not of a path to the server.
 

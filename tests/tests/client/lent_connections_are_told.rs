@@ -1,4 +1,4 @@
-//! Who waits in vain for a connection is told who has them, for how long, and where in the program they began.
+//! A call that gets no connection in time says who holds them, for how long, and where in the program they began.
 
 use std::panic::Location;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! A listener hears what it was told to listen to, of the tenant that it belongs to, and says when it may have missed some.
+//! A listener gets the notifications of the channels and tenants that it listens to, and says when it may have missed
+//! some.
 //!
 //! Not through PgBouncer: LISTEN needs a session of its own: a listener connects to the server directly.
 

@@ -1,4 +1,4 @@
-//! A call whose answer was lost is made again, and takes effect twice.
+//! A call whose answer was lost is not executed twice.
 //!
 //! The connection breaks at each point of the answer: what was sent has arrived, and the rest of the answer never comes.
 

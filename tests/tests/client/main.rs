@@ -1,4 +1,4 @@
-//! The Rust client against real servers: what a dropped call, a dirty session or a broken server may leave.
+//! The Rust client against real servers: what holds after dropped calls, on dirty sessions and with broken servers.
 //!
 //! A new module runs through PgBouncer too, or says why not: see `pgbouncer/a_module_is_left_out.rs`.
 

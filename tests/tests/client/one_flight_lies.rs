@@ -1,4 +1,4 @@
-//! What travels with its commit says Ok although nothing was committed, or commits although it says Err.
+//! A statement that travels with its commit returns `Ok` only where it was committed, and `Err` only where it was not.
 
 use pg_tenant_client::{Error, TenantPool};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};

@@ -1,4 +1,5 @@
-//! A parameter that cannot be sent is named, with the type that the statement has for it and the one that was given.
+//! The error of a parameter that cannot be sent names it, with the type that the statement expects and the one that was
+//! given.
 
 use pg_tenant_client::pipeline::{execute, query};
 use pg_tenant_client::tokio_postgres::types::ToSql;

@@ -1,4 +1,4 @@
-//! A pipeline runs past a failure, takes half effect, or does not say which statement failed.
+//! A pipeline stops at its first failure, takes effect as a whole or not at all, and says which statement failed.
 
 use pg_tenant_client::Error;
 use pg_tenant_client::pipeline::{execute, query, query_one, query_opt};

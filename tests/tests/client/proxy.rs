@@ -1,4 +1,4 @@
-//! A wire between client and server that takes its time and counts round trips.
+//! A proxy between client and server that adds time and counts round trips.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

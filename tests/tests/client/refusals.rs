@@ -1,4 +1,4 @@
-//! An error does not say what to do next.
+//! Every error says what to do next.
 
 use pg_tenant_client::{Error, Refusal, TenantPool};
 

@@ -1,4 +1,4 @@
-//! Code for single statements cannot be used inside a transaction, or the other way round.
+//! Code for single statements also works inside a transaction, and the other way round.
 
 use futures_util::TryStreamExt;
 use pg_tenant_client::pipeline::{execute, query_one};

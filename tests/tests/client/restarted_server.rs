@@ -1,4 +1,4 @@
-//! A server that was restarted takes the pool with it.
+//! A pool works again after its server was restarted.
 
 use std::time::Duration;
 

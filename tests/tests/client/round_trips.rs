@@ -1,4 +1,4 @@
-//! A call costs more round trips than it must.
+//! Each call costs the round trips that its documentation says.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! sqlx's own ways of asking do not work on a tenant's transaction.
+//! sqlx's own ways of querying work on a tenant's transaction.
 
 use futures_util::TryStreamExt;
 use pg_tenant_client::Error;

@@ -1,5 +1,5 @@
-//! What is read as it comes, without a transaction of the caller's, is not the tenant's, is not committed, or leaves
-//! something behind where it is dropped half-way.
+//! Rows that are streamed without a transaction of the caller's are the tenant's, are committed at the end, and leave
+//! nothing behind where the stream is dropped.
 
 use futures_util::{StreamExt, TryStreamExt};
 use pg_tenant_client::{Error, TenantPool, danger};

@@ -1,4 +1,4 @@
-//! Who borrows the connection after an operator is still in the system context, or in its role.
+//! Nobody borrows a connection that is still in the system context, or in its role.
 
 use pg_tenant_client::sqlx::danger as sqlx_danger;
 use pg_tenant_client::{TenantPool, danger};

@@ -1,4 +1,4 @@
-//! Somebody works across tenants who may not, did not say why, did not ask to write, or of whom nothing is written down.
+//! Only who may, gives a reason and asks to write, works across tenants in that way, and each time is recorded.
 
 use pg_tenant_client::{Error, IsolationLevel, Refusal, TenantPool, danger, sqlx as over_sqlx};
 use sqlx::Row;

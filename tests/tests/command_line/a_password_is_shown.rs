@@ -1,4 +1,4 @@
-//! An address that cannot be read is shown, with the password in it.
+//! The error of an address that cannot be read does not show the password in it.
 
 use super::pgtenant;
 

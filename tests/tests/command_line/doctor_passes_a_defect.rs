@@ -1,4 +1,4 @@
-//! `pgtenant doctor` exits as if all were well where it is not, or the other way round.
+//! The exit status of `pgtenant doctor` tells whether there are findings.
 
 use super::pgtenant;
 

@@ -1,4 +1,4 @@
-//! `pgtenant harden` leaves a key without the tenant and says that it is done, or cannot go on where it stopped.
+//! `pgtenant harden` gives every key the tenant before it says that it is done, and goes on where it was stopped.
 
 use super::pgtenant;
 

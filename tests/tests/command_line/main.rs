@@ -1,4 +1,4 @@
-//! `pgtenant` on the command line does not do what it says. (Its `leak-probe` is tested with PgBouncer.)
+//! `pgtenant` on the command line does what it says. (Its `leak-probe` is tested with PgBouncer.)
 
 mod a_password_is_shown;
 mod doctor_passes_a_defect;

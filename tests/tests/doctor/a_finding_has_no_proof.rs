@@ -1,4 +1,4 @@
-//! A finding without a page, or without a case that plants it and takes it away again.
+//! Every finding has a page, and a case that plants it and takes it away again.
 
 use std::collections::BTreeSet;
 

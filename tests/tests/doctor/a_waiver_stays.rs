@@ -1,4 +1,4 @@
-//! A waiver without a reason or an end, or one that goes on when it has run out.
+//! A waiver needs a reason and an end, and is over when its time is.
 
 use pg_tenant_tests::{Cluster, Options};
 

@@ -1,4 +1,4 @@
-//! What looks like a defect and is none.
+//! The doctor does not report what only looks like a defect.
 
 use pg_tenant_tests::{Cluster, Options};
 

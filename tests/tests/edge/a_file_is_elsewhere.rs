@@ -1,4 +1,4 @@
-//! A tenant's object store reaches, lists or names an object of another tenant.
+//! A tenant's object store reaches, lists and names its own objects only.
 
 use std::ops::Range;
 use std::sync::Arc;

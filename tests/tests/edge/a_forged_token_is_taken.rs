@@ -1,4 +1,4 @@
-//! The application takes a token that the server would not, or not one that it would.
+//! The application accepts the same tokens as the server, and no others.
 
 use pg_tenant_client::{Error, Refusal, TokenVerifier};
 use pg_tenant_tests::shop::A;

@@ -1,4 +1,4 @@
-//! A service believes what another one, or somebody in between, says of the tenant without a signature.
+//! A service believes a tenant in a header only where its signature is valid.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A job is done in no tenant, or in another one than it was ordered in.
+//! A job runs in the tenant in which it was ordered, and a job without a tenant is refused.
 
 use pg_tenant_client::{Envelope, Error, Signer, Tenant, TenantPool, TokenSigner};
 use pg_tenant_tests::shop::{A, B};

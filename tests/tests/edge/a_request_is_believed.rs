@@ -1,4 +1,4 @@
-//! A request gets into a tenant that it only names, or that it proves in one way and names in another.
+//! A request gets into a tenant only where it proves that tenant, and where all of its proofs and names agree.
 
 use axum::http::header::HOST;
 use axum::http::{HeaderName, StatusCode};

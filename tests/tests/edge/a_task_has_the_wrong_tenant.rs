@@ -1,4 +1,4 @@
-//! A task runs in no tenant, or in another one, where the program counts on the ambient one.
+//! A task has the ambient tenant that it was given, or none, and never another.
 
 use std::time::Duration;
 

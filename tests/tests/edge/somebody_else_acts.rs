@@ -1,4 +1,4 @@
-//! What a `Tenant` says of actor and role is not what the transaction has.
+//! The transaction has the actor and the role that its `Tenant` has.
 
 use pg_tenant_client::sqlx::TenantPool as SqlxPool;
 use pg_tenant_client::{Refusal, Signer, Tenant, TenantPool, TokenSigner, TokenVerifier, ambient};

@@ -1,4 +1,4 @@
-//! The directory gives what was so before, asks the registry again and again, or grows without bound.
+//! The directory notices changes, does not ask the registry more often than it must, and stays within its size.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A fault at any point of the extension leaves a tenant behind, loses a policy, or brings the server down.
+//! A fault at any point of the extension leaves no tenant behind, loses no policy, and does not bring the server down.
 //!
 //! [`library`] preloads two libraries in C into a server: `hooks.c` raises at the n-th point on either side of every hook
 //! that the extension uses, `malloc.c` lets the n-th allocation fail. [`sweep`] runs a program again and again with the

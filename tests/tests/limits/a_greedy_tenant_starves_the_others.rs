@@ -1,4 +1,4 @@
-//! A tenant with many calls waiting stands before tenants with one.
+//! A tenant with many waiting calls does not delay tenants with one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

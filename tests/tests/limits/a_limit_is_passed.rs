@@ -1,4 +1,4 @@
-//! A tenant has more connections than its limit, by dropping calls that the server is still working on, too.
+//! A tenant never has more connections than its limit, also where it drops calls that the server still works on.
 
 use std::future::poll_fn;
 use std::pin::pin;

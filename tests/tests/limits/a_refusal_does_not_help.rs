@@ -1,4 +1,4 @@
-//! A refusal does not say which limit was met and when to ask again.
+//! A refusal says which limit was met, and when to ask again.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -1,5 +1,4 @@
-//! What an operator has running in the system context keeps requests from being told their tenant, for as long as
-//! tenants wait that have nothing.
+//! Work in the system context does not delay requests that look up their tenant.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};

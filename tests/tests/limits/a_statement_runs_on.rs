@@ -1,4 +1,4 @@
-//! A statement outruns its tenant's timeout, or the timeout outlives its transaction.
+//! A statement ends at its tenant's timeout, and the timeout ends with the transaction.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a token only claims decides whose share it takes.
+//! A token that the server has not accepted does not count against the tenant that it names.
 
 use pg_tenant_client::sqlx::TenantPool as SqlxPool;
 use pg_tenant_client::{Error, Limit, LimitPolicy, Limits, TenantId, TenantPool, TokenVerifier};

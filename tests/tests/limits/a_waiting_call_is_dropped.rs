@@ -1,4 +1,4 @@
-//! A call that is dropped while it waits leaves a connection that nobody has, or a waiting call that nobody wakes.
+//! A waiting call that is dropped gives back the connection it was about to get, and the next one is woken.
 
 use std::future::poll_fn;
 use std::pin::Pin;

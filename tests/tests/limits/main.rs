@@ -1,4 +1,4 @@
-//! Limits of tenants inside one pool: what a greedy tenant may take from the others.
+//! Limits of tenants inside one pool: how much one tenant can take from the others.
 
 mod a_greedy_tenant_starves_the_others;
 mod a_limit_is_passed;

@@ -1,4 +1,4 @@
-//! A write is lost, doubled, or another tenant's; a transaction, a tenant or a slot is left behind.
+//! Under load no write is lost, doubled or in another tenant, and no transaction, tenant or slot is left behind.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

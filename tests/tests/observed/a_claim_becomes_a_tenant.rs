@@ -1,4 +1,5 @@
-//! What a caller wrote into its baggage is taken for a tenant. That it does not compile, the crate's own docs test.
+//! A tenant that a caller wrote into its baggage is never used as a tenant. (That it does not compile, the crate's own
+//! documentation tests.)
 
 use std::collections::HashMap;
 

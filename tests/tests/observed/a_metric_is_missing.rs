@@ -1,4 +1,4 @@
-//! What happens to a pool is not counted, or is counted twice.
+//! Everything that happens to a pool is counted once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

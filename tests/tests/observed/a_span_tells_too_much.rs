@@ -1,4 +1,4 @@
-//! A span has a part of a statement's text or of its parameters, or not what it should have.
+//! A span has the fields that it should have, and no part of a statement's text or parameters.
 
 use pg_tenant_client::Error;
 

@@ -1,4 +1,5 @@
-//! There are as many time series as tenants, plans that a caller makes up, or SQLSTATEs that a tenant raises.
+//! The number of time series does not grow with tenants, with plans that a caller makes up, or with SQLSTATEs that a
+//! tenant raises.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! In transaction mode the server's connection goes to whoever comes next, with what the last one set for the session.
+//! In transaction mode, a setting of one client does not reach the next one on the same server connection.
 
 use pg_tenant_tests::{Cluster, Database, Line, PgBouncer, Session};
 

@@ -1,4 +1,4 @@
-//! PgBouncer stands between the application and PostgreSQL, and mixes what must stay apart.
+//! Tenants stay apart behind PgBouncer, which gives a server connection to one client after another.
 //!
 //! Beside tests of its own, the client's, on each path through it. Which of them that is, `client/through_pgbouncer.list`
 //! says: it is made of the files of `client/`, see `a_module_is_left_out`.

@@ -1,4 +1,4 @@
-//! A prepared statement's name is looked for in a session that does not have it, or has another of that name.
+//! A prepared statement is never executed under a name that the session does not have, or has for another statement.
 
 use std::time::Duration;
 

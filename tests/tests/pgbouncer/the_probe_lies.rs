@@ -1,4 +1,4 @@
-//! `pgtenant leak-probe` calls a path safe that is not, or the other way round, or leaves something behind.
+//! `pgtenant leak-probe` calls a path safe exactly if it is, and leaves nothing behind.
 
 use std::process::Command;
 use std::time::{Duration, Instant};

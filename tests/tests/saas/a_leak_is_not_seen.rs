@@ -1,5 +1,5 @@
-//! `testing::isolation` passes an API with a hole, or finds one where there is none: a small API over a protected and an
-//! unprotected table, healthy and with one defect at a time.
+//! `testing::isolation` finds each planted hole in an API, and none in a healthy one: a small API over a protected and
+//! an unprotected table, with one defect at a time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,5 @@
-//! Each route of the example that takes an id, called by each tenant with the other's.
+//! No route of the example that takes an id gives a tenant something of another: each is called by each tenant with the
+//! other's ids.
 
 use pg_tenant_testing::{Caller, Http, Route, assert_isolated};
 use reqwest::Method;

@@ -1,4 +1,4 @@
-//! The example does not do what it says: sign-in, a tenant's work, the operators' view.
+//! The example does what it says: sign-in, a tenant's work, the operators' view.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

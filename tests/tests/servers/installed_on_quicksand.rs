@@ -1,4 +1,4 @@
-//! What is there before the extension decides what it does.
+//! Objects that were in the database before the extension do not change what the extension does.
 
 use pg_tenant_tests::Cluster;
 

@@ -1,4 +1,4 @@
-//! The mistakes of others: each token here is right but for one thing, and is refused for that.
+//! A token that is wrong in one thing is refused for that thing. The cases are known mistakes of other implementations.
 
 use pg_tenant_tests::shop::A;
 

@@ -1,4 +1,4 @@
-//! A token that is right is refused, or says something else than it says.
+//! A valid token is accepted, and the transaction has what it says.
 
 use pg_tenant_tests::shop::{A, B};
 

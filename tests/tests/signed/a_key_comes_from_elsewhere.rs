@@ -1,4 +1,4 @@
-//! A session brings keys of its own, reads where ours are, or is let in where there are none.
+//! Only the configured keys count: a session can neither bring its own nor read ours, and without keys nobody gets in.
 
 use pg_tenant_tests::{Cluster, Options, Session, describe};
 

@@ -1,4 +1,4 @@
-//! A role that must sign gets in without.
+//! A role that must sign cannot enter without a token.
 
 use pg_tenant_tests::shop::{A, B};
 use pg_tenant_tests::{Session, describe};

@@ -1,4 +1,4 @@
-//! Keys change by reload: two are good at once, one that is gone is gone, and a set that is bad changes nothing.
+//! Keys change by reload: two can be valid at once, a removed key is refused, and a bad set changes nothing.
 
 use crate::fixture::{
     SECRET, SECRET_2, configure, hs, now, reload, reloaded, secret_jwk, server, set, verdict, write_keys,

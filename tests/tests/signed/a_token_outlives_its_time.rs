@@ -1,4 +1,4 @@
-//! A token that was good is taken after its time, because it was seen before.
+//! An expired token is refused, also where it was accepted before.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A token leads where its tenant may not be entered, or out of the one that the transaction has.
+//! A token does not lead into a tenant that may not be entered, nor out of the one that the transaction has.
 
 use pg_tenant_tests::shop::{A, B};
 

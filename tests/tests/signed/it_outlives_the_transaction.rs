@@ -1,4 +1,4 @@
-//! Actor and role are there when the transaction, or the savepoint they came in, is over; or somebody else sets them.
+//! Actor and role end with the transaction, or with the savepoint they came in, and nobody else can set them.
 
 use pg_tenant_tests::shop::A;
 use pg_tenant_tests::{Install, Session};

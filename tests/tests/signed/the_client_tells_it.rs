@@ -1,4 +1,4 @@
-//! The client enters otherwise than with the token it has, tells the token to somebody, or waits longer for it.
+//! The client enters with the token it has, shows it to nobody, and needs no extra round trip for it.
 
 use std::error::Error as _;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Somebody reads the token: in the server log, in pg_stat_activity, in an error, in a setting.
+//! The token is in no server log, in no pg_stat_activity, in no error and in no setting.
 
 use pg_tenant_tests::shop::A;
 use pg_tenant_tests::{Database, describe};

@@ -1,4 +1,5 @@
-//! What 0.1.0 kept is lost on the way, or open for a while: tenants, the journal, waivers, bound roles, protected tables.
+//! The upgrade from 0.1.0 keeps everything, and nothing is open meanwhile: tenants, journal, waivers, bound roles,
+//! protected tables.
 
 use pg_tenant_tests::Session;
 

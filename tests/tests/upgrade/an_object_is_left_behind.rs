@@ -1,4 +1,4 @@
-//! An upgraded database differs from a fresh one, in an object, a definition, a right or a comment.
+//! An upgraded database equals a fresh one in every object, definition, right and comment.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! A cancel, a timeout, the end of a session or an error at any moment leaves a tenant behind, or brings the server down.
+//! A cancel, a timeout, the end of a session or an error at any moment leaves no tenant behind and does not bring the
+//! server down.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

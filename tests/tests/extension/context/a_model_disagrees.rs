@@ -1,4 +1,5 @@
-//! Random programs of transactions, savepoints and entries, on the server and on a model of forty lines: they differ.
+//! Random programs of transactions, savepoints and entries have the same outcome on the server and in a model of forty
+//! lines.
 
 use std::sync::OnceLock;
 

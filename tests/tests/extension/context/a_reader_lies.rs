@@ -1,4 +1,4 @@
-//! A reader gives something else than the tenant that was entered, or zeroes where the id has no value of its type.
+//! A reader returns the tenant that was entered, and NULL where the id has no value of its type.
 
 use pg_tenant_tests::shop::{A, shop};
 

@@ -1,4 +1,4 @@
-//! One transaction reads two tenants: it could carry rows from one into the other. The first entry seals it.
+//! One transaction enters one tenant: the first entry seals it, so that no rows are carried from one tenant to another.
 
 use pg_tenant_tests::shop::{A, B, shop};
 

@@ -1,5 +1,5 @@
-//! An id that is malformed, unknown, suspended, or of a type that a table is not keyed by, lets somebody in; or one
-//! that is right does not.
+//! An id that is malformed, unknown, suspended, or of a type that a table is not keyed by, is refused; a right one is
+//! accepted.
 
 use pg_tenant_tests::shop::{A, B, shop};
 

@@ -1,5 +1,5 @@
-//! The tenant is gone while its transaction still runs: in a pipeline, a parallel worker, a deferred trigger, a plan
-//! made for another tenant, a session that a role is bound to.
+//! The tenant stays as long as its transaction runs: in a pipeline, a parallel worker, a deferred trigger, a plan made
+//! for another tenant, a session that a role is bound to.
 
 use futures_util::future::join4;
 use pg_tenant_tests::shop::{A, B, shop};

@@ -1,4 +1,4 @@
-//! The tenant of one transaction is there in the next: how a pool hands one tenant's rows to another.
+//! The tenant ends with its transaction, so that a pool cannot hand one tenant's rows to another.
 
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Database, Session};

@@ -1,4 +1,4 @@
-//! An arm of the guards that no test here names: whoever adds one adds its row, and its test.
+//! Every arm of the guards has a test here: who adds an arm adds its row and its test.
 
 const UTILITY: &str = include_str!("../../../../pg_tenant/src/guard/utility.rs");
 const COMMANDS: &str = include_str!("../../../../pg_tenant/src/pg/command/alter.rs");

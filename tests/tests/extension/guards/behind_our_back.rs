@@ -1,4 +1,5 @@
-//! Where protection was weakened behind the guards' back, statements are refused, not answered with everybody's rows.
+//! Where protection was weakened while the guards were off, statements are refused instead of showing every tenant's
+//! rows.
 
 use pg_tenant_tests::shop::{A, B, shop};
 

@@ -1,4 +1,4 @@
-//! A catalog that everybody may read shows values of other tenants' rows, or which tenants there are.
+//! A catalog that everybody may read shows no values of other tenants' rows, and not which tenants there are.
 
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Database, Session};

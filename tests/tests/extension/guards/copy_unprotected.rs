@@ -1,4 +1,4 @@
-//! A copy of protected rows in a table without a policy is read by everybody.
+//! Protected rows are not copied into a table without a policy, where everybody could read them.
 
 use pg_tenant_tests::shop::{A, B, shop};
 

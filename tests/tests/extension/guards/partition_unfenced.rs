@@ -1,5 +1,5 @@
-//! A table comes to stand below a protected one, or leaves it, without a fence of its own: by its own name every
-//! tenant's rows in it are read.
+//! No table becomes part of a protected one, or leaves it, without protection of its own: by its own name it would show
+//! every tenant's rows.
 
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Database, Install, Session};

@@ -1,4 +1,4 @@
-//! A grant or a stored setting that lets sessions choose their own tenant, or turn the guards off.
+//! No grant and no stored setting lets sessions choose their own tenant, or turn the guards off.
 
 use pg_tenant_tests::shop::{A, shop};
 

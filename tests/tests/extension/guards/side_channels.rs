@@ -1,4 +1,5 @@
-//! A tenant learns what others have and do: plans that count hidden rows, sizes, counters, locks, activity.
+//! A tenant does not learn what others have and do from plans that count hidden rows, sizes, counters, locks or
+//! activity.
 
 use pg_tenant_tests::Session;
 use pg_tenant_tests::shop::{A, shop};

@@ -1,4 +1,5 @@
-//! Rows that no policy can cover are read: a materialized view over protected tables, a foreign table.
+//! Rows that no policy can cover are not read inside a tenant: a materialized view over protected tables, a foreign
+//! table.
 
 use pg_tenant_tests::Install;
 use pg_tenant_tests::shop::{A, shop};

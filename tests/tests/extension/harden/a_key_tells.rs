@@ -1,5 +1,5 @@
-//! A unique key or an exclusion constraint tells a tenant that another has a value: by an error, by no row inserted, by
-//! waiting. Kept apart by tenant, it tells nothing.
+//! A key that contains the tenant does not tell that another tenant has a value: neither by an error, nor by a row that
+//! is not inserted, nor by waiting. Without it, it does.
 
 use super::fixture::{A, B, each, keys, three};
 use pg_tenant_tests::{Database, Install};

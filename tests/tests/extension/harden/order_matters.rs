@@ -1,5 +1,5 @@
-//! The same tables protected and hardened in another order, in several calls, or by hand with the statements of
-//! `tenant.hardening`, end in another schema.
+//! The same tables, protected and hardened in any order, in several calls, or by hand with the statements of
+//! `tenant.hardening`, end in the same schema.
 
 use super::fixture::{A, keys, stage};
 use pg_tenant_tests::Session;

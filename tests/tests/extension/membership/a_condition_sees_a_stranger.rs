@@ -1,4 +1,4 @@
-//! A condition of the statement is evaluated for the row of somebody who is no member, or a plan shows one.
+//! No condition of a statement is evaluated for the row of somebody who is no member, and no plan shows one.
 
 use super::fixture::stage;
 

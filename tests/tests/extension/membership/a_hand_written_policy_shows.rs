@@ -1,4 +1,4 @@
-//! The policy that people write by hand: whom it shows to whom, and what becomes of each.
+//! What a hand-written policy of this kind shows to whom, and that each of these holes is closed here.
 
 use super::fixture::{SEEN, stage, unfenced};
 

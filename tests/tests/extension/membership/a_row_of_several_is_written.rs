@@ -1,4 +1,4 @@
-//! A row that several tenants see is written, or locked, by one of them.
+//! A row that several tenants see is neither written nor locked by one of them.
 
 use super::fixture::{SEEN, stage, text};
 

@@ -1,4 +1,5 @@
-//! People at work: listings are as fast as the tenant is small, plans keep their indexes, a superuser and a backup see all.
+//! Membership does not get in the way: listings are as fast as the tenant is small, plans keep their indexes, a
+//! superuser and a backup see all.
 
 use super::fixture::{SEEN, stage, text};
 

@@ -1,4 +1,4 @@
-//! What protects a table that is reached by membership is taken away, in part or by a detour.
+//! What protects a table that is reached by membership cannot be taken away, in part or by a detour.
 
 use super::fixture::{SEEN, stage, text};
 

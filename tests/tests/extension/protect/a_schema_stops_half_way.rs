@@ -1,5 +1,5 @@
-//! `tenant.protect_schema` ends at the first table that cannot be protected, or takes one by the wrong column; a dry run
-//! does something, or does not foresee what is done.
+//! `tenant.protect_schema` goes on after a table that cannot be protected, takes none by the wrong column, and a dry
+//! run changes nothing and foresees what is done.
 
 use super::fixture::{catalog, stage, table, text};
 use pg_tenant_tests::Session;

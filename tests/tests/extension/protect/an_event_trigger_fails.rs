@@ -1,4 +1,4 @@
-//! An event trigger of the application, which finds its tables by the search path, fails in what we run: `protect`,
+//! An event trigger of the application, which finds its tables by the search path, works in what we run: `protect`,
 //! `unprotect`, making a partition.
 
 use super::fixture::stage;

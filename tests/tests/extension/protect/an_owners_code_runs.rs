@@ -1,4 +1,5 @@
-//! A superuser protects the table of an owner whom they do not trust: what the owner wrote runs with a superuser's rights.
+//! A superuser can protect the table of an owner whom they do not trust: what the owner wrote does not run with a
+//! superuser's rights.
 
 use pg_tenant_tests::{Database, Session};
 

@@ -1,4 +1,5 @@
-//! What protecting a table costs, and how long it keeps others out, grows with the tables that it has nothing to do with.
+//! What protecting a table costs, and how long it keeps others out, does not grow with tables that it has nothing to do
+//! with.
 
 use super::fixture::{A, rows, stage, table, text};
 

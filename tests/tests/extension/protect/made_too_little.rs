@@ -1,4 +1,5 @@
-//! What protect makes, each part on its own: a part that is missing opens the table, or makes it slow.
+//! `protect` makes every part of a protection. Each is tested on its own, since one that is missing opens the table or
+//! makes it slow.
 
 use super::fixture::{A, B, catalog, stage, table, text};
 

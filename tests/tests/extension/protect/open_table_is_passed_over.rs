@@ -1,5 +1,5 @@
-//! A table that refers to a protected one and has no tenant column is read by every tenant: `protect_schema` and the doctor
-//! say so.
+//! `protect_schema` and the doctor report a table that refers to a protected one and has no tenant column, since every
+//! tenant reads it.
 
 use pg_tenant_tests::shop::{A, B};
 

@@ -1,5 +1,4 @@
-//! That a hierarchy has nothing protected in it is found anew because of a table that it has nothing to do with; or is
-//! believed when a table of it has changed.
+//! That a hierarchy has nothing protected in it is remembered until a table of it changes, and no longer.
 
 use super::fixture::{stage, text};
 use pg_tenant_tests::Session;

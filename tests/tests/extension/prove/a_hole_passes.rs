@@ -1,4 +1,4 @@
-//! A hole passes the proof: something that is open is not found, or something that is closed is called open.
+//! The proof finds what is open, and calls nothing open that is closed.
 
 use super::fixture::{proof, shop};
 

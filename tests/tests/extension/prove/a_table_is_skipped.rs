@@ -1,4 +1,4 @@
-//! A table is left out of the proof without a word.
+//! A table that the proof leaves out is named, with the reason.
 
 use super::fixture::{proof, shop};
 

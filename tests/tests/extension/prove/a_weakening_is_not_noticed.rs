@@ -1,4 +1,4 @@
-//! The proof weakens a policy itself and does not notice.
+//! The proof notices each weakening of a policy that it makes itself.
 
 use super::fixture::{proof, shop};
 

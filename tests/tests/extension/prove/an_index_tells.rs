@@ -1,4 +1,4 @@
-//! A scan asks the condition or the distance of an index once more of a hidden row, and the proof does not see it.
+//! The proof notices a scan that evaluates the condition or the distance of an index once more for a hidden row.
 
 use super::fixture::proof;
 use pg_tenant_tests::{Install, database};

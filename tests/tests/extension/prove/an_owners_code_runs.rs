@@ -1,4 +1,4 @@
-//! The proof runs what the owners of the tables wrote with the rights of the superuser who asks for it.
+//! The proof does not run what the owners of the tables wrote with the rights of the superuser who asks for it.
 
 use super::fixture::proof;
 use pg_tenant_tests::database;

@@ -1,4 +1,4 @@
-//! Others wait while a proof runs: for a lock on roles, which are the cluster's.
+//! Nobody waits for a proof that runs because of a lock on roles, which belong to the whole cluster.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The proof leaves something: rows, tenants, roles, settings, a tenant that can be entered.
+//! The proof leaves nothing: no rows, tenants, roles or settings, and no tenant that can be entered.
 
 use super::fixture::shop;
 use pg_tenant_tests::Session;

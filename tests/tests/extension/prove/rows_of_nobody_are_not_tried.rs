@@ -1,4 +1,4 @@
-//! A table of which some rows are everybody's is proved as if it had none of them.
+//! The proof of a table with shared rows tries these too.
 
 use super::fixture::proof;
 use pg_tenant_tests::{Database, Session, database};

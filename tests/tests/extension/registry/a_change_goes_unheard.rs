@@ -1,4 +1,4 @@
-//! A change of the registry is not told to who listens, or tells them more than that there was one.
+//! Every change of the registry is notified to who listens, and the notification says no more than that there was one.
 
 use std::future::poll_fn;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! `tenant.lookup` gives another column, another key, or more rows than who signs in must know; somebody declares it who
-//! may not, or it outlives what was declared.
+//! `tenant.lookup` gives what sign-in needs and no other column, key or row; only who may declares it, and the
+//! declaration ends with what was declared.
 
 use pg_tenant_tests::{Database, Session, database};
 

@@ -1,4 +1,4 @@
-//! A tenant gets more than it was given; or another one gets its limits, after its transaction or instead.
+//! A tenant gets what it was given and not more, and no other transaction gets its limits.
 
 use pg_tenant_tests::Session;
 use pg_tenant_tests::shop::{A, B, shop};

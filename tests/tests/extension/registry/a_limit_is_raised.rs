@@ -1,4 +1,4 @@
-//! The application raises a limit of its tenant: each way that PostgreSQL knows of changing a setting.
+//! The application cannot raise a limit of its tenant, in any of the ways in which PostgreSQL changes a setting.
 
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Session, describe};

@@ -1,4 +1,4 @@
-//! An application learns of tenants that it was not told of, or cannot look up the one it was.
+//! An application can look up the tenant that it was told of, and learns of no others.
 
 use pg_tenant_tests::Session;
 use pg_tenant_tests::shop::{A, B, shop};

@@ -1,4 +1,4 @@
-//! The journal says something else than what was done, when, and by whom.
+//! The journal says what was done, when, and by whom.
 
 use pg_tenant_tests::shop::{A, shop};
 

@@ -1,4 +1,4 @@
-//! A role without `tenant_admin` creates, changes or lists tenants; or an administrator cannot.
+//! Only members of `tenant_admin` create, change and list tenants.
 
 use pg_tenant_tests::shop::{A, B, shop};
 

@@ -1,4 +1,4 @@
-//! Entering reads the registry in every transaction: a query more for each of the application's.
+//! Entering does not query the registry in every transaction.
 
 use pg_tenant_tests::Session;
 use pg_tenant_tests::shop::{A, B, shop};

@@ -1,4 +1,4 @@
-//! A login that lives inside one tenant gets out of it, or is not in it from the first statement on.
+//! A login that is bound to a tenant is in it from its first statement on, and cannot leave it.
 
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Database, Session};

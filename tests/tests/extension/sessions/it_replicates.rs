@@ -1,4 +1,5 @@
-//! A login of tenants opens a replication connection, which carries every tenant's rows by commands that no hook sees.
+//! A login of tenants opens no replication connection, which would carry every tenant's rows by commands that no hook
+//! sees.
 
 use pg_tenant_tests::shop::{A, shop};
 use pg_tenant_tests::{Database, Output, run};

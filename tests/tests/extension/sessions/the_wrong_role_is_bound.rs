@@ -1,4 +1,4 @@
-//! `bind_role` binds a role that is not held by the binding, or lets somebody bind who should not.
+//! `bind_role` binds no role that the binding could not hold, and only who may binds roles.
 
 use pg_tenant_tests::shop::{A, shop};
 

@@ -1,4 +1,4 @@
-//! Somebody enters the system context who was not let in.
+//! Only members of `tenant_system` enter the system context.
 
 use pg_tenant_tests::Install;
 use pg_tenant_tests::shop::{A, shop};

@@ -1,4 +1,5 @@
-//! One transaction is in a tenant and in the system context: it could carry every tenant's rows into one of them.
+//! One transaction is either in a tenant or in the system context, so that no rows are carried from all tenants into
+//! one.
 
 use pg_tenant_tests::shop::A;
 

@@ -1,4 +1,4 @@
-//! Somebody was in the system context and nobody can tell: who, when, why, and whether they could write.
+//! Every entry into the system context is recorded: who, when, why, and whether for writing.
 
 use super::fixture::{COUNT, READ, operator, operator_of, system_shop};
 

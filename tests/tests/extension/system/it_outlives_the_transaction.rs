@@ -1,5 +1,4 @@
-//! The context or its role is there in the next transaction: every later statement of the connection would reach all
-//! tenants.
+//! The context and its role end with the transaction: no later statement of the connection reaches all tenants.
 
 use futures_util::future::join4;
 use pg_tenant_tests::shop::A;

@@ -1,4 +1,4 @@
-//! What the system context is for does not work: reading and writing the rows of all tenants.
+//! The system context does what it is for: it reads and writes the rows of all tenants.
 
 use pg_tenant_tests::Install;
 use pg_tenant_tests::shop::{A, B};

@@ -1,4 +1,5 @@
-//! A system context that was entered for reading writes, whatever was done to the transaction's read-only setting.
+//! A system context that was entered for reading does not write, whatever becomes of the transaction's read-only
+//! setting.
 
 use pg_tenant_tests::shop::{A, B};
 use pg_tenant_tests::{Install, copy_in};

@@ -1,4 +1,4 @@
-//! The session says itself that it is in the system context: the setting that holds it takes no such value from anybody.
+//! A session cannot put itself into the system context: the setting that holds it takes no such value from anybody.
 
 use super::fixture::{COUNT, operator, operator_of, system_shop};
 
