@@ -196,7 +196,7 @@ impl Parsed for Current {
         let Some(entered) = value.to_str().ok().and_then(Entered::from_setting) else { return Check::Refused(None) };
         let from_role = matches!(source, GucSource::PGC_S_USER | GucSource::PGC_S_DATABASE_USER);
         if from_role && replication::is_connection() {
-            return Check::EndsSession(refusals::bound_in_replication());
+            return Check::EndsSession(refusals::bound_replication_refused());
         }
         let may_be_stored = matches!(entered, Entered::Tenant(_)) && (from_role || source == GucSource::PGC_S_TEST);
         let limits = match WRITING.get() {

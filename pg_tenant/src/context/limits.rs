@@ -83,14 +83,14 @@ pub fn check(limits: Limits) -> Outcome<()> {
         (limits.work_mem > 0 && now.work_mem > limits.work_mem, "work_mem", now.work_mem, limits.work_mem, "kB"),
     ] {
         if exceeded {
-            return Err(exceeds(name, &format!("{value}{unit}"), &format!("{limit}{unit}")));
+            return Err(limit_exceeded(name, &format!("{value}{unit}"), &format!("{limit}{unit}")));
         }
     }
     if limits.work_mem > 0 {
         check_memory(limits.work_mem, now)?;
     }
     if limits.read_only && !now.read_only {
-        return Err(exceeds("transaction_read_only", "off", "on"));
+        return Err(limit_exceeded("transaction_read_only", "off", "on"));
     }
     Ok(())
 }
@@ -99,7 +99,7 @@ fn check_memory(limit: i32, now: setting::Ruled) -> Outcome<()> {
     let hash = f64::from(limit) * HASH_MULTIPLIER;
     if f64::from(now.work_mem) * now.hash_mem_multiplier > hash {
         let value = format!("{}, of work_mem {}kB", now.hash_mem_multiplier, now.work_mem);
-        return Err(exceeds("hash_mem_multiplier", &value, &format!("{hash}kB for a hash table")));
+        return Err(limit_exceeded("hash_mem_multiplier", &value, &format!("{hash}kB for a hash table")));
     }
     for (name, value, limit) in [
         ("maintenance_work_mem", now.maintenance_work_mem, limit.max(LEAST_MAINTENANCE)),
@@ -107,13 +107,13 @@ fn check_memory(limit: i32, now: setting::Ruled) -> Outcome<()> {
         ("temp_buffers", now.temp_buffers, limit.max(TEMP_BUFFERS.get())),
     ] {
         if value > limit {
-            return Err(exceeds(name, &format!("{value}kB"), &format!("{limit}kB")));
+            return Err(limit_exceeded(name, &format!("{value}kB"), &format!("{limit}kB")));
         }
     }
     Ok(())
 }
 
-fn exceeds(name: &str, value: &str, limit: &str) -> Report {
+fn limit_exceeded(name: &str, value: &str, limit: &str) -> Report {
     Report::new(Refusal::LimitExceeded, format!("{name} is above what this tenant was given"))
         .detail(format!("It stands at {value}; the tenant's limit is {limit}."))
         .hint("A transaction may lower it. An administrator raises it for the tenant with tenant.set_limits().")

@@ -48,14 +48,14 @@ pub fn signed_entry_required() -> Report {
 }
 
 /// TN071: a bound role opens a replication connection, which would carry every tenant's rows.
-pub fn bound_in_replication() -> Report {
+pub fn bound_replication_refused() -> Report {
     Report::new(Refusal::ReplicationRefused, "a role that is bound to a tenant may not open a replication connection")
         .detail("Replication carries every tenant's rows, and no policy applies.")
         .hint("Replicate as a role of its own; an administrator ends the binding with tenant.unbind_role().")
 }
 
-/// As [`bound_in_replication`], for a tenant that is about to be entered.
-pub fn in_replication(id: TenantId) -> Report {
+/// As [`bound_replication_refused`], for a tenant that is about to be entered.
+pub fn replication_refused(id: TenantId) -> Report {
     Report::new(Refusal::ReplicationRefused, format!("cannot enter tenant \"{id}\" in a replication connection"))
         .detail("Its commands carry every tenant's rows, and no policy applies to them.")
         .hint("Open another connection for the tenant's statements.")

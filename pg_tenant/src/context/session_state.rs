@@ -6,8 +6,8 @@
 //! still: it undoes a cursor with its transaction or savepoint, but not where COMMIT fails after it has been filled. A LISTEN
 //! leaves nothing to ask for: the note goes where PostgreSQL undoes it, and with UNLISTEN * and DISCARD ALL.
 
-use crate::pg::session::{self, Settings};
-use crate::pg::{relation, transaction};
+use crate::pg::session_settings::{self, HANDED_ON, Settings};
+use crate::pg::{relation, session, transaction};
 use pg_tenant_core::TenantId;
 use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
@@ -77,8 +77,8 @@ thread_local! {
     static SEED_TOUCHED_NOW: Cell<bool> = const { Cell::new(false) };
     /// Tables of others' rows that LOCK has locked in this transaction.
     static LOCKED: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };
-    /// Whether each of `session::HANDED_ON` was last set in a transaction without a tenant.
-    static FROM_OUTSIDE: Cell<[bool; session::HANDED_ON.len()]> = const { Cell::new([true; session::HANDED_ON.len()]) };
+    /// Whether each of `HANDED_ON` was last set in a transaction without a tenant.
+    static FROM_OUTSIDE: Cell<[bool; HANDED_ON.len()]> = const { Cell::new([true; HANDED_ON.len()]) };
     /// The last tenant that this session has entered.
     static LAST: Cell<Option<TenantId>> = const { Cell::new(None) };
     static MEMORY: Cell<Memory> = const { Cell::new(Memory::Nobodys) };
@@ -169,7 +169,7 @@ pub fn transaction_commits(entered: bool) {
     // What C code sets by itself is not noted, so inside of a tenant it is always asked.
     if entered || TOUCHED_NOW.get() {
         let mut from_outside = FROM_OUTSIDE.get();
-        for (from_outside, set_now) in from_outside.iter_mut().zip(session::handed_on_now()) {
+        for (from_outside, set_now) in from_outside.iter_mut().zip(session_settings::handed_on_now()) {
             *from_outside = if set_now { !entered } else { *from_outside };
         }
         FROM_OUTSIDE.set(from_outside);
@@ -215,7 +215,7 @@ pub fn find() -> Option<String> {
         return Some(what.into());
     }
     if SETTINGS_TOUCHED.get() {
-        match session::settings(FROM_OUTSIDE.get()) {
+        match session_settings::settings(FROM_OUTSIDE.get()) {
             Settings::Set(name) => return Some(format!("setting \"{name}\" set for the session")),
             Settings::CleanSoFar => {}
             Settings::Clean => SETTINGS_TOUCHED.set(TOUCHED_NOW.get()),

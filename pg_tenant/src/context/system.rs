@@ -47,21 +47,21 @@ pub fn judge(
         return owner::judge(table, user, name(table));
     }
     if !is_at_work(user) {
-        return Err(role_left(&name(table), user));
+        return Err(system_role_left(&name(table), user));
     }
     if writes && context == SystemContext::Read {
-        return Err(read_only(&name(table)));
+        return Err(system_read_only(&name(table)));
     }
     Ok(())
 }
 
-fn read_only(name: &str) -> Report {
+fn system_read_only(name: &str) -> Report {
     Report::new(Refusal::SystemReadOnly, format!("cannot write table {name}: the system context is read-only"))
         .detail("It was entered without write => true.")
         .hint("In a transaction of its own: select tenant.enter_system('<reason>', write => true);")
 }
 
-fn role_left(name: &str, user: Oid) -> Report {
+fn system_role_left(name: &str, user: Oid) -> Report {
     let user = role::name(user);
     Report::new(
         Refusal::SystemRoleLeft,

@@ -33,8 +33,8 @@ pub fn admit(table: Oid, column: i16) -> Outcome<AdmittedLookup> {
         Counted::Passed(due) => {
             Ok(AdmittedLookup { due: due.map(|due| (due, ctext(line(table, column, &role::name(login), due)))) })
         }
-        Counted::TooMany => Err(too_many_lookups(table, column, &role::name(login), most)),
-        Counted::NoPlace => Err(no_place_to_count()),
+        Counted::TooMany => Err(lookup_limited(table, column, &role::name(login), most)),
+        Counted::NoPlace => Err(lookup_limited_by_memory()),
     }
 }
 
@@ -54,14 +54,14 @@ fn lookup_in_tenant() -> Report {
         .hint("Look the tenant up before entering one, in a transaction of its own.")
 }
 
-fn too_many_lookups(table: Oid, column: i16, login: &str, most: Option<u64>) -> Report {
+fn lookup_limited(table: Oid, column: i16, login: &str, most: Option<u64>) -> Report {
     let most = most.unwrap_or_default();
     Report::new(Refusal::LookupLimited, format!("too many lookups {} in a minute", by(table, column)))
         .detail(format!("pg_tenant.max_lookups_per_minute is {most} for role \"{login}\", in all its sessions together."))
         .hint("Try again in the next minute. A superuser raises it: alter role ... set pg_tenant.max_lookups_per_minute = ...;")
 }
 
-fn no_place_to_count() -> Report {
+fn lookup_limited_by_memory() -> Report {
     Report::new(Refusal::LookupLimited, "lookups of so many roles and keys cannot be counted")
         .detail("Shared memory has no place for one more, or the server has not given it.")
         .hint("Look up by fewer login roles; a place is free again when it was not used for an hour.")

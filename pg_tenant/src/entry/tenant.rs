@@ -66,7 +66,7 @@ pub fn enter_signed(token: &Verified) -> Outcome<TenantId> {
 
 fn take(id: TenantId, token: Option<&Verified>) -> Outcome<TenantId> {
     if replication::is_connection() {
-        return Err(refusals::in_replication(id));
+        return Err(refusals::replication_refused(id));
     }
     pristine::refuse_held_cursor(&format!("tenant \"{id}\""), "this tenant's rows")?;
     pristine::refuse_locked_table(id)?;

@@ -78,7 +78,7 @@ fn stays(class: Oid, object: Oid) -> Outcome<()> {
     if class == pg_sys::ProcedureRelationId && proc::is_temporary(object) {
         return Ok(());
     }
-    outlives(what)
+    session_object_refused(what)
 }
 
 /// What goes with a temporary relation is that relation's affair.
@@ -93,10 +93,10 @@ fn runs(class: Oid, object: Oid, relation: Oid) -> Outcome<()> {
     if !stays || runs_nothing {
         return Ok(());
     }
-    outlives(what)
+    session_object_refused(what)
 }
 
-fn outlives(what: &str) -> Outcome<()> {
+fn session_object_refused(what: &str) -> Outcome<()> {
     if current::is_bound() || !gucs::guards() || !extension::is_installed() {
         return Ok(());
     }

@@ -21,7 +21,7 @@ pub fn judge(channel: &str) -> Outcome<Sent> {
     match channel_row::find(channel) {
         Some(Payload::None) => Ok(Sent::Nothing),
         Some(Payload::Tenant) => Ok(Sent::Tenant(current::tenant())),
-        None => Err(shared(channel)),
+        None => Err(shared_name_refused(channel)),
     }
 }
 
@@ -41,7 +41,7 @@ pub fn judge_command(channel: &str, has_payload: bool) -> Outcome<()> {
     }
 }
 
-fn shared(channel: &str) -> Report {
+fn shared_name_refused(channel: &str) -> Report {
     Report::new(Refusal::SharedNameRefused, format!("NOTIFY \"{channel}\" is refused in a tenant's transaction"))
         .detail("The channel is every tenant's: whoever listens would hear what this one writes.")
         .hint(

@@ -1,7 +1,9 @@
 //! New tables: inside a tenant's transaction none may hold its rows without protection, and what is put below a protected
 //! table is protected by the same command.
 
-use crate::guard::{executor, in_tenant};
+use crate::context::current;
+use crate::guard::exempt::is_exempt;
+use crate::guard::in_tenant;
 use crate::gucs::{self, NewTables};
 use crate::pg::command::New;
 use crate::pg::report::{Outcome, Report};
@@ -30,10 +32,10 @@ pub fn judge(new: &New) -> Outcome<()> {
     let refuses = !new.temporary && gucs::guards() && gucs::new_tables() == NewTables::refuse;
     // A superuser at work takes the columns alone, to protect them and attach them as a partition.
     let copy = |&&(table, defaults): &&(Oid, bool)| {
-        refuses && in_tenant::fence(table).is_some() && (defaults || !executor::is_exempt(role::current_user()))
+        refuses && in_tenant::fence(table).is_some() && (defaults || !is_exempt(role::current_user()))
     };
     if let Some(&(table, _)) = new.like.iter().find(copy) {
-        return Err(copies(table));
+        return Err(new_table_refused_as_copy(table));
     }
     if !in_tenant::here() {
         return Ok(());
@@ -45,6 +47,34 @@ pub fn judge(new: &New) -> Outcome<()> {
         return Err(Report::new(Refusal::UnprotectedCopy, "a new table cannot be created in a tenant's transaction")
             .detail("It could be filled with this tenant's rows, and has no policy to keep other tenants from them.")
             .hint("Use a temporary table with on commit drop, or create and protect the table first."));
+    }
+    Ok(())
+}
+
+/// Judges CREATE TABLE AS, SELECT INTO and CREATE MATERIALIZED VIEW before they run.
+pub fn table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> Outcome<()> {
+    let exempt = is_exempt(role::current_user());
+    let held = || reads.iter().copied().find(|&table| in_tenant::fence(table).is_some());
+    if let Some(table) = held().filter(|_| materialized_view && gucs::guards()) {
+        let name = relation::name(table);
+        let message = format!("a materialized view would hold rows of protected table {name}");
+        return Err(Report::new(Refusal::MaterializedRows, message)
+            .detail("A materialized view has no policies: whoever may read it reads every tenant's rows.")
+            .hint("Use a view with security_invoker = true, or a table that tenant.protect() protects."));
+    }
+    if let Some(table) = held().filter(|_| gucs::guards() && gucs::new_tables() == NewTables::refuse && !exempt) {
+        return Err(new_table_refused_as_copy(table));
+    }
+    if current::entered().is_some() && !temporary {
+        let (whose, rows) = match current::system() {
+            Some(_) => ("a system context", "every tenant's rows"),
+            None => ("a tenant's transaction", "this tenant's rows"),
+        };
+        return Err(Report::new(Refusal::UnprotectedCopy, format!("a new table cannot be filled in {whose}"))
+            .detail(format!("It would hold {rows}, and have no policy to keep other tenants from them."))
+            .hint(
+                "Use a temporary table with on commit drop, or create and protect the table first and insert into it.",
+            ));
     }
     Ok(())
 }
@@ -68,8 +98,12 @@ pub fn complete(relation: Oid) -> Outcome<Todo> {
         return Ok(Todo::Nothing);
     }
     match (protection::of(relation), mode) {
-        (Protection::Broken(Gap::UnderProtected(parent)), NewTables::refuse) => Err(refused(relation, parent)),
-        (Protection::Broken(Gap::Lost(Sign::Journal)), NewTables::refuse) => Err(takes_name(relation)),
+        (Protection::Broken(Gap::UnderProtected(parent)), NewTables::refuse) => {
+            Err(new_table_refused(relation, parent))
+        }
+        (Protection::Broken(Gap::Lost(Sign::Journal)), NewTables::refuse) => {
+            Err(new_table_refused_for_its_name(relation))
+        }
         (Protection::Broken(Gap::UnderProtected(parent)), _) => Ok(Todo::Protect { table: relation, parent }),
         (Protection::None, NewTables::warn) => Ok(Todo::Look { relation }),
         _ => Ok(Todo::Nothing),
@@ -80,12 +114,12 @@ pub fn complete(relation: Oid) -> Outcome<Todo> {
 pub fn moved(table: Oid) -> Outcome<()> {
     let refuses = gucs::guards() && gucs::new_tables() == NewTables::refuse && extension::is_complete();
     match refuses.then(|| protection::of(table)) {
-        Some(Protection::Broken(Gap::Lost(Sign::Journal))) => Err(takes_name(table)),
+        Some(Protection::Broken(Gap::Lost(Sign::Journal))) => Err(new_table_refused_for_its_name(table)),
         _ => Ok(()),
     }
 }
 
-fn takes_name(table: Oid) -> Report {
+fn new_table_refused_for_its_name(table: Oid) -> Report {
     let name = relation::name(table);
     Report::new(Refusal::NewTableRefused, format!("table {name} has no protection and the name of one that had"))
         .detail("pg_tenant.new_tables is refuse.")
@@ -93,14 +127,14 @@ fn takes_name(table: Oid) -> Report {
 }
 
 /// The refusal of a table that is made after a protected one.
-pub fn copies(table: Oid) -> Report {
+pub fn new_table_refused_as_copy(table: Oid) -> Report {
     let name = relation::name(table);
     Report::new(Refusal::NewTableRefused, format!("a copy of protected table {name} would have no protection"))
         .detail("pg_tenant.new_tables is refuse.")
         .hint("Create the table with its columns written out, tenant.protect() it, then fill it.")
 }
 
-fn refused(table: Oid, parent: Oid) -> Report {
+fn new_table_refused(table: Oid, parent: Oid) -> Report {
     let (name, parent) = (relation::name(table), relation::name(parent));
     Report::new(Refusal::NewTableRefused, format!("table {name} has no protection and would belong to {parent}"))
         .detail("pg_tenant.new_tables is refuse.")

@@ -2,7 +2,7 @@
 //! a tenant is entered, since a plan that is kept may be run in one.
 
 use crate::context::{current, owner};
-use crate::guard::{executor, function};
+use crate::guard::{function, refusals};
 use crate::gucs;
 use crate::pg::plans::Unfenced;
 use crate::pg::policy::Fence;
@@ -22,21 +22,21 @@ pub fn judge(unfenced: Unfenced) -> Outcome<()> {
     Err(match unfenced {
         Unfenced::Sampled(..) if gucs::side_channels_allowed() => return Ok(()),
         Unfenced::Scan(table) | Unfenced::BlindMerge(table) | Unfenced::Sampled(table, _) if !current::is_set() => {
-            executor::no_tenant(table)
+            refusals::no_tenant(table)
         }
-        Unfenced::Scan(table) => without_fence(table),
-        Unfenced::BlindMerge(table) => blind_merge(table),
-        Unfenced::Sampled(_, method) => function::tells(&format!("TABLESAMPLE {}", proc::name(method))),
+        Unfenced::Scan(table) => fence_missing(table),
+        Unfenced::BlindMerge(table) => policy_bypassed_by_merge(table),
+        Unfenced::Sampled(_, method) => function::side_channel_refused(&format!("TABLESAMPLE {}", proc::name(method))),
     })
 }
 
-fn without_fence(table: Oid) -> Report {
+fn fence_missing(table: Oid) -> Report {
     Report::new(Refusal::FenceMissing, format!("the plan reads table {} without its fence", relation::name(table)))
         .detail("PostgreSQL would evaluate the statement's conditions for every tenant's rows, or show them.")
         .hint("Write the statement another way, and report this one. A library that plans scans of its own may be the reason.")
 }
 
-fn blind_merge(table: Oid) -> Report {
+fn policy_bypassed_by_merge(table: Oid) -> Report {
     let name = relation::name(table);
     Report::new(Refusal::PolicyBypassed, format!("row-level security of table {name} would be bypassed"))
         .detail("A MERGE that reads no column of its target visits every tenant's rows: its conditions run for each.")

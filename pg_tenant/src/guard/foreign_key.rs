@@ -26,12 +26,12 @@ pub fn judge(constraint: Oid) -> Outcome<()> {
         return Ok(());
     }
     if registry_row::table() == Some(key.to) && key.types.iter().any(|&of| u32::from(of) >= FIRST_NORMAL_OID) {
-        return Err(refused(&key)
+        return Err(foreign_key_refused(&key)
             .detail("A cast of one of its columns' types would run as the owner of the registry.")
             .hint("Give the column a type of PostgreSQL's own: text, uuid or bigint."));
     }
     if registry_row::table() == Some(key.to) && key.follows_updates && key.refers_to.contains(&registry_row::SLUG) {
-        return Err(refused(&key)
+        return Err(foreign_key_refused(&key)
             .detail("When a slug changes its triggers would run with the rights of whoever changes it.")
             .hint("Refer to id, uuid_id or bigint_id, which never change; or to the slug without ON UPDATE."));
     }
@@ -50,14 +50,14 @@ pub fn judge(constraint: Oid) -> Outcome<()> {
     // A partition's share has the types of the key above, which the other table's owner has let in, and its owner owns that
     // as well.
     if protection::fence(key.to).is_some() && !key.inherited && !role::owns(role::current_user(), key.to) {
-        return Err(refused(&key)
+        return Err(foreign_key_refused(&key)
             .detail("Its casts would run as that table's owner, and its triggers in every tenant's transactions.")
             .hint("The owner of the table referred to makes it."));
     }
     Ok(())
 }
 
-fn refused(key: &ForeignKey) -> Report {
+fn foreign_key_refused(key: &ForeignKey) -> Report {
     let (from, to) = (relation::name(key.from), relation::name(key.to));
     Report::new(Refusal::ForeignKeyRefused, format!("cannot make a foreign key from table {from} to table {to}"))
 }

@@ -3,7 +3,7 @@
 //! but a superuser at work reads or writes them, whatever was granted.
 
 use crate::context::current;
-use crate::guard::{executor, in_tenant};
+use crate::guard::{exempt, in_tenant};
 use crate::gucs::{self, Strict};
 use crate::pg::report::{Outcome, Report};
 use crate::pg::{relation, role};
@@ -25,7 +25,7 @@ pub fn judge(relation: Oid, held: Held, user: Oid) -> Outcome<()> {
             Held::Sequence => may_read_sequences(user),
             Held::Toast | Held::LargeObjects => false,
         };
-    if passes { Ok(()) } else { Err(refused(relation, held)) }
+    if passes { Ok(()) } else { Err(held_for_all(relation, held)) }
 }
 
 /// Whether a sequence that was granted may be read: by a login that is bound to its tenant, for its dump, or where side
@@ -39,10 +39,10 @@ fn is_of_protected(toast: Oid) -> bool {
 }
 
 fn reads_without_tenant(user: Oid) -> bool {
-    executor::is_exempt(user) || gucs::strict() != Strict::on
+    exempt::is_exempt(user) || gucs::strict() != Strict::on
 }
 
-fn refused(relation: Oid, held: Held) -> Report {
+fn held_for_all(relation: Oid, held: Held) -> Report {
     let why = match held {
         Held::Toast => "It keeps the long values of another relation, whose policies do not apply to it.",
         Held::Sequence => "It counts for every tenant, and so tells how many rows the others make.",

@@ -26,7 +26,7 @@ pub fn concerns(table: Oid) -> bool {
 }
 
 /// The refusal of what would weaken a protected table.
-pub fn weakens(table: Oid, what: &str) -> Report {
+pub fn protection_guarded(table: Oid, what: &str) -> Report {
     let name = relation::name(table);
     Report::new(Refusal::ProtectionGuarded, format!("the command would weaken the protection of table {name}"))
         .detail(format!("It would {what}."))

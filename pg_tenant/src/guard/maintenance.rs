@@ -3,7 +3,7 @@
 
 use crate::context::current;
 use crate::context::session_state;
-use crate::guard::{executor, in_tenant};
+use crate::guard::{executor, exempt, in_tenant};
 use crate::gucs::{self, Strict};
 use crate::pg::report::{Outcome, Report};
 use crate::pg::{hierarchy, parts, relation, rewrite, role};
@@ -144,5 +144,5 @@ pub fn refresh(view: Oid) -> Outcome<()> {
 
 /// Whether the executor's check will let a query of this owner's pass with no tenant.
 fn may_refresh(owner: Oid) -> bool {
-    current::system().is_some() || (owner == role::current_user() && executor::is_exempt(owner))
+    current::system().is_some() || (owner == role::current_user() && exempt::is_exempt(owner))
 }

@@ -1,11 +1,15 @@
 //! What must not happen: one hook, one table of arms, one small function per kind of statement.
 //!
 //! - [`hook`]: all hook chaining, and the order of decide, previous hook, check.
-//! - [`executor`]: statements that touch a protected table.
+//! - [`executor`]: statements that touch a protected table; [`exempt`] says who works without a tenant, [`refusals`] what is
+//!   said to the others.
 //! - [`fence`]: plans that would read a protected table around its fence.
 //! - [`referential`]: foreign keys, which PostgreSQL checks outside row-level security.
 //! - [`conflict`]: the WHERE of ON CONFLICT, which PostgreSQL asks before the policy.
-//! - [`utility`]: commands that would weaken protection or outlive the transaction.
+//! - [`utility`]: each kind of command, and which guard it goes to.
+//! - [`alter`]: commands that redefine a table, or weaken its protection.
+//! - [`outlives`]: cursors, statements and notifications that would outlive the transaction.
+//! - [`setting`]: our settings, given away or stored.
 //! - [`in_tenant`]: what a tenant's transaction may not define.
 //! - [`create`]: new tables, views, triggers and temporary objects.
 //! - [`maintenance`]: commands that work on whole tables, whoever's rows are in them.
@@ -21,11 +25,13 @@
 //! - [`role_change`]: what is stored for roles and is in force in later logins.
 //! - [`temporary`]: temporary objects, by where they stand.
 
+pub mod alter;
 pub mod changed;
 pub mod channel;
 pub mod conflict;
 pub mod create;
 pub mod executor;
+pub mod exempt;
 pub mod fence;
 pub mod folded;
 pub mod foreign_key;
@@ -38,9 +44,12 @@ pub mod login;
 pub mod lost_fence;
 pub mod maintenance;
 pub mod messages;
+pub mod outlives;
 pub mod ready;
 pub mod referential;
+pub mod refusals;
 pub mod role_change;
+pub mod setting;
 pub mod temporary;
 pub mod triggered;
 pub mod truncate;

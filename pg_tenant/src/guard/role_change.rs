@@ -32,12 +32,16 @@ pub fn judge(what: &str) -> Outcome<()> {
     if !gucs::guards() || !(in_tenant || only_enters_tenants()) {
         return Ok(());
     }
-    Err(refused(what, in_tenant))
+    Err(role_change_refused(what, in_tenant))
 }
 
 /// Judges what takes the rights and the objects of one's own role: of one that tenants share, in a tenant.
 pub fn judge_owned(what: &str) -> Outcome<()> {
-    if gucs::guards() && in_tenant::here() && !current::is_bound() { Err(refused(what, true)) } else { Ok(()) }
+    if gucs::guards() && in_tenant::here() && !current::is_bound() {
+        Err(role_change_refused(what, true))
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether who logged in may enter tenants and administers nothing. Where nobody has made `tenant_user`, nobody.
@@ -47,7 +51,7 @@ fn only_enters_tenants() -> bool {
     current::session_tenant().is_some() || !role::is_superuser(login) && is_in("tenant_user") && !is_in("tenant_admin")
 }
 
-fn refused(what: &str, in_tenant: bool) -> Report {
+fn role_change_refused(what: &str, in_tenant: bool) -> Report {
     let login = role::name(role::session_user());
     let (why, hint) = if in_tenant {
         ("a tenant's transaction", "Do it as an administrator, in a transaction that has entered no tenant.")

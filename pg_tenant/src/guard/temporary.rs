@@ -82,7 +82,7 @@ pub fn check() -> Outcome<()> {
     let left: Vec<Temporary> = left.filter(|it| !temporary::goes_with(it.class, it.object, &ending)).collect();
     let is_relation = |it: &&Temporary| it.class == pg_sys::RelationRelationId;
     match left.iter().find(is_relation).or(left.first()) {
-        Some(left) => Err(outlives(left.what)),
+        Some(left) => Err(session_object_refused(left.what)),
         None => Ok(()),
     }
 }
@@ -114,7 +114,7 @@ pub fn transaction_ended() {
     MADE.with_borrow_mut(Vec::clear);
 }
 
-fn outlives(what: &str) -> Report {
+fn session_object_refused(what: &str) -> Report {
     let whose = if current::system().is_some() { "the system context" } else { "this tenant's transaction" };
     Report::new(Refusal::SessionObjectRefused, format!("a temporary {what} would outlive {whose}"))
         .detail("The next tenant on this connection would find it, and it stands in front of other names.")

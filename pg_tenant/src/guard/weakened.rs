@@ -59,13 +59,13 @@ pub fn check() -> Outcome<()> {
     for Noted { table, before, .. } in NOTED.take() {
         let Some(after) = strength(table).filter(|_| gucs::guards()) else { continue };
         if let Some(what) = lost(&before, &after) {
-            return Err(in_tenant::weakens(table, what));
+            return Err(in_tenant::protection_guarded(table, what));
         }
         // Not a superuser's: a restore of data disables all triggers for its time.
         let left = before.is_partition && !after.is_partition;
         let fewer = after.refusers < before.refusers && !left || after.is_beside && !before.is_beside;
         if fewer && !role::is_superuser_session() {
-            return Err(in_tenant::weakens(table, "let tenants add members to it").hint(
+            return Err(in_tenant::protection_guarded(table, "let tenants add members to it").hint(
                 "Where they may: select tenant.protect_by_membership('<table>', through => '<this one>', tenants_add_members => true);",
             ));
         }

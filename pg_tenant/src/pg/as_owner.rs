@@ -230,8 +230,9 @@ macro_rules! sql_function_running {
         #[doc(hidden)]
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $symbol(fcinfo: pgrx::pg_sys::FunctionCallInfo) -> pgrx::pg_sys::Datum {
+            let task = $task;
             // SAFETY: fcinfo comes from the function manager.
-            unsafe { $crate::pg::as_owner::run(fcinfo, $task) }
+            unsafe { $crate::pg::as_owner::run(fcinfo, task) }
         }
     };
 }

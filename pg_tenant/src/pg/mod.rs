@@ -11,6 +11,7 @@ pub mod text; // its text
 
 // SQL functions
 pub mod answering; // in another's place
+mod arguments; // of ours
 pub mod as_owner; // commands on somebody's table
 pub mod call; // calling them from here
 pub mod function; // ours, as PostgreSQL calls them
@@ -20,6 +21,7 @@ pub mod proc; // pg_proc: which one has this name
 pub mod row_function; // those of ours that are called for each row
 
 // The server and the session
+pub mod changes; // of tenants, in this transaction
 pub mod invalidation; // a change in one session reaches the caches of all
 pub mod lifetime; // the ends of transactions and savepoints
 pub mod lookups; // how often tenants were looked up, in shared memory
@@ -32,6 +34,7 @@ pub mod role; // who runs a statement
 pub mod security; // the mark on queries of foreign keys
 pub mod server; // configuration, clock, encoding
 pub mod session; // what earlier transactions left
+pub mod session_settings; // and which settings
 pub mod setting; // settings, for the transaction
 pub mod shared_memory; // of our own
 pub mod statement; // the running statement's text

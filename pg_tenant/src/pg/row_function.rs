@@ -113,6 +113,11 @@ impl Value {
     }
 }
 
+/// A closure as the body of such a function.
+pub fn body<F: FnOnce(Call) -> Option<Datum>>(body: F) -> F {
+    body
+}
+
 /// Runs the body of such a function; none is null.
 ///
 /// # Safety
@@ -142,8 +147,9 @@ macro_rules! row_function {
         #[doc(hidden)]
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $symbol(fcinfo: pgrx::pg_sys::FunctionCallInfo) -> pgrx::pg_sys::Datum {
+            let body = $crate::pg::row_function::body($body);
             // SAFETY: fcinfo comes from the function manager.
-            unsafe { $crate::pg::row_function::call(fcinfo, $body) }
+            unsafe { $crate::pg::row_function::call(fcinfo, body) }
         }
     };
 }

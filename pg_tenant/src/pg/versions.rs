@@ -12,13 +12,15 @@
 //!
 //! Beside the counters stands what backends have read ([`crate::pg::remembered`]), for those that begin.
 
-use crate::pg::lifetime::{End, Ending, SavepointEnd};
+use crate::pg::changes;
+pub use crate::pg::changes::{Slot, change, is_changing};
+use crate::pg::lifetime::{End, Ending};
 use crate::pg::remembered::{Key, Remembered, Value};
 use crate::pg::{invalidation, lifetime, notify, registry_row, shared_memory, transaction};
 use pg_tenant_core::TenantId;
 use pgrx::pg_sys;
 use rustc_hash::FxHasher;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -36,10 +38,6 @@ static SHARED: shared_memory::Shared<Shared> = shared_memory::Shared::new(c"pg_t
 // SAFETY: atomics only; all zeros are counters that were never raised, and nothing remembered.
 unsafe impl shared_memory::Zeroed for Shared {}
 
-/// A tenant's counter.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Slot(u16);
-
 /// What a tenant's counter said.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Version {
@@ -47,29 +45,7 @@ pub struct Version {
     own: u32,
 }
 
-/// What this transaction has changed.
-struct Changed {
-    count: usize,
-    slots: [u16; Changed::MOST],
-    /// The savepoints that have a change which was not undone.
-    savepoints: Vec<u32>,
-}
-
-impl Changed {
-    const MOST: usize = 256;
-
-    fn clear(&mut self) {
-        self.count = 0;
-        self.savepoints.clear();
-    }
-
-    fn has(&self, Slot(slot): Slot) -> bool {
-        self.count > Self::MOST || self.slots[..self.count].contains(&slot)
-    }
-}
-
 thread_local! {
-    static CHANGED: RefCell<Changed> = const { RefCell::new(Changed { count: 0, slots: [0; Changed::MOST], savepoints: Vec::new() }) };
     /// Relations whose invalidation this transaction has caused or heard of; none where they were too many.
     static HEARD: Cell<Option<([u32; HEARD_MOST], usize)>> = const { Cell::new(Some(([0; HEARD_MOST], 0))) };
 }
@@ -78,13 +54,11 @@ const HEARD_MOST: usize = 32;
 
 /// Asks for the memory. Called from `_PG_init` only.
 pub fn init() {
-    // Made here once: see pg/memory.rs.
-    CHANGED.with_borrow_mut(|changed| changed.savepoints.reserve(64));
+    changes::init();
     invalidation::on_relation_change(hear);
     SHARED.ask();
     lifetime::before_commit(before_commit);
     lifetime::at_end(transaction_ended);
-    lifetime::at_savepoint_end(savepoint_ended);
 }
 
 fn shared() -> Option<&'static Shared> {
@@ -115,27 +89,6 @@ pub fn version(Slot(slot): Slot) -> Version {
         },
         None => Version { all: 0, own: 0 },
     }
-}
-
-/// Whether this transaction has changed the tenant, or one that shares its counter, and may yet undo it.
-pub fn is_changing(slot: Slot) -> bool {
-    CHANGED.with_borrow(|changed| changed.has(slot))
-}
-
-/// This transaction has changed the tenant: its counter is raised when that can be seen.
-pub fn change(slot: Slot) {
-    let savepoint = transaction::savepoint();
-    CHANGED.with_borrow_mut(|changed| {
-        if !changed.has(slot) {
-            if let Some(place) = changed.slots.get_mut(changed.count) {
-                *place = slot.0;
-            }
-            changed.count += 1;
-        }
-        if changed.savepoints.last() != Some(&savepoint) {
-            changed.savepoints.push(savepoint);
-        }
-    });
 }
 
 /// What a backend of this database has read of the tenant, where it is still true.
@@ -202,11 +155,6 @@ fn has_heard_of_a_registry(remembered: &Remembered) -> bool {
     })
 }
 
-/// Whether the transaction has a change to tell of.
-fn is_telling() -> bool {
-    CHANGED.with_borrow(|changed| !changed.savepoints.is_empty())
-}
-
 /// Tells of what this transaction has changed, and is about to commit.
 fn announce() {
     if let Some(stand_in) = registry_row::mark().or_else(registry_row::table) {
@@ -216,7 +164,7 @@ fn announce() {
 }
 
 fn before_commit(ending: Ending) {
-    if is_telling() {
+    if changes::are_there() {
         announce();
         // Whoever commits it later calls no callback here; the invalidation is kept with it.
         if ending == Ending::Prepare
@@ -229,30 +177,16 @@ fn before_commit(ending: Ending) {
 
 fn transaction_ended(end: End) {
     if let (End::Committed, Some(shared)) = (end, shared()) {
-        CHANGED.with_borrow(|changed| {
-            for &slot in &changed.slots[..changed.count.min(Changed::MOST)] {
-                shared.counters[usize::from(slot)].fetch_add(1, Ordering::AcqRel);
-            }
-            if changed.count > Changed::MOST {
-                shared.all.fetch_add(1, Ordering::AcqRel);
-            }
-        });
+        let raise = |Slot(slot): Slot| {
+            shared.counters[usize::from(slot)].fetch_add(1, Ordering::AcqRel);
+        };
+        if changes::each(raise) {
+            shared.all.fetch_add(1, Ordering::AcqRel);
+        }
         if transaction::has_written() && has_heard_of_a_registry(&shared.remembered) {
             shared.remembered.forget();
         }
     }
-    CHANGED.with_borrow_mut(Changed::clear);
+    changes::clear();
     HEARD.set(Some(([0; HEARD_MOST], 0)));
-}
-
-fn savepoint_ended(end: SavepointEnd) {
-    CHANGED.with_borrow_mut(|changed| match end {
-        SavepointEnd::Undone(ended) => changed.savepoints.retain(|&savepoint| savepoint != ended),
-        SavepointEnd::Released { number, around } => {
-            for savepoint in changed.savepoints.iter_mut().filter(|savepoint| **savepoint == number) {
-                *savepoint = around;
-            }
-            changed.savepoints.dedup();
-        }
-    });
 }

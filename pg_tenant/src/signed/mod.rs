@@ -24,7 +24,7 @@ pub fn keep_secret(token: &str) -> Outcome<()> {
         return Ok(());
     }
     statement::hide();
-    if gucs::require_signed() { Err(refusals::in_statement()) } else { Ok(()) }
+    if gucs::require_signed() { Err(refusals::token_in_statement()) } else { Ok(()) }
 }
 
 /// The refusal of a null in place of a token.

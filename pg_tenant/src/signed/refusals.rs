@@ -38,14 +38,14 @@ pub fn rejected(why: &Rejected) -> Report {
 }
 
 /// An actor or a role that the database's encoding has no characters for.
-pub fn not_in_encoding() -> Report {
+pub fn token_claim_not_in_encoding() -> Report {
     Report::new(Refusal::TokenClaimUnusable, "a claim of the token cannot be used")
         .detail("Its actor or role has characters beyond ASCII, and the database's encoding is not UTF8.")
         .hint("Use a database with encoding UTF8, or actors and roles in ASCII.")
 }
 
 /// The refusal of every token where there are no keys.
-pub fn no_keys(configured: bool) -> Report {
+pub fn no_token_keys(configured: bool) -> Report {
     let (detail, hint) = if configured {
         (
             "The file that pg_tenant.jwks_file names could not be used; the server log says why.",
@@ -61,7 +61,7 @@ pub fn no_keys(configured: bool) -> Report {
 }
 
 /// The refusal of a token that everybody with the same role can read.
-pub fn in_statement() -> Report {
+pub fn token_in_statement() -> Report {
     Report::new(Refusal::TokenInStatement, "the token stands in the text of the statement")
         .detail("Statements are shown in pg_stat_activity and written to logs; this token should not be used again.")
         .hint("Pass it as a parameter of the extended protocol: select tenant.enter_signed($1); in psql from 16 on, \\bind.")

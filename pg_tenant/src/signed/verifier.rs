@@ -48,11 +48,15 @@ pub fn verify(token: &str) -> Outcome<Rc<Verified>> {
         refusals::log_bad_key_set(&path, &why, kept);
     }
     let verified = answer.map_err(|failure| match failure {
-        Failure::NoKeys { configured } => refusals::no_keys(configured),
+        Failure::NoKeys { configured } => refusals::no_token_keys(configured),
         Failure::Rejected(why) => refusals::rejected(&why),
     })?;
     let held = |name: &Option<String>| name.as_deref().is_none_or(server::can_hold);
-    if held(&verified.actor) && held(&verified.role) { Ok(verified) } else { Err(refusals::not_in_encoding()) }
+    if held(&verified.actor) && held(&verified.role) {
+        Ok(verified)
+    } else {
+        Err(refusals::token_claim_not_in_encoding())
+    }
 }
 
 impl Verifier {

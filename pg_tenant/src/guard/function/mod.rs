@@ -108,7 +108,9 @@ pub fn in_tenant(function: Oid) -> Outcome<()> {
     let kind = kind(function);
     // Rows that were read before the tenant was entered are there already.
     if kind == Kind::Answers && !gucs::side_channels_allowed() && extension::is_installed() {
-        return Err(tells("what was opened with no tenant and reads sizes, counters, locks or sessions"));
+        return Err(side_channel_refused(
+            "what was opened with no tenant and reads sizes, counters, locks or sessions",
+        ));
     }
     verdict(function, kind)
 }
@@ -170,10 +172,12 @@ fn verdict(function: Oid, kind: Kind) -> Outcome<()> {
     }
     let name = proc::name(function);
     match kind {
-        Kind::Remembers if !is_told(kind) => Err(remembers(&name)),
-        Kind::SideChannel | Kind::Disturbs | Kind::Counts if !is_told(kind) => Err(tells(&format!("function {name}"))),
-        Kind::SharedName if gucs::guards() => Err(shares(&name)),
-        Kind::BypassesPolicies if gucs::guards() => Err(reaches(&format!("function {name}"))),
+        Kind::Remembers if !is_told(kind) => Err(side_channel_refused_of_session(&name)),
+        Kind::SideChannel | Kind::Disturbs | Kind::Counts if !is_told(kind) => {
+            Err(side_channel_refused(&format!("function {name}")))
+        }
+        Kind::SharedName if gucs::guards() => Err(shared_name_refused(&name)),
+        Kind::BypassesPolicies if gucs::guards() => Err(function_refused(&format!("function {name}"))),
         _ => Ok(()),
     }
 }
@@ -212,27 +216,27 @@ pub fn facts(function: Oid) -> Facts {
 }
 
 /// The refusal of a statement that tells of other tenants.
-pub fn tells(what: &str) -> Report {
+pub fn side_channel_refused(what: &str) -> Report {
     Report::new(Refusal::SideChannelRefused, format!("{what} is refused in a tenant's transaction"))
         .detail("It tells of other tenants' rows or sessions: how many, how large, how busy.")
         .hint("Use it with no tenant entered. A superuser allows it to a role: alter role ... set pg_tenant.side_channels = allow;")
 }
 
-fn remembers(name: &str) -> Report {
+fn side_channel_refused_of_session(name: &str) -> Report {
     Report::new(Refusal::SideChannelRefused, format!("function {name} is refused in a tenant's transaction"))
         .detail("Another tenant has used this session before, and statements prepared then show its literals.")
         .hint("Ask with no tenant entered, or in a session that has known no other tenant.")
 }
 
 /// The refusal of a name that all tenants share.
-pub fn shares(what: &str) -> Report {
+pub fn shared_name_refused(what: &str) -> Report {
     Report::new(Refusal::SharedNameRefused, format!("{what} is refused in a tenant's transaction"))
         .detail("Its keys and channels are those of every tenant in the database.")
         .hint("Use tenant.advisory_lock(), tenant.try_advisory_lock() or tenant.notify(): their names are the tenant's own.")
 }
 
 /// The refusal of what works on rows that no policy covers.
-pub fn reaches(what: &str) -> Report {
+pub fn function_refused(what: &str) -> Report {
     Report::new(Refusal::FunctionRefused, format!("{what} is refused in a tenant's transaction"))
         .detail("It works on rows, files, sequences or sessions of every tenant, and no policy applies to it.")
         .hint("Call it in a transaction that has entered no tenant; keep tenants' large values in columns of protected tables.")

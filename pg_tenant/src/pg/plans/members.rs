@@ -1,6 +1,7 @@
 //! The fence of a table that is reached by membership: what it asks must be the tenant's part of the join table.
 
-use super::fences::{Pass, beside, put, stands_for};
+use super::beside::{beside, put, stands_for};
+use super::fences::Pass;
 use super::nodes::{Does, does, is_false, is_never};
 use crate::pg::list::{self, nodes};
 use crate::pg::membership::{self, Member};

@@ -1,8 +1,10 @@
 //! Plans: what a query is about to do.
 
+mod beside; // where a scan evaluates conditions
 mod calls; // of functions that tell of other tenants
 mod conflict; // the WHERE of ON CONFLICT, which PostgreSQL asks before the policy
 mod fences; // the tenant's fence in front of whatever else a scan evaluates
+mod front; // the conditions of a scan, with the fence in front
 mod members; // the fence of a table that is reached by membership
 mod nodes; // the nodes of a plan, and which of them scan
 mod quiet; // conditions that tell nothing of the row they see

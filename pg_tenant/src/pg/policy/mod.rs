@@ -1,0 +1,84 @@
+//! Reading policies from the catalog and recognising the tenant fence among them.
+//!
+//! A fence is a restrictive policy FOR ALL TO PUBLIC whose USING, and WITH CHECK where it has one, is just
+//! `column = tenant.current_…() and tenant.is_current(column)`. The equality is there for the planner, which may take it
+//! out of a plan again; the function decides. The fence of 0.1.0 was the equality alone: it is recognised, so that it is
+//! guarded and can be mended. Functions are recognised by the address of their code ([`crate::pg::own_function`]).
+//!
+//! Where rows of nobody are everybody's to read, USING is
+//! `(column = tenant.current_…() or column is null) and tenant.is_current_or_shared(column)`, WITH CHECK is as above, and
+//! two more restrictive policies TO PUBLIC, FOR UPDATE and FOR DELETE, say in USING what is said above: PostgreSQL asks
+//! WITH CHECK of the new row alone.
+
+mod condition;
+mod expression;
+mod fence;
+mod row;
+
+pub use expression::{is_current, is_current_or_shared, tenant_equality, tenant_equality_or_null};
+pub use fence::{Fence, Form, Reader};
+use pgrx::pg_sys::Oid;
+use row::{Command, Part, parts};
+pub use row::{condition_form, fence_conditions, former_column, has_any, table_of};
+
+/// The catalog `pg_policy`.
+pub const POLICY: Oid = Oid::from_u32(3256);
+
+/// The fence of this table that `tenant.protect` made, or another one, if it has any.
+pub fn fence(relation: Oid) -> Option<Fence> {
+    let fences = fences(relation);
+    let alone = fences.len() == 1;
+    let rank = |fence: &Fence| (fence.is_former(), fence.form == Form::Torn, !fence.ours, fence.policy.to_u32());
+    let first = fences.into_iter().min_by_key(rank);
+    first.map(|fence| Fence { alone, ..fence })
+}
+
+/// All fences of this table: whoever owns it may have added some. One that is torn only where there is no other.
+pub fn fences(relation: Oid) -> Vec<Fence> {
+    let parts = parts(relation);
+    let for_all = parts.iter().filter(|part| part.command == Command::All);
+    let (mut torn, whole): (Vec<_>, Vec<_>) =
+        for_all.map(|part| part.fence(form(part, &parts))).partition(|fence| fence.form == Form::Torn);
+    if !whole.is_empty() {
+        return whole;
+    }
+    if torn.is_empty() {
+        torn.extend(parts.first().map(|part| part.fence(Form::Torn)));
+    }
+    torn.truncate(1);
+    torn
+}
+
+/// Every policy that protects the table: its fences, and what they are nothing without.
+fn guarded(relation: Oid) -> Vec<(Part, Form)> {
+    let parts = parts(relation);
+    let forms: Vec<_> = parts.iter().map(|part| form(part, &parts)).collect();
+    let shared: Vec<_> =
+        parts.iter().filter(|part| part.said.form == Form::OrShared).map(|it| it.said.column).collect();
+    let both = parts.into_iter().zip(forms);
+    both.filter(|(part, _)| part.command == Command::All || shared.contains(&part.said.column)).collect()
+}
+
+/// As [`fences`], and the policies that they are nothing without: those that no command may take.
+pub fn guarded_fences(relation: Oid) -> Vec<Fence> {
+    guarded(relation).into_iter().map(|(part, form)| part.fence(form)).collect()
+}
+
+fn form(part: &Part, parts: &[Part]) -> Form {
+    let of = |command| parts.iter().any(|it| it.command == command && it.said.column == part.said.column);
+    match part.said.form {
+        Form::OrShared if !(of(Command::Update) && of(Command::Delete)) => Form::Torn,
+        form => form,
+    }
+}
+
+/// Whether the table's policy of this name is a fence of it, or what one is nothing without.
+pub fn is_fence(relation: Oid, policy: &str) -> bool {
+    guarded(relation).iter().any(|(part, _)| part.name.as_deref() == Some(policy))
+}
+
+/// The fence that this policy is, or is a part of, and the table it is on.
+pub fn fence_of(policy: Oid) -> Option<(Oid, Fence)> {
+    let table = table_of(policy)?;
+    guarded_fences(table).into_iter().find(|fence| fence.policy == policy).map(|fence| (table, fence))
+}

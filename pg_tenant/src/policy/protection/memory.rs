@@ -1,0 +1,86 @@
+//! What this session remembers of tables, each until what it rests on changes.
+
+use super::find::RestsOn;
+use super::{Protection, hierarchies};
+use crate::pg::{folding, invalidation};
+use pgrx::pg_sys::Oid;
+use rustc_hash::FxHashMap;
+use std::cell::{Cell, RefCell};
+
+/// At most this many verdicts are remembered.
+const CAPACITY: usize = 65_536;
+
+/// What invalidations did since a verdict was begun: one number for each table would be too much to keep.
+type Epoch = u64;
+
+thread_local! {
+    static EPOCH: Cell<Epoch> = const { Cell::new(0) };
+    static VERDICTS: RefCell<FxHashMap<Oid, Protection>> = RefCell::new(FxHashMap::default());
+    /// Verdicts that rest on what no invalidation names, each with the epoch it was made in.
+    static OF_THE_EPOCH: RefCell<FxHashMap<Oid, (Epoch, Protection)>> = RefCell::new(FxHashMap::default());
+    /// Tables that changed while [`VERDICTS`] was borrowed; none in practice, since no borrow spans a call.
+    static FORGET_ALL: Cell<bool> = const { Cell::new(false) };
+}
+
+/// How many changes this session has heard of.
+pub(super) fn epoch() -> Epoch {
+    EPOCH.get()
+}
+
+/// Listens for changes of tables.
+pub fn init() {
+    // Used here once: see pg/memory.rs.
+    VERDICTS.take();
+    OF_THE_EPOCH.take();
+    hierarchies::init();
+    invalidation::on_relation_change(|changed| {
+        folding::relation_changed(changed);
+        EPOCH.set(EPOCH.get() + 1);
+        hierarchies::relation_changed(changed);
+        VERDICTS.with(|verdicts| match (verdicts.try_borrow_mut(), changed) {
+            (Ok(mut verdicts), Some(table)) => drop(verdicts.remove(&table)),
+            (Ok(mut verdicts), None) => verdicts.clear(),
+            (Err(_), _) => FORGET_ALL.set(true),
+        });
+    });
+    // The names of its tables are others then: see [`lost`].
+    invalidation::on_schema_change(|| {
+        EPOCH.set(EPOCH.get() + 1);
+        hierarchies::relation_changed(None);
+        FORGET_ALL.set(true);
+    });
+}
+
+pub(super) fn remembered(table: Oid) -> Option<Protection> {
+    VERDICTS
+        .with_borrow_mut(|verdicts| {
+            if FORGET_ALL.replace(false) {
+                verdicts.clear();
+            }
+            verdicts.get(&table).copied()
+        })
+        .or_else(|| hierarchies::is_unprotected(table).then_some(Protection::None))
+        .or_else(|| {
+            OF_THE_EPOCH.with_borrow(|verdicts| {
+                verdicts.get(&table).and_then(|&(epoch, verdict)| (epoch == EPOCH.get()).then_some(verdict))
+            })
+        })
+}
+
+pub(super) fn remember(table: Oid, verdict: Protection, rests_on: RestsOn) {
+    match rests_on {
+        RestsOn::Itself => VERDICTS.with_borrow_mut(|verdicts| {
+            if verdicts.len() >= CAPACITY {
+                verdicts.clear();
+            }
+            verdicts.insert(table, verdict);
+        }),
+        RestsOn::Hierarchy(tables) => hierarchies::remember(table, &tables),
+        RestsOn::More => OF_THE_EPOCH.with_borrow_mut(|verdicts| {
+            if verdicts.len() >= CAPACITY {
+                verdicts.clear();
+            }
+            verdicts.insert(table, (EPOCH.get(), verdict));
+        }),
+    }
+}
