@@ -16,38 +16,38 @@ pub enum Strict {
     off,
 }
 
-/// Why a superuser sets it: `log` finds the statements that would be refused before they are. Policies still apply in
-/// every mode, so what is not refused sees no row.
+/// Set it to `log` to find the statements that `on` would refuse. Policies apply in every mode: a statement that is not
+/// refused sees no row.
 static STRICT: GucSetting<Strict> = GucSetting::<Strict>::new(Strict::on);
 
-/// Why a superuser sets it: tenants that are kept in another system only.
+/// Turn it off where tenants are registered in another system only.
 static REQUIRE_REGISTERED: GucSetting<bool> = GucSetting::<bool>::new(true);
 
-/// Why a superuser sets it: maintenance that must change a policy, such as `pg_restore --clean`. Our own functions turn
-/// it off for their own commands.
+/// Turn it off for maintenance that must change a policy, such as `pg_restore --clean`. Our own functions turn it off
+/// for their own commands.
 static GUARDS: GucSetting<bool> = GucSetting::<bool>::new(true);
 
-/// Why a superuser sets it for a role (`ALTER ROLE … SET`): an application server that is taken over reaches only tenants
+/// Turn it on for a role (`ALTER ROLE … SET`): an application server that is taken over then reaches only the tenants
 /// whose tokens it holds.
 static REQUIRE_SIGNED: GucSetting<bool> = GucSetting::<bool>::new(false);
 
-/// Why a file, and `GUC_SUPERUSER_ONLY`: members of pg_read_all_settings read every setting's value, and where the file
-/// is concerns nobody. PGC_SIGHUP: no session, no role and no startup packet brings keys of its own.
+/// The keys are in a file, since members of pg_read_all_settings can read the value of every setting.
+/// `GUC_SUPERUSER_ONLY` hides the path as well. PGC_SIGHUP: no session, role or startup packet can bring its own keys.
 static JWKS_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
-/// Why: a token of the same issuer's other tenants of keys, or made for another service, is none for here.
+/// A token of another issuer, or one that was made for another service, is refused.
 static JWT_ISSUER: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static JWT_AUDIENCE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
-/// Why: issuers that cannot name their claims as we do.
+/// The names of the claims, for issuers whose claims have other names.
 static JWT_TENANT_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"tenant_id"));
 static JWT_ACTOR_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"sub"));
 static JWT_ROLE_CLAIM: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"role"));
 
-/// Why: clocks differ by a little.
+/// How many seconds the clocks of issuer and server may differ.
 static JWT_LEEWAY: GucSetting<i32> = GucSetting::<i32>::new(5);
 
-/// What becomes of a new table that belongs to a protected one.
+/// What happens to a new table that belongs to a protected one.
 #[derive(Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
 #[allow(non_camel_case_types, missing_docs)]
 pub enum NewTables {
@@ -57,10 +57,10 @@ pub enum NewTables {
     allow,
 }
 
-/// Why a superuser sets it: partitions that somebody else protects, or that nobody may add.
+/// Change it where another tool protects partitions, or where nobody may add any.
 static NEW_TABLES: GucSetting<NewTables> = GucSetting::<NewTables>::new(NewTables::protect);
 
-/// What becomes of a statement that tells how many rows other tenants have, or what they are doing.
+/// What happens to a statement that shows how many rows other tenants have, or what they are doing.
 #[derive(Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
 #[allow(non_camel_case_types, missing_docs)]
 pub enum SideChannels {
@@ -69,20 +69,20 @@ pub enum SideChannels {
     allow,
 }
 
-/// Why a superuser sets it: a developer's role that reads plans inside a tenant; or tools that had rather an error than
-/// less than there is.
+/// Set it to `allow` for a developer's role that reads plans inside a tenant, or to `refuse` for tools that should get
+/// an error instead of an incomplete answer.
 static SIDE_CHANNELS: GucSetting<SideChannels> = GucSetting::<SideChannels>::new(SideChannels::hide);
 
-/// Why a superuser sets it: an application whose transactions lock many names of a tenant's own. The server has room for
-/// `max_locks_per_transaction` times its sessions, of all kinds of locks.
+/// Raise it for an application whose transactions take many advisory locks. The server has room for
+/// `max_locks_per_transaction` times its sessions, for locks of all kinds together.
 static MAX_ADVISORY_LOCKS: GucSetting<i32> = GucSetting::<i32>::new(64);
 
-/// Why a superuser sets it, for a role above all: a sign-in service that is asked more often, or one that is to look
-/// nothing up. Who guesses e-mails has no more guesses than this, however many sessions it opens.
+/// Raise it for a sign-in service that looks up more often, or set it to 0 for a role that must not look up at all. It
+/// limits guesses of e-mail addresses, however many sessions the role opens.
 static MAX_LOOKUPS_PER_MINUTE: GucSetting<i32> = GucSetting::<i32>::new(600);
 
-/// Why a superuser sets it, in postgresql.conf or for a database, and nobody for a session: suites whose tests each run in
-/// a transaction that is rolled back.
+/// For databases of test suites that run each test in a transaction and roll it back. Set in postgresql.conf or for a
+/// database; a session cannot set it.
 static TEST_MODE: GucSetting<bool> = GucSetting::<bool>::new(false);
 
 /// `pg_tenant.strict`.
@@ -146,7 +146,7 @@ pub fn side_channels() -> SideChannels {
     SIDE_CHANNELS.get()
 }
 
-/// Whether `pg_tenant.side_channels` lets everything pass.
+/// Whether `pg_tenant.side_channels` is `allow`.
 pub fn side_channels_allowed() -> bool {
     SIDE_CHANNELS.get() == SideChannels::allow
 }
@@ -225,7 +225,7 @@ pub fn init_test_mode() {
     }
 }
 
-/// From postgresql.conf, the server's command line or a database; for no role, and in no session.
+/// Accepts a value from postgresql.conf, the command line or a database, and none that a role or a session sets.
 unsafe extern "C-unwind" fn of_server_or_database(
     _: *mut bool,
     _: *mut *mut std::ffi::c_void,

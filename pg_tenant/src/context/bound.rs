@@ -12,8 +12,8 @@ thread_local! {
     static ADMITTED: Cell<Option<Limits>> = const { Cell::new(None) };
 }
 
-/// Asks the registry once per transaction. Where it refuses, the refusal is for statements that touch a protected
-/// table; the session may still run others. So it does (`TN090`) where the role must sign and has not yet.
+/// Asks the registry once per transaction. If it refuses, only statements on protected tables are refused; the session
+/// may run others. The same (`TN090`) where the role must enter with a token and has not done so yet.
 pub fn admit() -> Outcome<()> {
     let Some(tenant) = current::session_tenant() else { return Ok(()) };
     if gucs::require_signed() && current::is_bound() {

@@ -1,10 +1,10 @@
-//! What a session carries from one transaction to the next: what a pool must not lend to another tenant.
+//! What a session carries from one transaction to the next, and a pool must not lend to another tenant.
 //!
-//! Settings and temporary objects are read from PostgreSQL itself; settings only where one may have been set since they
-//! were last found clean: by SET, by `set_config`, or by C code that no hook sees at work. Cursors WITH HOLD and prepared
-//! statements cannot be listed cheaply, so the utility hook notes their names, and PostgreSQL says whether they are there
-//! still: it undoes a cursor with its transaction or savepoint, but not where COMMIT fails after it has been filled. A LISTEN
-//! leaves nothing to ask for: the note goes where PostgreSQL undoes it, and with UNLISTEN * and DISCARD ALL.
+//! Settings and temporary objects are read from PostgreSQL itself; settings only if one may have been set since they
+//! were last found clean (by SET, by `set_config`, or by C code, which no hook sees). Cursors WITH HOLD and prepared
+//! statements cannot be listed cheaply: the utility hook notes their names, and PostgreSQL is asked whether they still
+//! exist. It removes a cursor with its transaction or savepoint, but not if COMMIT fails after filling it. LISTEN
+//! cannot be looked up: the note is removed where PostgreSQL undoes the LISTEN, and by UNLISTEN * and DISCARD ALL.
 
 use crate::pg::session_settings::{self, HANDED_ON, Settings};
 use crate::pg::{relation, session, transaction};
@@ -40,8 +40,8 @@ const OUTERMOST: u32 = 1;
 struct Listens {
     /// It did so when this transaction began.
     already: bool,
-    /// It will from the commit of this transaction on: the outermost savepoint that says so and is not undone. Later ones have
-    /// higher numbers, also those that were released into it.
+    /// It will from the commit of this transaction on: the number of the outermost savepoint with a LISTEN that was not
+    /// undone. Later savepoints have higher numbers, also those that were released into it.
     from_commit: Option<u32>,
     /// It will not any more: DISCARD ALL, UNLISTEN *.
     discarded: bool,
@@ -65,14 +65,15 @@ enum Memory {
 }
 
 thread_local! {
-    /// Cursors WITH HOLD and prepared statements, with what has gone since.
+    /// Cursors WITH HOLD and prepared statements; some of them may not exist any more.
     static NOTED: RefCell<Vec<Kind>> = const { RefCell::new(Vec::new()) };
     static LISTENS: Cell<Listens> = const { Cell::new(Listens::NOT) };
-    /// SET, `set_config` or C code of another extension ran since the settings were last found clean. What set them before that is not known.
+    /// SET, `set_config` or C code of another extension ran since the settings were last found clean. True at first:
+    /// what was set before the first look is not known.
     static SETTINGS_TOUCHED: Cell<bool> = const { Cell::new(true) };
-    /// It ran, or was made ready to run by a cursor, in this transaction, which may yet do it again.
+    /// The same in this transaction, or a cursor of this transaction may still call it.
     static TOUCHED_NOW: Cell<bool> = const { Cell::new(false) };
-    /// `random` or `setseed` ran since the state of the one was made anew; and so in this transaction.
+    /// `random` or `setseed` ran since the random state was last renewed; and in this transaction.
     static SEED_TOUCHED: Cell<bool> = const { Cell::new(false) };
     static SEED_TOUCHED_NOW: Cell<bool> = const { Cell::new(false) };
     /// Tables of others' rows that LOCK has locked in this transaction.
@@ -90,8 +91,8 @@ pub fn init() {
     NOTED.take();
 }
 
-/// Another tenant than the last gets the session: `lastval` and `currval` tell it no number of the other's, and `random`
-/// gives none that the other could know.
+/// The session goes over to this tenant. After another one, `lastval` and `currval` are forgotten and the random state
+/// is renewed, so that nothing of the other tenant can be seen or predicted.
 pub fn hand_over(id: TenantId) {
     let last = LAST.replace(Some(id));
     if last.is_some_and(|last| last != id) {
@@ -163,10 +164,10 @@ pub fn holds_cursor() -> bool {
     NOTED.with_borrow(|noted| noted.iter().any(is_unfilled))
 }
 
-/// The transaction is about to commit, its settings still as it left them. `entered` says whether it has a tenant, or
-/// the system context: then what it sets for the session is residue, whatever it is.
+/// The transaction is about to commit, and its settings still stand. `entered` says whether it has entered a tenant or
+/// the system context: then whatever it sets for the session counts as left behind.
 pub fn transaction_commits(entered: bool) {
-    // What C code sets by itself is not noted, so inside of a tenant it is always asked.
+    // Settings that C code sets are not noted, so inside a tenant PostgreSQL is always asked.
     if entered || TOUCHED_NOW.get() {
         let mut from_outside = FROM_OUTSIDE.get();
         for (from_outside, set_now) in from_outside.iter_mut().zip(session_settings::handed_on_now()) {
@@ -191,14 +192,14 @@ pub fn transaction_ended(committed: bool) {
     LOCKED.with_borrow_mut(Vec::clear);
 }
 
-/// UNLISTEN * ends every LISTEN when it commits; in a savepoint that may be undone it is not believed.
+/// UNLISTEN * ends every LISTEN when it commits. In a savepoint it is not noted, since it may be undone.
 pub fn unlisten() {
     if transaction::savepoint() == OUTERMOST {
         LISTENS.set(Listens { from_commit: None, discarded: true, ..LISTENS.get() });
     }
 }
 
-/// DISCARD ALL has removed what was noted: a LISTEN when it commits.
+/// DISCARD ALL has removed what was noted; a LISTEN ends when it commits.
 pub fn forget() {
     unlisten();
     MEMORY.set(Memory::Nobodys);

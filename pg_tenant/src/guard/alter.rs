@@ -49,7 +49,7 @@ pub fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
         };
         let refused = in_tenant::protection_guarded(table, what);
         return Err(match change {
-            // Nor would PostgreSQL: a policy reads the column.
+            // PostgreSQL would refuse it too, because a policy uses the column.
             Change::AlterColumnType(column) => refused.hint(in_one_transaction(table, column)),
             _ => refused,
         });
@@ -57,7 +57,8 @@ pub fn alter_table(table: Oid, changes: &[Change]) -> Outcome<()> {
     Ok(())
 }
 
-/// A partition or child without a fence of its own is closed while it belongs to a protected table, and open after.
+/// A partition or child without a fence of its own cannot be read while it belongs to a protected table; detached, it
+/// could be.
 fn leaves(part: Oid) -> Outcome<()> {
     match protection::of(part) {
         Protection::Broken(Gap::UnderProtected(parent)) if gucs::guards() => {
@@ -95,7 +96,7 @@ pub fn create_trigger(table: Oid) -> Outcome<()> {
     create::trigger(table)
 }
 
-/// A type or a domain under the columns of a protected table: a new CHECK runs on every tenant's values.
+/// A type or domain that columns of a protected table have: a new CHECK would run on the values of all tenants.
 pub fn alter_type(changed: Oid, what: &str) -> Outcome<()> {
     if current::tenant().is_none() {
         return Ok(());
@@ -106,7 +107,8 @@ pub fn alter_type(changed: Oid, what: &str) -> Outcome<()> {
     }
 }
 
-/// How the type of the tenant column changes: nobody sees the table between the commands.
+/// How to change the type of the tenant column: in one transaction, so that no other session sees the table without
+/// protection.
 fn in_one_transaction(table: Oid, column: &str) -> String {
     let (name, literal) = (relation::name(table), relation::literal(table));
     let (column, as_literal) = (relation::identifier(column), relation::quoted(column));

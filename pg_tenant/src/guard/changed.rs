@@ -1,10 +1,12 @@
-//! What a command has made, changed or is about to drop, as the object-access hook sees it: the object, and not the words
-//! that named it. Inside a tenant's transaction no part of a protected table is, and no code that would stay for others.
+//! What a command has created, altered or is about to drop, as the object-access hook sees it: the object itself,
+//! however the command named it. Inside a tenant nothing of a protected table may change, and no code may be left
+//! behind that would run for others.
 
 use crate::context::current;
 use crate::guard::{foreign_key, function, in_tenant, weakened};
 use crate::gucs;
 use crate::pg::foreign_key::{self as key, CONSTRAINT};
+use crate::pg::oids;
 use crate::pg::report::{Outcome, Report};
 use crate::pg::{extension, parts, policy, proc, relation, trigger};
 use pg_tenant_core::Refusal;
@@ -18,21 +20,22 @@ pub enum Done {
     Dropped,
 }
 
-/// Catalogs of what runs, or gives rights, in later transactions: functions, operators, casts, default privileges.
+/// Catalogs of objects that run code, or give privileges, in later transactions: functions, operators, casts, default
+/// privileges.
 const STAYS: [(Oid, &str); 4] = [
     (pg_sys::ProcedureRelationId, "a function"),
-    (Oid::from_u32(2617), "an operator"),
-    (Oid::from_u32(2605), "a cast"),
-    (Oid::from_u32(826), "a default privilege"),
+    (oids::OperatorRelationId, "an operator"),
+    (oids::CastRelationId, "a cast"),
+    (oids::DefaultAclRelationId, "a default privilege"),
 ];
 
 /// The catalog `pg_attrdef`. The hook names the table, and not the default, where one is made.
-const DEFAULT: Oid = Oid::from_u32(2604);
+const DEFAULT: Oid = oids::AttrDefaultRelationId;
 
-/// Catalogs of what a relation runs: for the next tenant, where it stays and no fence is on it. (What is protected is not
-/// changed in a tenant's transaction at all.)
+/// Catalogs of code that runs with a relation: on an unprotected relation it would run for the next tenant. (A
+/// protected one cannot be changed inside a tenant at all.)
 const RUNS: [(Oid, &str); 5] = [
-    (Oid::from_u32(2618), "a view or a rule"),
+    (oids::RewriteRelationId, "a view or a rule"),
     (trigger::CATALOG, "a trigger"),
     (DEFAULT, "a default"),
     (policy::POLICY, "a policy"),
@@ -71,8 +74,8 @@ fn guarded(table: Oid) -> bool {
         && (policy::fence(table).is_some() || in_tenant::concerns(table))
 }
 
-/// A login that is bound may keep code of its own: who calls it is not its affair. A function in `pg_temp` is called by
-/// that name only, and no session that has one is pristine.
+/// A bound login may leave code behind: it runs only for those who call it. A function in `pg_temp` can only be called
+/// by its qualified name, and a session that has one is not pristine.
 fn stays(class: Oid, object: Oid) -> Outcome<()> {
     let Some((_, what)) = STAYS.iter().find(|(catalog, _)| *catalog == class) else { return Ok(()) };
     if class == pg_sys::ProcedureRelationId && proc::is_temporary(object) {
@@ -81,7 +84,7 @@ fn stays(class: Oid, object: Oid) -> Outcome<()> {
     session_object_refused(what)
 }
 
-/// What goes with a temporary relation is that relation's affair.
+/// Objects that are dropped with a temporary relation are judged with that relation.
 fn runs(class: Oid, object: Oid, relation: Oid) -> Outcome<()> {
     let Some((_, what)) = RUNS.iter().find(|(catalog, _)| *catalog == class) else { return Ok(()) };
     let stays = relation::class(relation).is_some_and(|class| !class.temporary);
@@ -105,7 +108,7 @@ fn session_object_refused(what: &str) -> Outcome<()> {
         .hint("Make it in a transaction that has entered no tenant, as a migration does."))
 }
 
-/// With no tenant: what was changed may be a protected table's, or a constraint of it may go.
+/// Outside tenants: the changed object may belong to a protected table, or a constraint of one may be dropped.
 pub fn note(class: Oid, object: Oid) -> Outcome<()> {
     if let Some(table) = parts::table_of(class, object) {
         weakened::note(table);

@@ -1,5 +1,5 @@
-//! NOTIFY inside a tenant: on the tenant's own channels as it likes; on those that an administrator has declared, to wake
-//! whoever listens, with nothing of the tenant's but its id; on no others.
+//! NOTIFY inside a tenant. On the channels of the tenant anything may be sent; on channels that an administrator has
+//! declared, an empty payload or the id of the tenant; on all other channels nothing.
 
 use crate::context::current;
 use crate::gucs;
@@ -13,7 +13,8 @@ pub fn is_judged() -> bool {
     current::is_set() && gucs::guards()
 }
 
-/// What is sent on this channel in place of what was given. Refuses (`TN063`) a channel of nobody knows whom.
+/// What is sent on this channel instead of the given payload. Refuses (`TN063`) a channel that is neither the tenant's
+/// own nor declared.
 pub fn judge(channel: &str) -> Outcome<Sent> {
     if notify::is_own(current::tenant(), channel) {
         return Ok(Sent::AsGiven);

@@ -1,5 +1,5 @@
-//! New tables: inside a tenant's transaction none may hold its rows without protection, and what is put below a protected
-//! table is protected by the same command.
+//! New tables. Inside a tenant nobody may make a table that could hold rows of the tenant without protection; outside,
+//! a table that becomes a partition or child of a protected one is protected by the same command.
 
 use crate::context::current;
 use crate::guard::exempt::is_exempt;
@@ -30,7 +30,7 @@ pub enum Todo {
 /// Judges a CREATE TABLE before it runs.
 pub fn judge(new: &New) -> Outcome<()> {
     let refuses = !new.temporary && gucs::guards() && gucs::new_tables() == NewTables::refuse;
-    // A superuser at work takes the columns alone, to protect them and attach them as a partition.
+    // A superuser may copy the columns alone, to protect the table and attach it as a partition.
     let copy = |&&(table, defaults): &&(Oid, bool)| {
         refuses && in_tenant::fence(table).is_some() && (defaults || !is_exempt(role::current_user()))
     };
@@ -79,7 +79,8 @@ pub fn table_as(materialized_view: bool, temporary: bool, reads: &[Oid]) -> Outc
     Ok(())
 }
 
-/// A trigger runs with the rights of whoever writes: somebody else's would work in every tenant's transactions.
+/// A trigger runs with the rights of whoever writes to the table: the trigger of another user would run in the
+/// transactions of all tenants.
 pub fn trigger(table: Oid) -> Outcome<()> {
     if !gucs::guards() || in_tenant::fence(table).is_none() || role::owns(role::current_user(), table) {
         return Ok(());
@@ -90,8 +91,8 @@ pub fn trigger(table: Oid) -> Outcome<()> {
         .hint(format!("Let the owner create it, and take the privilege away: revoke trigger on {name} from {user};")))
 }
 
-/// The command is through: what it has put below a protected table, or made over one. Nothing in a database that has not
-/// the extension, or not all of it yet.
+/// What is still to do after the command, for the table that it has put below a protected one or the view that it has
+/// made. Nothing in a database where the extension is not, or not completely, installed.
 pub fn complete(relation: Oid) -> Outcome<Todo> {
     let mode = gucs::new_tables();
     if relation == Oid::INVALID || mode == NewTables::allow || !gucs::guards() || !extension::is_complete() {
@@ -110,7 +111,7 @@ pub fn complete(relation: Oid) -> Outcome<Todo> {
     }
 }
 
-/// The command is through that has given a table its name.
+/// A table has got a new name. Refuses it if a protected table had that name.
 pub fn moved(table: Oid) -> Outcome<()> {
     let refuses = gucs::guards() && gucs::new_tables() == NewTables::refuse && extension::is_complete();
     match refuses.then(|| protection::of(table)) {
@@ -126,7 +127,7 @@ fn new_table_refused_for_its_name(table: Oid) -> Report {
         .hint("Create the table under another name, tenant.protect() it, then rename it.")
 }
 
-/// The refusal of a table that is made after a protected one.
+/// TN060: a table is created from the definition of a protected one.
 pub fn new_table_refused_as_copy(table: Oid) -> Report {
     let name = relation::name(table);
     Report::new(Refusal::NewTableRefused, format!("a copy of protected table {name} would have no protection"))

@@ -4,8 +4,9 @@ use crate::context::current;
 use crate::pg::role;
 use pgrx::pg_sys::Oid;
 
-/// Who works on all tenants with no tenant entered: a superuser at work, and a backup: BYPASSRLS with
-/// `row_security = off`, which is what pg_dump sets. Not a function, a view or a SET ROLE that borrows their rights.
+/// Whether this user works on all tenants with no tenant entered: a superuser, or a backup (BYPASSRLS with
+/// `row_security = off`, as pg_dump sets it), with the rights of their own login. A function, a view or a SET ROLE that
+/// borrows such rights does not count.
 pub fn is_exempt(user: Oid) -> bool {
     let own_rights = user == role::current_user() && user == role::outer_user();
     own_rights
@@ -14,8 +15,8 @@ pub fn is_exempt(user: Oid) -> bool {
         && (role::is_superuser_session() || role::row_security_is_off())
 }
 
-/// Who works with a table that has lost its fence, with no tenant entered: its owner, who fills and protects it, and who
-/// never enters tenants.
+/// Whether this user may work on a table that has lost its fence, with no tenant entered: the owner, who fills and
+/// protects it, and users who never enter tenants.
 pub fn may_mend(user: Oid, table: Oid) -> bool {
     let owns = || user == role::current_user() && user == role::outer_user() && role::owns(user, table);
     let enters = || {

@@ -1,5 +1,5 @@
-//! Plans that would read a fenced table around its fence ([`crate::pg::plans`]): refused when they are made, whether or not
-//! a tenant is entered, since a plan that is kept may be run in one.
+//! Plans that would read a protected table without its fence ([`crate::pg::plans`]). They are refused when they are
+//! made, whether or not a tenant is entered, since a stored plan may later run inside one.
 
 use crate::context::{current, owner};
 use crate::guard::{function, refusals};
@@ -17,7 +17,7 @@ pub fn of(table: Oid, user: Oid) -> Vec<Fence> {
     if owner::is_lifted(table, user) { Vec::new() } else { protection::fences_in_plan(table) }
 }
 
-/// Judges what a plan does around a fence; with no tenant in the words of every statement that has none.
+/// Judges a plan that lacks a fence. With no tenant entered, the error is TN001, as for every other statement.
 pub fn judge(unfenced: Unfenced) -> Outcome<()> {
     Err(match unfenced {
         Unfenced::Sampled(..) if gucs::side_channels_allowed() => return Ok(()),

@@ -5,13 +5,14 @@
 //! only what was computed from it is computed again in the next.
 
 use crate::guard::function;
+use crate::pg::oids;
 use crate::pg::{folding, registry_row, relation};
 use crate::policy::protection::{self, Protection};
 use pgrx::pg_sys::{self, Oid};
 
 /// A function of users is looked up, to be called.
 pub fn called(function: Oid) {
-    if u32::from(function) < 16_384 || !folding::is_asked_for() {
+    if !oids::is_of_users(function) || !folding::is_asked_for() {
         return;
     }
     let facts = function::facts(function);

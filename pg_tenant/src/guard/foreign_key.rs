@@ -1,10 +1,11 @@
-//! Foreign keys that would run their maker's code with the rights, or in the transactions, of others: PostgreSQL checks a
-//! key as the owner of the table that it refers to, casts and operators included, and fires the triggers of the table
-//! that has it in whoever's transaction changes the other.
+//! Foreign keys that would run the code of whoever makes them with the rights, or in the transactions, of others.
+//! PostgreSQL checks a key with the rights of the owner of the referenced table, including casts and operators, and
+//! fires triggers of the referencing table in the transaction that changes the referenced one.
 
 use crate::guard::in_tenant;
 use crate::gucs;
 use crate::pg::foreign_key::{self, ForeignKey};
+use crate::pg::oids;
 use crate::pg::policy::Form;
 use crate::pg::report::{Outcome, Report};
 use crate::pg::{registry_row, relation, role};
@@ -12,20 +13,17 @@ use crate::policy::protection;
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 
-/// Oids from here on are users'.
-const FIRST_NORMAL_OID: u32 = 16_384;
-
 /// Judges a constraint that was made or changed a moment ago and has not been checked yet.
 pub fn judge(constraint: Oid) -> Outcome<()> {
     let Some(key) = foreign_key::read(constraint) else { return Ok(()) };
-    // It puts triggers on the table that it refers to, and its check tells which keys are there.
+    // A foreign key puts triggers on the referenced table, and checking it shows which keys exist there.
     if in_tenant::here() && in_tenant::concerns(key.to) {
         return Err(in_tenant::ddl_in_tenant(key.to, "a foreign key that refers to it"));
     }
     if !gucs::guards() {
         return Ok(());
     }
-    if registry_row::table() == Some(key.to) && key.types.iter().any(|&of| u32::from(of) >= FIRST_NORMAL_OID) {
+    if registry_row::table() == Some(key.to) && key.types.iter().any(|&of| oids::is_of_users(of)) {
         return Err(foreign_key_refused(&key)
             .detail("A cast of one of its columns' types would run as the owner of the registry.")
             .hint("Give the column a type of PostgreSQL's own: text, uuid or bigint."));
@@ -35,7 +33,8 @@ pub fn judge(constraint: Oid) -> Outcome<()> {
             .detail("When a slug changes its triggers would run with the rights of whoever changes it.")
             .hint("Refer to id, uuid_id or bigint_id, which never change; or to the slug without ON UPDATE."));
     }
-    // What it does is PostgreSQL's own, outside of the policies: a row that loses its tenant is everybody's.
+    // The referential action runs outside the policies: a row whose tenant column becomes null would be visible to all
+    // tenants.
     if let Some(fence) =
         protection::fence(key.from).filter(|fence| fence.form == Form::OrShared && key.sets.contains(&fence.column))
     {

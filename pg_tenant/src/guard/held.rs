@@ -1,6 +1,6 @@
-//! Relations that hold rows of every tenant and are no tables: TOAST, statistics, large objects, sequences read as tables,
-//! and the extension's own. No policy applies to them, and a right on one is a right on all of it: inside a tenant nobody
-//! but a superuser at work reads or writes them, whatever was granted.
+//! Relations that hold rows of all tenants and cannot have policies: TOAST tables, statistics, large objects, sequences
+//! read as tables, and the tables of the extension. Whoever has a privilege on one can read all of it, so inside a
+//! tenant only a superuser reads or writes them, whatever was granted.
 
 use crate::context::current;
 use crate::guard::{exempt, in_tenant};
@@ -16,7 +16,7 @@ pub fn judge(relation: Oid, held: Held, user: Oid) -> Outcome<()> {
     let at_work = role::is_superuser_session() && user == role::current_user();
     let passes = at_work
         || match held {
-            // The values of a protected table are read under its policies, or by who is exempt from them.
+            // Long values (TOAST) of a protected table: only for users who are exempt from its policies.
             _ if !in_tenant::here() => held != Held::Toast || !is_of_protected(relation) || reads_without_tenant(user),
             // By our own functions, which turn the guards off, our views, and for foreign keys to the registry.
             Held::Own => role::owns(user, relation) || !gucs::guards(),
@@ -28,8 +28,9 @@ pub fn judge(relation: Oid, held: Held, user: Oid) -> Outcome<()> {
     if passes { Ok(()) } else { Err(held_for_all(relation, held)) }
 }
 
-/// Whether a sequence that was granted may be read: by a login that is bound to its tenant, for its dump, or where side
-/// channels are allowed. Who may read every sequence was granted none.
+/// Whether a sequence on which the user has a privilege may be read as a table: by a login that is bound to a tenant,
+/// for its dump, and where side channels are allowed. Not by members of pg_read_all_data, to whom nobody granted this
+/// sequence.
 pub fn may_read_sequences(user: Oid) -> bool {
     gucs::side_channels_allowed() || (current::session_tenant().is_some() && !role::reads_all_data(user))
 }

@@ -1,7 +1,8 @@
-//! Rows of catalogs that everybody may read and that tell of other tenants: the statistics of protected tables, of their
-//! indexes and statistics objects, in `pg_stats` and its like; other logins' settings, among them the tenants they are
-//! bound to, in `pg_roles` and `pg_db_role_setting`; the list of large objects. Each scan of one asks row by row
-//! ([`crate::pg::hiding`]), so that a view shows what is left rather than being refused.
+//! Rows of catalogs that everybody may read and that show something of other tenants: statistics of protected tables,
+//! their indexes and statistics objects (`pg_stats` and the like); settings of other logins, with the tenants they are
+//! bound to (`pg_roles`, `pg_db_role_setting`); the list of large objects. Each scan of such a catalog gets a condition
+//! that is evaluated for each row ([`crate::pg::hiding`]), so that a view shows the remaining rows instead of being
+//! refused.
 
 use crate::context::current;
 use crate::guard::in_tenant;
@@ -21,14 +22,15 @@ pub fn is_shown(catalog: Oid, key: Oid) -> bool {
         // Our own functions turn the guards off.
         _ if !in_tenant::here() || !gucs::guards() => true,
         hiding::DB_ROLE_SETTING => key == Oid::INVALID || key == role::session_user(),
-        // A bound login dumps its own; those of a login that enters are every tenant's.
+        // A bound login sees the large objects it owns, for its dump. Those of a login that enters tenants belong to
+        // all of them.
         hiding::LARGEOBJECT_METADATA => current::session_tenant().is_some() && key == role::session_user(),
         _ => true,
     }
 }
 
-/// PostgreSQL shows the statistics of a table's columns to whom its policies do not apply; those of an expression, of a
-/// materialized view or of a foreign table it shows to their owner and to whoever reads everything.
+/// PostgreSQL shows statistics on columns of a table to users to whom its policies do not apply, and statistics on
+/// expressions, materialized views and foreign tables to their owner and to whoever can read everything.
 fn statistics_are_shown(of: Oid) -> bool {
     let exempt = || !in_tenant::here() && role::bypasses_row_security(role::current_user());
     match protection::of(relation::indexed(of)) {

@@ -1,4 +1,4 @@
-//! Where the transaction is a tenant's: what it may not define, and which tables that concerns.
+//! Whether the transaction is inside a tenant, and the refusals of what may not be defined there.
 
 use crate::context::current;
 use crate::pg::report::Report;
@@ -7,7 +7,8 @@ use crate::policy::protection::{self, Protection};
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 
-/// Inside a tenant's transaction, in a database that has the extension. In others a bound role has a tenant too.
+/// Whether the transaction is inside a tenant, in a database that has the extension. (A bound role has a tenant in
+/// other databases, too.)
 pub fn here() -> bool {
     current::is_set() && extension::is_installed()
 }
@@ -20,12 +21,12 @@ pub fn fence(table: Oid) -> Option<policy::Fence> {
     }
 }
 
-/// Whether rows of a protected table stand in this one, above it or below it.
+/// Whether the table is protected, or is above or below a protected one in a hierarchy.
 pub fn concerns(table: Oid) -> bool {
     matches!(protection::of(table), Protection::Fenced(_) | Protection::Broken(_))
 }
 
-/// The refusal of what would weaken a protected table.
+/// TN011: the command would weaken a protected table.
 pub fn protection_guarded(table: Oid, what: &str) -> Report {
     let name = relation::name(table);
     Report::new(Refusal::ProtectionGuarded, format!("the command would weaken the protection of table {name}"))
@@ -36,7 +37,7 @@ pub fn protection_guarded(table: Oid, what: &str) -> Report {
         ))
 }
 
-/// The refusal of data definition inside a tenant's transaction.
+/// TN034: data definition inside a tenant.
 pub fn ddl_in_tenant(table: Oid, what: &str) -> Report {
     let name = relation::name(table);
     Report::new(Refusal::DdlInTenant, format!("table {name} cannot be redefined in a tenant's transaction"))

@@ -1,18 +1,16 @@
-//! Commands that work on whole tables, whoever's rows are in them: VACUUM, ANALYZE, CLUSTER, REINDEX, LOCK, REFRESH,
-//! publications. A login that is bound is in its tenant outside a transaction block too.
+//! Commands that work on whole tables, with the rows of all tenants: VACUUM, ANALYZE, CLUSTER, REINDEX, LOCK, REFRESH,
+//! publications. A bound login is in its tenant outside of transaction blocks, too.
 
 use crate::context::current;
 use crate::context::session_state;
 use crate::guard::{executor, exempt, in_tenant};
 use crate::gucs::{self, Strict};
+use crate::pg::oids;
 use crate::pg::report::{Outcome, Report};
 use crate::pg::{hierarchy, parts, relation, rewrite, role};
 use crate::policy::protection::{self, Gap, Protection, Rows};
 use pg_tenant_core::{Refusal, SystemContext};
 use pgrx::pg_sys::Oid;
-
-/// Oids below this belong to PostgreSQL itself.
-const FIRST_NORMAL_OID: u32 = 16_384;
 
 /// VACUUM or ANALYZE of these tables.
 pub fn of(tables: &[Oid]) -> Outcome<()> {
@@ -20,15 +18,17 @@ pub fn of(tables: &[Oid]) -> Outcome<()> {
         return Ok(());
     }
     // The catalogs hold what all tenants have made.
-    let is_of_all =
-        |table: &Oid| (1..FIRST_NORMAL_OID).contains(&u32::from(*table)) || in_tenant::concerns(parts::holder(*table));
+    let is_of_all = |table: &Oid| {
+        (1..oids::FIRST_NORMAL).contains(&u32::from(*table)) || in_tenant::concerns(parts::holder(*table))
+    };
     match tables.iter().copied().find(is_of_all) {
         Some(table) => Err(in_tenant::ddl_in_tenant(table, "VACUUM or ANALYZE")),
         None => tables.iter().try_for_each(|&table| sample(table)),
     }
 }
 
-/// ANALYZE fetches rows of foreign tables, also of those below a table, and keeps values of them where this role reads.
+/// ANALYZE fetches rows of foreign tables (also of foreign partitions) and stores values of them as statistics, which
+/// this role can read.
 fn sample(table: Oid) -> Outcome<()> {
     for part in std::iter::once(table).chain(hierarchy::descendants(table)) {
         if let Protection::Uncovered(rows @ Rows::Foreign) = protection::of(part) {
@@ -70,7 +70,7 @@ pub fn publish(what: &str) -> Outcome<()> {
         .hint("Run it in a session that has entered no tenant."))
 }
 
-/// LOCK TABLE. PostgreSQL lets everybody lock what they may write.
+/// LOCK TABLE. PostgreSQL lets a user lock every table that they may write to.
 pub fn lock(tables: &[(Oid, bool)]) -> Outcome<()> {
     let mut theirs = tables.iter().flat_map(|&(table, below)| protected_in(table, below)).peekable();
     if theirs.peek().is_none() {
@@ -109,7 +109,7 @@ fn protected_in(table: Oid, below: bool) -> Vec<Oid> {
         let below: Vec<Oid> = parents.flat_map(hierarchy::descendants).collect();
         reached.extend(below);
     }
-    // A table above protected ones has none of their rows, and theirs are locked with it or not at all.
+    // A parent of protected tables holds none of their rows. Their own rows are locked with it, or not at all.
     let is_theirs = |table| match protection::of(table) {
         Protection::Broken(Gap::OverProtected(_)) => false,
         _ => in_tenant::concerns(table),
@@ -118,7 +118,7 @@ fn protected_in(table: Oid, below: bool) -> Vec<Oid> {
     reached
 }
 
-/// REFRESH MATERIALIZED VIEW: its query runs as its owner, in whichever tenant the transaction is.
+/// REFRESH MATERIALIZED VIEW: the query runs with the rights of the owner, and in the current tenant.
 pub fn refresh(view: Oid) -> Outcome<()> {
     let Some(class) = relation::class(view).filter(|class| class.is_materialized_view()) else { return Ok(()) };
     let name = relation::name(view);

@@ -1,9 +1,9 @@
-//! The server's own messages, LOG and DEBUG, which a session may have sent to it: whole plans with the estimates of all
-//! tenants' rows are among them (`debug_print_plan`, auto_explain).
+//! Messages of the server at the levels LOG and DEBUG, which a session can have sent to its client: among them are
+//! whole plans with row estimates of all tenants (`debug_print_plan`, auto_explain).
 //!
-//! Asked after each command and run, since either may have set the level, or entered: auto_explain speaks later, when the
-//! executor ends. And before a statement is planned, since an expression of a function may have set it: then
-//! `debug_print_plan` speaks.
+//! Checked after each command and each run, since either may have set the level or entered a tenant, and auto_explain
+//! writes its message later, when the executor ends. Checked also before a statement is planned, since an expression
+//! may have set the level and `debug_print_plan` writes its message then.
 
 use crate::context::current;
 use crate::gucs;

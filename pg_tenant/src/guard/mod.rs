@@ -1,4 +1,5 @@
-//! What must not happen: one hook, one table of arms, one small function per kind of statement.
+//! What must not happen. PostgreSQL calls a hook; the hook asks a guard; the guard refuses or lets pass. One small
+//! function for each kind of statement.
 //!
 //! - [`hook`]: all hook chaining, and the order of decide, previous hook, check.
 //! - [`executor`]: statements that touch a protected table; [`exempt`] says who works without a tenant, [`refusals`] what is

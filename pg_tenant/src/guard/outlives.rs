@@ -6,7 +6,8 @@ use crate::pg::{extension, notify};
 use pg_tenant_core::Refusal;
 use std::ffi::CString;
 
-/// A bound login's session is its tenant's to the end: a cursor that is held in it shows nobody else's rows.
+/// The session of a bound login belongs to one tenant to its end: a cursor that is held there shows rows of that tenant
+/// only.
 pub fn hold_cursor(name: CString) -> Outcome<()> {
     match current::session_tenant() {
         Some(_) if current::system().is_none() => note(session_state::Kind::HeldCursor(name)),
@@ -19,7 +20,7 @@ pub fn hold_cursor(name: CString) -> Outcome<()> {
     }
 }
 
-/// Likewise for what is said on its tenant's own channels.
+/// For a bound login, likewise, on the channels of its own tenant.
 pub fn listen(channel: &str) -> Outcome<()> {
     match current::session_tenant() {
         Some(id) if notify::is_own(Some(id), channel) => note(session_state::Kind::Listen),
@@ -40,7 +41,8 @@ pub fn listen(channel: &str) -> Outcome<()> {
 /// What to do instead.
 pub const KEEP: &str = "Keep it within the transaction.";
 
-/// Refuses what outlives a tenant's transaction; anywhere else notes it.
+/// Refuses an object that would outlive the transaction of a tenant; outside tenants it is noted, for
+/// [`session_state`].
 pub fn refuse(what: &str, kind: session_state::Kind, why: &'static str, hint: &'static str) -> Outcome<()> {
     if current::entered().is_none() {
         return note(kind);

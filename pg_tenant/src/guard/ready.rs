@@ -1,9 +1,12 @@
-//! Expressions that were made ready in this transaction with no tenant, and call what a tenant's transaction may not: the
-//! hook that judges functions sees an expression then, and not when it is evaluated. PostgreSQL keeps such expressions in
-//! two places, queries that are open (cursors, the statement that enters itself), and PL/pgSQL's, which last as long as the
-//! transaction and their plans. So queries are noted and judged when they go on, and plans are made anew.
+//! Expressions that PostgreSQL initialised before the tenant was entered, and that call functions which a tenant may
+//! not call. The hook that judges functions runs when an expression is initialised, not when it is evaluated, so such
+//! an expression could run later, inside the tenant.
 //!
-//! PostgreSQL's own functions only: those of extensions are judged at each call.
+//! PostgreSQL keeps initialised expressions in two places: in open queries (cursors, and the statement that itself
+//! enters), and in PL/pgSQL, until the transaction ends or the plan changes. So queries are noted and judged when they
+//! go on, and when a tenant is entered all plans are made anew.
+//!
+//! Only functions of PostgreSQL itself are noted: those of extensions are judged at each call.
 
 use crate::guard::function;
 use crate::pg::report::Outcome;
@@ -12,14 +15,14 @@ use pgrx::pg_sys::{Oid, QueryDesc};
 use std::cell::{Cell, RefCell};
 
 thread_local! {
-    /// The function that was last made ready so, and how many were.
+    /// The last function that was noted, and how many were noted in all.
     static LAST: Cell<Option<Oid>> = const { Cell::new(None) };
     static COUNT: Cell<u64> = const { Cell::new(0) };
-    /// Queries of this transaction that have such a function. One that has ended leaves its address to another, which
-    /// takes it off the list when it starts.
+    /// Queries of this transaction that call such a function. When a query has ended, another one may get its address;
+    /// it removes the old note when it starts.
     static HOLDING: RefCell<Vec<(*mut QueryDesc, Oid)>> = const { RefCell::new(Vec::new()) };
-    /// The function in a query that runs at this moment. After an error, that of a query which ran within the one that
-    /// runs.
+    /// The noted function of the query that is running. After an error it may be that of an inner query which has
+    /// ended.
     static RUNNING: Cell<Option<Oid>> = const { Cell::new(None) };
 }
 
@@ -34,7 +37,7 @@ pub fn note(function: Oid) {
     COUNT.set(COUNT.get() + 1);
 }
 
-/// How many were.
+/// How many were noted so far.
 pub fn count() -> u64 {
     COUNT.get()
 }
@@ -44,7 +47,7 @@ pub fn is_noting(before: u64) -> bool {
     COUNT.get() != before || HOLDING.with_borrow(|holding| !holding.is_empty())
 }
 
-/// A query has been made ready to run, since this many were.
+/// A query has been initialised; `before` is what [`count`] said when that began.
 pub fn started(query: *mut QueryDesc, before: u64) {
     HOLDING.with_borrow_mut(|holding| {
         holding.retain(|&(other, _)| other != query);
@@ -54,29 +57,29 @@ pub fn started(query: *mut QueryDesc, before: u64) {
     });
 }
 
-/// A query runs, or goes on: the function that was made ready in it with no tenant.
+/// The noted function that this query calls, if there is one.
 pub fn held(query: *mut QueryDesc) -> Option<Oid> {
     HOLDING.with_borrow(|holding| holding.iter().find(|&&(other, _)| other == query).map(|&(_, function)| function))
 }
 
-/// A query runs from now on, with this function or without; gives what ran around it.
+/// A query starts to run, with a noted function or without. Returns what [`has_run`] needs when it stops.
 pub fn runs(function: Option<Oid>) -> Option<Oid> {
     let around = RUNNING.get();
     RUNNING.set(function.or(around));
     around
 }
 
-/// It has run.
+/// The query has stopped running.
 pub fn has_run(around: Option<Oid>) {
     RUNNING.set(around);
 }
 
-/// Refuses to enter within a statement that may call such a function after it.
+/// Refuses to enter a tenant inside a statement that could still call a noted function.
 pub fn refuse_running() -> Outcome<()> {
     RUNNING.get().map_or(Ok(()), function::in_tenant)
 }
 
-/// A tenant is entered: what PL/pgSQL keeps is made ready anew, and judged.
+/// A tenant is entered: plans are made anew, so that the functions in them are judged.
 pub fn forget_plans() {
     if LAST.take().is_some() {
         session::forget_plans();

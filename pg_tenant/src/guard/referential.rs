@@ -1,11 +1,11 @@
-//! Referential actions: PostgreSQL runs the query of a foreign key with the rights of the table's owner and outside
-//! row-level security, and so would run whatever BEFORE triggers, casts and operators start from within it.
+//! Referential actions. PostgreSQL runs the query of a foreign key with the rights of the owner of the table and
+//! outside row-level security; without this guard, so would BEFORE triggers, casts and operators that the query calls.
 //!
-//! The query itself passes: it is PostgreSQL's own, and started so that no AFTER trigger fires in it. While it is
-//! planned, started and run, the mark that puts it outside row-level security is off ([`crate::pg::security`]): its
-//! policies were decided when it was rewritten, and what users' code starts within it is a statement like any other, in
-//! plans kept for later too. The mark stays on for a superuser's or a backup's session with no tenant, whose maintenance
-//! reaches all tenants.
+//! The query itself may pass: PostgreSQL wrote it, and starts it so that no AFTER trigger fires in it. While it is
+//! planned, started and run, the flag that puts it outside row-level security is off ([`crate::pg::security`]). Its own
+//! policies were decided when it was rewritten, and code of users that runs inside it is judged like any other
+//! statement, also in plans that are kept. The flag stays on for a superuser or a backup with no tenant, whose
+//! maintenance reaches all tenants.
 
 use crate::context::current;
 use crate::pg::security::{self, Saved};

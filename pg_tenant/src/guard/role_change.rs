@@ -1,20 +1,21 @@
-//! Roles and what is stored for them: a change outlives the transaction and the session, and the next login of a role
-//! that all tenants share runs under it.
+//! Roles and the settings that are stored for them. A change stays after the transaction and the session, and applies
+//! to the next login of a role that all tenants share.
 //!
-//! What is changed is seen as it is written, whatever command it was; memberships, of which PostgreSQL tells no hook, by
-//! their commands.
+//! Changes are seen in the catalogs as they are written, whichever command made them; memberships, for which PostgreSQL
+//! calls no hook, are seen in the commands.
 
 use crate::context::current;
 use crate::guard::in_tenant;
 use crate::gucs;
+use crate::pg::oids;
 use crate::pg::report::{Outcome, Report};
 use crate::pg::role;
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::{self, Oid};
 
 /// The catalogs `pg_db_role_setting` and `pg_user_mapping`.
-const STORED_SETTING: Oid = Oid::from_u32(2964);
-const USER_MAPPING: Oid = Oid::from_u32(1418);
+const STORED_SETTING: Oid = oids::DbRoleSettingRelationId;
+const USER_MAPPING: Oid = oids::UserMappingRelationId;
 
 /// What an object of this class is, where a change of it is judged.
 pub fn what(class: Oid) -> Option<&'static str> {
@@ -26,7 +27,8 @@ pub fn what(class: Oid) -> Option<&'static str> {
     }
 }
 
-/// Judges a change of a role, a membership or a stored setting: for who enters tenants, and in a tenant for everybody.
+/// Judges a change of a role, a membership or a stored setting. Refused to roles that enter tenants, and inside a
+/// tenant to everybody.
 pub fn judge(what: &str) -> Outcome<()> {
     let in_tenant = in_tenant::here();
     if !gucs::guards() || !(in_tenant || only_enters_tenants()) {
@@ -35,7 +37,7 @@ pub fn judge(what: &str) -> Outcome<()> {
     Err(role_change_refused(what, in_tenant))
 }
 
-/// Judges what takes the rights and the objects of one's own role: of one that tenants share, in a tenant.
+/// Judges REASSIGN OWNED and DROP OWNED of one's own role, inside a tenant, where tenants share the role.
 pub fn judge_owned(what: &str) -> Outcome<()> {
     if gucs::guards() && in_tenant::here() && !current::is_bound() {
         Err(role_change_refused(what, true))
@@ -44,7 +46,8 @@ pub fn judge_owned(what: &str) -> Outcome<()> {
     }
 }
 
-/// Whether who logged in may enter tenants and administers nothing. Where nobody has made `tenant_user`, nobody.
+/// Whether the login role may enter tenants and is no administrator. False for all where the role `tenant_user` does
+/// not exist.
 fn only_enters_tenants() -> bool {
     let login = role::session_user();
     let is_in = |name| role::by_name(name).is_some_and(|role| role::is_member(login, role));

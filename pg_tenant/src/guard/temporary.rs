@@ -1,8 +1,8 @@
-//! Temporary objects: what a tenant's transaction makes in the session's temporary schema, and what stands there in front
-//! of other names. Judged by where an object stands when its command is through, however the command spelled it.
+//! Temporary objects: those that a transaction makes inside a tenant, and those that stand in front of other names.
+//! They are judged when their command has run, by the schema they are in, however the command spelled it.
 //!
-//! PostgreSQL calls the object-access hook for each object that is made. What ends with the transaction does no harm: a
-//! table with ON COMMIT DROP, and all that goes with it.
+//! PostgreSQL calls the object-access hook for each new object. An object that ends with the transaction is harmless: a
+//! table with ON COMMIT DROP, and whatever depends on it.
 
 use crate::context::current;
 use crate::guard::in_tenant;
@@ -31,8 +31,8 @@ pub fn init() {
     MULTIRANGES.take();
 }
 
-/// A command begins: whether what it makes ends with the transaction; none for a part of another command. Gives what held
-/// for the one around it. An error leaves it as it was: the next command says its own.
+/// A command begins. `ends` says whether what it creates ends with the transaction; none for a command that is a part
+/// of another. Returns what [`ended`] needs. After an error the value may be wrong, until the next command sets it.
 pub fn begins(ends: Option<bool>) -> bool {
     let around = ENDS.get();
     ENDS.set(ends.unwrap_or(around));
@@ -62,7 +62,7 @@ pub fn made(class: Oid, object: Oid) {
         return;
     }
     if current::is_set() || current::system().is_some() {
-        // A function is called by its schema's name or not at all.
+        // A temporary function can only be called by its qualified name.
         if class != pg_sys::ProcedureRelationId && temporary::read(class, object).is_some() {
             MADE.with_borrow_mut(|made| made.push((class, object)));
         }
@@ -92,7 +92,7 @@ pub fn refuse_shadows() -> Outcome<()> {
     refuse(|_| true)
 }
 
-/// As [`refuse_shadows`], for the system context: what runs by itself where its name stands, a type.
+/// As [`refuse_shadows`], for the system context: only objects that run code where their name is used, that is types.
 pub fn refuse_types() -> Outcome<()> {
     refuse(|class| class != pg_sys::RelationRelationId)
 }

@@ -1,6 +1,7 @@
-//! Trigger functions in C, which the executor calls without asking anybody: contrib's `tcn` notifies, `lo_manage` removes
-//! large objects. Refused to whoever may have put the trigger there, on a temporary table for one, before the tenant was
-//! entered; what the owner of a table has put on it for others is the owner's affair, and a finding.
+//! Trigger functions in C, which the executor calls without any check: `tcn` of contrib notifies, `lo_manage` removes
+//! large objects. Refused where the current user may have created the trigger before the tenant was entered, for
+//! example on a temporary table. A trigger that the owner has put on a table for others is left alone; the doctor
+//! reports it.
 
 use crate::guard::{function, in_tenant};
 use crate::pg::report::Outcome;
@@ -10,7 +11,7 @@ use pgrx::pg_sys::Oid;
 /// Judges the triggers of a relation that a statement inside a tenant is about to write.
 pub fn judge(written: Oid) -> Outcome<()> {
     one(written)?;
-    // A leaf may have triggers of its own. Those of a protected hierarchy are its owner's.
+    // A partition may have triggers of its own. Triggers of a protected hierarchy belong to its owner.
     match relation::class(written) {
         Some(class) if class.has_children && (class.temporary || !in_tenant::concerns(written)) => {
             hierarchy::descendants(written).into_iter().try_for_each(one)

@@ -1,4 +1,5 @@
-//! TRUNCATE, which row-level security does not know. The object-access hook sees the tables reached by CASCADE as well.
+//! TRUNCATE, to which row-level security does not apply. The object-access hook also sees the tables that CASCADE
+//! reaches.
 
 use crate::context::{current, system};
 use crate::guard::executor::Verdict;

@@ -1,4 +1,5 @@
-//! Commands: what would weaken the protection of a table, and what would outlive a tenant's transaction.
+//! Utility commands: [`judge`] sends each kind of command to the guard that decides about it, before PostgreSQL runs
+//! it; [`check`] looks at the result afterwards.
 
 use crate::context::seal::Entered;
 use crate::context::{bound, limits, seal, session_state};
@@ -30,8 +31,8 @@ pub enum Then {
     Nothing,
 }
 
-/// Judges a command before it runs. In a database without the extension only settings are guarded, which are the
-/// cluster's, as roles are, of which [`check`] asks.
+/// Judges a command before it runs. In a database without the extension only settings and roles are guarded, since they
+/// belong to the whole cluster; for roles [`check`] does it.
 pub fn judge(command: Command) -> Outcome<Then> {
     match decide(command) {
         Err(report) if report.refusal != Refusal::SettingRefused && !extension::is_installed() => Ok(Then::Check),
@@ -92,7 +93,7 @@ fn decide(command: Command) -> Outcome<Then> {
             session_state::touch_settings();
             Ok(())
         }
-        // Who lacks the right is told so by PostgreSQL.
+        // A user who lacks the privilege gets the error from PostgreSQL itself.
         Command::ChangeRole { what } => return Ok(Then::ChangedRole(what)),
         Command::ChangeOwned { what } => role_change::judge_owned(what),
         Command::GrantOnParameter { parameters } => setting::grant_on_parameter(&parameters),
@@ -102,8 +103,9 @@ fn decide(command: Command) -> Outcome<Then> {
     Ok(Then::Check)
 }
 
-/// What the command did: refuses it where it took a fence, left a temporary object, raised a limit or sends the server's
-/// log to the client. `whole` says that it was no part of another one, which is judged with that.
+/// Looks at what the command did. Refuses it if it dropped a fence, left a temporary object, raised a limit, or sends
+/// the server log to the client. `whole` is false for a command that runs as part of another one, which is checked at
+/// its end.
 pub fn check(then: Then, whole: bool) -> Outcome<()> {
     match then {
         Then::Forget => session_state::forget(),
@@ -119,7 +121,8 @@ pub fn check(then: Then, whole: bool) -> Outcome<()> {
     limits::check(bound::limits_in_force())
 }
 
-/// PostgreSQL only warns that a transaction is open. Somebody else has left it so, and a pool has lent it.
+/// PostgreSQL only warns when a transaction is already open. Here that means that a pool has lent out a connection with
+/// the open transaction of somebody else.
 fn begin() -> Outcome<()> {
     let whose = match seal::sealed() {
         None => return Ok(()),
@@ -142,7 +145,7 @@ fn import_foreign_schema() -> Outcome<()> {
         .hint("Import it in a transaction that has entered no tenant."))
 }
 
-/// What is explained is judged before that it is explained.
+/// The command inside EXPLAIN is judged first, as if it ran.
 fn explain(command: Command) -> Outcome<()> {
     decide(command)?;
     if in_tenant::here() && !gucs::side_channels_allowed() {
@@ -164,7 +167,7 @@ fn notify(channel: &str, has_payload: bool) -> Outcome<()> {
     if in_tenant::here() && gucs::guards() { channel::judge_command(channel, has_payload) } else { Ok(()) }
 }
 
-/// Large objects are every tenant's: no policy applies to them.
+/// Large objects belong to all tenants: no policy applies to them.
 fn large_object() -> Outcome<()> {
     if in_tenant::here() && gucs::guards() {
         Err(function::function_refused("a command on a large object"))

@@ -1,6 +1,6 @@
-//! What a command has made of a protected table: asked when it is through, and not of its words, since each major brings
-//! new ones for the same thing. The table is noted as it was, by the name in the command and at every change that the
-//! object-access hook sees; the command is refused where the table has less than before.
+//! Whether a command has weakened a protected table. This is checked after the command, by comparing the table with
+//! what it was before, and not by reading the command: each major version brings new syntax for the same change. The
+//! table is noted when the command names it, and at each change that the object-access hook sees.
 
 use crate::guard::in_tenant;
 use crate::gucs;
@@ -17,9 +17,10 @@ struct Strength {
     forced: bool,
     /// Each fence, whether its column is NOT NULL, and its form.
     fences: Vec<(Oid, i16, bool, Form)>,
-    /// How many triggers let no tenant add members; those of a partition leave with it.
+    /// How many triggers keep tenants from adding members; a partition that is detached loses its copies.
     refusers: usize,
-    /// Whether a table above has more of them: INHERIT makes rows of this one rows of that, and gives it none.
+    /// Whether a parent table has more of them: with INHERIT rows of this table become rows of the parent, without its
+    /// triggers.
     is_beside: bool,
     is_partition: bool,
 }
@@ -40,9 +41,9 @@ pub fn init() {
     NOTED.take();
 }
 
-/// The table is about to change, or a part of it was changed a moment ago, which catalog scans do not see yet.
+/// The table is about to change, or a part of it has changed a moment ago, which catalog scans do not see yet.
 pub fn note(table: Oid) {
-    // The flag first: most tables have no policies, and a table without it is protected from nothing.
+    // The flag is read first, since most tables have no policies, and a table without the flag is not protected.
     if !gucs::guards() || relation::class(table).is_none_or(|class| !class.row_security || class.temporary) {
         return;
     }
@@ -61,7 +62,7 @@ pub fn check() -> Outcome<()> {
         if let Some(what) = lost(&before, &after) {
             return Err(in_tenant::protection_guarded(table, what));
         }
-        // Not a superuser's: a restore of data disables all triggers for its time.
+        // Not for a superuser: restoring data disables all triggers for a while.
         let left = before.is_partition && !after.is_partition;
         let fewer = after.refusers < before.refusers && !left || after.is_beside && !before.is_beside;
         if fewer && !role::is_superuser_session() {
@@ -115,7 +116,7 @@ fn strength(table: Oid) -> Option<Strength> {
     })
 }
 
-/// Whether the tenant column must not be null. A key that is null is nobody's.
+/// Whether the tenant column is NOT NULL. A row whose key is null belongs to no tenant.
 fn is_held(fence: &Fence, table: Oid) -> bool {
     fence.membership().is_none() && relation::is_not_null(table, fence.column)
 }

@@ -3,7 +3,7 @@
 use pg_tenant_token::Zeroizing;
 use pgrx::pg_sys;
 
-/// How many bytes of a text are read: whoever calls must not make us hold a gigabyte to say that it is no tenant id.
+/// How many bytes of a text are read, so that a caller cannot make us copy a gigabyte in order to refuse it.
 pub const LONGEST: i32 = 65_536;
 
 /// The arguments of a call, read by position. A strict function has no null argument.

@@ -1,11 +1,11 @@
-//! Running a command on somebody's table as that table's owner.
+//! Runs a command on a table as the owner of that table.
 //!
-//! An ALTER TABLE runs what the owner wrote: CHECKs, casts, functions of indexes. A superuser who protects the table must
-//! not lend it a superuser's rights. So it is run as PostgreSQL runs REINDEX: as the owner, restricted, so that nothing is
-//! left for the end of the transaction, which is the caller's again.
+//! An ALTER TABLE runs code that the owner wrote: CHECKs, casts, index functions. When a superuser protects the table,
+//! this code must not run with the rights of the superuser. So the command runs as PostgreSQL runs REINDEX: as the
+//! owner and restricted, so that nothing is deferred to the end of the transaction, when the caller would run it.
 //!
-//! Event triggers of the application run within it, in the search path of whoever called us: what our own functions pin
-//! is taken off for the command, whose text therefore qualifies every name of its own.
+//! Event triggers of the application run within the command, and expect the search path of the caller: the path that
+//! our functions pin is taken off for the command, whose text therefore qualifies each name.
 
 use crate::pg::function::{Args, preloaded};
 use crate::pg::report::Outcome;
@@ -90,11 +90,12 @@ unsafe fn execute(task: Task) -> c_int {
 /// `tenant_internal.run_as_owner(rel regclass, statement text) → text`
 pub fn as_owner(args: Args) -> Outcome<Task> {
     let (user, owner) = (role::current_user(), role::owner(args.oid(0)));
-    // Nobody becomes by this whom SET ROLE would not make of them.
+    // Only a role that the user could SET ROLE to.
     let becomes = owner.filter(|&owner| owner != user && (role::is_superuser(user) || role::may_become(user, owner)));
     let statement = args.whole_text(1);
-    // Rights on schemas that the owner need not have: an index takes that to create in the table's, and PostgreSQL itself
-    // builds it as the owner; a policy, a default and a trigger name our functions, and nothing is run when they are made.
+    // The owner may lack privileges on schemas: for an index, CREATE on the schema of the table, and PostgreSQL itself
+    // would build it as the owner; for a policy, a default or a trigger, USAGE on our schema, and creating these runs
+    // no code. Then the command runs as the caller.
     let becomes = becomes.filter(|&owner| {
         (!makes_index(&statement) || relation::may_create_beside(owner, args.oid(0)))
             && (!names_us(&statement) || relation::may_use_ours(owner))
@@ -156,7 +157,7 @@ fn makes_index(statement: &str) -> bool {
     words.next().as_deref() == Some("create") && words.next().as_deref() == Some("index")
 }
 
-/// PostgreSQL says so of what is no command, or one that ends the transaction: none of ours. Never returns.
+/// For a text that is no command, or one that ends the transaction: we run none of these. Never returns.
 unsafe fn not_run() {
     // SAFETY: the caller's frame holds only Copy data; the texts are static.
     unsafe {

@@ -1,11 +1,12 @@
 //! Defaults of columns, as the catalog knows them: which functions they call.
 
+use crate::pg::oids;
 use crate::pg::{catalog, depend, own_function, proc};
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 
 /// The catalog `pg_attrdef`.
-const DEFAULTS: Oid = Oid::from_u32(2604);
-const DEFAULTS_BY_TABLE: Oid = Oid::from_u32(2656);
+const DEFAULTS: Oid = oids::AttrDefaultRelationId;
+const DEFAULTS_BY_TABLE: Oid = oids::AttrDefaultIndexId;
 const OID: AttrNumber = 1;
 const ADRELID: AttrNumber = 2;
 

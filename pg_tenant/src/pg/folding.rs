@@ -1,19 +1,21 @@
-//! What PostgreSQL computes once and keeps: the result of an IMMUTABLE function with constant arguments, in a plan, in the
-//! type cache (the CHECK of a domain) or in the relation cache (expressions and predicates of indexes, keys of
-//! partitions). A plan of the plan cache, and the other two, live as long as the session.
+//! Values that PostgreSQL computes once and keeps ("constant folding"): the result of an IMMUTABLE function with
+//! constant arguments, kept in a plan, in the type cache (the CHECK of a domain) or in the relation cache (index
+//! expressions and predicates, partition keys). A cached plan and both caches live as long as the session, so a value
+//! that depends on the tenant would be seen by the next one.
 //!
-//! All of it goes through PostgreSQL's `evaluate_expr`, which has no hook. It looks the function up (the object-access
-//! hook) in an executor state that it has made for this one value, with nothing below it yet, and deletes that state when
-//! it has the value. Every other state has its expression context before the first function is looked up. So a callback
-//! on that memory context closes the bracket that [`begin`] opens.
+//! All folding goes through `evaluate_expr` in PostgreSQL, which has no hook. It looks the function up (which calls the
+//! object-access hook) in an executor state made for this one value, and deletes that state afterwards. Any other
+//! executor state has an expression context before it looks up its first function. So [`begin`] notes the beginning in
+//! the object-access hook, and a callback on the memory context notes the end.
 //!
-//! Whether the value is a tenant's is told by [`touch`], within such a bracket. From then on whatever is planned in the
-//! transaction is marked, since values are folded from plans that hold folded values; what is marked, and every domain's
-//! check, is let go when the transaction ends or enters a tenant. Nothing of this can fail but [`begin`] and
-//! [`forget_holders`].
+//! [`touch`] is called whenever something of a tenant is read; between beginning and end it means that the value
+//! depends on the tenant. From then on each plan that is made in the transaction is marked, since it may contain such a
+//! value. Marked plans and the CHECKs of domains are forgotten when the transaction ends or enters a tenant. Only
+//! [`begin`] and [`forget_holders`] can fail.
 
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::lifetime::{self, SavepointEnd};
+use crate::pg::oids;
 use crate::pg::{catalog, depend, list, raw};
 use pgrx::pg_sys::{self, MemoryContextCallback, Oid, PlannedStmt, QueryDesc, SubTransactionId};
 use std::ffi::{CStr, c_void};
@@ -27,7 +29,8 @@ struct Bracket {
 
 /// At most this many tables are remembered.
 const CAPACITY: usize = 64;
-/// No function has this hash value but by chance, and then it is looked up once more than needed.
+/// The hash value with which marked plans are invalidated. A function that has it by chance is looked up once more than
+/// needed.
 pub const MARK: u32 = 0x7467_6c64;
 
 static INNERMOST: BackendCell<*mut Bracket> = BackendCell::new(std::ptr::null_mut());
@@ -77,7 +80,7 @@ pub fn begin() {
     }
 }
 
-/// The value is there, or will never be.
+/// The value was computed, or an error has ended its computation.
 unsafe extern "C-unwind" fn end(bracket: *mut c_void) {
     // SAFETY: every bracket in the list is in a context that is alive. One that an error has ended is not in it any more.
     unsafe {
@@ -135,13 +138,12 @@ fn is_noted(table: Oid) -> bool {
 /// # Safety
 /// `query` is valid while the iterator is used.
 pub unsafe fn tables(query: *mut QueryDesc) -> impl Iterator<Item = Oid> {
-    const FIRST_NORMAL_OID: u32 = 16_384;
     // SAFETY: the plan belongs to the query; its range table is a list of entries.
     unsafe {
         list::nodes((*(*query).plannedstmt).rtable).filter_map(|entry| {
             let entry = &*entry.cast::<pg_sys::RangeTblEntry>();
             let is_relation = entry.rtekind == pg_sys::RTEKind::RTE_RELATION;
-            (is_relation && entry.relid.to_u32() >= FIRST_NORMAL_OID).then_some(entry.relid)
+            (is_relation && oids::is_of_users(entry.relid)).then_some(entry.relid)
         })
     }
 }
@@ -175,7 +177,7 @@ pub unsafe fn planned(plan: *mut PlannedStmt, before: u64) {
     }
 }
 
-/// A tenant or the system context is entered: what was computed before that is none of its values.
+/// A tenant or the system context is entered: values that were computed before must not be used in it.
 pub fn let_go() {
     // SAFETY: the callbacks of caches may be called at any time; plans that are marked are made anew when next used.
     unsafe {
@@ -216,7 +218,7 @@ pub fn is_held() -> bool {
 /// Takes what may hold a tenant's value out of the relation cache: indexes and partitioned tables that call functions or
 /// operators of users. Where one is in use, its entry stays, and with it the value that this transaction has computed.
 pub fn forget_holders() {
-    const OPERATOR: Oid = Oid::from_u32(2617);
+    const OPERATOR: Oid = oids::OperatorRelationId;
     let mut holders = Vec::new();
     for class in [pg_sys::ProcedureRelationId, OPERATOR] {
         catalog::scan(depend::CATALOG, depend::BY_REFERENCED, &[(depend::REFCLASSID, class)], |row| {

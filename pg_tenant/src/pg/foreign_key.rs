@@ -1,11 +1,12 @@
 //! Foreign keys, from `pg_constraint`.
 
 use crate::pg::catalog::{self, Row};
+use crate::pg::oids;
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 
 /// The catalog `pg_constraint`.
-pub const CONSTRAINT: Oid = Oid::from_u32(2606);
-const CONSTRAINT_BY_OID: Oid = Oid::from_u32(2667);
+pub const CONSTRAINT: Oid = oids::ConstraintRelationId;
+const CONSTRAINT_BY_OID: Oid = oids::ConstraintOidIndexId;
 const OID: AttrNumber = 1;
 /// The column that names the table which has the constraint.
 pub const CONRELID: AttrNumber = CONRELID_CONFRELID_CONKEY[0];

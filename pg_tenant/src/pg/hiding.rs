@@ -2,19 +2,20 @@
 //! there, before the query is planned. It stands in the plan whether or not there is a tenant, and asks when it runs.
 
 use crate::pg::list::nodes;
+use crate::pg::oids;
 use crate::pg::{catalog, query};
 use pgrx::pg_sys::{self, AttrNumber, Datum, Oid, Query, RTEKind, RangeTblEntry};
 
-pub const STATISTIC: Oid = Oid::from_u32(2619);
-pub const STATISTIC_EXT_DATA: Oid = Oid::from_u32(3429);
-pub const DB_ROLE_SETTING: Oid = Oid::from_u32(2964);
-pub const LARGEOBJECT_METADATA: Oid = Oid::from_u32(2995);
+pub const STATISTIC: Oid = oids::StatisticRelationId;
+pub const STATISTIC_EXT_DATA: Oid = oids::StatisticExtDataRelationId;
+pub const DB_ROLE_SETTING: Oid = oids::DbRoleSettingRelationId;
+pub const LARGEOBJECT_METADATA: Oid = oids::LargeObjectMetadataRelationId;
 /// Each, and the column that says whose the row is.
 const KEYED: [(Oid, AttrNumber); 4] =
     [(STATISTIC, 1), (STATISTIC_EXT_DATA, 1), (DB_ROLE_SETTING, 2), (LARGEOBJECT_METADATA, 2)];
 
-const STATISTIC_EXT: Oid = Oid::from_u32(3381);
-const STATISTIC_EXT_BY_OID: Oid = Oid::from_u32(3380);
+const STATISTIC_EXT: Oid = oids::StatisticExtRelationId;
+const STATISTIC_EXT_BY_OID: Oid = oids::StatisticExtOidIndexId;
 const OID: AttrNumber = 1;
 const STXRELID: AttrNumber = 2;
 

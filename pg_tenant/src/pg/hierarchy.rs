@@ -1,10 +1,11 @@
 //! Partitions and inheritance: who stands above and below a table.
 
+use crate::pg::oids;
 use pgrx::pg_sys::{AttrNumber, Oid};
 
-const INHERITS: Oid = Oid::from_u32(2611);
-const INHERITS_BY_CHILD: Oid = Oid::from_u32(2680);
-const INHERITS_BY_PARENT: Oid = Oid::from_u32(2187);
+const INHERITS: Oid = oids::InheritsRelationId;
+const INHERITS_BY_CHILD: Oid = oids::InheritsRelidSeqnoIndexId;
+const INHERITS_BY_PARENT: Oid = oids::InheritsParentIndexId;
 const INHRELID: AttrNumber = 1;
 const INHPARENT: AttrNumber = 2;
 

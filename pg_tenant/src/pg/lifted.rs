@@ -1,7 +1,7 @@
-//! Row-level security that is lifted from some tables of a query, before it is planned: what the rewriter has put there
-//! goes, conditions on rows that are read and checks of rows that are written. A check that a view asks for stays.
+//! Lifts row-level security from some tables of a query before it is planned: removes the conditions on rows that are
+//! read and the checks of rows that are written, which the rewriter has added. Checks that a view asks for stay.
 //!
-//! A plan that is kept remembers nothing of this: who lifts, and who stops lifting, forgets all plans ([`forget_plans`]).
+//! A cached plan does not know of this: whoever starts or stops lifting forgets all plans ([`forget_plans`]).
 
 use crate::pg::list::{length, nodes};
 use crate::pg::query;

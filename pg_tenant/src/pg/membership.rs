@@ -8,6 +8,7 @@
 //! statement asks each once. The array leads the planner to an index of the key; the function decides, by a hash table.
 
 use crate::pg::list::{length, nodes};
+use crate::pg::oids;
 use crate::pg::own_function::{self, Own};
 use pgrx::pg_sys::{self, Node, NodeTag, Oid, ParamKind, Query, RTEKind, SubLinkType, SubPlan, Var};
 
@@ -150,7 +151,7 @@ unsafe fn is_equality(operator: Oid) -> bool {
         pg_sys::F_INT2EQ,
     ];
     // SAFETY: a catalog lookup.
-    operator.to_u32() < 16_384 && EQUALITIES.contains(&u32::from(unsafe { pg_sys::get_opcode(operator) }))
+    !oids::is_of_users(operator) && EQUALITIES.contains(&u32::from(unsafe { pg_sys::get_opcode(operator) }))
 }
 
 /// Matches `column = any (array)`, by such an equality.

@@ -62,6 +62,7 @@ pub mod hierarchy; // partitions and inheritance
 mod journal_line; // a line of tenant.journal, written without a statement
 pub mod journal_row; // tenant.journal without SQL
 pub mod membership; // rows that belong to several tenants
+pub mod oids; // catalogs and indexes by name
 pub mod parts; // what a table has
 pub mod policy; // the tenant fence among the policies
 pub mod registry_row; // tenant.tenants without SQL

@@ -2,14 +2,13 @@
 //! schemas count.
 
 use crate::pg::backend_cell::BackendCell;
+use crate::pg::oids;
 use crate::pg::policy::Reader;
 use crate::pg::{invalidation, proc};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 
-/// Oids below this belong to PostgreSQL itself.
-const FIRST_NORMAL_OID: u32 = 16_384;
 /// At most this many functions are remembered.
 const CAPACITY: usize = 4_096;
 
@@ -61,7 +60,7 @@ pub fn init(functions: &'static [OwnFunction]) {
 
 /// Which of our functions this is.
 pub fn of(function: Oid) -> Option<Own> {
-    if function.to_u32() < FIRST_NORMAL_OID {
+    if !oids::is_of_users(function) {
         return None;
     }
     let now = EPOCH.get();

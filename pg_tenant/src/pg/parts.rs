@@ -1,19 +1,20 @@
 //! What a table has: columns, indexes, constraints, defaults, triggers, rules, policies, statistics, places in
 //! publications.
 
+use crate::pg::oids;
 use crate::pg::{catalog, depend, foreign_key};
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 
 const OID: AttrNumber = 1;
 /// The catalogs of parts, their index by oid, and the column that names the table.
 const CATALOGS: [(Oid, Oid, AttrNumber); 7] = [
-    (foreign_key::CONSTRAINT, Oid::from_u32(2667), foreign_key::CONRELID),
-    (Oid::from_u32(2604), Oid::from_u32(2657), 2), // pg_attrdef
-    (Oid::from_u32(2620), Oid::from_u32(2702), 2), // pg_trigger
-    (Oid::from_u32(2618), Oid::from_u32(2692), 3), // pg_rewrite
-    (Oid::from_u32(3256), Oid::from_u32(3257), 3), // pg_policy
-    (Oid::from_u32(3381), Oid::from_u32(3380), 2), // pg_statistic_ext
-    (Oid::from_u32(6106), Oid::from_u32(6112), 3), // pg_publication_rel
+    (foreign_key::CONSTRAINT, oids::ConstraintOidIndexId, foreign_key::CONRELID),
+    (oids::AttrDefaultRelationId, oids::AttrDefaultOidIndexId, 2), // pg_attrdef
+    (oids::TriggerRelationId, oids::TriggerOidIndexId, 2),         // pg_trigger
+    (oids::RewriteRelationId, oids::RewriteOidIndexId, 3),         // pg_rewrite
+    (oids::PolicyRelationId, oids::PolicyOidIndexId, 3),           // pg_policy
+    (oids::StatisticExtRelationId, oids::StatisticExtOidIndexId, 2), // pg_statistic_ext
+    (oids::PublicationRelRelationId, oids::PublicationRelObjectIndexId, 3), // pg_publication_rel
 ];
 
 /// The table that this object is, or is a part of.
@@ -57,6 +58,8 @@ fn belongs_to(relation: Oid) -> Option<Oid> {
 /// The rules of a relation; they may have been made a moment ago.
 pub fn rules_of(relation: Oid) -> Vec<Oid> {
     let mut found = Vec::new();
-    catalog::scan_now(Oid::from_u32(2618), Oid::from_u32(2693), &[(3, relation)], |row| found.push(row.oid(OID)));
+    catalog::scan_now(oids::RewriteRelationId, oids::RewriteRelRulenameIndexId, &[(3, relation)], |row| {
+        found.push(row.oid(OID))
+    });
     found
 }

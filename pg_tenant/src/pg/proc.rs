@@ -1,5 +1,6 @@
 //! `pg_proc`: which function this is, and which one has that name.
 
+use crate::pg::oids;
 use crate::pg::{catalog, extension, text};
 use pgrx::pg_sys;
 
@@ -23,7 +24,7 @@ pub fn is_ours(function: pg_sys::Oid, name: &str) -> bool {
 
 /// Whether the function stands in this session's temporary schema; also when it was made a moment ago.
 pub fn is_temporary(function: pg_sys::Oid) -> bool {
-    const BY_OID: pg_sys::Oid = pg_sys::Oid::from_u32(2690);
+    const BY_OID: pg_sys::Oid = oids::ProcedureOidIndexId;
     const OID: pg_sys::AttrNumber = 1;
     const PRONAMESPACE: pg_sys::AttrNumber = 3;
     let mut schema = pg_sys::Oid::INVALID;
@@ -40,7 +41,7 @@ pub struct Source {
     pub immutable: bool,
 }
 
-/// Whether the function is no one's to call: a trigger, a method of TABLESAMPLE.
+/// Whether the executor calls it and no user can: a trigger, a method of TABLESAMPLE.
 pub fn is_called_by_the_executor(function: pg_sys::Oid) -> bool {
     // SAFETY: a syscache lookup; the function is there, since it is about to be called.
     matches!(unsafe { pg_sys::get_func_rettype(function) }, pg_sys::TRIGGEROID | pg_sys::TSM_HANDLEROID)

@@ -1,16 +1,17 @@
 //! Views, as the catalog knows them: which relations stand under one.
 
 use crate::pg::catalog;
+use crate::pg::oids;
 use crate::pg::policy;
 use pgrx::pg_sys::{AttrNumber, Oid};
 
-const REWRITE: Oid = Oid::from_u32(2618);
-const REWRITE_BY_RELATION: Oid = Oid::from_u32(2693);
+const REWRITE: Oid = oids::RewriteRelationId;
+const REWRITE_BY_RELATION: Oid = oids::RewriteRelRulenameIndexId;
 const REWRITE_OID: AttrNumber = 1;
 const EV_CLASS: AttrNumber = 3;
-const CLASS: Oid = Oid::from_u32(1259);
-const DEPEND: Oid = Oid::from_u32(2608);
-const DEPEND_BY_DEPENDER: Oid = Oid::from_u32(2673);
+const CLASS: Oid = oids::RelationRelationId;
+const DEPEND: Oid = oids::DependRelationId;
+const DEPEND_BY_DEPENDER: Oid = oids::DependDependerIndexId;
 const CLASSID: AttrNumber = 1;
 const OBJID: AttrNumber = 2;
 const REFCLASSID: AttrNumber = 4;

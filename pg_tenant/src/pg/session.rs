@@ -1,11 +1,12 @@
 //! What a session carries from earlier transactions, but for settings ([`crate::pg::session_settings`]).
 
+use crate::pg::oids;
 use crate::pg::{catalog, depend, raw, temporary};
 use pgrx::IntoDatum;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::CStr;
 
-const NAMESPACE: Oid = Oid::from_u32(2615);
+const NAMESPACE: Oid = oids::NamespaceRelationId;
 
 /// `InvalidSubTransactionId`, which the bindings do not carry: the mark of a cursor that outlives its transaction.
 const FILLED: u32 = 0;

@@ -15,8 +15,8 @@ pub enum Settings {
     Set(String),
 }
 
-/// What a pooler (PgBouncer) sets between transactions so that the server's connection is as its client asked when it
-/// connected, and a driver (JDBC, ODBC) when it connects: where such a value comes from outside a tenant it is no residue.
+/// Settings that a pooler (PgBouncer) sets between transactions to what its client asked for, and that drivers (JDBC,
+/// ODBC) set when they connect. Set outside a tenant, such a value does not count as left behind.
 pub const HANDED_ON: [&CStr; 7] = [
     c"application_name",
     c"client_encoding",
@@ -64,8 +64,8 @@ fn one_is_from_session(mut state: &[u8]) -> Option<bool> {
     Some(false)
 }
 
-/// Looks at every setting, where there may be one. A value set earlier in this transaction counts by what stands below it,
-/// which is what the transaction began with. `passes` says of which of [`HANDED_ON`] a value is no residue.
+/// Looks at every setting, if one may have been set. If a value was set earlier in this transaction, the value before
+/// that counts, with which the transaction began. `passes` says which of [`HANDED_ON`] do not count as left behind.
 pub fn settings(passes: [bool; HANDED_ON.len()]) -> Settings {
     let mut so_far = Settings::Clean;
     if !one_is_set() {
@@ -96,8 +96,8 @@ pub fn settings(passes: [bool; HANDED_ON.len()]) -> Settings {
     so_far
 }
 
-/// Whether a setting has the value that RESET gives it: what was set and set back is no residue. `before` is the value
-/// that the transaction began with, where it has set another.
+/// Whether a setting has the value that RESET would give it: it was never set, or set back. `before` is the value with
+/// which the transaction began, if it has set another.
 unsafe fn is_as_at_login(setting: *mut pg_sys::config_generic, before: Option<pg_sys::config_var_val>) -> bool {
     use pg_sys::config_type::*;
     // SAFETY: the record is of the kind that its first part names; texts are null or NUL-terminated.
@@ -130,13 +130,13 @@ unsafe fn is_as_at_login(setting: *mut pg_sys::config_generic, before: Option<pg
     }
 }
 
-/// SET TRANSACTION is noted as a setting of the session, yet each transaction begins with the defaults.
+/// PostgreSQL records SET TRANSACTION as a setting of the session, but each transaction begins with the defaults.
 fn begins_anew(name: &CStr) -> bool {
     [c"transaction_isolation", c"transaction_read_only", c"transaction_deferrable"].contains(&name)
 }
 
-/// Two of them decide how a literal is read, so only the value that everybody expects passes; and of a third only those
-/// that all write a number as it is.
+/// `client_encoding` and `standard_conforming_strings` decide how a literal is read, so only the usual value passes; of
+/// `extra_float_digits` only values that write a number exactly.
 fn is_handed_on(name: &CStr, passes: [bool; HANDED_ON.len()]) -> bool {
     let expected: Option<&[&str]> = match name {
         _ if name == c"client_encoding" => Some(&["UTF8"]),

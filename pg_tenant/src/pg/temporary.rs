@@ -1,37 +1,40 @@
 //! Temporary objects, as the catalogs know them: by the schema they stand in, however their command spelled it.
 
 use crate::pg::catalog::{self, Name, Row};
+use crate::pg::oids;
 use crate::pg::{depend, parts, relation};
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 
 const OID: AttrNumber = 1;
 const NAME: AttrNumber = 2;
-const NAMESPACE: Oid = Oid::from_u32(2615);
-const TYPE: Oid = Oid::from_u32(1247);
-const DEFAULT: Oid = Oid::from_u32(2604);
-const REWRITE: Oid = Oid::from_u32(2618);
+const NAMESPACE: Oid = oids::NamespaceRelationId;
+const TYPE: Oid = oids::TypeRelationId;
+const DEFAULT: Oid = oids::AttrDefaultRelationId;
+const REWRITE: Oid = oids::RewriteRelationId;
 const TOAST_SCHEMA: Oid = Oid::from_u32(99);
 
 /// The catalogs of what has a schema: their index by oid, the column that names the schema, and what their rows are.
 const CATALOGS: [(Oid, Oid, AttrNumber, &str); 13] = [
-    (pg_sys::RelationRelationId, Oid::from_u32(2662), 3, "relation"),
-    (TYPE, Oid::from_u32(2703), 3, "type"),
-    (pg_sys::ProcedureRelationId, Oid::from_u32(2690), 3, "function"),
-    (Oid::from_u32(2617), Oid::from_u32(2688), 3, "operator"),
-    (Oid::from_u32(2616), Oid::from_u32(2687), 4, "operator class"),
-    (Oid::from_u32(2753), Oid::from_u32(2755), 4, "operator family"),
-    (Oid::from_u32(3456), Oid::from_u32(3085), 3, "collation"),
-    (Oid::from_u32(2607), Oid::from_u32(2670), 3, "conversion"),
-    (Oid::from_u32(3602), Oid::from_u32(3712), 3, "text search configuration"),
-    (Oid::from_u32(3600), Oid::from_u32(3605), 3, "text search dictionary"),
-    (Oid::from_u32(3601), Oid::from_u32(3607), 3, "text search parser"),
-    (Oid::from_u32(3764), Oid::from_u32(3767), 3, "text search template"),
-    (Oid::from_u32(3381), Oid::from_u32(3380), 4, "statistics object"),
+    (pg_sys::RelationRelationId, oids::ClassOidIndexId, 3, "relation"),
+    (TYPE, oids::TypeOidIndexId, 3, "type"),
+    (pg_sys::ProcedureRelationId, oids::ProcedureOidIndexId, 3, "function"),
+    (oids::OperatorRelationId, oids::OperatorOidIndexId, 3, "operator"),
+    (oids::OperatorClassRelationId, oids::OpclassOidIndexId, 4, "operator class"),
+    (oids::OperatorFamilyRelationId, oids::OpfamilyOidIndexId, 4, "operator family"),
+    (oids::CollationRelationId, oids::CollationOidIndexId, 3, "collation"),
+    (oids::ConversionRelationId, oids::ConversionOidIndexId, 3, "conversion"),
+    (oids::TSConfigRelationId, oids::TSConfigOidIndexId, 3, "text search configuration"),
+    (oids::TSDictionaryRelationId, oids::TSDictionaryOidIndexId, 3, "text search dictionary"),
+    (oids::TSParserRelationId, oids::TSParserOidIndexId, 3, "text search parser"),
+    (oids::TSTemplateRelationId, oids::TSTemplateOidIndexId, 3, "text search template"),
+    (oids::StatisticExtRelationId, oids::StatisticExtOidIndexId, 4, "statistics object"),
 ];
 
 /// Their indexes by name and schema, for what PostgreSQL looks for in the temporary schema first.
-const BY_NAME: [(Oid, Oid, AttrNumber, &str); 2] =
-    [(pg_sys::RelationRelationId, Oid::from_u32(2663), 3, "relation"), (TYPE, Oid::from_u32(2704), 3, "type")];
+const BY_NAME: [(Oid, Oid, AttrNumber, &str); 2] = [
+    (pg_sys::RelationRelationId, oids::ClassNameNspIndexId, 3, "relation"),
+    (TYPE, oids::TypeNameNspIndexId, 3, "type"),
+];
 
 /// The session's temporary schema, once there was something to put there.
 pub fn schema() -> Option<Oid> {

@@ -1,11 +1,12 @@
 //! Triggers, from `pg_trigger` and from the relation cache.
 
+use crate::pg::oids;
 use crate::pg::{catalog, proc};
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 
 /// The catalog `pg_trigger`.
-pub const CATALOG: Oid = Oid::from_u32(2620);
-const BY_OID: Oid = Oid::from_u32(2702);
+pub const CATALOG: Oid = oids::TriggerRelationId;
+const BY_OID: Oid = oids::TriggerOidIndexId;
 const OID: AttrNumber = 1;
 const TGFOID: AttrNumber = 5;
 const TGISINTERNAL: AttrNumber = 8;

@@ -1,10 +1,11 @@
 //! Types, and the tables whose columns hold values of one.
 
+use crate::pg::oids;
 use crate::pg::{catalog, depend, relation};
 use pgrx::pg_sys::{self, Oid};
 
 /// The catalog `pg_type`.
-const TYPE: Oid = Oid::from_u32(1247);
+const TYPE: Oid = oids::TypeRelationId;
 
 /// The tables with a column of this type, or of one that is made of it: a domain, an array, a range, a row.
 pub fn tables_with(changed: Oid) -> Vec<Oid> {

@@ -15,7 +15,7 @@ use pgrx::pg_sys::Oid;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 
-/// So many tenants are remembered before the older half of them is forgotten, but for those asked for since.
+/// How many tenants are remembered before the older half of them is forgotten, except those that were asked for since.
 const HALF: usize = 4096;
 
 /// An admitted tenant.
@@ -139,7 +139,7 @@ pub fn entry(id: &TenantId) -> Entry {
         }
         entries.find(id, version)
     });
-    // What another backend has read is not copied from there: it need not be forgotten here.
+    // An entry from shared memory is not copied here, so that it need not be forgotten here.
     remembered
         .or_else(|| versions::recall(id, slot, version).map(Entry::unpack))
         .unwrap_or_else(|| read(id, slot, version))
@@ -154,7 +154,7 @@ fn read(id: &TenantId, slot: Slot, version: Version) -> Entry {
     MARK.set(registry_row::mark());
     let before = Ground::now();
     let entry = look(table, id);
-    // What a transaction has written it may yet undo.
+    // The transaction may still undo what it has written.
     if Ground::now() == before && !transaction::has_written() {
         ENTRIES.with_borrow_mut(|entries| {
             if entries.ground == Some(before) {

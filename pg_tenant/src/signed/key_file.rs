@@ -32,7 +32,7 @@ pub fn read(path: &str) -> Result<KeySet, String> {
     Ok(keys)
 }
 
-/// What lets somebody else put another file in the place of this one: a directory on the way to it that they may write.
+/// A directory on the path to this file that other users may write to: they could replace the file.
 pub fn way_to_replace(path: &str) -> Option<String> {
     const STICKY: u32 = 0o1000;
     let file = std::fs::canonicalize(path).ok()?;

@@ -15,7 +15,7 @@ use crate::pg::report::{Outcome, Report};
 use crate::pg::statement;
 use pg_tenant_token::Rejected;
 
-/// Shorter texts are no tokens, and may stand in any statement.
+/// Shorter texts cannot be tokens, and may stand in any statement.
 const SHORTEST: usize = 32;
 
 /// Hides the statement where the token stands in it; where the role must sign, refuses it (`TN098`).

@@ -1,8 +1,8 @@
 //! The keys, the rules and the tokens that this backend has verified.
 //!
-//! All settings of signed entry come from the configuration files, so all of this is read anew when those were: at the
-//! first token, and at the first one after each reload. A reload also empties the cache, so that a token of a key that is
-//! gone is gone with it.
+//! All settings of signed entry come from configuration files, so keys and rules are read at the first token of a
+//! session and at the first one after each reload. A reload also empties the cache: tokens of a key that was removed
+//! are refused from then on.
 
 use crate::gucs;
 use crate::pg::report::Outcome;

@@ -1,25 +1,25 @@
 //! Functions that a tenant's transaction may not call, by name: PostgreSQL's own by the name in SQL, those of
 //! extensions by their C symbol, which no schema and no rename hides.
 
-/// What a function does to the walls between tenants.
+/// What a function could do to the isolation of tenants.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// Nothing.
+    /// It is harmless.
     Harmless = 1,
-    /// It tells of other tenants' rows or sessions: sizes, counters, locks, activity.
+    /// It shows rows or sessions of other tenants: sizes, counters, locks, activity.
     SideChannel = 2,
     /// It uses a name that all tenants share: advisory locks, notifications.
     SharedName = 3,
     /// It works on rows, files, sequences or sessions that no policy covers.
     BypassesPolicies = 4,
-    /// It tells what this session has done before, maybe for another tenant: statements with their literals.
+    /// It shows what this session has done before, maybe for another tenant: statements with their literals.
     Remembers = 6,
-    /// It reads sequences, which tell how many rows others make.
+    /// It reads sequences, which show how many rows others insert.
     Counts = 7,
-    /// It works on what all sessions share, and tells of it.
+    /// It changes something that all sessions share, and shows it.
     Disturbs = 8,
-    /// Our own, in the place of one that tells: it decides when it runs.
+    /// Our own function that is called instead of one that shows something; it decides when it runs.
     Answers = 9,
     /// C code of another extension that is not known to do any of this. It may set a setting, and no hook sees it.
     Foreign = 5,
@@ -75,7 +75,7 @@ const BUILTIN: &[(Kind, &[&str])] = &[
             "pg_get_multixact_members",
         ],
     ),
-    // Not pg_cursor: cursors of earlier transactions are gone, and one WITH HOLD is no tenant's.
+    // Not pg_cursor: it shows no cursors of earlier transactions but those WITH HOLD, which no tenant can leave.
     (Kind::Remembers, &["pg_prepared_statement"]),
     (Kind::Counts, &["pg_get_sequence_data"]),
     // Not pg_advisory_unlock…: letting go of a lock tells nothing and holds up nobody.

@@ -1,12 +1,12 @@
-//! Functions, as the executor prepares each for its call and as the fast-path protocol names them. It is the only place
-//! that sees large objects, statistics and advisory locks: none of them is a table or a command.
+//! Function calls, as the executor initialises them and as the fast-path protocol names them. Only here are large
+//! objects, statistics and advisory locks seen, which are neither tables nor commands.
 //!
-//! The hook runs for every operator of every statement, so what a function is gets looked up once a session. It runs when
-//! an expression is made ready, and one may be ready before the tenant is entered: [`ready`] holds what was. A function of
-//! an extension is judged at each call as well, by the hooks of the function manager.
+//! The hook runs for every operator of every statement, so the kind of a function is looked up once per session. It
+//! runs when an expression is initialised, which may be before the tenant is entered: see [`ready`]. A function of an
+//! extension is also judged at each call, by the hooks of the function manager.
 //!
-//! Where side channels are hidden, a statement calls our own function in the place of one that tells, and [`answer`] says
-//! what that gives. What the plan pass has not found comes here as it is, and is refused.
+//! Where side channels are hidden, the plan calls our own function instead of one that would show something, and
+//! [`answer`] says what it returns. A call that the plan pass did not find is judged here, and refused.
 
 mod list;
 
@@ -16,6 +16,7 @@ use crate::context::session_state;
 use crate::guard::{channel, held, ready};
 use crate::gucs::{self, SideChannels};
 use crate::pg::answering::Answer;
+use crate::pg::oids;
 use crate::pg::plans::Answering;
 use crate::pg::proc::Source;
 use crate::pg::report::{Outcome, Report};
@@ -25,13 +26,13 @@ use pgrx::pg_sys::{self, Oid};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 
-/// Oids below this belong to PostgreSQL itself, and keep their functions.
-const FIRST_NORMAL_OID: usize = 16_384;
+/// How many oids belong to PostgreSQL itself; their functions never change.
+const FIRST_NORMAL_OID: usize = oids::FIRST_NORMAL as usize;
 /// At most this many functions of users are remembered.
 const CAPACITY: usize = 65_536;
 
 thread_local! {
-    /// [`Kind`] by oid, 0 where it was not asked for yet.
+    /// [`Kind`] by oid; 0 where it was not looked up yet.
     static BUILTIN: [Cell<u8>; FIRST_NORMAL_OID] = const { [const { Cell::new(0) }; FIRST_NORMAL_OID] };
     static OTHERS: RefCell<FxHashMap<Oid, Facts>> = RefCell::new(FxHashMap::default());
     static EPOCH: Cell<u64> = const { Cell::new(0) };
@@ -41,7 +42,7 @@ thread_local! {
 #[derive(Clone, Copy)]
 pub struct Facts {
     kind: Kind,
-    /// It says that its result depends on nothing but its arguments.
+    /// It is declared IMMUTABLE.
     pub immutable: bool,
     /// Its text reads settings.
     pub reads_settings: bool,
@@ -64,7 +65,7 @@ pub fn init() {
     invalidation::on_function_change(|| EPOCH.set(EPOCH.get() + 1));
 }
 
-/// Whether the call needs no look: it is PostgreSQL's own function, and known to be harmless.
+/// Whether the function is one of PostgreSQL itself that is known to be harmless: then nothing else is to be asked.
 pub fn passes(function: Oid) -> bool {
     let oid = u32::from(function) as usize;
     oid < FIRST_NORMAL_OID && BUILTIN.with(|kinds| kinds[oid].get()) == Kind::Harmless as u8
@@ -72,11 +73,11 @@ pub fn passes(function: Oid) -> bool {
 
 /// Whether the function is none of PostgreSQL's own.
 pub fn is_of_users(function: Oid) -> bool {
-    u32::from(function) as usize >= FIRST_NORMAL_OID
+    oids::is_of_users(function)
 }
 
-/// Whether each call of this function of an extension is to be judged: a tenant's transaction may not call it. Not of
-/// triggers and methods of TABLESAMPLE, which are judged where they are put.
+/// Whether each single call of this function of an extension must be judged. Not for triggers and methods of
+/// TABLESAMPLE, which are judged where they are used.
 pub fn is_judged_at_call(function: Oid) -> bool {
     kind(function).is_refused() && !proc::is_called_by_the_executor(function)
 }
@@ -103,10 +104,10 @@ pub fn judge(function: Oid) -> Outcome<()> {
     Ok(())
 }
 
-/// What is said of a call inside a tenant's transaction.
+/// Judges a call inside a tenant.
 pub fn in_tenant(function: Oid) -> Outcome<()> {
     let kind = kind(function);
-    // Rows that were read before the tenant was entered are there already.
+    // Rows may have been read before the tenant was entered.
     if kind == Kind::Answers && !gucs::side_channels_allowed() && extension::is_installed() {
         return Err(side_channel_refused(
             "what was opened with no tenant and reads sizes, counters, locks or sessions",
@@ -115,8 +116,8 @@ pub fn in_tenant(function: Oid) -> Outcome<()> {
     verdict(function, kind)
 }
 
-/// Which calls of a statement that is planned now are answered by [`answer`]. None of a superuser's with no tenant, whose
-/// plans show the functions that are called.
+/// Which calls of a statement that is being planned are replaced, so that [`answer`] decides. None for a superuser with
+/// no tenant, whose plans should show the functions that are called.
 pub fn answered() -> Option<fn(Oid) -> bool> {
     if !current::is_set() && role::is_superuser_session() {
         return None;
@@ -157,7 +158,7 @@ pub fn answer(function: Oid) -> Outcome<Answer> {
     })
 }
 
-/// Whether what this kind of functions tells is told in this session's tenants.
+/// Whether this session may see in its tenants what this kind of functions shows.
 fn is_told(kind: Kind) -> bool {
     match kind {
         Kind::Remembers => gucs::side_channels_allowed() || !session_state::is_shared(),

@@ -9,13 +9,14 @@ use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::folding;
 use crate::pg::foreign_key::CONSTRAINT;
+use crate::pg::oids;
 use crate::pg::policy::POLICY;
 use crate::pg::trigger::CATALOG as TRIGGER;
 use pgrx::pg_sys::{self, ObjectAccessType, Oid};
 use std::ffi::{c_char, c_int, c_void};
 
 /// The catalog `pg_parameter_acl`.
-const PARAMETER: Oid = Oid::from_u32(6243);
+const PARAMETER: Oid = oids::ParameterAclRelationId;
 
 static PREVIOUS_OBJECT: BackendCell<pg_sys::object_access_hook_type> = BackendCell::new(None);
 static PREVIOUS_PARAMETER: BackendCell<pg_sys::object_access_hook_type_str> = BackendCell::new(None);

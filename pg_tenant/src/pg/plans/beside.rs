@@ -1,4 +1,4 @@
-//! Where a scan evaluates conditions and distances: its filter, and what stands outside of it.
+//! Where a scan evaluates conditions and distances: in its filter, and outside of it.
 
 use super::quiet::is_quiet;
 use crate::pg::list::{length, nodes};
@@ -8,7 +8,7 @@ use pgrx::pg_sys::{self, List, Node, NodeTag, Plan, Var};
 pub(super) struct Beside {
     /// Conditions of an index, asked again of the row.
     pub(super) rechecked: *mut *mut List,
-    /// Distances, by which the index gives its rows and which are computed again from the row.
+    /// Distances by which the index orders rows, computed again from each row.
     distances: *mut List,
     /// What a Var of the index, or of what a foreign or custom scan gives, stands for.
     pub(super) target: *mut List,

@@ -1,9 +1,9 @@
-//! Calls of functions that tell of other tenants, in a finished plan: each becomes a call of our own function, which gets
-//! the name and the arguments of the other and has its result type, and decides when it runs. So the planner has planned
-//! with what it knows of the function that was called, and a plan that is kept serves whoever runs it.
+//! Calls, in a finished plan, of functions that show something of other tenants. Each becomes a call of our own
+//! function, which gets the name and the arguments of the original, has its result type, and decides at run time. So
+//! the planner works with what it knows of the original function, and one cached plan serves all callers.
 //!
-//! What is not found here (checks and defaults, keys of partitions, arguments of EXECUTE) stays as it is, and is judged
-//! where it is made ready.
+//! Calls that are not found here (in checks and defaults, partition keys, arguments of EXECUTE) stay as they are, and
+//! are judged when they are initialised.
 
 use super::nodes::walk_all;
 use crate::pg::list::length;

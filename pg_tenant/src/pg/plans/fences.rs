@@ -1,13 +1,14 @@
-//! The tenant's fence, in front of whatever else a scan evaluates for a row.
+//! Puts the fence in front of every other condition that a scan evaluates for a row.
 //!
-//! PostgreSQL orders conditions that cannot leak by their cost alone, and counts a call without columns among them: it
-//! would run, or not, for another tenant's rows. Some conditions stand outside of the filter: those of an index that are
-//! asked again of the row, and distances. A scan that has no fence, though its table is read under policies, is told.
+//! PostgreSQL orders leakproof conditions by cost only, and counts a call without columns among them: it could run for
+//! rows of other tenants. Some conditions are not in the filter of a scan: index conditions that are checked again on
+//! the row, and distances. A scan of a table under policies that has no fence is reported.
 
 use super::front::{put_first, readers_first};
 use super::nodes::{Does, does, walk};
 use super::range::Range;
 use crate::pg::list::{length, nodes};
+use crate::pg::oids;
 use crate::pg::policy::Fence;
 use pgrx::pg_sys::{self, CmdType, List, NodeTag, Oid, Plan, PlannedStmt};
 
@@ -22,7 +23,8 @@ pub enum Unfenced {
     Sampled(Oid, Oid),
 }
 
-/// Puts the fences first in every scan of a table for which `fences`, asked with whom it is read as, gives some, and tells of a scan that lacks one.
+/// Puts the fences first in every scan of a table for which `fences` returns some (it gets the table and the user as
+/// whom it is read), and returns a scan that lacks one.
 ///
 /// # Safety
 /// `planned` was made a moment ago and nobody else has seen it.
@@ -51,7 +53,7 @@ pub unsafe fn fences_first(planned: *mut PlannedStmt, fences: impl Fn(Oid, Oid) 
                 }
                 Does::Unknown => pass.any_of(1..=range.len()),
             };
-            // A sample may be allowed, so nothing else hides behind it.
+            // A sample may be allowed, so it must not hide a worse one that follows.
             found = match found {
                 None | Some(Unfenced::Sampled(..)) => unfenced.or(found),
                 first => first,
@@ -69,8 +71,8 @@ pub(super) struct Pass<'a, F> {
     pub(super) arrays: Vec<(i32, i32)>,
     /// The places of tables that are merged into while no column of them is read.
     blindly_merged: Vec<u32>,
-    /// The places of tables whose rows the scan finds to change, to delete or to lock. What MERGE may change PostgreSQL
-    /// asks of the row it has joined.
+    /// The range table places of tables whose rows the scan finds in order to change, delete or lock them. For MERGE
+    /// PostgreSQL checks the joined row itself.
     written: Vec<u32>,
 }
 
@@ -97,8 +99,9 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
         let table = if root == at { relation } else { self.range.relation(root)? };
         let fences = (self.fences)(table, self.range.user(root));
         if fences.is_empty() || !self.range.under_policies(root) {
-            // A view that compares with the current tenant, over a table without policies: no promise, but no worse.
-            // SAFETY: as above.
+            // A view with conditions on the current tenant over a table without policies. We promise nothing there; its
+            // conditions come first all the same.
+            // SAFETY: a node of this plan.
             unsafe { readers_first(plan) };
             return None;
         }
@@ -121,13 +124,13 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
         unsafe { foreign_method(plan) }.map(|method| Unfenced::Sampled(table, method))
     }
 
-    /// A join or an aggregate that is computed elsewhere: its conditions are not to be seen.
+    /// A join or an aggregate that another server or a custom scan computes: its conditions cannot be seen.
     unsafe fn pushed_down(&self, plan: *mut Plan) -> Option<Unfenced> {
         // SAFETY: each cast follows the node's tag.
         unsafe {
             let relations = match (*plan).type_ {
                 NodeTag::T_ForeignScan => (*plan.cast::<pg_sys::ForeignScan>()).fs_relids,
-                // One that has plans below it works on what they give, and they are looked at for themselves.
+                // A node with child plans works on their rows; the children are checked themselves.
                 NodeTag::T_CustomScan if length((*plan.cast::<pg_sys::CustomScan>()).custom_plans) == 0 => {
                     (*plan.cast::<pg_sys::CustomScan>()).custom_relids
                 }
@@ -165,7 +168,7 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
     }
 }
 
-/// Of the fences on one column the one that says most: it says what the others do, and an index may have been asked for it.
+/// Of several fences on one column, the strictest: it implies the others, and an index may have been chosen for it.
 fn strictest(fences: Vec<Fence>) -> Vec<Fence> {
     let mut kept: Vec<Fence> = Vec::with_capacity(fences.len());
     for fence in fences {
@@ -181,16 +184,15 @@ fn strictest(fences: Vec<Fence>) -> Vec<Fence> {
     kept
 }
 
-/// The method of TABLESAMPLE, where it is none of PostgreSQL's own: it sees rows before the fence does, and may count them.
-/// Those of PostgreSQL choose by the place of each row.
+/// The method of TABLESAMPLE, if an extension brings it: it sees rows before the fence does, and could count them. The
+/// methods of PostgreSQL choose rows by their place only.
 unsafe fn foreign_method(plan: *mut Plan) -> Option<Oid> {
-    const FIRST_NORMAL_OID: u32 = 16_384;
     // SAFETY: the caller's node; the cast follows its tag.
     unsafe {
         if (*plan).type_ != NodeTag::T_SampleScan {
             return None;
         }
         let method = (*(*plan.cast::<pg_sys::SampleScan>()).tablesample).tsmhandler;
-        (method.to_u32() >= FIRST_NORMAL_OID).then_some(method)
+        oids::is_of_users(method).then_some(method)
     }
 }

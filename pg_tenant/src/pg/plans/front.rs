@@ -6,8 +6,9 @@ use crate::pg::list::{length, nodes};
 use crate::pg::policy::{self, Fence, Form};
 use pgrx::pg_sys::{Node, Plan, Var};
 
-/// Puts the fence on this column in front of the scan's filter and of what is evaluated beside it. Whether there is one:
-/// where rows of nobody may be read, one for the tenant's own is asked of a scan for rows that are written.
+/// Puts the fence on this column first in the filter of the scan and in the conditions outside the filter. Returns
+/// whether the scan has one; a scan for rows that are written needs the fence for own rows, not the one that also
+/// admits shared rows.
 pub(super) unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence, writes: bool) -> bool {
     // SAFETY: the plan's nodes are valid and ours to change.
     unsafe {
@@ -34,10 +35,11 @@ pub(super) unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fen
         first.sort_by_key(|&node| is_shared(node));
         let Some(&stands) = first.first() else { return false };
         first.truncate(1);
-        // The fence has said already what these say.
+        // The fence implies these conditions.
         let own = !is_shared(stands);
         rest.retain(|&node| !is_either(node) && !(own && (is_equality(node) || is_shared(node))));
-        // So has an index that is asked for the current tenant: it gives no other's rows, or they are asked again.
+        // An index condition on the current tenant makes the fence unnecessary: the index returns no rows of others, or
+        // the condition is checked again on each row.
         let asked = !beside.rechecked.is_null()
             && nodes(*beside.rechecked).any(|condition| equality(condition).is_some_and(|it| it.exact));
         if asked && !fence.is_former() && !is_false(stands) {

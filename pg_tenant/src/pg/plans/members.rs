@@ -24,7 +24,7 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
             let of_fence = |node: &*mut Node| is_false(*node) || is_fence(*node);
             let (first, mut rest): (Vec<_>, Vec<_>) = nodes((*plan).qual).partition(of_fence);
             let Some(&stands) = first.first() else { return false };
-            // The fence has said already what the array of all members says, and looks its rows up.
+            // The fence implies the condition on the array of all members, and looks the members up itself.
             rest.retain(|&node| {
                 !membership::listed_in_plan(node).is_some_and(|(var, param)| {
                     stands_for(var, at, key, beside.target)

@@ -1,4 +1,4 @@
-//! Conditions that tell nothing of the row they see, whichever it is.
+//! Conditions whose evaluation shows nothing of a row.
 
 use crate::pg::list::nodes;
 use crate::pg::own_function::{self, Own};

@@ -1,7 +1,7 @@
 //! The relations of a plan: which table a scan reads, and as whom.
 //!
-//! Partitions and children have no rights of their own in a plan: what is asked of a statement is asked of the table that
-//! it names, the root. `AppendRelInfo` leads there.
+//! In a plan, partitions and children have no permission entries of their own: permissions belong to the table that the
+//! statement names, here called the root. `AppendRelInfo` leads from a child to it.
 
 use crate::pg::list::{self, nodes};
 use pgrx::pg_sys::{self, AppendRelInfo, Oid, PlannedStmt, RTEKind, RangeTblEntry};

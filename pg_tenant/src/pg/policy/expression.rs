@@ -3,6 +3,7 @@
 
 use super::Reader;
 use crate::pg::list;
+use crate::pg::oids;
 use crate::pg::own_function::{self, Own};
 use pgrx::pg_sys::{self, Node, NodeTag};
 
@@ -37,7 +38,7 @@ pub unsafe fn tenant_equality(node: *mut Node) -> Option<Equality> {
             return None;
         };
         // The operator is PostgreSQL's own: who makes another over the same function is not taken for the fence.
-        let own = op.opno.to_u32() < 16_384 && EQUALITIES.contains(&u32::from(pg_sys::get_opcode(op.opno)));
+        let own = !oids::is_of_users(op.opno) && EQUALITIES.contains(&u32::from(pg_sys::get_opcode(op.opno)));
         let column = column(left).filter(|_| own)?;
         Some(Equality { column, reader, exact: op.inputcollid == (*column).varcollid })
     }

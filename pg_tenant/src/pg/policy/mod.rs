@@ -15,6 +15,7 @@ mod expression;
 mod fence;
 mod row;
 
+use crate::pg::oids;
 pub use expression::{is_current, is_current_or_shared, tenant_equality, tenant_equality_or_null};
 pub use fence::{Fence, Form, Reader};
 use pgrx::pg_sys::Oid;
@@ -22,7 +23,7 @@ use row::{Command, Part, parts};
 pub use row::{condition_form, fence_conditions, former_column, has_any, table_of};
 
 /// The catalog `pg_policy`.
-pub const POLICY: Oid = Oid::from_u32(3256);
+pub const POLICY: Oid = oids::PolicyRelationId;
 
 /// The fence of this table that `tenant.protect` made, or another one, if it has any.
 pub fn fence(relation: Oid) -> Option<Fence> {

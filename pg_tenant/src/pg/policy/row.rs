@@ -4,12 +4,13 @@ use super::condition::{Condition, tenant_condition};
 use super::{Fence, Form, POLICY, Reader};
 use crate::pg::catalog::{self, Row};
 use crate::pg::membership;
+use crate::pg::oids;
 use crate::pg::plans::is_false;
 use crate::pg::text;
 use pgrx::pg_sys::{self, Node, Oid};
 
-const POLICY_BY_OID: Oid = Oid::from_u32(3257);
-const POLICY_BY_RELATION: Oid = Oid::from_u32(3258);
+const POLICY_BY_OID: Oid = oids::PolicyOidIndexId;
+const POLICY_BY_RELATION: Oid = oids::PolicyPolrelidPolnameIndexId;
 const POLOID: i16 = 1;
 const POLNAME: i16 = 2;
 const POLRELID: i16 = 3;

@@ -7,7 +7,8 @@ use crate::pg::policy::{self, Form};
 use crate::pg::{defaults, extension, hierarchy, relation, rewrite, shared_row};
 use pgrx::pg_sys::Oid;
 
-/// What PostgreSQL's own relations hold; the last arm are the TOAST tables of its catalogs.
+/// What PostgreSQL's own relations hold: pg_statistic, pg_statistic_ext_data; pg_largeobject; pg_authid,
+/// pg_user_mapping; and the TOAST tables of its catalogs.
 pub(super) fn of_postgres(relation: u32) -> Option<Held> {
     match relation {
         2619 | 3429 => Some(Held::Statistics),
@@ -67,17 +68,17 @@ pub(super) fn find(table: Oid) -> Protection {
     verdict
 }
 
-/// What tells that this table without a fence once had one, however it was made again: restored alone, copied, renamed
-/// into place. Asked once for each table that is not protected; nothing where the extension is not.
+/// A sign that this table without a fence once had one, and was restored alone, copied or renamed into place. Looked
+/// for once for each unprotected table, in a database with the extension.
 fn lost(table: Oid, class: relation::Class) -> Option<Sign> {
-    // Where it is enabled, PostgreSQL shows what the policies that are there show, and nothing where there is none.
+    // With row-level security enabled, PostgreSQL shows only what the remaining policies allow, or nothing.
     if class.row_security || class.temporary || !class.is_table() || !extension::is_complete() {
         return None;
     }
     match journal_row::last_word(&relation::name(table)) {
         LastWord::Protected => Some(Sign::Journal),
         _ if defaults::read_tenant(table) => Some(Sign::Default),
-        // Unprotected on purpose: FORCE is what it had before.
+        // It was unprotected on purpose; FORCE was set before it was ever protected.
         LastWord::Unprotected => None,
         LastWord::None => (class.forced && !policy::has_any(table)).then_some(Sign::Forced),
     }
@@ -108,7 +109,7 @@ fn shadowed(temporary: Oid) -> Option<Oid> {
     relation::namesakes(temporary).into_iter().find(|&table| policy::fence(table).is_some())
 }
 
-/// What must not have changed for a verdict to be true.
+/// What a verdict depends on: it is true until one of these changes.
 pub(super) enum RestsOn {
     /// The table.
     Itself,

@@ -10,13 +10,13 @@ use std::cell::{Cell, RefCell};
 /// At most this many verdicts are remembered.
 const CAPACITY: usize = 65_536;
 
-/// What invalidations did since a verdict was begun: one number for each table would be too much to keep.
+/// Counts invalidations: a counter for each table would be too much to keep.
 type Epoch = u64;
 
 thread_local! {
     static EPOCH: Cell<Epoch> = const { Cell::new(0) };
     static VERDICTS: RefCell<FxHashMap<Oid, Protection>> = RefCell::new(FxHashMap::default());
-    /// Verdicts that rest on what no invalidation names, each with the epoch it was made in.
+    /// Verdicts that depend on something that no single invalidation names, each with the epoch in which it was made.
     static OF_THE_EPOCH: RefCell<FxHashMap<Oid, (Epoch, Protection)>> = RefCell::new(FxHashMap::default());
     /// Tables that changed while [`VERDICTS`] was borrowed; none in practice, since no borrow spans a call.
     static FORGET_ALL: Cell<bool> = const { Cell::new(false) };
@@ -43,7 +43,7 @@ pub fn init() {
             (Err(_), _) => FORGET_ALL.set(true),
         });
     });
-    // The names of its tables are others then: see [`lost`].
+    // A renamed schema changes the qualified names of its tables, by which the journal knows them.
     invalidation::on_schema_change(|| {
         EPOCH.set(EPOCH.get() + 1);
         hierarchies::relation_changed(None);

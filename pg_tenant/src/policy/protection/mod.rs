@@ -1,15 +1,16 @@
 //! What the catalog says of a table: protected, not, or protected with a gap.
 //!
-//! The mark of protection is the fence in `pg_policy` itself ([`crate::pg::policy`]), so a dump carries it and a rename
-//! does not lose it. The verdict is remembered by oid until relcache invalidation says that the table has changed. That an
-//! unprotected hierarchy is one is forgotten when a table of it changes ([`hierarchies`]); what rests on other things
-//! than its tables, when any table does.
+//! A table is protected if `pg_policy` has a fence of it ([`crate::pg::policy`]); so a dump carries the protection and
+//! a rename does not lose it. The verdict is remembered by oid until a relcache invalidation says that the table has
+//! changed. That a hierarchy is unprotected is remembered until one of its tables changes ([`hierarchies`]); verdicts
+//! that depend on anything else, until any table changes.
 
 mod find;
 mod hierarchies;
 mod memory;
 mod verdict;
 
+use crate::pg::oids;
 use crate::pg::policy::{self, Fence, Form};
 use find::{find, of_postgres};
 pub use memory::init;
@@ -17,16 +18,13 @@ use memory::remembered;
 use pgrx::pg_sys::Oid;
 pub use verdict::{Gap, Held, Protection, Rows, Sign};
 
-/// Oids below this belong to PostgreSQL itself.
-const FIRST_NORMAL_OID: u32 = 16_384;
-
 /// How this relation is protected.
 pub fn of(table: Oid) -> Protection {
-    if u32::from(table) < FIRST_NORMAL_OID {
+    if !oids::is_of_users(table) {
         return of_postgres(table.into()).map_or(Protection::None, Protection::Held);
     }
     match remembered(table).unwrap_or_else(|| find(table)) {
-        // Asked of both tables each time: neither is told when the other changes.
+        // Both tables are looked at each time, since a change of one does not invalidate the other.
         Protection::Fenced(fence) if let Some(through) = open_through(table, fence) => {
             Protection::Broken(Gap::Through(through))
         }

@@ -10,13 +10,13 @@ pub enum Protection {
     None,
     /// By this fence.
     Fenced(Fence),
-    /// Meant to be, but a policy does not reach every row: no statement may touch it.
+    /// Meant to be protected, but a policy does not reach every row: no statement may use the table.
     Broken(Gap),
     /// It holds rows that no policy can cover, and nobody has declared that every tenant may see them.
     Uncovered(Rows),
     /// A temporary relation with the name of this protected table, found before it.
     Shadows(Oid),
-    /// It is no table, or not the application's, and holds what belongs to every tenant.
+    /// No table of an application; it holds data of all tenants.
     Held(Held),
 }
 
@@ -59,13 +59,14 @@ pub enum Gap {
     OverProtected(Oid),
     /// The table is reached by membership through this one, which is not protected by a tenant column.
     Through(Oid),
-    /// The table has no fence and has had one, or a table of its name: it came back without.
+    /// The table, or one with its name, had a fence and has none now: it was restored or copied without it.
     Lost(Sign),
-    /// Of the three policies that show rows of nobody to every tenant, and keep them from writing, not all are there.
+    /// Shared rows need three policies, which show them to every tenant and keep tenants from writing them; one is
+    /// missing.
     Torn(Fence),
 }
 
-/// What tells that a table has lost its fence.
+/// How it is known that a table has lost its fence.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Sign {
     /// The journal's last word on a table of this name is that it was protected.
