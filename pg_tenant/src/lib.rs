@@ -2,16 +2,21 @@
 //! (and is refused), one tenant, or an explicit, audited system context.
 //!
 //! ```text
-//!  select tenant.enter('acme') ──► api ──► registry (known? active?) ──► context (seal, current, limits)
+//!  select tenant.enter('acme') ──► api ──► entry (may it?) ──► registry (known? active?) ──► context (seal, current, limits)
 //!                    statement ──► guard::hook ──► guard::executor · utility  ◄── context::current
 //!                                       │ allowed             └── policy::protection (fenced? gaps?)
 //!                                       ▼
-//!       policy: tenant_id = tenant.current_uuid() and tenant.is_current(tenant_id)   (row-level security)
+//!       policy: tenant_id = tenant.current_uuid() and tenant.is_current(tenant_id)   (row-level security, context::readers)
 //!                                       ▼
 //!                    plan ──► guard::fence: the call first in every scan, or no plan
 //!                                       ▼
-//!           end of transaction ──► context::current: no tenant
+//!           end of transaction ──► context::lifetime: no tenant
 //! ```
+//!
+//! The rooms, each using only those before it (`tests/tests/house.rs` has the list): [`pg`], safe wrappers over PostgreSQL;
+//! [`gucs`], the settings; [`registry`], which tenants exist, and their limits; [`policy`], how a table is protected;
+//! [`signed`], tokens and keys; [`context`], what the transaction has entered; [`guard`], what must not happen; [`entry`],
+//! the ways into a tenant and the system context; [`api`], the SQL functions.
 //!
 //! SQL lives in `sql/schema/`, rules without PostgreSQL in `core/`. `unsafe` lives in `pg/`, `guard/hook/` and `gucs.rs`.
 

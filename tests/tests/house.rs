@@ -38,19 +38,40 @@ const NOT_WRITTEN: [&str; 2] = ["sql/install/", "sql/upgrade/"];
 /// Each source that is longer, and why it stays so.
 const LONG_FILES: [(&str, &str); 14] = [
     ("client/src/error/mod.rs", "`Error` with each predicate and its page in one place: who catches it looks here"),
-    ("client/src/listener/tenant_listener.rs", "one state machine: connect, listen, deliver, connect again; apart, its states would be public"),
+    (
+        "client/src/listener/tenant_listener.rs",
+        "one state machine: connect, listen, deliver, connect again; apart, its states would be public",
+    ),
     ("client/src/pool/builder.rs", "each option of a pool is a method and its paragraph of documentation"),
-    ("pg_tenant/src/gucs.rs", "each setting with its reason, its accessor and its declaration: all settings stand in one file"),
+    (
+        "pg_tenant/src/gucs.rs",
+        "each setting with its reason, its accessor and its declaration: all settings stand in one file",
+    ),
     ("pg_tenant/token/src/verify_tests.rs", "one table of good and bad tokens against every check of `verify`"),
     ("tests/clients/django/check.py", "the checks that a reader of the page runs, in one script as the page has it"),
     ("tests/tests/client/conflict_is_lost.rs", "each form of a conflict over both drivers, on one stage"),
-    ("tests/tests/edge/the_directory_is_wrong.rs", "one stage with a server, a directory and a listener, and what goes wrong between them"),
+    (
+        "tests/tests/edge/the_directory_is_wrong.rs",
+        "one stage with a server, a directory and a listener, and what goes wrong between them",
+    ),
     ("tests/tests/extension/protect/somebodys_rows_are_everybodys.rs", "shared rows from every side, on one stage"),
-    ("tests/tests/extension/registry/a_key_tells_too_much.rs", "one property of lookups, for each way to ask for more than one may"),
-    ("tests/tests/extension/sessions/residue_is_lent.rs", "one property for each kind of state that a session can carry"),
+    (
+        "tests/tests/extension/registry/a_key_tells_too_much.rs",
+        "one property of lookups, for each way to ask for more than one may",
+    ),
+    (
+        "tests/tests/extension/sessions/residue_is_lent.rs",
+        "one property for each kind of state that a session can carry",
+    ),
     ("tests/tests/load/over_sqlx.rs", "each deed of the load over one driver, beside those over the other drivers"),
-    ("tests/tests/load/over_tokio_postgres.rs", "each deed of the load over one driver, beside those over the other drivers"),
-    ("tests/tests/saas/a_leak_is_not_seen.rs", "each leak that is planted into the example service, beside how it is seen"),
+    (
+        "tests/tests/load/over_tokio_postgres.rs",
+        "each deed of the load over one driver, beside those over the other drivers",
+    ),
+    (
+        "tests/tests/saas/a_leak_is_not_seen.rs",
+        "each leak that is planted into the example service, beside how it is seen",
+    ),
 ];
 
 fn root() -> PathBuf {
