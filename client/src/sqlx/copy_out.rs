@@ -92,11 +92,11 @@ impl Stream for CopyOut<'_> {
 macro_rules! copies {
     ($handle:ty, $tx:ty) => {
         impl $tx {
-            /// Runs a `COPY … TO STDOUT` and returns its bytes as they come: text, CSV or binary, as the statement says. Of
-            /// a protected table these are the rows that a query would see.
+            /// Runs a `COPY … TO STDOUT` and returns its bytes as they arrive, in the format that the statement says:
+            /// text, CSV or binary. Of a protected table it copies the rows that a query would see.
             ///
-            /// Read it to its end: dropped before, it leaves the transaction refusing every further call
-            /// ([`Error::is_interrupted`]), for sqlx does not read past what is left.
+            /// Read it to its end. If it is dropped before, the transaction refuses every further call
+            /// ([`Error::is_interrupted`]), because sqlx does not skip the remaining data.
             ///
             /// # Errors
             /// The server's, from this call or from the stream; no call may follow then. `42601`, and nothing is sent, for
@@ -107,10 +107,10 @@ macro_rules! copies {
         }
 
         impl $handle {
-            /// Runs a `COPY … TO STDOUT` in a transaction of its own and returns its bytes as they come.
+            /// Runs a `COPY … TO STDOUT` in a transaction of its own and returns its bytes as they arrive.
             ///
-            /// The stream has a connection of the pool for as long as it lives. It commits when everything was read;
-            /// dropped before that it rolls back, and the copy is cancelled on the server.
+            /// The stream holds a connection of the pool until it is dropped. It commits when everything was read; if
+            /// it is dropped before, it rolls back and the copy is cancelled on the server.
             ///
             /// # Errors
             /// As every call of this type. Those of the statement, and of committing, come from the stream.

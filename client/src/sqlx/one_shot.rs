@@ -99,7 +99,8 @@ macro_rules! executor {
 }
 
 executor! {
-    /// Each call in a transaction of its own, so that whatever takes an executor takes `&handle` as it takes `&mut tx`:
+    /// Each call runs in a transaction of its own. A function that takes an executor takes `&handle` as well as `&mut
+    /// tx`:
     ///
     /// ```no_run
     /// # async fn example(pool: pg_tenant_client::sqlx::TenantPool) -> Result<(), sqlx::Error> {
@@ -112,8 +113,8 @@ executor! {
     /// # Ok(()) }
     /// ```
     ///
-    /// Rows that are decoded when they have been returned (`fetch_one`, `fetch_all`) were committed before that. A stream
-    /// (`fetch`) commits at its end; dropped before, it rolls back, and the statement is cancelled.
+    /// `fetch_one` and `fetch_all` decode rows after the commit. A stream (`fetch`) commits at its end; if it is
+    /// dropped before, it rolls back and the statement is cancelled.
     TenantHandle
 }
 executor! {

@@ -11,8 +11,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What runs statements inside one tenant: a [`TenantHandle`], each statement in a transaction of its own, or a
-/// [`TenantTx`], all in that one. A repository that takes it is written once.
+/// Runs statements inside one tenant: a [`TenantHandle`] runs each statement in a transaction of its own, a
+/// [`TenantTx`] runs all in that one. A repository that takes this trait is written once, for both.
 ///
 /// A function with one statement takes any `impl sqlx::PgExecutor<'_>` instead: `&handle` and `&mut tx` are such. sqlx
 /// takes its executor by value, so for several statements there is [`executor`](Self::executor), once for each.
@@ -59,14 +59,14 @@ pub trait TenantExecutor: sealed::Sealed + Send {
     where
         Self: 'e;
 
-    /// The tenant. `None` where it is not known yet (a token names it), or is malformed.
+    /// The tenant's id; `None` where it is not known yet (a token names it), or is malformed.
     fn tenant_id(&self) -> Option<&TenantId>;
 
     /// For one query.
     fn executor(&mut self) -> Self::Executor<'_>;
 
-    /// Runs a closure of which all takes effect, or nothing: in a transaction of its own, or in a savepoint of the one
-    /// that is open.
+    /// Runs a closure that takes effect as a whole or not at all: in a transaction of its own, or in a savepoint of the
+    /// open one.
     ///
     /// # Errors
     /// Those of [`TenantHandle::run`] or [`TenantTx::savepoint`].

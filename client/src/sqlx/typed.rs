@@ -10,15 +10,15 @@ use super::danger::SystemTxBuilder;
 use super::open_tx::{Handle, OpenTx};
 use crate::error::Error;
 
-/// A query that says what its rows are: of `query_as`, `query_scalar`, `query!`, `query_as!`, `query_scalar!` or
-/// `query(…).map(…)`; of `query` they are `PgRow`s.
+/// A query with a row type: made by `query_as`, `query_scalar`, `query!`, `query_as!`, `query_scalar!` or
+/// `query(…).map(…)`. The rows of a plain `query` are `PgRow`s.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no query of sqlx whose rows can be read",
     note = "pass what sqlx::query, query_as, query_scalar or their macros return; a text goes to query() or execute()",
     note = "the type that rows are read into implements `sqlx::FromRow<'_, PgRow>`"
 )]
 pub trait TypedQuery: sealed::Fetch<Row = <Self as TypedQuery>::Output> {
-    /// What a row is read into.
+    /// The type of a row.
     type Output;
 }
 
@@ -95,7 +95,7 @@ typed! {
 macro_rules! calls {
     ($handle:ty) => {
         impl $handle {
-            /// Runs one query and returns its rows in the type that it reads them into.
+            /// Runs one query in a transaction of its own and returns its rows, in the query's own row type.
             ///
             /// # Errors
             /// As every call of this type; nothing was committed then, also where a row cannot be read, unless
@@ -107,7 +107,7 @@ macro_rules! calls {
                 Ok(rows)
             }
 
-            /// Runs one query and returns its first row in the type that it reads them into.
+            /// Runs one query in a transaction of its own and returns its first row, in the query's own row type.
             ///
             /// ```no_run
             /// # async fn example(pool: pg_tenant_client::sqlx::TenantPool) -> Result<(), pg_tenant_client::Error> {
@@ -135,7 +135,8 @@ macro_rules! calls {
                 Ok(row)
             }
 
-            /// Runs one query and returns its first row, if there is one, in the type that it reads them into.
+            /// Runs one query in a transaction of its own and returns its first row, if there is one, in the query's
+            /// own row type.
             ///
             /// # Errors
             /// As [`fetch_all`](Self::fetch_all).

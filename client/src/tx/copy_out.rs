@@ -14,16 +14,17 @@ use crate::tx::reading::{Reading, Within};
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::sql::first_word;
 
-/// What [`TenantTx::copy_out`] and [`TenantHandle::copy_out`] read: pieces of the copy, mostly a row each, in the format
-/// that the statement says. One after the other they are the file.
+/// The stream of [`TenantTx::copy_out`] and [`TenantHandle::copy_out`]: pieces of the copy, mostly one row each, in the
+/// format that the statement says. Joined, they are the file.
 #[must_use = "it is read only while the stream is polled"]
 pub struct CopyOutStream<'tx>(Reading<'tx, tokio_postgres::CopyOutStream>);
 
 impl TenantTx {
-    /// Runs a `COPY … TO STDOUT` and returns its bytes as they come: text, CSV or binary, as the statement says. Of a
-    /// protected table these are the tenant's rows, as of any query.
+    /// Runs a `COPY … TO STDOUT` and returns its bytes as they arrive, in the format that the statement says: text, CSV
+    /// or binary. Of a protected table it copies the tenant's rows, like any query.
     ///
-    /// Dropping the stream before its end is allowed: the next call waits until the rest has been read past.
+    /// The stream may be dropped before its end: the next call then waits until the remaining data has been read and
+    /// thrown away.
     ///
     /// # Errors
     /// As [`query`](Self::query), from this call or from the stream. `42601`, and nothing is sent, for a text that does not

@@ -14,8 +14,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What runs statements inside one tenant: a [`TenantHandle`], each statement in a transaction of its own, or a
-/// [`TenantTx`], all in that one. A repository that takes it is written once.
+/// Runs statements inside one tenant: a [`TenantHandle`] runs each statement in a transaction of its own, a
+/// [`TenantTx`] runs all in that one. A repository that takes this trait is written once, for both.
 ///
 /// ```no_run
 /// use pg_tenant_client::{Error, TenantExecutor, TenantPool};
@@ -49,9 +49,10 @@ mod sealed {
 /// # Ok(()) }
 /// ```
 ///
-/// It is implemented for these two, and for references to them; [`danger::SystemTx`](crate::danger::SystemTx) is none:
-/// what is written for one tenant does not come to work on all of them. The futures are `Send`, but for those of
-/// [`run`](Self::run) and [`transaction`](Self::transaction), which are where the closure's is. There is no `dyn` of it.
+/// It is implemented for these two, and for references to them. [`danger::SystemTx`](crate::danger::SystemTx) does not
+/// implement it, so that code for one tenant cannot run across all of them by mistake. The futures are `Send`; those of
+/// [`run`](Self::run) and [`transaction`](Self::transaction) are where the closure's future is. The trait is not dyn
+/// compatible.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not run statements inside one tenant",
     label = "neither a `TenantHandle` nor a `TenantTx`",
@@ -59,7 +60,7 @@ mod sealed {
     note = "the system context works across tenants, and is none"
 )]
 pub trait TenantExecutor: sealed::Sealed + Send {
-    /// The tenant. `None` where it is not known yet (a token names it), or is malformed.
+    /// The tenant's id; `None` where it is not known yet (a token names it), or is malformed.
     fn tenant_id(&self) -> Option<&TenantId>;
 
     /// Runs a statement and returns its rows.
@@ -99,7 +100,7 @@ pub trait TenantExecutor: sealed::Sealed + Send {
     fn execute(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)])
     -> impl Future<Output = Result<u64, Error>> + Send;
 
-    /// Runs a statement and returns its rows as they come.
+    /// Runs a statement and returns its rows as they arrive.
     ///
     /// # Errors
     /// Those of [`TenantHandle::query_stream`] or [`TenantTx::query_stream`].
@@ -133,8 +134,8 @@ pub trait TenantExecutor: sealed::Sealed + Send {
         P: Pipeline + Send + Sync,
         P::Answers: Send;
 
-    /// Runs a closure of which all takes effect, or nothing: in a transaction of its own, or in a savepoint of the one
-    /// that is open.
+    /// Runs a closure that takes effect as a whole or not at all: in a transaction of its own, or in a savepoint of the
+    /// open one.
     ///
     /// # Errors
     /// Those of [`TenantHandle::run`] or [`TenantTx::savepoint`].
