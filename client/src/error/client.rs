@@ -128,6 +128,14 @@ impl Error {
         Error::new(kind, format!("the query returned {found} rows where {expected} was expected"))
     }
 
+    /// A statement's plan was out of date where it could not be prepared anew unseen: the transaction had begun.
+    pub(crate) fn of_a_stale_plan(self) -> Error {
+        self.of_kind(Kind::StalePlan).with_hint(
+            "the schema changed under a prepared statement: run the transaction again, retry() does; the statement is \
+             prepared anew then",
+        )
+    }
+
     /// What an error of entering means on a connection that was never lent before: something is set up wrongly.
     pub(crate) fn at_entry(mut self) -> Error {
         self.0.position = None; // in a text of ours

@@ -16,6 +16,20 @@ pub(crate) fn is_serialization_failure(code: &str) -> bool {
     matches!(code, "40001" | "40P01")
 }
 
+/// The server has planned a prepared statement anew, and it returns other columns than it was prepared with.
+pub(crate) fn is_stale_plan(code: &str, routine: Option<&str>) -> bool {
+    code == "0A000" && routine == Some("RevalidateCachedQuery")
+}
+
+/// A name, a type or an operator is not what it was, or is not there.
+pub(crate) fn says_no_meaning(code: &str, message: &str) -> bool {
+    const CODES: [&str; 13] = [
+        "42703", "42883", "42P01", "42804", "42846", "42702", "42725", "42P18", "42704", "42809", "42803", "42P08",
+        "3F000",
+    ];
+    CODES.contains(&code) || code == "XX000" && message.starts_with("cache lookup failed for type")
+}
+
 /// Said only where the backend waits for the next statement, which it has not read then.
 pub(crate) fn ends_an_idle_session(code: &str) -> bool {
     matches!(code, "57P05" | "25P03")
@@ -37,6 +51,9 @@ impl Error {
         }
         if let Some(ErrorPosition::Original(at)) = db.position() {
             mapped.0.position = usize::try_from(*at).ok();
+        }
+        if is_stale_plan(code, db.routine()) {
+            return mapped.of_a_stale_plan();
         }
         mapped.of_an_idle_session()
     }

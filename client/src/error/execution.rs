@@ -24,9 +24,13 @@ impl Execution {
             Kind::BadToken => Execution::Not,
             Kind::ExtensionMissing | Kind::VersionMismatch | Kind::NotGranted => Execution::Not,
             Kind::SystemNotGranted | Kind::NotPristine => Execution::Not,
-            Kind::Closed | Kind::Server | Kind::Driver | Kind::NoRow | Kind::ManyRows | Kind::Failed => {
-                Execution::Uncommitted
-            }
+            Kind::Closed
+            | Kind::Server
+            | Kind::StalePlan
+            | Kind::Driver
+            | Kind::NoRow
+            | Kind::ManyRows
+            | Kind::Failed => Execution::Uncommitted,
             Kind::TenantLost => Execution::Unknown,
         }
     }

@@ -29,7 +29,7 @@ pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 /// | the error | what happened | what to do next |
 /// |---|---|---|
 /// | [`is_limited`](Error::is_limited) | the tenant has met a limit of this pool; nothing was sent | HTTP: 429 with [`retry_after`](Error::retry_after) |
-/// | [`is_retryable`](Error::is_retryable) | it lost a conflict (`40001`, `40P01`) and was rolled back | run the transaction again: [`retry`](crate::TenantHandle::retry) does |
+/// | [`is_retryable`](Error::is_retryable) | it lost a conflict (`40001`, `40P01`), or the schema changed under it, and it was rolled back | run the transaction again: [`retry`](crate::TenantHandle::retry) does |
 /// | [`outcome_unknown`](Error::outcome_unknown) | COMMIT was sent, its answer never came | look whether it is there before it is run again; write so that twice is once (a key of the request, `on conflict`) |
 /// | [`is_timeout`](Error::is_timeout), [`is_closed`](Error::is_closed) and [`was_not_executed`](Error::was_not_executed) | no connection, a server that stops or starts; nothing was executed | make the call again after a while. HTTP: 503 |
 /// | [`is_closed`](Error::is_closed) | the connection broke; the transaction was not committed | run the transaction again |
@@ -91,6 +91,8 @@ pub(crate) enum Kind {
     NotPristine,
     /// The server refused or failed the statement.
     Server,
+    /// The schema has changed under a prepared statement.
+    StalePlan,
     /// The driver could not encode or decode.
     Driver,
     /// There was no row where one was expected.
@@ -187,10 +189,12 @@ impl Error {
     }
 
     /// The transaction failed by a conflict with another, and should be run again as a whole: exactly `40001`
-    /// (serialization failure) and `40P01` (deadlock), from a statement or from the commit. A closed connection is not
-    /// among them: its commit may have happened ([`outcome_unknown`](Self::outcome_unknown)).
+    /// (serialization failure) and `40P01` (deadlock), from a statement or from the commit. So should one in the middle of
+    /// which a migration has changed the schema under a prepared statement (`0A000` "cached plan must not change result
+    /// type", and what such a statement fails of where a column or a type is gone). A closed connection is not among them:
+    /// its commit may have happened ([`outcome_unknown`](Self::outcome_unknown)).
     pub fn is_retryable(&self) -> bool {
-        self.code().is_some_and(driver::is_serialization_failure)
+        self.0.kind == Kind::StalePlan || self.code().is_some_and(driver::is_serialization_failure)
     }
 
     /// The connection or the pool is closed. [`outcome_unknown`](Self::outcome_unknown) says whether a commit was under

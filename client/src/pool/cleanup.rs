@@ -33,7 +33,7 @@ pub(crate) fn cancel_and_rollback(connection: Connection, canceller: Canceller, 
     let Ok(runtime) = Handle::try_current() else { return };
     runtime.spawn(async move {
         let token = connection.client.cancel_token();
-        let mut rolled_back = pin!(connection.client.batch_execute(roll_back(connection.statements.forgets_names())));
+        let mut rolled_back = pin!(connection.client.batch_execute(roll_back(connection.statements.deallocates())));
         let mut ended = timeout(Duration::from_millis(10), &mut rolled_back).await.is_ok();
         for patience in [50, 100, 250, 500, 1000, 2000, 4000, 8000] {
             if ended {
@@ -50,7 +50,7 @@ pub(crate) fn cancel_and_rollback(connection: Connection, canceller: Canceller, 
 ///
 /// tokio-postgres hands a simple query to its connection task on the first poll and only then waits.
 pub(crate) fn queue_rollback(connection: &Connection) {
-    let _ = pin!(connection.client.batch_execute(roll_back(connection.statements.forgets_names())))
+    let _ = pin!(connection.client.batch_execute(roll_back(connection.statements.deallocates())))
         .poll(&mut Context::from_waker(Waker::noop()));
 }
 

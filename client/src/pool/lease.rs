@@ -143,6 +143,13 @@ impl Lease {
         if self.connection().statements.has_borrowed_names() { Then::CommitAndForget } else { Then::Commit }
     }
 
+    /// The plan of a statement was stale. A call that failed may have ended the loan.
+    pub(crate) fn meet_change(&mut self, sql: &str) {
+        if let Some(connection) = &mut self.object {
+            connection.statements.meet_change(sql);
+        }
+    }
+
     pub(crate) fn evict_statement(&mut self, sql: &str) {
         self.connection_mut().statements.evict(sql);
     }
@@ -176,6 +183,8 @@ impl Lease {
         if let Some(permit) = &permit {
             permit.count_end(self.open, self.discard || self.wire != Wire::Quiet);
         }
+        // What followed at once would be sent to a session that has lost its names by then.
+        self.discard |= self.open && object.statements.lets_nothing_follow();
         if self.discard || self.wire != Wire::Quiet {
             let connection = Object::take(object);
             if self.open || self.wire != Wire::Quiet {

@@ -73,7 +73,7 @@ impl Manager {
         };
         let (extension, pooler) = pooler::detect(&client, self.pooler).await?;
         check_extension(extension.as_deref())?;
-        let statements = Statements::new(self.statement_cache, Arc::clone(&self.param_types), pooler.forgets_names());
+        let statements = Statements::new(self.statement_cache, Arc::clone(&self.param_types), pooler.names());
         Ok(Connection { client, statements, pooler, age: self.upkeep.born() })
     }
 }

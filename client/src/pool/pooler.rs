@@ -5,6 +5,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::error::{Error, Kind};
 use crate::wire::backend_key::process_id;
+use crate::wire::statement_cache::Names;
 
 /// The pooler between a pool and PostgreSQL. `docs/pgbouncer.md` has the settings that go with each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -37,6 +38,15 @@ impl Pooler {
     /// Statements have no names that last longer than a transaction.
     pub(crate) fn forgets_names(self) -> bool {
         self == Pooler::Transaction
+    }
+
+    /// How long the names of statements last.
+    pub(crate) fn names(self) -> Names {
+        match self {
+            Pooler::Transaction => Names::Forgotten,
+            Pooler::TransactionPrepared => Names::Carried,
+            Pooler::Detect | Pooler::Direct | Pooler::Session => Names::Kept,
+        }
     }
 
     /// A session may have been somebody else's before, also on a connection that is new.

@@ -1,9 +1,12 @@
 //! Beginning over sqlx: finds a connection that works, and enters on it.
 
+use std::sync::Arc;
+
 use ::sqlx::Row;
 use pg_tenant_core::{Refusal, TenantId};
 
 use super::cleanup::Transaction;
+use super::entering::Entering;
 use super::lease::Lease;
 use super::pool::TenantPool;
 use crate::error::{Error, Kind};
@@ -15,11 +18,6 @@ use crate::tenant::share::Share;
 use crate::tx::entry::EntryMethod;
 use crate::tx::options::BeginOptions;
 use crate::tx::scope::TxScope;
-use crate::wire::sql::ENTER_SIGNED;
-
-/// What entering returns beside the id: how to find this transaction from another connection, and the version.
-const ENTRY_COLUMNS: &str =
-    ", pg_catalog.pg_backend_pid(), extract(epoch from pg_catalog.now())::text, tenant.version()";
 
 /// Begins and enters in one round trip; with a token in two. Returns the tenant's id,
 /// except in the system context. The connection counts against `share` of the pool.
@@ -55,23 +53,13 @@ async fn enter(
     }
     let patience = pool.pool.options().get_acquire_timeout();
     let permit = pool.admission.admit_from(share, Some(patience), site).await?;
-    let options = options.within(Some(&permit));
+    let entering = Arc::new(Entering::new(method, &options.within(Some(&permit))));
     let mut permit = Some(permit);
     loop {
         let lease = Lease::new(&pool.pool, pool.pooler, permit).await;
         let mut lease = lease.map_err(|error| Error::from(error).not_executed())?;
         lease.state.open = true;
-        let entered = match method {
-            EntryMethod::In(id) => lease.run(options.enter(id, ENTRY_COLUMNS)).await,
-            EntryMethod::Signed(_, token) => match lease.run(options.begin()).await {
-                Ok(_) => lease.run_with(enter_signed(&options), token).await,
-                Err(error) => Err(error),
-            },
-            EntryMethod::System(context, reason) => {
-                lease.run(options.enter_system(reason, *context, ENTRY_COLUMNS)).await
-            }
-        };
-        match entered {
+        match lease.enter(&entering).await {
             Ok(rows) => {
                 let row = rows.first().ok_or_else(|| Error::new(Kind::Driver, "entering returned nothing"))?;
                 let id = match method {
@@ -84,7 +72,8 @@ async fn enter(
                 if let (EntryMethod::Signed(_, token), Some(permit), Some(id)) = (method, &mut lease.state.permit, id) {
                     permit.learn(token, id);
                 }
-                lease.transaction = Some(Transaction { pid: row.try_get(1)?, start: row.try_get(2)? });
+                lease.transaction = Transaction::of(Some(row));
+                lease.entering = Some(entering);
                 call.tenant(id.as_ref());
                 return Ok((lease, id));
             }
@@ -128,11 +117,6 @@ pub(super) async fn check(pool: &TenantPool) -> Result<(), Error> {
         }
     }
     Err(Error::interrupted())
-}
-
-fn enter_signed(options: &BeginOptions) -> String {
-    let limit = options.time_limit().map(|column| format!(", {column}")).unwrap_or_default();
-    format!("{ENTER_SIGNED}{ENTRY_COLUMNS}{limit}")
 }
 
 /// Whether entering failed because of what the connection carries, or because it is broken, rather than because of the

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::sqlx::pool::PoolConnection;
-use ::sqlx::postgres::PgConnectOptions;
-use ::sqlx::{ConnectOptions, Connection, PgConnection, Postgres};
+use ::sqlx::postgres::{PgConnectOptions, PgRow};
+use ::sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Row};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -20,15 +20,30 @@ pub(crate) struct Transaction {
     pub(super) start: String,
 }
 
-/// Rolls back on a connection on which nothing is in flight, then returns it to its pool.
+impl Transaction {
+    /// As entering has returned it.
+    pub(super) fn of(entered: Option<&PgRow>) -> Option<Transaction> {
+        let entered = entered?;
+        Some(Transaction { pid: entered.try_get(1).ok()?, start: entered.try_get(2).ok()? })
+    }
+}
+
+/// Rolls back on a connection on which nothing is in flight, takes away what it has prepared where that may be `stale`,
+/// then returns it to its pool.
 pub(crate) fn roll_back(
     connection: PoolConnection<Postgres>,
     permit: Option<Permit>,
+    sql: &'static str,
+    stale: bool,
 ) -> impl Future<Output = ()> + Send + 'static {
     let mut returning = Returning(Some(connection), permit);
     async move {
         let Some(connection) = returning.0.as_mut() else { return };
-        if ::sqlx::raw_sql("rollback").execute(&mut **connection).await.is_err() {
+        let rolled_back = async {
+            ::sqlx::raw_sql(sql).execute(&mut **connection).await?;
+            if stale { connection.clear_cached_statements().await } else { Ok(()) }
+        };
+        if rolled_back.await.is_err() {
             connection.close_on_drop();
         }
     }

@@ -1,8 +1,10 @@
 //! From sqlx's errors to ours, and back.
 
+use std::borrow::Cow;
+
 use ::sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
-use crate::error::driver::ends_the_session;
+use crate::error::driver::{ends_the_session, is_stale_plan, says_no_meaning};
 use crate::error::{Error, Kind};
 
 impl From<::sqlx::Error> for Error {
@@ -23,7 +25,9 @@ impl From<::sqlx::Error> for Error {
                         mapped.0.position = Some(at);
                     }
                 }
-                return mapped.of_an_idle_session().with_source(error);
+                let stale = is_stale(&error);
+                let mapped = if stale { mapped.of_a_stale_plan() } else { mapped.of_an_idle_session() };
+                return mapped.with_source(error);
             }
             ::sqlx::Error::PoolTimedOut => Kind::Timeout,
             ::sqlx::Error::PoolClosed | ::sqlx::Error::Io(_) | ::sqlx::Error::WorkerCrashed => Kind::Closed,
@@ -70,6 +74,26 @@ impl Error {
 /// `Executor` knows only sqlx's error.
 pub(crate) fn into_sqlx(error: Error) -> ::sqlx::Error {
     ::sqlx::Error::AnyDriverError(Box::new(error))
+}
+
+/// How an error of a statement with parameters looks where sqlx may have it prepared as it was before a migration. What a
+/// function fails of has a context.
+pub(super) fn may_be_stale(error: &::sqlx::Error) -> bool {
+    let Some(db) = error.as_database_error().and_then(|db| db.try_downcast_ref::<PgDatabaseError>()) else {
+        return false;
+    };
+    is_stale(error) || db.r#where().is_none() && says_no_meaning(db.code(), db.message())
+}
+
+/// Certainly, and so the transaction may be run again: its statements are prepared anew then.
+pub(super) fn is_stale(error: &::sqlx::Error) -> bool {
+    let db = error.as_database_error().and_then(|db| db.try_downcast_ref::<PgDatabaseError>());
+    db.is_some_and(|db| matches!(db.code(), "26000" | "42P05") || is_stale_plan(db.code(), db.routine()))
+}
+
+/// The server's SQLSTATE, if the error is the server's.
+pub(super) fn code(error: &::sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error().and_then(|db| db.code())
 }
 
 #[cfg(test)]

@@ -1,36 +1,37 @@
 //! `&mut TenantTx` and `&mut SystemTx` as sqlx executors: the connection's own, with the lease marked while it runs.
 
-use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ::sqlx::error::BoxDynError;
-use ::sqlx::postgres::{PgArguments, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use ::sqlx::postgres::{PgRow, PgStatement, PgTypeInfo};
 use ::sqlx::{Describe, Either, Error, Execute, Executor, PgConnection, Postgres, SqlStr};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 
 use super::danger::SystemTx;
-use super::error::into_sqlx;
+use super::error::{code, into_sqlx, is_stale, may_be_stale};
 use super::lease::CallState;
 use super::open_tx::{Handle, OpenTx};
-use super::statement::Watched;
+use super::statement::{Named, Step, Watched};
 use super::tenant_tx::TenantTx;
 use crate::observe::{Call, Meter};
 use crate::pool::lease::Wire;
 use crate::tenant::share::Share;
 
-type Step = Result<Either<PgQueryResult, PgRow>, Error>;
-
 impl OpenTx {
-    fn executor(&mut self) -> Result<(&mut PgConnection, &mut CallState), Error> {
+    pub(super) fn executor(&mut self) -> Result<(&mut PgConnection, &mut CallState), Error> {
         self.usable().map_err(into_sqlx)?;
-        Ok(self.lease.parts())
+        let (connection, state) = self.lease.parts();
+        state.answered = true;
+        Ok((connection, state))
     }
 
     /// What a statement returns, while it comes.
     pub(super) fn steps(&mut self, query: Watched) -> BoxStream<'_, Step> {
         let call = Call::statement(query.text(), self.tenant().as_ref());
+        if query.check_arguments().is_ok() && self.may_be_begun_anew(&query) {
+            return self.steps_fresh(query, call).boxed();
+        }
         match query.check_arguments().map_err(into_sqlx).and_then(|()| self.executor()) {
             Ok((connection, state)) => {
                 let query = Named { query, never: state.nameless };
@@ -44,9 +45,7 @@ impl OpenTx {
     pub(super) async fn first(&mut self, query: Watched) -> Result<Option<PgRow>, Error> {
         let call = Call::statement(query.text(), self.tenant().as_ref());
         query.check_arguments().map_err(into_sqlx)?;
-        let (connection, state) = self.executor()?;
-        let query = Named { query, never: state.nameless };
-        let row = call.watch(state.watch(connection.fetch_optional(query))).await;
+        let row = call.watch(self.first_fresh(query)).await;
         match &row {
             Ok(row) => call.rows(u64::from(row.is_some())),
             Err(error) => call.failed_with(code(error)),
@@ -109,30 +108,6 @@ executor!(TenantTx);
 executor!(SystemTx);
 executor!(OpenTx);
 
-/// A query that gets no name where names do not last.
-struct Named<E> {
-    query: E,
-    never: bool,
-}
-
-impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Named<E> {
-    fn sql(self) -> SqlStr {
-        self.query.sql()
-    }
-
-    fn statement(&self) -> Option<&PgStatement> {
-        self.query.statement()
-    }
-
-    fn take_arguments(&mut self) -> Result<Option<PgArguments>, BoxDynError> {
-        self.query.take_arguments()
-    }
-
-    fn persistent(&self) -> bool {
-        !self.never && self.query.persistent()
-    }
-}
-
 impl CallState {
     /// sqlx names what it prepares for its own sake. The connection's cache would use the name in another session.
     fn lend_name(&mut self) {
@@ -156,8 +131,11 @@ impl CallState {
     pub(super) fn learn(&mut self, error: &Error) {
         self.discard |= matches!(error, Error::Protocol(_));
         let code = code(error);
-        self.discard |= code.as_deref() == Some("26000");
+        self.stale |= may_be_stale(error);
         self.health.record_code(code.as_deref());
+        if is_stale(error) {
+            self.health.record_conflict();
+        }
         self.refused(error);
     }
 
@@ -182,11 +160,6 @@ struct Marked<'e> {
     state: &'e mut CallState,
     call: Call,
     rows: u64,
-}
-
-/// The server's SQLSTATE, if the error is the server's.
-fn code(error: &Error) -> Option<Cow<'_, str>> {
-    error.as_database_error().and_then(|db| db.code())
 }
 
 impl Stream for Marked<'_> {

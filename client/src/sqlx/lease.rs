@@ -12,6 +12,7 @@ use ::sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
 use tokio::runtime::Handle;
 
 use super::cleanup::{Transaction, cancel_and_rollback, roll_back};
+use super::entering::Entering;
 use crate::pool::admission::Permit;
 use crate::pool::cleanup;
 use crate::pool::lease::Wire;
@@ -26,6 +27,10 @@ pub(crate) struct Lease {
     pub(super) state: CallState,
     /// What the server calls the transaction, once it is known.
     pub(super) transaction: Option<Transaction>,
+    /// What it was begun with.
+    pub(super) entering: Option<Arc<Entering>>,
+    /// A pooler lends sessions behind this connection.
+    pub(super) lends_sessions: bool,
 }
 
 /// Apart from the connection, so that a stream can borrow both.
@@ -43,6 +48,10 @@ pub(crate) struct CallState {
     /// A statement has a name although names do not last: to be taken from the session before that goes to somebody
     /// else.
     pub(super) borrowed_name: bool,
+    /// What the connection has prepared may be out of date: it is taken away before the connection is lent again.
+    pub(super) stale: bool,
+    /// Something was asked in the transaction beyond entering.
+    pub(super) answered: bool,
 }
 
 impl Lease {
@@ -56,8 +65,11 @@ impl Lease {
             health: Health::default(),
             nameless: pooler.forgets_names(),
             borrowed_name: false,
+            stale: false,
+            answered: false,
         };
-        Ok(Lease { connection, options: pool.connect_options(), state, transaction: None })
+        let (options, lends_sessions) = (pool.connect_options(), pooler.lends_sessions());
+        Ok(Lease { connection, options, state, transaction: None, entering: None, lends_sessions })
     }
 
     /// Gives up the connection for another. The permit stays for the other.
@@ -95,11 +107,20 @@ impl Lease {
         rows
     }
 
+    /// Begins and enters.
+    pub(super) async fn enter(&mut self, entering: &Entering) -> Result<Vec<PgRow>, ::sqlx::Error> {
+        let entered = self.run(entering.begin.clone()).await;
+        match (&entering.signed, entered) {
+            (Some((enter, token)), Ok(_)) => self.run_with(enter.clone(), token).await,
+            (_, entered) => entered,
+        }
+    }
+
     /// Ends the loan: the connection goes back, or is closed outside the pool.
     fn end(&mut self) {
         let mut permit = self.state.permit.take();
         let Some(connection) = self.connection.take() else { return };
-        let CallState { wire, open, discard, borrowed_name, .. } = self.state;
+        let CallState { wire, open, discard, borrowed_name, stale, .. } = self.state;
         if let Some(permit) = &permit {
             permit.count_end(open, discard || wire != Wire::Quiet);
         }
@@ -119,8 +140,9 @@ impl Lease {
                 cleanup::roll_back(borrowed_name),
                 permit,
             ));
-        } else if open {
-            runtime.spawn(roll_back(connection, permit));
+        } else if open || stale {
+            let names = stale && self.lends_sessions;
+            runtime.spawn(roll_back(connection, permit, cleanup::roll_back(names), stale));
         }
     }
 }

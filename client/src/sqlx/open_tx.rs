@@ -20,7 +20,7 @@ pub(crate) struct OpenTx {
     pub(super) lease: Lease,
     scope: TxScope,
     /// How many savepoints are open.
-    savepoints: u32,
+    pub(super) savepoints: u32,
 }
 
 /// What the closure of a savepoint gets.

@@ -1,12 +1,16 @@
 //! A query whose text was looked at: `Execute` gives its text only for the query itself.
 
-use ::sqlx::postgres::{PgArguments, PgStatement};
-use ::sqlx::{Arguments as _, Execute, Postgres, SqlStr};
+use ::sqlx::error::BoxDynError;
+use ::sqlx::postgres::{PgArguments, PgQueryResult, PgRow, PgStatement};
+use ::sqlx::{Arguments as _, Either, Execute, Postgres, SqlStr};
 
 use crate::error::Error;
 use crate::wire::sql::mentions;
 
-type Arguments = Result<Option<PgArguments>, ::sqlx::error::BoxDynError>;
+/// What comes of a query, while it comes.
+pub(super) type Step = Result<Either<PgQueryResult, PgRow>, ::sqlx::Error>;
+
+type Arguments = Result<Option<PgArguments>, BoxDynError>;
 
 /// What any query comes to.
 pub(super) struct Watched {
@@ -26,6 +30,23 @@ impl Watched {
 
     pub(super) fn text(&self) -> &str {
         self.sql.as_str()
+    }
+
+    /// sqlx keeps what it prepares for it, by its text alone.
+    pub(super) fn is_kept(&self) -> bool {
+        self.persistent && self.statement.is_none() && matches!(self.arguments, Some(Ok(Some(_))))
+    }
+
+    /// The same, to be sent again.
+    pub(super) fn again(&self) -> Option<Watched> {
+        let Some(Ok(Some(arguments))) = &self.arguments else { return None };
+        let arguments = Some(Ok(Some(arguments.clone())));
+        Some(Watched {
+            sql: self.sql.clone(),
+            statement: self.statement.clone(),
+            arguments,
+            persistent: self.persistent,
+        })
     }
 
     /// Refuses more arguments than can be sent.
@@ -58,5 +79,29 @@ impl Execute<'_, Postgres> for Watched {
 
     fn persistent(&self) -> bool {
         self.persistent
+    }
+}
+
+/// A query that gets no name where names do not last.
+pub(super) struct Named<E> {
+    pub(super) query: E,
+    pub(super) never: bool,
+}
+
+impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Named<E> {
+    fn sql(self) -> SqlStr {
+        self.query.sql()
+    }
+
+    fn statement(&self) -> Option<&PgStatement> {
+        self.query.statement()
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<PgArguments>, BoxDynError> {
+        self.query.take_arguments()
+    }
+
+    fn persistent(&self) -> bool {
+        !self.never && self.query.persistent()
     }
 }

@@ -61,10 +61,14 @@ impl OpenTx {
         }
         let call = Call::of("rollback", self.tenant_id());
         let connection = self.lease.start_call();
-        let roll_back = roll_back(connection.statements.forgets_names());
+        let deallocates = connection.statements.deallocates();
+        let roll_back = roll_back(deallocates);
         let rolled_back = call.watch(connection.client.batch_execute(roll_back)).await;
         // Once it is answered, with whatever, no transaction is open.
         self.lease.finish_call(rolled_back.as_ref().is_err_and(|error| error.as_db_error().is_none()));
+        if deallocates && rolled_back.is_ok() {
+            self.lease.forget_all_statements();
+        }
         let done = rolled_back.map_err(|error| self.record_error(error.into()));
         call.ended(&done);
         done

@@ -75,7 +75,7 @@ impl Attempt for Streamed<'_> {
     async fn fly(&self, tx: &mut OpenTx) -> Result<Next<RowStream>, Error> {
         let Streamed(step) = *self;
         let form = match tx.lease.form(&step) {
-            Some(form @ (Form::Prepared(_) | Form::Unnamed(_))) => form,
+            Some(form @ (Form::Kept(_) | Form::Prepared(_) | Form::Unnamed(_))) => form,
             _ => {
                 let prepared = tx.prepare(&step).await?;
                 tx.lease.form_of(&step, prepared)
@@ -131,6 +131,22 @@ impl Attempt for Text<'_> {
     }
 }
 
+/// Takes away, within the transaction, what its session has prepared. In a message of its own: what is sent behind it a
+/// pooler would take for gone as well.
+pub(super) struct Deallocate;
+
+impl Attempt for Deallocate {
+    type Answer = ();
+
+    async fn fly(&self, tx: &mut OpenTx) -> Result<Next<()>, Error> {
+        let preamble = tx.opening.messages();
+        let flight = flight::batch(&tx.lease.start_call().client, preamble, "deallocate all").await;
+        tx.lease.finish_call(true);
+        tx.lease.forget_all_statements();
+        Ok(tx.classify_as(false, flight, &[]))
+    }
+}
+
 /// Texts that are prepared, all in one flight, and the types of their parameters that are said.
 pub(super) struct Prepared<'a>(pub(super) &'a [&'a str], pub(super) &'a [Type]);
 
@@ -147,7 +163,7 @@ impl Attempt for Prepared<'_> {
             Err(error) => tx.classify_entry(error, true, false),
             entered @ Ok(_) => {
                 let steps: Vec<_> = self.0.iter().map(|sql| Step::rows(sql, &[])).collect();
-                tx.classify(Flight { entered, ..flight }, &steps)
+                tx.classify_as(false, Flight { entered, ..flight }, &steps)
             }
         })
     }
@@ -207,7 +223,7 @@ impl OpenTx {
         {
             // What another connection remembers of the types may be out of date.
             let typed = steps.get(at).is_some_and(|step| !step.params.is_empty());
-            let stale = (typed && makes_no_sense(&error)).then_some(Stale::Changed);
+            let stale = (typed && makes_no_sense(&error)).then_some(Stale::Types);
             flight.answer = Err(Failed { at, error, ran: false, stale });
         }
         flight

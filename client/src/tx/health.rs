@@ -39,18 +39,24 @@ impl Health {
         self.first_error.as_deref()
     }
 
-    /// A statement failed with `40001` or `40P01`, so that the whole may be run again.
+    /// A statement failed with `40001`, `40P01` or a stale plan, so that the whole may be run again.
     pub(crate) fn serialization_failed(&self) -> bool {
         self.serialization_failed
     }
 
     /// Remembers what failed.
     pub(crate) fn record(&mut self, error: &Error) {
-        self.record_code(error.code());
+        self.serialization_failed |= error.is_retryable();
         if error.kind() != Kind::Driver && self.first_error.is_none() {
             let code = error.code().map(|code| format!(" ({code})")).unwrap_or_default();
             self.first_error = Some(format!("{}{code}", error.message()));
         }
+    }
+
+    /// Something failed so that the whole may be run again.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn record_conflict(&mut self) {
+        self.serialization_failed = true;
     }
 
     /// Remembers, of what failed, whether the whole may be run again.

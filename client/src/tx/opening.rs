@@ -14,13 +14,15 @@ pub(crate) struct Opening {
     attempts_left: usize,
     /// Begin and enter were sent and answered.
     begun: bool,
+    /// What was sent for that, as long as nothing was executed behind it.
+    again: Option<(Preamble, Option<Token>)>,
     /// The session's prepared statements are to be taken away before the next flight.
     deallocate_first: bool,
 }
 
 impl Opening {
     pub(crate) fn new(preamble: Preamble, token: Option<Token>, attempts_left: usize) -> Opening {
-        Opening { preamble, token, attempts_left, begun: false, deallocate_first: false }
+        Opening { preamble, token, attempts_left, begun: false, again: None, deallocate_first: false }
     }
 
     pub(crate) fn has_begun(&self) -> bool {
@@ -30,6 +32,11 @@ impl Opening {
     /// Nothing has taken effect yet, so the first flight may be sent again.
     pub(crate) fn may_retry(&self) -> bool {
         !self.begun && self.attempts_left > 0
+    }
+
+    /// Nothing but preparing has been done, so that it may be begun anew on this connection.
+    pub(crate) fn may_begin_anew(&self) -> bool {
+        (!self.begun || self.again.is_some()) && self.attempts_left > 0
     }
 
     pub(crate) fn attempts_left(&self) -> usize {
@@ -49,19 +56,31 @@ impl Opening {
         self.preamble.messages(self.token.as_ref())
     }
 
-    /// The preamble was answered. Returns the token that it entered with.
-    pub(crate) fn finish(&mut self) -> Option<Token> {
+    /// The preamble was answered, and what was behind it, which was `executed` or only prepared. Returns the token that
+    /// it entered with.
+    pub(crate) fn finish(&mut self, executed: bool) -> Option<Token> {
+        let (sent, token) = (take(&mut self.preamble), self.token.take());
+        if executed {
+            self.again = None;
+        } else if !self.begun {
+            self.again = Some((sent, token.clone()));
+        } else if let Some((again, _)) = &mut self.again {
+            again.append(sent);
+        }
         self.begun = true;
-        self.preamble.clear();
-        self.token.take()
+        token
     }
 
-    /// The same is flown again on this connection, with statements prepared anew: after a rollback where the attempt
-    /// before has left a transaction `open`, or after the session's statements were taken away, which rolls back too.
+    /// The same is flown again on this connection, with statements prepared anew, after a rollback where the attempt
+    /// before has left a transaction `open`. `deallocate_first`: after the session's statements were taken away.
     pub(crate) fn retry_reprepared(&mut self, open: bool, deallocate_first: bool) {
         self.use_attempt();
         self.deallocate_first = deallocate_first;
-        if open && !deallocate_first {
+        if let Some((mut again, token)) = self.again.take() {
+            again.append(take(&mut self.preamble));
+            (self.preamble, self.token, self.begun) = (again, token, false);
+        }
+        if open {
             self.preamble.roll_back_first();
         }
     }

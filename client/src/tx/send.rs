@@ -6,7 +6,7 @@ use tokio_postgres::{CopyOutStream, RowStream, Statement};
 
 use crate::error::Error;
 use crate::pool::pooler::end_dirty_session;
-use crate::tx::flights::{Attempt, CopiedOut, Many, One, Prepared, Streamed, Text};
+use crate::tx::flights::{Attempt, CopiedOut, Deallocate, Many, One, Prepared, Streamed, Text};
 use crate::tx::open_tx::OpenTx;
 use crate::tx::verdict::Next;
 use crate::wire::step::{Answer, Step, Then};
@@ -18,6 +18,14 @@ impl OpenTx {
         self.usable()?;
         loop {
             self.ensure_connection().await?;
+            if self.opening.take_deallocate_first() {
+                match Deallocate.fly(self).await? {
+                    Next::Done(done) => done?,
+                    Next::RetryElsewhere => self.replace_connection().await?,
+                    Next::RetryReprepared => {}
+                }
+                continue;
+            }
             match flight.fly(self).await? {
                 Next::Done(done) => return done,
                 Next::RetryElsewhere => self.replace_connection().await?,
@@ -92,13 +100,6 @@ impl OpenTx {
     async fn ensure_connection(&mut self) -> Result<(), Error> {
         while self.opening.may_retry() && self.lease.connection().client.is_closed() {
             self.replace_connection().await?;
-        }
-        if self.opening.take_deallocate_first() {
-            // In a message of its own: what is sent behind it the pooler would take for gone as well.
-            let cleared = self.lease.start_call().client.batch_execute("rollback; deallocate all").await;
-            self.lease.finish_call(false);
-            self.lease.forget_all_statements();
-            cleared?;
         }
         Ok(())
     }

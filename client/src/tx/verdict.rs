@@ -24,6 +24,11 @@ pub(super) enum Next<T> {
 impl OpenTx {
     /// What the answers of a flight mean. `steps` are its statements.
     pub(super) fn classify<T>(&mut self, flight: Flight<T>, steps: &[Step<'_>]) -> Next<T> {
+        self.classify_as(true, flight, steps)
+    }
+
+    /// The same. `executes`: the statements were to be executed, not only to be prepared.
+    pub(super) fn classify_as<T>(&mut self, executes: bool, flight: Flight<T>, steps: &[Step<'_>]) -> Next<T> {
         let Flight { entered, answer, committed } = flight;
         let named = match entered {
             Ok(named) => named,
@@ -35,13 +40,11 @@ impl OpenTx {
         if let Err(Failed { at, error, stale, .. }) = &answer {
             let sql = steps.get(*at).map_or("", |step| step.sql);
             self.drop_stale(sql, error, *stale);
-            if let Some(stale) = stale
-                && self.opening.may_retry()
-            {
+            if *stale == Some(Stale::Gone) && self.opening.may_retry() {
+                return Next::RetryElsewhere;
+            }
+            if stale.is_some_and(|stale| stale != Stale::Gone) && self.opening.may_begin_anew() {
                 // It failed before it ran, and what ran before it is rolled back.
-                if *stale == Stale::Gone {
-                    return Next::RetryElsewhere;
-                }
                 let open = committed.as_ref().is_none_or(|committed| !committed.ended());
                 // A pooler that carries statements knows them by their text, and would have the old one execute again.
                 self.opening.retry_reprepared(open, self.lease.carries_statements());
@@ -49,8 +52,15 @@ impl OpenTx {
             }
         }
         self.scope.learn(named);
-        if let Some((token, id)) = self.opening.finish().zip(self.scope.tenant()) {
+        if let Some((token, id)) = self.opening.finish(executes).zip(self.scope.tenant()) {
             self.lease.learn(&token, *id);
+        }
+        if let Err(Failed { error, stale: Some(Stale::Types), .. }) = &answer
+            && let [_] = steps
+            && was_not_sent(error)
+        {
+            // Nothing of it has left, nor a commit behind it: it is prepared in the transaction as it stands.
+            return Next::RetryReprepared;
         }
         if steps.iter().any(|step| resets_statements(step.sql)) {
             self.lease.discard();
@@ -69,7 +79,8 @@ impl OpenTx {
                 self.lease.evict_statement(sql);
                 self.lease.discard();
             }
-            Some(Stale::Changed) => self.lease.forget_statement(sql),
+            Some(Stale::Changed) => self.lease.meet_change(sql),
+            Some(Stale::Taken | Stale::Types) => self.lease.forget_statement(sql),
             None if was_not_sent(error) => self.lease.forget_statement(sql),
             None => {}
         }
@@ -77,7 +88,7 @@ impl OpenTx {
 
     /// The error of one of these statements, with which a commit was sent or not.
     fn statement_error(&mut self, failed: Failed, steps: &[Step<'_>], commits: bool) -> Error {
-        let Failed { at, error, ran, .. } = failed;
+        let Failed { at, error, ran, stale } = failed;
         // What the server answers with an error it does not commit afterwards.
         let unknown = ran && (commits && !is_answered(&error) || may_commit_in(steps));
         let late = error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION);
@@ -87,6 +98,9 @@ impl OpenTx {
             error = error.maybe_committed();
         } else if !ran {
             error = error.not_executed();
+        }
+        if matches!(stale, Some(Stale::Changed | Stale::Gone | Stale::Taken)) {
+            error = error.of_a_stale_plan();
         }
         let error = self.record_error(error).at_statement(at, steps.len());
         match first {

@@ -14,7 +14,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, CopyOutStream, Error as PgError, RowStream, SimpleQueryMessage, Statement};
 
 use crate::wire::form::Form;
-use crate::wire::outcome::{Stale, did_not_run, is_answered, stale_statement, was_not_sent};
+use crate::wire::outcome::{Stale, did_not_run, is_answered, no_longer_parses, stale_statement, was_not_sent};
 use crate::wire::preamble::Messages;
 use crate::wire::sql::{COMMIT, COMMIT_AND_FORGET, ENTER_SIGNED};
 use crate::wire::step::{Answer, Step, Then};
@@ -41,7 +41,20 @@ pub(crate) struct Failed {
 
 impl From<PgError> for Failed {
     fn from(error: PgError) -> Failed {
-        Failed { at: 0, ran: !did_not_run(&error), stale: stale_statement(&error), error }
+        let stale = stale_statement(&error);
+        Failed { at: 0, ran: stale.is_none() && !did_not_run(&error), stale, error }
+    }
+}
+
+impl Failed {
+    /// Of what was sent in this form.
+    fn of_form(mut self, form: &Form) -> Failed {
+        if let (Form::Kept(_), None) = (form, self.stale)
+            && no_longer_parses(&self.error)
+        {
+            self.stale = Some(Stale::Changed);
+        }
+        self
     }
 }
 
@@ -97,14 +110,14 @@ pub(crate) async fn stream(client: &Client, preamble: Messages<'_>, step: Step<'
     let params = step.params.iter().copied();
     let rows = async {
         match form {
-            Form::Prepared(statement) => client.query_raw(statement, params).await,
+            Form::Kept(statement) | Form::Prepared(statement) => client.query_raw(statement, params).await,
             Form::Typed(types) | Form::Unnamed(types) => {
                 client.query_typed_raw(step.sql, params.zip(types.iter().cloned())).await
             }
         }
     };
     let (entered, answer) = join(enter(client, preamble), rows).await;
-    Flight { entered, answer: answer.map_err(Failed::from), committed: None }
+    Flight { entered, answer: answer.map_err(|error| Failed::from(error).of_form(form)), committed: None }
 }
 
 /// `preamble` before a COPY whose bytes are read as they come.
@@ -161,17 +174,19 @@ pub(crate) async fn finish_if(client: &Client, then: Then, unsent: &AtomicBool) 
 pub(crate) async fn prepare_alongside(client: &Client, form: &Form, sql: &str) -> Option<Result<Statement, PgError>> {
     match form {
         Form::Typed(types) => Some(client.prepare_typed(sql, types).await),
-        Form::Prepared(_) | Form::Unnamed(_) => None,
+        Form::Kept(_) | Form::Prepared(_) | Form::Unnamed(_) => None,
     }
 }
 
 /// One statement. `unsent` is set, in the poll that would have sent it, where its parameters cannot be encoded.
 pub(crate) async fn run(client: &Client, form: &Form, step: Step<'_>, unsent: &AtomicBool) -> Result<Answer, Failed> {
     let answer = match form {
-        Form::Prepared(statement) => match client.query_raw(statement, step.params.iter().copied()).await {
-            Ok(rows) => collect(rows).await,
-            Err(error) => Err(error),
-        },
+        Form::Kept(statement) | Form::Prepared(statement) => {
+            match client.query_raw(statement, step.params.iter().copied()).await {
+                Ok(rows) => collect(rows).await,
+                Err(error) => Err(error),
+            }
+        }
         Form::Unnamed(types) if step.rows => {
             let params = step.params.iter().copied().zip(types.iter().cloned());
             match client.query_typed_raw(step.sql, params).await {
@@ -192,11 +207,16 @@ pub(crate) async fn run(client: &Client, form: &Form, step: Step<'_>, unsent: &A
         if matches!(form, Form::Unnamed(_)) && failed.error.code() == Some(&SqlState::SYNTAX_ERROR) {
             failed.ran = false; // what does not parse does not run
         }
-        if not_sent && matches!(form, Form::Typed(types) | Form::Unnamed(types) if !types.is_empty()) {
-            // What another connection remembers of it may be out of date.
-            failed.stale = Some(Stale::Changed);
+        // What is known of the types of its parameters may be out of date.
+        let typed = match form {
+            Form::Kept(statement) => !statement.params().is_empty(),
+            Form::Typed(types) | Form::Unnamed(types) => !types.is_empty(),
+            Form::Prepared(_) => false,
+        };
+        if not_sent && typed {
+            failed.stale = Some(Stale::Types);
         }
-        failed
+        failed.of_form(form)
     })
 }
 

@@ -6,7 +6,9 @@ use tokio_postgres::{Statement, types::Type};
 
 /// How a statement gets to the server.
 pub(crate) enum Form {
-    /// By the name it was prepared under on this connection.
+    /// By the name it was prepared under on this connection for an earlier call. The schema may have changed since.
+    Kept(Statement),
+    /// By the name it was prepared under on this connection just now.
     Prepared(Statement),
     /// Whole and without a name, with parameters of these types, while preparing it rides along for the next time.
     ///

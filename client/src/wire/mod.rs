@@ -11,6 +11,7 @@ pub(crate) mod outcome;
 pub(crate) mod param_types;
 pub(crate) mod pipelined_flight;
 pub(crate) mod preamble;
+pub(crate) mod schema_changes;
 pub(crate) mod sql;
 pub(crate) mod statement_cache;
 pub(crate) mod step;

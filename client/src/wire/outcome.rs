@@ -3,7 +3,7 @@
 
 use tokio_postgres::error::{Severity, SqlState};
 
-use crate::error::driver::cannot_be_encoded;
+use crate::error::driver::{cannot_be_encoded, is_stale_plan, says_no_meaning};
 
 /// A failed transaction answers every further statement with this: proof that the statement did not run.
 pub(crate) fn did_not_run(error: &tokio_postgres::Error) -> bool {
@@ -42,8 +42,12 @@ pub(crate) fn is_fatal(error: &tokio_postgres::Error) -> bool {
 pub(crate) enum Stale {
     /// Somebody deallocated it, and perhaps all others.
     Gone,
-    /// A table changed, and with it the columns.
+    /// A statement of its name is there already.
+    Taken,
+    /// A table changed, and with it the columns or what the text means.
     Changed,
+    /// Its parameters may have other types than another connection, or an earlier call, has learned.
+    Types,
 }
 
 /// An error before the statement ran, that preparing it again may mend.
@@ -54,8 +58,14 @@ pub(crate) fn stale_statement(error: &tokio_postgres::Error) -> Option<Stale> {
     }
     // Somebody has left a statement of that name in a session that a pooler lends. The next name is another.
     if *db.code() == SqlState::DUPLICATE_PSTATEMENT {
-        return Some(Stale::Changed);
+        return Some(Stale::Taken);
     }
-    let changed = *db.code() == SqlState::FEATURE_NOT_SUPPORTED && db.routine() == Some("RevalidateCachedQuery");
-    changed.then_some(Stale::Changed)
+    is_stale_plan(db.code().code(), db.routine()).then_some(Stale::Changed)
+}
+
+/// What a kept statement, which parsed when it was prepared, fails of where its text has another meaning or none by now:
+/// it is parsed again before it runs. What a function of its own fails of has a context.
+pub(crate) fn no_longer_parses(error: &tokio_postgres::Error) -> bool {
+    let Some(db) = error.as_db_error() else { return false };
+    db.where_().is_none() && says_no_meaning(db.code().code(), db.message())
 }

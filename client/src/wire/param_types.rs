@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_postgres::{Statement, types::Type};
 
+use crate::wire::schema_changes::{SchemaChanges, form_of};
 use crate::wire::step::Step;
 
 /// How many texts are remembered.
@@ -13,7 +14,10 @@ const CAPACITY: usize = 4096;
 /// Texts and the types of their parameters, bounded: a full one starts over, and what is in use comes back. Asked only
 /// where a connection has not prepared a statement itself.
 #[derive(Default)]
-pub(crate) struct ParamTypes(Mutex<HashMap<String, Text>>);
+pub(crate) struct ParamTypes {
+    texts: Mutex<HashMap<String, Text>>,
+    changes: SchemaChanges,
+}
 
 #[derive(Clone)]
 struct Text {
@@ -47,6 +51,7 @@ impl ParamTypes {
     }
 
     pub(crate) fn remember(&self, sql: &str, statement: &Statement) {
+        self.changes.see(sql, || form_of(statement));
         let mut texts = self.texts();
         if texts.contains_key(sql) {
             return;
@@ -62,9 +67,20 @@ impl ParamTypes {
         self.texts().remove(sql);
     }
 
+    pub(crate) fn changes(&self) -> &SchemaChanges {
+        &self.changes
+    }
+
+    /// A plan of `sql` was stale on a connection that knew of `known` changes.
+    pub(crate) fn meet_change(&self, sql: &str, stale: &Statement, known: u64) {
+        if self.changes.meet(sql, form_of(stale), known) {
+            self.texts().clear();
+        }
+    }
+
     /// A panic elsewhere leaves a map that is whole.
     fn texts(&self) -> MutexGuard<'_, HashMap<String, Text>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

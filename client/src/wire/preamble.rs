@@ -36,9 +36,9 @@ impl Preamble {
         self.0.is_empty()
     }
 
-    /// It was sent and answered: nothing of it is sent again.
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
+    /// Another behind it.
+    pub(crate) fn append(&mut self, other: Preamble) {
+        self.0.extend(other.0);
     }
 
     /// Begins with undoing what an attempt before has left.
@@ -132,7 +132,9 @@ mod tests {
         preamble.push_savepoint(1);
         preamble.push_savepoint(2);
         assert!(preamble.withdraw_savepoint(2) && !preamble.withdraw_savepoint(2));
-        preamble.clear();
+        preamble.append(Preamble::new(vec![begin()]));
+        assert_eq!(preamble.messages(None).before, "begin; savepoint pg_tenant_1; begin");
+        preamble = Preamble::default();
         assert!(!preamble.withdraw_savepoint(1) && preamble.is_empty());
     }
 }

@@ -20,6 +20,23 @@ pub(crate) struct Statements {
     param_types: Arc<ParamTypes>,
     /// A name lasts no longer than its transaction: what is kept here is gone with that.
     forgets_names: bool,
+    /// A pooler carries names from session to session, and knows them by their text.
+    carried: bool,
+    /// Its session has a stale statement, which is taken away where the transaction ends.
+    deallocates: bool,
+    /// Of how many changes of the schema it knows: nothing here was prepared before the last of them.
+    changes_known: u64,
+}
+
+/// How long the name of a prepared statement lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// As long as the connection.
+    Kept,
+    /// As long as the transaction.
+    Forgotten,
+    /// As long as the connection, by the work of a pooler.
+    Carried,
 }
 
 struct Entry {
@@ -28,19 +45,40 @@ struct Entry {
 }
 
 impl Statements {
-    pub(crate) fn new(capacity: usize, param_types: Arc<ParamTypes>, forgets_names: bool) -> Statements {
-        Statements { capacity, clock: 0, by_text: HashMap::new(), param_types, forgets_names }
+    pub(crate) fn new(capacity: usize, param_types: Arc<ParamTypes>, pooler: Names) -> Statements {
+        let changes_known = param_types.changes().count();
+        let (forgets_names, carried) = (pooler == Names::Forgotten, pooler == Names::Carried);
+        let (by_text, deallocates) = (HashMap::new(), false);
+        Statements { capacity, clock: 0, by_text, param_types, forgets_names, carried, deallocates, changes_known }
+    }
+
+    /// Forgets what was prepared before a change that another connection has met.
+    fn learn_of_changes(&mut self) {
+        let count = self.param_types.changes().count();
+        if count != self.changes_known {
+            self.changes_known = count;
+            // Prepared anew, a name that is carried would be the old one.
+            if !self.carried {
+                self.by_text.clear();
+            }
+        }
     }
 
     /// How it can be sent now. `None`: it must be prepared first, which takes a flight of its own.
     pub(crate) fn form(&mut self, step: &Step<'_>) -> Option<Form> {
+        self.learn_of_changes();
         let fits = |types: &[Type]| step.types.is_none_or(|said| said == types);
+        if self.param_types.changes().is_unsteady(step.sql) {
+            // Where names are carried, what is sent without one is the only that is parsed.
+            let types = self.param_types.plain_types(step).filter(|types| self.carried && fits(types));
+            return types.map(Form::Unnamed);
+        }
         if let Some(entry) = self.by_text.get_mut(step.sql)
             && fits(entry.statement.params())
         {
             self.clock += 1;
             entry.used = self.clock;
-            return Some(Form::Prepared(entry.statement.clone()));
+            return Some(Form::Kept(entry.statement.clone()));
         }
         if self.forgets_names {
             let types = if step.rows { self.param_types.plain_types(step) } else { self.param_types.types(step) };
@@ -83,18 +121,36 @@ impl Statements {
         self.forgets_names && !self.by_text.is_empty()
     }
 
-    pub(crate) fn forgets_names(&self) -> bool {
-        self.forgets_names
+    /// A pooler must know that names are gone before anything else is sent.
+    pub(crate) fn lets_nothing_follow(&self) -> bool {
+        self.deallocates
+    }
+
+    /// Names are taken from the session where the transaction is rolled back.
+    pub(crate) fn deallocates(&self) -> bool {
+        self.forgets_names || self.deallocates
     }
 
     /// The server no longer has any.
     pub(crate) fn clear(&mut self) {
+        self.deallocates = false;
         self.by_text.clear();
     }
 
     /// The server no longer has it as it was prepared.
     pub(crate) fn evict(&mut self, sql: &str) {
         self.by_text.remove(sql);
+    }
+
+    /// Its plan was stale: so may be all that were prepared before, here and on the pool's other connections.
+    pub(crate) fn meet_change(&mut self, sql: &str) {
+        self.deallocates |= self.carried;
+        if let Some(entry) = self.by_text.get(sql) {
+            self.param_types.meet_change(sql, &entry.statement, self.changes_known);
+        }
+        self.param_types.forget(sql);
+        self.by_text.clear();
+        self.changes_known = self.param_types.changes().count();
     }
 
     /// The types of its parameters are no longer what they were.

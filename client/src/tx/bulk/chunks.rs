@@ -74,7 +74,7 @@ impl OpenTx {
             return Ok(written);
         }
         let statement = match self.lease.form(&step) {
-            Some(Form::Prepared(statement)) => statement,
+            Some(Form::Kept(statement)) => statement,
             _ => self.prepare(&Step::count(sql, &[])).await?,
         };
         let then = self.then(then);

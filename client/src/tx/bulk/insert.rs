@@ -102,7 +102,7 @@ impl OpenTx {
 
     /// What failed here perhaps did because the columns have other types by now.
     fn forget_types(&mut self, one: &str, written: &Result<u64, Error>) {
-        if written.as_ref().is_err_and(|error| error.code().is_none()) {
+        if written.as_ref().is_err_and(|error| error.code().is_none_or(|code| code.starts_with("42"))) {
             self.lease.forget_statement(one);
         }
     }

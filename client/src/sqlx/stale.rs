@@ -1,0 +1,184 @@
+//! Statements that sqlx has prepared, and that a migration has changed the schema under.
+//!
+//! sqlx keeps a statement that fails, and would send it again for as long as the connection lives. Where nothing has run
+//! in the transaction, it is begun anew on the same connection, with all statements prepared afresh, and the statement is
+//! sent again; elsewhere the connection is cleared before it is lent again.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use ::sqlx::postgres::PgRow;
+use ::sqlx::{Connection, Either, Error, Executor};
+use futures_util::future::{BoxFuture, poll_fn};
+use futures_util::stream::{Stream, StreamExt};
+
+use super::cleanup::Transaction;
+use super::error::{code, may_be_stale};
+use super::lease::Lease;
+use super::open_tx::OpenTx;
+use super::statement::{Named, Step, Watched};
+use crate::observe::Call;
+use crate::pool::lease::Wire;
+
+impl Lease {
+    /// Takes from the connection all that it has prepared. The transaction is over then.
+    pub(super) async fn clear_statements(&mut self) -> Result<(), Error> {
+        self.run("rollback".to_owned()).await?;
+        let (connection, state) = self.parts();
+        state.wire = Wire::Awaiting;
+        let cleared = connection.clear_cached_statements().await;
+        state.wire = Wire::Quiet;
+        state.stale = cleared.is_err();
+        cleared
+    }
+}
+
+impl OpenTx {
+    /// The transaction may be begun anew for this statement: it is the first, so that nothing is lost.
+    pub(super) fn may_be_begun_anew(&self, query: &Watched) -> bool {
+        let state = &self.lease.state;
+        !state.answered && !state.nameless && self.savepoints == 0 && query.is_kept()
+    }
+
+    /// Begins the transaction anew, with nothing prepared.
+    async fn begin_anew(&mut self) -> Result<(), Error> {
+        let begun = self.try_begin_anew().await;
+        if let Err(error) = &begun {
+            // There is no transaction for the calls that follow.
+            self.lease.state.health.fail();
+            self.lease.state.learn(error);
+        }
+        begun
+    }
+
+    async fn try_begin_anew(&mut self) -> Result<(), Error> {
+        self.lease.clear_statements().await?;
+        let Some(entering) = self.lease.entering.clone() else { return Err(Error::WorkerCrashed) };
+        let rows = self.lease.enter(&entering).await?;
+        self.lease.transaction = Transaction::of(rows.first());
+        if self.lease.lends_sessions {
+            // A pooler that carries statements has them in this session as well, by their text.
+            self.lease.run("deallocate all".to_owned()).await?;
+        }
+        Ok(())
+    }
+
+    /// The first row of a statement, if there is one.
+    pub(super) async fn first_fresh(&mut self, query: Watched) -> Result<Option<PgRow>, Error> {
+        let (mut may_be_begun_anew, mut query) = (self.may_be_begun_anew(&query), query);
+        loop {
+            let again = if may_be_begun_anew { query.again() } else { None };
+            let (connection, state) = self.executor()?;
+            let named = Named { query, never: state.nameless };
+            // Its answer may be read past by the next call, so the mark is not one that refuses.
+            state.wire = Wire::Streaming;
+            let row = connection.fetch_optional(named).await;
+            state.wire = Wire::Quiet;
+            match (row, again) {
+                (Err(error), Some(again)) if may_be_stale(&error) => query = again,
+                (row, _) => {
+                    if let Err(error) = &row {
+                        state.learn(error);
+                    }
+                    return row;
+                }
+            }
+            may_be_begun_anew = false;
+            self.begin_anew().await?;
+        }
+    }
+
+    /// What a statement returns, while it comes; sent again, where nothing of it has come, if it was stale.
+    pub(super) fn steps_fresh(&mut self, query: Watched, call: Call) -> impl Stream<Item = Step> + Send + '_ {
+        let slot = Arc::new(Slot::default());
+        let run = self.fill(query, call, Arc::clone(&slot));
+        Steps { slot, run: Some(Box::pin(run)) }
+    }
+
+    async fn fill(&mut self, query: Watched, call: Call, slot: Arc<Slot>) {
+        if let Err(error) = call.watch(self.try_fill(query, &call, &slot)).await {
+            call.failed_with(code(&error));
+            slot.put(Err(error)).await;
+        }
+    }
+
+    async fn try_fill(&mut self, query: Watched, call: &Call, slot: &Slot) -> Result<(), Error> {
+        let (mut may_be_begun_anew, mut query, mut rows) = (self.may_be_begun_anew(&query), query, 0);
+        loop {
+            let mut again = if may_be_begun_anew { query.again() } else { None };
+            let (connection, state) = self.executor()?;
+            let named = Named { query, never: state.nameless };
+            state.wire = Wire::Streaming;
+            let mut steps = connection.fetch_many(named);
+            let mut stale = None;
+            while let Some(step) = steps.next().await {
+                match &step {
+                    Err(error) => {
+                        state.wire = Wire::Quiet;
+                        stale = again.take().filter(|_| may_be_stale(error));
+                        if stale.is_some() {
+                            break;
+                        }
+                        state.learn(error);
+                        call.failed_with(code(error));
+                    }
+                    Ok(Either::Left(done)) => {
+                        rows += done.rows_affected();
+                        call.rows(rows);
+                    }
+                    Ok(Either::Right(_)) => {}
+                }
+                again = None;
+                slot.put(step).await;
+            }
+            state.wire = Wire::Quiet;
+            drop(steps);
+            match stale {
+                None => return Ok(()),
+                Some(stale) => query = stale,
+            }
+            may_be_begun_anew = false;
+            self.begin_anew().await?;
+        }
+    }
+}
+
+/// What has come and was not taken yet.
+#[derive(Default)]
+struct Slot(Mutex<Option<Step>>);
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Option<Step>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it was taken. Whoever takes it polls again.
+    async fn put(&self, step: Step) {
+        *self.lock() = Some(step);
+        poll_fn(|_| if self.lock().is_none() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+}
+
+/// A future that fills a slot, as a stream of what was in it.
+struct Steps<'e> {
+    slot: Arc<Slot>,
+    run: Option<BoxFuture<'e, ()>>,
+}
+
+impl Stream for Steps<'_> {
+    type Item = Step;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Step>> {
+        let Some(run) = &mut self.run else { return Poll::Ready(None) };
+        let ended = run.as_mut().poll(cx).is_ready();
+        let step = self.slot.lock().take();
+        if ended {
+            self.run = None;
+        }
+        match step {
+            None if !ended => Poll::Pending,
+            step => Poll::Ready(step),
+        }
+    }
+}
