@@ -113,6 +113,7 @@ pub use pool::builder::TenantPoolBuilder;
 pub use pool::credentials::Credentials;
 pub use pool::limits::{LimitPolicy, Limits, Plans, Rate};
 pub use pool::pooler::Pooler;
+pub use pool::read_after::ReadAfter;
 pub use pool::tenant_pool::{Status, TenantPool};
 #[cfg(feature = "opentelemetry")]
 pub use propagation::baggage;

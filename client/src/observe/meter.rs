@@ -52,6 +52,12 @@ mod counting {
             counter!("pg_tenant_limited_total", labels).increment(1);
         }
 
+        /// Who served a read, or why no replica did.
+        pub(crate) fn read(&self, share: &Share, server: &'static str) {
+            let labels = vec![self.label(share), Label::from_static_parts("server", server)];
+            counter!("pg_tenant_replica_reads_total", labels).increment(1);
+        }
+
         pub(crate) fn discard(&self, share: &Share) {
             self.count("pg_tenant_discards_total", share);
         }
@@ -85,6 +91,7 @@ mod counting {
 impl Meter {
     pub(crate) fn checkout(&self, _: &Share, _: Duration) {}
     pub(crate) fn not_admitted(&self, _: &Share, _: &Error) {}
+    pub(crate) fn read(&self, _: &Share, _: &'static str) {}
     pub(crate) fn discard(&self, _: &Share) {}
     pub(crate) fn forced_rollback(&self, _: &Share) {}
     pub(crate) fn probe_failure(&self, _: &Share) {}

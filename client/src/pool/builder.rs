@@ -11,6 +11,8 @@ use crate::pool::credentials::{CredentialSource, Credentials};
 use crate::pool::limits::LimitPolicy;
 use crate::pool::manager::Manager;
 use crate::pool::pooler::Pooler;
+use crate::pool::replicas;
+use crate::pool::replicas::Replicas;
 use crate::pool::tenant_pool::TenantPool;
 use crate::pool::upkeep::{Lifetimes, Upkeep};
 use crate::wire::cancel_request;
@@ -28,7 +30,7 @@ const WAIT: Duration = Duration::from_secs(30);
 #[must_use = "a builder does nothing until build()"]
 pub struct TenantPoolBuilder {
     config: Config,
-    connect: Box<dyn Connect>,
+    connect: Arc<dyn Connect>,
     canceller: Canceller,
     max_size: usize,
     timeouts: managed::Timeouts,
@@ -37,6 +39,8 @@ pub struct TenantPoolBuilder {
     pooler: Pooler,
     limits: Option<Arc<dyn LimitPolicy>>,
     credentials: Option<CredentialSource>,
+    replicas: Vec<Config>,
+    max_replica_lag: Duration,
     #[cfg(feature = "metrics")]
     labels: Option<crate::observe::MetricLabels>,
     #[cfg(feature = "sign")]
@@ -55,10 +59,12 @@ impl TenantPoolBuilder {
         TenantPoolBuilder {
             canceller: cancel_request::plain(),
             config,
-            connect: Box::new(Tls(NoTls)),
+            connect: Arc::new(Tls(NoTls)),
             max_size: 16,
             timeouts: managed::Timeouts { wait: Some(WAIT), ..managed::Timeouts::default() },
             credentials: None,
+            replicas: Vec::new(),
+            max_replica_lag: replicas::LAG,
             statement_cache: 256,
             lifetimes: Lifetimes::default(),
             pooler: Pooler::default(),
@@ -86,7 +92,7 @@ impl TenantPoolBuilder {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         self.canceller = cancel_request::encrypted(tls.clone());
-        self.connect = Box::new(Tls(tls));
+        self.connect = Arc::new(Tls(tls));
         self
     }
 
@@ -139,6 +145,31 @@ impl TenantPoolBuilder {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         self.credentials = Some(CredentialSource::new(ask));
+        self
+    }
+
+    /// A replica (hot standby) that serves what only reads: single statements and transactions of a
+    /// [`tenant`](TenantPool::tenant) with [`read_only(true)`](crate::TenantHandle::read_only). May be said several times;
+    /// they take turns, each with as many connections as the pool.
+    ///
+    /// A read goes to a replica only if that has replayed what the tenant has written through this pool, and what
+    /// [`read_after`](crate::TenantHandle::read_after) says; it looks for itself in the flight that enters, so a read costs
+    /// no round trip more. Where it has not, where it is older than [`max_replica_lag`](Self::max_replica_lag), where it is
+    /// away, promoted, or refuses the tenant, the same goes to the primary, as long as the caller has seen nothing of it.
+    /// So a new tenant is there at once. One that was suspended on the primary is refused by the replica once that has
+    /// replayed it, and may be read there until then: for as long as the lag at most.
+    ///
+    /// Serializable and deferrable transactions, and those that may write, go to the primary. What each server lends is
+    /// limited by itself. [`check`](TenantPool::check) and [`status`](TenantPool::status) are about the primary.
+    pub fn replica(mut self, config: Config) -> Self {
+        self.replicas.push(config);
+        self
+    }
+
+    /// How old what a replica answers may be; 10 seconds by default, as old as it is with [`Duration::MAX`]. A replica that has all that the primary has sent it is
+    /// as new as can be told: a primary that it can no longer hear is noticed after `wal_receiver_timeout`.
+    pub fn max_replica_lag(mut self, lag: Duration) -> Self {
+        self.max_replica_lag = lag;
         self
     }
 
@@ -214,32 +245,46 @@ impl TenantPoolBuilder {
         if self.max_size == 0 {
             return Err(Error::new(Kind::Config, "a pool needs room for at least one connection"));
         }
-        let (statement_cache, pooler) = (self.statement_cache, self.pooler);
-        let lifetimes = Lifetimes { min_idle: self.lifetimes.min_idle.min(self.max_size), ..self.lifetimes };
-        let manager = Manager {
-            config: self.config,
-            credentials: self.credentials,
-            connect: self.connect,
-            statement_cache,
-            param_types: Arc::default(),
-            pooler,
-            upkeep: Upkeep::new(lifetimes),
-        };
-        let pool = managed::Pool::builder(manager)
-            .max_size(self.max_size)
-            .timeouts(self.timeouts)
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| Error::new(Kind::Config, error.to_string()).with_source(error))?;
-        #[cfg_attr(not(feature = "sign"), expect(unused_mut))]
-        let mut pool = TenantPool::new(pool, self.canceller, self.limits);
-        #[cfg(feature = "metrics")]
-        if let Some(labels) = self.labels {
-            pool.meter().set_labels(labels);
+        let replicas: Vec<_> =
+            self.replicas.iter().map(|config| self.server(config, true)).collect::<Result<_, _>>()?;
+        let mut pool = self.server(&self.config, false)?;
+        if !replicas.is_empty() {
+            pool.replicas = Some(Arc::new(Replicas::new(replicas, self.max_replica_lag)));
         }
         #[cfg(feature = "sign")]
         {
             pool.signer = self.signer;
+        }
+        Ok(pool)
+    }
+
+    /// The pool of one server.
+    fn server(&self, config: &Config, is_replica: bool) -> Result<TenantPool, Error> {
+        let lifetimes = Lifetimes { min_idle: self.lifetimes.min_idle.min(self.max_size), ..self.lifetimes };
+        let manager = Manager {
+            config: config.clone(),
+            credentials: self.credentials.clone(),
+            connect: Arc::clone(&self.connect),
+            statement_cache: self.statement_cache,
+            param_types: Arc::default(),
+            pooler: self.pooler,
+            upkeep: Upkeep::new(lifetimes),
+        };
+        let timeouts = match self.timeouts {
+            timeouts if is_replica => managed::Timeouts { wait: Some(replicas::WAIT), ..timeouts },
+            timeouts => timeouts,
+        };
+        let pool = managed::Pool::builder(manager)
+            .max_size(self.max_size)
+            .timeouts(timeouts)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| Error::new(Kind::Config, error.to_string()).with_source(error))?;
+        let mut pool = TenantPool::new(pool, Arc::clone(&self.canceller), self.limits.clone());
+        pool.is_replica = is_replica;
+        #[cfg(feature = "metrics")]
+        if let Some(labels) = &self.labels {
+            pool.meter().set_labels(labels.clone());
         }
         Ok(pool)
     }

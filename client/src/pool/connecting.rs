@@ -34,7 +34,7 @@ impl TenantPool {
                 Ok(object) => return Ok(object),
                 Err(error) => Error::from(error).not_executed(),
             };
-            if !error.may_pass() {
+            if !error.may_pass() || self.is_replica {
                 return Err(error);
             }
             attempts += 1;

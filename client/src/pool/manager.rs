@@ -30,7 +30,7 @@ pub(crate) struct Connection {
 pub(crate) struct Manager {
     pub(crate) config: Config,
     pub(crate) credentials: Option<CredentialSource>,
-    pub(crate) connect: Box<dyn Connect>,
+    pub(crate) connect: Arc<dyn Connect>,
     pub(crate) statement_cache: usize,
     pub(crate) param_types: Arc<ParamTypes>,
     pub(crate) pooler: Pooler,

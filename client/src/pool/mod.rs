@@ -9,6 +9,9 @@ pub(crate) mod lease;
 pub(crate) mod limits; // what one tenant may take
 pub(crate) mod manager;
 pub(crate) mod pooler;
+pub(crate) mod read_after;
+pub(crate) mod replicas; // which serve what only reads
 pub(crate) mod tenant_pool;
 pub(crate) mod upkeep; // how long connections live, how many wait
 pub(crate) mod version;
+pub(crate) mod written; // how far each tenant has written

@@ -14,9 +14,11 @@ use crate::pool::admission::{Admission, Permit, Site};
 use crate::pool::lease::Lease;
 use crate::pool::limits::LimitPolicy;
 use crate::pool::manager::Manager;
+use crate::pool::replicas::{Outcome, Replicas};
 use crate::tenant::share::Share;
 use crate::tenant::token::Token;
 use crate::wire::cancel_request::Canceller;
+use crate::wire::lsn::Lsn;
 
 /// A pool of connections that are lent only inside a tenant.
 ///
@@ -41,6 +43,10 @@ pub struct TenantPool {
     pub(super) is_kept: Arc<AtomicBool>,
     /// How many connections may turn out to be of no use before one must be new.
     pub(crate) max_size: usize,
+    /// What serves reads beside it.
+    pub(super) replicas: Option<Arc<Replicas<TenantPool>>>,
+    /// It is one of them, so that who asks it does not wait for a server that is away.
+    pub(super) is_replica: bool,
     /// Signs a token for each transaction.
     #[cfg(feature = "sign")]
     pub(crate) signer: Option<crate::tenant::signer::TokenSigner>,
@@ -75,6 +81,8 @@ impl TenantPool {
             wait_timeout,
             is_kept: Arc::default(),
             max_size,
+            replicas: None,
+            is_replica: false,
             #[cfg(feature = "sign")]
             signer: None,
         }
@@ -102,11 +110,16 @@ impl TenantPool {
     /// Replaces the limits of tenants: for calls that ask for a connection from now on, and for the number of
     /// connections of calls that wait already. Connections that are lent stay lent.
     pub fn set_limits(&self, policy: impl LimitPolicy) {
-        self.admission.set_policy(Arc::new(policy));
+        let policy: Arc<dyn LimitPolicy> = Arc::new(policy);
+        for replica in self.replica_pools() {
+            replica.admission.set_policy(Arc::clone(&policy));
+        }
+        self.admission.set_policy(policy);
     }
 
     /// Closes the idle connections and refuses further calls; lent ones close when they come back.
     pub fn close(&self) {
+        self.replica_pools().for_each(TenantPool::close);
         self.admission.close();
         self.pool.close();
         self.pool.manager().upkeep.clear_ahead();
@@ -117,7 +130,31 @@ impl TenantPool {
     /// `tokio::time::timeout` around it. If the future is dropped, the pool stays closed.
     pub async fn drain(&self) {
         self.close();
+        for replica in self.replica_pools() {
+            replica.admission.until_all_returned().await;
+        }
         self.admission.until_all_returned().await;
+    }
+
+    pub(crate) fn replicas(&self) -> Option<&Replicas<TenantPool>> {
+        self.replicas.as_deref()
+    }
+
+    /// It is the pool of a replica, which only reads.
+    pub(crate) fn is_replica(&self) -> bool {
+        self.is_replica
+    }
+
+    pub(super) fn replica_pools(&self) -> impl Iterator<Item = &TenantPool> {
+        self.replicas().into_iter().flat_map(Replicas::pools)
+    }
+
+    /// Counts what came of a read that a replica was to serve.
+    pub(crate) fn note_read(&self, at: usize, outcome: Outcome, needs: Lsn, share: &Share) {
+        if let Some(replicas) = self.replicas() {
+            replicas.note(at, outcome, needs);
+        }
+        self.admission.count_read(share, outcome.name());
     }
 
     /// Lends a connection for no tenant.

@@ -111,6 +111,10 @@ impl TenantPool {
     /// Replaces every connection by a new one: idle ones at once, lent ones when they come back. Use it after a
     /// failover, to return to hosts that are back, and after credentials were changed. Running calls are not disturbed.
     pub fn renew(&self) {
+        self.replica_pools().for_each(TenantPool::renew);
+        if let Some(replicas) = self.replicas() {
+            replicas.written.forget();
+        }
         let upkeep = &self.pool.manager().upkeep;
         upkeep.generation.fetch_add(1, Ordering::Relaxed);
         upkeep.clear_ahead();

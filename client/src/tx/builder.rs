@@ -8,13 +8,19 @@ use tokio_postgres::types::{ToSql, Type};
 
 use crate::error::Error;
 use crate::pool::admission::Site;
+use crate::pool::read_after::ReadAfter;
+use crate::pool::replicas::Outcome;
 use crate::pool::tenant_pool::TenantPool;
 use crate::tenant::into_id::IntoTenantId;
+use crate::tenant::share::Share;
 use crate::tenant::token::Token;
-use crate::tx::entry::Entry;
+use crate::tx::entry::{Entry, EntryMethod};
+use crate::tx::open_tx::OpenTx;
 use crate::tx::options::{BeginOptions, begin_options};
+use crate::tx::replica::Primary;
 use crate::tx::run::{Begin, run_once};
 use crate::tx::tenant_tx::TenantTx;
+use crate::wire::lsn::Lsn;
 use crate::wire::step;
 use crate::wire::step::{Answer, Step, Typed};
 
@@ -32,6 +38,8 @@ pub struct TenantHandle {
     pool: TenantPool,
     entry: Entry,
     options: BeginOptions,
+    /// What a read must see.
+    after: Option<ReadAfter>,
     /// The place in the program where it was made.
     site: Site,
 }
@@ -67,7 +75,7 @@ begin_options!(tenant TenantHandle);
 impl TenantHandle {
     #[track_caller]
     pub(crate) fn new(pool: TenantPool, entry: Entry) -> TenantHandle {
-        TenantHandle { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
+        TenantHandle { pool, entry, options: BeginOptions::default(), after: None, site: Some(Location::caller()) }
     }
 
     /// The tenant. `None` where a token names it, or where what it was made of is no tenant id.
@@ -153,7 +161,11 @@ impl TenantHandle {
             #[cfg(feature = "sign")]
             self.pool.signer.as_ref(),
         )?;
-        let lease = self.pool.lease_for(self.entry.share(|token| self.pool.share_of(token)), self.site).await?;
+        let share = self.entry.share(|token| self.pool.share_of(token));
+        if let Some(tx) = self.begin_on_replica(&method, share).await? {
+            return Ok(tx);
+        }
+        let lease = self.pool.lease_for(share, self.site).await?;
         let options = self.options.within(lease.permit());
         Ok(TenantTx::new(self.pool.clone(), lease, method, &options))
     }
@@ -197,6 +209,49 @@ impl TenantHandle {
         F: AsyncFnOnce(&mut TenantTx) -> Result<T, Error>,
     {
         run_once(self, work).await
+    }
+
+    /// How far the server's log had got with the tenant's last commit through this pool: for [`read_after`](Self::read_after)
+    /// in another process, which does not know of it. `None` where it has written nothing through this pool, its pool has no
+    /// [`replica`](crate::TenantPoolBuilder::replica), or a token names the tenant.
+    pub fn last_write(&self) -> Option<ReadAfter> {
+        let needs = self.pool.replicas()?.written.needs(Some(self.entry.tenant_id()?))?;
+        (needs != Lsn::default()).then_some(ReadAfter(needs))
+    }
+
+    /// Lets what reads see what was committed until then, whichever server answers. What the tenant has written through
+    /// this pool it sees in any case.
+    pub fn read_after(mut self, position: ReadAfter) -> Self {
+        self.after = self.after.max(Some(position));
+        self
+    }
+
+    /// On a replica, where it only reads and there is one that may serve it.
+    async fn begin_on_replica(&self, method: &EntryMethod, share: Share) -> Result<Option<TenantTx>, Error> {
+        let Some(replicas) = self.pool.replicas().filter(|_| self.options.may_be_on_replica()) else { return Ok(None) };
+        let Some(needs) = replicas.written.needs(share.tenant()) else { return Ok(None) };
+        let needs = self.after.map_or(needs, |ReadAfter(after)| needs.max(after));
+        let Some((at, pool)) = replicas.choose(needs) else { return Ok(None) };
+        match pool.lease_for(share, self.site).await {
+            Ok(lease) => {
+                let options = self.options.within(lease.permit());
+                let primary = Primary {
+                    pool: self.pool.clone(),
+                    method: method.clone(),
+                    options,
+                    share,
+                    site: self.site,
+                    at,
+                    needs,
+                };
+                Ok(Some(TenantTx { open: OpenTx::on_replica(pool, lease, replicas.check(needs), primary) }))
+            }
+            Err(error) if error.is_limited() => Err(error),
+            Err(_) => {
+                self.pool.note_read(at, Outcome::Away, needs, &share);
+                Ok(None)
+            }
+        }
     }
 
     async fn one_statement(&self, step: Step<'_>) -> Result<Answer, Error> {

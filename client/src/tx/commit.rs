@@ -7,7 +7,8 @@ use crate::observe::{Call, Meter};
 use crate::pool::cleanup::roll_back;
 use crate::tx::open_tx::OpenTx;
 use crate::wire::flight::{self, Committed};
-use crate::wire::outcome::is_fatal;
+use crate::wire::outcome::{is_answered, is_fatal};
+use crate::wire::step::Then;
 
 impl OpenTx {
     /// Commits, with a probe before it, because PostgreSQL answers COMMIT of a failed transaction with success and
@@ -17,7 +18,7 @@ impl OpenTx {
         if !self.opening.has_begun() {
             return Ok(());
         }
-        let then = self.lease.commit();
+        let then = self.then(Then::Commit);
         let call = Call::of("commit", self.tenant_id());
         let committed = call.watch(flight::finish(&self.lease.start_call().client, then)).await;
         self.lease.finish_call(!committed.ended());
@@ -27,7 +28,14 @@ impl OpenTx {
     }
 
     /// Reads the answer to a commit.
-    pub(super) fn check_commit(&mut self, Committed { probed, found, done }: Committed) -> Result<(), Error> {
+    pub(super) fn check_commit(&mut self, committed: Committed) -> Result<(), Error> {
+        self.note_write(&committed);
+        let Committed { probed, found, done, .. } = committed;
+        if self.pool.is_replica() && done.as_ref().is_err_and(|error| !is_answered(error) || is_fatal(error)) {
+            // It has only read, and was answered.
+            self.lease.discard();
+            return Ok(());
+        }
         match done {
             Err(error) if !probed => {
                 if error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION) {

@@ -80,6 +80,7 @@ impl Entry {
 }
 
 /// How a transaction enters: made from an [`Entry`] when the transaction begins.
+#[derive(Clone)]
 pub(crate) enum EntryMethod {
     In(TenantId),
     /// The id is known before the server says it where the client signed the token itself.

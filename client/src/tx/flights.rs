@@ -157,6 +157,9 @@ impl Attempt for Prepared<'_> {
         let preamble = tx.opening.messages();
         let flight = pipelined_flight::prepare_all(&tx.lease.start_call().client, preamble, self.0, self.1).await;
         tx.lease.finish_call(true);
+        if tx.leaves_replica(false, &flight) {
+            return Ok(Next::RetryOnPrimary);
+        }
         Ok(match flight.entered {
             // Parsing executes nothing, so a connection that broke under it is replaced as well.
             Err(error) if tx.opening.may_retry() && !is_answered(&error) => Next::RetryElsewhere,

@@ -60,6 +60,7 @@ impl Health {
     }
 
     /// Remembers, of what failed, whether the whole may be run again.
+    #[cfg(feature = "sqlx")]
     pub(crate) fn record_code(&mut self, code: Option<&str>) {
         self.serialization_failed |= code.is_some_and(is_serialization_failure);
     }

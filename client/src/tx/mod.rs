@@ -13,6 +13,7 @@ mod opening;
 pub(crate) mod options;
 pub mod pipeline;
 mod reading;
+mod replica;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod savepoint;

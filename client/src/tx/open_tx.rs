@@ -13,6 +13,7 @@ use crate::tx::entry::EntryMethod;
 use crate::tx::health::Health;
 use crate::tx::opening::Opening;
 use crate::tx::options::BeginOptions;
+use crate::tx::replica::Primary;
 use crate::tx::scope::TxScope;
 use crate::wire::preamble::{Part, Preamble};
 use crate::wire::step::{self, Answer, Step, Then};
@@ -25,6 +26,8 @@ pub(crate) struct OpenTx {
     pub(super) health: Health,
     /// How many savepoints are open.
     pub(super) savepoints: u32,
+    /// Where it goes from the replica that it is on, as long as its caller has seen nothing of it.
+    pub(super) primary: Option<Box<Primary>>,
 }
 
 /// A transaction as its public type: what the closure of a savepoint gets.
@@ -36,10 +39,10 @@ pub(crate) trait Handle {
 impl OpenTx {
     pub(crate) fn new(pool: TenantPool, lease: Lease, method: EntryMethod, options: &BeginOptions) -> OpenTx {
         let scope = TxScope::by(&method);
-        let (preamble, token) = preamble(method, options);
+        let (preamble, token) = preamble(method, options, None);
         // Every connection that is there may be of no use, and one more may be made meanwhile.
         let opening = Opening::new(preamble, token, pool.max_size + lease.sessions_to_end());
-        OpenTx { pool, lease, scope, opening, health: Health::default(), savepoints: 0 }
+        OpenTx { pool, lease, scope, opening, health: Health::default(), savepoints: 0, primary: None }
     }
 
     /// The tenant. `None` in the system context, and where a token names it and nothing was sent yet.
@@ -85,18 +88,34 @@ impl OpenTx {
     }
 }
 
-/// Begin and enter.
-fn preamble(method: EntryMethod, options: &BeginOptions) -> (Preamble, Option<Token>) {
-    let (parts, token) = match method {
-        EntryMethod::In(id) => (vec![Part::Text(options.enter(&id, ""))], None),
-        EntryMethod::System(context, reason) => (vec![Part::Text(options.enter_system(&reason, context, ""))], None),
-        EntryMethod::Signed(_, token) => {
-            let mut parts = vec![Part::Text(options.begin()), Part::EnterSigned];
-            parts.extend(options.time_limit().map(|column| Part::Text(format!("select {column}"))));
-            (parts, Some(token))
-        }
+/// Begin and enter. Between the two, where no tenant is entered yet, what is to be `checked`.
+pub(super) fn preamble(
+    method: EntryMethod,
+    options: &BeginOptions,
+    checked: Option<&str>,
+) -> (Preamble, Option<Token>) {
+    let begin = options.begin();
+    let mut parts = Vec::with_capacity(2);
+    parts.extend(checked.map(|check| Part::Text(format!("{begin}; select {check}"))));
+    let entered = |text: String| match (checked, text.strip_prefix(&begin).and_then(|rest| rest.strip_prefix("; "))) {
+        (Some(_), Some(enter)) => enter.to_owned(),
+        _ => text,
     };
-    (Preamble::new(parts), token)
+    match method {
+        EntryMethod::In(id) => parts.push(Part::Text(entered(options.enter(&id, "")))),
+        EntryMethod::System(context, reason) => {
+            parts.push(Part::Text(entered(options.enter_system(&reason, context, ""))));
+        }
+        EntryMethod::Signed(_, token) => {
+            if parts.is_empty() {
+                parts.push(Part::Text(begin));
+            }
+            parts.push(Part::EnterSigned);
+            parts.extend(options.time_limit().map(|column| Part::Text(format!("select {column}"))));
+            return (Preamble::new(parts), Some(token));
+        }
+    }
+    (Preamble::new(parts), None)
 }
 
 impl fmt::Debug for OpenTx {

@@ -90,6 +90,11 @@ impl Opening {
         take(&mut self.deallocate_first)
     }
 
+    /// Takes the savepoints that another has still to send.
+    pub(crate) fn take_savepoints(&mut self, of: &Opening) {
+        self.preamble.append(of.preamble.savepoints());
+    }
+
     pub(crate) fn push_savepoint(&mut self, depth: u32) {
         self.preamble.push_savepoint(depth);
     }

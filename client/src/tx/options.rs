@@ -51,6 +51,13 @@ impl BeginOptions {
         sql
     }
 
+    /// A hot standby can run it: it was said to read only, and asks for nothing that only a primary has.
+    pub(crate) fn may_be_on_replica(&self) -> bool {
+        self.read_only == Some(true)
+            && self.isolation_level != Some(IsolationLevel::Serializable)
+            && self.deferrable != Some(true)
+    }
+
     /// `BEGIN` and `enter` as one message. `and` adds columns to what enter returns.
     pub(crate) fn enter(&self, id: &TenantId, and: &str) -> String {
         self.and_select(&format!("tenant.enter_pristine({})", quote(id.as_str())), and)
@@ -117,7 +124,8 @@ macro_rules! begin_options {
     (tenant $handle:ty) => {
         $crate::tx::options::begin_options!(
             $handle,
-            read_only: "Sets whether the transaction may write; a write in a read-only one is refused with `25006`.",
+            read_only: "Sets whether the transaction may write; a write in a read-only one is refused with `25006`. With `true` \
+                a replica may serve it, where the pool has one.",
             deferrable: "Lets a serializable read-only transaction wait at its beginning so that it cannot fail with \
                 `40001` later."
         );

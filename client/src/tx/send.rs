@@ -6,6 +6,7 @@ use tokio_postgres::{CopyOutStream, RowStream, Statement};
 
 use crate::error::Error;
 use crate::pool::pooler::end_dirty_session;
+use crate::pool::replicas::Outcome;
 use crate::tx::flights::{Attempt, CopiedOut, Deallocate, Many, One, Prepared, Streamed, Text};
 use crate::tx::open_tx::OpenTx;
 use crate::tx::verdict::Next;
@@ -22,6 +23,7 @@ impl OpenTx {
                 match Deallocate.fly(self).await? {
                     Next::Done(done) => done?,
                     Next::RetryElsewhere => self.replace_connection().await?,
+                    Next::RetryOnPrimary => self.go_to_primary().await?,
                     Next::RetryReprepared => {}
                 }
                 continue;
@@ -29,6 +31,7 @@ impl OpenTx {
             match flight.fly(self).await? {
                 Next::Done(done) => return done,
                 Next::RetryElsewhere => self.replace_connection().await?,
+                Next::RetryOnPrimary => self.go_to_primary().await?,
                 Next::RetryReprepared => {}
             }
         }
@@ -93,12 +96,22 @@ impl OpenTx {
 
     /// How a flight ends here that is to end so.
     pub(super) fn then(&self, then: Then) -> Then {
-        if then == Then::Stay { then } else { self.lease.commit() }
+        match then {
+            Then::Stay => then,
+            _ => match self.lease.commit() {
+                Then::Commit if self.pool.replicas().is_some() => Then::CommitAndTell,
+                then => then,
+            },
+        }
     }
 
     /// The first flight never leaves on a connection that is known to be closed.
     async fn ensure_connection(&mut self) -> Result<(), Error> {
         while self.opening.may_retry() && self.lease.connection().client.is_closed() {
+            if self.is_on_replica() {
+                self.note_read(Outcome::Away);
+                return self.go_to_primary().await;
+            }
             self.replace_connection().await?;
         }
         Ok(())

@@ -27,7 +27,7 @@ impl OpenTx {
     ) -> Result<(tokio_postgres::RowStream, Call), Error> {
         let (call, attempts) = self.call(sql);
         let rows = call.watch(self.open_stream(sql, params)).await;
-        call.retries(attempts - self.opening.attempts_left());
+        call.retries(attempts.saturating_sub(self.opening.attempts_left()));
         call.tenant(self.tenant_id());
         call.ended(&rows);
         Ok((rows?, call))
@@ -49,7 +49,7 @@ impl OpenTx {
             self.call(sql)
         };
         let done = call.watch(self.send_text(sql)).await;
-        call.retries(attempts - self.opening.attempts_left());
+        call.retries(attempts.saturating_sub(self.opening.attempts_left()));
         call.tenant(self.tenant_id());
         call.ended(&done);
         done
@@ -66,7 +66,7 @@ impl OpenTx {
         answer: Result<T, Error>,
         rows: impl FnOnce(&T) -> u64,
     ) -> Result<T, Error> {
-        call.retries(attempts - self.opening.attempts_left());
+        call.retries(attempts.saturating_sub(self.opening.attempts_left()));
         call.tenant(self.tenant_id());
         match &answer {
             Ok(answer) => call.rows(rows(answer)),

@@ -17,6 +17,8 @@ pub(super) enum Next<T> {
     Done(Result<T, Error>),
     /// Nothing was executed: send the same again, on another connection.
     RetryElsewhere,
+    /// A replica cannot serve it, or not as new as it must be: the same on the primary.
+    RetryOnPrimary,
     /// Everything was rolled back: send the same again on this connection, with its statements prepared anew.
     RetryReprepared,
 }
@@ -29,6 +31,9 @@ impl OpenTx {
 
     /// The same. `executes`: the statements were to be executed, not only to be prepared.
     pub(super) fn classify_as<T>(&mut self, executes: bool, flight: Flight<T>, steps: &[Step<'_>]) -> Next<T> {
+        if self.leaves_replica(executes, &flight) {
+            return Next::RetryOnPrimary;
+        }
         let Flight { entered, answer, committed } = flight;
         let named = match entered {
             Ok(named) => named,

@@ -14,9 +14,10 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, CopyOutStream, Error as PgError, RowStream, SimpleQueryMessage, Statement};
 
 use crate::wire::form::Form;
+use crate::wire::lsn::Lsn;
 use crate::wire::outcome::{Stale, did_not_run, is_answered, no_longer_parses, stale_statement, was_not_sent};
 use crate::wire::preamble::Messages;
-use crate::wire::sql::{COMMIT, COMMIT_AND_FORGET, ENTER_SIGNED};
+use crate::wire::sql::{COMMIT, COMMIT_AND_FORGET, COMMIT_AND_TELL, ENTER_SIGNED};
 use crate::wire::step::{Answer, Step, Then};
 
 /// The answers of a flight, in the order they were sent. The first error is the cause: what comes after it only says
@@ -64,6 +65,10 @@ pub(crate) struct Committed {
     pub(crate) probed: bool,
     /// The tenant at the end.
     pub(crate) found: Option<String>,
+    /// It has written nothing, as far as was told.
+    pub(crate) read_only: bool,
+    /// How far the log had got, where that was told.
+    pub(crate) lsn: Option<Lsn>,
     pub(crate) done: Result<(), PgError>,
 }
 
@@ -147,26 +152,39 @@ async fn simple(client: &Client, sql: &str) -> Result<(), PgError> {
 /// COMMIT, with the probe in the same message: where the transaction has failed the probe does too, and COMMIT, which
 /// PostgreSQL would answer with success, is not reached.
 pub(crate) async fn finish(client: &Client, then: Then) -> Committed {
-    let sql = if then == Then::CommitAndForget { COMMIT_AND_FORGET } else { COMMIT };
-    let (mut probed, mut found) = (false, None);
+    let sql = match then {
+        Then::Stay | Then::Commit => COMMIT,
+        Then::CommitAndTell => COMMIT_AND_TELL,
+        Then::CommitAndForget => COMMIT_AND_FORGET,
+    };
+    let tells = then == Then::CommitAndTell;
+    let (mut rows, mut ended) = (Vec::with_capacity(1), 0);
     let done = async {
         let mut messages = pin!(client.simple_query_raw(sql).await?);
         while let Some(message) = messages.try_next().await? {
-            if let SimpleQueryMessage::Row(row) = message {
-                (probed, found) = (true, row.get(0).map(str::to_owned));
+            match message {
+                SimpleQueryMessage::Row(row) => rows.push(row.get(0).map(str::to_owned)),
+                SimpleQueryMessage::CommandComplete(_) => ended += 1,
+                _ => {}
             }
         }
         Ok(())
     };
-    let done = done.await;
-    Committed { probed, found, done }
+    let mut done = done.await;
+    if tells && ended >= 3 {
+        done = Ok(()); // it was committed, and only its position was not told
+    }
+    let read_only = tells && rows.get(1).is_some_and(Option::is_none);
+    let lsn = rows.get(2).and_then(Option::as_deref).and_then(|lsn| lsn.parse().ok());
+    Committed { probed: !rows.is_empty(), found: rows.into_iter().next().flatten(), read_only, lsn, done }
 }
 
 /// Commits, unless a statement before it could not even be sent: the server would not know that anything had failed.
 pub(crate) async fn finish_if(client: &Client, then: Then, unsent: &AtomicBool) -> Option<Committed> {
     match then {
-        Then::Commit | Then::CommitAndForget if !unsent.load(Relaxed) => Some(finish(client, then).await),
-        _ => None,
+        Then::Stay => None,
+        _ if unsent.load(Relaxed) => None,
+        then => Some(finish(client, then).await),
     }
 }
 

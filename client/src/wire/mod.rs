@@ -7,6 +7,7 @@ pub(crate) mod endpoint;
 pub(crate) mod flight;
 pub(crate) mod form;
 pub(crate) mod link;
+pub(crate) mod lsn;
 pub(crate) mod outcome;
 pub(crate) mod param_types;
 pub(crate) mod pipelined_flight;

@@ -48,6 +48,13 @@ impl Preamble {
         }
     }
 
+    /// Those in it.
+    pub(crate) fn savepoints(&self) -> Preamble {
+        let savepoint =
+            |part: &Part| if let Part::Savepoint(depth) = part { Some(Part::Savepoint(*depth)) } else { None };
+        Preamble(self.0.iter().filter_map(savepoint).collect())
+    }
+
     /// A savepoint goes before the next statement.
     pub(crate) fn push_savepoint(&mut self, depth: u32) {
         self.0.push(Part::Savepoint(depth));

@@ -10,6 +10,10 @@ pub(crate) const ENTER_SIGNED: &str = "select tenant.enter_signed_pristine($1)";
 /// PostgreSQL runs the texts of one message until one fails, so a failed transaction does not reach COMMIT.
 pub(crate) const COMMIT: &str = "show pg_tenant.id; commit";
 
+/// As [`COMMIT`], telling before it whether the transaction has written, and after it how far the log had got.
+pub(crate) const COMMIT_AND_TELL: &str = "show pg_tenant.id; select pg_catalog.pg_current_xact_id_if_assigned(); \
+     commit; select pg_catalog.pg_current_wal_insert_lsn()";
+
 /// As [`COMMIT`], then taking the names of statements from the session.
 pub(crate) const COMMIT_AND_FORGET: &str = "show pg_tenant.id; commit; deallocate all";
 

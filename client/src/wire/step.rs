@@ -60,6 +60,8 @@ pub(crate) struct Answer {
 pub(crate) enum Then {
     Stay,
     Commit,
+    /// And then tell how far the log had got, where something was written.
+    CommitAndTell,
     /// And then take away the names of statements from the session, before it goes to somebody else.
     CommitAndForget,
 }

@@ -14,6 +14,7 @@ mod proxy; // a wire that is slow and counts
 mod sweep; // poll a call i times, drop it, look
 
 mod a_migration_fails_calls;
+mod a_replica_is_out_of_date;
 mod away_server_is_waited_for;
 mod broken_server;
 mod bulk_write_crosses;

@@ -40,6 +40,11 @@ impl Admission {
         }))
     }
 
+    /// Counts who served a read.
+    pub(crate) fn count_read(&self, share: &Share, server: &'static str) {
+        self.0.meter.read(share, server);
+    }
+
     /// Limits tenants by this policy from now on, those that already wait too.
     pub(crate) fn set_policy(&self, policy: Arc<dyn LimitPolicy>) {
         let shared = &self.0;

@@ -83,7 +83,7 @@ impl OpenTx {
         // Where its name does not last, it is closed before the commit.
         drop(statement);
         let committed = match (&sent, then) {
-            (Ok(_), Then::Commit | Then::CommitAndForget) => Some(finish(client, then).await),
+            (Ok(_), Then::Commit | Then::CommitAndTell | Then::CommitAndForget) => Some(finish(client, then).await),
             _ => None,
         };
         self.lease.finish_call(!committed.as_ref().is_some_and(|committed| committed.ended()));
