@@ -24,23 +24,23 @@ impl<T> Slot<T> {
     }
 }
 
-pub(super) struct Generator<T, E> {
+pub(super) struct Generator<'e, T, E> {
     slot: Slot<T>,
     /// `None` once it has ended.
-    work: Option<BoxFuture<'static, Result<(), E>>>,
+    work: Option<BoxFuture<'e, Result<(), E>>>,
 }
 
 /// What `work` puts out, and its error as the last item. Dropping the stream drops `work`.
-pub(super) fn generator<T, E, F>(work: impl FnOnce(Slot<T>) -> F) -> Generator<T, E>
+pub(super) fn generator<'e, T, E, F>(work: impl FnOnce(Slot<T>) -> F) -> Generator<'e, T, E>
 where
-    F: Future<Output = Result<(), E>> + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'e,
 {
     let slot = Arc::default();
     let work = work(Slot(Arc::clone(&slot)));
     Generator { slot: Slot(slot), work: Some(Box::pin(work)) }
 }
 
-impl<T, E> Stream for Generator<T, E> {
+impl<T, E> Stream for Generator<'_, T, E> {
     type Item = Result<T, E>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, E>>> {

@@ -4,17 +4,13 @@
 //! in the transaction, it is begun anew on the same connection, with all statements prepared afresh, and the statement is
 //! sent again; elsewhere the connection is cleared before it is lent again.
 
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-
-use ::sqlx::postgres::PgRow;
+use ::sqlx::postgres::{PgQueryResult, PgRow};
 use ::sqlx::{Connection, Either, Error, Executor};
-use futures_util::future::{BoxFuture, poll_fn};
 use futures_util::stream::{Stream, StreamExt};
 
 use super::cleanup::Transaction;
 use super::error::{code, may_be_stale};
+use super::generator::{Slot, generator};
 use super::lease::Lease;
 use super::open_tx::OpenTx;
 use super::statement::{Named, Step, Watched};
@@ -91,19 +87,18 @@ impl OpenTx {
 
     /// What a statement returns, while it comes; sent again, where nothing of it has come, if it was stale.
     pub(super) fn steps_fresh(&mut self, query: Watched, call: Call) -> impl Stream<Item = Step> + Send + '_ {
-        let slot = Arc::new(Slot::default());
-        let run = self.fill(query, call, Arc::clone(&slot));
-        Steps { slot, run: Some(Box::pin(run)) }
+        generator(move |slot| async move {
+            let done = call.watch(self.fill(query, &call, &slot)).await;
+            done.inspect_err(|error| call.failed_with(code(error)))
+        })
     }
 
-    async fn fill(&mut self, query: Watched, call: Call, slot: Arc<Slot>) {
-        if let Err(error) = call.watch(self.try_fill(query, &call, &slot)).await {
-            call.failed_with(code(&error));
-            slot.put(Err(error)).await;
-        }
-    }
-
-    async fn try_fill(&mut self, query: Watched, call: &Call, slot: &Slot) -> Result<(), Error> {
+    async fn fill(
+        &mut self,
+        query: Watched,
+        call: &Call,
+        slot: &Slot<Either<PgQueryResult, PgRow>>,
+    ) -> Result<(), Error> {
         let (mut may_be_begun_anew, mut query, mut rows) = (self.may_be_begun_anew(&query), query, 0);
         loop {
             let mut again = if may_be_begun_anew { query.again() } else { None };
@@ -121,7 +116,6 @@ impl OpenTx {
                             break;
                         }
                         state.learn(error);
-                        call.failed_with(code(error));
                     }
                     Ok(Either::Left(done)) => {
                         rows += done.rows_affected();
@@ -130,7 +124,7 @@ impl OpenTx {
                     Ok(Either::Right(_)) => {}
                 }
                 again = None;
-                slot.put(step).await;
+                slot.put(step?).await;
             }
             state.wire = Wire::Quiet;
             drop(steps);
@@ -140,45 +134,6 @@ impl OpenTx {
             }
             may_be_begun_anew = false;
             self.begin_anew().await?;
-        }
-    }
-}
-
-/// What has come and was not taken yet.
-#[derive(Default)]
-struct Slot(Mutex<Option<Step>>);
-
-impl Slot {
-    fn lock(&self) -> MutexGuard<'_, Option<Step>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until it was taken. Whoever takes it polls again.
-    async fn put(&self, step: Step) {
-        *self.lock() = Some(step);
-        poll_fn(|_| if self.lock().is_none() { Poll::Ready(()) } else { Poll::Pending }).await;
-    }
-}
-
-/// A future that fills a slot, as a stream of what was in it.
-struct Steps<'e> {
-    slot: Arc<Slot>,
-    run: Option<BoxFuture<'e, ()>>,
-}
-
-impl Stream for Steps<'_> {
-    type Item = Step;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Step>> {
-        let Some(run) = &mut self.run else { return Poll::Ready(None) };
-        let ended = run.as_mut().poll(cx).is_ready();
-        let step = self.slot.lock().take();
-        if ended {
-            self.run = None;
-        }
-        match step {
-            None if !ended => Poll::Pending,
-            step => Poll::Ready(step),
         }
     }
 }

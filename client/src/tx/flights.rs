@@ -97,7 +97,7 @@ impl Attempt for CopiedOut<'_> {
     async fn fly(&self, tx: &mut OpenTx) -> Result<Next<CopyOutStream>, Error> {
         let step = Step::rows(self.0, &[]);
         let statement = match tx.lease.form(&step) {
-            Some(Form::Prepared(statement)) => statement,
+            Some(Form::Kept(statement) | Form::Prepared(statement)) => statement,
             _ => tx.prepare(&step).await?,
         };
         let preamble = tx.opening.messages();
