@@ -35,6 +35,19 @@ pub(crate) fn ends_an_idle_session(code: &str) -> bool {
     matches!(code, "57P05" | "25P03")
 }
 
+/// A server that cannot be reached for a reason that may be gone soon.
+pub(crate) fn is_passing(io: &std::io::Error) -> bool {
+    use std::io::ErrorKind::*;
+    match io.kind() {
+        PermissionDenied => io.raw_os_error().is_none(), // not the server that was asked for
+        ConnectionRefused | ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof => true,
+        NotFound | TimedOut | HostUnreachable | NetworkUnreachable => true,
+        _ => io.to_string().starts_with("failed to lookup address information"),
+    }
+}
+
+const NO_ADDRESS: &str = "the address of the server could not be looked up";
+
 /// How many parameters PostgreSQL's protocol can count in one statement.
 const MOST_PARAMETERS: usize = u16::MAX as usize;
 
@@ -96,7 +109,9 @@ impl Error {
     /// Getting a connection failed for a reason that may be gone soon: the server is full, starts, stops, changes its
     /// role or is not there.
     pub(crate) fn may_pass(&self) -> bool {
-        use std::io::ErrorKind::*;
+        if self.0.message == NO_ADDRESS {
+            return true;
+        }
         if let Some(code) = self.code() {
             return matches!(code, "53300" | "57P01" | "57P02" | "57P03");
         }
@@ -106,19 +121,7 @@ impl Error {
         };
         let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
         match io {
-            Some(io) if io.kind() == PermissionDenied => io.raw_os_error().is_none(), // not the server that was asked for
-            Some(io) => matches!(
-                io.kind(),
-                ConnectionRefused
-                    | ConnectionReset
-                    | ConnectionAborted
-                    | BrokenPipe
-                    | UnexpectedEof
-                    | NotFound
-                    | TimedOut
-                    | HostUnreachable
-                    | NetworkUnreachable
-            ),
+            Some(io) => is_passing(io),
             None => error.is_closed(),
         }
     }
@@ -165,9 +168,7 @@ pub(crate) fn cannot_be_encoded(error: &tokio_postgres::Error) -> bool {
 impl Error {
     /// The name of a server could not be looked up.
     pub(crate) fn no_address(error: std::io::Error) -> Error {
-        Error::new(Kind::Closed, "the address of the server could not be looked up")
-            .with_detail(error.to_string())
-            .with_source(error)
+        Error::new(Kind::Closed, NO_ADDRESS).with_detail(error.to_string()).with_source(error)
     }
 }
 

@@ -1,12 +1,15 @@
 //! What happens to a connection whose transaction was dropped.
 
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::sqlx::pool::PoolConnection;
-use ::sqlx::postgres::{PgConnectOptions, PgRow};
+use ::sqlx::postgres::{PgConnectOptions, PgRow, PgSslMode};
 use ::sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Row};
+use futures_util::future::join_all;
+use tokio::net::lookup_host;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -85,12 +88,37 @@ pub(crate) async fn cancel_and_rollback(
             }
             if let Some(transaction) = &transaction {
                 // Nobody is left to tell.
-                let _ = timeout(Duration::from_secs(5), cancel(&options, transaction)).await;
+                let each = ways(&options).await;
+                join_all(each.iter().map(|way| timeout(Duration::from_secs(5), cancel(way, transaction)))).await;
             }
             ended = timeout(Duration::from_millis(patience), &mut rolled_back).await.is_ok();
         }
     }
     let _ = timeout(Duration::from_secs(5), connection.close()).await;
+}
+
+/// Every address of the server's name: sqlx does not tell which of them a connection has reached, and at the others there is
+/// no such transaction. With `verify-full` the certificate is for the name alone, which then has to lead to the same again.
+async fn ways(options: &PgConnectOptions) -> Vec<PgConnectOptions> {
+    let (host, port) = (options.get_host(), options.get_port());
+    let by_name = vec![options.clone()];
+    if options.get_socket().is_some() || matches!(options.get_ssl_mode(), PgSslMode::VerifyFull) {
+        return by_name;
+    }
+    match lookup_host((host, port)).await {
+        Ok(addresses) => of_each(options, addresses.map(|address| address.ip())),
+        Err(_) => by_name,
+    }
+}
+
+fn of_each(options: &PgConnectOptions, addresses: impl Iterator<Item = IpAddr>) -> Vec<PgConnectOptions> {
+    let mut seen = Vec::new();
+    for address in addresses {
+        if !seen.contains(&address) {
+            seen.push(address);
+        }
+    }
+    seen.into_iter().map(|address| options.clone().host(&address.to_string())).collect()
 }
 
 async fn cancel(options: &PgConnectOptions, transaction: &Transaction) -> Result<(), ::sqlx::Error> {
@@ -99,4 +127,18 @@ async fn cancel(options: &PgConnectOptions, transaction: &Transaction) -> Result
                where pid = $1 and extract(epoch from xact_start)::text = $2";
     ::sqlx::query(sql).bind(transaction.pid).bind(&transaction.start).persistent(false).execute(&mut second).await?;
     second.close().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_is_asked_once() {
+        let options: PgConnectOptions = "postgres://app@db:5433/shop".parse().unwrap();
+        let addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.1", "::1"].map(|ip| ip.parse().unwrap());
+        let ways = of_each(&options, addresses.into_iter());
+        assert_eq!(ways.iter().map(PgConnectOptions::get_host).collect::<Vec<_>>(), ["10.0.0.1", "10.0.0.2", "::1"]);
+        assert!(ways.iter().all(|way| way.get_port() == 5433 && way.get_username() == "app"));
+    }
 }

@@ -10,15 +10,18 @@ use ::sqlx::pool::PoolConnection;
 use ::sqlx::postgres::{PgConnectOptions, PgRow};
 use ::sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use super::cleanup::{Transaction, cancel_and_rollback, roll_back};
 use super::entering::Entering;
+use crate::error::driver::is_passing;
 use crate::pool::admission::Permit;
 use crate::pool::cleanup;
 use crate::pool::lease::Wire;
 use crate::pool::pooler::Pooler;
 use crate::tenant::token::Token;
 use crate::tx::health::Health;
+use crate::wire::backoff::Backoff;
 
 pub(crate) struct Lease {
     /// `None` once the loan has ended.
@@ -56,7 +59,7 @@ pub(crate) struct CallState {
 
 impl Lease {
     pub(crate) async fn new(pool: &PgPool, pooler: Pooler, permit: Option<Permit>) -> Result<Lease, ::sqlx::Error> {
-        let connection = Some(pool.acquire().await?);
+        let connection = Some(acquire(pool).await?);
         let state = CallState {
             wire: Wire::Quiet,
             open: false,
@@ -144,6 +147,24 @@ impl Lease {
             let names = stale && self.lends_sessions;
             runtime.spawn(roll_back(connection, permit, cleanup::roll_back(names), stale));
         }
+    }
+}
+
+/// A connection of the pool. sqlx waits for a server that refuses to be connected to, and not for one whose name cannot be
+/// looked up, or that cannot be reached, for a moment.
+async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, ::sqlx::Error> {
+    let deadline = Instant::now().checked_add(pool.options().get_acquire_timeout());
+    let mut pauses = Backoff::new();
+    loop {
+        let error = match pool.acquire().await {
+            Err(::sqlx::Error::Io(error)) if is_passing(&error) => error,
+            acquired => return acquired,
+        };
+        let pause = pauses.next();
+        if deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
+            return Err(::sqlx::Error::Io(error));
+        }
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -43,6 +43,23 @@ async fn while_it_is_started_again() {
     }
 }
 
+/// A name may have no address for a moment: while a server moves, or a cluster's DNS starts.
+#[tokio::test]
+async fn while_its_name_has_no_address() {
+    let config = "host=db.invalid user=app dbname=shop connect_timeout=1".parse().unwrap();
+    let soon = TenantPool::builder(config).wait_timeout(SOON).build().unwrap();
+    let error = soon.check().await.unwrap_err();
+    assert!(error.message().contains("could not be looked up") && error.was_not_executed(), "{error:?}");
+    assert!(error.detail().is_some_and(|detail| detail.contains("attempts") && !detail.contains("in 1 ")), "{error}");
+
+    let options = sqlx::postgres::PgPoolOptions::new().acquire_timeout(SOON);
+    let sqlx = SqlxPool::new(options, "postgres://app@db.invalid/shop".parse().unwrap());
+    let since = Instant::now();
+    let error = sqlx.check().await.unwrap_err();
+    assert!(error.was_not_executed() && (error.is_closed() || error.is_timeout()), "{error:?}");
+    assert!(since.elapsed() > SOON / 4, "it was not asked again");
+}
+
 async fn sessions(superuser: &Session, app: &str) -> String {
     superuser.value(&format!("select count(*) from pg_stat_activity where usename = '{app}'")).await.unwrap()
 }
