@@ -23,7 +23,12 @@ async fn upgraded(old: &'static Install, new: &'static Install, setting: (&str, 
     };
     let (from, to) = (Cluster::start(at(old)), Cluster::start(at(new)));
     let boss = Session::connect(&from.config("postgres", "postgres")).await;
-    for command in ["create database with_it", "create database without_it", "create role regress_upgraded login"] {
+    for command in [
+        "create database with_it",
+        "create database without_it",
+        "create database with_0_1_0",
+        "create role regress_upgraded login",
+    ] {
         boss.run(command).await;
     }
     let with_it = Session::connect(&from.config("with_it", "postgres")).await;
@@ -33,7 +38,11 @@ async fn upgraded(old: &'static Install, new: &'static Install, setting: (&str, 
     let without = Session::connect(&from.config("without_it", "postgres")).await;
     without.run("create table plain (tenant_id text); insert into plain values ('acme')").await;
     without.run(FORGET_VERSIONS).await;
-    drop((boss, without));
+    let former = Session::connect(&from.config("with_0_1_0", "postgres")).await;
+    former.run("create extension pg_tenant version '0.1.0'").await;
+    former.run(TABLES).await;
+    former.run(FORGET_VERSIONS).await;
+    drop((boss, without, former));
     if let Err(why) = from.upgrade_to(&to) {
         panic!("{} to {} with {setting:?}\n{why}", old.major, new.major);
     }
@@ -45,6 +54,18 @@ async fn upgraded(old: &'static Install, new: &'static Install, setting: (&str, 
     app.inside("acme", "select * from countries; insert into orders (id) values (3)").await;
     let boss = Session::connect(&to.config("with_it", "postgres")).await;
     boss.expect_error("TN030", "alter table orders no force row level security").await;
+    // The schema of 0.1.0, before its update and after.
+    let former = Session::connect(&to.config("with_0_1_0", "postgres")).await;
+    for update in ["", "alter extension pg_tenant update; call tenant.upgrade_fences(false)"] {
+        former.run(update).await;
+        let app = Session::connect(&to.config("with_0_1_0", "regress_upgraded")).await;
+        app.expect_error("TN001", "select * from orders").await;
+        assert_eq!(app.inside_value("acme", "select count(*) from events").await.as_deref(), Some("1"));
+        former.expect_error("TN030", "alter table orders no force row level security").await;
+    }
+    let internal = "select count(*) > 200 from pg_depend where refclassid = 'pg_extension'::regclass and deptype = 'e'
+        and classid = 'pg_proc'::regclass";
+    assert_eq!(former.value(internal).await.as_deref(), Some("t"), "what belongs to the extension");
     let plain = Session::connect(&to.config("without_it", "postgres")).await;
     assert_eq!(plain.value("select tenant_id from plain").await.as_deref(), Some("acme"));
 }
