@@ -1,7 +1,7 @@
 //! The upgrade from 0.1.0 keeps everything, and nothing is open meanwhile: tenants, journal, waivers, bound roles,
 //! protected tables.
 
-use pg_tenant_tests::Session;
+use pg_tenant_tests::{Cluster, Session};
 
 use crate::formerly::{bound, upgrade, used};
 
@@ -74,5 +74,28 @@ async fn on_the_way() {
         boss.run(&format!("select tenant.unprotect('{table}', 'no more')")).await;
         let left = format!("select count(*) from pg_policy where polrelid = '{table}'::regclass");
         assert_eq!(boss.value(&left).await.as_deref(), Some("0"));
+    }
+}
+
+/// A dump of a database of 0.1.0, and of one that was upgraded, makes one of this version.
+#[tokio::test]
+async fn in_a_dump() {
+    let source = used("dumped").await;
+    let boss = source.superuser().await;
+    for upgraded in [false, true] {
+        if upgraded {
+            upgrade(&source).await;
+        }
+        let target = Cluster::shared().plain_database("restored").await;
+        target.psql("postgres", &source.dump("postgres").expect("pg_dump")).expect("psql");
+        let restored = target.superuser().await;
+        assert_eq!(
+            restored.value("select extversion from pg_extension where extname = 'pg_tenant'").await.as_deref(),
+            Some(env!("CARGO_PKG_VERSION"))
+        );
+        assert_eq!(restored.value(JOURNAL).await, boss.value(JOURNAL).await);
+        kept(&target.connect(&source.roles.app).await).await;
+        restored.run("call tenant.upgrade_fences()").await;
+        kept(&target.connect(&source.roles.app).await).await;
     }
 }
