@@ -15,7 +15,8 @@ begin
 end
 $$;
 
--- What is in the schema would stand before PostgreSQL's own in the code below, and who owns it could exchange the code.
+-- Objects that are in the schema already would be found before PostgreSQL's own by the code below, and the owner of the
+-- schema could replace the code.
 do $$
 begin
     if exists (select from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid = n.nspowner
@@ -46,7 +47,7 @@ end
 $$;
 
 -- sql/schema/core/roles.sql
--- The roles belong to the cluster: they are made once, and stay when the extension goes.
+-- The roles belong to the cluster: they are created once, and stay when the extension is dropped.
 --   tenant_user   may enter tenants: grant it to the roles of applications and tools.
 --   tenant_admin  may protect tables that it owns, and manage the registry.
 --   tenant_system is the role of the system context: who may SET ROLE to it may enter that. BYPASSRLS shows it every row.
@@ -56,7 +57,7 @@ declare
 begin
     foreach role_name in array array['tenant_user', 'tenant_admin', 'tenant_system']::name[] loop
         if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
-            -- Another database of the cluster may be getting the extension at this moment.
+            -- The extension may be created in another database of the cluster at the same time.
             begin
                 execute pg_catalog.format('create role %I nologin %s', role_name,
                     case role_name when 'tenant_system' then 'bypassrls' else 'nobypassrls' end);
@@ -67,7 +68,7 @@ begin
 end
 $$;
 
--- From 16 whoever may create roles could have made these beforehand, and may then grant them to anybody.
+-- From 16, a role with CREATEROLE that created these roles before the extension can grant them to anybody.
 do $$
 declare
     maker record;
@@ -98,8 +99,8 @@ grant usage on schema tenant_internal to tenant_admin;
 -- sql/schema/core/types.sql
 -- Types that functions take and give.
 
--- What becomes of keys without the tenant: they stay; they get it, but for surrogate keys, which stay beside one that has it;
--- all get it. 0.1.0 took a boolean, and whoever passes one goes on.
+-- What hardening does with keys that do not contain the tenant column. 'false': nothing. 'true': they get it, but surrogate
+-- keys stay, with a key that has it beside them. 'all': all get it. 0.1.0 took a boolean, which still works.
 create type tenant.key_form as enum ('false', 'true', 'all');
 create function tenant.key_form(harden boolean) returns tenant.key_form
     language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -118,9 +119,10 @@ comment on function tenant.canonical_id(text) is 'The id in its one canonical fo
 revoke all on function tenant.canonical_id(text) from public;
 grant execute on function tenant.canonical_id(text) to tenant_user, tenant_admin;
 
--- Tells every backend, and every hot standby, at commit: what it remembers of this tenant is void. And whoever listens to
--- tenant_registry: anybody who may connect, so it says nothing of what has changed. Row level and ENABLE ALWAYS, since
--- session_replication_role = replica and replication skip other triggers. TRUNCATE does it by itself.
+-- At commit, invalidates what every backend and every hot standby has cached of this tenant, and notifies tenant_registry.
+-- Anybody who may connect can listen to that channel, so the notification does not say what has changed. ENABLE ALWAYS, since
+-- session_replication_role = replica and replication skip other triggers; at row level, since replication fires no others.
+-- TRUNCATE invalidates by itself.
 create function tenant_internal.registry_changed() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_registry_changed';
 revoke all on function tenant_internal.registry_changed() from public;
@@ -213,16 +215,17 @@ revoke all on function tenant.version() from public;
 grant execute on function tenant.version() to tenant_user, tenant_admin;
 
 -- sql/schema/library/owner.sql
--- Statements that run as somebody else, or past a check, in the library.
+-- Functions of the library that run a statement as another role, or without a check.
 
--- Refuses (TN100) what would forge a line of the journal or the log.
+-- Refuses a text with control characters (TN100), which could forge a line of the journal or the log.
 create function tenant_internal.require_plain(what text, given text) returns boolean
     language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require_plain';
 revoke all on function tenant_internal.require_plain(text, text) from public;
 grant execute on function tenant_internal.require_plain(text, text) to tenant_admin;
 
--- Runs a command on the table as its owner, where the caller may become it, in the search path of who called us; gives the
--- first column of the first row, or the number of rows. The text qualifies its names.
+-- Runs a command on the table as the table's owner, if the caller may SET ROLE to it, with the search path of the session
+-- that called tenant.protect(). Returns the first column of the first row, or the number of rows. The command must qualify
+-- its names.
 create function tenant_internal.run_as_owner(rel regclass, statement text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
 revoke all on function tenant_internal.run_as_owner(regclass, text) from public;
@@ -330,12 +333,12 @@ comment on function tenant.enter_system_pristine(text, boolean) is 'As enter_sys
 revoke all on function tenant.enter_system_pristine(text, boolean) from public;
 grant execute on function tenant.enter_system_pristine(text, boolean) to tenant_user, tenant_system;
 
--- Like the readers of the tenant, it tells a session only what it entered itself.
+-- Everybody may call it: it tells a session only what the session itself has entered.
 create function tenant.in_system_context() returns boolean
     language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_in_system_context';
 comment on function tenant.in_system_context() is 'Whether statements have the rights of the system context at this moment.';
 
--- That of a table's owner, for migrations: it stays the role that it is.
+-- The system context of a table's owner, for migrations: the role does not change.
 create function tenant.enter_system_as_owner(reason text) returns void
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_as_owner';
 comment on function tenant.enter_system_as_owner(text) is 'Lets the rest of the transaction work across tenants on the protected tables that the role owns, as that role. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
@@ -343,10 +346,10 @@ revoke all on function tenant.enter_system_as_owner(text) from public;
 grant execute on function tenant.enter_system_as_owner(text) to tenant_user, tenant_admin, tenant_system;
 
 -- sql/schema/library/guards.sql
--- What stands for what the guards refuse, in the library.
+-- Functions of the library that the guards use, or offer in place of what they refuse.
 
--- The server's lock table is everybody's: a transaction has as many of these locks as pg_tenant.max_advisory_locks says,
--- and those that a savepoint has given back count as well. Refuses (TN055) one more.
+-- All tenants share the server's lock table, so a transaction may take at most pg_tenant.max_advisory_locks locks; those that
+-- a rollback to a savepoint has released still count. Refuses one more (TN055).
 create function tenant_internal.count_lock(key bigint) returns bigint
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lock';
 revoke all on function tenant_internal.count_lock(bigint) from public;
@@ -355,17 +358,18 @@ revoke all on function tenant_internal.count_lock(bigint) from public;
 create function tenant_internal.is_shown(catalog oid, key oid) returns boolean
     language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_is_shown';
 comment on function tenant_internal.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
--- To PUBLIC, as policies are: who may read a catalog may ask.
+-- Granted to PUBLIC, since it runs in scans of catalogs that everybody may read.
 grant execute on function tenant_internal.is_shown(oid, oid) to public;
 
--- In plans, in the place of a function that tells of other tenants. No SQL calls them: nothing has the type internal.
+-- Plans call these in the place of a function that would tell of other tenants. SQL cannot call them: there are no values of
+-- type internal.
 create function tenant_internal.hidden(original internal, argument anyelement) returns anyelement
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden';
-comment on function tenant_internal.hidden(internal, anyelement) is 'Calls a function, or says nothing where that would tell of other tenants.';
+comment on function tenant_internal.hidden(internal, anyelement) is 'Calls the function, or returns null where its result would tell of other tenants.';
 create function tenant_internal.hidden_set(original internal, argument anyelement) returns setof anyelement
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden_set';
-comment on function tenant_internal.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or shows what is the session''s own.';
--- To PUBLIC, as what they stand for: the right on that is asked when they run.
+comment on function tenant_internal.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or returns only the session''s own rows, or none.';
+-- Granted to PUBLIC: when they run they check the right to execute the original function.
 grant execute on function tenant_internal.hidden(internal, anyelement), tenant_internal.hidden_set(internal, anyelement) to public;
 
 -- Asked in the plan of INSERT ... ON CONFLICT DO UPDATE ... WHERE, before that WHERE.
@@ -397,7 +401,7 @@ comment on function tenant.current_actor() is 'On whose behalf the transaction r
 create function tenant.current_actor_role() returns text
     language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_actor_role';
 comment on function tenant.current_actor_role() is 'In which role of the application the actor acts, as its token says; null where none was entered with.';
--- The name of 0.1.0, which reads as SQL's current_role.
+-- The name that 0.1.0 had, which can be mistaken for SQL's current_role.
 create function tenant.current_role() returns text
     language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_role';
 comment on function tenant.current_role() is 'Deprecated: the former name of tenant.current_actor_role().';
@@ -405,7 +409,8 @@ comment on function tenant.current_role() is 'Deprecated: the former name of ten
 -- sql/schema/library/lookup.sql
 -- Lookups, in the library.
 
--- Counts a lookup; refuses one inside a tenant (TN110) and one too many (TN058). Gives what the journal is to say, as JSON.
+-- Counts a lookup, and refuses it inside a tenant (TN110) or above the limit (TN058). Returns the details for the journal as
+-- JSON, or null where no line is due.
 create function tenant_internal.count_lookup(rel regclass, key_number smallint) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lookup';
 revoke all on function tenant_internal.count_lookup(regclass, smallint) from public;
@@ -422,8 +427,8 @@ create function tenant_internal.doctor_is_equality(policy oid) returns boolean
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_is_equality';
 revoke all on function tenant_internal.doctor_is_equality(oid) from public;
 
--- Why no token can be verified by a session that begins now, and who else could put other keys in the place of ours; null
--- where nothing is wrong. They say what the server's user sees of the file, never what is in it.
+-- Why a session that begins now could verify no token, and who else could replace the key file; null where nothing is wrong.
+-- They report what the server's operating-system user can see of the file, never its contents.
 create function tenant_internal.doctor_keys_missing() returns text
     language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_missing';
 revoke all on function tenant_internal.doctor_keys_missing() from public;
@@ -434,8 +439,8 @@ revoke all on function tenant_internal.doctor_keys_replaceable() from public;
 -- sql/schema/library/journal.sql
 -- Lines of the journal that the library writes.
 
--- That a tenant was created: for each row, by C code, which writes the line without a statement. Where the journal has
--- triggers or the like, the code calls the function below.
+-- Writes the line that a tenant was created, in C and without running a statement. Where the journal has triggers, rules or
+-- policies, it calls the function below instead.
 create function tenant_internal.journal_creation() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
 revoke all on function tenant_internal.journal_creation() from public;
@@ -470,15 +475,16 @@ create table tenant.tenants (
         case when id ~ '^(0|[1-9][0-9]{0,18})$' and lpad(id, 19, '0') <= '9223372036854775807' then id::bigint end) stored
 );
 comment on table tenant.tenants is 'The registry of tenants.';
--- Not references (slug): it changes, and what follows it by ON UPDATE runs as whoever changes it.
+-- No REFERENCES on slug: it can change, and then triggers of the referencing tables would run, through ON UPDATE, with the
+-- rights of whoever changes it.
 grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
 grant insert (id, slug, name, plan, settings) on tenant.tenants to tenant_admin;
 grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms, work_mem_kb,
     read_only, slug, name, plan, settings) on tenant.tenants to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
 
--- Empty: when a row of the registry changes this table is invalidated in its place, which reaches standbys, and which
--- backends of a server that writes need not heed.
+-- An empty table, whose relation cache entry is invalidated when a row of the registry changes: that message reaches hot
+-- standbys, too. Backends of the primary are told by other means and ignore it.
 create table tenant_internal.registry_epoch ();
 comment on table tenant_internal.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
 
@@ -486,8 +492,9 @@ create trigger registry_changed after insert or update or delete on tenant.tenan
     for each row execute function tenant_internal.registry_changed();
 alter table tenant.tenants enable always trigger registry_changed;
 
--- A tenant stays, and keeps its id. A foreign key's action would start from here otherwise, and the triggers that it meets
--- would run with the rights of whoever changes the registry. ENABLE ALWAYS, as above.
+-- Tenants are never deleted, and their ids never change. Otherwise actions of foreign keys that refer to the registry would
+-- start here, and triggers of users' tables would run with the rights of whoever changes the registry. ENABLE ALWAYS, as
+-- above.
 create function tenant_internal.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
@@ -532,7 +539,8 @@ revoke all on function tenant.enter(bigint) from public;
 grant execute on function tenant.enter(bigint) to tenant_user;
 
 -- sql/schema/core/journal.sql
--- Who changed what: protection, sharing, tenants, bound roles; and who entered the system context. Appended to; nobody but a superuser changes a line.
+-- The journal: who changed protection, shared tables, tenants and bound roles, and who entered the system context. Lines are
+-- only added; nobody but a superuser can change one.
 
 create table tenant.journal (
     id bigint generated always as identity primary key,
@@ -574,7 +582,7 @@ begin
             detail = format('They are of type %s.', jsonb_typeof(settings)),
             hint = 'Settings are an object: {"name": value, ...}.';
     end if;
-    -- Not an exception block, which would be a subtransaction for each of many.
+    -- No exception block: it would cost a subtransaction for each tenant.
     insert into tenant.tenants as t (id, name, slug, plan, settings)
         values (canonical, name, slug, plan, coalesce(settings, '{}'))
         on conflict do nothing returning t.id into made;
@@ -604,7 +612,7 @@ create function tenant.create(id bigint, name text default null, slug text defau
 revoke all on function tenant.create(bigint, text, text, text, jsonb) from public;
 grant execute on function tenant.create(bigint, text, text, text, jsonb) to tenant_admin;
 
--- The one place that says a tenant is unknown; the library says it in the same words.
+-- Refuses an unknown tenant. The library refuses it with the same words.
 create function tenant_internal.require_known(id text) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if not exists (select from tenant.tenants t where t.id = require_known.id) then
@@ -631,7 +639,7 @@ begin
     update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
 end
 $$;
-comment on function tenant.suspend(text, text) is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will.';
+comment on function tenant.suspend(text, text) is 'From now on nobody can enter the tenant (TN003); transactions that are in it already go on.';
 revoke all on function tenant.suspend(text, text) from public;
 grant execute on function tenant.suspend(text, text) to tenant_admin;
 
@@ -705,7 +713,7 @@ begin
     where t.id = canonical;
 end
 $$;
-comment on function tenant.set_limits(text, interval, interval, interval, text, boolean) is 'What the tenant''s transactions are given: applied by enter, and nothing in them may raise it (TN009). Null is no limit; a call sets all of them.';
+comment on function tenant.set_limits(text, interval, interval, interval, text, boolean) is 'Sets the limits of the tenant''s transactions. enter applies them, and nothing in the transaction may raise them (TN009). Null is no limit; a call sets all of them.';
 revoke all on function tenant.set_limits(text, interval, interval, interval, text, boolean) from public;
 grant execute on function tenant.set_limits(text, interval, interval, interval, text, boolean) to tenant_admin;
 
@@ -741,7 +749,7 @@ grant select, delete on tenant.shared to tenant_admin;
 grant insert (relation, reason), update (reason) on tenant.shared to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.shared', '');
 
--- Rows of tables that are gone: their oids could be those of other tables one day.
+-- Deletes the entries of dropped tables: PostgreSQL may give their oids to other tables later.
 create function tenant_internal.forget_dropped() returns void
     language sql volatile set search_path = pg_catalog, pg_temp as $$
     delete from tenant.shared where not exists (select from pg_class where oid = relation);
@@ -766,7 +774,8 @@ $$;
 revoke all on function tenant_internal.require_reason(text) from public;
 grant execute on function tenant_internal.require_reason(text) to tenant_admin;
 
--- The reason of what a function does next, for tenant_internal.journal_change: its SET clause ends it.
+-- Keeps the reason of the change that a function makes next, for tenant_internal.journal_change. The calling function's SET
+-- clause resets it.
 create function tenant_internal.give_reason(reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -827,7 +836,7 @@ $$;
 revoke all on function tenant_internal.is_root(regclass, name) from public;
 grant execute on function tenant_internal.is_root(regclass, name) to tenant_admin;
 
--- Refuses an owner that cannot make an index where the table is, in words that name the right.
+-- Refuses an owner that lacks CREATE on the table's schema, which an index needs, and names the missing right.
 create function tenant_internal.require_create(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -900,7 +909,7 @@ grant execute on function tenant_internal.said_of_open_table(regclass, name, jso
 -- sql/schema/protect/checks.sql
 -- What cannot be protected, and why.
 
--- An error where the relation cannot have policies that last.
+-- Refuses a relation that cannot have policies, or would not keep them.
 create function tenant_internal.require_table(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1048,7 +1057,7 @@ $$;
 revoke all on function tenant_internal.refuse_materialized_views(regclass) from public;
 grant execute on function tenant_internal.refuse_materialized_views(regclass) to tenant_admin;
 
--- A command that reaches what is below is run as the owner of the table, whose rights end at what is somebody else's.
+-- Commands run as the owner of the table, so they fail where a partition or child belongs to another role.
 create function tenant_internal.require_one_owner(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1070,7 +1079,7 @@ $$;
 revoke all on function tenant_internal.require_one_owner(regclass) from public;
 grant execute on function tenant_internal.require_one_owner(regclass) to tenant_admin;
 
--- Refuses foreign keys whose actions would take the tenant from rows, which makes them everybody's.
+-- Refuses foreign keys whose actions would set the tenant column to null: the rows would be shared by all tenants.
 create function tenant_internal.refuse_publishing_keys(rel regclass, tenant_column name) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1154,7 +1163,8 @@ create function tenant_internal.fence_steps(rel regclass, tenant_column name, re
     returns table (what text, statement text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-    -- The equality leads the planner to indexes, and it may take it out of the plan again; the function decides.
+    -- The equality lets the planner use an index, but the planner may also drop it from the plan. The function stays in the
+    -- plan and decides.
     own constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
     shown constant text := case when shared_rows
         then format('(%I operator(pg_catalog.=) %s or %1$I is null) and tenant.is_current_or_shared(%1$I)', tenant_column, reader)
@@ -1163,7 +1173,7 @@ declare
     former pg_policy;
     command record;
 begin
-    -- Where it is said already the command would only ask for the rights of whoever owns what is below.
+    -- Skipped where it is set already: the command would only need rights on partitions and children of other owners.
     if not shared_rows and (not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
         or exists (select from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column
             where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated)) then
@@ -1188,7 +1198,7 @@ begin
         return query values ('policy', format('alter policy %I on %s using (%s) with check (%3$s)', former.polname, rel, own));
     end loop;
     if shared_rows then
-        -- These first: the third shows rows that they keep from being changed.
+        -- These first: the third policy makes rows visible that these two protect from changes.
         for command in select * from (values ('w', 'update'), ('d', 'delete')) c (code, word) where not exists (
             select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
                 and p.polcmd = c.code::"char" and tenant_internal.policy_form(p.oid) = 'own')
@@ -1203,7 +1213,7 @@ begin
         return query values ('policy', format(
             'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%s)', rel, shown, own));
     end if;
-    -- The same condition, never true: whichever of the two policies is lost, the other denies.
+    -- The permissive policy has the same condition as the restrictive one, not true: if either is lost, the other still holds.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
         return query values ('policy', format(
             'create policy tenant_access on %s as permissive for all to public using (%s) with check (%s)', rel, shown, own));
@@ -1288,7 +1298,7 @@ begin
     if shared_rows then
         perform tenant_internal.refuse_publishing_keys(rel, tenant_column);
     end if;
-    -- All before any is fenced: what is done to a table reaches those below it.
+    -- All tables are checked before the first is changed: a command on a table also reaches its partitions and children.
     foreach part in array parts loop
         before := before || jsonb_build_object(part::text, (
             select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity, 'default', (
@@ -1349,7 +1359,7 @@ begin
     if harden <> 'false' then
         perform tenant_internal.apply_hardening(rel, harden, keep_old_keys);
     end if;
-    -- A child that a join table got meanwhile takes members no more than the table above it.
+    -- A new child of a join table gets the same triggers as its parent.
     perform tenant_internal.keep_members(above.relation) from (
         with recursive above(relation) as (
             values (rel::oid) union select i.inhparent from pg_inherits i join above a on i.inhrelid = a.relation
@@ -1362,7 +1372,7 @@ $$;
 revoke all on function tenant_internal.apply_protection(regclass, name, tenant.key_form, boolean, boolean) from public;
 
 -- sql/schema/protect/listed.sql
--- The tables of a schema, one after another: what would become of them, and what did.
+-- Protecting the tables of a schema one by one, or finding out what would happen.
 
 -- The tables that stand by themselves: not partitions and children, nor what an extension brought.
 create function tenant_internal.tables_of(schema regnamespace) returns setof regclass
@@ -1376,7 +1386,7 @@ $$;
 revoke all on function tenant_internal.tables_of(regnamespace) from public;
 grant execute on function tenant_internal.tables_of(regnamespace) to tenant_admin;
 
--- Whether an error says nothing of the table, but that the transaction or the server is in trouble: it ends the whole call.
+-- Whether an error is about the transaction or the server rather than about the table: it ends the whole call.
 create function tenant_internal.is_of_all(state text) returns boolean
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select state ~ '^(08|25|40|53|57|58|XX)'
@@ -1409,7 +1419,7 @@ begin
             tenant_internal.will_share_rows(part, shares)) loop
             perform tenant_internal.require_step(part, step.what);
             if step.what = 'not null' then
-                -- Not where policies or guards would answer: then it comes to light when the table is protected.
+                -- Skipped where policies or guards would decide: protecting the table finds it out.
                 begin
                     has_nulls := tenant_internal.run_as_owner(part,
                         format('select true from %s where %I is null limit 1', part, tenant_column)) is not null;
@@ -1430,7 +1440,7 @@ $$;
 revoke all on function tenant_internal.foresee_protection(regclass, name, boolean) from public;
 grant execute on function tenant_internal.foresee_protection(regclass, name, boolean) to tenant_admin;
 
--- Refuses a mapping that does not say a column for tables of the schema: one misspelt would be left out in silence.
+-- Refuses a mapping that names something else than tables of the schema: a misspelt name would be ignored silently.
 create function tenant_internal.require_columns(schema regnamespace, columns jsonb) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1541,7 +1551,7 @@ $$;
 revoke all on function tenant_internal.harden_listed(regclass, name, tenant.key_form, boolean, jsonb, boolean) from public;
 grant execute on function tenant_internal.harden_listed(regclass, name, tenant.key_form, boolean, jsonb, boolean) to tenant_admin;
 
--- Whoever does not read the rows is told that some tables were left.
+-- Warns that some tables were not protected, for callers that do not read the result.
 create function tenant_internal.warn_of_left(schema regnamespace, tables bigint) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -1592,7 +1602,7 @@ begin
     if dry_run then
         return;
     end if;
-    -- Only when all are protected: a foreign key of a table that is not yet would hold its referenced key back.
+    -- Hardening starts when all are protected: a foreign key of an unprotected table keeps the key that it refers to as it is.
     if harden <> 'false' then
         for i in 1 .. cardinality(all_tables) loop
             if results[i] like 'protected%' then
@@ -1680,7 +1690,7 @@ begin
                     waiting := pg_catalog.array_append(waiting, rel);
                 else
                     raise notice '%: %', rel, said;
-                    -- A table that cannot be protected is said to be so in both rounds, and is one.
+                    -- A table that cannot be protected appears in both rounds, and is counted once.
                     if failed and (not hardens or said operator(pg_catalog.~~) 'protected%') then
                         failures := failures operator(pg_catalog.+) 1;
                     end if;
@@ -1704,7 +1714,8 @@ grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, te
 -- Tables whose rows belong to several tenants, by membership: a row of `users` is a tenant's where the tenant's part of a join
 -- table refers to it. Such a row is read only inside a tenant, since the others see it too.
 --
--- Who adds rows to the join table says what a tenant sees. Triggers on it let no tenant do so, unless it is asked for.
+-- Rows of the join table decide what a tenant sees, so triggers on it refuse that a tenant adds any, unless tenants_add_members
+-- was given.
 
 -- The columns that join the two: as they were named, else those of the one foreign key that there is.
 create function tenant_internal.membership_columns(rel regclass, through regclass, inout member_column name, inout key_column name)
@@ -1782,7 +1793,8 @@ begin
     perform tenant_internal.require_protectable(rel);
     perform tenant_internal.require_table(rel);
     perform tenant_internal.require_owner(through);
-    -- Of 0.1.0's policies the planner can lose the fence: not until they are mended. And who is a member in rows of nobody?
+    -- The planner can drop the condition of 0.1.0's policies, so they must be replaced first. A join table with shared rows is
+    -- refused: a membership belongs to one tenant.
     if rel = through or coalesce(tenant_internal.fence_column(through), 0) = 0 or tenant_internal.has_shared_rows(through)
         or tenant_internal.former_column(tenant_internal.fence_policy(through)) is not null then
         raise exception using
@@ -1854,7 +1866,7 @@ begin
         perform tenant_internal.run_as_owner(rel, format(
             'create policy tenant_membership on %s as restrictive for all to public using (%s) with check (false)', rel, condition));
     end if;
-    -- For SELECT: whichever of the two policies is lost, the other denies.
+    -- The permissive policy, for SELECT only: if either policy is lost, the other still holds.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
         perform tenant_internal.run_as_owner(rel, format(
             'create policy tenant_access on %s as permissive for select to public using (%s)', rel, condition));
@@ -1870,7 +1882,7 @@ grant execute on function tenant_internal.fence_members(regclass, regclass, name
 -- sql/schema/protect/join_table.sql
 -- Who may write the join table that says which rows a tenant sees.
 
--- The trigger of a join table: its WHEN has asked already.
+-- The trigger function of join tables: the trigger's WHEN has already decided that the change is to be refused.
 create function tenant.refuse_member() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
@@ -1882,7 +1894,8 @@ end
 $$;
 comment on function tenant.refuse_member() is 'The trigger of tables through which others are reached by membership.';
 revoke all on function tenant.refuse_member() from public;
--- An owner need be no administrator, and nobody calls a trigger function by itself.
+-- Granted to PUBLIC: the owner of a table that has the trigger need not be an administrator, and a trigger function cannot be
+-- called by itself.
 grant execute on function tenant.refuse_member() to public;
 
 -- The tables that are reached through this one, and whether tenants may add members to it for them.
@@ -1920,7 +1933,7 @@ $$;
 revoke all on function tenant_internal.member_triggers(regclass) from public;
 grant execute on function tenant_internal.member_triggers(regclass) to tenant_admin;
 
--- A trigger as PostgreSQL says it, whatever its name, its table and its case.
+-- A trigger's definition in a form that can be compared: without its name and table, in lower case, without parentheses.
 create function tenant_internal.trigger_text(definition text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select regexp_replace(regexp_replace(lower(definition), '^create trigger \S+ before (\S+) on \S+', '\1'), '[()"]', '', 'g')
@@ -1938,7 +1951,7 @@ $$;
 revoke all on function tenant_internal.missing_member_triggers(regclass) from public;
 grant execute on function tenant_internal.missing_member_triggers(regclass) to tenant_admin;
 
--- Makes the triggers of a join table what they are to be.
+-- Creates the triggers that a join table lacks, and drops those of ours that it no longer needs.
 create function tenant_internal.keep_members(through regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -2001,9 +2014,9 @@ $$;
 revoke all on function tenant_internal.apply_membership(regclass, regclass, name, name, boolean) from public;
 
 -- sql/schema/protect/unprotect.sql
--- Taking protection away again: deliberate, with a reason, and recorded.
+-- Removing protection: with a reason, which the journal records. And tables that all tenants share.
 
--- Takes the fence of one table of a hierarchy, and gives back what protect found.
+-- Removes the tenant policies of one table of a hierarchy, and restores what protect found there.
 create function tenant_internal.unfence(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -2018,11 +2031,11 @@ begin
         return;
     end if;
     before := tenant_internal.before_protection(fence.oid);
-    -- The other one that protect made, not one of the same name.
+    -- The permissive policy that protect made, not another one of that name.
     select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
         and tenant_internal.policy_form(oid) is not null;
     if tenant_internal.has_shared_rows(rel) then
-        -- What shows rows of nobody, and what keeps them from being changed: alone none is of any use.
+        -- The policies for rows without a tenant: one shows them, the others refuse changes. They are removed together.
         for further in
             select polname from pg_policy where polrelid = rel and oid <> fence.oid and not polpermissive and polroles = '{0}'
                 and (polcmd = '*' and tenant_internal.policy_form(oid) = 'shared' or polcmd in ('w', 'd') and tenant_internal.policy_form(oid) = 'own')
@@ -2037,7 +2050,7 @@ begin
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
         perform tenant_internal.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
-        -- Whoever has owned the table could have written it: nobody runs it unseen.
+        -- A former owner of the table could have written this expression, so an administrator must see it before running it.
         if before ? 'default' then
             raise warning using
                 message = format('column "%s" of table %s had another default before it was protected', col, rel),
@@ -2048,7 +2061,7 @@ begin
     if not coalesce((before ->> 'forced')::boolean, false) then
         perform tenant_internal.run_as_owner(rel, format('alter table %s no force row level security', rel));
     end if;
-    -- With policies of others left, row-level security stays on: without it nothing would hold them.
+    -- Row-level security stays on while the table has other policies: they would have no effect without it.
     if not coalesce((before ->> 'enabled')::boolean, false) and not exists (select from pg_policy where polrelid = rel) then
         perform tenant_internal.run_as_owner(rel, format('alter table %s disable row level security', rel));
     end if;
@@ -2057,8 +2070,8 @@ $$;
 revoke all on function tenant_internal.unfence(regclass) from public;
 grant execute on function tenant_internal.unfence(regclass) to tenant_admin;
 
--- Takes what is left of the protection of a table that has lost its policies: it stands on purpose then. False where
--- there is nothing.
+-- Removes what is left of the protection of a table whose policies are gone: the default and FORCE. Returns false where there
+-- is nothing to remove.
 create function tenant_internal.unfence_remains(rel regclass) returns boolean
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -2203,8 +2216,8 @@ grant select on tenant.protected_tables to tenant_admin;
 --
 -- SECURITY DEFINER, since pg_tenant.id is a setting of superusers; owned by the extension's owner.
 
--- What a predefined role reaches, of those whose members reach past their tenant; null for every other role. Those that
--- are left out show or do nothing of other tenants: pg_checkpoint, pg_read_all_settings, pg_use_reserved_connections.
+-- What members of this predefined role can do beyond their own tenant, in words; null for every other role. The predefined
+-- roles pg_checkpoint, pg_read_all_settings and pg_use_reserved_connections show and do nothing of other tenants.
 create function tenant_internal.reach_of(role name) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp as $$
     select case role
@@ -2345,7 +2358,7 @@ end
 $$;
 revoke all on function tenant_internal.journal_system(text, boolean) from public;
 
--- Whose tenants they are that a system context works on.
+-- The system context can list the tenants that it works on.
 grant select on tenant.tenants to tenant_system;
 
 -- As journal_system.
@@ -2362,7 +2375,8 @@ revoke all on function tenant_internal.journal_system_as_owner(text) from public
 -- sql/schema/core/guards.sql
 -- What the guards offer in place of what they refuse, and what they run for new tables.
 
--- A 64-bit key of this tenant's own. Nobody finds a name that gives another tenant's key: it is the start of a SHA-256.
+-- The 64-bit key of an advisory lock: the beginning of a SHA-256 over tenant id and name, so that no tenant can find a name
+-- that gives another tenant's key.
 create function tenant_internal.lock_key(key text) returns bigint
     language plpgsql stable strict set search_path = pg_catalog, pg_temp as $$
 begin
@@ -2497,12 +2511,13 @@ end
 $$;
 revoke all on function tenant_internal.warn_of_newcomer(regclass, regclass) from public;
 
--- A materialized view or a foreign table that is shared can be read from now on, in every session.
+-- Every session hears that a materialized view or a foreign table has been shared, and may then be read.
 create trigger shared_changed after insert or update or delete on tenant.shared
     for each row execute function tenant_internal.registry_changed();
 alter table tenant.shared enable always trigger shared_changed;
 
--- A subscription applies TRUNCATE by itself: no guard is called. A trigger is, where it is ENABLE ALWAYS (T114).
+-- The apply worker of a subscription truncates tables without calling a guard. It does fire triggers that are ENABLE ALWAYS
+-- (T114).
 create function tenant.refuse_truncate() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
@@ -2544,16 +2559,17 @@ create type tenant_internal.key_plan as (
 );
 
 -- sql/schema/keys/forms.sql
--- Keys that contain the tenant: uniqueness and references hold within a tenant, and tell nothing of others.
+-- Hardening puts the tenant column first in keys, so that they hold within a tenant and reveal nothing of others.
 --
--- A unique key without the tenant column says whether another tenant has a value; a foreign key without it refers,
--- cascades and locks across tenants. plan_hardening says which statements put
--- the tenant first in each: tenant.hardening gives them to whoever runs them one by one, apply_hardening runs them.
+-- A unique key without the tenant column reveals whether another tenant has a value; a foreign key without it refers,
+-- cascades and locks across tenants. plan_hardening finds the statements that put the tenant column first in each:
+-- tenant.hardening shows them, to be run one by one, and apply_hardening runs them.
 --
--- A surrogate key says nothing of its row, and applications lean on it alone (group by id, references t (id), on conflict
--- (id)): it stays, unless all keys are asked for, and foreign keys use one with the tenant that is made beside it.
+-- A surrogate key reveals nothing of its row, and applications rely on it alone (group by id, references t (id), on conflict
+-- (id)). So it stays, unless all keys are asked for; foreign keys then use a key with the tenant column that is made beside
+-- it.
 
--- The tenant column of a table that is protected, or is about to be: of those the plan says which column it will be.
+-- The tenant column of a protected table, or of one that is planned to be protected (tenant.foreseen_column).
 create function tenant_internal.key_column(rel regclass) returns smallint
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce(tenant_internal.fence_column(rel), (select attnum from pg_attribute
@@ -2563,7 +2579,7 @@ $$;
 revoke all on function tenant_internal.key_column(regclass) from public;
 grant execute on function tenant_internal.key_column(regclass) to tenant_admin;
 
--- A name for what stands beside the object until it takes its place.
+-- The name of the new object that stands beside the old one until it replaces it.
 create function tenant_internal.name_beside(name text, suffix text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select case when octet_length(name) + octet_length(suffix) < 64 then name || suffix
@@ -2572,7 +2588,7 @@ $$;
 revoke all on function tenant_internal.name_beside(text, text) from public;
 grant execute on function tenant_internal.name_beside(text, text) to tenant_admin;
 
--- The columns of a key by name, comma between.
+-- The names of a key's columns, separated by commas.
 create function tenant_internal.column_list(rel oid, columns smallint[]) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select string_agg(quote_ident(attname), ', ' order by at)
@@ -2629,7 +2645,7 @@ $$;
 revoke all on function tenant_internal.said_of_shared_key(oid) from public;
 grant execute on function tenant_internal.said_of_shared_key(oid) to tenant_admin;
 
--- The unique index with the tenant column first: else the same.
+-- The definition of the same unique index with the tenant column in front.
 create function tenant_internal.index_with_tenant(index oid, name text, tenant_column smallint, concurrent boolean) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -2651,7 +2667,7 @@ $$;
 revoke all on function tenant_internal.index_with_tenant(oid, text, smallint, boolean) from public;
 grant execute on function tenant_internal.index_with_tenant(oid, text, smallint, boolean) to tenant_admin;
 
--- The constraint with the tenant column first: else the same.
+-- The definition of the same constraint with the tenant column in front.
 create function tenant_internal.constraint_with_tenant(con oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when contype = 'u' and tenant_internal.has_shared_rows(conrelid) and old not like 'UNIQUE NULLS NOT DISTINCT (%'
@@ -2663,7 +2679,8 @@ $$;
 revoke all on function tenant_internal.constraint_with_tenant(oid, smallint) from public;
 grant execute on function tenant_internal.constraint_with_tenant(oid, smallint) to tenant_admin;
 
--- The foreign key with the tenant columns of both tables first, and what it does restricted to the other columns.
+-- The definition of the foreign key with the tenant columns of both tables in front. ON DELETE SET NULL and SET DEFAULT are
+-- restricted to the other columns.
 create function tenant_internal.reference_with_tenant(fk oid) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -2679,7 +2696,8 @@ begin
     period := coalesce((to_jsonb(f) ->> 'conperiod')::boolean, false);
     columns := case when period then trim_array(f.conkey, 1) else f.conkey end;
     referenced := case when period then trim_array(f.confkey, 1) else f.confkey end;
-    -- MATCH FULL is all or none: none is not to be had with a tenant column that is never null, nor all with one that may be.
+    -- MATCH FULL wants all columns null, or none. It is kept only where no column can be null: the tenant column is not null,
+    -- so all of them null would be refused.
     full_match := f.confmatchtype = 'f' and not exists (
         select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull)
         and tenant_internal.has_shared_rows(f.conrelid) is not true;
@@ -2703,7 +2721,7 @@ $$;
 revoke all on function tenant_internal.reference_with_tenant(oid) from public;
 grant execute on function tenant_internal.reference_with_tenant(oid) to tenant_admin;
 
--- What MATCH FULL over several columns says beyond the reference itself; null where there is nothing.
+-- The CHECK that replaces MATCH FULL over several columns, where these may be null; null where none is needed.
 create function tenant_internal.match_full_check(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('alter table %s add constraint %I check (num_nulls(%s) in (0, %s))%s', f.conrelid::regclass,
@@ -2717,9 +2735,9 @@ revoke all on function tenant_internal.match_full_check(oid) from public;
 grant execute on function tenant_internal.match_full_check(oid) to tenant_admin;
 
 -- sql/schema/keys/obstacles.sql
--- What stands against a key or a reference with the tenant in it.
+-- Why a key or a foreign key cannot contain the tenant column.
 
--- The rows whose reference is to a row of another tenant.
+-- A query for the rows that refer to a row of another tenant.
 create function tenant_internal.references_across(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('select child.* from %s child join %s parent on %s where child.%s <> parent.%s',
@@ -2735,8 +2753,8 @@ $$;
 revoke all on function tenant_internal.references_across(oid) from public;
 grant execute on function tenant_internal.references_across(oid) to tenant_admin;
 
--- How many they are. The owner does not see them: the fences are lifted, and back whatever happens. Null where the
--- caller may not lift one.
+-- Counts these rows. Policies hide them from the owner, so the tenant policies are dropped in a subtransaction that is always
+-- rolled back. Null where the caller may not drop one.
 create function tenant_internal.count_across(fk oid) returns bigint
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -2818,7 +2836,7 @@ create function tenant_internal.keys_without_tenant(parts oid[])
     returns table (relation oid, index oid, constraint_oid oid, name text, columns smallint[], is_reference boolean, online boolean)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select i.indrelid, i.indexrelid, con.oid, c.relname, key.columns, i.indisunique and i.indexprs is null and i.indpred is null,
-        -- Else there is no way but to drop the constraint and add the other.
+        -- Otherwise the constraint can only be dropped and added again.
         t.relkind = 'r' and con.contype is distinct from 'x' and not i.indisexclusion
     from (select unnest(parts)
             union select confrelid from pg_constraint where contype = 'f' and conparentid = 0 and conrelid = any (parts)) touched (oid)
@@ -2837,7 +2855,8 @@ $$;
 revoke all on function tenant_internal.keys_without_tenant(oid[]) from public;
 grant execute on function tenant_internal.keys_without_tenant(oid[]) to tenant_admin;
 
--- How the database fills a key of one column by itself: numbered, or at random; null where the key says something.
+-- How the database itself generates the values of a single-column key: 'numbered' or 'random'. Null where it does not: then
+-- the values have a meaning.
 create function tenant_internal.surrogate_kind(index oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
@@ -2864,7 +2883,7 @@ $$;
 revoke all on function tenant_internal.is_referable(oid, smallint[]) from public;
 grant execute on function tenant_internal.is_referable(oid, smallint[]) to tenant_admin;
 
--- Whether the constraint of this name is what the foreign key becomes; null where there is none.
+-- Whether the constraint of this name is the foreign key that is to replace this one; null where there is no such constraint.
 create function tenant_internal.is_prepared(fk oid, name text) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.contype = 'f' and n.confrelid = f.confrelid
@@ -2885,8 +2904,8 @@ $$;
 revoke all on function tenant_internal.is_prepared(oid, text) from public;
 grant execute on function tenant_internal.is_prepared(oid, text) to tenant_admin;
 
--- The constraint that is what the foreign key becomes: of our name, else of any. Of several foreign keys that are alike
--- the first gets it.
+-- The name of an existing constraint that can replace the foreign key: preferably of the name that hardening uses. Of several
+-- equal foreign keys only the first gets it.
 create function tenant_internal.prepared_reference(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.conname
@@ -2900,8 +2919,7 @@ $$;
 revoke all on function tenant_internal.prepared_reference(oid) from public;
 grant execute on function tenant_internal.prepared_reference(oid) to tenant_admin;
 
--- The index that is what this key becomes, under whatever name but its own; not one of another constraint, unless
--- that can be renamed.
+-- The name of an existing index that can replace this key. Not one of another constraint, unless that can be renamed.
 create function tenant_internal.prepared_key(index oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select c.relname
@@ -2919,7 +2937,7 @@ $$;
 revoke all on function tenant_internal.prepared_key(oid, smallint) from public;
 grant execute on function tenant_internal.prepared_key(oid, smallint) to tenant_admin;
 
--- What applications write otherwise once the key has the tenant.
+-- What applications have to write differently once the key contains the tenant column.
 create function tenant_internal.change_of_key(index oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when i.indisexclusion or i.indexprs is not null
@@ -3284,7 +3302,7 @@ revoke all on function tenant_internal.plan_references_left(oid[], oid[]) from p
 grant execute on function tenant_internal.plan_references_left(oid[], oid[]) to tenant_admin;
 
 -- sql/schema/keys/harden.sql
--- The steps, shown and taken.
+-- tenant.hardening() shows the steps of hardening, and apply_hardening takes them.
 
 create function tenant.hardening(rel regclass, harden tenant.key_form default 'true', keep_old_keys boolean default false,
         tenant_column name default null)
@@ -3294,7 +3312,7 @@ create function tenant.hardening(rel regclass, harden tenant.key_form default 't
 declare
     col pg_attribute;
 begin
-    -- Its keys are no tenant's.
+    -- A table that is reached by membership has no tenant column.
     if tenant_internal.membership_through(rel) is not null then
         return;
     end if;
@@ -3325,7 +3343,7 @@ begin
         from tenant_internal.plan_hardening(rel, true, harden, keep_old_keys, tenant_column) p where harden <> 'false';
 end
 $$;
-comment on function tenant.hardening is 'The statements that put the tenant first in the keys of the table, in order, each to be run alone, and what applications write otherwise then; none where nothing is to do. No statement: what stays as it is, and why.';
+comment on function tenant.hardening is 'The statements that put the tenant column first in the keys of the table, in order, each to be run alone, and what applications then have to write differently. No rows where there is nothing to do; a row without a statement says what stays as it is, and why.';
 revoke all on function tenant.hardening(regclass, tenant.key_form, boolean, name) from public;
 grant execute on function tenant.hardening(regclass, tenant.key_form, boolean, name) to tenant_admin;
 
@@ -3392,14 +3410,15 @@ grant execute on function tenant_internal.apply_hardening(regclass, tenant.key_f
 -- tenant.prove(): two synthetic tenants get a row in every protected table, every path from the one to the other's rows is
 -- tried as the application's role, and all of it is undone.
 --
--- One transaction has one tenant. So a superuser with none entered plants the rows of both; each attack is a savepoint of
--- its own that becomes the application's role, enters the one, and is rolled back. The seal stays: the transaction can
--- enter no other tenant afterwards.
+-- A transaction can enter only one tenant. So a superuser, with no tenant entered, plants the rows of both; each attack is a
+-- savepoint in which the application's role enters the first tenant, and is rolled back. Afterwards the transaction still
+-- cannot enter another tenant.
 
 -- Nothing that the owners of the tables wrote runs with the superuser's rights: rows are planted as their table's owner,
 -- attacks run as the application's role, both restricted, so that nobody becomes the superuser again from there.
 
--- Texts to try as the value of a column: what its checks and partitions name, then what its type has. Seed makes it unique.
+-- Texts to try as the value of a column: those that its checks and partition bounds name, and samples of its type, made
+-- unique by the seed.
 create function tenant_internal.sample_values(rel regclass, attnum smallint, seed integer) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3458,7 +3477,7 @@ end
 $$;
 revoke all on function tenant_internal.sample_values(regclass, smallint, integer) from public;
 
--- What is protected, and what the journal says was meant to be and is not.
+-- The tables that are protected by a tenant column, and those that the journal says are protected and that are not ('lost').
 create function tenant_internal.provable() returns table (relation regclass, tenant_column name, tenant_type text, kind text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select p.relation, p.tenant_column, p.tenant_type, p.kind from tenant.protected_tables p where p.through is null
@@ -3472,8 +3491,8 @@ create function tenant_internal.provable() returns table (relation regclass, ten
 $$;
 revoke all on function tenant_internal.provable() from public;
 
--- Plants a row of the tenant, or with none of nobody. Gives the row as {"row": ...} or why there is none as {"why": ...}; {"wait": ...} where a table
--- that it refers to comes first.
+-- Plants a row of the tenant, or a row without a tenant where tenant_id is null. Returns {"row": ...}; {"why": ...} where that
+-- failed; {"wait": ...} where a table that it refers to must come first.
 create function tenant_internal.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3510,7 +3529,8 @@ begin
             end if;
         end loop;
     end loop;
-    -- First everything, since indexes are proved by what is in them, then what must be there; each with one sample after the other.
+    -- First with all columns, since the proof of an index needs a value in it, then with the mandatory ones; each with one
+    -- sample value after the other.
     for try in 0 .. 23 loop
         columns := '';
         literals := '';
@@ -3668,7 +3688,7 @@ begin
             or path like 'copy%' and exists (select from pg_class where oid = rel and relkind = 'p') and path in ('copy of the table', 'copy from');
         continue when path = 'on conflict' and primary_key is null
             or path in ('update to the other', 'update to nobody''s', 'on conflict') and own_rows = '0 rows'
-            -- A partition that takes no such row.
+            -- The bound of the partition excludes such a row.
             or path like '% nobody''s' and got = '23514' and exists (select from pg_class where oid = rel and relispartition);
         passed := case
             when got = 'as many' then true
@@ -3678,10 +3698,10 @@ begin
                 case when shown_rows ~ ' rows$' then split_part(got, ' ', 1)::bigint <= split_part(shown_rows, ' ', 1)::bigint end
             when got ~ ' rows$' then got = case when expected = 'nothing' then '0 rows'
                 when path in ('count', 'copy of the table') then shown_rows when expected = 'its own' then own_rows else '' end
-            -- 42501 is the policy's refusal as well as a right that the role has not.
+            -- 42501 is raised by a policy, and for a right that the role lacks.
             when got = '42501' or got ~ '^TN' then true
             when path = 'copy from' and got = '0A000' then true
-            -- A constraint was reached: the policy had let it through. Whatever else stopped it says nothing.
+            -- A violated constraint means that the policy had let the row through. Other errors prove nothing.
             when got ~ '^23' and path <> 'on conflict' then false end;
         return next;
     end loop;
@@ -3689,8 +3709,9 @@ end
 $$;
 revoke all on function tenant_internal.prove_table(regclass, name, text, text, jsonb, jsonb) from public;
 
--- The role of this proof to which policies do not apply. Not the superuser: the attacks below plan and run what the owners
--- of tables wrote; and nobody else with such rights, who may have more. It is in no group, which would be locked meanwhile.
+-- The role of this proof to which policies do not apply, made for it and a member of no role. Not the superuser, since the
+-- attacks run code of the tables' owners; not another role with BYPASSRLS, which may have more rights; and granting a role
+-- would lock it until the transaction ends.
 create function tenant_internal.bypassing() returns name language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('tenant_prove_past_%s', pg_current_xact_id())::name
 $$;
@@ -3753,8 +3774,8 @@ end
 $$;
 revoke all on function tenant_internal.attack_through(name, text, regclass, boolean, text, text, text) from public;
 
--- As attack, by COPY with a file of the server: the only one that a function can run. It takes a right that the application
--- should not have, and is refused in a tenant but for the guards: what is tried is the policy behind them.
+-- As attack, by COPY with a file of the server, the only COPY that a function can run. It needs a right that the application
+-- should not have, and the guards would refuse it inside a tenant: both are lifted, to try the policy behind them.
 create function tenant_internal.attack_copy(as_role name, tenant_id text, statement text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3771,7 +3792,7 @@ end
 $$;
 revoke all on function tenant_internal.attack_copy(name, text, text) from public;
 
--- The views that read the table, whatever is between.
+-- The views that read the table, directly or through other views.
 create function tenant_internal.views_over(rel regclass) returns setof regclass
     language sql stable set search_path = pg_catalog, pg_temp as $$
     with recursive over (relation) as (
@@ -3790,7 +3811,7 @@ create function tenant_internal.views_over(rel regclass) returns setof regclass
 $$;
 revoke all on function tenant_internal.views_over(regclass) from public;
 
--- All that the role sees in the view; with root, after the other's rows have gone from there.
+-- A digest of all that the role sees in the view; where root is given, after the other tenant's rows were deleted from it.
 create function tenant_internal.attack_view(as_role name, tenant_id text, view regclass, root regclass, tenant_column name, other text)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3820,7 +3841,7 @@ begin
     perform set_config('pg_tenant.guards', 'off', true);
     select polname, pg_get_expr(polqual, polrelid) as condition into fence from pg_policy where oid = tenant_internal.fence_policy(rel);
     foreach command in array commands loop
-        -- The fourth is the equality without the call that the planner cannot lose.
+        -- The fourth argument is the condition without the call that the planner cannot drop.
         perform tenant_internal.run_as_owner(rel, format(command, rel, fence.polname, fence.condition,
             regexp_replace(fence.condition, ' AND tenant\.is_current(_or_shared)?\(.*$', ')')));
     end loop;
@@ -3835,8 +3856,8 @@ revoke all on function tenant_internal.prove_mutation(regclass, name, text, text
 -- sql/schema/proof/members.sql
 -- Attacks on tables reached by membership.
 
--- Every path of a to a row of which b alone is a member, in a table that is reached by membership. mine and theirs are rows of
--- it, joined says what it is reached through.
+-- Every path by which tenant a could reach a row, in a table reached by membership, of which only tenant b is a member. mine
+-- and theirs are rows of the table; joined describes the join table.
 create function tenant_internal.prove_members(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb)
     returns table (path text, expected text, got text, passed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -4218,7 +4239,7 @@ create function tenant.prove(as_role name default null, keyed_by text default nu
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_variable
 declare
-    -- One that is there: to make a member of tenant_user locks that group, for all who grant it, until the transaction ends.
+    -- An existing role: creating a member of tenant_user would lock that role until the transaction ends.
     app constant name := coalesce(as_role, 'tenant_user');
     a text;
     b text;
@@ -4236,7 +4257,7 @@ begin
     perform tenant_internal.require_proof(app);
     keyed_by := coalesce(case when keyed_by in ('integer', 'smallint') then 'bigint' else keyed_by end, tenant_internal.usual_key());
     select t.a, t.b into a, b from tenant_internal.synthetic_tenants(keyed_by) t;
-    -- What is returned from within the block stays when the exception that ends it undoes all else.
+    -- The rows that are returned from within the block stay; the exception at its end undoes everything else.
     begin
         perform tenant.create(a), tenant.create(b);
         select * into scope from tenant_internal.scope_of_proof(tables);
@@ -4308,8 +4329,8 @@ $$;
 revoke all on function tenant_internal.synthetic_tenants(text) from public;
 
 -- sql/schema/core/channels.sql
--- Channels of NOTIFY that all tenants share: what wakes a worker. An administrator declares them; what is sent on one by a
--- tenant carries nothing of the tenant's but, where that is declared, its id.
+-- NOTIFY channels that all tenants share, for example to wake a worker. An administrator declares them. A tenant's
+-- notification carries no payload, or its tenant id where that was declared.
 
 create table tenant.channels (
     channel text primary key check (channel <> '' and octet_length(channel) < 64),
@@ -4323,7 +4344,7 @@ grant select, delete on tenant.channels to tenant_admin;
 grant insert (channel, payload, reason), update (payload, reason) on tenant.channels to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.channels', '');
 
--- Whichever statement changes them gives a reason, and leaves a line in the journal. Not pg_restore: it brings the journal.
+-- Each change needs a reason and is written to the journal. pg_restore is exempt: it restores the journal as well.
 create function tenant_internal.channel_changed() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -4384,7 +4405,7 @@ create trigger channel_changed after insert or update or delete on tenant.channe
     for each row execute function tenant_internal.channel_changed();
 
 -- sql/schema/core/directory.sql
--- For the edge of an application: which tenant a slug is, and that the registry has changed.
+-- For the part of an application that receives requests: the tenant of a slug, and notifications that the registry changed.
 
 -- SECURITY DEFINER: an application may ask for one tenant, whose slug or id it was told, and cannot list them.
 create function tenant.find(by_slug text default null, by_id text default null)
@@ -4438,8 +4459,8 @@ create table tenant.lookups (
     reason text not null,
     declared_at timestamptz not null default now(),
     declared_by name not null default current_user,
-    -- Not for a dump: the columns by number, so that a declaration ends with them and is not that of another one which
-    -- gets the name.
+    -- The numbers of the columns: a declaration ends when its column is dropped, and does not hold for another column that
+    -- gets the name later. Dumps leave them out.
     key_number smallint not null,
     row_number smallint not null,
     primary key (relation, key_column)
@@ -4447,7 +4468,7 @@ create table tenant.lookups (
 comment on table tenant.lookups is 'By which columns the tenant of a row may be asked for with no tenant entered, and why.';
 grant select, delete on tenant.lookups to tenant_admin;
 grant insert (relation, key_column, row_column, reason), update (reason) on tenant.lookups to tenant_admin;
--- One that has ended is not brought back.
+-- Dumps leave out declarations that have ended.
 select pg_catalog.pg_extension_config_dump('tenant.lookups',
     'where exists (select from pg_catalog.pg_attribute where attrelid = relation and attnum = key_number and attname = key_column)
         and exists (select from pg_catalog.pg_attribute where attrelid = relation and attnum = row_number and attname = row_column)');
@@ -4464,7 +4485,7 @@ revoke all on function tenant_internal.number_lookup() from public;
 create trigger number before insert or update on tenant.lookups for each row execute function tenant_internal.number_lookup();
 alter table tenant.lookups enable always trigger number;
 
--- The column that says which row of its tenant one is: the primary key's other one; its only one, where that is the tenant.
+-- The column that identifies a row within its tenant: the primary key's column beside the tenant column, or its only column.
 create function tenant_internal.lookup_row(rel regclass) returns smallint
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case cardinality(rest) when 0 then tenant_internal.fence_column(rel) when 1 then rest[1] end
@@ -4551,7 +4572,7 @@ begin
         values (rel, allow_lookup.key_column,
             (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.lookup_row(rel)), allow_lookup.reason)
         on conflict on constraint lookups_pkey do update set reason = excluded.reason;
-    -- Declared before of another row column, or of another column of this name: that has ended.
+    -- An older declaration for another row column, or for a dropped column of this name, has ended.
     if exists (select from tenant.lookups l where l.relation = rel and l.key_column = allow_lookup.key_column
             and tenant_internal.lookup_ended(l) is not null) then
         delete from tenant.lookups l where l.relation = rel and l.key_column = allow_lookup.key_column;
@@ -4640,7 +4661,7 @@ revoke all on function tenant.lookup(regclass, name, text) from public;
 grant execute on function tenant.lookup(regclass, name, text) to tenant_user;
 
 -- sql/schema/protect/upgrade.sql
--- What an earlier version made becomes what this one makes.
+-- Replaces the policies that an earlier version made.
 
 -- The tables whose tenant policy 0.1.0 made, without those below them.
 create function tenant_internal.former_tables() returns table (relation regclass, tenant_column name)
@@ -4686,13 +4707,13 @@ revoke all on procedure tenant.upgrade_fences(boolean) from public;
 grant execute on procedure tenant.upgrade_fences(boolean) to tenant_admin;
 
 -- sql/schema/proof/plans.sql
--- Attacks of tenant.prove() on what the planner makes of a policy: it takes an equality out of the plan that a condition of
--- the statement implies, and puts what names no column in front of one that is left.
+-- Attacks of tenant.prove() on how the planner treats a policy: it drops an equality that a condition of the statement implies,
+-- and evaluates conditions without columns before the others.
 
 -- As tenant_internal.attack, for a statement whose conditions call what is made for it (proof/scope.sql): tenant_prove_says()
--- and tenant_prove_slow() are said to be stable and give the tenant that a setting names; tenant_prove_tick() costs nothing,
--- counts, and makes the setting name the other. Indexes are not used, since a scan by the tenant's key visits no other.
--- sees: 'rows' that the statement gives or changes, or 'calls' that were counted.
+-- and tenant_prove_slow() are declared stable and return the tenant that a setting names; tenant_prove_tick() is declared to
+-- cost nothing, counts its calls, and makes the setting name the other tenant. Indexes are not used, since a scan by the
+-- tenant column would not visit the other tenant's rows. sees: whether to return the number of 'rows' or of 'calls'.
 create function tenant_internal.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -4718,7 +4739,7 @@ revoke all on function tenant_internal.attack_planned(name, text, text, regclass
 create function tenant_internal.prove_plans(rel regclass, tenant_column name, as_role name, a text, b text)
     returns table (path text, expected text, got text)
     language sql set search_path = pg_catalog, pg_temp as $$
-    -- A row of nobody is the tenant's to read, where it is everybody's.
+    -- The tenant may read rows without a tenant, where they are shared.
     select t.path, case when t.sees = 'calls' and tenant_internal.has_shared_rows(rel) then 'at most its own' else t.expected end, tenant_internal.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
     from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, quote_ident(tenant_internal.proof_schema()) as schema
             from pg_attribute where attrelid = rel and attname = tenant_column) own,
@@ -4742,11 +4763,11 @@ $$;
 revoke all on function tenant_internal.prove_plans(regclass, name, name, text, text) from public;
 
 -- sql/schema/proof/indexes.sql
--- Attacks of tenant.prove() on what a scan asks once more of a row that an index has led it to: the condition, where the index
--- is lossy or its pages are, and the distance by which it orders. PostgreSQL asks that before the scan's filter.
+-- Attacks of tenant.prove() on what an index scan evaluates again for each row: the index condition, where index or bitmap are
+-- lossy, and the distance in ORDER BY. PostgreSQL evaluates these before the filter, which has the policy.
 
--- How often a call of the statement, tenant_prove_counted(), is made in a scan by this index; gone: after the other's rows
--- have gone. The other indexes are none to the planner meanwhile.
+-- How often the statement calls tenant_prove_counted() in a scan by this index; with gone, after the other tenant's rows were
+-- deleted. The planner is made to ignore the table's other indexes.
 create function tenant_internal.attack_index(as_role name, a text, b text, index regclass, tenant_column name, statement text, ways text[], gone boolean)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -5357,7 +5378,7 @@ create view tenant_internal.finding_t019 as
     select 'T019' as code, 'error' as level,
         x.bound::regrole::text as object,
         format('bound role %s %s', x.bound::regrole, min(x.way_out)) as problem,
-        'A bound role is given to whoever runs SQL of their own: it must have no way out of its tenant.' as why,
+        'A bound role is meant for users who write their own SQL, so it must have no way out of its tenant.' as why,
         format('select tenant.unbind_role(%L);', r.rolname) as fix
     from (
         select reach.bound, case
@@ -5453,7 +5474,7 @@ create view tenant_internal.finding_t030 as
     select 'T030' as code, 'error' as level,
         j.object,
         format('table %s was protected and no longer is', j.object) as problem,
-        'The last entry of the journal says that every tenant''s rows in it are kept apart. They are not.' as why,
+        'According to the journal the table is protected; it is not, so tenants can reach each other''s rows.' as why,
         case when j.detail ? 'through' then format('select tenant.protect_by_membership(%L, through => %L, member_column => %L, key_column => %L);',
                 j.object, j.detail ->> 'through', j.detail ->> 'member_column', j.detail ->> 'key_column')
             else format('select tenant.protect(%L, tenant_column => %L);', j.object, coalesce(j.detail ->> 'tenant_column', 'tenant_id')) end as fix
@@ -5501,7 +5522,7 @@ create view tenant_internal.finding_t033 as
             select inhparent from pg_catalog.pg_inherits where inhrelid = f.member offset 0
         ) n (relation)
     ), uncovered as (
-        -- The nearest that is protected: its search ends there.
+        -- The search ends at the nearest protected table.
         select f.member, (
             with recursive near (relation) as (
                 select f.member
@@ -5586,7 +5607,7 @@ create view tenant_internal.finding_t038 as
         case when 'true' in (p.using_text, p.check_text) then 'warn' else 'info' end as level,
         format('%s.%I', p.name, p.polname) as object,
         format('permissive policy %I on protected table %s is wider than the tenant: %s', p.polname, p.name, coalesce(p.using_text, p.check_text)) as problem,
-        'Only the restrictive tenant policy still stands between tenants. Were it lost, this one would show all rows.' as why,
+        'Only the restrictive tenant policy keeps tenants apart. If it were dropped, this policy would show all rows.' as why,
         p.drop_it || case when t.tenant_column is null then '' else format(E'\nselect tenant.protect(%L, tenant_column => %L);', p.name, t.tenant_column_name) end as fix
     from tenant_internal.doctor_policies p
     join tenant_internal.doctor_tables t on t.relation = p.relation
@@ -5632,7 +5653,7 @@ create view tenant_internal.finding_t042 as
         case when d.refobjid in (select relation from tenant_internal.doctor_tables) then 'info' else 'error' end as level,
         format('%s.%I reads %s', p.name, p.polname, d.refobjid::regclass) as object,
         format('policy %I on %s reads %s, which %s may write', p.polname, p.name, d.refobjid::regclass, string_agg(distinct g.grantee_name, ', ')) as problem,
-        'Who can write the table grants itself what the policy looks up there.' as why,
+        'A role that can write this table can give itself the access that the policy looks up there.' as why,
         string_agg(distinct format('revoke insert, update, delete on %s from %s;', d.refobjid::regclass, g.grantee_name), E'\n') as fix
     from tenant_internal.doctor_policies p
     join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
@@ -5662,7 +5683,7 @@ create view tenant_internal.finding_t043 as
     select 'T043' as code, 'error' as level,
         f.name as object,
         format('policy %I on %s calls %s, which application role %s owns', f.polname, f.table_name, f.name, r.application) as problem,
-        'Its owner replaces the function with CREATE OR REPLACE, and the policy calls what it has become.' as why,
+        'The owner can change what the policy does, by replacing the function with CREATE OR REPLACE.' as why,
         format('alter function %s owner to %s;', f.name, (select c.relowner::regrole from pg_catalog.pg_class c
             where c.oid::regclass::text = f.table_name)) as fix
     from tenant_internal.doctor_policy_functions f join tenant_internal.doctor_reached r on r.role = f.owner;
@@ -5745,7 +5766,7 @@ create view tenant_internal.finding_t047 as
     select 'T047' as code, 'error' as level,
         format('%s.%I', t.name, t.tenant_column_name) as object,
         format('tenant column %I of protected table %s has the nondeterministic collation %s', t.tenant_column_name, t.name, c.oid::regcollation) as problem,
-        'Under it, ids that differ can be equal: one tenant sees the rows of another.' as why,
+        'Under this collation different ids can be equal, and one tenant would see the rows of another.' as why,
         null::text as fix
     from tenant_internal.doctor_tables t
     join pg_catalog.pg_collation c on c.oid = t.tenant_collation and not c.collisdeterministic;
@@ -5836,7 +5857,7 @@ create view tenant_internal.finding_t051 as
     select 'T051' as code, 'warn' as level,
         k.index_name as object,
         format('exclusion constraint %I of protected table %s compares rows of all tenants', k.conname, k.name) as problem,
-        'A tenant''s row is refused for what another tenant has, and the refusal says so.' as why,
+        'A tenant''s row is refused because of another tenant''s row, and the error reveals that row.' as why,
         k.harden as fix
     from tenant_internal.doctor_loose_keys k where k.excludes;
 comment on view tenant_internal.finding_t051 is 'An exclusion constraint compares rows of all tenants';
@@ -5882,7 +5903,7 @@ create view tenant_internal.finding_t054 as
     select 'T054' as code, 'info' as level,
         format('%s.%I', t.name, a.attname) as object,
         format('rows of protected table %s are numbered by one sequence for all tenants', t.name) as problem,
-        'A tenant sees from the gaps in its numbers how much the others write, and guesses theirs.' as why,
+        'The gaps in a tenant''s numbers show how much the others write, and other tenants'' numbers can be guessed.' as why,
         null::text as fix
     from tenant_internal.doctor_tables t
     join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
@@ -6092,7 +6113,7 @@ create view tenant_internal.finding_t066 as
     select 'T066' as code, 'error' as level,
         format('%s.%I', g.name, g.tgname) as object,
         format('trigger %I on protected table %s runs %s, which application role %s can replace', g.tgname, g.name, g.function_name, r.application) as problem,
-        'What the application puts there runs in the sessions of every tenant.' as why,
+        'Code that the application puts into the function runs in the sessions of every tenant.' as why,
         format('alter function %s owner to %s;', g.function_name, g.table_owner::regrole) as fix
     from tenant_internal.doctor_triggers g join tenant_internal.doctor_reached r on r.role = g.proowner;
 comment on view tenant_internal.finding_t066 is 'A trigger runs a function that the application can replace';
@@ -6171,7 +6192,7 @@ create view tenant_internal.finding_t070 as
         case when g.relation in (select relation from tenant_internal.doctor_tenant_columns) then 'error' else 'warn' end as level,
         format('%s to %s', g.relation::regclass, g.grantee_name) as object,
         format('%s may use foreign table %s', g.grantee_name, g.relation::regclass) as problem,
-        'A foreign table has no policies here, and there it is one role for all tenants.' as why,
+        'A foreign table has no policies on this server, and on the other server all tenants are one role.' as why,
         format('revoke all on %s from %s;', g.relation::regclass, g.grantee_name) as fix
     from tenant_internal.doctor_grants g where g.relkind = 'f'
     group by g.relation, g.grantee_name;
@@ -6337,7 +6358,7 @@ create view tenant_internal.finding_t081 as
     select 'T081' as code, 'warn' as level,
         s.object,
         format('%s: statements are logged with their parameters', s.object) as problem,
-        'Parameters are where values belong, and tokens: logging them hands every tenant''s to whoever reads the log.' as why,
+        'Applications pass values and tokens as parameters: logging them shows those of every tenant to whoever reads the log.' as why,
         E'alter system set log_parameter_max_length = 0;\nselect pg_reload_conf();' as fix
     from tenant_internal.doctor_settings s
     where (s.name = 'log_statement' and s.value = 'all'
@@ -6390,7 +6411,7 @@ create view tenant_internal.finding_t085 as
     select 'T085' as code, 'warn' as level,
         'shared_preload_libraries' as object,
         format('pg_tenant is not the last of shared_preload_libraries (%s)', s.reset_val) as problem,
-        'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
+        'Hooks of the library that is loaded last are called first. They may run a statement without calling the hooks of pg_tenant.' as why,
         format('alter system set shared_preload_libraries = %s; -- and restart the server', (
             select string_agg(quote_literal(l.library), ', ' order by l.library ~ '(^|/)pg_tenant(\.so)?$', l.nth)
             from unnest(p.libraries) with ordinality l (library, nth))) as fix
@@ -6404,7 +6425,7 @@ create view tenant_internal.finding_t086 as
     select 'T086' as code, 'info' as level,
         s.object,
         format('%s: %s is loaded into sessions, after pg_tenant', s.object, s.value) as problem,
-        'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
+        'Hooks of the library that is loaded last are called first. They may run a statement without calling the hooks of pg_tenant.' as why,
         s.reset as fix
     from tenant_internal.doctor_settings s
     where s.name in ('session_preload_libraries', 'local_preload_libraries') and s.value <> '';
@@ -6415,7 +6436,7 @@ create view tenant_internal.finding_t087 as
         c.cve as object,
         format('PostgreSQL %s has %s: %s%s', current_setting('server_version'), c.cve, c.what,
             case when c.answered then '; on protected tables pg_tenant asks the policy first' end) as problem,
-        'Policies rest on PostgreSQL applying them. The release notes of the version named describe how here it does not.' as why,
+        'This minor version of PostgreSQL does not apply policies in the case that the release notes of the version named describe.' as why,
         null::text as fix
     from tenant.row_security_cves c
     where c.major = current_setting('server_version_num')::int / 10000
@@ -6426,7 +6447,7 @@ create view tenant_internal.finding_t088 as
     select 'T088' as code, 'error' as level,
         v.oid::regclass::text as object,
         format('view %s still has CVE-2024-4317', v.oid::regclass) as problem,
-        'Anybody reads sampled values of expressions of every table. The minor version mends new clusters only.' as why,
+        'Everybody can read sampled values of expressions of every table. The minor version fixes the views in new clusters only.' as why,
         null::text as fix
     from pg_catalog.pg_class v
     where v.oid = 'pg_catalog.pg_stats_ext_exprs'::regclass and pg_catalog.pg_get_viewdef(v.oid) !~ 'pg_has_role';
@@ -6459,7 +6480,7 @@ create view tenant_internal.finding_t091 as
     select 'T091' as code, 'warn' as level,
         'pg_tenant' as object,
         format('the library is of version %s, the schema of version %s', tenant.version(), e.extversion) as problem,
-        'Functions and catalogs of one version meet guards of another.' as why,
+        'The guards of one version do not fit the functions and tables of another.' as why,
         null::text as fix
     from pg_catalog.pg_extension e where e.extname = 'pg_tenant' and e.extversion <> tenant.version();
 comment on view tenant_internal.finding_t091 is 'Library and schema are of different versions';
@@ -6468,7 +6489,7 @@ create view tenant_internal.finding_t092 as
     select 'T092' as code, 'warn' as level,
         s.object,
         format('%s is on, and no token can be verified: %s', s.object, k.missing) as problem,
-        'Nobody enters a tenant there. Who is in a hurry turns require_signed off, and every tenant is open to the role again.' as why,
+        'The role can enter no tenant. Turning require_signed off to get it working lets it enter every tenant without a token.' as why,
         null::text as fix
     from tenant_internal.doctor_settings s
     cross join (select tenant_internal.doctor_keys_missing() as missing) k
@@ -6491,7 +6512,7 @@ create view tenant_internal.finding_t102 as
     select 'T102' as code, 'warn' as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
-        'Every login of the role begins with it, whichever tenant it enters: names mean something else, or literals and rights do.' as why,
+        'Every session of the role begins with this setting, whichever tenant it enters: it changes which objects names refer to, how literals are read, or which rights the session has.' as why,
         s.reset as fix
     from tenant_internal.doctor_settings s
     where s.role is not null and (s.role = 0 or s.role in (select role from tenant_internal.doctor_applications))
@@ -6540,7 +6561,7 @@ create view tenant_internal.finding_t116 as
     select 'T116' as code, 'error' as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
-        'What a savepoint has entered ends with it, so one transaction enters several tenants; and owners may TRUNCATE protected tables.' as why,
+        'A tenant entered in a savepoint ends with the savepoint, so one transaction can enter several tenants; and owners may TRUNCATE protected tables.' as why,
         s.reset as fix
     from tenant_internal.doctor_settings s
     where s.name = 'pg_tenant.test_mode' and lower(s.value) in ('on', 'true', 'yes', '1');
@@ -6662,7 +6683,7 @@ create view tenant_internal.finding_t105 as
 comment on view tenant_internal.finding_t105 is 'Something is computed with an IMMUTABLE function that depends on the tenant';
 
 -- sql/schema/doctor/doctor.sql
--- The doctor's door: every finding, what is waived, and the gate.
+-- tenant.doctor() and tenant.assert_healthy(), and waivers of findings.
 
 -- A finding is a view finding_tNNN: whichever are there make up the doctor, in the order of their codes.
 do $$
@@ -6675,8 +6696,8 @@ end
 $$;
 comment on view tenant_internal.doctor_findings is 'Every finding, waived or not.';
 
--- Whether a fix does what it says for whoever pastes it into psql or runs it line by line: within a quoted name or a text
--- stands no line break and nothing else that a terminal would act on.
+-- Whether a fix can be pasted into psql, or run line by line: no line break within quotes, and no control characters that a
+-- terminal would act on.
 create function tenant_internal.doctor_pastes(fix text) returns boolean
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select fix !~ '[\x01-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]' and (fix !~ '\n' or not exists (
@@ -6685,7 +6706,7 @@ create function tenant_internal.doctor_pastes(fix text) returns boolean
 $$;
 revoke all on function tenant_internal.doctor_pastes(text) from public;
 
--- A name in one line.
+-- A name without line breaks and control characters, for messages.
 create function tenant_internal.doctor_in_line(name text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select regexp_replace(replace(replace(name, E'\n', '\n'), E'\r', '\r'), '[\x01-\x1f\x7f-\x9f\u2028\u2029]', '?', 'g')
@@ -6698,7 +6719,7 @@ create function tenant.doctor(with_waived boolean default false, every_object bo
     language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
     with finding as (
         select f.*, w.until, row_number() over alike as nth,
-            -- What is the same on so many objects that nobody reads them one by one is said once.
+            -- More than 20 findings of one code and level become one line.
             case when not every_object and count(*) over (partition by f.code, f.level, w.until is null) > 20
                 then count(*) over (partition by f.code, f.level, w.until is null) end as many
         from tenant_internal.doctor_findings f
@@ -6718,7 +6739,7 @@ create function tenant.doctor(with_waived boolean default false, every_object bo
     where f.many is null or f.nth = 1
     order by array_position(array['error', 'warn', 'info'], f.level), f.code, f.object
 $$;
-comment on function tenant.doctor is 'What is wrong with the isolation of this database, why it matters, and the SQL that mends it. What is the same on more than 20 objects is one line, but for every_object => true.';
+comment on function tenant.doctor is 'What is wrong with the isolation of this database, why it matters, and the SQL that fixes it. A finding on more than 20 objects is one line, unless every_object is true.';
 revoke all on function tenant.doctor(boolean, boolean) from public;
 grant execute on function tenant.doctor(boolean, boolean) to tenant_admin;
 
@@ -6802,8 +6823,9 @@ revoke all on function tenant.assert_healthy(text) from public;
 grant execute on function tenant.assert_healthy(text) to tenant_admin;
 
 -- sql/schema/core/changes.sql
--- The registry, the shared tables and the waivers are tables that tenant_admin writes. Whichever statement does it keeps to
--- the rules of the functions, and leaves a line in the journal. Not pg_restore: it brings the journal along.
+-- tenant_admin may also change the registry, the shared tables and the waivers by plain statements. These triggers apply the
+-- same rules as the functions, and write the same lines into the journal. pg_restore is exempt: it restores the journal as
+-- well.
 
 create function tenant_internal.check_change() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -6844,7 +6866,7 @@ begin
         return null;
     end if;
     if tg_table_name = 'lookups' then
-        -- Likewise below: a line of a table that is gone says nothing.
+        -- No line about a table that has been dropped; likewise below.
         if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
             insert into tenant.journal (action, object, reason, detail) values (
                 case tg_op when 'DELETE' then 'disallow_lookup' else 'allow_lookup' end,
@@ -6853,7 +6875,7 @@ begin
         end if;
     elsif tg_table_name = 'shared' then
         subject := coalesce(new.relation, old.relation)::text;
-        -- A line of a table that is gone says nothing.
+        -- No line about a table that has been dropped.
         if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
             insert into tenant.journal (action, object, reason) values (
                 case tg_op when 'DELETE' then 'unshare' else 'share' end, subject, coalesce(reason, new.reason));
@@ -6869,7 +6891,7 @@ end
 $$;
 revoke all on function tenant_internal.journal_change() from public;
 
--- Other changes of tenants, of all that one statement changes at once.
+-- Writes the journal of updates and deletes of tenants: once for each statement, with a line for each tenant and kind of change.
 create function tenant_internal.journal_tenants() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

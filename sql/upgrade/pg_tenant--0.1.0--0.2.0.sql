@@ -488,12 +488,12 @@ grant execute on function tenant_internal.is_shown(oid, oid) to public;
 create or replace function tenant_internal.hidden(original internal, argument anyelement) returns anyelement
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden';
 
-comment on function tenant_internal.hidden(internal, anyelement) is 'Calls a function, or says nothing where that would tell of other tenants.';
+comment on function tenant_internal.hidden(internal, anyelement) is 'Calls the function, or returns null where its result would tell of other tenants.';
 
 create or replace function tenant_internal.hidden_set(original internal, argument anyelement) returns setof anyelement
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden_set';
 
-comment on function tenant_internal.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or shows what is the session''s own.';
+comment on function tenant_internal.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or returns only the session''s own rows, or none.';
 
 grant execute on function tenant_internal.hidden(internal, anyelement), tenant_internal.hidden_set(internal, anyelement) to public;
 
@@ -608,7 +608,7 @@ begin
             detail = format('They are of type %s.', jsonb_typeof(settings)),
             hint = 'Settings are an object: {"name": value, ...}.';
     end if;
-    -- Not an exception block, which would be a subtransaction for each of many.
+    -- No exception block: it would cost a subtransaction for each tenant.
     insert into tenant.tenants as t (id, name, slug, plan, settings)
         values (canonical, name, slug, plan, coalesce(settings, '{}'))
         on conflict do nothing returning t.id into made;
@@ -654,7 +654,7 @@ begin
 end
 $$;
 
-comment on function tenant.suspend(text, text) is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will.';
+comment on function tenant.suspend(text, text) is 'From now on nobody can enter the tenant (TN003); transactions that are in it already go on.';
 
 create or replace function tenant.suspend(id uuid, reason text default null) returns void language sql
     begin atomic select tenant.suspend(id::text, reason); end;
@@ -734,7 +734,7 @@ begin
 end
 $$;
 
-comment on function tenant.set_limits(text, interval, interval, interval, text, boolean) is 'What the tenant''s transactions are given: applied by enter, and nothing in them may raise it (TN009). Null is no limit; a call sets all of them.';
+comment on function tenant.set_limits(text, interval, interval, interval, text, boolean) is 'Sets the limits of the tenant''s transactions. enter applies them, and nothing in the transaction may raise them (TN009). Null is no limit; a call sets all of them.';
 
 create or replace function tenant.set_limits(id uuid, statement_timeout interval default null, lock_timeout interval default null,
     idle_in_transaction_session_timeout interval default null, work_mem text default null,
@@ -1172,7 +1172,8 @@ create or replace function tenant_internal.fence_steps(rel regclass, tenant_colu
     returns table (what text, statement text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-    -- The equality leads the planner to indexes, and it may take it out of the plan again; the function decides.
+    -- The equality lets the planner use an index, but the planner may also drop it from the plan. The function stays in the
+    -- plan and decides.
     own constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
     shown constant text := case when shared_rows
         then format('(%I operator(pg_catalog.=) %s or %1$I is null) and tenant.is_current_or_shared(%1$I)', tenant_column, reader)
@@ -1181,7 +1182,7 @@ declare
     former pg_policy;
     command record;
 begin
-    -- Where it is said already the command would only ask for the rights of whoever owns what is below.
+    -- Skipped where it is set already: the command would only need rights on partitions and children of other owners.
     if not shared_rows and (not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
         or exists (select from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column
             where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated)) then
@@ -1206,7 +1207,7 @@ begin
         return query values ('policy', format('alter policy %I on %s using (%s) with check (%3$s)', former.polname, rel, own));
     end loop;
     if shared_rows then
-        -- These first: the third shows rows that they keep from being changed.
+        -- These first: the third policy makes rows visible that these two protect from changes.
         for command in select * from (values ('w', 'update'), ('d', 'delete')) c (code, word) where not exists (
             select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
                 and p.polcmd = c.code::"char" and tenant_internal.policy_form(p.oid) = 'own')
@@ -1221,7 +1222,7 @@ begin
         return query values ('policy', format(
             'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%s)', rel, shown, own));
     end if;
-    -- The same condition, never true: whichever of the two policies is lost, the other denies.
+    -- The permissive policy has the same condition as the restrictive one, not true: if either is lost, the other still holds.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
         return query values ('policy', format(
             'create policy tenant_access on %s as permissive for all to public using (%s) with check (%s)', rel, shown, own));
@@ -1310,7 +1311,7 @@ begin
     if shared_rows then
         perform tenant_internal.refuse_publishing_keys(rel, tenant_column);
     end if;
-    -- All before any is fenced: what is done to a table reaches those below it.
+    -- All tables are checked before the first is changed: a command on a table also reaches its partitions and children.
     foreach part in array parts loop
         before := before || jsonb_build_object(part::text, (
             select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity, 'default', (
@@ -1374,7 +1375,7 @@ begin
     if harden <> 'false' then
         perform tenant_internal.apply_hardening(rel, harden, keep_old_keys);
     end if;
-    -- A child that a join table got meanwhile takes members no more than the table above it.
+    -- A new child of a join table gets the same triggers as its parent.
     perform tenant_internal.keep_members(above.relation) from (
         with recursive above(relation) as (
             values (rel::oid) union select i.inhparent from pg_inherits i join above a on i.inhrelid = a.relation
@@ -1432,7 +1433,7 @@ begin
             tenant_internal.will_share_rows(part, shares)) loop
             perform tenant_internal.require_step(part, step.what);
             if step.what = 'not null' then
-                -- Not where policies or guards would answer: then it comes to light when the table is protected.
+                -- Skipped where policies or guards would decide: protecting the table finds it out.
                 begin
                     has_nulls := tenant_internal.run_as_owner(part,
                         format('select true from %s where %I is null limit 1', part, tenant_column)) is not null;
@@ -1619,7 +1620,7 @@ begin
     if dry_run then
         return;
     end if;
-    -- Only when all are protected: a foreign key of a table that is not yet would hold its referenced key back.
+    -- Hardening starts when all are protected: a foreign key of an unprotected table keeps the key that it refers to as it is.
     if harden <> 'false' then
         for i in 1 .. cardinality(all_tables) loop
             if results[i] like 'protected%' then
@@ -1709,7 +1710,7 @@ begin
                     waiting := pg_catalog.array_append(waiting, rel);
                 else
                     raise notice '%: %', rel, said;
-                    -- A table that cannot be protected is said to be so in both rounds, and is one.
+                    -- A table that cannot be protected appears in both rounds, and is counted once.
                     if failed and (not hardens or said operator(pg_catalog.~~) 'protected%') then
                         failures := failures operator(pg_catalog.+) 1;
                     end if;
@@ -1809,7 +1810,8 @@ begin
     perform tenant_internal.require_protectable(rel);
     perform tenant_internal.require_table(rel);
     perform tenant_internal.require_owner(through);
-    -- Of 0.1.0's policies the planner can lose the fence: not until they are mended. And who is a member in rows of nobody?
+    -- The planner can drop the condition of 0.1.0's policies, so they must be replaced first. A join table with shared rows is
+    -- refused: a membership belongs to one tenant.
     if rel = through or coalesce(tenant_internal.fence_column(through), 0) = 0 or tenant_internal.has_shared_rows(through)
         or tenant_internal.former_column(tenant_internal.fence_policy(through)) is not null then
         raise exception using
@@ -1883,7 +1885,7 @@ begin
         perform tenant_internal.run_as_owner(rel, format(
             'create policy tenant_membership on %s as restrictive for all to public using (%s) with check (false)', rel, condition));
     end if;
-    -- For SELECT: whichever of the two policies is lost, the other denies.
+    -- The permissive policy, for SELECT only: if either policy is lost, the other still holds.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
         perform tenant_internal.run_as_owner(rel, format(
             'create policy tenant_access on %s as permissive for select to public using (%s)', rel, condition));
@@ -2048,11 +2050,11 @@ begin
         return;
     end if;
     before := tenant_internal.before_protection(fence.oid);
-    -- The other one that protect made, not one of the same name.
+    -- The permissive policy that protect made, not another one of that name.
     select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
         and tenant_internal.policy_form(oid) is not null;
     if tenant_internal.has_shared_rows(rel) then
-        -- What shows rows of nobody, and what keeps them from being changed: alone none is of any use.
+        -- The policies for rows without a tenant: one shows them, the others refuse changes. They are removed together.
         for further in
             select polname from pg_policy where polrelid = rel and oid <> fence.oid and not polpermissive and polroles = '{0}'
                 and (polcmd = '*' and tenant_internal.policy_form(oid) = 'shared' or polcmd in ('w', 'd') and tenant_internal.policy_form(oid) = 'own')
@@ -2067,7 +2069,7 @@ begin
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
         perform tenant_internal.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
-        -- Whoever has owned the table could have written it: nobody runs it unseen.
+        -- A former owner of the table could have written this expression, so an administrator must see it before running it.
         if before ? 'default' then
             raise warning using
                 message = format('column "%s" of table %s had another default before it was protected', col, rel),
@@ -2078,7 +2080,7 @@ begin
     if not coalesce((before ->> 'forced')::boolean, false) then
         perform tenant_internal.run_as_owner(rel, format('alter table %s no force row level security', rel));
     end if;
-    -- With policies of others left, row-level security stays on: without it nothing would hold them.
+    -- Row-level security stays on while the table has other policies: they would have no effect without it.
     if not coalesce((before ->> 'enabled')::boolean, false) and not exists (select from pg_policy where polrelid = rel) then
         perform tenant_internal.run_as_owner(rel, format('alter table %s disable row level security', rel));
     end if;
@@ -2614,7 +2616,8 @@ begin
     period := coalesce((to_jsonb(f) ->> 'conperiod')::boolean, false);
     columns := case when period then trim_array(f.conkey, 1) else f.conkey end;
     referenced := case when period then trim_array(f.confkey, 1) else f.confkey end;
-    -- MATCH FULL is all or none: none is not to be had with a tenant column that is never null, nor all with one that may be.
+    -- MATCH FULL wants all columns null, or none. It is kept only where no column can be null: the tenant column is not null,
+    -- so all of them null would be refused.
     full_match := f.confmatchtype = 'f' and not exists (
         select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull)
         and tenant_internal.has_shared_rows(f.conrelid) is not true;
@@ -2752,7 +2755,7 @@ create or replace function tenant_internal.keys_without_tenant(parts oid[])
     returns table (relation oid, index oid, constraint_oid oid, name text, columns smallint[], is_reference boolean, online boolean)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select i.indrelid, i.indexrelid, con.oid, c.relname, key.columns, i.indisunique and i.indexprs is null and i.indpred is null,
-        -- Else there is no way but to drop the constraint and add the other.
+        -- Otherwise the constraint can only be dropped and added again.
         t.relkind = 'r' and con.contype is distinct from 'x' and not i.indisexclusion
     from (select unnest(parts)
             union select confrelid from pg_constraint where contype = 'f' and conparentid = 0 and conrelid = any (parts)) touched (oid)
@@ -3224,7 +3227,7 @@ create or replace function tenant.hardening(rel regclass, harden tenant.key_form
 declare
     col pg_attribute;
 begin
-    -- Its keys are no tenant's.
+    -- A table that is reached by membership has no tenant column.
     if tenant_internal.membership_through(rel) is not null then
         return;
     end if;
@@ -3256,7 +3259,7 @@ begin
 end
 $$;
 
-comment on function tenant.hardening(regclass, tenant.key_form, boolean, name) is 'The statements that put the tenant first in the keys of the table, in order, each to be run alone, and what applications write otherwise then; none where nothing is to do. No statement: what stays as it is, and why.';
+comment on function tenant.hardening(regclass, tenant.key_form, boolean, name) is 'The statements that put the tenant column first in the keys of the table, in order, each to be run alone, and what applications then have to write differently. No rows where there is nothing to do; a row without a statement says what stays as it is, and why.';
 
 revoke all on function tenant.hardening(regclass, tenant.key_form, boolean, name) from public;
 
@@ -3431,7 +3434,8 @@ begin
             end if;
         end loop;
     end loop;
-    -- First everything, since indexes are proved by what is in them, then what must be there; each with one sample after the other.
+    -- First with all columns, since the proof of an index needs a value in it, then with the mandatory ones; each with one
+    -- sample value after the other.
     for try in 0 .. 23 loop
         columns := '';
         literals := '';
@@ -3585,7 +3589,7 @@ begin
             or path like 'copy%' and exists (select from pg_class where oid = rel and relkind = 'p') and path in ('copy of the table', 'copy from');
         continue when path = 'on conflict' and primary_key is null
             or path in ('update to the other', 'update to nobody''s', 'on conflict') and own_rows = '0 rows'
-            -- A partition that takes no such row.
+            -- The bound of the partition excludes such a row.
             or path like '% nobody''s' and got = '23514' and exists (select from pg_class where oid = rel and relispartition);
         passed := case
             when got = 'as many' then true
@@ -3595,10 +3599,10 @@ begin
                 case when shown_rows ~ ' rows$' then split_part(got, ' ', 1)::bigint <= split_part(shown_rows, ' ', 1)::bigint end
             when got ~ ' rows$' then got = case when expected = 'nothing' then '0 rows'
                 when path in ('count', 'copy of the table') then shown_rows when expected = 'its own' then own_rows else '' end
-            -- 42501 is the policy's refusal as well as a right that the role has not.
+            -- 42501 is raised by a policy, and for a right that the role lacks.
             when got = '42501' or got ~ '^TN' then true
             when path = 'copy from' and got = '0A000' then true
-            -- A constraint was reached: the policy had let it through. Whatever else stopped it says nothing.
+            -- A violated constraint means that the policy had let the row through. Other errors prove nothing.
             when got ~ '^23' and path <> 'on conflict' then false end;
         return next;
     end loop;
@@ -3731,7 +3735,7 @@ begin
     perform set_config('pg_tenant.guards', 'off', true);
     select polname, pg_get_expr(polqual, polrelid) as condition into fence from pg_policy where oid = tenant_internal.fence_policy(rel);
     foreach command in array commands loop
-        -- The fourth is the equality without the call that the planner cannot lose.
+        -- The fourth argument is the condition without the call that the planner cannot drop.
         perform tenant_internal.run_as_owner(rel, format(command, rel, fence.polname, fence.condition,
             regexp_replace(fence.condition, ' AND tenant\.is_current(_or_shared)?\(.*$', ')')));
     end loop;
@@ -4106,7 +4110,7 @@ create or replace function tenant.prove(as_role name default null, keyed_by text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_variable
 declare
-    -- One that is there: to make a member of tenant_user locks that group, for all who grant it, until the transaction ends.
+    -- An existing role: creating a member of tenant_user would lock that role until the transaction ends.
     app constant name := coalesce(as_role, 'tenant_user');
     a text;
     b text;
@@ -4124,7 +4128,7 @@ begin
     perform tenant_internal.require_proof(app);
     keyed_by := coalesce(case when keyed_by in ('integer', 'smallint') then 'bigint' else keyed_by end, tenant_internal.usual_key());
     select t.a, t.b into a, b from tenant_internal.synthetic_tenants(keyed_by) t;
-    -- What is returned from within the block stays when the exception that ends it undoes all else.
+    -- The rows that are returned from within the block stay; the exception at its end undoes everything else.
     begin
         perform tenant.create(a), tenant.create(b);
         select * into scope from tenant_internal.scope_of_proof(tables);
@@ -4384,7 +4388,7 @@ begin
         values (rel, allow_lookup.key_column,
             (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.lookup_row(rel)), allow_lookup.reason)
         on conflict on constraint lookups_pkey do update set reason = excluded.reason;
-    -- Declared before of another row column, or of another column of this name: that has ended.
+    -- An older declaration for another row column, or for a dropped column of this name, has ended.
     if exists (select from tenant.lookups l where l.relation = rel and l.key_column = allow_lookup.key_column
             and tenant_internal.lookup_ended(l) is not null) then
         delete from tenant.lookups l where l.relation = rel and l.key_column = allow_lookup.key_column;
@@ -4552,7 +4556,7 @@ revoke all on function tenant_internal.attack_planned(name, text, text, regclass
 create or replace function tenant_internal.prove_plans(rel regclass, tenant_column name, as_role name, a text, b text)
     returns table (path text, expected text, got text)
     language sql set search_path = pg_catalog, pg_temp as $$
-    -- A row of nobody is the tenant's to read, where it is everybody's.
+    -- The tenant may read rows without a tenant, where they are shared.
     select t.path, case when t.sees = 'calls' and tenant_internal.has_shared_rows(rel) then 'at most its own' else t.expected end, tenant_internal.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
     from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, quote_ident(tenant_internal.proof_schema()) as schema
             from pg_attribute where attrelid = rel and attname = tenant_column) own,
@@ -5135,7 +5139,7 @@ create or replace view tenant_internal.finding_t019 as
     select 'T019' as code, 'error' as level,
         x.bound::regrole::text as object,
         format('bound role %s %s', x.bound::regrole, min(x.way_out)) as problem,
-        'A bound role is given to whoever runs SQL of their own: it must have no way out of its tenant.' as why,
+        'A bound role is meant for users who write their own SQL, so it must have no way out of its tenant.' as why,
         format('select tenant.unbind_role(%L);', r.rolname) as fix
     from (
         select reach.bound, case
@@ -5232,7 +5236,7 @@ create or replace view tenant_internal.finding_t030 as
     select 'T030' as code, 'error' as level,
         j.object,
         format('table %s was protected and no longer is', j.object) as problem,
-        'The last entry of the journal says that every tenant''s rows in it are kept apart. They are not.' as why,
+        'According to the journal the table is protected; it is not, so tenants can reach each other''s rows.' as why,
         case when j.detail ? 'through' then format('select tenant.protect_by_membership(%L, through => %L, member_column => %L, key_column => %L);',
                 j.object, j.detail ->> 'through', j.detail ->> 'member_column', j.detail ->> 'key_column')
             else format('select tenant.protect(%L, tenant_column => %L);', j.object, coalesce(j.detail ->> 'tenant_column', 'tenant_id')) end as fix
@@ -5283,7 +5287,7 @@ create or replace view tenant_internal.finding_t033 as
             select inhparent from pg_catalog.pg_inherits where inhrelid = f.member offset 0
         ) n (relation)
     ), uncovered as (
-        -- The nearest that is protected: its search ends there.
+        -- The search ends at the nearest protected table.
         select f.member, (
             with recursive near (relation) as (
                 select f.member
@@ -5373,7 +5377,7 @@ create or replace view tenant_internal.finding_t038 as
         case when 'true' in (p.using_text, p.check_text) then 'warn' else 'info' end as level,
         format('%s.%I', p.name, p.polname) as object,
         format('permissive policy %I on protected table %s is wider than the tenant: %s', p.polname, p.name, coalesce(p.using_text, p.check_text)) as problem,
-        'Only the restrictive tenant policy still stands between tenants. Were it lost, this one would show all rows.' as why,
+        'Only the restrictive tenant policy keeps tenants apart. If it were dropped, this policy would show all rows.' as why,
         p.drop_it || case when t.tenant_column is null then '' else format(E'\nselect tenant.protect(%L, tenant_column => %L);', p.name, t.tenant_column_name) end as fix
     from tenant_internal.doctor_policies p
     join tenant_internal.doctor_tables t on t.relation = p.relation
@@ -5423,7 +5427,7 @@ create or replace view tenant_internal.finding_t042 as
         case when d.refobjid in (select relation from tenant_internal.doctor_tables) then 'info' else 'error' end as level,
         format('%s.%I reads %s', p.name, p.polname, d.refobjid::regclass) as object,
         format('policy %I on %s reads %s, which %s may write', p.polname, p.name, d.refobjid::regclass, string_agg(distinct g.grantee_name, ', ')) as problem,
-        'Who can write the table grants itself what the policy looks up there.' as why,
+        'A role that can write this table can give itself the access that the policy looks up there.' as why,
         string_agg(distinct format('revoke insert, update, delete on %s from %s;', d.refobjid::regclass, g.grantee_name), E'\n') as fix
     from tenant_internal.doctor_policies p
     join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy
@@ -5450,7 +5454,7 @@ create or replace view tenant_internal.finding_t043 as
     select 'T043' as code, 'error' as level,
         f.name as object,
         format('policy %I on %s calls %s, which application role %s owns', f.polname, f.table_name, f.name, r.application) as problem,
-        'Its owner replaces the function with CREATE OR REPLACE, and the policy calls what it has become.' as why,
+        'The owner can change what the policy does, by replacing the function with CREATE OR REPLACE.' as why,
         format('alter function %s owner to %s;', f.name, (select c.relowner::regrole from pg_catalog.pg_class c
             where c.oid::regclass::text = f.table_name)) as fix
     from tenant_internal.doctor_policy_functions f join tenant_internal.doctor_reached r on r.role = f.owner;
@@ -5535,7 +5539,7 @@ create or replace view tenant_internal.finding_t047 as
     select 'T047' as code, 'error' as level,
         format('%s.%I', t.name, t.tenant_column_name) as object,
         format('tenant column %I of protected table %s has the nondeterministic collation %s', t.tenant_column_name, t.name, c.oid::regcollation) as problem,
-        'Under it, ids that differ can be equal: one tenant sees the rows of another.' as why,
+        'Under this collation different ids can be equal, and one tenant would see the rows of another.' as why,
         null::text as fix
     from tenant_internal.doctor_tables t
     join pg_catalog.pg_collation c on c.oid = t.tenant_collation and not c.collisdeterministic;
@@ -5627,7 +5631,7 @@ create or replace view tenant_internal.finding_t051 as
     select 'T051' as code, 'warn' as level,
         k.index_name as object,
         format('exclusion constraint %I of protected table %s compares rows of all tenants', k.conname, k.name) as problem,
-        'A tenant''s row is refused for what another tenant has, and the refusal says so.' as why,
+        'A tenant''s row is refused because of another tenant''s row, and the error reveals that row.' as why,
         k.harden as fix
     from tenant_internal.doctor_loose_keys k where k.excludes;
 
@@ -5672,7 +5676,7 @@ create or replace view tenant_internal.finding_t054 as
     select 'T054' as code, 'info' as level,
         format('%s.%I', t.name, a.attname) as object,
         format('rows of protected table %s are numbered by one sequence for all tenants', t.name) as problem,
-        'A tenant sees from the gaps in its numbers how much the others write, and guesses theirs.' as why,
+        'The gaps in a tenant''s numbers show how much the others write, and other tenants'' numbers can be guessed.' as why,
         null::text as fix
     from tenant_internal.doctor_tables t
     join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped
@@ -5890,7 +5894,7 @@ create or replace view tenant_internal.finding_t066 as
     select 'T066' as code, 'error' as level,
         format('%s.%I', g.name, g.tgname) as object,
         format('trigger %I on protected table %s runs %s, which application role %s can replace', g.tgname, g.name, g.function_name, r.application) as problem,
-        'What the application puts there runs in the sessions of every tenant.' as why,
+        'Code that the application puts into the function runs in the sessions of every tenant.' as why,
         format('alter function %s owner to %s;', g.function_name, g.table_owner::regrole) as fix
     from tenant_internal.doctor_triggers g join tenant_internal.doctor_reached r on r.role = g.proowner;
 
@@ -5972,7 +5976,7 @@ create or replace view tenant_internal.finding_t070 as
         case when g.relation in (select relation from tenant_internal.doctor_tenant_columns) then 'error' else 'warn' end as level,
         format('%s to %s', g.relation::regclass, g.grantee_name) as object,
         format('%s may use foreign table %s', g.grantee_name, g.relation::regclass) as problem,
-        'A foreign table has no policies here, and there it is one role for all tenants.' as why,
+        'A foreign table has no policies on this server, and on the other server all tenants are one role.' as why,
         format('revoke all on %s from %s;', g.relation::regclass, g.grantee_name) as fix
     from tenant_internal.doctor_grants g where g.relkind = 'f'
     group by g.relation, g.grantee_name;
@@ -6141,7 +6145,7 @@ create or replace view tenant_internal.finding_t081 as
     select 'T081' as code, 'warn' as level,
         s.object,
         format('%s: statements are logged with their parameters', s.object) as problem,
-        'Parameters are where values belong, and tokens: logging them hands every tenant''s to whoever reads the log.' as why,
+        'Applications pass values and tokens as parameters: logging them shows those of every tenant to whoever reads the log.' as why,
         E'alter system set log_parameter_max_length = 0;\nselect pg_reload_conf();' as fix
     from tenant_internal.doctor_settings s
     where (s.name = 'log_statement' and s.value = 'all'
@@ -6198,7 +6202,7 @@ create or replace view tenant_internal.finding_t085 as
     select 'T085' as code, 'warn' as level,
         'shared_preload_libraries' as object,
         format('pg_tenant is not the last of shared_preload_libraries (%s)', s.reset_val) as problem,
-        'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
+        'Hooks of the library that is loaded last are called first. They may run a statement without calling the hooks of pg_tenant.' as why,
         format('alter system set shared_preload_libraries = %s; -- and restart the server', (
             select string_agg(quote_literal(l.library), ', ' order by l.library ~ '(^|/)pg_tenant(\.so)?$', l.nth)
             from unnest(p.libraries) with ordinality l (library, nth))) as fix
@@ -6213,7 +6217,7 @@ create or replace view tenant_internal.finding_t086 as
     select 'T086' as code, 'info' as level,
         s.object,
         format('%s: %s is loaded into sessions, after pg_tenant', s.object, s.value) as problem,
-        'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
+        'Hooks of the library that is loaded last are called first. They may run a statement without calling the hooks of pg_tenant.' as why,
         s.reset as fix
     from tenant_internal.doctor_settings s
     where s.name in ('session_preload_libraries', 'local_preload_libraries') and s.value <> '';
@@ -6225,7 +6229,7 @@ create or replace view tenant_internal.finding_t087 as
         c.cve as object,
         format('PostgreSQL %s has %s: %s%s', current_setting('server_version'), c.cve, c.what,
             case when c.answered then '; on protected tables pg_tenant asks the policy first' end) as problem,
-        'Policies rest on PostgreSQL applying them. The release notes of the version named describe how here it does not.' as why,
+        'This minor version of PostgreSQL does not apply policies in the case that the release notes of the version named describe.' as why,
         null::text as fix
     from tenant.row_security_cves c
     where c.major = current_setting('server_version_num')::int / 10000
@@ -6237,7 +6241,7 @@ create or replace view tenant_internal.finding_t088 as
     select 'T088' as code, 'error' as level,
         v.oid::regclass::text as object,
         format('view %s still has CVE-2024-4317', v.oid::regclass) as problem,
-        'Anybody reads sampled values of expressions of every table. The minor version mends new clusters only.' as why,
+        'Everybody can read sampled values of expressions of every table. The minor version fixes the views in new clusters only.' as why,
         null::text as fix
     from pg_catalog.pg_class v
     where v.oid = 'pg_catalog.pg_stats_ext_exprs'::regclass and pg_catalog.pg_get_viewdef(v.oid) !~ 'pg_has_role';
@@ -6273,7 +6277,7 @@ create or replace view tenant_internal.finding_t091 as
     select 'T091' as code, 'warn' as level,
         'pg_tenant' as object,
         format('the library is of version %s, the schema of version %s', tenant.version(), e.extversion) as problem,
-        'Functions and catalogs of one version meet guards of another.' as why,
+        'The guards of one version do not fit the functions and tables of another.' as why,
         null::text as fix
     from pg_catalog.pg_extension e where e.extname = 'pg_tenant' and e.extversion <> tenant.version();
 
@@ -6283,7 +6287,7 @@ create or replace view tenant_internal.finding_t092 as
     select 'T092' as code, 'warn' as level,
         s.object,
         format('%s is on, and no token can be verified: %s', s.object, k.missing) as problem,
-        'Nobody enters a tenant there. Who is in a hurry turns require_signed off, and every tenant is open to the role again.' as why,
+        'The role can enter no tenant. Turning require_signed off to get it working lets it enter every tenant without a token.' as why,
         null::text as fix
     from tenant_internal.doctor_settings s
     cross join (select tenant_internal.doctor_keys_missing() as missing) k
@@ -6306,7 +6310,7 @@ create or replace view tenant_internal.finding_t102 as
     select 'T102' as code, 'warn' as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
-        'Every login of the role begins with it, whichever tenant it enters: names mean something else, or literals and rights do.' as why,
+        'Every session of the role begins with this setting, whichever tenant it enters: it changes which objects names refer to, how literals are read, or which rights the session has.' as why,
         s.reset as fix
     from tenant_internal.doctor_settings s
     where s.role is not null and (s.role = 0 or s.role in (select role from tenant_internal.doctor_applications))
@@ -6357,7 +6361,7 @@ create or replace view tenant_internal.finding_t116 as
     select 'T116' as code, 'error' as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
-        'What a savepoint has entered ends with it, so one transaction enters several tenants; and owners may TRUNCATE protected tables.' as why,
+        'A tenant entered in a savepoint ends with the savepoint, so one transaction can enter several tenants; and owners may TRUNCATE protected tables.' as why,
         s.reset as fix
     from tenant_internal.doctor_settings s
     where s.name = 'pg_tenant.test_mode' and lower(s.value) in ('on', 'true', 'yes', '1');
@@ -6509,7 +6513,7 @@ create or replace function tenant.doctor(with_waived boolean default false, ever
     language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
     with finding as (
         select f.*, w.until, row_number() over alike as nth,
-            -- What is the same on so many objects that nobody reads them one by one is said once.
+            -- More than 20 findings of one code and level become one line.
             case when not every_object and count(*) over (partition by f.code, f.level, w.until is null) > 20
                 then count(*) over (partition by f.code, f.level, w.until is null) end as many
         from tenant_internal.doctor_findings f
@@ -6530,7 +6534,7 @@ create or replace function tenant.doctor(with_waived boolean default false, ever
     order by array_position(array['error', 'warn', 'info'], f.level), f.code, f.object
 $$;
 
-comment on function tenant.doctor(boolean, boolean) is 'What is wrong with the isolation of this database, why it matters, and the SQL that mends it. What is the same on more than 20 objects is one line, but for every_object => true.';
+comment on function tenant.doctor(boolean, boolean) is 'What is wrong with the isolation of this database, why it matters, and the SQL that fixes it. A finding on more than 20 objects is one line, unless every_object is true.';
 
 revoke all on function tenant.doctor(boolean, boolean) from public;
 
@@ -6646,7 +6650,7 @@ begin
         return null;
     end if;
     if tg_table_name = 'lookups' then
-        -- Likewise below: a line of a table that is gone says nothing.
+        -- No line about a table that has been dropped; likewise below.
         if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
             insert into tenant.journal (action, object, reason, detail) values (
                 case tg_op when 'DELETE' then 'disallow_lookup' else 'allow_lookup' end,
@@ -6655,7 +6659,7 @@ begin
         end if;
     elsif tg_table_name = 'shared' then
         subject := coalesce(new.relation, old.relation)::text;
-        -- A line of a table that is gone says nothing.
+        -- No line about a table that has been dropped.
         if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
             insert into tenant.journal (action, object, reason) values (
                 case tg_op when 'DELETE' then 'unshare' else 'share' end, subject, coalesce(reason, new.reason));

@@ -2,8 +2,8 @@
 --
 -- SECURITY DEFINER, since pg_tenant.id is a setting of superusers; owned by the extension's owner.
 
--- What a predefined role reaches, of those whose members reach past their tenant; null for every other role. Those that
--- are left out show or do nothing of other tenants: pg_checkpoint, pg_read_all_settings, pg_use_reserved_connections.
+-- What members of this predefined role can do beyond their own tenant, in words; null for every other role. The predefined
+-- roles pg_checkpoint, pg_read_all_settings and pg_use_reserved_connections show and do nothing of other tenants.
 create function tenant_internal.reach_of(role name) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp as $$
     select case role

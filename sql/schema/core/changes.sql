@@ -1,5 +1,6 @@
--- The registry, the shared tables and the waivers are tables that tenant_admin writes. Whichever statement does it keeps to
--- the rules of the functions, and leaves a line in the journal. Not pg_restore: it brings the journal along.
+-- tenant_admin may also change the registry, the shared tables and the waivers by plain statements. These triggers apply the
+-- same rules as the functions, and write the same lines into the journal. pg_restore is exempt: it restores the journal as
+-- well.
 
 create function tenant_internal.check_change() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -40,7 +41,7 @@ begin
         return null;
     end if;
     if tg_table_name = 'lookups' then
-        -- Likewise below: a line of a table that is gone says nothing.
+        -- No line about a table that has been dropped; likewise below.
         if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
             insert into tenant.journal (action, object, reason, detail) values (
                 case tg_op when 'DELETE' then 'disallow_lookup' else 'allow_lookup' end,
@@ -49,7 +50,7 @@ begin
         end if;
     elsif tg_table_name = 'shared' then
         subject := coalesce(new.relation, old.relation)::text;
-        -- A line of a table that is gone says nothing.
+        -- No line about a table that has been dropped.
         if exists (select from pg_class where oid = coalesce(new.relation, old.relation)) then
             insert into tenant.journal (action, object, reason) values (
                 case tg_op when 'DELETE' then 'unshare' else 'share' end, subject, coalesce(reason, new.reason));
@@ -65,7 +66,7 @@ end
 $$;
 revoke all on function tenant_internal.journal_change() from public;
 
--- Other changes of tenants, of all that one statement changes at once.
+-- Writes the journal of updates and deletes of tenants: once for each statement, with a line for each tenant and kind of change.
 create function tenant_internal.journal_tenants() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,5 +1,5 @@
--- Channels of NOTIFY that all tenants share: what wakes a worker. An administrator declares them; what is sent on one by a
--- tenant carries nothing of the tenant's but, where that is declared, its id.
+-- NOTIFY channels that all tenants share, for example to wake a worker. An administrator declares them. A tenant's
+-- notification carries no payload, or its tenant id where that was declared.
 
 create table tenant.channels (
     channel text primary key check (channel <> '' and octet_length(channel) < 64),
@@ -13,7 +13,7 @@ grant select, delete on tenant.channels to tenant_admin;
 grant insert (channel, payload, reason), update (payload, reason) on tenant.channels to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.channels', '');
 
--- Whichever statement changes them gives a reason, and leaves a line in the journal. Not pg_restore: it brings the journal.
+-- Each change needs a reason and is written to the journal. pg_restore is exempt: it restores the journal as well.
 create function tenant_internal.channel_changed() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

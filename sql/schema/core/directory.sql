@@ -1,4 +1,4 @@
--- For the edge of an application: which tenant a slug is, and that the registry has changed.
+-- For the part of an application that receives requests: the tenant of a slug, and notifications that the registry changed.
 
 -- SECURITY DEFINER: an application may ask for one tenant, whose slug or id it was told, and cannot list them.
 create function tenant.find(by_slug text default null, by_id text default null)

@@ -1,6 +1,7 @@
 -- What the guards offer in place of what they refuse, and what they run for new tables.
 
--- A 64-bit key of this tenant's own. Nobody finds a name that gives another tenant's key: it is the start of a SHA-256.
+-- The 64-bit key of an advisory lock: the beginning of a SHA-256 over tenant id and name, so that no tenant can find a name
+-- that gives another tenant's key.
 create function tenant_internal.lock_key(key text) returns bigint
     language plpgsql stable strict set search_path = pg_catalog, pg_temp as $$
 begin
@@ -135,12 +136,13 @@ end
 $$;
 revoke all on function tenant_internal.warn_of_newcomer(regclass, regclass) from public;
 
--- A materialized view or a foreign table that is shared can be read from now on, in every session.
+-- Every session hears that a materialized view or a foreign table has been shared, and may then be read.
 create trigger shared_changed after insert or update or delete on tenant.shared
     for each row execute function tenant_internal.registry_changed();
 alter table tenant.shared enable always trigger shared_changed;
 
--- A subscription applies TRUNCATE by itself: no guard is called. A trigger is, where it is ENABLE ALWAYS (T114).
+-- The apply worker of a subscription truncates tables without calling a guard. It does fire triggers that are ENABLE ALWAYS
+-- (T114).
 create function tenant.refuse_truncate() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using

@@ -1,4 +1,5 @@
--- Who changed what: protection, sharing, tenants, bound roles; and who entered the system context. Appended to; nobody but a superuser changes a line.
+-- The journal: who changed protection, shared tables, tenants and bound roles, and who entered the system context. Lines are
+-- only added; nobody but a superuser can change one.
 
 create table tenant.journal (
     id bigint generated always as identity primary key,

@@ -11,8 +11,8 @@ create table tenant.lookups (
     reason text not null,
     declared_at timestamptz not null default now(),
     declared_by name not null default current_user,
-    -- Not for a dump: the columns by number, so that a declaration ends with them and is not that of another one which
-    -- gets the name.
+    -- The numbers of the columns: a declaration ends when its column is dropped, and does not hold for another column that
+    -- gets the name later. Dumps leave them out.
     key_number smallint not null,
     row_number smallint not null,
     primary key (relation, key_column)
@@ -20,7 +20,7 @@ create table tenant.lookups (
 comment on table tenant.lookups is 'By which columns the tenant of a row may be asked for with no tenant entered, and why.';
 grant select, delete on tenant.lookups to tenant_admin;
 grant insert (relation, key_column, row_column, reason), update (reason) on tenant.lookups to tenant_admin;
--- One that has ended is not brought back.
+-- Dumps leave out declarations that have ended.
 select pg_catalog.pg_extension_config_dump('tenant.lookups',
     'where exists (select from pg_catalog.pg_attribute where attrelid = relation and attnum = key_number and attname = key_column)
         and exists (select from pg_catalog.pg_attribute where attrelid = relation and attnum = row_number and attname = row_column)');
@@ -37,7 +37,7 @@ revoke all on function tenant_internal.number_lookup() from public;
 create trigger number before insert or update on tenant.lookups for each row execute function tenant_internal.number_lookup();
 alter table tenant.lookups enable always trigger number;
 
--- The column that says which row of its tenant one is: the primary key's other one; its only one, where that is the tenant.
+-- The column that identifies a row within its tenant: the primary key's column beside the tenant column, or its only column.
 create function tenant_internal.lookup_row(rel regclass) returns smallint
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case cardinality(rest) when 0 then tenant_internal.fence_column(rel) when 1 then rest[1] end
@@ -124,7 +124,7 @@ begin
         values (rel, allow_lookup.key_column,
             (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.lookup_row(rel)), allow_lookup.reason)
         on conflict on constraint lookups_pkey do update set reason = excluded.reason;
-    -- Declared before of another row column, or of another column of this name: that has ended.
+    -- An older declaration for another row column, or for a dropped column of this name, has ended.
     if exists (select from tenant.lookups l where l.relation = rel and l.key_column = allow_lookup.key_column
             and tenant_internal.lookup_ended(l) is not null) then
         delete from tenant.lookups l where l.relation = rel and l.key_column = allow_lookup.key_column;

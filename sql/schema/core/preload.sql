@@ -12,7 +12,8 @@ begin
 end
 $$;
 
--- What is in the schema would stand before PostgreSQL's own in the code below, and who owns it could exchange the code.
+-- Objects that are in the schema already would be found before PostgreSQL's own by the code below, and the owner of the
+-- schema could replace the code.
 do $$
 begin
     if exists (select from pg_catalog.pg_namespace n join pg_catalog.pg_roles r on r.oid = n.nspowner

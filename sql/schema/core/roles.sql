@@ -1,4 +1,4 @@
--- The roles belong to the cluster: they are made once, and stay when the extension goes.
+-- The roles belong to the cluster: they are created once, and stay when the extension is dropped.
 --   tenant_user   may enter tenants: grant it to the roles of applications and tools.
 --   tenant_admin  may protect tables that it owns, and manage the registry.
 --   tenant_system is the role of the system context: who may SET ROLE to it may enter that. BYPASSRLS shows it every row.
@@ -8,7 +8,7 @@ declare
 begin
     foreach role_name in array array['tenant_user', 'tenant_admin', 'tenant_system']::name[] loop
         if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
-            -- Another database of the cluster may be getting the extension at this moment.
+            -- The extension may be created in another database of the cluster at the same time.
             begin
                 execute pg_catalog.format('create role %I nologin %s', role_name,
                     case role_name when 'tenant_system' then 'bypassrls' else 'nobypassrls' end);
@@ -19,7 +19,7 @@ begin
 end
 $$;
 
--- From 16 whoever may create roles could have made these beforehand, and may then grant them to anybody.
+-- From 16, a role with CREATEROLE that created these roles before the extension can grant them to anybody.
 do $$
 declare
     maker record;

@@ -11,7 +11,7 @@ grant select, delete on tenant.shared to tenant_admin;
 grant insert (relation, reason), update (reason) on tenant.shared to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.shared', '');
 
--- Rows of tables that are gone: their oids could be those of other tables one day.
+-- Deletes the entries of dropped tables: PostgreSQL may give their oids to other tables later.
 create function tenant_internal.forget_dropped() returns void
     language sql volatile set search_path = pg_catalog, pg_temp as $$
     delete from tenant.shared where not exists (select from pg_class where oid = relation);
@@ -36,7 +36,8 @@ $$;
 revoke all on function tenant_internal.require_reason(text) from public;
 grant execute on function tenant_internal.require_reason(text) to tenant_admin;
 
--- The reason of what a function does next, for tenant_internal.journal_change: its SET clause ends it.
+-- Keeps the reason of the change that a function makes next, for tenant_internal.journal_change. The calling function's SET
+-- clause resets it.
 create function tenant_internal.give_reason(reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

@@ -18,7 +18,7 @@ end
 $$;
 revoke all on function tenant_internal.journal_system(text, boolean) from public;
 
--- Whose tenants they are that a system context works on.
+-- The system context can list the tenants that it works on.
 grant select on tenant.tenants to tenant_system;
 
 -- As journal_system.

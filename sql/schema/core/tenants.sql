@@ -20,7 +20,7 @@ begin
             detail = format('They are of type %s.', jsonb_typeof(settings)),
             hint = 'Settings are an object: {"name": value, ...}.';
     end if;
-    -- Not an exception block, which would be a subtransaction for each of many.
+    -- No exception block: it would cost a subtransaction for each tenant.
     insert into tenant.tenants as t (id, name, slug, plan, settings)
         values (canonical, name, slug, plan, coalesce(settings, '{}'))
         on conflict do nothing returning t.id into made;
@@ -50,7 +50,7 @@ create function tenant.create(id bigint, name text default null, slug text defau
 revoke all on function tenant.create(bigint, text, text, text, jsonb) from public;
 grant execute on function tenant.create(bigint, text, text, text, jsonb) to tenant_admin;
 
--- The one place that says a tenant is unknown; the library says it in the same words.
+-- Refuses an unknown tenant. The library refuses it with the same words.
 create function tenant_internal.require_known(id text) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if not exists (select from tenant.tenants t where t.id = require_known.id) then
@@ -77,7 +77,7 @@ begin
     update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
 end
 $$;
-comment on function tenant.suspend(text, text) is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will.';
+comment on function tenant.suspend(text, text) is 'From now on nobody can enter the tenant (TN003); transactions that are in it already go on.';
 revoke all on function tenant.suspend(text, text) from public;
 grant execute on function tenant.suspend(text, text) to tenant_admin;
 
@@ -151,7 +151,7 @@ begin
     where t.id = canonical;
 end
 $$;
-comment on function tenant.set_limits(text, interval, interval, interval, text, boolean) is 'What the tenant''s transactions are given: applied by enter, and nothing in them may raise it (TN009). Null is no limit; a call sets all of them.';
+comment on function tenant.set_limits(text, interval, interval, interval, text, boolean) is 'Sets the limits of the tenant''s transactions. enter applies them, and nothing in the transaction may raise them (TN009). Null is no limit; a call sets all of them.';
 revoke all on function tenant.set_limits(text, interval, interval, interval, text, boolean) from public;
 grant execute on function tenant.set_limits(text, interval, interval, interval, text, boolean) to tenant_admin;
 

@@ -1,4 +1,4 @@
--- The doctor's door: every finding, what is waived, and the gate.
+-- tenant.doctor() and tenant.assert_healthy(), and waivers of findings.
 
 -- A finding is a view finding_tNNN: whichever are there make up the doctor, in the order of their codes.
 do $$
@@ -11,8 +11,8 @@ end
 $$;
 comment on view tenant_internal.doctor_findings is 'Every finding, waived or not.';
 
--- Whether a fix does what it says for whoever pastes it into psql or runs it line by line: within a quoted name or a text
--- stands no line break and nothing else that a terminal would act on.
+-- Whether a fix can be pasted into psql, or run line by line: no line break within quotes, and no control characters that a
+-- terminal would act on.
 create function tenant_internal.doctor_pastes(fix text) returns boolean
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select fix !~ '[\x01-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]' and (fix !~ '\n' or not exists (
@@ -21,7 +21,7 @@ create function tenant_internal.doctor_pastes(fix text) returns boolean
 $$;
 revoke all on function tenant_internal.doctor_pastes(text) from public;
 
--- A name in one line.
+-- A name without line breaks and control characters, for messages.
 create function tenant_internal.doctor_in_line(name text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select regexp_replace(replace(replace(name, E'\n', '\n'), E'\r', '\r'), '[\x01-\x1f\x7f-\x9f\u2028\u2029]', '?', 'g')
@@ -34,7 +34,7 @@ create function tenant.doctor(with_waived boolean default false, every_object bo
     language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
     with finding as (
         select f.*, w.until, row_number() over alike as nth,
-            -- What is the same on so many objects that nobody reads them one by one is said once.
+            -- More than 20 findings of one code and level become one line.
             case when not every_object and count(*) over (partition by f.code, f.level, w.until is null) > 20
                 then count(*) over (partition by f.code, f.level, w.until is null) end as many
         from tenant_internal.doctor_findings f
@@ -54,7 +54,7 @@ create function tenant.doctor(with_waived boolean default false, every_object bo
     where f.many is null or f.nth = 1
     order by array_position(array['error', 'warn', 'info'], f.level), f.code, f.object
 $$;
-comment on function tenant.doctor is 'What is wrong with the isolation of this database, why it matters, and the SQL that mends it. What is the same on more than 20 objects is one line, but for every_object => true.';
+comment on function tenant.doctor is 'What is wrong with the isolation of this database, why it matters, and the SQL that fixes it. A finding on more than 20 objects is one line, unless every_object is true.';
 revoke all on function tenant.doctor(boolean, boolean) from public;
 grant execute on function tenant.doctor(boolean, boolean) to tenant_admin;
 

@@ -13,7 +13,7 @@ create view tenant_internal.finding_t047 as
     select 'T047' as code, 'error' as level,
         format('%s.%I', t.name, t.tenant_column_name) as object,
         format('tenant column %I of protected table %s has the nondeterministic collation %s', t.tenant_column_name, t.name, c.oid::regcollation) as problem,
-        'Under it, ids that differ can be equal: one tenant sees the rows of another.' as why,
+        'Under this collation different ids can be equal, and one tenant would see the rows of another.' as why,
         null::text as fix
     from tenant_internal.doctor_tables t
     join pg_catalog.pg_collation c on c.oid = t.tenant_collation and not c.collisdeterministic;
@@ -104,7 +104,7 @@ create view tenant_internal.finding_t051 as
     select 'T051' as code, 'warn' as level,
         k.index_name as object,
         format('exclusion constraint %I of protected table %s compares rows of all tenants', k.conname, k.name) as problem,
-        'A tenant''s row is refused for what another tenant has, and the refusal says so.' as why,
+        'A tenant''s row is refused because of another tenant''s row, and the error reveals that row.' as why,
         k.harden as fix
     from tenant_internal.doctor_loose_keys k where k.excludes;
 comment on view tenant_internal.finding_t051 is 'An exclusion constraint compares rows of all tenants';

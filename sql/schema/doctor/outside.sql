@@ -5,7 +5,7 @@ create view tenant_internal.finding_t070 as
         case when g.relation in (select relation from tenant_internal.doctor_tenant_columns) then 'error' else 'warn' end as level,
         format('%s to %s', g.relation::regclass, g.grantee_name) as object,
         format('%s may use foreign table %s', g.grantee_name, g.relation::regclass) as problem,
-        'A foreign table has no policies here, and there it is one role for all tenants.' as why,
+        'A foreign table has no policies on this server, and on the other server all tenants are one role.' as why,
         format('revoke all on %s from %s;', g.relation::regclass, g.grantee_name) as fix
     from tenant_internal.doctor_grants g where g.relkind = 'f'
     group by g.relation, g.grantee_name;

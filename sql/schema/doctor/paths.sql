@@ -93,7 +93,7 @@ create view tenant_internal.finding_t066 as
     select 'T066' as code, 'error' as level,
         format('%s.%I', g.name, g.tgname) as object,
         format('trigger %I on protected table %s runs %s, which application role %s can replace', g.tgname, g.name, g.function_name, r.application) as problem,
-        'What the application puts there runs in the sessions of every tenant.' as why,
+        'Code that the application puts into the function runs in the sessions of every tenant.' as why,
         format('alter function %s owner to %s;', g.function_name, g.table_owner::regrole) as fix
     from tenant_internal.doctor_triggers g join tenant_internal.doctor_reached r on r.role = g.proowner;
 comment on view tenant_internal.finding_t066 is 'A trigger runs a function that the application can replace';

@@ -4,7 +4,7 @@ create view tenant_internal.finding_t030 as
     select 'T030' as code, 'error' as level,
         j.object,
         format('table %s was protected and no longer is', j.object) as problem,
-        'The last entry of the journal says that every tenant''s rows in it are kept apart. They are not.' as why,
+        'According to the journal the table is protected; it is not, so tenants can reach each other''s rows.' as why,
         case when j.detail ? 'through' then format('select tenant.protect_by_membership(%L, through => %L, member_column => %L, key_column => %L);',
                 j.object, j.detail ->> 'through', j.detail ->> 'member_column', j.detail ->> 'key_column')
             else format('select tenant.protect(%L, tenant_column => %L);', j.object, coalesce(j.detail ->> 'tenant_column', 'tenant_id')) end as fix
@@ -52,7 +52,7 @@ create view tenant_internal.finding_t033 as
             select inhparent from pg_catalog.pg_inherits where inhrelid = f.member offset 0
         ) n (relation)
     ), uncovered as (
-        -- The nearest that is protected: its search ends there.
+        -- The search ends at the nearest protected table.
         select f.member, (
             with recursive near (relation) as (
                 select f.member
@@ -137,7 +137,7 @@ create view tenant_internal.finding_t038 as
         case when 'true' in (p.using_text, p.check_text) then 'warn' else 'info' end as level,
         format('%s.%I', p.name, p.polname) as object,
         format('permissive policy %I on protected table %s is wider than the tenant: %s', p.polname, p.name, coalesce(p.using_text, p.check_text)) as problem,
-        'Only the restrictive tenant policy still stands between tenants. Were it lost, this one would show all rows.' as why,
+        'Only the restrictive tenant policy keeps tenants apart. If it were dropped, this policy would show all rows.' as why,
         p.drop_it || case when t.tenant_column is null then '' else format(E'\nselect tenant.protect(%L, tenant_column => %L);', p.name, t.tenant_column_name) end as fix
     from tenant_internal.doctor_policies p
     join tenant_internal.doctor_tables t on t.relation = p.relation
@@ -183,7 +183,7 @@ create view tenant_internal.finding_t042 as
         case when d.refobjid in (select relation from tenant_internal.doctor_tables) then 'info' else 'error' end as level,
         format('%s.%I reads %s', p.name, p.polname, d.refobjid::regclass) as object,
         format('policy %I on %s reads %s, which %s may write', p.polname, p.name, d.refobjid::regclass, string_agg(distinct g.grantee_name, ', ')) as problem,
-        'Who can write the table grants itself what the policy looks up there.' as why,
+        'A role that can write this table can give itself the access that the policy looks up there.' as why,
         string_agg(distinct format('revoke insert, update, delete on %s from %s;', d.refobjid::regclass, g.grantee_name), E'\n') as fix
     from tenant_internal.doctor_policies p
     join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_policy'::regclass and d.objid = p.policy

@@ -18,7 +18,7 @@ create view tenant_internal.finding_t043 as
     select 'T043' as code, 'error' as level,
         f.name as object,
         format('policy %I on %s calls %s, which application role %s owns', f.polname, f.table_name, f.name, r.application) as problem,
-        'Its owner replaces the function with CREATE OR REPLACE, and the policy calls what it has become.' as why,
+        'The owner can change what the policy does, by replacing the function with CREATE OR REPLACE.' as why,
         format('alter function %s owner to %s;', f.name, (select c.relowner::regrole from pg_catalog.pg_class c
             where c.oid::regclass::text = f.table_name)) as fix
     from tenant_internal.doctor_policy_functions f join tenant_internal.doctor_reached r on r.role = f.owner;

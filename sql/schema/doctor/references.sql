@@ -38,7 +38,7 @@ create view tenant_internal.finding_t054 as
     select 'T054' as code, 'info' as level,
         format('%s.%I', t.name, a.attname) as object,
         format('rows of protected table %s are numbered by one sequence for all tenants', t.name) as problem,
-        'A tenant sees from the gaps in its numbers how much the others write, and guesses theirs.' as why,
+        'The gaps in a tenant''s numbers show how much the others write, and other tenants'' numbers can be guessed.' as why,
         null::text as fix
     from tenant_internal.doctor_tables t
     join pg_catalog.pg_attribute a on a.attrelid = t.relation and a.attnum > 0 and not a.attisdropped

@@ -128,7 +128,7 @@ create view tenant_internal.finding_t019 as
     select 'T019' as code, 'error' as level,
         x.bound::regrole::text as object,
         format('bound role %s %s', x.bound::regrole, min(x.way_out)) as problem,
-        'A bound role is given to whoever runs SQL of their own: it must have no way out of its tenant.' as why,
+        'A bound role is meant for users who write their own SQL, so it must have no way out of its tenant.' as why,
         format('select tenant.unbind_role(%L);', r.rolname) as fix
     from (
         select reach.bound, case

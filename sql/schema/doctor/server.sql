@@ -13,7 +13,7 @@ create view tenant_internal.finding_t081 as
     select 'T081' as code, 'warn' as level,
         s.object,
         format('%s: statements are logged with their parameters', s.object) as problem,
-        'Parameters are where values belong, and tokens: logging them hands every tenant''s to whoever reads the log.' as why,
+        'Applications pass values and tokens as parameters: logging them shows those of every tenant to whoever reads the log.' as why,
         E'alter system set log_parameter_max_length = 0;\nselect pg_reload_conf();' as fix
     from tenant_internal.doctor_settings s
     where (s.name = 'log_statement' and s.value = 'all'
@@ -66,7 +66,7 @@ create view tenant_internal.finding_t085 as
     select 'T085' as code, 'warn' as level,
         'shared_preload_libraries' as object,
         format('pg_tenant is not the last of shared_preload_libraries (%s)', s.reset_val) as problem,
-        'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
+        'Hooks of the library that is loaded last are called first. They may run a statement without calling the hooks of pg_tenant.' as why,
         format('alter system set shared_preload_libraries = %s; -- and restart the server', (
             select string_agg(quote_literal(l.library), ', ' order by l.library ~ '(^|/)pg_tenant(\.so)?$', l.nth)
             from unnest(p.libraries) with ordinality l (library, nth))) as fix
@@ -80,7 +80,7 @@ create view tenant_internal.finding_t086 as
     select 'T086' as code, 'info' as level,
         s.object,
         format('%s: %s is loaded into sessions, after pg_tenant', s.object, s.value) as problem,
-        'The library that is loaded last sees a statement first. One in front of pg_tenant may run a statement and never ask.' as why,
+        'Hooks of the library that is loaded last are called first. They may run a statement without calling the hooks of pg_tenant.' as why,
         s.reset as fix
     from tenant_internal.doctor_settings s
     where s.name in ('session_preload_libraries', 'local_preload_libraries') and s.value <> '';
@@ -91,7 +91,7 @@ create view tenant_internal.finding_t087 as
         c.cve as object,
         format('PostgreSQL %s has %s: %s%s', current_setting('server_version'), c.cve, c.what,
             case when c.answered then '; on protected tables pg_tenant asks the policy first' end) as problem,
-        'Policies rest on PostgreSQL applying them. The release notes of the version named describe how here it does not.' as why,
+        'This minor version of PostgreSQL does not apply policies in the case that the release notes of the version named describe.' as why,
         null::text as fix
     from tenant.row_security_cves c
     where c.major = current_setting('server_version_num')::int / 10000
@@ -102,7 +102,7 @@ create view tenant_internal.finding_t088 as
     select 'T088' as code, 'error' as level,
         v.oid::regclass::text as object,
         format('view %s still has CVE-2024-4317', v.oid::regclass) as problem,
-        'Anybody reads sampled values of expressions of every table. The minor version mends new clusters only.' as why,
+        'Everybody can read sampled values of expressions of every table. The minor version fixes the views in new clusters only.' as why,
         null::text as fix
     from pg_catalog.pg_class v
     where v.oid = 'pg_catalog.pg_stats_ext_exprs'::regclass and pg_catalog.pg_get_viewdef(v.oid) !~ 'pg_has_role';
@@ -135,7 +135,7 @@ create view tenant_internal.finding_t091 as
     select 'T091' as code, 'warn' as level,
         'pg_tenant' as object,
         format('the library is of version %s, the schema of version %s', tenant.version(), e.extversion) as problem,
-        'Functions and catalogs of one version meet guards of another.' as why,
+        'The guards of one version do not fit the functions and tables of another.' as why,
         null::text as fix
     from pg_catalog.pg_extension e where e.extname = 'pg_tenant' and e.extversion <> tenant.version();
 comment on view tenant_internal.finding_t091 is 'Library and schema are of different versions';
@@ -144,7 +144,7 @@ create view tenant_internal.finding_t092 as
     select 'T092' as code, 'warn' as level,
         s.object,
         format('%s is on, and no token can be verified: %s', s.object, k.missing) as problem,
-        'Nobody enters a tenant there. Who is in a hurry turns require_signed off, and every tenant is open to the role again.' as why,
+        'The role can enter no tenant. Turning require_signed off to get it working lets it enter every tenant without a token.' as why,
         null::text as fix
     from tenant_internal.doctor_settings s
     cross join (select tenant_internal.doctor_keys_missing() as missing) k
@@ -167,7 +167,7 @@ create view tenant_internal.finding_t102 as
     select 'T102' as code, 'warn' as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
-        'Every login of the role begins with it, whichever tenant it enters: names mean something else, or literals and rights do.' as why,
+        'Every session of the role begins with this setting, whichever tenant it enters: it changes which objects names refer to, how literals are read, or which rights the session has.' as why,
         s.reset as fix
     from tenant_internal.doctor_settings s
     where s.role is not null and (s.role = 0 or s.role in (select role from tenant_internal.doctor_applications))
@@ -216,7 +216,7 @@ create view tenant_internal.finding_t116 as
     select 'T116' as code, 'error' as level,
         s.object,
         format('%s is %s', s.object, s.value) as problem,
-        'What a savepoint has entered ends with it, so one transaction enters several tenants; and owners may TRUNCATE protected tables.' as why,
+        'A tenant entered in a savepoint ends with the savepoint, so one transaction can enter several tenants; and owners may TRUNCATE protected tables.' as why,
         s.reset as fix
     from tenant_internal.doctor_settings s
     where s.name = 'pg_tenant.test_mode' and lower(s.value) in ('on', 'true', 'yes', '1');

@@ -1,13 +1,14 @@
--- Keys that contain the tenant: uniqueness and references hold within a tenant, and tell nothing of others.
+-- Hardening puts the tenant column first in keys, so that they hold within a tenant and reveal nothing of others.
 --
--- A unique key without the tenant column says whether another tenant has a value; a foreign key without it refers,
--- cascades and locks across tenants. plan_hardening says which statements put
--- the tenant first in each: tenant.hardening gives them to whoever runs them one by one, apply_hardening runs them.
+-- A unique key without the tenant column reveals whether another tenant has a value; a foreign key without it refers,
+-- cascades and locks across tenants. plan_hardening finds the statements that put the tenant column first in each:
+-- tenant.hardening shows them, to be run one by one, and apply_hardening runs them.
 --
--- A surrogate key says nothing of its row, and applications lean on it alone (group by id, references t (id), on conflict
--- (id)): it stays, unless all keys are asked for, and foreign keys use one with the tenant that is made beside it.
+-- A surrogate key reveals nothing of its row, and applications rely on it alone (group by id, references t (id), on conflict
+-- (id)). So it stays, unless all keys are asked for; foreign keys then use a key with the tenant column that is made beside
+-- it.
 
--- The tenant column of a table that is protected, or is about to be: of those the plan says which column it will be.
+-- The tenant column of a protected table, or of one that is planned to be protected (tenant.foreseen_column).
 create function tenant_internal.key_column(rel regclass) returns smallint
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce(tenant_internal.fence_column(rel), (select attnum from pg_attribute
@@ -17,7 +18,7 @@ $$;
 revoke all on function tenant_internal.key_column(regclass) from public;
 grant execute on function tenant_internal.key_column(regclass) to tenant_admin;
 
--- A name for what stands beside the object until it takes its place.
+-- The name of the new object that stands beside the old one until it replaces it.
 create function tenant_internal.name_beside(name text, suffix text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select case when octet_length(name) + octet_length(suffix) < 64 then name || suffix
@@ -26,7 +27,7 @@ $$;
 revoke all on function tenant_internal.name_beside(text, text) from public;
 grant execute on function tenant_internal.name_beside(text, text) to tenant_admin;
 
--- The columns of a key by name, comma between.
+-- The names of a key's columns, separated by commas.
 create function tenant_internal.column_list(rel oid, columns smallint[]) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select string_agg(quote_ident(attname), ', ' order by at)
@@ -83,7 +84,7 @@ $$;
 revoke all on function tenant_internal.said_of_shared_key(oid) from public;
 grant execute on function tenant_internal.said_of_shared_key(oid) to tenant_admin;
 
--- The unique index with the tenant column first: else the same.
+-- The definition of the same unique index with the tenant column in front.
 create function tenant_internal.index_with_tenant(index oid, name text, tenant_column smallint, concurrent boolean) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -105,7 +106,7 @@ $$;
 revoke all on function tenant_internal.index_with_tenant(oid, text, smallint, boolean) from public;
 grant execute on function tenant_internal.index_with_tenant(oid, text, smallint, boolean) to tenant_admin;
 
--- The constraint with the tenant column first: else the same.
+-- The definition of the same constraint with the tenant column in front.
 create function tenant_internal.constraint_with_tenant(con oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when contype = 'u' and tenant_internal.has_shared_rows(conrelid) and old not like 'UNIQUE NULLS NOT DISTINCT (%'
@@ -117,7 +118,8 @@ $$;
 revoke all on function tenant_internal.constraint_with_tenant(oid, smallint) from public;
 grant execute on function tenant_internal.constraint_with_tenant(oid, smallint) to tenant_admin;
 
--- The foreign key with the tenant columns of both tables first, and what it does restricted to the other columns.
+-- The definition of the foreign key with the tenant columns of both tables in front. ON DELETE SET NULL and SET DEFAULT are
+-- restricted to the other columns.
 create function tenant_internal.reference_with_tenant(fk oid) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -133,7 +135,8 @@ begin
     period := coalesce((to_jsonb(f) ->> 'conperiod')::boolean, false);
     columns := case when period then trim_array(f.conkey, 1) else f.conkey end;
     referenced := case when period then trim_array(f.confkey, 1) else f.confkey end;
-    -- MATCH FULL is all or none: none is not to be had with a tenant column that is never null, nor all with one that may be.
+    -- MATCH FULL wants all columns null, or none. It is kept only where no column can be null: the tenant column is not null,
+    -- so all of them null would be refused.
     full_match := f.confmatchtype = 'f' and not exists (
         select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull)
         and tenant_internal.has_shared_rows(f.conrelid) is not true;
@@ -157,7 +160,7 @@ $$;
 revoke all on function tenant_internal.reference_with_tenant(oid) from public;
 grant execute on function tenant_internal.reference_with_tenant(oid) to tenant_admin;
 
--- What MATCH FULL over several columns says beyond the reference itself; null where there is nothing.
+-- The CHECK that replaces MATCH FULL over several columns, where these may be null; null where none is needed.
 create function tenant_internal.match_full_check(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('alter table %s add constraint %I check (num_nulls(%s) in (0, %s))%s', f.conrelid::regclass,

@@ -1,4 +1,4 @@
--- The steps, shown and taken.
+-- tenant.hardening() shows the steps of hardening, and apply_hardening takes them.
 
 create function tenant.hardening(rel regclass, harden tenant.key_form default 'true', keep_old_keys boolean default false,
         tenant_column name default null)
@@ -8,7 +8,7 @@ create function tenant.hardening(rel regclass, harden tenant.key_form default 't
 declare
     col pg_attribute;
 begin
-    -- Its keys are no tenant's.
+    -- A table that is reached by membership has no tenant column.
     if tenant_internal.membership_through(rel) is not null then
         return;
     end if;
@@ -39,7 +39,7 @@ begin
         from tenant_internal.plan_hardening(rel, true, harden, keep_old_keys, tenant_column) p where harden <> 'false';
 end
 $$;
-comment on function tenant.hardening is 'The statements that put the tenant first in the keys of the table, in order, each to be run alone, and what applications write otherwise then; none where nothing is to do. No statement: what stays as it is, and why.';
+comment on function tenant.hardening is 'The statements that put the tenant column first in the keys of the table, in order, each to be run alone, and what applications then have to write differently. No rows where there is nothing to do; a row without a statement says what stays as it is, and why.';
 revoke all on function tenant.hardening(regclass, tenant.key_form, boolean, name) from public;
 grant execute on function tenant.hardening(regclass, tenant.key_form, boolean, name) to tenant_admin;
 

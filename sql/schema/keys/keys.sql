@@ -5,7 +5,7 @@ create function tenant_internal.keys_without_tenant(parts oid[])
     returns table (relation oid, index oid, constraint_oid oid, name text, columns smallint[], is_reference boolean, online boolean)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select i.indrelid, i.indexrelid, con.oid, c.relname, key.columns, i.indisunique and i.indexprs is null and i.indpred is null,
-        -- Else there is no way but to drop the constraint and add the other.
+        -- Otherwise the constraint can only be dropped and added again.
         t.relkind = 'r' and con.contype is distinct from 'x' and not i.indisexclusion
     from (select unnest(parts)
             union select confrelid from pg_constraint where contype = 'f' and conparentid = 0 and conrelid = any (parts)) touched (oid)
@@ -24,7 +24,8 @@ $$;
 revoke all on function tenant_internal.keys_without_tenant(oid[]) from public;
 grant execute on function tenant_internal.keys_without_tenant(oid[]) to tenant_admin;
 
--- How the database fills a key of one column by itself: numbered, or at random; null where the key says something.
+-- How the database itself generates the values of a single-column key: 'numbered' or 'random'. Null where it does not: then
+-- the values have a meaning.
 create function tenant_internal.surrogate_kind(index oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
@@ -51,7 +52,7 @@ $$;
 revoke all on function tenant_internal.is_referable(oid, smallint[]) from public;
 grant execute on function tenant_internal.is_referable(oid, smallint[]) to tenant_admin;
 
--- Whether the constraint of this name is what the foreign key becomes; null where there is none.
+-- Whether the constraint of this name is the foreign key that is to replace this one; null where there is no such constraint.
 create function tenant_internal.is_prepared(fk oid, name text) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.contype = 'f' and n.confrelid = f.confrelid
@@ -72,8 +73,8 @@ $$;
 revoke all on function tenant_internal.is_prepared(oid, text) from public;
 grant execute on function tenant_internal.is_prepared(oid, text) to tenant_admin;
 
--- The constraint that is what the foreign key becomes: of our name, else of any. Of several foreign keys that are alike
--- the first gets it.
+-- The name of an existing constraint that can replace the foreign key: preferably of the name that hardening uses. Of several
+-- equal foreign keys only the first gets it.
 create function tenant_internal.prepared_reference(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.conname
@@ -87,8 +88,7 @@ $$;
 revoke all on function tenant_internal.prepared_reference(oid) from public;
 grant execute on function tenant_internal.prepared_reference(oid) to tenant_admin;
 
--- The index that is what this key becomes, under whatever name but its own; not one of another constraint, unless
--- that can be renamed.
+-- The name of an existing index that can replace this key. Not one of another constraint, unless that can be renamed.
 create function tenant_internal.prepared_key(index oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select c.relname
@@ -106,7 +106,7 @@ $$;
 revoke all on function tenant_internal.prepared_key(oid, smallint) from public;
 grant execute on function tenant_internal.prepared_key(oid, smallint) to tenant_admin;
 
--- What applications write otherwise once the key has the tenant.
+-- What applications have to write differently once the key contains the tenant column.
 create function tenant_internal.change_of_key(index oid, tenant_column smallint) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when i.indisexclusion or i.indexprs is not null

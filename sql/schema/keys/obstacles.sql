@@ -1,6 +1,6 @@
--- What stands against a key or a reference with the tenant in it.
+-- Why a key or a foreign key cannot contain the tenant column.
 
--- The rows whose reference is to a row of another tenant.
+-- A query for the rows that refer to a row of another tenant.
 create function tenant_internal.references_across(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('select child.* from %s child join %s parent on %s where child.%s <> parent.%s',
@@ -16,8 +16,8 @@ $$;
 revoke all on function tenant_internal.references_across(oid) from public;
 grant execute on function tenant_internal.references_across(oid) to tenant_admin;
 
--- How many they are. The owner does not see them: the fences are lifted, and back whatever happens. Null where the
--- caller may not lift one.
+-- Counts these rows. Policies hide them from the owner, so the tenant policies are dropped in a subtransaction that is always
+-- rolled back. Null where the caller may not drop one.
 create function tenant_internal.count_across(fk oid) returns bigint
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

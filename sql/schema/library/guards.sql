@@ -1,7 +1,7 @@
--- What stands for what the guards refuse, in the library.
+-- Functions of the library that the guards use, or offer in place of what they refuse.
 
--- The server's lock table is everybody's: a transaction has as many of these locks as pg_tenant.max_advisory_locks says,
--- and those that a savepoint has given back count as well. Refuses (TN055) one more.
+-- All tenants share the server's lock table, so a transaction may take at most pg_tenant.max_advisory_locks locks; those that
+-- a rollback to a savepoint has released still count. Refuses one more (TN055).
 create function tenant_internal.count_lock(key bigint) returns bigint
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lock';
 revoke all on function tenant_internal.count_lock(bigint) from public;
@@ -10,17 +10,18 @@ revoke all on function tenant_internal.count_lock(bigint) from public;
 create function tenant_internal.is_shown(catalog oid, key oid) returns boolean
     language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_is_shown';
 comment on function tenant_internal.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
--- To PUBLIC, as policies are: who may read a catalog may ask.
+-- Granted to PUBLIC, since it runs in scans of catalogs that everybody may read.
 grant execute on function tenant_internal.is_shown(oid, oid) to public;
 
--- In plans, in the place of a function that tells of other tenants. No SQL calls them: nothing has the type internal.
+-- Plans call these in the place of a function that would tell of other tenants. SQL cannot call them: there are no values of
+-- type internal.
 create function tenant_internal.hidden(original internal, argument anyelement) returns anyelement
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden';
-comment on function tenant_internal.hidden(internal, anyelement) is 'Calls a function, or says nothing where that would tell of other tenants.';
+comment on function tenant_internal.hidden(internal, anyelement) is 'Calls the function, or returns null where its result would tell of other tenants.';
 create function tenant_internal.hidden_set(original internal, argument anyelement) returns setof anyelement
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden_set';
-comment on function tenant_internal.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or shows what is the session''s own.';
--- To PUBLIC, as what they stand for: the right on that is asked when they run.
+comment on function tenant_internal.hidden_set(internal, anyelement) is 'Calls a function that returns a set, or returns only the session''s own rows, or none.';
+-- Granted to PUBLIC: when they run they check the right to execute the original function.
 grant execute on function tenant_internal.hidden(internal, anyelement), tenant_internal.hidden_set(internal, anyelement) to public;
 
 -- Asked in the plan of INSERT ... ON CONFLICT DO UPDATE ... WHERE, before that WHERE.

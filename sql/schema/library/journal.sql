@@ -1,7 +1,7 @@
 -- Lines of the journal that the library writes.
 
--- That a tenant was created: for each row, by C code, which writes the line without a statement. Where the journal has
--- triggers or the like, the code calls the function below.
+-- Writes the line that a tenant was created, in C and without running a statement. Where the journal has triggers, rules or
+-- policies, it calls the function below instead.
 create function tenant_internal.journal_creation() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
 revoke all on function tenant_internal.journal_creation() from public;

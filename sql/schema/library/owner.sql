@@ -1,13 +1,14 @@
--- Statements that run as somebody else, or past a check, in the library.
+-- Functions of the library that run a statement as another role, or without a check.
 
--- Refuses (TN100) what would forge a line of the journal or the log.
+-- Refuses a text with control characters (TN100), which could forge a line of the journal or the log.
 create function tenant_internal.require_plain(what text, given text) returns boolean
     language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require_plain';
 revoke all on function tenant_internal.require_plain(text, text) from public;
 grant execute on function tenant_internal.require_plain(text, text) to tenant_admin;
 
--- Runs a command on the table as its owner, where the caller may become it, in the search path of who called us; gives the
--- first column of the first row, or the number of rows. The text qualifies its names.
+-- Runs a command on the table as the table's owner, if the caller may SET ROLE to it, with the search path of the session
+-- that called tenant.protect(). Returns the first column of the first row, or the number of rows. The command must qualify
+-- its names.
 create function tenant_internal.run_as_owner(rel regclass, statement text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
 revoke all on function tenant_internal.run_as_owner(regclass, text) from public;

@@ -19,7 +19,7 @@ comment on function tenant.current_actor() is 'On whose behalf the transaction r
 create function tenant.current_actor_role() returns text
     language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_actor_role';
 comment on function tenant.current_actor_role() is 'In which role of the application the actor acts, as its token says; null where none was entered with.';
--- The name of 0.1.0, which reads as SQL's current_role.
+-- The name that 0.1.0 had, which can be mistaken for SQL's current_role.
 create function tenant.current_role() returns text
     language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_role';
 comment on function tenant.current_role() is 'Deprecated: the former name of tenant.current_actor_role().';

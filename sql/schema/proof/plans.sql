@@ -1,10 +1,10 @@
--- Attacks of tenant.prove() on what the planner makes of a policy: it takes an equality out of the plan that a condition of
--- the statement implies, and puts what names no column in front of one that is left.
+-- Attacks of tenant.prove() on how the planner treats a policy: it drops an equality that a condition of the statement implies,
+-- and evaluates conditions without columns before the others.
 
 -- As tenant_internal.attack, for a statement whose conditions call what is made for it (proof/scope.sql): tenant_prove_says()
--- and tenant_prove_slow() are said to be stable and give the tenant that a setting names; tenant_prove_tick() costs nothing,
--- counts, and makes the setting name the other. Indexes are not used, since a scan by the tenant's key visits no other.
--- sees: 'rows' that the statement gives or changes, or 'calls' that were counted.
+-- and tenant_prove_slow() are declared stable and return the tenant that a setting names; tenant_prove_tick() is declared to
+-- cost nothing, counts its calls, and makes the setting name the other tenant. Indexes are not used, since a scan by the
+-- tenant column would not visit the other tenant's rows. sees: whether to return the number of 'rows' or of 'calls'.
 create function tenant_internal.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -30,7 +30,7 @@ revoke all on function tenant_internal.attack_planned(name, text, text, regclass
 create function tenant_internal.prove_plans(rel regclass, tenant_column name, as_role name, a text, b text)
     returns table (path text, expected text, got text)
     language sql set search_path = pg_catalog, pg_temp as $$
-    -- A row of nobody is the tenant's to read, where it is everybody's.
+    -- The tenant may read rows without a tenant, where they are shared.
     select t.path, case when t.sees = 'calls' and tenant_internal.has_shared_rows(rel) then 'at most its own' else t.expected end, tenant_internal.attack_planned(as_role, a, b, rel, format(t.statement, rel, own.name, own.type, own.schema, a, b), t.sees)
     from (select quote_ident(tenant_column) as name, format_type(atttypid, atttypmod) as type, quote_ident(tenant_internal.proof_schema()) as schema
             from pg_attribute where attrelid = rel and attname = tenant_column) own,

@@ -1,14 +1,15 @@
 -- tenant.prove(): two synthetic tenants get a row in every protected table, every path from the one to the other's rows is
 -- tried as the application's role, and all of it is undone.
 --
--- One transaction has one tenant. So a superuser with none entered plants the rows of both; each attack is a savepoint of
--- its own that becomes the application's role, enters the one, and is rolled back. The seal stays: the transaction can
--- enter no other tenant afterwards.
+-- A transaction can enter only one tenant. So a superuser, with no tenant entered, plants the rows of both; each attack is a
+-- savepoint in which the application's role enters the first tenant, and is rolled back. Afterwards the transaction still
+-- cannot enter another tenant.
 
 -- Nothing that the owners of the tables wrote runs with the superuser's rights: rows are planted as their table's owner,
 -- attacks run as the application's role, both restricted, so that nobody becomes the superuser again from there.
 
--- Texts to try as the value of a column: what its checks and partitions name, then what its type has. Seed makes it unique.
+-- Texts to try as the value of a column: those that its checks and partition bounds name, and samples of its type, made
+-- unique by the seed.
 create function tenant_internal.sample_values(rel regclass, attnum smallint, seed integer) returns text[]
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -67,7 +68,7 @@ end
 $$;
 revoke all on function tenant_internal.sample_values(regclass, smallint, integer) from public;
 
--- What is protected, and what the journal says was meant to be and is not.
+-- The tables that are protected by a tenant column, and those that the journal says are protected and that are not ('lost').
 create function tenant_internal.provable() returns table (relation regclass, tenant_column name, tenant_type text, kind text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select p.relation, p.tenant_column, p.tenant_type, p.kind from tenant.protected_tables p where p.through is null
@@ -81,8 +82,8 @@ create function tenant_internal.provable() returns table (relation regclass, ten
 $$;
 revoke all on function tenant_internal.provable() from public;
 
--- Plants a row of the tenant, or with none of nobody. Gives the row as {"row": ...} or why there is none as {"why": ...}; {"wait": ...} where a table
--- that it refers to comes first.
+-- Plants a row of the tenant, or a row without a tenant where tenant_id is null. Returns {"row": ...}; {"why": ...} where that
+-- failed; {"wait": ...} where a table that it refers to must come first.
 create function tenant_internal.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -119,7 +120,8 @@ begin
             end if;
         end loop;
     end loop;
-    -- First everything, since indexes are proved by what is in them, then what must be there; each with one sample after the other.
+    -- First with all columns, since the proof of an index needs a value in it, then with the mandatory ones; each with one
+    -- sample value after the other.
     for try in 0 .. 23 loop
         columns := '';
         literals := '';

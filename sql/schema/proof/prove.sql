@@ -5,7 +5,7 @@ create function tenant.prove(as_role name default null, keyed_by text default nu
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_variable
 declare
-    -- One that is there: to make a member of tenant_user locks that group, for all who grant it, until the transaction ends.
+    -- An existing role: creating a member of tenant_user would lock that role until the transaction ends.
     app constant name := coalesce(as_role, 'tenant_user');
     a text;
     b text;
@@ -23,7 +23,7 @@ begin
     perform tenant_internal.require_proof(app);
     keyed_by := coalesce(case when keyed_by in ('integer', 'smallint') then 'bigint' else keyed_by end, tenant_internal.usual_key());
     select t.a, t.b into a, b from tenant_internal.synthetic_tenants(keyed_by) t;
-    -- What is returned from within the block stays when the exception that ends it undoes all else.
+    -- The rows that are returned from within the block stay; the exception at its end undoes everything else.
     begin
         perform tenant.create(a), tenant.create(b);
         select * into scope from tenant_internal.scope_of_proof(tables);

@@ -121,7 +121,7 @@ begin
             or path like 'copy%' and exists (select from pg_class where oid = rel and relkind = 'p') and path in ('copy of the table', 'copy from');
         continue when path = 'on conflict' and primary_key is null
             or path in ('update to the other', 'update to nobody''s', 'on conflict') and own_rows = '0 rows'
-            -- A partition that takes no such row.
+            -- The bound of the partition excludes such a row.
             or path like '% nobody''s' and got = '23514' and exists (select from pg_class where oid = rel and relispartition);
         passed := case
             when got = 'as many' then true
@@ -131,10 +131,10 @@ begin
                 case when shown_rows ~ ' rows$' then split_part(got, ' ', 1)::bigint <= split_part(shown_rows, ' ', 1)::bigint end
             when got ~ ' rows$' then got = case when expected = 'nothing' then '0 rows'
                 when path in ('count', 'copy of the table') then shown_rows when expected = 'its own' then own_rows else '' end
-            -- 42501 is the policy's refusal as well as a right that the role has not.
+            -- 42501 is raised by a policy, and for a right that the role lacks.
             when got = '42501' or got ~ '^TN' then true
             when path = 'copy from' and got = '0A000' then true
-            -- A constraint was reached: the policy had let it through. Whatever else stopped it says nothing.
+            -- A violated constraint means that the policy had let the row through. Other errors prove nothing.
             when got ~ '^23' and path <> 'on conflict' then false end;
         return next;
     end loop;
@@ -142,8 +142,9 @@ end
 $$;
 revoke all on function tenant_internal.prove_table(regclass, name, text, text, jsonb, jsonb) from public;
 
--- The role of this proof to which policies do not apply. Not the superuser: the attacks below plan and run what the owners
--- of tables wrote; and nobody else with such rights, who may have more. It is in no group, which would be locked meanwhile.
+-- The role of this proof to which policies do not apply, made for it and a member of no role. Not the superuser, since the
+-- attacks run code of the tables' owners; not another role with BYPASSRLS, which may have more rights; and granting a role
+-- would lock it until the transaction ends.
 create function tenant_internal.bypassing() returns name language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('tenant_prove_past_%s', pg_current_xact_id())::name
 $$;

@@ -48,8 +48,8 @@ end
 $$;
 revoke all on function tenant_internal.attack_through(name, text, regclass, boolean, text, text, text) from public;
 
--- As attack, by COPY with a file of the server: the only one that a function can run. It takes a right that the application
--- should not have, and is refused in a tenant but for the guards: what is tried is the policy behind them.
+-- As attack, by COPY with a file of the server, the only COPY that a function can run. It needs a right that the application
+-- should not have, and the guards would refuse it inside a tenant: both are lifted, to try the policy behind them.
 create function tenant_internal.attack_copy(as_role name, tenant_id text, statement text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -66,7 +66,7 @@ end
 $$;
 revoke all on function tenant_internal.attack_copy(name, text, text) from public;
 
--- The views that read the table, whatever is between.
+-- The views that read the table, directly or through other views.
 create function tenant_internal.views_over(rel regclass) returns setof regclass
     language sql stable set search_path = pg_catalog, pg_temp as $$
     with recursive over (relation) as (
@@ -85,7 +85,7 @@ create function tenant_internal.views_over(rel regclass) returns setof regclass
 $$;
 revoke all on function tenant_internal.views_over(regclass) from public;
 
--- All that the role sees in the view; with root, after the other's rows have gone from there.
+-- A digest of all that the role sees in the view; where root is given, after the other tenant's rows were deleted from it.
 create function tenant_internal.attack_view(as_role name, tenant_id text, view regclass, root regclass, tenant_column name, other text)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -115,7 +115,7 @@ begin
     perform set_config('pg_tenant.guards', 'off', true);
     select polname, pg_get_expr(polqual, polrelid) as condition into fence from pg_policy where oid = tenant_internal.fence_policy(rel);
     foreach command in array commands loop
-        -- The fourth is the equality without the call that the planner cannot lose.
+        -- The fourth argument is the condition without the call that the planner cannot drop.
         perform tenant_internal.run_as_owner(rel, format(command, rel, fence.polname, fence.condition,
             regexp_replace(fence.condition, ' AND tenant\.is_current(_or_shared)?\(.*$', ')')));
     end loop;

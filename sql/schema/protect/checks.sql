@@ -1,6 +1,6 @@
 -- What cannot be protected, and why.
 
--- An error where the relation cannot have policies that last.
+-- Refuses a relation that cannot have policies, or would not keep them.
 create function tenant_internal.require_table(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -148,7 +148,7 @@ $$;
 revoke all on function tenant_internal.refuse_materialized_views(regclass) from public;
 grant execute on function tenant_internal.refuse_materialized_views(regclass) to tenant_admin;
 
--- A command that reaches what is below is run as the owner of the table, whose rights end at what is somebody else's.
+-- Commands run as the owner of the table, so they fail where a partition or child belongs to another role.
 create function tenant_internal.require_one_owner(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -170,7 +170,7 @@ $$;
 revoke all on function tenant_internal.require_one_owner(regclass) from public;
 grant execute on function tenant_internal.require_one_owner(regclass) to tenant_admin;
 
--- Refuses foreign keys whose actions would take the tenant from rows, which makes them everybody's.
+-- Refuses foreign keys whose actions would set the tenant column to null: the rows would be shared by all tenants.
 create function tenant_internal.refuse_publishing_keys(rel regclass, tenant_column name) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare

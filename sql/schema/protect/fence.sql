@@ -5,7 +5,8 @@ create function tenant_internal.fence_steps(rel regclass, tenant_column name, re
     returns table (what text, statement text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-    -- The equality leads the planner to indexes, and it may take it out of the plan again; the function decides.
+    -- The equality lets the planner use an index, but the planner may also drop it from the plan. The function stays in the
+    -- plan and decides.
     own constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
     shown constant text := case when shared_rows
         then format('(%I operator(pg_catalog.=) %s or %1$I is null) and tenant.is_current_or_shared(%1$I)', tenant_column, reader)
@@ -14,7 +15,7 @@ declare
     former pg_policy;
     command record;
 begin
-    -- Where it is said already the command would only ask for the rights of whoever owns what is below.
+    -- Skipped where it is set already: the command would only need rights on partitions and children of other owners.
     if not shared_rows and (not (select attnotnull from pg_attribute where attrelid = rel and attname = tenant_column)
         or exists (select from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attname = tenant_column
             where c.conrelid = rel and c.contype = 'n' and c.conkey = array[a.attnum] and not c.convalidated)) then
@@ -39,7 +40,7 @@ begin
         return query values ('policy', format('alter policy %I on %s using (%s) with check (%3$s)', former.polname, rel, own));
     end loop;
     if shared_rows then
-        -- These first: the third shows rows that they keep from being changed.
+        -- These first: the third policy makes rows visible that these two protect from changes.
         for command in select * from (values ('w', 'update'), ('d', 'delete')) c (code, word) where not exists (
             select from pg_policy p where p.polrelid = rel and not p.polpermissive and p.polroles = '{0}'
                 and p.polcmd = c.code::"char" and tenant_internal.policy_form(p.oid) = 'own')
@@ -54,7 +55,7 @@ begin
         return query values ('policy', format(
             'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%s)', rel, shown, own));
     end if;
-    -- The same condition, never true: whichever of the two policies is lost, the other denies.
+    -- The permissive policy has the same condition as the restrictive one, not true: if either is lost, the other still holds.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
         return query values ('policy', format(
             'create policy tenant_access on %s as permissive for all to public using (%s) with check (%s)', rel, shown, own));
@@ -139,7 +140,7 @@ begin
     if shared_rows then
         perform tenant_internal.refuse_publishing_keys(rel, tenant_column);
     end if;
-    -- All before any is fenced: what is done to a table reaches those below it.
+    -- All tables are checked before the first is changed: a command on a table also reaches its partitions and children.
     foreach part in array parts loop
         before := before || jsonb_build_object(part::text, (
             select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity, 'default', (
@@ -200,7 +201,7 @@ begin
     if harden <> 'false' then
         perform tenant_internal.apply_hardening(rel, harden, keep_old_keys);
     end if;
-    -- A child that a join table got meanwhile takes members no more than the table above it.
+    -- A new child of a join table gets the same triggers as its parent.
     perform tenant_internal.keep_members(above.relation) from (
         with recursive above(relation) as (
             values (rel::oid) union select i.inhparent from pg_inherits i join above a on i.inhrelid = a.relation

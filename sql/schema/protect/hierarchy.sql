@@ -33,7 +33,7 @@ $$;
 revoke all on function tenant_internal.is_root(regclass, name) from public;
 grant execute on function tenant_internal.is_root(regclass, name) to tenant_admin;
 
--- Refuses an owner that cannot make an index where the table is, in words that name the right.
+-- Refuses an owner that lacks CREATE on the table's schema, which an index needs, and names the missing right.
 create function tenant_internal.require_create(rel regclass) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,6 +1,6 @@
 -- Who may write the join table that says which rows a tenant sees.
 
--- The trigger of a join table: its WHEN has asked already.
+-- The trigger function of join tables: the trigger's WHEN has already decided that the change is to be refused.
 create function tenant.refuse_member() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
@@ -12,7 +12,8 @@ end
 $$;
 comment on function tenant.refuse_member() is 'The trigger of tables through which others are reached by membership.';
 revoke all on function tenant.refuse_member() from public;
--- An owner need be no administrator, and nobody calls a trigger function by itself.
+-- Granted to PUBLIC: the owner of a table that has the trigger need not be an administrator, and a trigger function cannot be
+-- called by itself.
 grant execute on function tenant.refuse_member() to public;
 
 -- The tables that are reached through this one, and whether tenants may add members to it for them.
@@ -50,7 +51,7 @@ $$;
 revoke all on function tenant_internal.member_triggers(regclass) from public;
 grant execute on function tenant_internal.member_triggers(regclass) to tenant_admin;
 
--- A trigger as PostgreSQL says it, whatever its name, its table and its case.
+-- A trigger's definition in a form that can be compared: without its name and table, in lower case, without parentheses.
 create function tenant_internal.trigger_text(definition text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select regexp_replace(regexp_replace(lower(definition), '^create trigger \S+ before (\S+) on \S+', '\1'), '[()"]', '', 'g')
@@ -68,7 +69,7 @@ $$;
 revoke all on function tenant_internal.missing_member_triggers(regclass) from public;
 grant execute on function tenant_internal.missing_member_triggers(regclass) to tenant_admin;
 
--- Makes the triggers of a join table what they are to be.
+-- Creates the triggers that a join table lacks, and drops those of ours that it no longer needs.
 create function tenant_internal.keep_members(through regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,4 +1,4 @@
--- The tables of a schema, one after another: what would become of them, and what did.
+-- Protecting the tables of a schema one by one, or finding out what would happen.
 
 -- The tables that stand by themselves: not partitions and children, nor what an extension brought.
 create function tenant_internal.tables_of(schema regnamespace) returns setof regclass
@@ -12,7 +12,7 @@ $$;
 revoke all on function tenant_internal.tables_of(regnamespace) from public;
 grant execute on function tenant_internal.tables_of(regnamespace) to tenant_admin;
 
--- Whether an error says nothing of the table, but that the transaction or the server is in trouble: it ends the whole call.
+-- Whether an error is about the transaction or the server rather than about the table: it ends the whole call.
 create function tenant_internal.is_of_all(state text) returns boolean
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select state ~ '^(08|25|40|53|57|58|XX)'
@@ -45,7 +45,7 @@ begin
             tenant_internal.will_share_rows(part, shares)) loop
             perform tenant_internal.require_step(part, step.what);
             if step.what = 'not null' then
-                -- Not where policies or guards would answer: then it comes to light when the table is protected.
+                -- Skipped where policies or guards would decide: protecting the table finds it out.
                 begin
                     has_nulls := tenant_internal.run_as_owner(part,
                         format('select true from %s where %I is null limit 1', part, tenant_column)) is not null;
@@ -66,7 +66,7 @@ $$;
 revoke all on function tenant_internal.foresee_protection(regclass, name, boolean) from public;
 grant execute on function tenant_internal.foresee_protection(regclass, name, boolean) to tenant_admin;
 
--- Refuses a mapping that does not say a column for tables of the schema: one misspelt would be left out in silence.
+-- Refuses a mapping that names something else than tables of the schema: a misspelt name would be ignored silently.
 create function tenant_internal.require_columns(schema regnamespace, columns jsonb) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -177,7 +177,7 @@ $$;
 revoke all on function tenant_internal.harden_listed(regclass, name, tenant.key_form, boolean, jsonb, boolean) from public;
 grant execute on function tenant_internal.harden_listed(regclass, name, tenant.key_form, boolean, jsonb, boolean) to tenant_admin;
 
--- Whoever does not read the rows is told that some tables were left.
+-- Warns that some tables were not protected, for callers that do not read the result.
 create function tenant_internal.warn_of_left(schema regnamespace, tables bigint) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin

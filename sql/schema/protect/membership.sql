@@ -1,7 +1,8 @@
 -- Tables whose rows belong to several tenants, by membership: a row of `users` is a tenant's where the tenant's part of a join
 -- table refers to it. Such a row is read only inside a tenant, since the others see it too.
 --
--- Who adds rows to the join table says what a tenant sees. Triggers on it let no tenant do so, unless it is asked for.
+-- Rows of the join table decide what a tenant sees, so triggers on it refuse that a tenant adds any, unless tenants_add_members
+-- was given.
 
 -- The columns that join the two: as they were named, else those of the one foreign key that there is.
 create function tenant_internal.membership_columns(rel regclass, through regclass, inout member_column name, inout key_column name)
@@ -79,7 +80,8 @@ begin
     perform tenant_internal.require_protectable(rel);
     perform tenant_internal.require_table(rel);
     perform tenant_internal.require_owner(through);
-    -- Of 0.1.0's policies the planner can lose the fence: not until they are mended. And who is a member in rows of nobody?
+    -- The planner can drop the condition of 0.1.0's policies, so they must be replaced first. A join table with shared rows is
+    -- refused: a membership belongs to one tenant.
     if rel = through or coalesce(tenant_internal.fence_column(through), 0) = 0 or tenant_internal.has_shared_rows(through)
         or tenant_internal.former_column(tenant_internal.fence_policy(through)) is not null then
         raise exception using
@@ -151,7 +153,7 @@ begin
         perform tenant_internal.run_as_owner(rel, format(
             'create policy tenant_membership on %s as restrictive for all to public using (%s) with check (false)', rel, condition));
     end if;
-    -- For SELECT: whichever of the two policies is lost, the other denies.
+    -- The permissive policy, for SELECT only: if either policy is lost, the other still holds.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
         perform tenant_internal.run_as_owner(rel, format(
             'create policy tenant_access on %s as permissive for select to public using (%s)', rel, condition));

@@ -32,7 +32,7 @@ begin
     if dry_run then
         return;
     end if;
-    -- Only when all are protected: a foreign key of a table that is not yet would hold its referenced key back.
+    -- Hardening starts when all are protected: a foreign key of an unprotected table keeps the key that it refers to as it is.
     if harden <> 'false' then
         for i in 1 .. cardinality(all_tables) loop
             if results[i] like 'protected%' then
@@ -120,7 +120,7 @@ begin
                     waiting := pg_catalog.array_append(waiting, rel);
                 else
                     raise notice '%: %', rel, said;
-                    -- A table that cannot be protected is said to be so in both rounds, and is one.
+                    -- A table that cannot be protected appears in both rounds, and is counted once.
                     if failed and (not hardens or said operator(pg_catalog.~~) 'protected%') then
                         failures := failures operator(pg_catalog.+) 1;
                     end if;

@@ -1,6 +1,6 @@
--- Taking protection away again: deliberate, with a reason, and recorded.
+-- Removing protection: with a reason, which the journal records. And tables that all tenants share.
 
--- Takes the fence of one table of a hierarchy, and gives back what protect found.
+-- Removes the tenant policies of one table of a hierarchy, and restores what protect found there.
 create function tenant_internal.unfence(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -15,11 +15,11 @@ begin
         return;
     end if;
     before := tenant_internal.before_protection(fence.oid);
-    -- The other one that protect made, not one of the same name.
+    -- The permissive policy that protect made, not another one of that name.
     select * into access from pg_policy where polrelid = rel and polname = 'tenant_access' and polpermissive
         and tenant_internal.policy_form(oid) is not null;
     if tenant_internal.has_shared_rows(rel) then
-        -- What shows rows of nobody, and what keeps them from being changed: alone none is of any use.
+        -- The policies for rows without a tenant: one shows them, the others refuse changes. They are removed together.
         for further in
             select polname from pg_policy where polrelid = rel and oid <> fence.oid and not polpermissive and polroles = '{0}'
                 and (polcmd = '*' and tenant_internal.policy_form(oid) = 'shared' or polcmd in ('w', 'd') and tenant_internal.policy_form(oid) = 'own')
@@ -34,7 +34,7 @@ begin
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
         perform tenant_internal.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
-        -- Whoever has owned the table could have written it: nobody runs it unseen.
+        -- A former owner of the table could have written this expression, so an administrator must see it before running it.
         if before ? 'default' then
             raise warning using
                 message = format('column "%s" of table %s had another default before it was protected', col, rel),
@@ -45,7 +45,7 @@ begin
     if not coalesce((before ->> 'forced')::boolean, false) then
         perform tenant_internal.run_as_owner(rel, format('alter table %s no force row level security', rel));
     end if;
-    -- With policies of others left, row-level security stays on: without it nothing would hold them.
+    -- Row-level security stays on while the table has other policies: they would have no effect without it.
     if not coalesce((before ->> 'enabled')::boolean, false) and not exists (select from pg_policy where polrelid = rel) then
         perform tenant_internal.run_as_owner(rel, format('alter table %s disable row level security', rel));
     end if;
@@ -54,8 +54,8 @@ $$;
 revoke all on function tenant_internal.unfence(regclass) from public;
 grant execute on function tenant_internal.unfence(regclass) to tenant_admin;
 
--- Takes what is left of the protection of a table that has lost its policies: it stands on purpose then. False where
--- there is nothing.
+-- Removes what is left of the protection of a table whose policies are gone: the default and FORCE. Returns false where there
+-- is nothing to remove.
 create function tenant_internal.unfence_remains(rel regclass) returns boolean
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

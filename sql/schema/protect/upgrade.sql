@@ -1,4 +1,4 @@
--- What an earlier version made becomes what this one makes.
+-- Replaces the policies that an earlier version made.
 
 -- The tables whose tenant policy 0.1.0 made, without those below them.
 create function tenant_internal.former_tables() returns table (relation regclass, tenant_column name)
