@@ -1,8 +1,8 @@
-//! `tenant_internal.hidden` and `tenant_internal.hidden_set`: a call of another function, which stands in its place in a plan
-//! ([`crate::pg::plans::hide_calls`]) and decides when it runs whether that is called.
+//! `tenant_internal.hidden` and `tenant_internal.hidden_set`: in a plan they are called instead of another function
+//! ([`crate::pg::plans::hide_calls`]), and decide at run time whether that function is called.
 //!
-//! Nobody calls them by SQL: their first parameter is of type `internal`, of which there are no values, and they look
-//! whether a constant of another type stands there in their place in the plan.
+//! They cannot be called by SQL: their first parameter has the type `internal`, of which there are no values. In a plan
+//! a constant of another type stands there, and they check that.
 
 use crate::pg::notify::Sent;
 use crate::pg::report::Outcome;
@@ -12,15 +12,15 @@ use pgrx::pg_sys::{self, Datum, ExprDoneCond, FmgrInfo, FuncExpr, FunctionCallIn
 /// What the caller gets.
 #[derive(Clone, Copy)]
 pub enum Answer {
-    /// What the function says.
+    /// The result of the function.
     Called,
     /// Null, or an empty set.
     Nothing,
-    /// Of the function of sessions, the row of this one.
+    /// From the function that lists sessions, the row of this session.
     OwnSession,
-    /// Of the function of locks, the rows of this session.
+    /// From the function that lists locks, the rows of this session.
     OwnLocks,
-    /// Of `pg_notify`, what the channel is for says what is sent.
+    /// For `pg_notify`: the declaration of the channel says what is sent.
     Notify(fn(&str) -> Outcome<Sent>),
 }
 
@@ -33,7 +33,7 @@ struct Kept {
     is_announced: bool,
 }
 
-/// Answers in the place of the function that the plan names.
+/// Answers instead of the function that the plan names.
 ///
 /// # Safety
 /// Called by PostgreSQL's function manager with its own `fcinfo`.
@@ -51,7 +51,8 @@ pub unsafe fn answer(fcinfo: FunctionCallInfo, decides: fn(Oid) -> Outcome<Answe
         if matches!(answer, Answer::Nothing) {
             return nothing(fcinfo);
         }
-        // Not of who is told nothing: whether a plan comes to the call may depend on other tenants' rows.
+        // No privilege is checked where the answer is empty: whether a plan reaches the call may depend on rows of
+        // other tenants, and an error would show it.
         if !(*kept).may_execute {
             refuse_without_right(original);
             (*kept).may_execute = true;
@@ -105,6 +106,8 @@ pub unsafe fn answer(fcinfo: FunctionCallInfo, decides: fn(Oid) -> Outcome<Answe
     }
 }
 
+/// # Safety
+/// `fcinfo` is that of the running call; nothing to drop in the caller's frame.
 unsafe fn result_info(fcinfo: FunctionCallInfo) -> Option<*mut pg_sys::ReturnSetInfo> {
     // SAFETY: the cast follows the tag.
     unsafe {
@@ -114,7 +117,10 @@ unsafe fn result_info(fcinfo: FunctionCallInfo) -> Option<*mut pg_sys::ReturnSet
     }
 }
 
-/// Null; of a set, its end.
+/// Returns null, or the end of a set.
+///
+/// # Safety
+/// `fcinfo` is that of the running call; nothing to drop in the caller's frame.
 unsafe fn nothing(fcinfo: FunctionCallInfo) -> Datum {
     // SAFETY: the caller's call.
     unsafe {
@@ -126,11 +132,15 @@ unsafe fn nothing(fcinfo: FunctionCallInfo) -> Datum {
     Datum::null()
 }
 
+/// # Safety
+/// `fcinfo` is that of the running call; nothing to drop in the caller's frame.
 unsafe fn is_at_end(fcinfo: FunctionCallInfo) -> bool {
     // SAFETY: the caller's call.
     unsafe { result_info(fcinfo).is_none_or(|info| (*info).isDone == ExprDoneCond::ExprEndResult) }
 }
 
+/// # Safety
+/// `fcinfo` is that of the running call; nothing to drop in the caller's frame.
 unsafe fn is_to_go_on(fcinfo: FunctionCallInfo) {
     // SAFETY: the caller's call.
     if let Some(info) = unsafe { result_info(fcinfo) } {
@@ -139,7 +149,10 @@ unsafe fn is_to_go_on(fcinfo: FunctionCallInfo) {
     }
 }
 
-/// Looks the function up that the call is for, where the call stands in a plan of ours; null otherwise.
+/// Looks up the function that the call stands for; null if the call is not in a plan that we have changed.
+///
+/// # Safety
+/// `fcinfo` is that of the running call; nothing to drop in the caller's frame.
 unsafe fn keep(fcinfo: FunctionCallInfo) -> *mut Kept {
     // SAFETY: casts follow tags; the memory lives as long as the calling expression.
     unsafe {
@@ -161,6 +174,9 @@ unsafe fn keep(fcinfo: FunctionCallInfo) -> *mut Kept {
 }
 
 /// The function that a call of ours in a plan names.
+///
+/// # Safety
+/// `call` is a valid node.
 unsafe fn named_in_plan(call: *mut FuncExpr) -> Option<Oid> {
     // SAFETY: casts follow tags.
     unsafe {
@@ -174,7 +190,10 @@ unsafe fn named_in_plan(call: *mut FuncExpr) -> Option<Oid> {
     }
 }
 
-/// What PostgreSQL asks before it calls a function.
+/// Checks the privilege EXECUTE, as PostgreSQL does before it calls a function.
+///
+/// # Safety
+/// Nothing to drop in the caller's frame.
 unsafe fn refuse_without_right(function: Oid) {
     // SAFETY: bare calls, with nothing to drop in any frame.
     unsafe {
@@ -189,8 +208,11 @@ unsafe fn refuse_without_right(function: Oid) {
     }
 }
 
-/// The row, where it is of a lock of this session. How the lock is kept depends on others' locks, so that is left out; and
-/// a serializable transaction has locks on every row that it has passed by, whosesoever it is.
+/// The row of `pg_locks`, if the lock is held by this session. `fastpath` is left out, since it depends on the locks of
+/// others, and so are predicate locks, which a serializable transaction has on rows of all tenants that it has passed.
+///
+/// # Safety
+/// `row` is one that `pg_lock_status` gave.
 unsafe fn own_lock(row: Datum) -> Option<Datum> {
     // SAFETY: the function of locks returns a row of the type that its header names; the descriptor is given back.
     unsafe {

@@ -73,6 +73,9 @@ pub unsafe fn run(fcinfo: FunctionCallInfo, of: fn(Args) -> Outcome<Task>) -> Da
 }
 
 /// Gives PostgreSQL's code of what was done, negative where nothing was. Within SPI.
+///
+/// # Safety
+/// Within SPI; nothing to drop in the caller's frame.
 unsafe fn execute(task: Task) -> c_int {
     let statement = task.statement.as_ptr();
     // SAFETY: bare calls: what they raise passes through a frame of Copy data. The value is a text that outlives them.
@@ -158,6 +161,9 @@ fn makes_index(statement: &str) -> bool {
 }
 
 /// For a text that is no command, or one that ends the transaction: we run none of these. Never returns.
+///
+/// # Safety
+/// Nothing to drop in the caller's frame.
 unsafe fn not_run() {
     // SAFETY: the caller's frame holds only Copy data; the texts are static.
     unsafe {
@@ -200,6 +206,8 @@ fn path_of_caller() -> String {
     }
 }
 
+/// # Safety
+/// The record is PostgreSQL's own, and only read.
 #[cfg(feature = "pg15")]
 unsafe fn search_path() -> *mut pg_sys::config_string {
     // SAFETY: the array has as many entries as PostgreSQL says, none of them null.
@@ -210,6 +218,8 @@ unsafe fn search_path() -> *mut pg_sys::config_string {
     }
 }
 
+/// # Safety
+/// The record is PostgreSQL's own, and only read.
 #[cfg(not(feature = "pg15"))]
 unsafe fn search_path() -> *mut pg_sys::config_string {
     // SAFETY: the setting is there.

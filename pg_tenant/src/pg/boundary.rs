@@ -29,7 +29,10 @@ pub unsafe fn decide<T: Copy>(f: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Ends this session, where Rust had to take of its reserve; never returns.
+/// Ends this session after Rust had to use its memory reserve; never returns.
+///
+/// # Safety
+/// As [`decide`].
 unsafe fn end_session() {
     // SAFETY: the caller's frame holds only Copy data; the texts are static.
     unsafe {
@@ -104,7 +107,7 @@ pub fn log_later(report: Report) {
     TO_LOG.set(Some(report));
 }
 
-/// What a function noted that did not return.
+/// Forgets what a function noted that then failed.
 pub fn forget_log() {
     TO_LOG.set(None);
 }
@@ -120,6 +123,8 @@ pub unsafe fn write_log() {
     }
 }
 
+/// # Safety
+/// As [`decide`].
 unsafe fn emit(level: c_int, report: Report) {
     let Report { refusal, message, detail, hint, hides_statement } = report;
     let plain = c"%s".as_ptr();

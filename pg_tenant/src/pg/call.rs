@@ -1,4 +1,4 @@
-//! Calling SQL functions from here.
+//! Calls SQL functions from Rust.
 
 use crate::pg::{boundary, function, proc, raw, setting};
 use pgrx::pg_sys;

@@ -2,8 +2,8 @@
 
 use pgrx::pg_sys::{self, Oid};
 
-/// Whether this database has the extension, and all of it: half way through CREATE EXTENSION or its update what we would
-/// call is not there, or not as we know it. `pg_upgrade` makes what belongs to an extension piece by piece.
+/// Whether this database has the whole extension: in the middle of CREATE EXTENSION or of an update, our functions do
+/// not all exist, or are not as we know them. `pg_upgrade` creates what belongs to an extension piece by piece.
 pub fn is_complete() -> bool {
     // SAFETY: with missing_ok the lookup returns InvalidOid; the variables are this backend's own.
     unsafe {

@@ -1,5 +1,6 @@
-//! Catalogs of which not every row is for everybody: each scan of one gets a condition, as row-level security would put it
-//! there, before the query is planned. It stands in the plan whether or not there is a tenant, and asks when it runs.
+//! Catalogs that have rows which not everybody may see: before a query is planned, each scan of such a catalog gets a
+//! condition, as row-level security would add one. The condition is in every plan, with or without a tenant, and
+//! decides at run time.
 
 use crate::pg::list::nodes;
 use crate::pg::oids;
@@ -10,7 +11,7 @@ pub const STATISTIC: Oid = oids::StatisticRelationId;
 pub const STATISTIC_EXT_DATA: Oid = oids::StatisticExtDataRelationId;
 pub const DB_ROLE_SETTING: Oid = oids::DbRoleSettingRelationId;
 pub const LARGEOBJECT_METADATA: Oid = oids::LargeObjectMetadataRelationId;
-/// Each, and the column that says whose the row is.
+/// Each catalog, and the column that says to which object the row belongs.
 const KEYED: [(Oid, AttrNumber); 4] =
     [(STATISTIC, 1), (STATISTIC_EXT_DATA, 1), (DB_ROLE_SETTING, 2), (LARGEOBJECT_METADATA, 2)];
 
@@ -26,8 +27,8 @@ pub fn statistics_table(statistics: Oid) -> Option<Oid> {
     table
 }
 
-/// Puts the condition `asks(catalog, key)` on every scan of these catalogs, wherever in the query; `asks` is looked up where
-/// there is one, and where it is none nothing is hidden.
+/// Puts the condition `asks(catalog, key)` on every scan of these catalogs anywhere in the query. `asks` is looked up
+/// when there is such a scan; if the database does not have it, nothing is hidden.
 ///
 /// # Safety
 /// `query` is rewritten, not planned yet, and the planner's to change. Nothing to drop in the caller's frame.
@@ -52,6 +53,8 @@ pub unsafe fn hide(query: *mut Query, asks: fn() -> Option<Oid>) {
     unsafe { query::each(query, &mut hide_in) }
 }
 
+/// # Safety
+/// In a memory context that lives as long as the query.
 unsafe fn ask(function: Oid, catalog: Oid, entry: usize, key: AttrNumber) -> *mut pg_sys::FuncExpr {
     // SAFETY: nodes made by PostgreSQL's own makers.
     unsafe {

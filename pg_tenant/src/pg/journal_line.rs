@@ -57,6 +57,9 @@ pub unsafe extern "C-unwind" fn pg_tenant_journal_created(fcinfo: FunctionCallIn
 
 impl Line {
     /// Of the row that the trigger is called for; none for `pg_restore`, which brings the journal along.
+    ///
+    /// # Safety
+    /// `fcinfo` is that of the trigger's call.
     unsafe fn of(fcinfo: FunctionCallInfo) -> Option<Line> {
         // SAFETY: the cast follows the check of the context's tag; the tuple is of the trigger's table, whose first column is
         // a text and never null. The rest are syscache lookups, and a setting's value.
@@ -120,6 +123,9 @@ impl Line {
 }
 
 /// Whether nothing but its columns and indexes has a say in what is written to the table.
+///
+/// # Safety
+/// `journal` is open.
 unsafe fn is_usual(journal: pg_sys::Relation) -> bool {
     // SAFETY: the caller has opened it; the descriptor's constraints are null or valid.
     unsafe {
@@ -137,6 +143,9 @@ unsafe fn is_usual(journal: pg_sys::Relation) -> bool {
 }
 
 /// Whether each is on columns, of all rows.
+///
+/// # Safety
+/// `indexes` are open.
 unsafe fn has_usual_indexes(indexes: pg_sys::CatalogIndexState) -> bool {
     // SAFETY: there are as many as it says.
     unsafe {

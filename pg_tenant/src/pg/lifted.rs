@@ -44,6 +44,8 @@ pub fn forget_plans() {
     unsafe { pg_sys::ResetPlanCache() }
 }
 
+/// # Safety
+/// `entry` is an entry of `query`.
 unsafe fn as_user(#[allow(unused)] query: *mut Query, entry: *mut RangeTblEntry) -> Oid {
     // SAFETY: an entry of this query; from 16 it leads to its permission info.
     unsafe {
@@ -58,6 +60,8 @@ unsafe fn as_user(#[allow(unused)] query: *mut Query, entry: *mut RangeTblEntry)
     }
 }
 
+/// # Safety
+/// The list is one of WITH CHECK OPTIONs.
 unsafe fn of_views(options: *mut pg_sys::List) -> *mut pg_sys::List {
     // SAFETY: a list of WithCheckOption.
     unsafe {

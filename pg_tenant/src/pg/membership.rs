@@ -8,6 +8,7 @@
 //! statement asks each once. The array leads the planner to an index of the key; the function decides, by a hash table.
 
 use crate::pg::list::{length, nodes};
+use crate::pg::node::under_label;
 use crate::pg::oids;
 use crate::pg::own_function::{self, Own};
 use pgrx::pg_sys::{self, Node, NodeTag, Oid, ParamKind, Query, RTEKind, SubLinkType, SubPlan, Var};
@@ -39,6 +40,9 @@ pub unsafe fn in_policy(node: *mut Node) -> Option<(i16, Member)> {
 }
 
 /// Matches `is_member(key in (select …))` of a policy.
+///
+/// # Safety
+/// `node` is a valid node.
 unsafe fn asks(node: *mut Node) -> Option<(i16, Member)> {
     // SAFETY: each cast follows a check of the node's tag.
     unsafe {
@@ -57,6 +61,9 @@ unsafe fn asks(node: *mut Node) -> Option<(i16, Member)> {
 }
 
 /// Matches `key = any (array(select …))` of a policy.
+///
+/// # Safety
+/// `node` is a valid node.
 unsafe fn lists(node: *mut Node) -> Option<(i16, Member)> {
     // SAFETY: each cast follows a check of the node's tag.
     unsafe {
@@ -73,6 +80,9 @@ unsafe fn lists(node: *mut Node) -> Option<(i16, Member)> {
 }
 
 /// A column of the policy's own table.
+///
+/// # Safety
+/// `var` is a valid Var.
 unsafe fn own_column(var: *const Var) -> Option<i16> {
     // SAFETY: the callers matched a Var.
     let var = unsafe { &*var };
@@ -124,6 +134,9 @@ pub unsafe fn listed_in_plan(node: *mut Node) -> Option<(*const Var, i32)> {
 }
 
 /// The argument of `is_member`.
+///
+/// # Safety
+/// `node` is a valid node.
 unsafe fn argument(node: *mut Node) -> Option<*mut Node> {
     // SAFETY: the cast follows a check of the node's tag.
     unsafe {
@@ -136,7 +149,7 @@ unsafe fn argument(node: *mut Node) -> Option<*mut Node> {
 }
 
 /// Whether the operator is an equality of PostgreSQL's own.
-unsafe fn is_equality(operator: Oid) -> bool {
+fn is_equality(operator: Oid) -> bool {
     const EQUALITIES: [u32; 11] = [
         pg_sys::F_UUID_EQ,
         pg_sys::F_TEXTEQ,
@@ -155,6 +168,9 @@ unsafe fn is_equality(operator: Oid) -> bool {
 }
 
 /// Matches `column = any (array)`, by such an equality.
+///
+/// # Safety
+/// `node` is a valid node.
 unsafe fn any_of(node: *mut Node) -> Option<(*const Var, *mut Node)> {
     // SAFETY: each cast follows a check of the node's tag.
     unsafe {
@@ -169,6 +185,9 @@ unsafe fn any_of(node: *mut Node) -> Option<(*const Var, *mut Node)> {
 }
 
 /// Matches `column = parameter`, by such an equality.
+///
+/// # Safety
+/// `node` is a valid node.
 unsafe fn equality(node: *mut Node) -> Option<(*const Var, pg_sys::Param)> {
     // SAFETY: each cast follows a check of the node's tag.
     unsafe {
@@ -223,16 +242,5 @@ fn member(query: &Query) -> Option<Member> {
         let var = &*given.cast::<Var>();
         (var.varno == 1 && var.varlevelsup == 0 && var.varattno > 0)
             .then_some(Member { through: entry.relid, column: var.varattno })
-    }
-}
-
-/// What a change of type or collation, which costs nothing, is made of.
-pub unsafe fn under_label(node: *mut Node) -> *mut Node {
-    // SAFETY: the cast follows a check of the node's tag.
-    unsafe {
-        match (*node).type_ {
-            NodeTag::T_RelabelType => (*node.cast::<pg_sys::RelabelType>()).arg.cast(),
-            _ => node,
-        }
     }
 }

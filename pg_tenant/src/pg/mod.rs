@@ -1,51 +1,52 @@
 //! Thin safe wrappers over PostgreSQL: the home of `unsafe`. Nothing here decides; it reads, converts and calls.
 
 // Rust in a backend
-pub mod backend_cell; // a static of the one thread
+pub mod backend_cell; // a static that only the one thread of a backend uses
 pub mod boundary; // the one way into PostgreSQL's error machinery
-pub mod list; // its lists
+pub mod list; // lists of PostgreSQL
 pub mod memory; // where Rust's memory comes from
 pub mod raw; // functions of PostgreSQL that we declare ourselves
 pub mod report; // an error, before it is raised
-pub mod text; // its text
+pub mod text; // text of PostgreSQL
 
 // SQL functions
-pub mod answering; // in another's place
-mod arguments; // of ours
-pub mod as_owner; // commands on somebody's table
-pub mod call; // calling them from here
+pub mod answering; // that decide at run time whether another one is called
+mod arguments; // of our SQL functions
+pub mod as_owner; // that run a command as another role
+pub mod call; // SQL functions, called from Rust
 pub mod function; // ours, as PostgreSQL calls them
-pub mod in_steps; // those of ours that write journal and log
-pub mod own_function; // those that policies call, recognised
-pub mod proc; // pg_proc: which one has this name
-pub mod row_function; // those of ours that are called for each row
+pub mod in_steps; // that write to journal and log
+pub mod own_function; // which function of ours a policy calls
+pub mod proc; // functions by oid and by name
+pub mod row_function; // that are called for each row
 
 // The server and the session
-pub mod changes; // of tenants, in this transaction
+pub mod changes; // which tenants this transaction has changed
 pub mod invalidation; // a change in one session reaches the caches of all
 pub mod lifetime; // the ends of transactions and savepoints
 pub mod lookups; // how often tenants were looked up, in shared memory
 pub mod notify; // NOTIFY
 pub mod own_setting; // settings that only our code writes
-pub mod preload; // was the library preloaded?
+pub mod preload; // whether the library was preloaded
 pub mod remembered; // what backends have read of the registry, in shared memory
-pub mod replication; // is this such a connection?
+pub mod replication; // whether this is a replication connection
 pub mod role; // who runs a statement
 pub mod security; // the mark on queries of foreign keys
 pub mod server; // configuration, clock, encoding
-pub mod session; // what earlier transactions left
-pub mod session_settings; // and which settings
-pub mod setting; // settings, for the transaction
-pub mod shared_memory; // of our own
+pub mod session; // what earlier transactions have left
+pub mod session_settings; // settings that earlier transactions have left
+pub mod setting; // setting and reading settings
+pub mod shared_memory; // shared memory of our own
 pub mod statement; // the running statement's text
-pub mod temporary; // its temporary objects
+pub mod temporary; // temporary objects
 pub mod transaction; // the state of the transaction
 pub mod versions; // of tenants, in shared memory
 
 // Statements
 pub mod command; // parse trees of utility commands
-pub mod folding; // what is computed once and kept
-pub mod lifted; // row-level security, taken out of a query
+pub mod folding; // constant folding: values that are computed once and kept
+pub mod lifted; // row-level security, removed from a query
+pub mod node; // nodes of parse trees and plans
 pub mod plans; // plans of queries
 mod query; // queries within queries
 mod support; // what the planner is told of the fence
@@ -54,10 +55,10 @@ mod support; // what the planner is told of the fence
 pub mod catalog; // scans by an index on oids
 pub mod channel_row; // tenant.channels without SQL
 pub mod defaults; // of columns: which read the tenant
-pub mod depend; // who needs whom
-pub mod extension; // is ours in this database?
+pub mod depend; // pg_depend
+pub mod extension; // whether the database has the extension
 pub mod foreign_key;
-pub mod hiding; // rows of catalogs that are not for everybody
+pub mod hiding; // rows of catalogs that not everybody may see
 pub mod hierarchy; // partitions and inheritance
 mod journal_line; // a line of tenant.journal, written without a statement
 pub mod journal_row; // tenant.journal without SQL
@@ -67,7 +68,7 @@ pub mod parts; // what a table has
 pub mod policy; // the tenant fence among the policies
 pub mod registry_row; // tenant.tenants without SQL
 pub mod relation; // by oid and by name
-pub mod rewrite; // what stands under a view
+pub mod rewrite; // the relations under a view
 pub mod shared_row; // tenant.shared without SQL
-pub mod trigger; // who fires
-pub mod types; // and the tables that hold them
+pub mod trigger; // triggers of a table
+pub mod types; // types, and the tables that have columns of them

@@ -1,10 +1,10 @@
-//! NOTIFY, and whose channels are whose.
+//! NOTIFY, and which channels belong to which tenant.
 
 use crate::pg::function::Returned;
 use pg_tenant_core::TenantId;
 use pgrx::pg_sys::{self, Datum, Oid};
 
-/// How many characters of a channel's name say whose it is: 80 bits.
+/// How many characters of the name of a channel identify the tenant: 80 bits.
 const DIGITS: usize = 20;
 
 /// What is sent in place of a payload that was given.

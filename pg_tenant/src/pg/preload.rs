@@ -11,7 +11,7 @@ pub fn in_progress() -> bool {
     unsafe { pg_sys::process_shared_preload_libraries_in_progress }
 }
 
-/// Every hook and setting is in place; backends inherit this.
+/// Notes that every hook and setting is in place; backends inherit this.
 pub fn done() {
     DONE.store(true, Ordering::Relaxed);
 }

@@ -16,6 +16,8 @@ pub unsafe fn each(query: *mut Query, mut visit: Visit<'_>) {
     unsafe { each_in(query, (&raw mut visit).cast()) }
 }
 
+/// # Safety
+/// `query` is valid; `visit` is what the walk was begun with.
 unsafe fn each_in(query: *mut Query, visit: *mut c_void) {
     // SAFETY: casts follow tags; a CTE's query is analyzed; the context is what `each` passes.
     unsafe {

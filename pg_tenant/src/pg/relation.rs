@@ -226,12 +226,16 @@ pub fn is_locked_for_others(relation: Oid) -> bool {
     }
 }
 
+/// # Safety
+/// In a transaction.
 #[cfg(any(feature = "pg15", feature = "pg16"))]
 unsafe fn held(tag: &pg_sys::LOCKTAG, mode: i32) -> bool {
     // SAFETY: the caller's tag is filled.
     unsafe { pg_sys::LockHeldByMe(tag, mode) }
 }
 
+/// # Safety
+/// In a transaction.
 #[cfg(not(any(feature = "pg15", feature = "pg16")))]
 unsafe fn held(tag: &pg_sys::LOCKTAG, mode: i32) -> bool {
     // SAFETY: the caller's tag is filled.

@@ -1,16 +1,16 @@
-//! What backends have read of the registry, in shared memory: the first entry of a new connection finds there what another
-//! has read, and opens no table.
+//! What backends have read of the registry, in shared memory: the first entry of a new connection finds there what
+//! another backend has read, and need not open the table.
 //!
-//! A fixed table, one place for many tenants: who comes later takes the place. A place is written under its own sequence
-//! number, odd while that goes on, and read without a lock: who finds another number after reading than before has found
-//! nothing. Whoever reads compares the whole key, which names the state of the registry that the value is of.
+//! A fixed table, in which many tenants share one place; a later one replaces an earlier one. Each place has a sequence
+//! number that is odd while it is written, and is read without a lock: if the number has changed after reading, nothing
+//! was found. A reader compares the whole key, which includes the state of the registry in which the value was read.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 const PLACES: usize = 4096;
 const KEY: usize = 12;
 const VALUE: usize = 3;
-/// Registries of so many databases are known; those of others have nothing here.
+/// How many registries (one per database) are known; those of further databases are not remembered.
 const TABLES: usize = 64;
 
 pub type Key = [u64; KEY];
@@ -24,7 +24,7 @@ struct Place {
 
 /// The table; all zeros is an empty one.
 pub struct Remembered {
-    /// Raised where a registry changes in another way than by its triggers: part of every key.
+    /// Raised when a registry changes other than through its triggers: a part of every key.
     epoch: AtomicU64,
     /// Database and table of each registry that has values here.
     tables: [AtomicU64; TABLES],

@@ -98,6 +98,9 @@ pub fn settings(passes: [bool; HANDED_ON.len()]) -> Settings {
 
 /// Whether a setting has the value that RESET would give it: it was never set, or set back. `before` is the value with
 /// which the transaction began, if it has set another.
+///
+/// # Safety
+/// `setting` is one of PostgreSQL's records, `before` a value of its kind.
 unsafe fn is_as_at_login(setting: *mut pg_sys::config_generic, before: Option<pg_sys::config_var_val>) -> bool {
     use pg_sys::config_type::*;
     // SAFETY: the record is of the kind that its first part names; texts are null or NUL-terminated.
@@ -178,12 +181,16 @@ pub fn handed_on_now() -> [bool; HANDED_ON.len()] {
     })
 }
 
+/// # Safety
+/// The records are PostgreSQL's own, and only read.
 #[cfg(feature = "pg15")]
 unsafe fn variables<'a>() -> &'a [*mut pg_sys::config_generic] {
     // SAFETY: the array has as many entries as PostgreSQL says.
     unsafe { std::slice::from_raw_parts(pg_sys::get_guc_variables(), pg_sys::GetNumConfigOptions() as usize) }
 }
 
+/// # Safety
+/// The records are PostgreSQL's own, and only read.
 #[cfg(not(feature = "pg15"))]
 unsafe fn variables<'a>() -> &'a [*mut pg_sys::config_generic] {
     let mut count = 0;

@@ -43,6 +43,8 @@ pub fn contains(secret: &str) -> bool {
     }
 }
 
+/// # Safety
+/// `text` is null or a NUL-terminated text.
 unsafe fn text_contains(text: *const c_char, secret: &[u8]) -> bool {
     if text.is_null() || secret.is_empty() {
         return false;

@@ -1,5 +1,5 @@
-//! What the planner is told of `tenant.is_current`: it drops no row that the equality beside it has not dropped, and costs
-//! next to nothing, so that it stands before every other condition.
+//! What the planner is told about `tenant.is_current`: it removes no row that the equality beside it has not removed,
+//! and costs next to nothing, so that it is evaluated before every other condition.
 
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, NodeTag};
 

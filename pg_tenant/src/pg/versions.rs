@@ -1,14 +1,15 @@
-//! A version for each tenant, in shared memory: how a change of one tenant's row reaches the caches of all backends
-//! without emptying them.
+//! A version for each tenant, in shared memory: how a change of the row of one tenant reaches the caches of all
+//! backends without emptying them.
 //!
-//! A fixed table of counters, one for many tenants: a collision costs a needless look at the registry. Who has changed a
-//! row raises its counter when the transaction is over, that is after the change can be seen: `CommitTransaction` takes
-//! the transaction off the list of those that run, and then calls back. Who reads takes the counter before the row. So an
-//! entry that was read before the change has an older counter, and one with the new counter was read after it.
+//! A fixed table of counters, each shared by many tenants: a collision costs an unneeded look at the registry. A
+//! transaction that has changed a row raises its counter when it is over, that is, when others can see the change:
+//! `CommitTransaction` removes the transaction from the list of running ones before it calls back. A reader takes the
+//! counter before it reads the row. So an entry that was read before the change has an older counter, and an entry with
+//! the new counter was read after it.
 //!
-//! A standby replays changes without calling back, and a prepared transaction is committed by somebody else: both are
-//! told by relcache invalidation instead (`registry/cache.rs`). That, and `NOTIFY tenant_registry`, is sent once for a
-//! transaction, before it commits, and not where every savepoint with a change was undone.
+//! A standby replays changes without calling back, and a prepared transaction may be committed by another session: in
+//! both cases relcache invalidation is used instead (`registry/cache.rs`). The invalidation, and `NOTIFY
+//! tenant_registry`, are sent once per transaction, before it commits, unless every savepoint with a change was undone.
 //!
 //! Beside the counters stands what backends have read ([`crate::pg::remembered`]), for those that begin.
 
@@ -27,7 +28,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 const COUNTERS: usize = 65_536;
 
 struct Shared {
-    /// Raised where a transaction has changed more tenants than it keeps in mind.
+    /// Raised when a transaction has changed more tenants than it can keep in mind.
     all: AtomicU64,
     counters: [AtomicU32; COUNTERS],
     remembered: Remembered,
@@ -65,7 +66,7 @@ fn shared() -> Option<&'static Shared> {
     SHARED.get()
 }
 
-/// Whether the counters tell of every change: they are there, and changes are made here rather than replayed.
+/// Whether the counters show every change: they exist, and this server makes changes itself instead of replaying them.
 pub fn are_told() -> bool {
     // SAFETY: reads a flag of this backend's, or of shared memory.
     shared().is_some() && !unsafe { pg_sys::RecoveryInProgress() }
@@ -80,7 +81,7 @@ pub fn slot(id: &[u8]) -> Slot {
     Slot((hasher.finish() >> 48) as u16)
 }
 
-/// What it says now. To be asked before the row is read.
+/// The current version. To be taken before the row is read.
 pub fn version(Slot(slot): Slot) -> Version {
     match shared() {
         Some(shared) => Version {
@@ -139,8 +140,8 @@ fn in_database(relation: pg_sys::Oid) -> u64 {
     u64::from(unsafe { pg_sys::MyDatabaseId }.to_u32()) << 32 | u64::from(relation.to_u32())
 }
 
-/// The registry may change by its definition, with its triggers off: whoever does that tells of it when it can be seen.
-/// Those who hear of it then have an entry of it in their own caches only.
+/// A registry may also change by its definition, or with its triggers disabled. A transaction that has heard of such a
+/// change raises the epoch when it commits.
 fn hear(changed: Option<pg_sys::Oid>) {
     let (Some(relation), Some((mut heard, count))) = (changed, HEARD.get()) else { return };
     let relation = relation.to_u32();

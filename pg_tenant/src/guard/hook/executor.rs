@@ -46,6 +46,9 @@ unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) 
 
 /// Where the registry refuses, the permission check says so, for protected tables only; but a worker cannot ask, so none
 /// is started then.
+///
+/// # Safety
+/// Nothing to drop in the caller's frame.
 pub(super) unsafe fn begin_bound(workers: bool) {
     if !transaction::is_parallel_worker() {
         // SAFETY: the caller's frame holds nothing to drop.
@@ -103,6 +106,9 @@ unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanD
 }
 
 /// What a value is computed from. The caller's frame holds nothing to drop.
+///
+/// # Safety
+/// The argument is PostgreSQL's own, valid during the call; nothing to drop in the caller's frame.
 unsafe fn note_folded(query: *mut QueryDesc) {
     if folding::is_running() {
         // SAFETY: the caller's promise, and PostgreSQL's own query.
@@ -111,6 +117,9 @@ unsafe fn note_folded(query: *mut QueryDesc) {
 }
 
 /// A query begins to run, or goes on, perhaps in another context than it was made ready in; gives what ran around it.
+///
+/// # Safety
+/// The argument is PostgreSQL's own, valid during the call; nothing to drop in the caller's frame.
 unsafe fn resume(query: *mut QueryDesc) -> Option<Oid> {
     let held = ready::held(query);
     if let Some(function) = held.filter(|_| current::is_set()) {
@@ -120,6 +129,8 @@ unsafe fn resume(query: *mut QueryDesc) -> Option<Oid> {
     ready::runs(held)
 }
 
+/// # Safety
+/// Nothing to drop in the caller's frame.
 unsafe fn after_run() {
     let limits = bound::limits_in_force();
     if limits != Limits::NONE && !transaction::is_parallel_worker() {
@@ -131,6 +142,9 @@ unsafe fn after_run() {
 }
 
 /// Where the client would hear the server's log. The caller's frame holds nothing to drop.
+///
+/// # Safety
+/// Nothing to drop in the caller's frame.
 pub(super) unsafe fn judge_messages() {
     if messages::are_heard() {
         // SAFETY: the caller's promise.

@@ -41,6 +41,8 @@ unsafe extern "C-unwind" fn check_perms(range_table: *mut List, infos: *mut List
     }
 }
 
+/// # Safety
+/// The argument is PostgreSQL's own, valid during the call; nothing to drop in the caller's frame.
 unsafe fn judge(entries: *mut List, may_raise: bool) -> bool {
     // SAFETY: the entries are a list of the major's kind, valid during the call; a verdict is Copy.
     unsafe {
@@ -57,6 +59,9 @@ unsafe fn judge(entries: *mut List, may_raise: bool) -> bool {
 }
 
 /// The relation of an entry, where the statement needs a right on it.
+///
+/// # Safety
+/// The argument is PostgreSQL's own, valid during the call; nothing to drop in the caller's frame.
 unsafe fn touched(entries: *mut List, at: usize) -> Option<Touched> {
     // SAFETY: `at` is within the list; on 15 the entries are range table entries, from 16 permission infos.
     unsafe {

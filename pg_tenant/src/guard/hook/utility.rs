@@ -74,6 +74,9 @@ unsafe extern "C-unwind" fn process_utility(
 }
 
 /// The command is through: what it has put below a protected table gets its parent's protection.
+///
+/// # Safety
+/// The argument is PostgreSQL's own, valid during the call; nothing to drop in the caller's frame.
 unsafe fn complete(node: *mut pg_sys::Node) {
     // SAFETY: the statement is still there; the frame holds only Copy data across the bare calls.
     unsafe {

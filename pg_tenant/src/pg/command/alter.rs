@@ -6,6 +6,8 @@ use crate::pg::text::owned;
 use pgrx::pg_sys::AlterTableType as At;
 use pgrx::pg_sys::{self, List, ObjectType, RangeVar};
 
+/// # Safety
+/// The argument is null or a valid part of the statement that [`super::read`] was given.
 pub unsafe fn change(command: *mut pg_sys::AlterTableCmd) -> Change {
     // SAFETY: the caller's node is an AlterTableCmd.
     unsafe {
@@ -26,6 +28,8 @@ pub unsafe fn change(command: *mut pg_sys::AlterTableCmd) -> Change {
     }
 }
 
+/// # Safety
+/// The argument is null or a valid part of the statement that [`super::read`] was given.
 pub unsafe fn dropped(statement: &pg_sys::DropStmt) -> Command {
     if statement.removeType != ObjectType::OBJECT_POLICY {
         return of_kind(statement.removeType);
@@ -41,6 +45,8 @@ pub unsafe fn dropped(statement: &pg_sys::DropStmt) -> Command {
     }
 }
 
+/// # Safety
+/// The argument is null or a valid part of the statement that [`super::read`] was given.
 pub unsafe fn rename(statement: &pg_sys::RenameStmt) -> Command {
     // SAFETY: the statement's relation is a RangeVar or null.
     unsafe {
@@ -54,11 +60,15 @@ pub unsafe fn rename(statement: &pg_sys::RenameStmt) -> Command {
     }
 }
 
+/// # Safety
+/// The argument is null or a valid part of the statement that [`super::read`] was given.
 pub unsafe fn define(relation: *mut RangeVar, what: &'static str) -> Command {
     // SAFETY: the caller's relation is a RangeVar.
     Command::DefineOn { table: unsafe { table(relation) }, what }
 }
 
+/// # Safety
+/// The argument is null or a valid part of the statement that [`super::read`] was given.
 pub unsafe fn alter_type(names: *mut List, what: &'static str) -> Command {
     // SAFETY: the caller's list names a type; with missing_ok the lookup gives InvalidOid where there is none.
     unsafe {

@@ -16,6 +16,9 @@ pub struct New {
 }
 
 /// Reads the creation of a table or a view; none for anything else.
+///
+/// # Safety
+/// The argument is null or a valid part of the statement that [`super::read`] was given.
 pub unsafe fn read(node: *mut Node) -> Option<Command> {
     // SAFETY: each cast follows the node's tag.
     unsafe {
@@ -103,6 +106,9 @@ pub unsafe fn new_child(node: *mut Node) -> Option<Oid> {
 }
 
 /// Whether the name is that of a temporary relation.
+///
+/// # Safety
+/// The argument is null or a valid part of the statement that [`super::read`] was given.
 pub unsafe fn is_temporary(name: *mut RangeVar) -> bool {
     // SAFETY: the caller's node is a RangeVar.
     unsafe {
@@ -111,6 +117,9 @@ pub unsafe fn is_temporary(name: *mut RangeVar) -> bool {
 }
 
 /// Whether what is made in this schema, or where none is named in the first of the path, is temporary.
+///
+/// # Safety
+/// `schema` is null or a NUL-terminated text.
 unsafe fn stands_in_temporary_schema(schema: *const std::ffi::c_char) -> bool {
     // SAFETY: the schema is null or a NUL-terminated text; lookups with missing_ok.
     unsafe {

@@ -167,6 +167,8 @@ pub unsafe fn read(node: *mut Node) -> Command {
     }
 }
 
+/// # Safety
+/// The argument is null or a valid part of the statement that [`read`] was given.
 unsafe fn store_setting(statement: *mut pg_sys::VariableSetStmt, of: &'static str) -> Command {
     // SAFETY: the caller's node is a VariableSetStmt.
     unsafe {
@@ -179,6 +181,9 @@ unsafe fn store_setting(statement: *mut pg_sys::VariableSetStmt, of: &'static st
 }
 
 /// The relation's oid, or InvalidOid where there is none: PostgreSQL itself will say so.
+///
+/// # Safety
+/// The argument is null or a valid part of the statement that [`read`] was given.
 unsafe fn oid(relation: *mut RangeVar) -> Oid {
     if relation.is_null() {
         return Oid::INVALID;
@@ -191,12 +196,18 @@ unsafe fn oid(relation: *mut RangeVar) -> Oid {
 }
 
 /// The same, and for an index, a TOAST table or a column's sequence the table it belongs to.
+///
+/// # Safety
+/// The argument is null or a valid part of the statement that [`read`] was given.
 unsafe fn table(relation: *mut RangeVar) -> Oid {
     // SAFETY: as above.
     parts::holder(unsafe { oid(relation) })
 }
 
 /// A command on this table, or on all where none is named.
+///
+/// # Safety
+/// The argument is null or a valid part of the statement that [`read`] was given.
 unsafe fn on_table_or_all(relation: *mut RangeVar, what: &'static str) -> Command {
     // SAFETY: the caller's relation is a RangeVar or null.
     if relation.is_null() { Command::MaintainAll { what } } else { unsafe { define(relation, what) } }
@@ -215,6 +226,9 @@ fn of_kind(kind: ObjectType::Type) -> Command {
 }
 
 /// The text of a String node.
+///
+/// # Safety
+/// The argument is null or a valid part of the statement that [`read`] was given.
 unsafe fn string(node: *mut Node) -> String {
     // SAFETY: names in parse trees are String nodes.
     unsafe { owned((*node.cast::<pg_sys::String>()).sval) }

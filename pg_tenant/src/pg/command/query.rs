@@ -5,6 +5,8 @@ use super::{Command, read};
 use crate::pg::list;
 use pgrx::pg_sys::{self, Node, NodeTag, ObjectType, Oid};
 
+/// # Safety
+/// The argument is null or a valid part of the statement that [`super::read`] was given.
 pub unsafe fn create_table_as(statement: &pg_sys::CreateTableAsStmt) -> Command {
     // SAFETY: parse analysis has made query a Query, or left an ExecuteStmt.
     unsafe {
@@ -18,6 +20,9 @@ pub unsafe fn create_table_as(statement: &pg_sys::CreateTableAsStmt) -> Command 
 }
 
 /// EXPLAIN, and what it explains where that is a command: EXPLAIN ANALYZE of a CREATE TABLE AS makes the table.
+///
+/// # Safety
+/// As [`super::read`].
 pub unsafe fn explained(query: *mut Node) -> Command {
     // SAFETY: what is explained is null, a Query, or a statement that parse analysis leaves as it is; an analyzed
     // command is as read() asks for.
@@ -33,6 +38,9 @@ pub unsafe fn explained(query: *mut Node) -> Command {
 }
 
 /// Every relation that a query reads, through views too.
+///
+/// # Safety
+/// The argument is null or a valid part of the statement that [`super::read`] was given.
 unsafe fn tables_read(query: *mut Node) -> Vec<Oid> {
     // SAFETY: the rewriter scribbles on its input, so it gets a copy; the oid list is PostgreSQL's own.
     unsafe {

@@ -14,6 +14,8 @@ pub(super) struct Beside {
     pub(super) target: *mut List,
 }
 
+/// # Safety
+/// The node is valid, and one of this plan.
 pub(super) unsafe fn beside(plan: *mut Plan) -> Beside {
     let none = std::ptr::null_mut();
     // SAFETY: each cast follows the node's tag.
@@ -46,6 +48,9 @@ pub(super) unsafe fn beside(plan: *mut Plan) -> Beside {
 
 /// Puts these conditions, in this order, in place of the scan's filter, which has no fewer; and the fence in front of what
 /// is evaluated beside it.
+///
+/// # Safety
+/// The node is one of a plan that was made a moment ago, and ours to change.
 pub(super) unsafe fn put<'a>(
     plan: *mut Plan,
     beside: &Beside,
@@ -72,6 +77,9 @@ pub(super) unsafe fn put<'a>(
 }
 
 /// `case when fence then value end`: a row that is not the tenant's has no distance, and stands behind those that have.
+///
+/// # Safety
+/// Both are valid nodes.
 unsafe fn where_stands(fence: *mut Node, value: *mut Node) -> *mut Node {
     // SAFETY: fresh nodes, filled as the parser fills them.
     unsafe {
@@ -91,6 +99,9 @@ unsafe fn where_stands(fence: *mut Node, value: *mut Node) -> *mut Node {
 }
 
 /// Whether this is the column of the scanned relation. `varattnosyn` is not asked: in a child it is the parent's.
+///
+/// # Safety
+/// `var` is a Var of the plan, `target` null or a target list of it.
 pub(super) unsafe fn stands_for(var: *const Var, at: u32, column: i16, target: *mut List) -> bool {
     // SAFETY: the callers' nodes are of this plan; the cast follows the tag.
     unsafe {

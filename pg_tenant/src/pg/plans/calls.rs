@@ -50,6 +50,9 @@ pub unsafe fn hide_calls(planned: *mut PlannedStmt, tells: fn(Oid) -> bool, answ
 }
 
 /// What a node of a plan evaluates. Not the keys by which partitions are pruned.
+///
+/// # Safety
+/// The node is valid, and one of this plan.
 unsafe fn expressions(plan: *mut Plan) -> [*mut Node; 8] {
     use pg_sys::NodeTag::*;
     let mut all = [std::ptr::null_mut::<Node>(); 8];
@@ -133,12 +136,16 @@ unsafe extern "C-unwind" fn visit(node: *mut Node, context: *mut c_void) -> bool
 }
 
 impl Pass {
+    /// # Safety
+    /// The node is one of a plan that was made a moment ago, and ours to change.
     unsafe fn is_to_answer(&mut self, call: *mut FuncExpr) -> bool {
         // SAFETY: the caller's node is such a call.
         let tells = unsafe { (self.tells)((*call).funcid) && length((*call).args) < MOST_ARGUMENTS };
         tells && self.found.get_or_insert_with(self.answering).is_some()
     }
 
+    /// # Safety
+    /// The node is one of a plan that was made a moment ago, and ours to change.
     unsafe fn answer(&mut self, call: *mut FuncExpr, from: Option<*mut RangeTblFunction>) {
         let Some(Some(answering)) = self.found else { return };
         // SAFETY: the nodes are of this plan and ours to change; what is put in is fresh. The list of arguments may be
@@ -163,6 +170,9 @@ impl Pass {
 }
 
 /// Gives a function in FROM the list of columns with which it would be called if it had none in the catalog.
+///
+/// # Safety
+/// The node is one of a plan that was made a moment ago, and ours to change.
 unsafe fn name_columns(function: *mut RangeTblFunction) -> bool {
     let mut columns = std::ptr::null_mut();
     // SAFETY: the call is a node of this plan; the descriptor is a fresh one, of as many columns as it says.
@@ -184,6 +194,9 @@ unsafe fn name_columns(function: *mut RangeTblFunction) -> bool {
 }
 
 /// The plan is made anew where this function changes or goes.
+///
+/// # Safety
+/// The plan is valid, and ours to change.
 unsafe fn depends_on(planned: *mut PlannedStmt, function: Oid) {
     let cache = pg_sys::SysCacheIdentifier::PROCOID as i32;
     let none = Datum::null();

@@ -77,6 +77,9 @@ pub(super) struct Pass<'a, F> {
 }
 
 /// The places, of roots, of the tables that the statement locks rows of.
+///
+/// # Safety
+/// The plan is valid.
 unsafe fn locked(planned: *mut PlannedStmt, range: &Range) -> Vec<u32> {
     // SAFETY: a list of PlanRowMark.
     let marks = unsafe { nodes((*planned).rowMarks).map(|mark| &*mark.cast::<pg_sys::PlanRowMark>()) };
@@ -87,6 +90,8 @@ unsafe fn locked(planned: *mut PlannedStmt, range: &Range) -> Vec<u32> {
 }
 
 impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
+    /// # Safety
+    /// The node is valid, and one of this plan.
     unsafe fn scan(&self, plan: *mut Plan) -> Option<Unfenced> {
         // SAFETY: every node that scans begins with a Scan.
         let at = unsafe { (*plan.cast::<pg_sys::Scan>()).scanrelid };
@@ -125,6 +130,9 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
     }
 
     /// A join or an aggregate that another server or a custom scan computes: its conditions cannot be seen.
+    ///
+    /// # Safety
+    /// The node is valid, and one of this plan.
     unsafe fn pushed_down(&self, plan: *mut Plan) -> Option<Unfenced> {
         // SAFETY: each cast follows the node's tag.
         unsafe {
@@ -157,6 +165,9 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
 
     /// The plan below the node, which is walked after it, scans the table that it merges into; no policy is in it where no
     /// column is read.
+    ///
+    /// # Safety
+    /// The node is valid, and one of this plan.
     unsafe fn note_target(&mut self, modify: *mut pg_sys::ModifyTable) {
         // SAFETY: the caller's node is a ModifyTable.
         let (operation, root) = unsafe { ((*modify).operation, (*modify).nominalRelation) };
@@ -186,6 +197,9 @@ fn strictest(fences: Vec<Fence>) -> Vec<Fence> {
 
 /// The method of TABLESAMPLE, if an extension brings it: it sees rows before the fence does, and could count them. The
 /// methods of PostgreSQL choose rows by their place only.
+///
+/// # Safety
+/// The node is valid, and one of this plan.
 unsafe fn foreign_method(plan: *mut Plan) -> Option<Oid> {
     // SAFETY: the caller's node; the cast follows its tag.
     unsafe {

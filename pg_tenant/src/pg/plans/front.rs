@@ -9,6 +9,9 @@ use pgrx::pg_sys::{Node, Plan, Var};
 /// Puts the fence on this column first in the filter of the scan and in the conditions outside the filter. Returns
 /// whether the scan has one; a scan for rows that are written needs the fence for own rows, not the one that also
 /// admits shared rows.
+///
+/// # Safety
+/// The node is one of a plan that was made a moment ago, and ours to change.
 pub(super) unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fence, writes: bool) -> bool {
     // SAFETY: the plan's nodes are valid and ours to change.
     unsafe {
@@ -51,6 +54,9 @@ pub(super) unsafe fn put_first(plan: *mut Plan, at: u32, column: i16, fence: Fen
 }
 
 /// Puts conditions on the current tenant, whichever column they compare, in front of the scan's other ones.
+///
+/// # Safety
+/// The node is one of a plan that was made a moment ago, and ours to change.
 pub(super) unsafe fn readers_first(plan: *mut Plan) {
     // SAFETY: the list's cells are changed in place.
     unsafe {

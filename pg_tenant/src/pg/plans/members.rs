@@ -5,12 +5,16 @@ use super::fences::Pass;
 use super::nodes::{Does, does, is_false, is_never};
 use crate::pg::list::{self, nodes};
 use crate::pg::membership::{self, Member};
+use crate::pg::node::under_label;
 use crate::pg::policy::{self, Fence};
 use crate::pg::relation;
 use pgrx::pg_sys::{self, Node, NodeTag, Oid, Plan, SubLinkType, SubPlan, TargetEntry, Var};
 
 impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
     /// Puts the fence on this key in front of the scan's filter and of what is evaluated beside it. Whether there is one.
+    ///
+    /// # Safety
+    /// The node is one of a plan that was made a moment ago, and ours to change.
     pub(super) unsafe fn put_member_first(&self, plan: *mut Plan, at: u32, key: i16, member: Member) -> bool {
         // SAFETY: the plan's nodes are valid and ours to change.
         unsafe {
@@ -41,6 +45,9 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
     }
 
     /// Notes the arrays that are computed before the node and all below it.
+    ///
+    /// # Safety
+    /// The node is valid, and one of this plan.
     pub(super) unsafe fn note_arrays(&mut self, plan: *mut Plan) {
         // SAFETY: the caller's node, and its list of SubPlans.
         unsafe {
@@ -54,6 +61,9 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
     }
 
     /// The plan of the subplan with this number, counted from 1.
+    ///
+    /// # Safety
+    /// The plan is valid.
     unsafe fn plan(&self, id: i32) -> *mut Plan {
         // SAFETY: the plan's list of its subplans' plans.
         let found = usize::try_from(id - 1).ok().and_then(|at| unsafe { list::node(self.subplans, at) });
@@ -62,6 +72,9 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
 
     /// Whether the plan gives the column of the join table, read under its own fence, and nothing else: of any part of the
     /// tenant's rows, or of all. That every scan of it has the fence is seen when the scan is looked at.
+    ///
+    /// # Safety
+    /// The node is valid, and one of this plan.
     unsafe fn gives(&self, plan: *mut Plan, member: Member, part: Part) -> bool {
         if plan.is_null() {
             return false;
@@ -89,6 +102,8 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
         }
     }
 
+    /// # Safety
+    /// The node is valid, and one of this plan.
     unsafe fn scans(&self, plan: *mut Plan, member: Member) -> bool {
         // SAFETY: every node that scans begins with a Scan.
         let at = unsafe { (*plan.cast::<pg_sys::Scan>()).scanrelid };
@@ -103,6 +118,9 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
     }
 
     /// Whether the scan asks nothing of the join table's rows but that they are the tenant's.
+    ///
+    /// # Safety
+    /// The node is valid, and one of this plan.
     unsafe fn skips_none(&self, plan: *mut Plan, member: Member) -> bool {
         // SAFETY: a scan of this plan; each cast follows the node's tag.
         unsafe {
@@ -142,6 +160,9 @@ enum Part {
 }
 
 /// Whether the node gives on what the one below it gives first.
+///
+/// # Safety
+/// The node is valid, and one of this plan.
 unsafe fn passes_on(plan: *mut Plan) -> bool {
     // SAFETY: the caller's node.
     unsafe {
@@ -150,11 +171,14 @@ unsafe fn passes_on(plan: *mut Plan) -> bool {
 }
 
 /// The column that the node gives first, if it is one as it stands.
+///
+/// # Safety
+/// The node is valid, and one of this plan.
 unsafe fn first(plan: *mut Plan) -> Option<*const Var> {
     // SAFETY: a target list has entries; the cast follows the tag.
     unsafe {
         let entry = &*nodes((*plan).targetlist).next()?.cast::<TargetEntry>();
-        let given = membership::under_label(entry.expr.cast());
+        let given = under_label(entry.expr.cast());
         ((*given).type_ == NodeTag::T_Var).then_some(given.cast())
     }
 }

@@ -61,6 +61,9 @@ pub fn does(tag: NodeTag) -> Does {
 
 /// Whether a list of conditions has one that is false whatever the row is: where a table has no permissive policy that is
 /// all that PostgreSQL puts into a plan.
+///
+/// # Safety
+/// The list is null or one of valid nodes.
 pub(super) unsafe fn is_never(conditions: *mut List) -> bool {
     // SAFETY: the caller's list is null or one of conditions.
     unsafe { nodes(conditions).any(|node| is_false(node)) }
@@ -99,6 +102,8 @@ pub unsafe fn walk_all(planned: *mut PlannedStmt, mut each: impl FnMut(*mut Plan
     unsafe { walk_from_top(planned, false, &mut each) }
 }
 
+/// # Safety
+/// The plan is valid.
 unsafe fn walk_from_top(planned: *mut PlannedStmt, skips: bool, each: &mut impl FnMut(*mut Plan)) {
     // SAFETY: the callers' promise.
     unsafe {
@@ -109,6 +114,8 @@ unsafe fn walk_from_top(planned: *mut PlannedStmt, skips: bool, each: &mut impl 
     }
 }
 
+/// # Safety
+/// The node is valid, and one of this plan.
 unsafe fn walk_in(plan: *mut Plan, skips: bool, each: &mut impl FnMut(*mut Plan)) {
     if plan.is_null() {
         return;
@@ -135,6 +142,9 @@ unsafe fn walk_in(plan: *mut Plan, skips: bool, each: &mut impl FnMut(*mut Plan)
 }
 
 /// The nodes below one that has more than two.
+///
+/// # Safety
+/// The node is valid, and one of this plan.
 unsafe fn below(plan: *mut Plan) -> *mut List {
     // SAFETY: each cast follows the node's tag.
     unsafe {

@@ -29,6 +29,9 @@ pub unsafe fn is_quiet(node: *mut Node) -> bool {
 }
 
 /// A column, a constant, a parameter or the current tenant.
+///
+/// # Safety
+/// `node` is a valid node.
 unsafe fn is_value(node: *mut Node) -> bool {
     // SAFETY: each cast follows the node's tag.
     unsafe {

@@ -22,6 +22,9 @@ impl Condition {
 
 /// Matches `column = reader()`, `is_current(column)` and both of one column, and the same for rows of nobody as well:
 /// `is_current_or_shared(column)` and `column = reader() or column is null`.
+///
+/// # Safety
+/// `node` is a valid node.
 pub(super) unsafe fn tenant_condition(node: *mut Node) -> Option<Condition> {
     // SAFETY: the caller's node is whole; each cast follows a check of the tag.
     unsafe {
@@ -45,6 +48,9 @@ pub(super) unsafe fn tenant_condition(node: *mut Node) -> Option<Condition> {
 }
 
 /// Matches `is_current(column)` and `is_current_or_shared(column)` of a policy.
+///
+/// # Safety
+/// `node` is a valid node.
 unsafe fn decides(node: *mut Node) -> Option<Condition> {
     // SAFETY: the caller's promise.
     unsafe {
@@ -57,6 +63,9 @@ unsafe fn decides(node: *mut Node) -> Option<Condition> {
 }
 
 /// Matches `column = reader() or column is null` of a policy.
+///
+/// # Safety
+/// `node` is a valid node.
 unsafe fn equality_or_null(node: *mut Node) -> Option<(i16, Reader)> {
     // SAFETY: the caller's promise.
     let either = unsafe { tenant_equality_or_null(node) }.filter(|either| either.exact)?;
@@ -64,6 +73,9 @@ unsafe fn equality_or_null(node: *mut Node) -> Option<(i16, Reader)> {
 }
 
 /// Matches `column = reader()` of a policy.
+///
+/// # Safety
+/// `node` is a valid node.
 unsafe fn equality(node: *mut Node) -> Option<(i16, Reader)> {
     // SAFETY: the caller's promise.
     let equality = unsafe { tenant_equality(node) }.filter(|equality| equality.exact)?;

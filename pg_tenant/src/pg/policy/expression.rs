@@ -3,6 +3,7 @@
 
 use super::Reader;
 use crate::pg::list;
+use crate::pg::node::under_label;
 use crate::pg::oids;
 use crate::pg::own_function::{self, Own};
 use pgrx::pg_sys::{self, Node, NodeTag};
@@ -90,6 +91,9 @@ pub unsafe fn is_current_or_shared(node: *mut Node) -> Option<(*const pg_sys::Va
 }
 
 /// A call of one of our functions with a column as its only argument.
+///
+/// # Safety
+/// `node` is a valid node.
 unsafe fn call_on_column(node: *mut Node) -> Option<(Own, *const pg_sys::Var)> {
     // SAFETY: each cast follows a check of the node's tag.
     unsafe {
@@ -105,6 +109,9 @@ unsafe fn call_on_column(node: *mut Node) -> Option<(Own, *const pg_sys::Var)> {
 }
 
 /// A column, perhaps relabelled from varchar to text.
+///
+/// # Safety
+/// `node` is a valid node.
 unsafe fn column(node: *mut Node) -> Option<*const pg_sys::Var> {
     // SAFETY: the cast follows a check of the node's tag.
     unsafe {
@@ -113,18 +120,10 @@ unsafe fn column(node: *mut Node) -> Option<*const pg_sys::Var> {
     }
 }
 
-/// What a change of type or collation, which costs nothing, is made of.
-unsafe fn under_label(node: *mut Node) -> *mut Node {
-    // SAFETY: the cast follows a check of the node's tag.
-    unsafe {
-        match (*node).type_ {
-            NodeTag::T_RelabelType => (*node.cast::<pg_sys::RelabelType>()).arg.cast(),
-            _ => node,
-        }
-    }
-}
-
 /// The two parts of what AND, or OR, puts together, where it is two.
+///
+/// # Safety
+/// `node` is a valid node.
 pub(super) unsafe fn pair(node: *mut Node, by: pg_sys::BoolExprType::Type) -> Option<(*mut Node, *mut Node)> {
     // SAFETY: the cast follows a check of the tag.
     unsafe {

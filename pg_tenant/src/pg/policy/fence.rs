@@ -16,9 +16,10 @@ pub enum Reader {
 pub enum Form {
     /// The tenant's own rows.
     Own,
-    /// Those, and rows of nobody, whose tenant column is null, to read: three policies, of which this one is FOR ALL.
+    /// Those, and shared rows (whose tenant column is null) for reading: three policies, of which this one is FOR ALL.
     OrShared,
-    /// What is left of those three: the tenant may write rows of nobody, or reads more than its own.
+    /// Shared rows with one of the three policies missing: the tenant may write shared rows, or reads more than it
+    /// should.
     Torn,
     /// The tenant's own rows, said by the equality alone, as 0.1.0 made it: the planner can lose it.
     Former,

@@ -1,14 +1,14 @@
 //! Reading policies from the catalog and recognising the tenant fence among them.
 //!
-//! A fence is a restrictive policy FOR ALL TO PUBLIC whose USING, and WITH CHECK where it has one, is just
-//! `column = tenant.current_…() and tenant.is_current(column)`. The equality is there for the planner, which may take it
-//! out of a plan again; the function decides. The fence of 0.1.0 was the equality alone: it is recognised, so that it is
+//! A fence is a restrictive policy FOR ALL TO PUBLIC whose USING (and WITH CHECK, if it has one) is exactly `column =
+//! tenant.current_…() and tenant.is_current(column)`. The equality is for the planner, which may remove it from a plan;
+//! the function decides. In 0.1.0 the fence was the equality alone: this form is still recognised, so that it is
 //! guarded and can be mended. Functions are recognised by the address of their code ([`crate::pg::own_function`]).
 //!
-//! Where rows of nobody are everybody's to read, USING is
-//! `(column = tenant.current_…() or column is null) and tenant.is_current_or_shared(column)`, WITH CHECK is as above, and
-//! two more restrictive policies TO PUBLIC, FOR UPDATE and FOR DELETE, say in USING what is said above: PostgreSQL asks
-//! WITH CHECK of the new row alone.
+//! A table with shared rows (its tenant column is null, and every tenant may read them) has the USING `(column =
+//! tenant.current_…() or column is null) and tenant.is_current_or_shared(column)` and the WITH CHECK above. Two more
+//! restrictive policies TO PUBLIC, FOR UPDATE and FOR DELETE, have the condition above as USING, since PostgreSQL
+//! applies WITH CHECK to the new row only.
 
 mod condition;
 mod expression;

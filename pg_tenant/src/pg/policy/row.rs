@@ -94,8 +94,8 @@ fn read(row: Row) -> Option<Part> {
         return None;
     }
     let said = condition(row)?;
-    // Of a command of its own none is a fence by itself, and only the tenant's own rows make one. Of several tenants' rows
-    // none is let in.
+    // A policy for one command is no fence by itself; it must admit own rows only. A membership fence must admit no
+    // writes.
     let is_part = match said.form {
         Form::Own => true,
         Form::Membership(_) => command == Command::All && never_checks(row),
