@@ -152,7 +152,9 @@ async fn of_a_first_statement_over_sqlx() {
                 match shape {
                     0 => drop(acme.query(sqlx::query(ALL)).await?),
                     1 => drop(acme.query_opt(with(AS_TEXT)).await?),
-                    2 => drop(acme.execute(with(OF_TEXT)).await?),
+                    2 => {
+                        acme.execute(with(OF_TEXT)).await?;
+                    }
                     3 => {
                         let mut tx = acme.begin().await?;
                         sqlx::query("select * from notes order by a").fetch_all(&mut tx).await?;

@@ -1,4 +1,6 @@
 //! A replica that serves reads shows a tenant less than it has written, or fails what the primary would answer.
+//!
+//! Not through PgBouncer: it has a primary and replicas of its own, each reached directly.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};

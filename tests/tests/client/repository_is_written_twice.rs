@@ -36,7 +36,7 @@ impl<E: TenantExecutor> Orders<E> {
             .transaction(async |tx| {
                 tx.execute(INSERT, &[]).await?;
                 tx.execute(INSERT, &[]).await?;
-                Ok(tx.execute(and, &[]).await?)
+                tx.execute(and, &[]).await
             })
             .await
     }
