@@ -2,6 +2,7 @@
 //!
 //! Rooms are the folders of `client/src`. `lib.rs` is their map, and uses all of them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -71,4 +72,66 @@ fn none_uses_what_stands_above_it() {
 fn an_arrow_is_seen() {
     let source = "use crate::pool::lease::Lease;\n// crate::edge\n    Ok(crate::tx::verdict(crate::Error))";
     assert_eq!(named(source), ["pool", "tx"]);
+}
+
+/// Files that use each other and stay so, each with its reason. A file is called by its path below `src`.
+const CIRCLES: [(&[&str], &str); 0] = [];
+
+/// The sources as modules: `wire/flight.rs` is `wire::flight`, `wire/mod.rs` is `wire`.
+fn modules(src: &Path) -> BTreeMap<String, String> {
+    let named = |path: &PathBuf| {
+        let inner = path.strip_prefix(src).expect("below src").with_extension("");
+        let name = inner.to_str().expect("a UTF-8 path").replace('/', "::");
+        name.strip_suffix("::mod").map(str::to_owned).unwrap_or(name)
+    };
+    let read = |path: &PathBuf| fs::read_to_string(path).expect("a source");
+    sources(src).iter().map(|path| (named(path), read(path))).collect()
+}
+
+/// The modules that one names, in code that is no test.
+fn used<'m>(module: &str, source: &str, modules: &'m BTreeMap<String, String>) -> BTreeSet<&'m str> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let parent = module.rsplit_once("::").map_or("", |(parent, _)| parent);
+    let mut found = BTreeSet::new();
+    for (start, base) in [("crate::", ""), ("super::", parent)] {
+        for rest in code.iter().flat_map(|line| line.split(start).skip(1)) {
+            let path: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "_:".contains(*c)).collect();
+            let mut path = if base.is_empty() { path } else { format!("{base}::{path}") };
+            while !path.is_empty() {
+                if let Some((name, _)) = modules.get_key_value(path.trim_end_matches(':')) {
+                    found.insert(name.as_str());
+                    break;
+                }
+                path.truncate(path.rfind("::").unwrap_or(0));
+            }
+        }
+    }
+    found.remove(module);
+    found
+}
+
+#[test]
+fn no_two_files_use_each_other() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let modules = modules(&src);
+    let uses: BTreeMap<&str, BTreeSet<&str>> =
+        modules.iter().map(|(name, source)| (name.as_str(), used(name, source, &modules))).collect();
+    assert!(uses.values().map(BTreeSet::len).sum::<usize>() > 200, "of the arrows between files most were not read");
+    // What is left when whatever uses nothing of the rest is taken away, again and again, goes in circles.
+    let mut left: BTreeSet<&str> = uses.keys().copied().filter(|name| *name != "lib").collect();
+    loop {
+        let ends: Vec<&str> = left.iter().copied().filter(|name| uses[name].is_disjoint(&left)).collect();
+        let tops: Vec<&str> =
+            left.iter().copied().filter(|name| left.iter().all(|other| !uses[other].contains(name))).collect();
+        if ends.is_empty() && tops.is_empty() {
+            break;
+        }
+        left.retain(|name| !ends.contains(name) && !tops.contains(name));
+    }
+    for (circle, _) in CIRCLES {
+        assert!(circle.iter().all(|name| left.contains(name)), "{circle:?} is no circle any more");
+        left.retain(|name| !circle.contains(name));
+    }
+    assert!(left.is_empty(), "in circles: {left:#?}");
 }

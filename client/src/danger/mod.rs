@@ -15,7 +15,7 @@ use std::ops::Deref;
 use tokio_postgres::Client;
 
 use crate::error::Error;
-use crate::pool::manager::Connection;
+use crate::pool::connection::Connection;
 use crate::pool::tenant_pool::TenantPool;
 use crate::tx::open_tx::Handle;
 use crate::tx::tenant_tx::TenantTx;

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::pool::admission::Permit;
-use crate::pool::manager::Connection;
+use crate::pool::connection::Connection;
 use crate::wire::cancel_request::Canceller;
 
 /// How long a cancel request may take. Given up before it was carried out, it ends PgBouncer 1.18.

@@ -9,23 +9,15 @@ use deadpool::managed::{self, Metrics, RecycleResult};
 use tokio_postgres::Config;
 
 use crate::error::{Error, Kind};
+use crate::pool::connection::Connection;
 use crate::pool::credentials::CredentialSource;
 use crate::pool::pooler;
 use crate::pool::pooler::Pooler;
-use crate::pool::upkeep::{Age, Upkeep};
+use crate::pool::upkeep::Upkeep;
 use crate::pool::version;
-use crate::wire::link::{Connect, Link};
+use crate::wire::link::Connect;
 use crate::wire::param_types::ParamTypes;
 use crate::wire::statement_cache::Statements;
-
-/// One connection and what the client knows of it.
-pub(crate) struct Connection {
-    pub(crate) client: Link,
-    pub(crate) statements: Statements,
-    /// What stands before its server.
-    pub(crate) pooler: Pooler,
-    pub(crate) age: Age,
-}
 
 pub(crate) struct Manager {
     pub(crate) config: Config,

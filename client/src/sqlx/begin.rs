@@ -97,8 +97,21 @@ async fn enter(
     }
 }
 
+impl TenantPool {
+    /// Checks that the server is reachable and has the right extension: connects, unless an idle connection is there.
+    /// Call it at start-up, so that a mistake shows before the first request. A server that is full or starting is
+    /// waited for, for as long as `acquire_timeout` says.
+    ///
+    /// # Errors
+    /// [`Error::is_timeout`] or the driver's where it cannot connect; [`Error::is_extension_missing`] (`3F000`, `42883`);
+    /// [`Error::is_version_mismatch`]; `42501` where the role was not granted `tenant_user`.
+    pub async fn check(&self) -> Result<(), Error> {
+        check(self).await
+    }
+}
+
 /// Whether there is a connection, and behind it the right extension.
-pub(super) async fn check(pool: &TenantPool) -> Result<(), Error> {
+async fn check(pool: &TenantPool) -> Result<(), Error> {
     let patience = pool.pool.options().get_acquire_timeout();
     let mut permit = Some(pool.admission.admit(Share::NoTenant, Some(patience)).await?);
     for spare in (0..=pool.pool.size()).rev() {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use ::sqlx::PgPool;
 use ::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use crate::error::Error;
 use crate::pool::admission::Admission;
 use crate::pool::limits::LimitPolicy;
 use crate::pool::pooler::Pooler;
@@ -62,17 +61,6 @@ impl TenantPool {
     /// sqlx has no callback for credentials, so let a task call this before a token expires.
     pub fn set_connect_options(&self, connect: PgConnectOptions) {
         self.pool.set_connect_options(connect);
-    }
-
-    /// Checks that the server is reachable and has the right extension: connects, unless an idle connection is there.
-    /// Call it at start-up, so that a mistake shows before the first request. A server that is full or starting is
-    /// waited for, for as long as `acquire_timeout` says.
-    ///
-    /// # Errors
-    /// [`Error::is_timeout`] or the driver's where it cannot connect; [`Error::is_extension_missing`] (`3F000`, `42883`);
-    /// [`Error::is_version_mismatch`]; `42501` where the role was not granted `tenant_user`.
-    pub async fn check(&self) -> Result<(), Error> {
-        super::begin::check(self).await
     }
 
     /// How many connections the pool holds, lent or idle.

@@ -17,7 +17,7 @@ use crate::tenant::token::Token;
 use crate::tx::entry::{Entry, EntryMethod};
 use crate::tx::open_tx::OpenTx;
 use crate::tx::options::{BeginOptions, begin_options};
-use crate::tx::replica::Primary;
+use crate::tx::primary::Primary;
 use crate::tx::run::{Begin, run_once};
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::lsn::Lsn;

@@ -12,6 +12,7 @@ pub(crate) mod open_tx;
 mod opening;
 pub(crate) mod options;
 pub mod pipeline;
+mod primary;
 mod reading;
 mod replica;
 pub(crate) mod retry;

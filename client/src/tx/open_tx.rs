@@ -13,7 +13,7 @@ use crate::tx::entry::EntryMethod;
 use crate::tx::health::Health;
 use crate::tx::opening::Opening;
 use crate::tx::options::BeginOptions;
-use crate::tx::replica::Primary;
+use crate::tx::primary::Primary;
 use crate::tx::scope::TxScope;
 use crate::wire::preamble::{Part, Preamble};
 use crate::wire::step::{self, Answer, Step, Then};

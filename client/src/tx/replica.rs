@@ -4,33 +4,17 @@ use pg_tenant_core::Refusal;
 use tokio_postgres::Error as PgError;
 
 use crate::error::Error;
-use crate::pool::admission::Site;
 use crate::pool::lease::Lease;
 use crate::pool::replicas::{Outcome, outcome_of};
 use crate::pool::tenant_pool::TenantPool;
 use crate::pool::written::Wrote;
-use crate::tenant::share::Share;
-use crate::tx::entry::EntryMethod;
 use crate::tx::health::Health;
 use crate::tx::open_tx::{OpenTx, preamble};
 use crate::tx::opening::Opening;
-use crate::tx::options::BeginOptions;
+use crate::tx::primary::Primary;
 use crate::tx::scope::TxScope;
 use crate::wire::flight::{Committed, Flight};
-use crate::wire::lsn::Lsn;
 use crate::wire::outcome::{is_answered, is_fatal};
-
-/// Where, and as what, a transaction begins that a replica cannot serve.
-pub(crate) struct Primary {
-    pub(super) pool: TenantPool,
-    pub(super) method: EntryMethod,
-    pub(super) options: BeginOptions,
-    pub(super) share: Share,
-    pub(super) site: Site,
-    /// The replica that it is on, and what that must have replayed.
-    pub(super) at: usize,
-    pub(super) needs: Lsn,
-}
 
 impl OpenTx {
     /// On a replica. `check` is an expression that fails where it will not do.

@@ -12,7 +12,7 @@ use tokio_postgres::config::{Host, LoadBalanceHosts};
 use tokio_postgres::{CancelToken, Config, NoTls};
 
 use crate::wire::backoff::random;
-use crate::wire::cancel_request::Patient;
+use crate::wire::patient::Patient;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {

@@ -10,6 +10,7 @@ pub(crate) mod link;
 pub(crate) mod lsn;
 pub(crate) mod outcome;
 pub(crate) mod param_types;
+pub(crate) mod patient;
 pub(crate) mod pipelined_flight;
 pub(crate) mod preamble;
 pub(crate) mod schema_changes;
