@@ -101,6 +101,12 @@ pub mod testing {
 mod tx;
 mod wire;
 
+/// For the crates that are released together with this one. Nothing here is kept from version to version.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::wire::backend_key::process_id;
+}
+
 pub use error::Error;
 pub use error::limit::Limit;
 pub use listener::{Heard, TenantListener, TenantNotification};

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod address; // how to connect, and no password on the screen
-mod backend_key; // a link: the file is the library's, which keeps it to itself
 mod doctor; // what is wrong with a database
 mod harden; // the tenant first in a table's keys
 mod probe; // does the path mix sessions?

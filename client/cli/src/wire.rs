@@ -33,7 +33,7 @@ impl Wire {
         let connected = timeout(PATIENCE, config.connect(NoTls)).await.map_err(|_| Fault::Silent)?;
         let (client, connection) = connected?;
         tokio::spawn(connection);
-        let told = crate::backend_key::process_id(&client.cancel_token()).await;
+        let told = pg_tenant_client::internal::process_id(&client.cancel_token()).await;
         Ok(Wire { client, told })
     }
 

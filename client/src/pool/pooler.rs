@@ -36,6 +36,7 @@ pub enum Pooler {
 
 impl Pooler {
     /// Statements have no names that last longer than a transaction.
+    #[cfg(feature = "sqlx")]
     pub(crate) fn forgets_names(self) -> bool {
         self == Pooler::Transaction
     }

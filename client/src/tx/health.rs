@@ -1,5 +1,6 @@
 //! Whether a transaction takes further calls, and what failed in it.
 
+#[cfg(feature = "sqlx")]
 use crate::error::driver::is_serialization_failure;
 use crate::error::{Error, Kind};
 

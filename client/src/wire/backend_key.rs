@@ -15,7 +15,7 @@ use tokio_postgres::CancelToken;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
 /// What the connection was told. `None` where the driver would not write it down.
-pub(crate) async fn process_id(token: &CancelToken) -> Option<i32> {
+pub async fn process_id(token: &CancelToken) -> Option<i32> {
     let written = Arc::new(Mutex::new(Vec::new()));
     token.cancel_query_raw(Nobody(Arc::clone(&written)), Plain).await.ok()?;
     let written = written.lock().unwrap_or_else(PoisonError::into_inner);

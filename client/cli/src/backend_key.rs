@@ -1,1 +1,0 @@
-../../src/wire/backend_key.rs
