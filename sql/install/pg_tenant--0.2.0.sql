@@ -453,10 +453,10 @@ revoke all on function tenant_internal.journal_created(text, text) from public;
 -- sql/schema/core/registry.sql
 -- The registry: which tenants exist, in which state, with which limits.
 
--- The order of the first eight columns is known to pg_tenant/src/pg/registry_row.rs.
+-- The numbers of the columns are known to pg_tenant/src/pg/registry_row.rs: new ones stand at the end.
 create table tenant.tenants (
     id text collate "C" primary key check (id = tenant.canonical_id(id)),
-    status text collate "C" not null default 'active' check (status in ('active', 'suspended')),
+    status text collate "C" not null default 'active' check (status in ('provisioning', 'active', 'read_only', 'suspended', 'offboarding', 'purged')),
     statement_timeout_ms integer check (statement_timeout_ms > 0),
     lock_timeout_ms integer check (lock_timeout_ms > 0),
     idle_in_transaction_session_timeout_ms integer check (idle_in_transaction_session_timeout_ms > 0),
@@ -472,15 +472,20 @@ create table tenant.tenants (
     uuid_id uuid unique generated always as (
         case when id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then id::uuid end) stored,
     bigint_id bigint unique generated always as (
-        case when id ~ '^(0|[1-9][0-9]{0,18})$' and lpad(id, 19, '0') <= '9223372036854775807' then id::bigint end) stored
+        case when id ~ '^(0|[1-9][0-9]{0,18})$' and lpad(id, 19, '0') <= '9223372036854775807' then id::bigint end) stored,
+    status_since timestamptz default now(),
+    -- Of a tenant that is leaving: its rows are purged after that.
+    purge_after timestamptz,
+    -- Of one that is being set up: the step it is at.
+    status_detail text
 );
 comment on table tenant.tenants is 'The registry of tenants.';
 -- No REFERENCES on slug: it can change, and then triggers of the referencing tables would run, through ON UPDATE, with the
 -- rights of whoever changes it.
 grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
-grant insert (id, slug, name, plan, settings) on tenant.tenants to tenant_admin;
+grant insert (id, status, slug, name, plan, settings) on tenant.tenants to tenant_admin;
 grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms, work_mem_kb,
-    read_only, slug, name, plan, settings) on tenant.tenants to tenant_admin;
+    read_only, slug, name, plan, settings, purge_after, status_detail) on tenant.tenants to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
 
 -- An empty table, whose relation cache entry is invalidated when a row of the registry changes: that message reaches hot
@@ -627,68 +632,13 @@ $$;
 revoke all on function tenant_internal.require_known(text) from public;
 grant execute on function tenant_internal.require_known(text) to tenant_admin;
 
-create function tenant.suspend(id text, reason text default null) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+create function tenant_internal.check_limits(timeouts interval[], work_mem text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
-    canonical text := tenant.canonical_id(id);
-begin
-    perform tenant_internal.require_known(canonical);
-    if reason is not null then
-        perform tenant_internal.give_reason(reason);
-    end if;
-    update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
-end
-$$;
-comment on function tenant.suspend(text, text) is 'From now on nobody can enter the tenant (TN003); transactions that are in it already go on.';
-revoke all on function tenant.suspend(text, text) from public;
-grant execute on function tenant.suspend(text, text) to tenant_admin;
-
-create function tenant.suspend(id uuid, reason text default null) returns void language sql
-    begin atomic select tenant.suspend(id::text, reason); end;
-revoke all on function tenant.suspend(uuid, text) from public;
-grant execute on function tenant.suspend(uuid, text) to tenant_admin;
-
-create function tenant.suspend(id bigint, reason text default null) returns void language sql
-    begin atomic select tenant.suspend(id::text, reason); end;
-revoke all on function tenant.suspend(bigint, text) from public;
-grant execute on function tenant.suspend(bigint, text) to tenant_admin;
-
-create function tenant.resume(id text, reason text default null) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
-declare
-    canonical text := tenant.canonical_id(id);
-begin
-    perform tenant_internal.require_known(canonical);
-    if reason is not null then
-        perform tenant_internal.give_reason(reason);
-    end if;
-    update tenant.tenants t set status = 'active' where t.id = canonical and t.status <> 'active';
-end
-$$;
-comment on function tenant.resume(text, text) is 'The tenant can be entered again.';
-revoke all on function tenant.resume(text, text) from public;
-grant execute on function tenant.resume(text, text) to tenant_admin;
-
-create function tenant.resume(id uuid, reason text default null) returns void language sql
-    begin atomic select tenant.resume(id::text, reason); end;
-revoke all on function tenant.resume(uuid, text) from public;
-grant execute on function tenant.resume(uuid, text) to tenant_admin;
-
-create function tenant.resume(id bigint, reason text default null) returns void language sql
-    begin atomic select tenant.resume(id::text, reason); end;
-revoke all on function tenant.resume(bigint, text) from public;
-grant execute on function tenant.resume(bigint, text) to tenant_admin;
-
-create function tenant.set_limits(id text, statement_timeout interval default null, lock_timeout interval default null,
-    idle_in_transaction_session_timeout interval default null, work_mem text default null,
-    read_only boolean default false) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-    canonical text := tenant.canonical_id(id);
     too_much constant text := 'TN051';
     given interval;
 begin
-    perform tenant_internal.require_known(canonical);
-    foreach given in array array[statement_timeout, lock_timeout, idle_in_transaction_session_timeout] loop
+    foreach given in array timeouts loop
         if given < interval '1 ms' or given > interval '24 days' then
             raise exception using
                 errcode = too_much,
@@ -704,6 +654,19 @@ begin
             detail = 'It stands between 64kB and 2TB.',
             hint = 'Pass null for no limit.';
     end if;
+end
+$$;
+revoke all on function tenant_internal.check_limits(interval[], text) from public;
+grant execute on function tenant_internal.check_limits(interval[], text) to tenant_admin;
+
+create function tenant.set_limits(id text, statement_timeout interval default null, lock_timeout interval default null,
+    idle_in_transaction_session_timeout interval default null, work_mem text default null,
+    read_only boolean default false) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.require_known(canonical);
+    perform tenant_internal.check_limits(array[statement_timeout, lock_timeout, idle_in_transaction_session_timeout], work_mem);
     update tenant.tenants t set
         statement_timeout_ms = extract(epoch from set_limits.statement_timeout) * 1000,
         lock_timeout_ms = extract(epoch from set_limits.lock_timeout) * 1000,
@@ -799,6 +762,920 @@ end
 $$;
 revoke all on function tenant_internal.require_owner(regclass) from public;
 grant execute on function tenant_internal.require_owner(regclass) to tenant_admin;
+
+-- sql/schema/lives/journal.sql
+-- Lines of the journal by functions that run as the extension's owner.
+
+create function tenant_internal.write_journal(action text, object text, reason text, detail jsonb default null) returns void
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    insert into tenant.journal (action, object, reason, detail, role, session_role) values (action, object, reason, detail,
+        case current_setting('role') when 'none' then session_user else current_setting('role') end, session_user)
+$$;
+revoke all on function tenant_internal.write_journal(text, text, text, jsonb) from public;
+
+-- sql/schema/lives/states.sql
+-- The states of a tenant: which leads to which, and the functions that change them.
+
+-- pg_tenant/core/src/status.rs says the same, where the library and the client read it.
+create view tenant.status_transitions (from_status, to_status, made_by) as values
+    ('provisioning', 'active', 'activate'), ('provisioning', 'purged', 'mark_purged'),
+    ('active', 'read_only', 'set_read_only'), ('active', 'suspended', 'suspend'), ('active', 'offboarding', 'offboard'),
+    ('read_only', 'active', 'resume'), ('read_only', 'suspended', 'suspend'), ('read_only', 'offboarding', 'offboard'),
+    ('suspended', 'active', 'resume'), ('suspended', 'read_only', 'set_read_only'), ('suspended', 'offboarding', 'offboard'),
+    ('offboarding', 'active', 'keep'), ('offboarding', 'purged', 'mark_purged');
+comment on view tenant.status_transitions is 'Which state of a tenant leads to which, and the function that makes the change.';
+grant select on tenant.status_transitions to tenant_admin;
+
+create function tenant_internal.refuse_transition(id text, status text, wanted text, why text default null) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN133',
+        message = format('tenant "%s" cannot become %s: it is %s', id, wanted, status),
+        detail = coalesce(why, (select format('From %s it becomes %s.', status, string_agg(to_status, ', ' order by to_status))
+            from tenant.status_transitions where from_status = status), 'Nothing leads out of this state.'),
+        hint = coalesce((select format('What is possible: %s.', string_agg(format('tenant.%s()', made_by), ', ' order by made_by))
+            from tenant.status_transitions where from_status = status), 'Register a new tenant with another id.');
+end
+$$;
+revoke all on function tenant_internal.refuse_transition(text, text, text, text) from public;
+grant execute on function tenant_internal.refuse_transition(text, text, text, text) to tenant_admin;
+
+-- Whichever statement changes a state. A tenant that was purged keeps its id and its times, and nothing else.
+create function tenant_internal.check_status() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if not exists (select from tenant.status_transitions t where (t.from_status, t.to_status) = (old.status, new.status)) then
+        perform tenant_internal.refuse_transition(old.id, old.status, new.status);
+    elsif new.status = 'purged' and old.purge_after > now() then
+        perform tenant_internal.refuse_transition(old.id, old.status, new.status,
+            format('Its rows are purged after %s.', old.purge_after));
+    end if;
+    new.status_since := now();
+    new.status_detail := null;
+    new.purge_after := case new.status when 'offboarding' then coalesce(new.purge_after, now() + interval '30 days') end;
+    if new.status = 'purged' then
+        new.name := null;
+        new.slug := null;
+        new.plan := null;
+        new.settings := '{}';
+    end if;
+    return new;
+end
+$$;
+revoke all on function tenant_internal.check_status() from public;
+create trigger check_status before update on tenant.tenants for each row when (old.status is distinct from new.status)
+    execute function tenant_internal.check_status();
+
+-- A tenant begins active, or is being set up. Not pg_restore's: it brings tenants in any state.
+create function tenant_internal.check_first_status() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if not (current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user)) then
+        raise exception using
+            errcode = 'TN133',
+            message = format('tenant "%s" cannot begin %s', new.id, new.status),
+            detail = 'A tenant begins provisioning or active.',
+            hint = 'Register it, then change its state.';
+    end if;
+    return new;
+end
+$$;
+revoke all on function tenant_internal.check_first_status() from public;
+create trigger check_first_status before insert on tenant.tenants for each row
+    when (new.status not in ('provisioning', 'active')) execute function tenant_internal.check_first_status();
+
+-- Changes the state, where it is another; the reason goes into the journal.
+create function tenant_internal.change_status(id text, wanted text, made_by text, reason text, purge_after timestamptz default null)
+    returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    was text;
+begin
+    perform tenant_internal.require_known(id);
+    if reason is not null then
+        perform tenant_internal.give_reason(reason);
+    end if;
+    select t.status into was from tenant.tenants t where t.id = change_status.id for no key update;
+    if was <> wanted and not exists (select from tenant.status_transitions t
+            where (t.from_status, t.to_status, t.made_by) = (was, wanted, change_status.made_by)) then
+        perform tenant_internal.refuse_transition(id, was, wanted);
+    end if;
+    update tenant.tenants t set status = wanted, purge_after = change_status.purge_after
+        where t.id = change_status.id and (was <> wanted or t.purge_after is distinct from change_status.purge_after);
+end
+$$;
+revoke all on function tenant_internal.change_status(text, text, text, text, timestamptz) from public;
+grant execute on function tenant_internal.change_status(text, text, text, text, timestamptz) to tenant_admin;
+
+create function tenant.suspend(id text, reason text default null) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.change_status(canonical, 'suspended', 'suspend', reason);
+end
+$$;
+comment on function tenant.suspend(text, text) is 'From now on nobody enters the tenant (TN003); transactions that are in it end as they will. TN133 from a state that does not lead there.';
+revoke all on function tenant.suspend(text, text) from public;
+grant execute on function tenant.suspend(text, text) to tenant_admin;
+
+create function tenant.suspend(id uuid, reason text default null) returns void language sql
+    begin atomic select tenant.suspend(id::text, reason); end;
+revoke all on function tenant.suspend(uuid, text) from public;
+grant execute on function tenant.suspend(uuid, text) to tenant_admin;
+
+create function tenant.suspend(id bigint, reason text default null) returns void language sql
+    begin atomic select tenant.suspend(id::text, reason); end;
+revoke all on function tenant.suspend(bigint, text) from public;
+grant execute on function tenant.suspend(bigint, text) to tenant_admin;
+
+create function tenant.resume(id text, reason text default null) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.change_status(canonical, 'active', 'resume', reason);
+end
+$$;
+comment on function tenant.resume(text, text) is 'A tenant that was suspended or read-only is active again. TN133 from another state.';
+revoke all on function tenant.resume(text, text) from public;
+grant execute on function tenant.resume(text, text) to tenant_admin;
+
+create function tenant.resume(id uuid, reason text default null) returns void language sql
+    begin atomic select tenant.resume(id::text, reason); end;
+revoke all on function tenant.resume(uuid, text) from public;
+grant execute on function tenant.resume(uuid, text) to tenant_admin;
+
+create function tenant.resume(id bigint, reason text default null) returns void language sql
+    begin atomic select tenant.resume(id::text, reason); end;
+revoke all on function tenant.resume(bigint, text) from public;
+grant execute on function tenant.resume(bigint, text) to tenant_admin;
+
+create function tenant.set_read_only(id text, reason text default null) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.change_status(canonical, 'read_only', 'set_read_only', reason);
+end
+$$;
+comment on function tenant.set_read_only(text, text) is 'From now on each transaction of the tenant is read-only, whatever is set in it. TN133 from a state that does not lead there.';
+revoke all on function tenant.set_read_only(text, text) from public;
+grant execute on function tenant.set_read_only(text, text) to tenant_admin;
+
+create function tenant.set_read_only(id uuid, reason text default null) returns void language sql
+    begin atomic select tenant.set_read_only(id::text, reason); end;
+revoke all on function tenant.set_read_only(uuid, text) from public;
+grant execute on function tenant.set_read_only(uuid, text) to tenant_admin;
+
+create function tenant.set_read_only(id bigint, reason text default null) returns void language sql
+    begin atomic select tenant.set_read_only(id::text, reason); end;
+revoke all on function tenant.set_read_only(bigint, text) from public;
+grant execute on function tenant.set_read_only(bigint, text) to tenant_admin;
+
+create function tenant.activate(id text, reason text default null) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.change_status(canonical, 'active', 'activate', reason);
+end
+$$;
+comment on function tenant.activate(text, text) is 'A tenant that was being set up can be entered by everybody who may. TN133 from another state.';
+revoke all on function tenant.activate(text, text) from public;
+grant execute on function tenant.activate(text, text) to tenant_admin;
+
+create function tenant.activate(id uuid, reason text default null) returns void language sql
+    begin atomic select tenant.activate(id::text, reason); end;
+revoke all on function tenant.activate(uuid, text) from public;
+grant execute on function tenant.activate(uuid, text) to tenant_admin;
+
+create function tenant.activate(id bigint, reason text default null) returns void language sql
+    begin atomic select tenant.activate(id::text, reason); end;
+revoke all on function tenant.activate(bigint, text) from public;
+grant execute on function tenant.activate(bigint, text) to tenant_admin;
+
+create function tenant.keep(id text, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.require_reason(reason);
+    perform tenant_internal.change_status(canonical, 'active', 'keep', reason);
+end
+$$;
+comment on function tenant.keep(text, text) is 'A tenant that was leaving stays: it is active again. TN029 without a reason, TN133 from another state.';
+revoke all on function tenant.keep(text, text) from public;
+grant execute on function tenant.keep(text, text) to tenant_admin;
+
+create function tenant.keep(id uuid, reason text) returns void language sql
+    begin atomic select tenant.keep(id::text, reason); end;
+revoke all on function tenant.keep(uuid, text) from public;
+grant execute on function tenant.keep(uuid, text) to tenant_admin;
+
+create function tenant.keep(id bigint, reason text) returns void language sql
+    begin atomic select tenant.keep(id::text, reason); end;
+revoke all on function tenant.keep(bigint, text) from public;
+grant execute on function tenant.keep(bigint, text) to tenant_admin;
+
+create function tenant.mark_purged(id text, reason text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.require_reason(reason);
+    perform tenant_internal.change_status(canonical, 'purged', 'mark_purged', reason);
+end
+$$;
+comment on function tenant.mark_purged(text, text) is 'What is left of a tenant whose rows are gone: its id and times; nobody enters it (TN132). TN029 without a reason, TN133 from another state, or before the date that offboard has set.';
+revoke all on function tenant.mark_purged(text, text) from public;
+grant execute on function tenant.mark_purged(text, text) to tenant_admin;
+
+create function tenant.mark_purged(id uuid, reason text) returns void language sql
+    begin atomic select tenant.mark_purged(id::text, reason); end;
+revoke all on function tenant.mark_purged(uuid, text) from public;
+grant execute on function tenant.mark_purged(uuid, text) to tenant_admin;
+
+create function tenant.mark_purged(id bigint, reason text) returns void language sql
+    begin atomic select tenant.mark_purged(id::text, reason); end;
+revoke all on function tenant.mark_purged(bigint, text) from public;
+grant execute on function tenant.mark_purged(bigint, text) to tenant_admin;
+
+create function tenant.offboard(id text, reason text, purge_after timestamptz default now() + interval '30 days') returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.require_reason(reason);
+    perform tenant_internal.change_status(canonical, 'offboarding', 'offboard', reason,
+        coalesce(purge_after, now() + interval '30 days'));
+end
+$$;
+comment on function tenant.offboard(text, text, timestamptz) is 'The tenant leaves: from now on members of tenant_admin alone enter it, for exports (others: TN131), and its rows are purged after the date. A later call moves the date. TN029 without a reason, TN133 from a state that does not lead there.';
+revoke all on function tenant.offboard(text, text, timestamptz) from public;
+grant execute on function tenant.offboard(text, text, timestamptz) to tenant_admin;
+
+create function tenant.offboard(id uuid, reason text, purge_after timestamptz default now() + interval '30 days') returns void language sql
+    begin atomic select tenant.offboard(id::text, reason, purge_after); end;
+revoke all on function tenant.offboard(uuid, text, timestamptz) from public;
+grant execute on function tenant.offboard(uuid, text, timestamptz) to tenant_admin;
+
+create function tenant.offboard(id bigint, reason text, purge_after timestamptz default now() + interval '30 days') returns void language sql
+    begin atomic select tenant.offboard(id::text, reason, purge_after); end;
+revoke all on function tenant.offboard(bigint, text, timestamptz) from public;
+grant execute on function tenant.offboard(bigint, text, timestamptz) to tenant_admin;
+
+-- sql/schema/lives/plans.sql
+-- Plans: what the tenants of a plan are given, unless a tenant has its own.
+
+-- pg_tenant/src/pg/registry_row.rs knows the numbers of the limits' columns.
+create table tenant.plans (
+    plan text collate "C" primary key check (plan <> ''),
+    rank integer not null default 0,
+    statement_timeout_ms integer check (statement_timeout_ms > 0),
+    lock_timeout_ms integer check (lock_timeout_ms > 0),
+    idle_in_transaction_session_timeout_ms integer check (idle_in_transaction_session_timeout_ms > 0),
+    work_mem_kb integer check (work_mem_kb >= 64),
+    features jsonb not null default '{}' check (jsonb_typeof(features) = 'object'),
+    settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object'),
+    quotas jsonb not null default '{}' check (jsonb_typeof(quotas) = 'object'),
+    created_at timestamptz not null default now(),
+    changed_at timestamptz not null default now()
+);
+comment on table tenant.plans is 'Plans, by rank, with the limits, features, settings and quotas of their tenants.';
+grant select on tenant.plans to tenant_admin, tenant_system;
+select pg_catalog.pg_extension_config_dump('tenant.plans', '');
+
+-- A plan is in what backends remember of each of its tenants, so all of that is void.
+create trigger plans_changed after insert or update or delete or truncate on tenant.plans
+    for each statement execute function tenant_internal.registry_changed();
+alter table tenant.plans enable always trigger plans_changed;
+
+create function tenant.define_plan(plan text, rank integer default 0, statement_timeout interval default null,
+    lock_timeout interval default null, idle_in_transaction_session_timeout interval default null,
+    work_mem text default null, features jsonb default '{}', settings jsonb default '{}', quotas jsonb default '{}')
+    returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    part text;
+begin
+    perform tenant_internal.require_plain('the plan', define_plan.plan), tenant_internal.check_limits(
+        array[statement_timeout, lock_timeout, idle_in_transaction_session_timeout], work_mem);
+    if btrim(coalesce(define_plan.plan, '')) = '' then
+        raise exception using
+            errcode = 'TN136',
+            message = 'a plan has a name',
+            detail = 'The name is empty.',
+            hint = 'Name it as the tenants'' column plan does.';
+    end if;
+    foreach part in array array['features', 'settings', 'quotas'] loop
+        if jsonb_typeof(coalesce(case part when 'features' then define_plan.features when 'settings' then define_plan.settings
+                else define_plan.quotas end, '{}')) <> 'object' then
+            raise exception using
+                errcode = 'TN136',
+                message = format('cannot define plan "%s": malformed %s', define_plan.plan, part),
+                detail = 'They are not an object.',
+                hint = 'Pass an object: {"name": value, ...}.';
+        end if;
+    end loop;
+    insert into tenant.plans as p (plan, rank, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms,
+            work_mem_kb, features, settings, quotas)
+        values (define_plan.plan, coalesce(define_plan.rank, 0), extract(epoch from statement_timeout) * 1000,
+            extract(epoch from lock_timeout) * 1000, extract(epoch from idle_in_transaction_session_timeout) * 1000,
+            pg_size_bytes(work_mem) / 1024, coalesce(define_plan.features, '{}'), coalesce(define_plan.settings, '{}'),
+            coalesce(define_plan.quotas, '{}'))
+        on conflict on constraint plans_pkey do update set rank = excluded.rank,
+            statement_timeout_ms = excluded.statement_timeout_ms, lock_timeout_ms = excluded.lock_timeout_ms,
+            idle_in_transaction_session_timeout_ms = excluded.idle_in_transaction_session_timeout_ms,
+            work_mem_kb = excluded.work_mem_kb, features = excluded.features, settings = excluded.settings,
+            quotas = excluded.quotas, changed_at = now();
+    perform tenant_internal.write_journal('define_plan', define_plan.plan, null,
+        (select jsonb_strip_nulls(to_jsonb(p) - '{plan,created_at,changed_at}'::text[])
+            from tenant.plans p where p.plan = define_plan.plan));
+end
+$$;
+comment on function tenant.define_plan is 'Makes the plan, or changes it to this: in force for its tenants from their next transactions on. TN051 a limit out of range, TN136 malformed.';
+revoke all on function tenant.define_plan(text, integer, interval, interval, interval, text, jsonb, jsonb, jsonb) from public;
+grant execute on function tenant.define_plan(text, integer, interval, interval, interval, text, jsonb, jsonb, jsonb) to tenant_admin;
+
+create function tenant.drop_plan(plan text, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    tenants bigint;
+begin
+    perform tenant_internal.require_reason(reason);
+    lock table tenant.plans in share row exclusive mode;
+    select count(*) into tenants from tenant.tenants t where t.plan = drop_plan.plan;
+    if tenants > 0 then
+        raise exception using
+            errcode = 'TN136',
+            message = format('cannot drop plan "%s": tenants have it', drop_plan.plan),
+            detail = format('There are %s of them.', tenants),
+            hint = 'Give them another one first: select tenant.set_plan(id, ''<plan>'') from tenant.tenants where plan = ...;';
+    end if;
+    delete from tenant.plans p where p.plan = drop_plan.plan;
+    if not found then
+        perform tenant_internal.refuse_plan(drop_plan.plan);
+    end if;
+    perform tenant_internal.write_journal('drop_plan', drop_plan.plan, reason);
+end
+$$;
+comment on function tenant.drop_plan is 'Removes a plan that no tenant has. TN136 where one has it, or there is no such plan; TN029 without a reason.';
+revoke all on function tenant.drop_plan(text, text) from public;
+grant execute on function tenant.drop_plan(text, text) to tenant_admin;
+
+create function tenant_internal.refuse_plan(plan text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN136',
+        message = format('there is no plan "%s"', plan),
+        detail = coalesce((select format('There are: %s.', string_agg(p.plan, ', ' order by p.rank, p.plan)) from tenant.plans p),
+            'tenant.plans is empty.'),
+        hint = format('select tenant.define_plan(%L, ...);', plan);
+end
+$$;
+revoke all on function tenant_internal.refuse_plan(text) from public;
+grant execute on function tenant_internal.refuse_plan(text) to tenant_admin;
+
+create function tenant.set_plan(id text, plan text, reason text default null) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.require_known(canonical);
+    if reason is not null then
+        perform tenant_internal.give_reason(reason);
+    end if;
+    if set_plan.plan is not null and not exists (select from tenant.plans p where p.plan = set_plan.plan) then
+        perform tenant_internal.refuse_plan(set_plan.plan);
+    end if;
+    update tenant.tenants t set plan = set_plan.plan where t.id = canonical and t.plan is distinct from set_plan.plan;
+end
+$$;
+comment on function tenant.set_plan(text, text, text) is 'Gives the tenant a plan, or none with null: in force from its next transaction on. TN136 where there is no such plan.';
+revoke all on function tenant.set_plan(text, text, text) from public;
+grant execute on function tenant.set_plan(text, text, text) to tenant_admin;
+
+create function tenant.set_plan(id uuid, plan text, reason text default null) returns void language sql
+    begin atomic select tenant.set_plan(id::text, plan, reason); end;
+revoke all on function tenant.set_plan(uuid, text, text) from public;
+grant execute on function tenant.set_plan(uuid, text, text) to tenant_admin;
+
+create function tenant.set_plan(id bigint, plan text, reason text default null) returns void language sql
+    begin atomic select tenant.set_plan(id::text, plan, reason); end;
+revoke all on function tenant.set_plan(bigint, text, text) from public;
+grant execute on function tenant.set_plan(bigint, text, text) to tenant_admin;
+
+create view tenant.limits_in_force with (security_invoker = true) as
+    select t.id, t.plan, t.status,
+        coalesce(t.statement_timeout_ms, p.statement_timeout_ms) as statement_timeout_ms,
+        coalesce(t.lock_timeout_ms, p.lock_timeout_ms) as lock_timeout_ms,
+        coalesce(t.idle_in_transaction_session_timeout_ms, p.idle_in_transaction_session_timeout_ms)
+            as idle_in_transaction_session_timeout_ms,
+        coalesce(t.work_mem_kb, p.work_mem_kb) as work_mem_kb,
+        t.read_only or t.status = 'read_only' as read_only
+    from tenant.tenants t left join tenant.plans p using (plan);
+comment on view tenant.limits_in_force is 'What enter applies for each tenant: its own limits, or its plan''s. Null is no limit.';
+grant select on tenant.limits_in_force to tenant_admin, tenant_system;
+
+-- sql/schema/lives/slugs.sql
+-- Slugs: reserved ones, and those that a tenant had before, which lead to it still.
+
+create table tenant.reserved_slugs (
+    slug text collate "C" primary key check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    reason text not null,
+    reserved_at timestamptz not null default now(),
+    reserved_by name not null
+);
+comment on table tenant.reserved_slugs is 'Slugs that no tenant is given, such as www and api.';
+grant select on tenant.reserved_slugs to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.reserved_slugs', '');
+
+create table tenant.former_slugs (
+    slug text collate "C" primary key,
+    tenant_id text collate "C" not null,
+    renamed_at timestamptz not null default now()
+);
+comment on table tenant.former_slugs is 'Slugs that tenants had before: they lead to the tenant until they are released.';
+create index on tenant.former_slugs (tenant_id);
+grant select on tenant.former_slugs to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.former_slugs', '');
+
+create function tenant.reserve_slug(slug text, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.require_reason(reason);
+    insert into tenant.reserved_slugs as r (slug, reason, reserved_by) values (reserve_slug.slug, reserve_slug.reason, session_user)
+        on conflict on constraint reserved_slugs_pkey do update set reason = excluded.reason;
+    perform tenant_internal.write_journal('reserve_slug', reserve_slug.slug, reserve_slug.reason);
+end
+$$;
+comment on function tenant.reserve_slug is 'No tenant is given this slug from now on (TN134); one that has it keeps it. TN029 without a reason.';
+revoke all on function tenant.reserve_slug(text, text) from public;
+grant execute on function tenant.reserve_slug(text, text) to tenant_admin;
+
+create function tenant.release_slug(slug text, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    formerly text;
+    released boolean;
+begin
+    perform tenant_internal.require_reason(reason);
+    delete from tenant.former_slugs f where f.slug = release_slug.slug returning f.tenant_id into formerly;
+    released := found;
+    delete from tenant.reserved_slugs r where r.slug = release_slug.slug;
+    if released or found then
+        perform tenant_internal.write_journal('release_slug', release_slug.slug, reason,
+            jsonb_strip_nulls(jsonb_build_object('tenant', formerly)));
+    end if;
+end
+$$;
+comment on function tenant.release_slug is 'A slug that was reserved, or that a tenant had before, may be given to a tenant again. TN029 without a reason.';
+revoke all on function tenant.release_slug(text, text) from public;
+grant execute on function tenant.release_slug(text, text) to tenant_admin;
+
+create function tenant_internal.check_slug() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    formerly text;
+    why text;
+begin
+    if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = session_user) then
+        return new;
+    end if;
+    select 'It is reserved: ' || r.reason into why from tenant.reserved_slugs r where r.slug = new.slug;
+    if why is null then
+        select f.tenant_id into formerly from tenant.former_slugs f where f.slug = new.slug and f.tenant_id <> new.id;
+        why := 'Tenant "' || formerly || '" had it before, and it leads there.';
+    end if;
+    if why is not null then
+        raise exception using
+            errcode = 'TN134',
+            message = format('tenant "%s" cannot have the slug "%s"', new.id, new.slug),
+            detail = why,
+            hint = format('Choose another, or: select tenant.release_slug(%L, ''<reason>'');', new.slug);
+    end if;
+    return new;
+end
+$$;
+revoke all on function tenant_internal.check_slug() from public;
+create trigger check_slug before insert on tenant.tenants for each row when (new.slug is not null)
+    execute function tenant_internal.check_slug();
+create trigger check_new_slug before update on tenant.tenants for each row
+    when (new.slug is not null and new.slug is distinct from old.slug) execute function tenant_internal.check_slug();
+
+-- The slug that a tenant had leads to it; one that it takes back is its own again. One that was purged keeps none.
+create function tenant_internal.keep_slug() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if new.status = 'purged' then
+        delete from tenant.former_slugs f where f.tenant_id = new.id;
+        delete from tenant.domains d where d.tenant_id = new.id;
+        return null;
+    end if;
+    delete from tenant.former_slugs f where f.slug = new.slug;
+    if old.slug is not null then
+        insert into tenant.former_slugs (slug, tenant_id) values (old.slug, new.id)
+            on conflict (slug) do update set tenant_id = excluded.tenant_id, renamed_at = now();
+    end if;
+    return null;
+end
+$$;
+revoke all on function tenant_internal.keep_slug() from public;
+create trigger keep_slug after update on tenant.tenants for each row
+    when (old.slug is distinct from new.slug or new.status = 'purged' and old.status <> 'purged')
+    execute function tenant_internal.keep_slug();
+
+-- sql/schema/lives/domains.sql
+-- Domains of a tenant's own, which lead to it once somebody has proved that they are the tenant's.
+
+create table tenant.domains (
+    domain text collate "C" check (length(domain) <= 253
+        and domain ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$'),
+    tenant_id text collate "C" not null,
+    token text not null,
+    added_at timestamptz not null default now(),
+    verified_at timestamptz,
+    primary key (domain, tenant_id)
+);
+comment on table tenant.domains is 'Domains that tenants say are theirs; the one whose proof was seen has it.';
+-- Many may ask for a domain, and one has it.
+create unique index domains_verified on tenant.domains (domain) where verified_at is not null;
+create index on tenant.domains (tenant_id);
+grant select on tenant.domains to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.domains', '');
+
+create function tenant_internal.refuse_domain(id text, domain text, why text, hint text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN135',
+        message = format('tenant "%s" cannot have the domain %s', id, quote_literal(left(domain, 80))),
+        detail = why,
+        hint = refuse_domain.hint;
+end
+$$;
+revoke all on function tenant_internal.refuse_domain(text, text, text, text) from public;
+
+create function tenant.add_domain(id text, domain text) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    asked constant text := lower(rtrim(domain, '.'));
+    made text;
+begin
+    perform tenant_internal.require_known(canonical);
+    if length(asked) > 253 or asked !~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$' then
+        perform tenant_internal.refuse_domain(canonical, domain, 'It is no domain name.',
+            'Give the full name as DNS has it: labels of a-z 0-9 - with dots between, other letters as xn--...');
+    elsif exists (select from tenant.domains d where d.domain = asked and d.tenant_id <> canonical and d.verified_at is not null) then
+        perform tenant_internal.refuse_domain(canonical, asked, 'Another tenant has proved that it has it.',
+            'Remove it there first: select tenant.remove_domain(...);');
+    end if;
+    select d.token into made from tenant.domains d where (d.domain, d.tenant_id) = (asked, canonical);
+    if made is null then
+        insert into tenant.domains as d (domain, tenant_id, token)
+            values (asked, canonical, replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''))
+            on conflict on constraint domains_pkey do update set token = d.token returning d.token into made;
+        perform tenant_internal.write_journal('add_domain', canonical, null, jsonb_build_object('domain', asked));
+    end if;
+    return made;
+end
+$$;
+comment on function tenant.add_domain(text, text) is 'Gives the token that proves the domain to be the tenant''s: publish it in the domain''s DNS, then call verify_domain. TN135 malformed, or another tenant''s.';
+revoke all on function tenant.add_domain(text, text) from public;
+grant execute on function tenant.add_domain(text, text) to tenant_admin;
+
+create function tenant.add_domain(id uuid, domain text) returns text language sql
+    begin atomic select tenant.add_domain(id::text, domain); end;
+revoke all on function tenant.add_domain(uuid, text) from public;
+grant execute on function tenant.add_domain(uuid, text) to tenant_admin;
+
+create function tenant.add_domain(id bigint, domain text) returns text language sql
+    begin atomic select tenant.add_domain(id::text, domain); end;
+revoke all on function tenant.add_domain(bigint, text) from public;
+grant execute on function tenant.add_domain(bigint, text) to tenant_admin;
+
+create function tenant.verify_domain(id text, domain text, proof text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    asked constant text := lower(rtrim(domain, '.'));
+    here tenant.domains;
+begin
+    select * into here from tenant.domains d where (d.domain, d.tenant_id) = (asked, canonical) for update;
+    if not found then
+        perform tenant_internal.refuse_domain(canonical, domain, 'It was not added.', 'select tenant.add_domain(...) gives the token.');
+    elsif proof is distinct from here.token then
+        perform tenant_internal.refuse_domain(canonical, asked, 'The proof is not the token that add_domain gave.',
+            'Read the token from the domain''s DNS anew; records take a while to be seen everywhere.');
+    elsif here.verified_at is null then
+        begin
+            update tenant.domains d set verified_at = now() where (d.domain, d.tenant_id) = (asked, canonical);
+        exception when unique_violation then
+            perform tenant_internal.refuse_domain(canonical, asked, 'Another tenant has proved that it has it.',
+                'Remove it there first: select tenant.remove_domain(...);');
+        end;
+        perform tenant_internal.write_journal('verify_domain', canonical, null, jsonb_build_object('domain', asked));
+        perform tenant_internal.tell_change();
+    end if;
+end
+$$;
+comment on function tenant.verify_domain(text, text, text) is 'The domain leads to the tenant from now on, if the proof is the token that add_domain gave. TN135 if it is not, or another tenant has the domain.';
+revoke all on function tenant.verify_domain(text, text, text) from public;
+grant execute on function tenant.verify_domain(text, text, text) to tenant_admin;
+
+create function tenant.verify_domain(id uuid, domain text, proof text) returns void language sql
+    begin atomic select tenant.verify_domain(id::text, domain, proof); end;
+revoke all on function tenant.verify_domain(uuid, text, text) from public;
+grant execute on function tenant.verify_domain(uuid, text, text) to tenant_admin;
+
+create function tenant.verify_domain(id bigint, domain text, proof text) returns void language sql
+    begin atomic select tenant.verify_domain(id::text, domain, proof); end;
+revoke all on function tenant.verify_domain(bigint, text, text) from public;
+grant execute on function tenant.verify_domain(bigint, text, text) to tenant_admin;
+
+create function tenant.remove_domain(id text, domain text, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    asked constant text := lower(rtrim(domain, '.'));
+begin
+    delete from tenant.domains d where (d.domain, d.tenant_id) = (asked, canonical);
+    if not found then
+        perform tenant_internal.refuse_domain(canonical, domain, 'It has not got it.', 'select * from tenant.domains; lists them.');
+    end if;
+    perform tenant_internal.write_journal('remove_domain', canonical, reason, jsonb_build_object('domain', asked)),
+        tenant_internal.tell_change();
+end
+$$;
+comment on function tenant.remove_domain(text, text, text) is 'The domain does not lead to the tenant any more. TN135 where the tenant has not got it.';
+revoke all on function tenant.remove_domain(text, text, text) from public;
+grant execute on function tenant.remove_domain(text, text, text) to tenant_admin;
+
+create function tenant.remove_domain(id uuid, domain text, reason text default null) returns void language sql
+    begin atomic select tenant.remove_domain(id::text, domain, reason); end;
+revoke all on function tenant.remove_domain(uuid, text, text) from public;
+grant execute on function tenant.remove_domain(uuid, text, text) to tenant_admin;
+
+create function tenant.remove_domain(id bigint, domain text, reason text default null) returns void language sql
+    begin atomic select tenant.remove_domain(id::text, domain, reason); end;
+revoke all on function tenant.remove_domain(bigint, text, text) from public;
+grant execute on function tenant.remove_domain(bigint, text, text) to tenant_admin;
+
+-- sql/schema/lives/setting_definitions.sql
+-- Which settings and features tenants have.
+
+create table tenant.setting_definitions (
+    name text collate "C" primary key check (length(name) <= 128 and name ~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$'),
+    kind text not null check (kind in ('text', 'boolean', 'integer', 'number', 'json', 'feature')),
+    default_value jsonb,
+    rule jsonb not null default '{}' check (jsonb_typeof(rule) = 'object'),
+    changed_by text not null default 'operator' check (changed_by in ('operator', 'tenant')),
+    secret boolean not null default false,
+    rollout numeric check (rollout between 0 and 100),
+    description text
+);
+comment on table tenant.setting_definitions is 'Which settings and features tenants have: kind, default, rule, who changes them, and of a feature to how many per cent of the tenants it is rolled out.';
+grant select on tenant.setting_definitions to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.setting_definitions', '');
+
+-- A default is in what is remembered of every tenant.
+create trigger definitions_changed after insert or update or delete or truncate on tenant.setting_definitions
+    for each statement execute function tenant_internal.registry_changed();
+alter table tenant.setting_definitions enable always trigger definitions_changed;
+
+-- What begins like a key of a well-known service, holds a private key or a token, or is a URL with a password.
+create function tenant_internal.looks_secret(value text) returns boolean
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+    select value ~ any (array[
+        '-----BEGIN [A-Z ]*PRIVATE KEY',
+        '\m(AKIA|ASIA)[0-9A-Z]{16}\M',
+        '\m(sk|rk|pk)_(live|test)_[0-9A-Za-z]{8}',
+        '\m(sk-|gh[pousr]_|github_pat_|glpat-|xox[abprs]-|SG\.)[0-9A-Za-z_-]{16}',
+        '\meyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.',
+        '^[a-z][a-z0-9+.-]*://[^/@[:space:]]*:[^/@[:space:]]+@'])
+$$;
+revoke all on function tenant_internal.looks_secret(text) from public;
+
+create function tenant_internal.is_secret_reference(value text) returns boolean
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+    select value ~ '^(vault|env|file):[^[:space:]]+$'
+$$;
+revoke all on function tenant_internal.is_secret_reference(text) from public;
+
+-- What is wrong with a value: its SQLSTATE and a sentence; null where it may stand.
+create function tenant_internal.setting_problem(d tenant.setting_definitions, value jsonb) returns text[]
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+declare
+    found constant text := jsonb_typeof(value);
+    plain constant text := value #>> '{}';
+    expected constant text := case d.kind when 'feature' then 'boolean' when 'text' then 'string' when 'integer' then 'number'
+        else d.kind end;
+begin
+    if d.kind <> 'json' and found <> expected or d.kind = 'integer' and plain !~ '^-?[0-9]+$' then
+        return array['TN151', format('It is of type %s, and the setting of kind %s.', found, d.kind)];
+    elsif d.secret then
+        if d.kind <> 'text' or not tenant_internal.is_secret_reference(plain) then
+            return array['TN152', 'The setting is declared secret, and the value is no reference (vault:..., env:..., file:...).'];
+        end if;
+    elsif exists (select from jsonb_path_query(value, 'strict $.**') leaf
+            where jsonb_typeof(leaf) = 'string' and tenant_internal.looks_secret(leaf #>> '{}')) then
+        return array['TN152', 'The value looks like a secret, and the setting is not declared secret.'];
+    end if;
+    if value < d.rule -> 'min' or value > d.rule -> 'max' then
+        return array['TN151', format('It is not between %s and %s.', coalesce(d.rule ->> 'min', 'any'), coalesce(d.rule ->> 'max', 'any'))];
+    elsif d.rule ? 'one_of' and not d.rule -> 'one_of' @> jsonb_build_array(value) then
+        return array['TN151', format('It is none of %s.', d.rule -> 'one_of')];
+    elsif d.rule ? 'matches' and plain !~ (d.rule ->> 'matches') then
+        return array['TN151', format('It does not match %s.', d.rule ->> 'matches')];
+    end if;
+    return null;
+end
+$$;
+revoke all on function tenant_internal.setting_problem(tenant.setting_definitions, jsonb) from public;
+
+create function tenant_internal.require_setting(d tenant.setting_definitions, value jsonb) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+declare
+    problem constant text[] := tenant_internal.setting_problem(d, value);
+begin
+    if problem is not null then
+        raise exception using
+            errcode = problem[1],
+            message = format('setting "%s" cannot have this value', d.name),
+            detail = problem[2],
+            hint = case problem[1]
+                when 'TN152' then 'Keep the secret where secrets are kept, and set a reference to it: "vault:path/of/it".'
+                else format('select * from tenant.setting_definitions where name = %L; says what it takes.', d.name) end;
+    end if;
+end
+$$;
+revoke all on function tenant_internal.require_setting(tenant.setting_definitions, jsonb) from public;
+
+create function tenant_internal.refuse_setting(name text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN150',
+        message = format('there is no setting %s', quote_literal(left(name, 128))),
+        detail = 'It is not in tenant.setting_definitions.',
+        hint = 'Declare it: select tenant.declare_setting(''<name>'', ''<kind>''); or tenant.declare_feature(''<name>'');';
+end
+$$;
+revoke all on function tenant_internal.refuse_setting(text) from public;
+
+create function tenant.declare_setting(name text, kind text default 'text', default_value jsonb default null,
+    rule jsonb default '{}', changed_by text default 'operator', secret boolean default false,
+    description text default null, rollout numeric default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    d tenant.setting_definitions := row(name, kind, nullif(default_value, 'null'), coalesce(rule, '{}'), changed_by,
+        coalesce(secret, false), rollout, description);
+    why text := case
+        when length(name) > 128 or name !~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$' then 'A name has letters a-z, digits and _, with dots between.'
+        when kind not in ('text', 'boolean', 'integer', 'number', 'json', 'feature') then
+            'A setting is of kind text, boolean, integer, number, json or feature.'
+        when changed_by not in ('operator', 'tenant') then 'It is changed by operator or tenant.'
+        when rollout is not null and kind <> 'feature' or rollout not between 0 and 100 then
+            'A roll-out is of a feature, and between 0 and 100 per cent.'
+        when jsonb_typeof(rule) <> 'object' then 'A rule is an object with min, max, one_of or matches.'
+        when exists (select from jsonb_object_keys(rule) key where key not in ('min', 'max', 'one_of', 'matches')) then
+            'A rule has min, max, one_of and matches, and nothing else.'
+        end;
+begin
+    if name is null or kind is null or changed_by is null or why is not null then
+        raise exception using
+            errcode = 'TN151',
+            message = format('cannot declare setting %s', coalesce(quote_literal(left(name, 128)), 'without a name')),
+            detail = coalesce(why, 'A setting has a name, a kind, and somebody who changes it.'),
+            hint = 'select tenant.declare_setting(''billing.currency'', ''text'', ''"EUR"'', rule => ''{"one_of": ["EUR", "USD"]}'');';
+    end if;
+    if d.default_value is not null then
+        perform tenant_internal.require_setting(d, d.default_value);
+    end if;
+    insert into tenant.setting_definitions as s select d.*
+        on conflict on constraint setting_definitions_pkey do update set kind = excluded.kind,
+            default_value = excluded.default_value, rule = excluded.rule, changed_by = excluded.changed_by,
+            secret = excluded.secret, rollout = excluded.rollout, description = excluded.description;
+    perform tenant_internal.write_journal('declare_setting', d.name, null, jsonb_strip_nulls(to_jsonb(d) - 'name'));
+end
+$$;
+comment on function tenant.declare_setting is 'Declares a setting of tenants, or changes what was declared. TN151 malformed, TN152 a default that looks like a secret.';
+revoke all on function tenant.declare_setting(text, text, jsonb, jsonb, text, boolean, text, numeric) from public;
+grant execute on function tenant.declare_setting(text, text, jsonb, jsonb, text, boolean, text, numeric) to tenant_admin;
+
+create function tenant.declare_feature(name text, default_value boolean default false, rollout numeric default null,
+    changed_by text default 'operator', description text default null) returns void
+    language sql begin atomic
+    select tenant.declare_setting(name, 'feature', to_jsonb(default_value), '{}', changed_by, false, description, rollout);
+end;
+comment on function tenant.declare_feature is 'Declares a feature that tenants have or have not; a roll-out turns it on for so many per cent of them, always the same ones. TN151 malformed.';
+revoke all on function tenant.declare_feature(text, boolean, numeric, text, text) from public;
+grant execute on function tenant.declare_feature(text, boolean, numeric, text, text) to tenant_admin;
+
+create function tenant.drop_setting(name text, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.require_reason(reason);
+    delete from tenant.setting_definitions d where d.name = drop_setting.name;
+    if not found then
+        perform tenant_internal.refuse_setting(drop_setting.name);
+    end if;
+    perform tenant_internal.write_journal('drop_setting', drop_setting.name, reason);
+end
+$$;
+comment on function tenant.drop_setting is 'Takes a setting or feature back; what tenants have set of it stays and means nothing. TN150 where there is none, TN029 without a reason.';
+revoke all on function tenant.drop_setting(text, text) from public;
+grant execute on function tenant.drop_setting(text, text) to tenant_admin;
+
+-- sql/schema/lives/settings.sql
+-- The settings and features that a tenant has: its own, its plan's, a roll-out's, the default.
+
+create function tenant.set_setting(id text, name text, value jsonb, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    d tenant.setting_definitions;
+begin
+    perform tenant_internal.require_known(canonical);
+    if reason is not null then
+        perform tenant_internal.give_reason(reason);
+    end if;
+    select * into d from tenant.setting_definitions s where s.name = set_setting.name;
+    if not found then
+        perform tenant_internal.refuse_setting(set_setting.name);
+    elsif value is not null then
+        perform tenant_internal.require_setting(d, value);
+    end if;
+    update tenant.tenants t set settings = case when value is null then t.settings - d.name
+            else t.settings || jsonb_build_object(d.name, value) end
+        where t.id = canonical and t.settings -> d.name is distinct from value;
+    if found then
+        perform tenant_internal.write_journal('set_setting', canonical, reason,
+            jsonb_build_object('name', d.name) || case when value is null then '{}' else jsonb_build_object('value', value) end);
+    end if;
+end
+$$;
+comment on function tenant.set_setting(text, text, jsonb, text) is 'The tenant''s own value of a setting or feature; with null, its plan''s or the default again. In force from its next transaction on. TN150 not declared, TN151 a value that does not fit, TN152 a secret.';
+revoke all on function tenant.set_setting(text, text, jsonb, text) from public;
+grant execute on function tenant.set_setting(text, text, jsonb, text) to tenant_admin;
+
+create function tenant.set_setting(id uuid, name text, value jsonb, reason text default null) returns void language sql
+    begin atomic select tenant.set_setting(id::text, name, value, reason); end;
+revoke all on function tenant.set_setting(uuid, text, jsonb, text) from public;
+grant execute on function tenant.set_setting(uuid, text, jsonb, text) to tenant_admin;
+
+create function tenant.set_setting(id bigint, name text, value jsonb, reason text default null) returns void language sql
+    begin atomic select tenant.set_setting(id::text, name, value, reason); end;
+revoke all on function tenant.set_setting(bigint, text, jsonb, text) from public;
+grant execute on function tenant.set_setting(bigint, text, jsonb, text) to tenant_admin;
+
+-- Where a tenant stands in the roll-out of a feature, 0 to 9999: below a hundred times its per cent it is in. Of SHA-256,
+-- which no version of PostgreSQL computes otherwise.
+create function tenant_internal.rollout_number(id text, name text) returns integer
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+    select (('x' || left(encode(sha256(convert_to(name || '/' || id, 'UTF8')), 'hex'), 8))::bit(32)::bigint % 10000)::integer
+$$;
+revoke all on function tenant_internal.rollout_number(text, text) from public;
+
+-- All that the tenant has, by name: its own, its plan's, the roll-out's, the default. Stable, so that it sees what the
+-- library lets it see: what is committed now, since the answer is kept.
+create function tenant_internal.settings_of(id text) returns text
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return (select coalesce(jsonb_object_agg(d.name, coalesce(t.settings -> d.name,
+            case d.kind when 'feature' then p.features else p.settings end -> d.name,
+            case when tenant_internal.rollout_number(settings_of.id, d.name) < d.rollout * 100 then jsonb 'true' end,
+            d.default_value)), '{}')
+        from tenant.setting_definitions d
+        left join tenant.tenants t on t.id = settings_of.id
+        left join tenant.plans p on p.plan = t.plan);
+end
+$$;
+revoke all on function tenant_internal.settings_of(text) from public;
+
+create function tenant.setting(name text) returns text
+    language c stable strict parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_setting';
+comment on function tenant.setting(text) is 'The value of a setting for the transaction''s tenant, as text; null where it has none. TN001 with no tenant, TN150 not declared.';
+revoke all on function tenant.setting(text) from public;
+grant execute on function tenant.setting(text) to tenant_user;
+
+create function tenant_internal.setting_as_json(name text) returns text
+    language c stable strict parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_setting_as_json';
+revoke all on function tenant_internal.setting_as_json(text) from public;
+grant execute on function tenant_internal.setting_as_json(text) to tenant_user;
+
+create function tenant.setting_json(name text) returns jsonb language sql stable strict parallel restricted
+    begin atomic select tenant_internal.setting_as_json(name)::jsonb; end;
+comment on function tenant.setting_json(text) is 'As tenant.setting(), as JSON.';
+revoke all on function tenant.setting_json(text) from public;
+grant execute on function tenant.setting_json(text) to tenant_user;
+
+create function tenant.feature(name text) returns boolean
+    language c stable strict parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_feature';
+comment on function tenant.feature(text) is 'Whether the transaction''s tenant has the feature. TN001 with no tenant, TN150 not declared, TN151 a setting that is no feature.';
+revoke all on function tenant.feature(text) from public;
+grant execute on function tenant.feature(text) to tenant_user;
 
 -- sql/schema/protect/hierarchy.sql
 -- Protecting a table.
@@ -4408,9 +5285,12 @@ create trigger channel_changed after insert or update or delete on tenant.channe
 -- For the part of an application that receives requests: the tenant of a slug, and notifications that the registry changed.
 
 -- SECURITY DEFINER: an application may ask for one tenant, whose slug or id it was told, and cannot list them.
-create function tenant.find(by_slug text default null, by_id text default null)
+create function tenant.find(by_slug text default null, by_id text default null, by_domain text default null)
     returns table (id text, slug text, plan text, status text)
     language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    wanted text;
+    named text;
 begin
     if tenant.current_id() is not null then
         raise exception using
@@ -4419,17 +5299,36 @@ begin
             detail = format('The transaction is inside tenant "%s".', tenant.current_id()),
             hint = 'Look the tenant up before entering one, in a transaction of its own.';
     end if;
-    if by_id is null then
-        return query select t.id, t.slug, t.plan, t.status from tenant.tenants t where t.slug = by_slug;
-    else
-        return query select t.id, t.slug, t.plan, t.status from tenant.tenants t
-            where t.id = tenant.canonical_id(by_id) and (by_slug is null or t.slug = by_slug);
+    if by_id is not null then
+        wanted := tenant.canonical_id(by_id);
     end if;
+    if by_slug is not null then
+        select t.id into named from tenant.tenants t where t.slug = by_slug;
+        if not found then
+            select f.tenant_id into named from tenant.former_slugs f where f.slug = by_slug;
+        end if;
+        wanted := case when wanted is null or wanted = named then coalesce(named, '') else '' end;
+    end if;
+    if by_domain is not null then
+        named := null;
+        select d.tenant_id into named from tenant.domains d
+            where d.domain = lower(rtrim(by_domain, '.')) and d.verified_at is not null;
+        wanted := case when wanted is null or wanted = named then coalesce(named, '') else '' end;
+    end if;
+    return query select t.id, t.slug, t.plan, t.status from tenant.tenants t where t.id = wanted;
 end
 $$;
-comment on function tenant.find is 'The tenant with this slug, or this id, or both; no row where there is none. TN110 inside a tenant, TN004 malformed.';
-revoke all on function tenant.find(text, text) from public;
-grant execute on function tenant.find(text, text) to tenant_user, tenant_admin;
+comment on function tenant.find is 'The tenant with this slug, id and domain, as far as they are given; no row where there is none. A slug that it had before leads to it, and the row has the present one. TN110 inside a tenant, TN004 malformed.';
+revoke all on function tenant.find(text, text, text) from public;
+grant execute on function tenant.find(text, text, text) to tenant_user, tenant_admin;
+
+-- Directories that listen look again. Guards are off, since an administrator may be inside a tenant, where a NOTIFY is
+-- refused.
+create function tenant_internal.tell_change() returns void
+    language sql volatile security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+    select pg_notify('tenant_registry', '')
+$$;
+revoke all on function tenant_internal.tell_change() from public;
 
 -- A row of the registry announces itself (tenant_internal.registry_changed). TRUNCATE is refused; where that was switched off, it is
 -- announced too. Guards are off, since an administrator may be inside a tenant, where a NOTIFY is refused.
@@ -4441,6 +5340,8 @@ begin
 end
 $$;
 revoke all on function tenant_internal.announce_change() from public;
+create trigger announce_plans after insert or update or delete or truncate on tenant.plans
+    for each statement execute function tenant_internal.announce_change();
 create trigger announce_truncate after truncate on tenant.tenants
     for each statement execute function tenant_internal.announce_change();
 alter table tenant.tenants enable always trigger announce_truncate;
@@ -6896,6 +7797,7 @@ create function tenant_internal.journal_tenants() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     reason constant text := nullif(current_setting('tenant.reason', true), '');
+    silent constant text[] := array['changed_at', 'status_since', 'status_detail'];
     limits constant text[] := array['statement_timeout_ms', 'lock_timeout_ms', 'idle_in_transaction_session_timeout_ms', 'work_mem_kb', 'read_only'];
 begin
     if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
@@ -6909,15 +7811,18 @@ begin
             from now_there n join was_there w using (id)
             cross join lateral (select to_jsonb(w) as was, to_jsonb(n) as is_now) j
             cross join lateral (select array(select e.key from jsonb_each(j.is_now) e
-                where e.value is distinct from j.was -> e.key and e.key <> 'changed_at') as keys) changed
+                where e.value is distinct from j.was -> e.key and e.key <> all (silent)) as keys) changed
             cross join lateral (
-                select 1, case n.status when 'suspended' then 'suspend' else 'resume' end, null::jsonb where 'status' = any (changed.keys)
+                select 1, coalesce((select t.made_by from tenant.status_transitions t
+                        where (t.from_status, t.to_status) = (w.status, n.status)), 'offboard'),
+                    case when n.status = 'offboarding' then jsonb_build_object('purge_after', n.purge_after) end
+                    where changed.keys && array['status', 'purge_after']
                 union all
                 select 2, 'set_limits', (select jsonb_object_agg(e.key, e.value) from jsonb_each(jsonb_strip_nulls(j.is_now)) e
                     where e.key = any (limits)) where changed.keys && limits
                 union all
                 select 3, 'change', jsonb_build_object('columns', rest.keys)
-                    from (select array(select unnest(changed.keys) except select unnest(limits || 'status'::text) order by 1) as keys) rest
+                    from (select array(select unnest(changed.keys) except select unnest(limits || array['status', 'purge_after']) order by 1) as keys) rest
                     where rest.keys <> '{}') line (nth, action, detail)
             order by n.id, line.nth;
     end case;

@@ -100,6 +100,7 @@ async fn a_signature_or_a_default_is_another() {
                     .replace("::name", "")
                     .replace("::regclass[]", "")
                     .replace("::jsonb", "")
+                    .replace("::numeric", "")
                     .replace("null[]", "null")
                     .replace("IN ", "");
                 let one_of_several = plain.split_once(' ').is_some_and(|(name, kind)| {

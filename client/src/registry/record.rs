@@ -2,7 +2,7 @@
 
 use pg_tenant_core::{TenantId, TenantStatus};
 
-use crate::error::{Error, Kind};
+use crate::error::Error;
 
 /// What the registry tells an application of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct TenantRecord {
     pub slug: Option<String>,
     /// The plan, if it has one.
     pub plan: Option<String>,
-    /// Whether it may be entered.
+    /// Its state: whether it may be entered.
     pub status: TenantStatus,
 }
 
@@ -24,9 +24,9 @@ impl TenantRecord {
         TenantRecord { id, slug: None, plan: None, status: TenantStatus::Active }
     }
 
-    /// Whether it may be entered.
+    /// Whether everybody who may enter tenants may enter it: it is active, or read-only.
     pub fn is_active(&self) -> bool {
-        self.status == TenantStatus::Active
+        self.status.is_open()
     }
 
     pub(crate) fn read(
@@ -36,11 +36,8 @@ impl TenantRecord {
         status: &str,
     ) -> Result<TenantRecord, Error> {
         let id = id.parse().map_err(Error::malformed)?;
-        // A state that this client does not know is none in which it lets somebody in.
-        let status = status.parse().map_err(|()| {
-            Error::new(Kind::VersionMismatch, "the registry has a state that this client does not know")
-                .with_detail(status)
-        })?;
+        // A state of a later version is one in which nobody is let in.
+        let status = status.parse().unwrap_or(TenantStatus::Unknown);
         Ok(TenantRecord { id, slug, plan, status })
     }
 }
@@ -66,9 +63,11 @@ mod tests {
     }
 
     #[test]
-    fn a_state_from_later_is_refused() {
+    fn a_state_of_a_later_version_is_not_entered() {
         assert!(TenantRecord::read("acme", None, None, "active").unwrap().is_active());
         assert!(!TenantRecord::read("acme", None, None, "suspended").unwrap().is_active());
-        assert!(TenantRecord::read("acme", None, None, "archived").unwrap_err().is_version_mismatch());
+        assert!(TenantRecord::read("acme", None, None, "read_only").unwrap().is_active());
+        let later = TenantRecord::read("acme", None, None, "archived").unwrap();
+        assert_eq!((later.status, later.is_active()), (TenantStatus::Unknown, false));
     }
 }

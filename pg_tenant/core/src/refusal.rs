@@ -6,7 +6,8 @@ macro_rules! refusals {
         ///
         /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
         /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN07x` what belongs to every tenant, `TN08x` the doctor, `TN09x`
-        /// signed entry, `TN10x` the texts that a journal keeps, `TN11x` looking tenants up.
+        /// signed entry, `TN10x` the texts that a journal keeps, `TN11x` looking tenants up, `TN13x` states of
+        /// tenants, `TN15x` their settings.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
@@ -207,6 +208,26 @@ refusals! {
     UnplainText = "TN100", "unplain_text";
     /// A tenant is looked up from inside a tenant's transaction
     LookupInTenant = "TN110", "lookup_in_tenant";
+    /// The tenant is being set up, and only administrators enter it
+    TenantNotReady = "TN130", "tenant_not_ready";
+    /// The tenant is leaving, and only administrators enter it, until its rows are purged
+    TenantLeaving = "TN131", "tenant_leaving";
+    /// The tenant was purged
+    TenantPurged = "TN132", "tenant_purged";
+    /// The tenant's state does not lead to the one asked for
+    TransitionRefused = "TN133", "transition_refused";
+    /// The slug is reserved, or was another tenant's
+    SlugReserved = "TN134", "slug_reserved";
+    /// The domain is malformed, or another tenant's, or its proof is not there
+    DomainRefused = "TN135", "domain_refused";
+    /// There is no such plan, or a plan cannot have such a value
+    InvalidPlan = "TN136", "invalid_plan";
+    /// The setting or feature was not declared
+    UndeclaredSetting = "TN150", "undeclared_setting";
+    /// The setting cannot have such a value, or be declared like this
+    InvalidSetting = "TN151", "invalid_setting";
+    /// A secret stands where only a reference to one may, or in a setting that is not declared secret
+    SecretInSetting = "TN152", "secret_in_setting";
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod lookup;
 mod protect;
 mod registry;
 mod run_as;
+mod settings;
 mod signed;
 mod system;
 mod tenant;

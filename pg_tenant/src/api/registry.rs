@@ -1,4 +1,4 @@
-//! The trigger of `tenant.tenants` and of `tenant.shared`.
+//! The trigger of `tenant.tenants`, of `tenant.plans`, of `tenant.setting_definitions` and of `tenant.shared`.
 
 use crate::pg::function::{Args, Returned};
 use crate::pg::report::Outcome;
@@ -9,8 +9,11 @@ sql_function!(pg_tenant_registry_changed, pg_finfo_pg_tenant_registry_changed, r
 
 fn registry_changed(args: Args) -> Outcome<Returned> {
     let Some(table) = args.trigger_table() else { return Ok(Returned::Void) };
-    if registry_row::table() != Some(table) {
-        invalidation::announce(table);
+    let registry = registry_row::table();
+    if registry != Some(table) {
+        // A plan is in the entries of all tenants that have it, and so are the settings' defaults.
+        let of_many = [registry_row::plans(), registry_row::definitions()].contains(&Some(table));
+        invalidation::announce(registry.filter(|_| of_many).unwrap_or(table));
         return Ok(Returned::Void);
     }
     for id in args.trigger_texts(registry_row::ID) {

@@ -49,6 +49,14 @@ impl Returned {
         Returned::Datum(pg_sys::Datum::from(value))
     }
 
+    /// The value itself; of null and void, zero.
+    pub fn datum(self) -> pg_sys::Datum {
+        match self {
+            Returned::Datum(datum) => datum,
+            Returned::Null | Returned::Void => pg_sys::Datum::null(),
+        }
+    }
+
     /// A `bigint`.
     pub fn bigint(value: i64) -> Returned {
         Returned::Datum(pg_sys::Datum::from(value))

@@ -13,6 +13,7 @@ pub mod text; // text of PostgreSQL
 pub mod answering; // that decide at run time whether another one is called
 mod arguments; // of our SQL functions
 pub mod as_owner; // that run a command as another role
+pub mod asking; // that ask another one for what is not remembered
 pub mod call; // SQL functions, called from Rust
 pub mod function; // ours, as PostgreSQL calls them
 pub mod in_steps; // that write to journal and log

@@ -100,12 +100,21 @@ fn found(function: pg_sys::Oid) -> Option<pg_sys::Oid> {
     (function != pg_sys::Oid::INVALID).then_some(function)
 }
 
+/// The function `tenant_internal.<name>(text)`, likewise.
+pub fn of_text(name: &str) -> pg_sys::Oid {
+    of(name, &[pg_sys::TEXTOID])
+}
+
 fn of_two(name: &str, types: [pg_sys::Oid; 2]) -> pg_sys::Oid {
+    of(name, &types)
+}
+
+fn of(name: &str, types: &[pg_sys::Oid]) -> pg_sys::Oid {
     let cache = pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32;
     // SAFETY: the keys are a text, an oidvector and an oid, as the cache asks for; missing_ok.
     unsafe {
         let schema = extension::internal_schema();
-        let arguments = pg_sys::buildoidvector(types.as_ptr(), 2);
+        let arguments = pg_sys::buildoidvector(types.as_ptr(), types.len() as i32);
         let name = text::ctext(name).as_ptr();
         let (name, arguments) = (pg_sys::Datum::from(name), pg_sys::Datum::from(arguments));
         let oid = pg_sys::Anum_pg_proc_oid as i16;

@@ -6,6 +6,7 @@
 use crate::pg::{extension, text};
 use pg_tenant_core::TenantId;
 use pgrx::pg_sys::{self, AttrNumber, Oid};
+use std::ffi::CStr;
 
 pub const ID: AttrNumber = 1;
 const STATUS: AttrNumber = 2;
@@ -15,6 +16,11 @@ const IDLE_IN_TRANSACTION_SESSION_TIMEOUT: AttrNumber = 5;
 const WORK_MEM: AttrNumber = 6;
 const READ_ONLY: AttrNumber = 7;
 pub const SLUG: AttrNumber = 8;
+const PLAN: AttrNumber = 10;
+/// These stand at the end, where 0.1.0's table has none.
+const STATUS_SINCE: AttrNumber = 16;
+const PURGE_AFTER: AttrNumber = 17;
+const STATUS_DETAIL: AttrNumber = 18;
 
 /// A tenant as the registry has it.
 pub struct RegistryRow {
@@ -24,30 +30,80 @@ pub struct RegistryRow {
     pub idle_in_transaction_session_timeout: Option<i32>,
     pub work_mem: Option<i32>,
     pub read_only: bool,
+    pub plan: Option<String>,
+}
+
+/// The limits of a plan (`sql/schema/lives/plans.sql`).
+#[derive(Default)]
+pub struct PlanRow {
+    pub statement_timeout: Option<i32>,
+    pub lock_timeout: Option<i32>,
+    pub idle_in_transaction_session_timeout: Option<i32>,
+    pub work_mem: Option<i32>,
+}
+
+/// What the registry says beside a state in which a tenant is not entered. Times as text, in the session's DateStyle.
+#[derive(Default)]
+pub struct StatusDetail {
+    pub since: Option<String>,
+    pub purge_after: Option<String>,
+    pub detail: Option<String>,
 }
 
 /// The registry's table in this database, if the extension is installed.
 pub fn table() -> Option<Oid> {
-    // SAFETY: syscache lookups that return InvalidOid where there is nothing.
-    unsafe {
-        let schema = pg_sys::get_namespace_oid(c"tenant".as_ptr(), true);
-        let table = pg_sys::get_relname_relid(c"tenants".as_ptr(), schema);
-        (schema != Oid::INVALID && table != Oid::INVALID).then_some(table)
-    }
+    relation(c"tenants")
+}
+
+/// The table of plans, if the schema has it: 0.1.0's has not.
+pub fn plans() -> Option<Oid> {
+    relation(c"plans")
+}
+
+/// The table of what settings there are, if the schema has it.
+pub fn definitions() -> Option<Oid> {
+    relation(c"setting_definitions")
 }
 
 /// The empty table whose invalidation stands for a change of the registry's rows, if the schema has it: 0.1.0's has not.
 pub fn mark() -> Option<Oid> {
-    // SAFETY: as above.
-    unsafe {
-        let schema = extension::internal_schema();
-        let mark = pg_sys::get_relname_relid(c"registry_epoch".as_ptr(), schema);
-        (schema != Oid::INVALID && mark != Oid::INVALID).then_some(mark)
-    }
+    relation_in(extension::internal_schema(), c"registry_epoch")
+}
+
+fn relation(name: &CStr) -> Option<Oid> {
+    // SAFETY: a syscache lookup that returns InvalidOid where there is nothing.
+    relation_in(unsafe { pg_sys::get_namespace_oid(c"tenant".as_ptr(), true) }, name)
+}
+
+fn relation_in(schema: Oid, name: &CStr) -> Option<Oid> {
+    // SAFETY: likewise.
+    let relation = unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
+    (schema != Oid::INVALID && relation != Oid::INVALID).then_some(relation)
 }
 
 /// The tenant's row as last committed, or none.
 pub fn read(table: Oid, id: &TenantId) -> Option<RegistryRow> {
+    // SAFETY: a tuple of the table, with its descriptor.
+    with_tuple(table, id.as_str(), |tuple, desc| unsafe { RegistryRow::new(tuple, desc) })
+}
+
+/// What the row says beside its state, for a refusal.
+pub fn status_detail(table: Oid, id: &TenantId) -> StatusDetail {
+    // SAFETY: a tuple of the table, with its descriptor.
+    with_tuple(table, id.as_str(), |tuple, desc| unsafe { StatusDetail::new(tuple, desc) }).unwrap_or_default()
+}
+
+/// The plan's row as last committed; no limits where there is no such plan.
+pub fn plan(name: &str) -> PlanRow {
+    let row = plans().and_then(|table| {
+        // SAFETY: a tuple of the table, with its descriptor.
+        with_tuple(table, name, |tuple, desc| unsafe { PlanRow::new(tuple, desc) })
+    });
+    row.unwrap_or_default()
+}
+
+/// Reads the row with this key, which is a text and the table's first column.
+fn with_tuple<T>(table: Oid, key: &str, read: impl FnOnce(pg_sys::HeapTuple, pg_sys::TupleDesc) -> T) -> Option<T> {
     // SAFETY: open/close, register/unregister and begin/endscan are paired; on an error PostgreSQL's resource owner
     // releases them. The key's text lives in the current context until the scan has ended.
     unsafe {
@@ -57,8 +113,7 @@ pub fn read(table: Oid, id: &TenantId) -> Option<RegistryRow> {
         #[cfg(feature = "pg18")]
         let index = pg_sys::RelationGetPrimaryKeyIndex(relation, false);
         let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
-        let text = id.as_str();
-        let key_text = pg_sys::cstring_to_text_with_len(text.as_ptr().cast(), text.len() as i32);
+        let key_text = pg_sys::cstring_to_text(text::ctext(key).as_ptr());
         let mut key = pg_sys::ScanKeyData::default();
         pg_sys::ScanKeyInit(
             &mut key,
@@ -69,7 +124,7 @@ pub fn read(table: Oid, id: &TenantId) -> Option<RegistryRow> {
         );
         let scan = pg_sys::systable_beginscan(relation, index, true, snapshot, 1, &mut key);
         let tuple = pg_sys::systable_getnext(scan);
-        let row = (!tuple.is_null()).then(|| RegistryRow::new(tuple, (*relation).rd_att));
+        let row = (!tuple.is_null()).then(|| read(tuple, (*relation).rd_att));
         pg_sys::systable_endscan(scan);
         pg_sys::UnregisterSnapshot(snapshot);
         pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
@@ -98,6 +153,52 @@ impl RegistryRow {
             idle_in_transaction_session_timeout: number(IDLE_IN_TRANSACTION_SESSION_TIMEOUT),
             work_mem: number(WORK_MEM),
             read_only: get(READ_ONLY).is_some_and(|datum| datum.value() != 0),
+            // SAFETY: plan is a text.
+            plan: get(PLAN).map(|datum| unsafe { text::owned(pg_sys::text_to_cstring(datum.cast_mut_ptr())) }),
+        }
+    }
+}
+
+impl PlanRow {
+    /// # Safety
+    /// A tuple of `tenant.plans` with its descriptor: the limits stand in the order of those of `tenant.tenants`, behind
+    /// the plan's name and rank.
+    unsafe fn new(tuple: pg_sys::HeapTuple, desc: pg_sys::TupleDesc) -> Self {
+        let number = |column: i32| {
+            let mut isnull = false;
+            // SAFETY: the caller's promise.
+            let datum = unsafe { pg_sys::heap_getattr(tuple, column, desc, &mut isnull) };
+            (!isnull).then(|| datum.value() as i32)
+        };
+        PlanRow {
+            statement_timeout: number(3),
+            lock_timeout: number(4),
+            idle_in_transaction_session_timeout: number(5),
+            work_mem: number(6),
+        }
+    }
+}
+
+impl StatusDetail {
+    /// # Safety
+    /// A tuple of `tenant.tenants` with its descriptor.
+    unsafe fn new(tuple: pg_sys::HeapTuple, desc: pg_sys::TupleDesc) -> Self {
+        let get = |column: AttrNumber, output: u32| {
+            // SAFETY: the caller's promise; the columns have the types that the output functions take, where they exist.
+            unsafe {
+                let mut isnull = i32::from(column) > (*desc).natts;
+                let datum = if isnull {
+                    pg_sys::Datum::null()
+                } else {
+                    pg_sys::heap_getattr(tuple, column.into(), desc, &mut isnull)
+                };
+                (!isnull).then(|| text::owned(pg_sys::OidOutputFunctionCall(Oid::from(output), datum)))
+            }
+        };
+        StatusDetail {
+            since: get(STATUS_SINCE, pg_sys::F_TIMESTAMPTZ_OUT),
+            purge_after: get(PURGE_AFTER, pg_sys::F_TIMESTAMPTZ_OUT),
+            detail: get(STATUS_DETAIL, pg_sys::F_TEXTOUT),
         }
     }
 }

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 const PLACES: usize = 4096;
 const KEY: usize = 12;
 const VALUE: usize = 3;
-/// How many registries (one per database) are known; those of further databases are not remembered.
-const TABLES: usize = 64;
+/// Two tables for each registry (one per database); those of further databases are not remembered.
+const TABLES: usize = 2 * 64;
 
 pub type Key = [u64; KEY];
 pub type Value = [u64; VALUE];
@@ -26,7 +26,7 @@ struct Place {
 pub struct Remembered {
     /// Raised when a registry changes other than through its triggers: a part of every key.
     epoch: AtomicU64,
-    /// Database and table of each registry that has values here.
+    /// Database and oid of the tables of each registry that has values here.
     tables: [AtomicU64; TABLES],
     places: [Place; PLACES],
 }
@@ -41,13 +41,13 @@ impl Remembered {
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Whether this is a registry that has values here.
+    /// Whether this is a table of a registry that has values here.
     pub fn has_table(&self, table: u64) -> bool {
         let known = self.tables.iter().map(|known| known.load(Ordering::Acquire));
         known.take_while(|&known| known != 0).any(|known| known == table)
     }
 
-    /// Notes a registry; false where there is no room.
+    /// Notes a table of a registry; false where there is no room.
     pub fn note_table(&self, table: u64) -> bool {
         self.has_table(table)
             || self.tables.iter().any(|free| {

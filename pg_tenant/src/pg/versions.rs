@@ -103,9 +103,17 @@ pub fn epoch() -> Option<u64> {
     remembered().map(Remembered::epoch)
 }
 
-/// Keeps for others what was read of the tenant, after version and epoch were.
-pub fn remember(table: pg_sys::Oid, id: &TenantId, slot: Slot, version: Version, epoch: u64, value: Value) {
-    if let Some(remembered) = remembered().filter(|remembered| remembered.note_table(in_database(table))) {
+/// Keeps for others what was read of the tenant in these tables, after version and epoch were.
+pub fn remember(
+    tables: [Option<pg_sys::Oid>; 2],
+    id: &TenantId,
+    slot: Slot,
+    version: Version,
+    epoch: u64,
+    value: Value,
+) {
+    let Some(remembered) = remembered() else { return };
+    if tables.into_iter().flatten().all(|table| remembered.note_table(in_database(table))) {
         remembered.keep(slot.0, &key(id, version, epoch), value);
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Entering costs no query: an entry is read once and kept until its tenant changes anywhere. On a server that writes, a
 //! tenant's version in shared memory tells of that ([`crate::pg::versions`]). On a standby, and for all that is no change of
-//! a row, relcache invalidation does: of `tenant_internal.registry_epoch`, an empty table that stands for the rows, which a standby
-//! hears of by WAL; and of `tenant.tenants` itself, which empties the cache wherever it arrives. An entry is kept only if
+//! a row, relcache invalidation does: of `tenant.registry_epoch`, an empty table that stands for the rows, which a standby
+//! hears of by WAL; and of `tenant.tenants` itself or of `tenant.plans`, which empties the cache wherever it arrives. An entry is kept only if
 //! neither arrived while it was read.
 
+use crate::pg::registry_row::RegistryRow;
 use crate::pg::remembered::Value;
 use crate::pg::versions::{self, Slot, Version};
 use crate::pg::{invalidation, registry_row, transaction};
@@ -32,26 +33,29 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// As shared memory has it; only of a tenant that can be entered.
+    /// As shared memory has it; only of a tenant that everybody may enter.
     fn pack(self) -> Option<Value> {
-        let Entry::Known { status: TenantStatus::Active, limits } = self else { return None };
+        let Entry::Known { status: status @ (TenantStatus::Active | TenantStatus::ReadOnly), limits } = self else {
+            return None;
+        };
+        let flags = u64::from(limits.read_only) | u64::from(status == TenantStatus::ReadOnly) << 1;
         let two = |first: i32, second: i32| u64::from(first as u32) << 32 | u64::from(second as u32);
         Some([
             two(limits.statement_timeout, limits.lock_timeout),
             two(limits.idle_in_transaction_session_timeout, limits.work_mem),
-            limits.read_only.into(),
+            flags,
         ])
     }
 
-    fn unpack([timeouts, others, read_only]: Value) -> Entry {
+    fn unpack([timeouts, others, flags]: Value) -> Entry {
         Entry::Known {
-            status: TenantStatus::Active,
+            status: if flags & 2 == 0 { TenantStatus::Active } else { TenantStatus::ReadOnly },
             limits: Limits {
                 statement_timeout: (timeouts >> 32) as i32,
                 lock_timeout: timeouts as i32,
                 idle_in_transaction_session_timeout: (others >> 32) as i32,
                 work_mem: others as i32,
-                read_only: read_only != 0,
+                read_only: flags & 1 != 0,
             },
         }
     }
@@ -60,7 +64,7 @@ impl Entry {
 /// What all entries rest on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Ground {
-    /// Invalidations of the registry's table.
+    /// Invalidations of the registry's tables.
     epoch: u64,
     /// Invalidations that stand for its rows, where versions do not tell of them.
     replayed: Option<u64>,
@@ -76,8 +80,9 @@ struct Entries {
 thread_local! {
     static EPOCH: Cell<u64> = const { Cell::new(0) };
     static REPLAYED: Cell<u64> = const { Cell::new(0) };
-    /// The oids of `tenant.tenants` and of `tenant_internal.registry_epoch`, while entries are remembered.
+    /// The oids of `tenant.tenants`, `tenant.plans` and `tenant.registry_epoch`, while entries are remembered.
     static TABLE: Cell<Option<Oid>> = const { Cell::new(None) };
+    static PLANS: Cell<Option<Oid>> = const { Cell::new(None) };
     static MARK: Cell<Option<Oid>> = const { Cell::new(None) };
     static ENTRIES: RefCell<Entries> = RefCell::new(Entries::default());
 }
@@ -116,13 +121,41 @@ pub fn init() {
     ENTRIES.take();
     versions::init();
     invalidation::on_relation_change(|changed| {
-        if changed.is_none() || changed == TABLE.get() {
+        if changed.is_none() || changed == TABLE.get() || changed == PLANS.get() {
             EPOCH.set(EPOCH.get() + 1);
         }
         if changed.is_none() || changed == MARK.get() {
             REPLAYED.set(REPLAYED.get() + 1);
         }
     });
+}
+
+/// What everything that is remembered of a tenant rests on: equal to a later one while nothing has changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    ground: Ground,
+    version: Version,
+}
+
+/// The tenant's stamp now; none while this transaction has changed it, and may undo that.
+pub fn stamp(id: &TenantId) -> Option<Stamp> {
+    let slot = versions::slot(id.as_str().as_bytes());
+    if versions::is_changing(slot) {
+        return None;
+    }
+    if TABLE.get().is_none() {
+        listen(registry_row::table()?);
+    }
+    Some(Stamp { ground: Ground::now(), version: versions::version(slot) })
+}
+
+/// From now on invalidations of these tables are heeded. Gives the table of plans.
+fn listen(table: Oid) -> Option<Oid> {
+    let plans = registry_row::plans();
+    TABLE.set(Some(table));
+    PLANS.set(plans);
+    MARK.set(registry_row::mark());
+    plans
 }
 
 /// What the registry says of this tenant.
@@ -150,8 +183,7 @@ fn read(id: &TenantId, slot: Slot, version: Version) -> Entry {
     let epoch = versions::epoch();
     // No borrow is held here: reading takes locks, and locks deliver invalidations.
     let Some(table) = registry_row::table() else { return Entry::Absent };
-    TABLE.set(Some(table));
-    MARK.set(registry_row::mark());
+    let plans = listen(table);
     let before = Ground::now();
     let entry = look(table, id);
     // The transaction may still undo what it has written.
@@ -162,7 +194,7 @@ fn read(id: &TenantId, slot: Slot, version: Version) -> Entry {
             }
         });
         if let (Some(epoch), Some(value)) = (epoch, entry.pack()) {
-            versions::remember(table, id, slot, version, epoch, value);
+            versions::remember([Some(table), plans], id, slot, version, epoch, value);
         }
     }
     entry
@@ -173,16 +205,20 @@ fn look(table: Oid, id: &TenantId) -> Entry {
         None => Entry::Absent,
         Some(row) => match row.status.parse() {
             Err(()) => Entry::UnknownStatus,
-            Ok(status) => Entry::Known {
-                status,
-                limits: Limits {
-                    statement_timeout: row.statement_timeout.unwrap_or(0),
-                    lock_timeout: row.lock_timeout.unwrap_or(0),
-                    idle_in_transaction_session_timeout: row.idle_in_transaction_session_timeout.unwrap_or(0),
-                    work_mem: row.work_mem.unwrap_or(0),
-                    read_only: row.read_only,
-                },
-            },
+            Ok(status) => Entry::Known { status, limits: limits(&row) },
         },
+    }
+}
+
+/// The tenant's own limits, and its plan's where it has none of its own.
+fn limits(row: &RegistryRow) -> Limits {
+    let plan = row.plan.as_deref().map(registry_row::plan).unwrap_or_default();
+    let idle = row.idle_in_transaction_session_timeout.or(plan.idle_in_transaction_session_timeout);
+    Limits {
+        statement_timeout: row.statement_timeout.or(plan.statement_timeout).unwrap_or(0),
+        lock_timeout: row.lock_timeout.or(plan.lock_timeout).unwrap_or(0),
+        idle_in_transaction_session_timeout: idle.unwrap_or(0),
+        work_mem: row.work_mem.or(plan.work_mem).unwrap_or(0),
+        read_only: row.read_only,
     }
 }

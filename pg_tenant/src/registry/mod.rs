@@ -2,37 +2,51 @@
 //!
 //! - [`limits`]: what an administrator has given a tenant.
 //! - [`cache`]: what this backend remembers of the registry, each tenant until its version in shared memory changes.
+//! - [`settings`]: what this backend remembers of tenants' settings.
+//! - [`state`]: why a tenant that is registered is not entered.
 
 mod cache;
 mod limits;
+pub mod settings;
+mod state;
 
 pub use cache::{Admitted, init};
 pub use limits::Limits;
 
 use crate::gucs;
 use crate::pg::report::{Outcome, Report};
+use crate::pg::role;
 use cache::Entry;
 use pg_tenant_core::{Refusal, TenantId, TenantStatus};
 
-/// Admits the tenant, or says why not: unknown (`TN002`), not active (`TN003`).
+/// Admits the tenant, or says why not: unknown (`TN002`), being set up (`TN130`), suspended (`TN003`), leaving (`TN131`),
+/// purged (`TN132`).
 pub fn admit(id: &TenantId) -> Outcome<Admitted> {
     match cache::entry(id) {
         Entry::Known { status: TenantStatus::Active, limits } => Ok(Admitted { limits }),
-        Entry::Known { status, .. } => Err(tenant_not_active(id, status.as_str())),
-        Entry::UnknownStatus => Err(tenant_not_active(id, "in a state this version does not know")),
+        Entry::Known { status: TenantStatus::ReadOnly, limits } => {
+            Ok(Admitted { limits: Limits { read_only: true, ..limits } })
+        }
+        Entry::Known { status: TenantStatus::Provisioning | TenantStatus::Offboarding, limits }
+            if is_administrator() =>
+        {
+            Ok(Admitted { limits })
+        }
+        Entry::Known { status, .. } => Err(state::refusal(id, status)),
+        Entry::UnknownStatus => Err(state::refusal(id, TenantStatus::Unknown)),
         Entry::Absent if gucs::require_registered() => Err(unknown_tenant(id)),
         Entry::Absent => Ok(Admitted { limits: Limits::NONE }),
     }
+}
+
+/// Whether the login is one that manages tenants: not what a function or SET ROLE makes of it.
+fn is_administrator() -> bool {
+    let login = role::session_user();
+    role::is_superuser(login) || role::by_name("tenant_admin").is_some_and(|admin| role::is_member(login, admin))
 }
 
 fn unknown_tenant(id: &TenantId) -> Report {
     Report::new(Refusal::UnknownTenant, format!("unknown tenant \"{id}\""))
         .detail("The registry tenant.tenants has no tenant with this id.")
         .hint(format!("An administrator registers it with select tenant.create('{id}')."))
-}
-
-fn tenant_not_active(id: &TenantId, status: &str) -> Report {
-    Report::new(Refusal::TenantNotActive, format!("tenant \"{id}\" is not active"))
-        .detail(format!("The tenant is {status}."))
-        .hint(format!("An administrator resumes it with select tenant.resume('{id}')."))
 }

@@ -71,6 +71,7 @@ create function tenant_internal.journal_tenants() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     reason constant text := nullif(current_setting('tenant.reason', true), '');
+    silent constant text[] := array['changed_at', 'status_since', 'status_detail'];
     limits constant text[] := array['statement_timeout_ms', 'lock_timeout_ms', 'idle_in_transaction_session_timeout_ms', 'work_mem_kb', 'read_only'];
 begin
     if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
@@ -84,15 +85,18 @@ begin
             from now_there n join was_there w using (id)
             cross join lateral (select to_jsonb(w) as was, to_jsonb(n) as is_now) j
             cross join lateral (select array(select e.key from jsonb_each(j.is_now) e
-                where e.value is distinct from j.was -> e.key and e.key <> 'changed_at') as keys) changed
+                where e.value is distinct from j.was -> e.key and e.key <> all (silent)) as keys) changed
             cross join lateral (
-                select 1, case n.status when 'suspended' then 'suspend' else 'resume' end, null::jsonb where 'status' = any (changed.keys)
+                select 1, coalesce((select t.made_by from tenant.status_transitions t
+                        where (t.from_status, t.to_status) = (w.status, n.status)), 'offboard'),
+                    case when n.status = 'offboarding' then jsonb_build_object('purge_after', n.purge_after) end
+                    where changed.keys && array['status', 'purge_after']
                 union all
                 select 2, 'set_limits', (select jsonb_object_agg(e.key, e.value) from jsonb_each(jsonb_strip_nulls(j.is_now)) e
                     where e.key = any (limits)) where changed.keys && limits
                 union all
                 select 3, 'change', jsonb_build_object('columns', rest.keys)
-                    from (select array(select unnest(changed.keys) except select unnest(limits || 'status'::text) order by 1) as keys) rest
+                    from (select array(select unnest(changed.keys) except select unnest(limits || array['status', 'purge_after']) order by 1) as keys) rest
                     where rest.keys <> '{}') line (nth, action, detail)
             order by n.id, line.nth;
     end case;

@@ -1,9 +1,9 @@
 -- The registry: which tenants exist, in which state, with which limits.
 
--- The order of the first eight columns is known to pg_tenant/src/pg/registry_row.rs.
+-- The numbers of the columns are known to pg_tenant/src/pg/registry_row.rs: new ones stand at the end.
 create table tenant.tenants (
     id text collate "C" primary key check (id = tenant.canonical_id(id)),
-    status text collate "C" not null default 'active' check (status in ('active', 'suspended')),
+    status text collate "C" not null default 'active' check (status in ('provisioning', 'active', 'read_only', 'suspended', 'offboarding', 'purged')),
     statement_timeout_ms integer check (statement_timeout_ms > 0),
     lock_timeout_ms integer check (lock_timeout_ms > 0),
     idle_in_transaction_session_timeout_ms integer check (idle_in_transaction_session_timeout_ms > 0),
@@ -19,15 +19,20 @@ create table tenant.tenants (
     uuid_id uuid unique generated always as (
         case when id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then id::uuid end) stored,
     bigint_id bigint unique generated always as (
-        case when id ~ '^(0|[1-9][0-9]{0,18})$' and lpad(id, 19, '0') <= '9223372036854775807' then id::bigint end) stored
+        case when id ~ '^(0|[1-9][0-9]{0,18})$' and lpad(id, 19, '0') <= '9223372036854775807' then id::bigint end) stored,
+    status_since timestamptz default now(),
+    -- Of a tenant that is leaving: its rows are purged after that.
+    purge_after timestamptz,
+    -- Of one that is being set up: the step it is at.
+    status_detail text
 );
 comment on table tenant.tenants is 'The registry of tenants.';
 -- No REFERENCES on slug: it can change, and then triggers of the referencing tables would run, through ON UPDATE, with the
 -- rights of whoever changes it.
 grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
-grant insert (id, slug, name, plan, settings) on tenant.tenants to tenant_admin;
+grant insert (id, status, slug, name, plan, settings) on tenant.tenants to tenant_admin;
 grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms, work_mem_kb,
-    read_only, slug, name, plan, settings) on tenant.tenants to tenant_admin;
+    read_only, slug, name, plan, settings, purge_after, status_detail) on tenant.tenants to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
 
 -- An empty table, whose relation cache entry is invalidated when a row of the registry changes: that message reaches hot

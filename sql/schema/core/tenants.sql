@@ -65,68 +65,13 @@ $$;
 revoke all on function tenant_internal.require_known(text) from public;
 grant execute on function tenant_internal.require_known(text) to tenant_admin;
 
-create function tenant.suspend(id text, reason text default null) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+create function tenant_internal.check_limits(timeouts interval[], work_mem text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
-    canonical text := tenant.canonical_id(id);
-begin
-    perform tenant_internal.require_known(canonical);
-    if reason is not null then
-        perform tenant_internal.give_reason(reason);
-    end if;
-    update tenant.tenants t set status = 'suspended' where t.id = canonical and t.status <> 'suspended';
-end
-$$;
-comment on function tenant.suspend(text, text) is 'From now on nobody can enter the tenant (TN003); transactions that are in it already go on.';
-revoke all on function tenant.suspend(text, text) from public;
-grant execute on function tenant.suspend(text, text) to tenant_admin;
-
-create function tenant.suspend(id uuid, reason text default null) returns void language sql
-    begin atomic select tenant.suspend(id::text, reason); end;
-revoke all on function tenant.suspend(uuid, text) from public;
-grant execute on function tenant.suspend(uuid, text) to tenant_admin;
-
-create function tenant.suspend(id bigint, reason text default null) returns void language sql
-    begin atomic select tenant.suspend(id::text, reason); end;
-revoke all on function tenant.suspend(bigint, text) from public;
-grant execute on function tenant.suspend(bigint, text) to tenant_admin;
-
-create function tenant.resume(id text, reason text default null) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
-declare
-    canonical text := tenant.canonical_id(id);
-begin
-    perform tenant_internal.require_known(canonical);
-    if reason is not null then
-        perform tenant_internal.give_reason(reason);
-    end if;
-    update tenant.tenants t set status = 'active' where t.id = canonical and t.status <> 'active';
-end
-$$;
-comment on function tenant.resume(text, text) is 'The tenant can be entered again.';
-revoke all on function tenant.resume(text, text) from public;
-grant execute on function tenant.resume(text, text) to tenant_admin;
-
-create function tenant.resume(id uuid, reason text default null) returns void language sql
-    begin atomic select tenant.resume(id::text, reason); end;
-revoke all on function tenant.resume(uuid, text) from public;
-grant execute on function tenant.resume(uuid, text) to tenant_admin;
-
-create function tenant.resume(id bigint, reason text default null) returns void language sql
-    begin atomic select tenant.resume(id::text, reason); end;
-revoke all on function tenant.resume(bigint, text) from public;
-grant execute on function tenant.resume(bigint, text) to tenant_admin;
-
-create function tenant.set_limits(id text, statement_timeout interval default null, lock_timeout interval default null,
-    idle_in_transaction_session_timeout interval default null, work_mem text default null,
-    read_only boolean default false) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-    canonical text := tenant.canonical_id(id);
     too_much constant text := 'TN051';
     given interval;
 begin
-    perform tenant_internal.require_known(canonical);
-    foreach given in array array[statement_timeout, lock_timeout, idle_in_transaction_session_timeout] loop
+    foreach given in array timeouts loop
         if given < interval '1 ms' or given > interval '24 days' then
             raise exception using
                 errcode = too_much,
@@ -142,6 +87,19 @@ begin
             detail = 'It stands between 64kB and 2TB.',
             hint = 'Pass null for no limit.';
     end if;
+end
+$$;
+revoke all on function tenant_internal.check_limits(interval[], text) from public;
+grant execute on function tenant_internal.check_limits(interval[], text) to tenant_admin;
+
+create function tenant.set_limits(id text, statement_timeout interval default null, lock_timeout interval default null,
+    idle_in_transaction_session_timeout interval default null, work_mem text default null,
+    read_only boolean default false) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.require_known(canonical);
+    perform tenant_internal.check_limits(array[statement_timeout, lock_timeout, idle_in_transaction_session_timeout], work_mem);
     update tenant.tenants t set
         statement_timeout_ms = extract(epoch from set_limits.statement_timeout) * 1000,
         lock_timeout_ms = extract(epoch from set_limits.lock_timeout) * 1000,

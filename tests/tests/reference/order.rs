@@ -11,7 +11,7 @@ use pg_tenant_core::Refusal;
 use super::README;
 
 /// PostgreSQL's own SQLSTATEs that entries name.
-const OF_POSTGRESQL: [&str; 4] = ["22023", "2D000", "42501", "42P01"];
+const OF_POSTGRESQL: [&str; 5] = ["22023", "25006", "2D000", "42501", "42P01"];
 
 /// A heading of the reference: how deep it is, its words, and the text below it up to the next heading.
 struct Section<'a> {

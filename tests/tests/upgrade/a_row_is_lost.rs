@@ -37,7 +37,7 @@ async fn on_the_way() {
     let db = used("kept").await;
     let boss = db.superuser().await;
     let lines = boss.value(JOURNAL).await;
-    let rows = "select string_agg((to_jsonb(t) - 'changed_at')::text, ' ' order by id) from tenant.tenants t";
+    let rows = "select string_agg((to_jsonb(t) - '{changed_at,status_since,purge_after,status_detail}'::text[])::text, ' ' order by id) from tenant.tenants t";
     let tenants = boss.value(rows).await;
     kept(&db.app().await).await;
     upgrade(&db).await;

@@ -54,7 +54,8 @@ async fn beyond_what_an_administrator_may() {
         "truncate tenant.tenants",
         "update tenant.tenants set id = 'x'",
         "update tenant.tenants set created_at = now()",
-        "insert into tenant.tenants (id, status) values ('x', 'active')",
+        "insert into tenant.tenants (id, status_since) values ('x', now())",
+        "update tenant.tenants set status_since = now()",
         "alter table tenant.tenants disable trigger registry_changed",
         "set session_replication_role = replica",
         "select tenant.enter('{a}')",
@@ -64,7 +65,7 @@ async fn beyond_what_an_administrator_may() {
     ] {
         admin.expect_error("42501", &sql.replace("{a}", A)).await;
     }
-    admin.expect_error("23514", "update tenant.tenants set status = 'open'").await;
+    admin.expect_error("TN133", "update tenant.tenants set status = 'open'").await;
     admin.expect_error("23514", "update tenant.tenants set settings = '[]'").await;
     admin
         .expect_error("23514", "insert into tenant.tenants (id) values ('AAAAAAAA-0000-4000-8000-00000000000C')")

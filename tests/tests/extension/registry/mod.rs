@@ -13,3 +13,7 @@ mod a_tenant_is_removed;
 mod a_wrong_name_is_taken;
 mod anybody_manages_tenants;
 mod entering_costs_a_query;
+mod names_lead_to_their_tenant;
+mod plans_give_limits;
+mod settings_are_the_tenants;
+mod states_decide_who_enters;

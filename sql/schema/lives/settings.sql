@@ -1,0 +1,87 @@
+-- The settings and features that a tenant has: its own, its plan's, a roll-out's, the default.
+
+create function tenant.set_setting(id text, name text, value jsonb, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    d tenant.setting_definitions;
+begin
+    perform tenant_internal.require_known(canonical);
+    if reason is not null then
+        perform tenant_internal.give_reason(reason);
+    end if;
+    select * into d from tenant.setting_definitions s where s.name = set_setting.name;
+    if not found then
+        perform tenant_internal.refuse_setting(set_setting.name);
+    elsif value is not null then
+        perform tenant_internal.require_setting(d, value);
+    end if;
+    update tenant.tenants t set settings = case when value is null then t.settings - d.name
+            else t.settings || jsonb_build_object(d.name, value) end
+        where t.id = canonical and t.settings -> d.name is distinct from value;
+    if found then
+        perform tenant_internal.write_journal('set_setting', canonical, reason,
+            jsonb_build_object('name', d.name) || case when value is null then '{}' else jsonb_build_object('value', value) end);
+    end if;
+end
+$$;
+comment on function tenant.set_setting(text, text, jsonb, text) is 'The tenant''s own value of a setting or feature; with null, its plan''s or the default again. In force from its next transaction on. TN150 not declared, TN151 a value that does not fit, TN152 a secret.';
+revoke all on function tenant.set_setting(text, text, jsonb, text) from public;
+grant execute on function tenant.set_setting(text, text, jsonb, text) to tenant_admin;
+
+create function tenant.set_setting(id uuid, name text, value jsonb, reason text default null) returns void language sql
+    begin atomic select tenant.set_setting(id::text, name, value, reason); end;
+revoke all on function tenant.set_setting(uuid, text, jsonb, text) from public;
+grant execute on function tenant.set_setting(uuid, text, jsonb, text) to tenant_admin;
+
+create function tenant.set_setting(id bigint, name text, value jsonb, reason text default null) returns void language sql
+    begin atomic select tenant.set_setting(id::text, name, value, reason); end;
+revoke all on function tenant.set_setting(bigint, text, jsonb, text) from public;
+grant execute on function tenant.set_setting(bigint, text, jsonb, text) to tenant_admin;
+
+-- Where a tenant stands in the roll-out of a feature, 0 to 9999: below a hundred times its per cent it is in. Of SHA-256,
+-- which no version of PostgreSQL computes otherwise.
+create function tenant_internal.rollout_number(id text, name text) returns integer
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+    select (('x' || left(encode(sha256(convert_to(name || '/' || id, 'UTF8')), 'hex'), 8))::bit(32)::bigint % 10000)::integer
+$$;
+revoke all on function tenant_internal.rollout_number(text, text) from public;
+
+-- All that the tenant has, by name: its own, its plan's, the roll-out's, the default. Stable, so that it sees what the
+-- library lets it see: what is committed now, since the answer is kept.
+create function tenant_internal.settings_of(id text) returns text
+    language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return (select coalesce(jsonb_object_agg(d.name, coalesce(t.settings -> d.name,
+            case d.kind when 'feature' then p.features else p.settings end -> d.name,
+            case when tenant_internal.rollout_number(settings_of.id, d.name) < d.rollout * 100 then jsonb 'true' end,
+            d.default_value)), '{}')
+        from tenant.setting_definitions d
+        left join tenant.tenants t on t.id = settings_of.id
+        left join tenant.plans p on p.plan = t.plan);
+end
+$$;
+revoke all on function tenant_internal.settings_of(text) from public;
+
+create function tenant.setting(name text) returns text
+    language c stable strict parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_setting';
+comment on function tenant.setting(text) is 'The value of a setting for the transaction''s tenant, as text; null where it has none. TN001 with no tenant, TN150 not declared.';
+revoke all on function tenant.setting(text) from public;
+grant execute on function tenant.setting(text) to tenant_user;
+
+create function tenant_internal.setting_as_json(name text) returns text
+    language c stable strict parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_setting_as_json';
+revoke all on function tenant_internal.setting_as_json(text) from public;
+grant execute on function tenant_internal.setting_as_json(text) to tenant_user;
+
+create function tenant.setting_json(name text) returns jsonb language sql stable strict parallel restricted
+    begin atomic select tenant_internal.setting_as_json(name)::jsonb; end;
+comment on function tenant.setting_json(text) is 'As tenant.setting(), as JSON.';
+revoke all on function tenant.setting_json(text) from public;
+grant execute on function tenant.setting_json(text) to tenant_user;
+
+create function tenant.feature(name text) returns boolean
+    language c stable strict parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_feature';
+comment on function tenant.feature(text) is 'Whether the transaction''s tenant has the feature. TN001 with no tenant, TN150 not declared, TN151 a setting that is no feature.';
+revoke all on function tenant.feature(text) from public;
+grant execute on function tenant.feature(text) to tenant_user;
