@@ -1,13 +1,11 @@
 //! `tenant.setting`, `tenant_internal.setting_as_json`, `tenant.feature`: what the transaction's tenant has.
 
-use crate::context::current;
-use crate::pg::asking::{self, Step};
+use crate::context::settings;
+use crate::pg::asking::Step;
 use crate::pg::function::{Args, Returned};
-use crate::pg::proc;
 use crate::pg::report::{Outcome, Report};
-use crate::registry::settings;
 use crate::sql_function_asking;
-use pg_tenant_core::{Refusal, TenantId};
+use pg_tenant_core::Refusal;
 use serde_json::Value;
 
 sql_function_asking!(pg_tenant_setting, pg_finfo_pg_tenant_setting, setting, take_setting);
@@ -15,47 +13,27 @@ sql_function_asking!(pg_tenant_setting_as_json, pg_finfo_pg_tenant_setting_as_js
 sql_function_asking!(pg_tenant_feature, pg_finfo_pg_tenant_feature, feature, take_feature);
 
 fn setting(args: Args) -> Outcome<Step> {
-    recall(args, as_text)
+    settings::recall(&args.text(0), as_text)
 }
 
 fn take_setting(args: Args, told: Option<String>, latest: bool) -> Outcome<Returned> {
-    take(args, told, latest, as_text)
+    settings::take(&args.text(0), told.as_deref(), latest, as_text)
 }
 
 fn json(args: Args) -> Outcome<Step> {
-    recall(args, as_json)
+    settings::recall(&args.text(0), as_json)
 }
 
 fn take_json(args: Args, told: Option<String>, latest: bool) -> Outcome<Returned> {
-    take(args, told, latest, as_json)
+    settings::take(&args.text(0), told.as_deref(), latest, as_json)
 }
 
 fn feature(args: Args) -> Outcome<Step> {
-    recall(args, as_feature)
+    settings::recall(&args.text(0), as_feature)
 }
 
 fn take_feature(args: Args, told: Option<String>, latest: bool) -> Outcome<Returned> {
-    take(args, told, latest, as_feature)
-}
-
-fn recall(args: Args, read: fn(&Value) -> Outcome<Returned>) -> Outcome<Step> {
-    let tenant = tenant()?;
-    Ok(match settings::recall(&tenant, &args.text(0), read)? {
-        Some(returned) => Step::Answer(returned),
-        None => Step::Ask(proc::of_text("settings_of"), asking::argument(tenant.as_str())),
-    })
-}
-
-fn take(args: Args, told: Option<String>, latest: bool, read: fn(&Value) -> Outcome<Returned>) -> Outcome<Returned> {
-    settings::take(&tenant()?, &args.text(0), told.as_deref(), latest, read)
-}
-
-fn tenant() -> Outcome<TenantId> {
-    current::tenant().ok_or_else(|| {
-        Report::new(Refusal::NoTenant, "no tenant: settings are a tenant's")
-            .detail("The transaction has not entered a tenant.")
-            .hint("Enter one first: select tenant.enter('<id>');")
-    })
+    settings::take(&args.text(0), told.as_deref(), latest, as_feature)
 }
 
 fn as_text(value: &Value) -> Outcome<Returned> {

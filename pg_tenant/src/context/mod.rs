@@ -6,6 +6,7 @@
 //! - [`lifetime`]: how what was entered ends.
 //! - [`seal`]: one tenant, or the system context, per top-level transaction.
 //! - [`limits`]: what the tenant was given (timeouts, memory, read only), in force.
+//! - [`settings`]: the settings and features of its tenant.
 //! - [`locks`]: how many advisory locks its transaction has taken.
 //! - [`bound`]: sessions whose role is bound to a tenant.
 //! - [`refusals`]: what is said where something else was entered, or nothing may be.
@@ -25,5 +26,6 @@ pub mod readers;
 pub mod refusals;
 pub mod seal;
 pub mod session_state;
+pub mod settings;
 pub mod system;
 pub mod test_mode;

@@ -5,7 +5,8 @@ use super::cache::{self, Stamp};
 use crate::pg::report::{Outcome, Report};
 use pg_tenant_core::{Refusal, TenantId};
 use rustc_hash::FxHashMap;
-use serde_json::{Map, Value};
+use serde_json::Map;
+pub use serde_json::Value;
 use std::cell::{Cell, RefCell};
 
 /// So many tenants' settings are remembered; then all are forgotten.
