@@ -69,6 +69,7 @@
 //! Behind PgBouncer it works in session and in transaction mode: see [`Pooler`].
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod danger;
 #[cfg(feature = "directory")]
 pub mod directory {
@@ -117,7 +118,8 @@ pub use pg_tenant_core::{MalformedTenantId, Refusal, TenantId, TenantStatus};
 pub use pg_tenant_token::{BadKey, Signer};
 pub use pool::builder::TenantPoolBuilder;
 pub use pool::credentials::Credentials;
-pub use pool::limits::{LimitPolicy, Limits, Plans, Rate};
+pub use pool::limits::{LimitPolicy, Limits, Plans, Rate, Refresh};
+pub use pool::lookup::LookupMatch;
 pub use pool::pooler::Pooler;
 pub use pool::read_after::ReadAfter;
 pub use pool::tenant_pool::{Status, TenantPool};

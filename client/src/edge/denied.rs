@@ -3,6 +3,8 @@
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
+use crate::error::Error;
+
 /// Why a request was denied, in the order in which it is checked. The response has it among its extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -44,6 +46,22 @@ impl Denied {
             Denied::Unknown => StatusCode::NOT_FOUND,
             Denied::Suspended => StatusCode::LOCKED,
             Denied::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// What an error of the client says of a request whose proof was being looked up: 401 where a token, an id or a row is none,
+/// 404 and 423 for a tenant that is unknown or suspended, 503 otherwise.
+impl From<Error> for Denied {
+    fn from(error: Error) -> Denied {
+        if error.is_bad_token() || error.is_malformed_id() || error.is_no_row() {
+            Denied::Unproven
+        } else if error.is_unknown_tenant() {
+            Denied::Unknown
+        } else if error.is_suspended() {
+            Denied::Suspended
+        } else {
+            Denied::Unavailable
         }
     }
 }

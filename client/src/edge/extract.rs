@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
+use super::named_tenant::NamedTenant;
 use crate::pool::tenant_pool::TenantPool;
 use crate::registry::TenantRecord;
 use crate::tenant::identity::Tenant;
@@ -74,6 +75,15 @@ impl<S: Send + Sync> FromRequestParts<S> for CurrentTenantRecord {
 
     async fn from_request_parts(request: &mut Parts, _: &S) -> Result<CurrentTenantRecord, NoTenantLayer> {
         extension(request).map(CurrentTenantRecord)
+    }
+}
+
+/// The tenant that the request names, within a [`NamedTenantLayer`](super::NamedTenantLayer).
+impl<S: Send + Sync> FromRequestParts<S> for NamedTenant {
+    type Rejection = NoTenantLayer;
+
+    async fn from_request_parts(request: &mut Parts, _: &S) -> Result<NamedTenant, NoTenantLayer> {
+        extension(request)
     }
 }
 

@@ -9,7 +9,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::denied::{Denied, Statuses};
-use super::proof::Proof;
+use super::named_tenant::NamedTenant;
+use super::proof::{AsyncProof, DynProof};
 use super::resolve::Resolver;
 use super::source::Source;
 use crate::registry::Directory;
@@ -38,14 +39,15 @@ pub struct TenantLayer {
 
 impl TenantLayer {
     /// A layer that takes the tenant from `proof` and looks it up in `directory`.
-    pub fn new(directory: Directory, proof: impl Proof) -> TenantLayer {
-        let (proofs, sources): (Vec<Arc<dyn Proof>>, _) = (vec![Arc::new(proof)], Vec::new());
-        let resolver = Resolver { directory, proofs, sources, statuses: Statuses::default(), ambient: false };
+    pub fn new(directory: Directory, proof: impl AsyncProof) -> TenantLayer {
+        let (proofs, sources): (Vec<Arc<dyn DynProof>>, _) = (vec![Arc::new(proof)], Vec::new());
+        let (statuses, ambient, unproven) = (Statuses::default(), false, false);
+        let resolver = Resolver { directory, proofs, sources, statuses, ambient, unproven };
         TenantLayer { resolver: Arc::new(resolver) }
     }
 
     /// Adds another way to prove a tenant. A request needs one proof; if it has several, they must agree.
-    pub fn proof(mut self, proof: impl Proof) -> Self {
+    pub fn proof(mut self, proof: impl AsyncProof) -> Self {
         self.change().proofs.push(Arc::new(proof));
         self
     }
@@ -82,11 +84,11 @@ impl<S> Layer<S> for TenantLayer {
     }
 }
 
-/// A service within a [`TenantLayer`].
+/// A service within a [`TenantLayer`] or a [`NamedTenantLayer`](super::NamedTenantLayer).
 #[derive(Clone, Debug)]
 pub struct TenantService<S> {
-    resolver: Arc<Resolver>,
-    inner: S,
+    pub(super) resolver: Arc<Resolver>,
+    pub(super) inner: S,
 }
 
 impl<S, B, C> Service<Request<B>> for TenantService<S>
@@ -111,6 +113,15 @@ where
         let resolver = Arc::clone(&self.resolver);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
+            if resolver.unproven {
+                return match resolver.resolve_named(&parts).await {
+                    Ok(record) => {
+                        parts.extensions.insert(NamedTenant::new(record));
+                        inner.call(Request::from_parts(parts, body)).await
+                    }
+                    Err(denied) => Ok(resolver.statuses.respond(denied)),
+                };
+            }
             let (tenant, record) = match resolver.resolve(&parts).await {
                 Ok(resolved) => resolved,
                 Err(denied) => return Ok(resolver.statuses.respond(denied)),

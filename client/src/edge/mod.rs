@@ -10,22 +10,28 @@
 //! With the feature `axum`, [`Tenant`](crate::Tenant), [`CurrentTenantRecord`] and the pools' `TenantHandle` are
 //! extractors, and [`Error`](crate::Error) is a response.
 
+mod credential;
 mod denied;
 #[cfg(feature = "axum")]
 mod extract;
 mod host;
 mod layer;
+mod named;
+mod named_tenant;
 mod proof;
 mod resolve;
 #[cfg(feature = "axum")]
 mod respond;
 mod source;
 
+pub use credential::{bearer, cookie};
 pub use denied::Denied;
 #[cfg(feature = "axum")]
 pub use extract::CurrentTenantRecord as Resolved; // its name of 0.1.0
 #[cfg(feature = "axum")]
 pub use extract::{CurrentTenantRecord, NoTenantLayer};
 pub use layer::{TenantLayer, TenantService};
-pub use proof::Proof;
+pub use named::NamedTenantLayer;
+pub use named_tenant::NamedTenant;
+pub use proof::{AsyncProof, Proof};
 pub use source::Source;

@@ -1,12 +1,13 @@
 //! From a request to its tenant.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use http::request::Parts;
 
 use super::denied::{Denied, Statuses};
-use super::proof::Proof;
+use super::proof::DynProof;
 use super::source::Source;
 use crate::registry::{Directory, TenantRecord};
 use crate::tenant::identity::Tenant;
@@ -15,24 +16,19 @@ use crate::tenant::identity::Tenant;
 #[derive(Clone)]
 pub(super) struct Resolver {
     pub(super) directory: Directory,
-    pub(super) proofs: Vec<Arc<dyn Proof>>,
+    pub(super) proofs: Vec<Arc<dyn DynProof>>,
     pub(super) sources: Vec<Source>,
     pub(super) statuses: Statuses,
     pub(super) ambient: bool,
+    /// Nothing is proven: the request's own word is all there is.
+    pub(super) unproven: bool,
 }
 
 impl Resolver {
     /// Nothing is looked up for a request that proves nothing, so nobody learns from outside which tenants there are.
     pub(super) async fn resolve(&self, request: &Parts) -> Result<(Tenant, Arc<TenantRecord>), Denied> {
-        let proven = self.prove(request)?;
-        let mut named = Vec::with_capacity(self.sources.len());
-        for source in &self.sources {
-            match source.read(request)? {
-                Some(name) => named.push((source, name)),
-                None if source.required => return Err(Denied::NoTenant),
-                None => {}
-            }
-        }
+        let proven = self.prove(request).await?;
+        let named = self.named(request)?;
         let tenant = match proven {
             Some(tenant) => tenant,
             None if named.is_empty() => return Err(Denied::NoTenant),
@@ -48,11 +44,38 @@ impl Resolver {
         if record.is_active() { Ok((tenant, record)) } else { Err(Denied::Suspended) }
     }
 
+    /// The tenant that the request names, whoever sends it.
+    pub(super) async fn resolve_named(&self, request: &Parts) -> Result<Arc<TenantRecord>, Denied> {
+        let mut named: Option<Arc<TenantRecord>> = None;
+        for (source, name) in self.named(request)? {
+            let record = self.look_up(source, &name).await?;
+            match &named {
+                Some(first) if first.id != record.id => return Err(Denied::Mismatch),
+                _ => named = Some(record),
+            }
+        }
+        let record = named.ok_or(Denied::NoTenant)?;
+        if record.is_active() { Ok(record) } else { Err(Denied::Suspended) }
+    }
+
+    /// Where the request names a tenant, and how.
+    fn named<'r>(&self, request: &'r Parts) -> Result<Vec<(&Source, Cow<'r, str>)>, Denied> {
+        let mut named = Vec::with_capacity(self.sources.len());
+        for source in &self.sources {
+            match source.read(request)? {
+                Some(name) => named.push((source, name)),
+                None if source.required => return Err(Denied::NoTenant),
+                None => {}
+            }
+        }
+        Ok(named)
+    }
+
     /// All proofs that the request has, which must be of the same tenant and of the same actor.
-    fn prove(&self, request: &Parts) -> Result<Option<Tenant>, Denied> {
+    async fn prove(&self, request: &Parts) -> Result<Option<Tenant>, Denied> {
         let mut proven: Option<Tenant> = None;
         for proof in &self.proofs {
-            let Some(tenant) = proof.prove(request).map_err(|_| Denied::Unproven)? else { continue };
+            let Some(tenant) = proof.prove(request).await? else { continue };
             match &proven {
                 None => proven = Some(tenant),
                 Some(first) if *first == tenant => {}

@@ -9,6 +9,7 @@ pub(crate) mod connection;
 pub(crate) mod credentials;
 pub(crate) mod lease;
 pub(crate) mod limits; // what one tenant may take
+pub(crate) mod lookup; // with no tenant entered
 pub(crate) mod manager;
 pub(crate) mod pooler;
 pub(crate) mod read_after;

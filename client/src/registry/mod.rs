@@ -9,6 +9,7 @@
 mod directory;
 mod listener;
 pub(crate) mod lookup;
+mod plans;
 mod record;
 
 pub use directory::{Directory, DirectoryBuilder};

@@ -48,7 +48,6 @@ mod error;
 mod executor;
 mod generator;
 mod lease;
-#[cfg(feature = "directory")]
 mod lookup;
 mod one_shot;
 mod one_statement;

@@ -45,6 +45,19 @@ impl OpenTx {
         OpenTx { pool, lease, scope, opening, health: Health::default(), savepoints: 0, primary: None }
     }
 
+    /// As [`new`](Self::new), in a tenant that this statement makes before it is entered.
+    pub(crate) fn creating(
+        pool: TenantPool,
+        lease: Lease,
+        method: EntryMethod,
+        options: &BeginOptions,
+        create: &str,
+    ) -> OpenTx {
+        let mut tx = OpenTx::new(pool, lease, method, options);
+        tx.opening.create_first(&options.begin(), create);
+        tx
+    }
+
     /// The tenant. `None` in the system context, and where a token names it and nothing was sent yet.
     pub(crate) fn tenant_id(&self) -> Option<&TenantId> {
         self.scope.tenant()

@@ -25,6 +25,11 @@ impl Opening {
         Opening { preamble, token, attempts_left, begun: false, again: None, deallocate_first: false }
     }
 
+    /// This statement goes after `begin`, before what enters.
+    pub(crate) fn create_first(&mut self, begin: &str, create: &str) {
+        self.preamble.insert_after(begin, create);
+    }
+
     pub(crate) fn has_begun(&self) -> bool {
         self.begun
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pg_tenant_core::{SystemContext, TenantId};
 
 use crate::pool::admission::Permit;
+use crate::wire::sql::literal;
 
 /// The isolation level of a transaction. `READ UNCOMMITTED` is missing, since PostgreSQL treats it as `READ COMMITTED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,7 +61,7 @@ impl BeginOptions {
 
     /// `BEGIN` and `enter` as one message. `and` adds columns to what enter returns.
     pub(crate) fn enter(&self, id: &TenantId, and: &str) -> String {
-        self.and_select(&format!("tenant.enter_pristine({})", quote(id.as_str())), and)
+        self.and_select(&format!("tenant.enter_pristine({})", literal(id.as_str())), and)
     }
 
     /// With the limits of the tenant that the connection is lent to.
@@ -72,7 +73,7 @@ impl BeginOptions {
     /// `BEGIN` and entering the system context as one message.
     pub(crate) fn enter_system(&self, reason: &str, context: SystemContext, and: &str) -> String {
         let write = context == SystemContext::Write;
-        self.and_select(&format!("tenant.enter_system_pristine({}, {write})", quote(reason)), and)
+        self.and_select(&format!("tenant.enter_system_pristine({}, {write})", literal(reason)), and)
     }
 
     fn and_select(&self, enter: &str, and: &str) -> String {
@@ -144,16 +145,6 @@ macro_rules! begin_options {
 
 pub(crate) use begin_options;
 
-/// A literal that reads the same with and without `standard_conforming_strings`. The grammar of an id has neither
-/// quotes nor backslashes; this does not rely on it.
-fn quote(text: &str) -> String {
-    if text.contains('\\') {
-        format!(" E'{}'", text.replace('\\', r"\\").replace('\'', "''"))
-    } else {
-        format!("'{}'", text.replace('\'', "''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,12 +181,5 @@ mod tests {
             "begin read only; select tenant.enter_system_pristine('the month''s end', false)"
         );
         assert!(begin.enter_system("x", SystemContext::Write, ", 1").ends_with("_pristine('x', true), 1"));
-    }
-
-    #[test]
-    fn a_quoted_text_stays_one_literal() {
-        assert_eq!(quote("a"), "'a'");
-        assert_eq!(quote("a'b"), "'a''b'");
-        assert_eq!(quote(r"a\'b"), r" E'a\\''b'");
     }
 }

@@ -36,6 +36,22 @@ impl TenantTx {
         TenantTx { open: OpenTx::new(pool, lease, method, options) }
     }
 
+    /// A transaction that makes its tenant with this statement.
+    pub(crate) fn creating(
+        pool: TenantPool,
+        lease: Lease,
+        method: EntryMethod,
+        options: &BeginOptions,
+        create: &str,
+    ) -> TenantTx {
+        TenantTx { open: OpenTx::creating(pool, lease, method, options, create) }
+    }
+
+    /// Begins and enters, with nothing behind it.
+    pub(crate) async fn enter(&mut self) -> Result<(), Error> {
+        self.open.send_preamble().await
+    }
+
     /// The tenant's id; `None` where a token names the tenant and nothing was sent yet.
     pub fn tenant_id(&self) -> Option<&TenantId> {
         self.open.tenant_id()

@@ -32,6 +32,15 @@ impl Preamble {
         Preamble(parts)
     }
 
+    /// A statement of ours goes after the text's beginning.
+    pub(crate) fn insert_after(&mut self, beginning: &str, statement: &str) {
+        if let Some(Part::Text(text)) = self.0.first_mut()
+            && text.starts_with(beginning)
+        {
+            text.insert_str(beginning.len(), &format!("; {statement}"));
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

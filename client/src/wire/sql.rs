@@ -71,6 +71,16 @@ pub(crate) fn mentions(sql: &str, word: &str) -> bool {
     sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
+/// A literal that reads the same with and without `standard_conforming_strings`. The grammar of an id has neither
+/// quotes nor backslashes; this does not rely on it.
+pub(crate) fn literal(text: &str) -> String {
+    if text.contains('\\') {
+        format!(" E'{}'", text.replace('\\', r"\\").replace('\'', "''"))
+    } else {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+}
+
 /// A name as an identifier that is exactly it.
 pub(crate) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -78,12 +88,19 @@ pub(crate) fn quote(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{controls_the_transaction, quote};
+    use super::{controls_the_transaction, literal, quote};
 
     #[test]
     fn a_quoted_name_stays_one_identifier() {
         assert_eq!(quote("Orders"), r#""Orders""#);
         assert_eq!(quote(r#"a" (b) values (1); --"#), r#""a"" (b) values (1); --""#);
+    }
+
+    #[test]
+    fn a_quoted_text_stays_one_literal() {
+        assert_eq!(literal("a"), "'a'");
+        assert_eq!(literal("a'b"), "'a''b'");
+        assert_eq!(literal(r"a\'b"), r" E'a\\''b'");
     }
 
     #[test]

@@ -27,3 +27,20 @@ async fn over_sqlx() {
     })
     .await;
 }
+
+/// Of a column that is not declared: refused by the server, as far as it gets.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lookup_of_a_value() {
+    sweep("c_lookup_value", |pool| {
+        Box::pin(async { assert_eq!(pool.lookup("orders", "total", "1").await.unwrap_err().code(), Some("TN056")) })
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lookup_of_a_value_over_sqlx() {
+    sweep_sqlx("s_lookup_value", |pool| {
+        Box::pin(async { assert_eq!(pool.lookup("orders", "total", "1").await.unwrap_err().code(), Some("TN056")) })
+    })
+    .await;
+}

@@ -51,3 +51,4 @@ mod sqlx_shapes;
 mod stream_without_begin;
 mod system_left_behind;
 mod system_unasked;
+mod tenants_are_made;

@@ -11,6 +11,7 @@ mod a_forged_token_is_taken;
 mod a_header_is_forged;
 mod a_job_has_no_tenant;
 mod a_request_is_believed;
+mod a_session_is_believed;
 mod a_task_has_the_wrong_tenant;
 mod somebody_else_acts;
 mod the_directory_is_wrong;

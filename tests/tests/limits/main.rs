@@ -2,6 +2,7 @@
 
 mod a_greedy_tenant_starves_the_others;
 mod a_limit_is_passed;
+mod a_plan_is_out_of_date;
 mod a_refusal_does_not_help;
 mod a_report_keeps_requests_out;
 mod a_statement_runs_on;

@@ -145,7 +145,10 @@ impl OverSqlx {
             Shape::Sleep => tenant.execute("select pg_sleep(0.02)").await.map(drop),
             Shape::Dirt => match deed.variant(3) {
                 0 => tenant.execute("set work_mem = '65kB'").await.map(drop),
-                1 => self.pool.check().await,
+                1 => {
+                    expect(self.pool.lookup("marks", "key", "1").await, "TN056")?;
+                    self.pool.check().await
+                }
                 _ => {
                     let directory = Directory::new(self.pool.clone());
                     directory.by_slug("nobody").await?;

@@ -144,7 +144,10 @@ impl OverTokioPostgres {
             Shape::Sleep => tenant.query("select pg_sleep(0.02)", &[]).await.map(drop),
             Shape::Dirt => match deed.variant(4) {
                 0 => tenant.execute("set work_mem = '65kB'", &[]).await.map(drop),
-                1 => self.0.check().await,
+                1 => {
+                    expect(self.0.lookup("marks", "key", "1").await, "TN056")?;
+                    self.0.check().await
+                }
                 2 => {
                     let directory = Directory::new(self.0.clone());
                     directory.by_slug("nobody").await?;

@@ -81,12 +81,21 @@ impl Admission {
         site: Site,
     ) -> Result<Permit, Error> {
         let asked = Instant::now();
+        self.refresh(share, patience).await;
         let admitted = self.wait(share, patience, site).await.map(|permit| permit.or_patience(patience));
         match &admitted {
             Ok(permit) => self.0.meter.checkout(&share, permit.since().duration_since(asked)),
             Err(error) => self.0.meter.not_admitted(&share, error),
         }
         admitted
+    }
+
+    /// Lets the policy look up what it will be asked. Where that takes too long, it is asked what it knows.
+    async fn refresh(&self, share: Share, patience: Option<Duration>) {
+        let Share::Tenant(tenant) = share else { return };
+        let policy = self.0.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(refresh) = policy.as_ref().and_then(|policy| policy.refresh(&tenant)) else { return };
+        let _ = timeout(patience.unwrap_or(Duration::MAX), refresh).await;
     }
 
     async fn wait(&self, share: Share, patience: Option<Duration>, site: Site) -> Result<Permit, Error> {

@@ -5,5 +5,5 @@ mod policy;
 mod rate;
 
 pub use plans::Plans;
-pub use policy::{LimitPolicy, Limits};
+pub use policy::{LimitPolicy, Limits, Refresh};
 pub use rate::Rate;

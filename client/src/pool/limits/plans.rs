@@ -6,10 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use pg_tenant_core::TenantId;
 
-use super::{LimitPolicy, Limits};
+use super::{LimitPolicy, Limits, Refresh};
 
 /// Calls the function with the tenant's plan, which may be of any text type.
 type PlanOf = dyn Fn(&TenantId, &mut dyn FnMut(Option<&str>)) + Send + Sync;
+
+/// Looks a tenant's plan up, so that [`PlanOf`] knows it.
+type LookUp = dyn for<'a> Fn(&'a TenantId) -> Refresh<'a> + Send + Sync;
 
 /// A table of plans and their limits, which may change while the pool runs. Cloning shares the table.
 ///
@@ -27,6 +30,7 @@ pub struct Plans(Arc<Inner>);
 
 struct Inner {
     plan_of: Box<PlanOf>,
+    look_up: Option<Box<LookUp>>,
     table: RwLock<Table>,
 }
 
@@ -42,7 +46,13 @@ impl Plans {
     /// from memory.
     pub fn new<P: AsRef<str>>(plan_of: impl Fn(&TenantId) -> Option<P> + Send + Sync + 'static) -> Plans {
         let plan_of: Box<PlanOf> = Box::new(move |tenant, tell| tell(plan_of(tenant).as_ref().map(AsRef::as_ref)));
-        Plans(Arc::new(Inner { plan_of, table: RwLock::default() }))
+        Plans(Arc::new(Inner { plan_of, look_up: None, table: RwLock::default() }))
+    }
+
+    /// A table for plans that have to be looked up: `look_up` is awaited before each call of a tenant.
+    #[cfg(feature = "directory")]
+    pub(crate) fn looked_up(plan_of: Box<PlanOf>, look_up: Box<LookUp>) -> Plans {
+        Plans(Arc::new(Inner { plan_of, look_up: Some(look_up), table: RwLock::default() }))
     }
 
     /// The limits of tenants that have no plan, or one that is not in the table. None by default.
@@ -87,6 +97,10 @@ impl LimitPolicy for Plans {
             limits = self.read(|table| plan.and_then(|plan| table.plans.get(plan)).cloned());
         });
         limits.unwrap_or_else(|| self.read(|table| table.otherwise.clone()))
+    }
+
+    fn refresh<'a>(&'a self, tenant: &'a TenantId) -> Option<Refresh<'a>> {
+        self.0.look_up.as_ref().map(|look_up| look_up(tenant))
     }
 
     fn unnamed(&self) -> Limits {

@@ -1,5 +1,6 @@
 //! The limits of a tenant, and where they come from.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use pg_tenant_core::TenantId;
@@ -79,6 +80,9 @@ impl Limits {
     }
 }
 
+/// What a [`LimitPolicy`] looks up before it is asked.
+pub type Refresh<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// Decides the limits of each tenant. A [`Limits`] is the same for all, a closure `Fn(&TenantId) -> Limits` chooses,
 /// [`Plans`](super::Plans) has a table.
 ///
@@ -86,6 +90,13 @@ impl Limits {
 pub trait LimitPolicy: Send + Sync + 'static {
     /// The limits of one tenant.
     fn limits(&self, tenant: &TenantId) -> Limits;
+
+    /// Looks up what [`limits`](Self::limits) will be asked for, where that takes a wait: awaited before each call of the
+    /// tenant, for as long as that may wait for a connection. `None`, the default, where nothing has to be looked up.
+    fn refresh<'a>(&'a self, tenant: &'a TenantId) -> Option<Refresh<'a>> {
+        let _ = tenant;
+        None
+    }
 
     /// The limits of all calls together whose tenant is not known yet: those of `signed(…)` with a token that this pool
     /// has not seen the server accept.
