@@ -6,7 +6,7 @@
 //! predicate by hand; that of (c) a server that does not load the library.
 #![forbid(unsafe_code)]
 
-mod client; // (f) the client beside what applications do today
+mod client; // (f) the client beside what applications do today: what a call costs, and how fast it is
 mod doctor; // (e) the doctor on a large schema
 mod fairness; // (g) a greedy tenant
 mod guard; // (c) what the hooks cost
@@ -21,7 +21,7 @@ use report::{About, Record};
 use world::World;
 
 /// The suites, in the order in which they run.
-pub const SUITES: [&str; 6] = ["isolation", "guard", "signed", "doctor", "client", "fairness"];
+pub const SUITES: [&str; 7] = ["isolation", "guard", "signed", "doctor", "costs", "client", "fairness"];
 
 /// Runs one suite, prints its figures and writes them down.
 ///
@@ -37,6 +37,7 @@ async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
         "guard" => guard::run(world, &mut record).await?,
         "signed" => signed::run(world, &mut record).await?,
         "doctor" => doctor::run(&mut record).await?,
+        "costs" => client::costs(world, &mut record).await?,
         "client" => client::run(world, &mut record).await?,
         "fairness" => fairness::run(world, &mut record).await?,
         _ => unreachable!("run_all has checked the names"),
@@ -44,8 +45,8 @@ async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
     record.finish()
 }
 
-/// Runs the suites named, or all. `draw` runs none and draws anew what earlier runs wrote; `costs` prints processor time
-/// and allocations of the client's calls and writes nothing.
+/// Runs the suites named, or all; `client` with `costs`, which are of the same calls. `draw` runs none and draws anew what
+/// earlier runs wrote.
 ///
 /// # Errors
 /// Those of [`run`].
@@ -53,17 +54,13 @@ pub async fn run_all(only: &[String]) -> anyhow::Result<()> {
     if only == ["draw"] {
         return Record::show_again(&SUITES);
     }
-    if only == ["costs"] {
-        let world = World::build().await?;
-        let mut record = Record::new("client", About::here(&world.session("postgres").await).await?);
-        return client::run_costs(&world, &mut record).await;
-    }
     for name in only {
         anyhow::ensure!(SUITES.contains(&name.as_str()), "no suite {name:?}: one of {}", SUITES.join(", "));
     }
     let world = World::build().await?;
     for suite in SUITES {
-        if only.is_empty() || only.iter().any(|name| name == suite) {
+        let is_named = |name: &String| name == suite || suite == "costs" && name == "client";
+        if only.is_empty() || only.iter().any(is_named) {
             run(suite, &world).await?;
         }
     }

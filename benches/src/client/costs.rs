@@ -90,17 +90,22 @@ fn on_one_thread(
     let rounds: Vec<(&'static str, Vec<f64>)> = all.iter().map(|costs| (costs.peer, costs.processor.clone())).collect();
     for costs in &mut all {
         let ratio = |other: &[f64]| median(costs.processor.iter().zip(other).map(|(own, other)| other / own).collect());
-        costs.ratios =
-            rounds.iter().filter(|(peer, _)| against(costs.peer, peer)).map(|(p, o)| (*p, ratio(o))).collect();
+        costs.ratios = rounds
+            .iter()
+            .filter(|(peer, _)| against(workload, costs.peer, peer))
+            .map(|(p, o)| (*p, ratio(o)))
+            .collect();
     }
     Ok(all)
 }
 
-/// Whether one of our shapes is compared with this peer: over sqlx with sqlx, otherwise with what is sent by hand.
-fn against(ours: &str, peer: &str) -> bool {
-    match ours {
-        "pg_tenant_sqlx" => peer == "sqlx",
-        "pg_tenant" | "pg_tenant_pipeline" => ["same_wire", "same_wire_unpooled", "stock_pipelined"].contains(&peer),
+/// Whether one of our shapes is compared with this peer: over sqlx with sqlx, one flight with one that is sent by hand.
+fn against(workload: &Workload, ours: &str, peer: &str) -> bool {
+    match (workload.statements, ours) {
+        (_, "pg_tenant_sqlx") => peer == "sqlx",
+        (1, "pg_tenant") | (_, "pg_tenant_pipeline") => {
+            ["same_wire", "same_wire_unpooled", "stock_pipelined"].contains(&peer)
+        }
         _ => false,
     }
 }

@@ -47,7 +47,6 @@ const PEERS: [&str; 6] = ["same_wire", "stock_pipelined", "deadpool", "sqlx", "d
 pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()> {
     let keys = Arc::new((0..ROWS).map(key).collect::<Vec<i64>>());
     let expected = expected(world).await?;
-    costs::run(world.port(), &keys, &expected, record).await?;
     let server = SocketAddr::from(([127, 0, 0, 1], world.port()));
     for distance in DISTANCES {
         // With nothing to add, straight to the server, on the same machine.
@@ -74,8 +73,8 @@ pub(crate) async fn run(world: &World, record: &mut Record) -> anyhow::Result<()
     Ok(())
 }
 
-/// Only what a call costs the program.
-pub(crate) async fn run_costs(world: &World, record: &mut Record) -> anyhow::Result<()> {
+/// What a call costs the program that makes it.
+pub(crate) async fn costs(world: &World, record: &mut Record) -> anyhow::Result<()> {
     let keys = Arc::new((0..ROWS).map(key).collect::<Vec<i64>>());
     costs::run(world.port(), &keys, &expected(world).await?, record).await
 }
