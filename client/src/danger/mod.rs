@@ -73,7 +73,7 @@ impl fmt::Debug for UnscopedConnection {
 /// # Errors
 /// Those of [`TenantPool::check`].
 pub async fn connection_without_tenant(pool: &TenantPool) -> Result<UnscopedConnection, Error> {
-    Ok(UnscopedConnection(pool.take().await?))
+    Ok(UnscopedConnection(*pool.take().await?))
 }
 
 /// The driver's client beneath a transaction, inside its tenant; begins and enters first where nothing was sent yet.

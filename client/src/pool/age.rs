@@ -13,7 +13,7 @@ pub(crate) struct Age {
 
 impl Age {
     /// It goes back to the pool.
-    pub(crate) fn rest(&mut self) {
-        self.idle_since = Instant::now();
+    pub(crate) fn rest(&mut self, now: Instant) {
+        self.idle_since = now;
     }
 }

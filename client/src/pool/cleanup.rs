@@ -23,7 +23,7 @@ const CANCELLING: Duration = Duration::from_secs(15);
 /// process id in the request cannot have become somebody else's. Without a runtime the connection is only closed.
 ///
 /// The permit stays until then: what a tenant has left running counts against it, though others have the slot.
-pub(crate) fn cancel_and_rollback(connection: Connection, canceller: Canceller, mut permit: Option<Permit>) {
+pub(crate) fn cancel_and_rollback(connection: Box<Connection>, canceller: Canceller, mut permit: Option<Permit>) {
     if let Some(permit) = &mut permit {
         permit.release_slot();
     }

@@ -6,6 +6,7 @@
 //! transaction queues a ROLLBACK and goes back.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use deadpool::managed::Object;
 use pg_tenant_core::TenantId;
@@ -178,10 +179,12 @@ impl Lease {
     /// Ends the loan: the connection goes back, or is closed outside the pool. Its slot is free afterwards. No call may
     /// follow but dropping.
     pub(crate) fn end(&mut self) {
-        let permit = self.permit.take();
+        let mut permit = self.permit.take();
         let Some(mut object) = self.object.take() else { return };
-        object.age.rest();
-        if let Some(permit) = &permit {
+        let now = Instant::now();
+        object.age.rest(now);
+        if let Some(permit) = &mut permit {
+            permit.end_at(now);
             permit.count_end(self.open, self.discard || self.wire != Wire::Quiet);
         }
         // What followed at once would be sent to a session that has lost its names by then.

@@ -30,18 +30,20 @@ pub(crate) struct Manager {
 }
 
 impl managed::Manager for Manager {
-    type Type = Connection;
+    /// Boxed: it is moved about with each loan.
+    type Type = Box<Connection>;
     type Error = Error;
 
-    async fn create(&self) -> Result<Connection, Error> {
-        match self.upkeep.take_ahead() {
-            Some(connection) => Ok(connection),
-            None => self.open().await,
-        }
+    async fn create(&self) -> Result<Box<Connection>, Error> {
+        let connection = match self.upkeep.take_ahead() {
+            Some(connection) => connection,
+            None => Box::pin(self.open()).await?,
+        };
+        Ok(Box::new(connection))
     }
 
     /// A connection that the server has closed meanwhile is replaced here, before anything is sent on it.
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
+    async fn recycle(&self, connection: &mut Box<Connection>, _: &Metrics) -> RecycleResult<Error> {
         if connection.client.is_closed() {
             return Err(managed::RecycleError::message("the connection is closed"));
         }

@@ -197,7 +197,7 @@ impl TenantPool {
         self.admission.share_of(token)
     }
 
-    pub(crate) async fn take(&self) -> Result<crate::pool::connection::Connection, Error> {
+    pub(crate) async fn take(&self) -> Result<Box<crate::pool::connection::Connection>, Error> {
         let asked = Instant::now();
         let permit = self.admission.admit(Share::NoTenant, self.wait_timeout).await?;
         let object = self.connection(asked, permit.patience()).await?;

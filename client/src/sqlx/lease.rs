@@ -100,6 +100,15 @@ impl Lease {
         rows
     }
 
+    /// As [`run`](Self::run), of a text that is always the same.
+    pub(crate) async fn run_fixed(&mut self, sql: &'static str) -> Result<Vec<PgRow>, ::sqlx::Error> {
+        let (connection, state) = self.parts();
+        state.wire = Wire::Awaiting;
+        let rows = ::sqlx::raw_sql(sql).fetch_all(connection).await;
+        state.wire = Wire::Quiet;
+        rows
+    }
+
     /// As [`run`](Self::run), with a token as its parameter.
     pub(crate) async fn run_with(&mut self, sql: String, token: &Token) -> Result<Vec<PgRow>, ::sqlx::Error> {
         let (connection, state) = self.parts();

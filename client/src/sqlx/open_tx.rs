@@ -56,7 +56,7 @@ impl OpenTx {
     async fn send_commit(mut self) -> Result<(), Error> {
         self.usable()?;
         let commit = if self.lease.state.borrowed_name { COMMIT_AND_FORGET } else { COMMIT };
-        let rows = match self.lease.run(commit.to_owned()).await {
+        let rows = match self.lease.run_fixed(commit).await {
             Ok(rows) => rows,
             Err(error) => {
                 let failed = error.as_database_error().is_some_and(|db| db.code().as_deref() == Some("25P02"));
@@ -87,7 +87,7 @@ impl OpenTx {
         self.usable()?;
         let call = Call::of("rollback", self.scope.tenant());
         let rolled_back =
-            call.watch(self.lease.run(roll_back(self.lease.state.borrowed_name).to_owned())).await.map_err(Error::from);
+            call.watch(self.lease.run_fixed(roll_back(self.lease.state.borrowed_name))).await.map_err(Error::from);
         call.ended(&rolled_back);
         self.lease.state.open = rolled_back.is_err();
         rolled_back.map(drop)

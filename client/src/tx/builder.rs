@@ -22,7 +22,7 @@ use crate::tx::run::{Begin, run_once};
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::lsn::Lsn;
 use crate::wire::step;
-use crate::wire::step::{Answer, Step, Typed};
+use crate::wire::step::{Answer, Step, Then, Typed};
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by [`TenantPool::tenant`].
 ///
@@ -255,7 +255,8 @@ impl TenantHandle {
     }
 
     async fn one_statement(&self, step: Step<'_>) -> Result<Answer, Error> {
-        self.begin().await?.open.send_then_commit(step).await
+        let mut tx = self.begin().await?;
+        tx.open.send(step, Then::Commit).await
     }
 }
 

@@ -34,7 +34,7 @@ impl Attempt for One<'_> {
         let form = match tx.lease.form(&step) {
             Some(form) => form,
             None => {
-                let prepared = tx.prepare(&step).await?;
+                let prepared = Box::pin(tx.prepare(&step)).await?;
                 tx.lease.form_of(&step, prepared)
             }
         };
@@ -77,7 +77,7 @@ impl Attempt for Streamed<'_> {
         let form = match tx.lease.form(&step) {
             Some(form @ (Form::Kept(_) | Form::Prepared(_) | Form::Unnamed(_))) => form,
             _ => {
-                let prepared = tx.prepare(&step).await?;
+                let prepared = Box::pin(tx.prepare(&step)).await?;
                 tx.lease.form_of(&step, prepared)
             }
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pg_tenant_core::{SystemContext, TenantId};
 
 use crate::pool::admission::Permit;
-use crate::wire::sql::literal;
+use crate::wire::sql::push_literal;
 
 /// The isolation level of a transaction. `READ UNCOMMITTED` is missing, since PostgreSQL treats it as `READ COMMITTED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +32,15 @@ pub(crate) struct BeginOptions {
 
 impl BeginOptions {
     pub(crate) fn begin(&self) -> String {
-        let mut sql = String::from("begin");
+        self.begin_with_room(0)
+    }
+
+    /// With room for so much behind it.
+    fn begin_with_room(&self, room: usize) -> String {
+        // The longest of what may follow below.
+        let mut sql =
+            String::with_capacity("begin isolation level repeatable read read write not deferrable".len() + room);
+        sql.push_str("begin");
         match self.isolation_level {
             Some(IsolationLevel::ReadCommitted) => sql.push_str(" isolation level read committed"),
             Some(IsolationLevel::RepeatableRead) => sql.push_str(" isolation level repeatable read"),
@@ -61,7 +69,11 @@ impl BeginOptions {
 
     /// `BEGIN` and `enter` as one message. `and` adds columns to what enter returns.
     pub(crate) fn enter(&self, id: &TenantId, and: &str) -> String {
-        self.and_select(&format!("tenant.enter_pristine({})", literal(id.as_str())), and)
+        let mut sql = self.begin_with_room(id.as_str().len() + and.len() + 48);
+        sql.push_str("; select tenant.enter_pristine(");
+        push_literal(&mut sql, id.as_str());
+        sql.extend([")", and]);
+        self.push_time_limit(sql)
     }
 
     /// With the limits of the tenant that the connection is lent to.
@@ -72,13 +84,15 @@ impl BeginOptions {
 
     /// `BEGIN` and entering the system context as one message.
     pub(crate) fn enter_system(&self, reason: &str, context: SystemContext, and: &str) -> String {
-        let write = context == SystemContext::Write;
-        self.and_select(&format!("tenant.enter_system_pristine({}, {write})", literal(reason)), and)
+        let write = if context == SystemContext::Write { ", true)" } else { ", false)" };
+        let mut sql = self.begin_with_room(reason.len() + and.len() + 64);
+        sql.push_str("; select tenant.enter_system_pristine(");
+        push_literal(&mut sql, reason);
+        sql.extend([write, and]);
+        self.push_time_limit(sql)
     }
 
-    fn and_select(&self, enter: &str, and: &str) -> String {
-        let mut sql = self.begin();
-        sql.extend(["; select ", enter, and]);
+    fn push_time_limit(&self, mut sql: String) -> String {
         if let Some(column) = self.time_limit() {
             sql.extend([", ", &column]);
         }

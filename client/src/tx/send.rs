@@ -18,20 +18,23 @@ impl OpenTx {
     async fn fly<A: Attempt>(&mut self, flight: A) -> Result<A::Answer, Error> {
         self.usable()?;
         loop {
-            self.ensure_connection().await?;
+            // What is rare is boxed: its futures would be a part of each call's, which is moved about.
+            if self.opening.may_retry() && self.lease.connection().client.is_closed() {
+                Box::pin(self.ensure_connection()).await?;
+            }
             if self.opening.take_deallocate_first() {
-                match Deallocate.fly(self).await? {
+                match Box::pin(Deallocate.fly(self)).await? {
                     Next::Done(done) => done?,
-                    Next::RetryElsewhere => self.replace_connection().await?,
-                    Next::RetryOnPrimary => self.go_to_primary().await?,
+                    Next::RetryElsewhere => Box::pin(self.replace_connection()).await?,
+                    Next::RetryOnPrimary => Box::pin(self.go_to_primary()).await?,
                     Next::RetryReprepared => {}
                 }
                 continue;
             }
             match flight.fly(self).await? {
                 Next::Done(done) => return done,
-                Next::RetryElsewhere => self.replace_connection().await?,
-                Next::RetryOnPrimary => self.go_to_primary().await?,
+                Next::RetryElsewhere => Box::pin(self.replace_connection()).await?,
+                Next::RetryOnPrimary => Box::pin(self.go_to_primary()).await?,
                 Next::RetryReprepared => {}
             }
         }

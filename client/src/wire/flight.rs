@@ -13,6 +13,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, CopyOutStream, Error as PgError, RowStream, SimpleQueryMessage, Statement};
 
+use crate::tenant::token::Token;
 use crate::wire::form::Form;
 use crate::wire::lsn::Lsn;
 use crate::wire::outcome::{Stale, did_not_run, is_answered, no_longer_parses, stale_statement, was_not_sent};
@@ -134,15 +135,22 @@ pub(crate) async fn copy_out(client: &Client, preamble: Messages<'_>, copy: &Sta
 /// Sends a preamble, and returns the tenant that its token names.
 pub(crate) async fn enter(client: &Client, preamble: Messages<'_>) -> Result<Option<String>, PgError> {
     let Messages { before, token, after } = preamble;
-    let Some(token) = token else { return simple(client, &before).await.map(|()| None) };
+    match token {
+        None => simple(client, &before).await.map(|()| None),
+        // Boxed: its future would be a part of each call's, which is moved about.
+        Some(token) => Box::pin(enter_signed(client, &before, token, &after)).await.map(Some),
+    }
+}
+
+async fn enter_signed(client: &Client, before: &str, token: &Token, after: &str) -> Result<String, PgError> {
     let token = token.expose();
     let parameter: [(&(dyn ToSql + Sync), Type); 1] = [(&token, Type::TEXT)];
     let (before, entered, after) =
-        join3(simple(client, &before), client.query_typed_one(ENTER_SIGNED, &parameter), simple(client, &after)).await;
+        join3(simple(client, before), client.query_typed_one(ENTER_SIGNED, &parameter), simple(client, after)).await;
     before?;
     let id = entered?.try_get(0)?;
     after?;
-    Ok(Some(id))
+    Ok(id)
 }
 
 async fn simple(client: &Client, sql: &str) -> Result<(), PgError> {
@@ -191,7 +199,7 @@ pub(crate) async fn finish_if(client: &Client, then: Then, unsent: &AtomicBool) 
 /// Prepares, for the next time, what is sent without a name.
 pub(crate) async fn prepare_alongside(client: &Client, form: &Form, sql: &str) -> Option<Result<Statement, PgError>> {
     match form {
-        Form::Typed(types) => Some(client.prepare_typed(sql, types).await),
+        Form::Typed(types) => Some(Box::pin(client.prepare_typed(sql, types)).await),
         Form::Kept(_) | Form::Prepared(_) | Form::Unnamed(_) => None,
     }
 }
@@ -207,14 +215,14 @@ pub(crate) async fn run(client: &Client, form: &Form, step: Step<'_>, unsent: &A
         }
         Form::Unnamed(types) if step.rows => {
             let params = step.params.iter().copied().zip(types.iter().cloned());
-            match client.query_typed_raw(step.sql, params).await {
+            match Box::pin(client.query_typed_raw(step.sql, params)).await {
                 Ok(rows) => collect(rows).await,
                 Err(error) => Err(error),
             }
         }
         Form::Typed(types) | Form::Unnamed(types) => {
             let params: Vec<_> = step.params.iter().copied().zip(types.iter().cloned()).collect();
-            let affected = client.execute_typed(step.sql, &params).await;
+            let affected = Box::pin(client.execute_typed(step.sql, &params)).await;
             affected.map(|affected| Answer { rows: Vec::new(), affected })
         }
     };

@@ -29,9 +29,14 @@ pub(crate) async fn fly_all(
         let first = steps.iter().position(|other| other.sql == step.sql) == Some(at);
         async move { if first { prepare_alongside(client, form, step.sql).await } else { None } }
     });
+    let prepared = async {
+        // Empty where all are known, as nearly always.
+        let any = forms.iter().any(|form| matches!(form, Form::Typed(_)));
+        if any { join_all(prepared).await } else { Vec::new() }
+    };
     let (entered, prepared, answers, committed) = join4(
         enter(client, preamble),
-        join_all(prepared),
+        prepared,
         run_all(client, forms, steps, &unsent),
         finish_if(client, then, &unsent),
     )

@@ -68,17 +68,31 @@ fn after_comment(sql: &str) -> &str {
 
 /// Whether the word, in whatever case, stands anywhere in the text.
 pub(crate) fn mentions(sql: &str, word: &str) -> bool {
-    sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    let (sql, word) = (sql.as_bytes(), word.as_bytes());
+    let Some(first) = word.first() else { return true };
+    let begins = |(at, byte): (usize, &u8)| byte.eq_ignore_ascii_case(first).then_some(at);
+    let mut starts = sql.iter().enumerate().filter_map(begins);
+    starts.any(|at| sql[at..].get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word)))
 }
 
 /// A literal that reads the same with and without `standard_conforming_strings`. The grammar of an id has neither
 /// quotes nor backslashes; this does not rely on it.
 pub(crate) fn literal(text: &str) -> String {
-    if text.contains('\\') {
-        format!(" E'{}'", text.replace('\\', r"\\").replace('\'', "''"))
-    } else {
-        format!("'{}'", text.replace('\'', "''"))
+    let mut sql = String::with_capacity(text.len() + 8);
+    push_literal(&mut sql, text);
+    sql
+}
+
+/// The same behind a text.
+pub(crate) fn push_literal(sql: &mut String, text: &str) {
+    sql.push_str(if text.contains('\\') { " E'" } else { "'" });
+    for c in text.chars() {
+        if c == '\\' || c == '\'' {
+            sql.push(c);
+        }
+        sql.push(c);
     }
+    sql.push('\'');
 }
 
 /// A name as an identifier that is exactly it.

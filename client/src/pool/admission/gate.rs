@@ -81,8 +81,8 @@ impl Admission {
         site: Site,
     ) -> Result<Permit, Error> {
         let asked = Instant::now();
-        self.refresh(share, patience).await;
-        let admitted = self.wait(share, patience, site).await.map(|permit| permit.or_patience(patience));
+        let since = if self.refresh(share, patience).await { Instant::now() } else { asked };
+        let admitted = self.wait(share, patience, site, since).await.map(|permit| permit.or_patience(patience));
         match &admitted {
             Ok(permit) => self.0.meter.checkout(&share, permit.since().duration_since(asked)),
             Err(error) => self.0.meter.not_admitted(&share, error),
@@ -90,18 +90,26 @@ impl Admission {
         admitted
     }
 
-    /// Lets the policy look up what it will be asked. Where that takes too long, it is asked what it knows.
-    async fn refresh(&self, share: Share, patience: Option<Duration>) {
-        let Share::Tenant(tenant) = share else { return };
+    /// Lets the policy look up what it will be asked; whether it had to. Where that takes too long, it is asked what it
+    /// knows.
+    async fn refresh(&self, share: Share, patience: Option<Duration>) -> bool {
+        let Share::Tenant(tenant) = share else { return false };
         let policy = self.0.policy.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(refresh) = policy.as_ref().and_then(|policy| policy.refresh(&tenant)) else { return };
+        let Some(refresh) = policy.as_ref().and_then(|policy| policy.refresh(&tenant)) else { return false };
         let _ = timeout(patience.unwrap_or(Duration::MAX), refresh).await;
+        true
     }
 
-    async fn wait(&self, share: Share, patience: Option<Duration>, site: Site) -> Result<Permit, Error> {
+    async fn wait(
+        &self,
+        share: Share,
+        patience: Option<Duration>,
+        site: Site,
+        since: Instant,
+    ) -> Result<Permit, Error> {
         let limits = self.0.limits(share);
-        let permit = || Permit::new(self.0.clone(), share, site, &limits);
-        let Some(mut waiting) = self.ask(share, &limits)? else { return Ok(permit()) };
+        let permit = |since| Permit::new(self.0.clone(), share, site, &limits, since);
+        let Some(mut waiting) = self.ask(share, &limits)? else { return Ok(permit(since)) };
         let served = match limits.acquire_timeout.or(patience) {
             None => (&mut waiting.served).await,
             Some(timeout) => match tokio::time::timeout(timeout, &mut waiting.served).await {
@@ -112,7 +120,7 @@ impl Admission {
         match served {
             Ok(()) => {
                 waiting.holds_nothing = true;
-                Ok(permit())
+                Ok(permit(Instant::now()))
             }
             Err(_) => Err(Error::pool_closed()),
         }

@@ -31,8 +31,8 @@ pub(super) struct Loans {
 }
 
 impl Loan {
-    pub(super) fn new(share: Share, site: Site) -> Loan {
-        Loan { share, since: Instant::now(), site, task: task::try_id(), ending: false }
+    pub(super) fn new(share: Share, site: Site, since: Instant) -> Loan {
+        Loan { share, since, site, task: task::try_id(), ending: false }
     }
 }
 
@@ -108,8 +108,9 @@ mod tests {
     #[test]
     fn the_oldest_are_named_and_the_rest_counted() {
         let mut loans = Loans::default();
-        let numbers: Vec<usize> =
-            (0..NAMED + 2).map(|_| loans.insert(Loan::new(Share::NoTenant, Some(Location::caller())))).collect();
+        let numbers: Vec<usize> = (0..NAMED + 2)
+            .map(|_| loans.insert(Loan::new(Share::NoTenant, Some(Location::caller()), Instant::now())))
+            .collect();
         let text = loans.describe(|_| true);
         assert_eq!(text.matches("loans.rs").count(), NAMED, "{text}");
         assert!(text.ends_with("; and 2 more"), "{text}");
@@ -120,6 +121,6 @@ mod tests {
             loans.remove(number);
         }
         assert_eq!(loans.describe(|_| true), "");
-        assert_eq!(loans.insert(Loan::new(Share::NoTenant, None)), NAMED + 1, "a number is used again");
+        assert_eq!(loans.insert(Loan::new(Share::NoTenant, None, Instant::now())), NAMED + 1, "a number is used again");
     }
 }

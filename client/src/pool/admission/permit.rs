@@ -16,6 +16,8 @@ pub(crate) struct Permit {
     shared: Arc<Shared>,
     share: Share,
     since: Instant,
+    /// When its loan ended, where that is known before it is dropped.
+    until: Option<Instant>,
     /// Whether its connection's slot in the pool is still taken.
     slot: bool,
     statement_timeout: Option<Duration>,
@@ -26,10 +28,10 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    pub(super) fn new(shared: Arc<Shared>, share: Share, site: Site, limits: &Limits) -> Permit {
-        let loan = lock(&shared.loans).insert(Loan::new(share, site));
+    pub(super) fn new(shared: Arc<Shared>, share: Share, site: Site, limits: &Limits, since: Instant) -> Permit {
+        let loan = lock(&shared.loans).insert(Loan::new(share, site, since));
         let Limits { statement_timeout, acquire_timeout: patience, .. } = *limits;
-        Permit { shared, share, since: Instant::now(), slot: true, statement_timeout, patience, loan }
+        Permit { shared, share, since, until: None, slot: true, statement_timeout, patience, loan }
     }
 
     pub(super) fn or_patience(mut self, patience: Option<Duration>) -> Permit {
@@ -44,6 +46,11 @@ impl Permit {
 
     pub(super) fn since(&self) -> Instant {
         self.since
+    }
+
+    /// The loan ended.
+    pub(crate) fn end_at(&mut self, now: Instant) {
+        self.until = Some(now);
     }
 
     /// Counts something of this loan.
@@ -90,7 +97,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.shared.note_loan(self.since.elapsed());
+        self.shared.note_loan(self.until.unwrap_or_else(Instant::now).saturating_duration_since(self.since));
         let (share, slot) = (self.share, self.slot);
         lock(&self.shared.loans).remove(self.loan);
         self.shared.with_queue(|queue| {

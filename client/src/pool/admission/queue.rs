@@ -3,7 +3,9 @@
 //! What always holds: no more are lent than there are; while one is free, nobody waits who may have it; and a share
 //! that neither has nor waits for one is forgotten.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
 
 use super::Share;
 
@@ -13,7 +15,8 @@ pub(super) struct Queue<W> {
     lent: usize,
     /// Counts changes: turns, and the names of those who wait.
     clock: u64,
-    accounts: HashMap<Share, Account<W>>,
+    /// Of those who have or wait for one now.
+    accounts: FxHashMap<Share, Account<W>>,
     /// Those who wait and may have another: first who has the fewest, then whose turn is longest ago.
     ready: BTreeMap<(usize, u64), Share>,
 }
@@ -36,7 +39,7 @@ impl<W> Account<W> {
 
 impl<W> Queue<W> {
     pub(super) fn new(capacity: usize) -> Queue<W> {
-        Queue { capacity, lent: 0, clock: 0, accounts: HashMap::new(), ready: BTreeMap::new() }
+        Queue { capacity, lent: 0, clock: 0, accounts: FxHashMap::default(), ready: BTreeMap::new() }
     }
 
     /// Takes a free connection, if the share may have one more and none of its calls waits already.
