@@ -16,7 +16,6 @@ pub(crate) enum Share {
     NoTenant,
     /// The registry, asked which tenant a request is for: apart from the system context, so that what runs there for
     /// long does not put it behind every tenant that has less.
-    #[cfg_attr(not(feature = "directory"), expect(dead_code, reason = "only a directory asks it"))]
     Registry,
 }
 
