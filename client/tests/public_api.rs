@@ -89,7 +89,12 @@ fn the_system_context_lacks_a_call() {
         // As a TenantExecutor a transaction has `run`, which is its savepoint.
         ("TenantTx", "danger::SystemTx", &["tenant_id", "run"][..]),
         // What crosses tenants is rare and long: its author decides whether all of it may run again.
-        ("TenantHandle", "danger::SystemTxBuilder", &["tenant_id", "actor", "role", "retry", "from_request_parts"]),
+        // Replicas are asked for a tenant's reads: what it has written last is remembered for each tenant.
+        (
+            "TenantHandle",
+            "danger::SystemTxBuilder",
+            &["tenant_id", "actor", "role", "retry", "from_request_parts", "last_write", "read_after"],
+        ),
         ("sqlx::TenantTx", "sqlx::danger::SystemTx", &["tenant_id", "run", "executor"]),
         (
             "sqlx::TenantHandle",

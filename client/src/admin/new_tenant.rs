@@ -48,7 +48,7 @@ impl NewTenant {
     }
 
     pub(super) fn id(&self) -> Result<TenantId, Error> {
-        self.id.clone().map_err(Error::malformed)
+        self.id.map_err(Error::malformed)
     }
 
     /// The statement that registers it, without parameters: it goes with others in one message.

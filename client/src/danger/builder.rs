@@ -3,7 +3,8 @@
 use std::panic::Location;
 
 use pg_tenant_core::{SystemContext, TenantId};
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::danger::reason::Reason;
 use crate::danger::system_tx::SystemTx;
@@ -19,7 +20,7 @@ use crate::tx::pipeline::Pipeline;
 use crate::tx::run::{Begin, run_once};
 use crate::tx::stream::RowStream;
 use crate::wire::step;
-use crate::wire::step::{Answer, Step};
+use crate::wire::step::{Answer, Step, Typed};
 
 /// The system context on one pool: runs single statements, or begins transactions, **across all tenants**. Made by
 /// [`danger::system`](crate::danger::system).
@@ -88,6 +89,23 @@ impl SystemTxBuilder {
     /// As [`query`](Self::query).
     pub async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         Ok(self.one_statement(Step::count(sql, params)).await?.affected)
+    }
+
+    /// As [`query`](Self::query), with the type of each parameter said rather than inferred by the server: for values
+    /// that are serialized already, such as an ORM's.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn query_typed(&self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
+        Ok(self.one_statement(Typed::new(params).rows(sql)).await?.rows)
+    }
+
+    /// As [`execute`](Self::execute), with the type of each parameter said.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute_typed(&self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<u64, Error> {
+        Ok(self.one_statement(Typed::new(params).count(sql)).await?.affected)
     }
 
     /// Runs statements in a transaction of their own, in one round trip once they are prepared. All of them take

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::iter::Peekable;
 
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::error::Error;
 use crate::pool::lease::Lease;
@@ -17,7 +18,7 @@ use crate::tx::pipeline::Pipeline;
 use crate::tx::run::Transaction;
 use crate::tx::savepoint::savepoint;
 use crate::tx::stream::RowStream;
-use crate::wire::step::{Answer, Step, Then};
+use crate::wire::step::{Answer, Step, Then, Typed};
 
 /// A transaction **across all tenants**, on a connection it owns. Made by [`SystemTxBuilder::begin`].
 ///
@@ -75,6 +76,23 @@ impl SystemTx {
     /// As [`query`](Self::query).
     pub async fn execute(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         self.0.execute(sql, params).await
+    }
+
+    /// As [`query`](Self::query), with the type of each parameter said rather than inferred by the server: for values
+    /// that are serialized already, such as an ORM's.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn query_typed(&mut self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
+        Ok(self.0.send(Typed::new(params).rows(sql), Then::Stay).await?.rows)
+    }
+
+    /// As [`execute`](Self::execute), with the type of each parameter said.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute_typed(&mut self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<u64, Error> {
+        Ok(self.0.send(Typed::new(params).count(sql), Then::Stay).await?.affected)
     }
 
     /// Runs several statements, separated by semicolons, in one round trip and without parameters.

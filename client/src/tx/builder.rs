@@ -190,6 +190,16 @@ impl TenantHandle {
     /// `run` takes whatever error the closure returns. Where that uses `?`, which converts, Rust cannot infer the type
     /// (`E0283`), and the closure ends with `Ok::<_, MyError>(value)`.
     ///
+    /// ```compile_fail,E0283
+    /// # async fn example(pool: pg_tenant_client::TenantPool) -> Result<(), pg_tenant_client::Error> {
+    /// let close = async |tx: &mut pg_tenant_client::TenantTx| {
+    ///     tx.execute("update orders set open = false", &[]).await?;
+    ///     Ok(())
+    /// };
+    /// pool.tenant("acme").run(close).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// ```no_run
     /// # async fn example(pool: pg_tenant_client::TenantPool) -> Result<(), pg_tenant_client::Error> {
     /// let open: i64 = pool
