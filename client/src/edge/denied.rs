@@ -1,9 +1,14 @@
 //! Why a request was denied, and what it is answered.
 
-use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
+use pg_tenant_core::TenantStatus;
+
 use crate::error::Error;
+
+/// After how many seconds a tenant that is being set up is asked for again.
+const RETRY_SECONDS: &str = "5";
 
 /// Why a request was denied, in the order in which it is checked. The response has it among its extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +24,9 @@ pub enum Denied {
     Mismatch,
     /// The registry has no such tenant: 404.
     Unknown,
-    /// The tenant is not active: 423.
+    /// The tenant is being set up: 503, with `Retry-After`.
+    NotReady,
+    /// The tenant is suspended or leaving: 423.
     Suspended,
     /// The registry could not be asked: 503.
     Unavailable,
@@ -27,15 +34,27 @@ pub enum Denied {
 
 impl Denied {
     /// Every reason, in order.
-    pub const ALL: [Denied; 7] = [
+    pub const ALL: [Denied; 8] = [
         Denied::NoTenant,
         Denied::Ambiguous,
         Denied::Unproven,
         Denied::Mismatch,
         Denied::Unknown,
+        Denied::NotReady,
         Denied::Suspended,
         Denied::Unavailable,
     ];
+
+    /// Why a tenant in this state is not let in: none where it is active or read-only. One that was purged is as one that
+    /// never was.
+    pub(super) fn of(status: TenantStatus) -> Option<Denied> {
+        match status {
+            TenantStatus::Active | TenantStatus::ReadOnly => None,
+            TenantStatus::Provisioning => Some(Denied::NotReady),
+            TenantStatus::Purged => Some(Denied::Unknown),
+            _ => Some(Denied::Suspended),
+        }
+    }
 
     /// The HTTP status of the response, unless [`TenantLayer::status`](super::TenantLayer::status) sets another.
     pub fn status(self) -> StatusCode {
@@ -45,21 +64,24 @@ impl Denied {
             Denied::Mismatch => StatusCode::FORBIDDEN,
             Denied::Unknown => StatusCode::NOT_FOUND,
             Denied::Suspended => StatusCode::LOCKED,
-            Denied::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Denied::NotReady | Denied::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
 
 /// What an error of the client says of a request whose proof was being looked up: 401 where a token, an id or a row is none,
-/// 404 and 423 for a tenant that is unknown or suspended, 503 otherwise.
+/// 404 for a tenant that is unknown or was purged, 423 for one that is suspended or leaving, 503 for one that is being set up
+/// and otherwise.
 impl From<Error> for Denied {
     fn from(error: Error) -> Denied {
         if error.is_bad_token() || error.is_malformed_id() || error.is_no_row() {
             Denied::Unproven
-        } else if error.is_unknown_tenant() {
+        } else if error.is_unknown_tenant() || error.is_purged() {
             Denied::Unknown
-        } else if error.is_suspended() {
+        } else if error.is_suspended() || error.is_leaving() {
             Denied::Suspended
+        } else if error.is_not_ready() {
+            Denied::NotReady
         } else {
             Denied::Unavailable
         }
@@ -85,6 +107,9 @@ impl Statuses {
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if denied == Denied::NotReady && status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+        }
         response.extensions_mut().insert(denied);
         response
     }
@@ -97,6 +122,7 @@ pub(super) fn body(status: StatusCode) -> String {
         StatusCode::FORBIDDEN => "the tenant named is not the tenant proven",
         StatusCode::NOT_FOUND => "not found",
         StatusCode::LOCKED => "the tenant is suspended",
+        StatusCode::SERVICE_UNAVAILABLE => "not available at this moment",
         status => status.canonical_reason().unwrap_or("refused"),
     };
     format!(r#"{{"error":"{says}"}}"#)

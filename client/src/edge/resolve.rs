@@ -41,7 +41,7 @@ impl Resolver {
             }
         }
         let record = found(self.directory.by_id(&tenant.id).await)?;
-        if record.is_active() { Ok((tenant, record)) } else { Err(Denied::Suspended) }
+        Denied::of(record.status).map_or(Ok((tenant, record)), Err)
     }
 
     /// The tenant that the request names, whoever sends it.
@@ -55,7 +55,7 @@ impl Resolver {
             }
         }
         let record = named.ok_or(Denied::NoTenant)?;
-        if record.is_active() { Ok(record) } else { Err(Denied::Suspended) }
+        Denied::of(record.status).map_or(Ok(record), Err)
     }
 
     /// Where the request names a tenant, and how.

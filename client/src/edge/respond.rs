@@ -8,19 +8,20 @@ use super::denied::body;
 use crate::error::Error;
 
 impl Error {
-    /// The HTTP status for the client: 404 for an unknown tenant and for a text that cannot be a tenant id, 423 for a
-    /// suspended tenant, 401 for a token that was refused, 429 for a limit of the pool, 503 where there is no
-    /// connection or it was closed, 500 for everything else.
+    /// The HTTP status for the client: 404 for a tenant that is unknown or was purged and for a text that cannot be a
+    /// tenant id, 423 for one that is suspended or leaving, 401 for a token that was refused, 429 for a limit of the
+    /// pool, 503 for a tenant that is being set up and where there is no connection or it was closed, 500 for everything
+    /// else.
     pub fn http_status(&self) -> StatusCode {
-        if self.is_unknown_tenant() || self.is_malformed_id() {
+        if self.is_unknown_tenant() || self.is_malformed_id() || self.is_purged() {
             StatusCode::NOT_FOUND
-        } else if self.is_suspended() {
+        } else if self.is_suspended() || self.is_leaving() {
             StatusCode::LOCKED
         } else if self.is_bad_token() {
             StatusCode::UNAUTHORIZED
         } else if self.is_limited() {
             StatusCode::TOO_MANY_REQUESTS
-        } else if self.is_timeout() || self.is_closed() {
+        } else if self.is_timeout() || self.is_closed() || self.is_not_ready() {
             StatusCode::SERVICE_UNAVAILABLE
         } else {
             StatusCode::INTERNAL_SERVER_ERROR

@@ -33,6 +33,8 @@ pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 /// | [`outcome_unknown`](Error::outcome_unknown) | COMMIT was sent, its answer never came | look whether it is there before it is run again; write so that twice is once (a key of the request, `on conflict`) |
 /// | [`is_timeout`](Error::is_timeout), [`is_closed`](Error::is_closed) and [`was_not_executed`](Error::was_not_executed) | no connection, a server that stops or starts; nothing was executed | make the call again after a while. HTTP: 503 |
 /// | [`is_closed`](Error::is_closed) | the connection broke; the transaction was not committed | run the transaction again |
+/// | [`is_not_ready`](Error::is_not_ready) | the tenant is being set up | try again in a moment. HTTP: 503 |
+/// | [`is_leaving`](Error::is_leaving), [`is_purged`](Error::is_purged) | the tenant was not entered | tell the caller. HTTP: 423, 404 |
 /// | [`is_unknown_tenant`](Error::is_unknown_tenant), [`is_suspended`](Error::is_suspended), [`is_malformed_id`](Error::is_malformed_id), [`is_bad_token`](Error::is_bad_token) | the tenant was not entered | tell the caller. HTTP: 404, 403, 400, 401 |
 /// | [`is_no_row`](Error::is_no_row) | `query_one` found none | tell the caller. HTTP: 404 |
 /// | [`is_unique_violation`](Error::is_unique_violation), another of class 23 | a constraint does not allow it: [`constraint`](Error::constraint), [`column`](Error::column) | tell the caller. HTTP: 409, 422 |
@@ -149,6 +151,21 @@ impl Error {
     /// The tenant is not in the registry (`TN002`).
     pub fn is_unknown_tenant(&self) -> bool {
         self.refusal() == Some(Refusal::UnknownTenant)
+    }
+
+    /// The tenant is being set up, and only administrators enter it (`TN130`): try again in a moment.
+    pub fn is_not_ready(&self) -> bool {
+        self.refusal() == Some(Refusal::TenantNotReady)
+    }
+
+    /// The tenant is leaving, and only administrators enter it (`TN131`).
+    pub fn is_leaving(&self) -> bool {
+        self.refusal() == Some(Refusal::TenantLeaving)
+    }
+
+    /// The tenant was purged (`TN132`).
+    pub fn is_purged(&self) -> bool {
+        self.refusal() == Some(Refusal::TenantPurged)
     }
 
     /// The tenant is registered but not active (`TN003`).

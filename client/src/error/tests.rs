@@ -9,12 +9,15 @@ fn server(code: &str) -> Error {
 #[test]
 fn predicates_answer_for_their_sqlstate_alone() {
     type Predicate = fn(&Error) -> bool;
-    let table: [(&str, Predicate); 5] = [
+    let table: [(&str, Predicate); 8] = [
         ("TN001", Error::is_no_tenant),
         ("TN002", Error::is_unknown_tenant),
         ("TN003", Error::is_suspended),
         ("TN004", Error::is_malformed_id),
         ("TN005", Error::is_already_entered),
+        ("TN130", Error::is_not_ready),
+        ("TN131", Error::is_leaving),
+        ("TN132", Error::is_purged),
     ];
     for (code, _) in table {
         for (of, predicate) in table {

@@ -28,6 +28,8 @@ pub(crate) struct OpenTx {
     pub(super) savepoints: u32,
     /// Where it goes from the replica that it is on, as long as its caller has seen nothing of it.
     pub(super) primary: Option<Box<Primary>>,
+    /// The flight under way was prepared anew for other types of its parameters; that is not done twice.
+    pub(super) types_learned: bool,
 }
 
 /// A transaction as its public type: what the closure of a savepoint gets.
@@ -42,7 +44,16 @@ impl OpenTx {
         let (preamble, token) = preamble(method, options, None);
         // Every connection that is there may be of no use, and one more may be made meanwhile.
         let opening = Opening::new(preamble, token, pool.max_size + lease.sessions_to_end());
-        OpenTx { pool, lease, scope, opening, health: Health::default(), savepoints: 0, primary: None }
+        OpenTx {
+            pool,
+            lease,
+            scope,
+            opening,
+            health: Health::default(),
+            savepoints: 0,
+            primary: None,
+            types_learned: false,
+        }
     }
 
     /// As [`new`](Self::new), in a tenant that this statement makes before it is entered.

@@ -17,6 +17,14 @@ impl OpenTx {
     /// connection or with its statements prepared anew.
     async fn fly<A: Attempt>(&mut self, flight: A) -> Result<A::Answer, Error> {
         self.usable()?;
+        // A flight may have another within it, which prepares its statements.
+        let outer = std::mem::take(&mut self.types_learned);
+        let done = self.fly_until_final(flight).await;
+        self.types_learned = outer;
+        done
+    }
+
+    async fn fly_until_final<A: Attempt>(&mut self, flight: A) -> Result<A::Answer, Error> {
         loop {
             // What is rare is boxed: its futures would be a part of each call's, which is moved about.
             if self.opening.may_retry() && self.lease.connection().client.is_closed() {

@@ -125,6 +125,23 @@ async fn though_its_tenant_is_not_there() {
     assert_eq!(status(api.get("/who").bearer_auth(sleepy())).await, 423);
     assert_eq!(status(api.get("/who").bearer_auth(token("later", None, None))).await, 404);
     assert_eq!(status(api.get("/who")).await, 400);
+    // Each state by its own status; one that is being set up is to be asked for again.
+    let admin = db.admin().await;
+    admin
+        .run(
+            "insert into tenant.tenants (id, status) values ('new', 'provisioning');
+             select tenant.create(id) from unnest(array['cccccccc-0000-4000-8000-00000000000c', 'leaving', 'gone']) id;
+             select tenant.set_read_only('cccccccc-0000-4000-8000-00000000000c'), tenant.offboard('leaving', 'left'), tenant.offboard('gone', 'left', now());
+             select tenant.mark_purged('gone', 'left')",
+        )
+        .await;
+    for (tenant, expected) in
+        [("new", 503), ("cccccccc-0000-4000-8000-00000000000c", 200), ("leaving", 423), ("gone", 404)]
+    {
+        let response = api.get("/who").bearer_auth(token(tenant, None, None)).send().await.unwrap();
+        assert_eq!(response.status(), expected, "{tenant}");
+        assert_eq!(response.headers().contains_key("retry-after"), tenant == "new");
+    }
     let conceals = state.layer().status(Denied::Suspended, StatusCode::NOT_FOUND).source(Source::path("/t"));
     let conceals =
         conceals.status(Denied::Mismatch, StatusCode::NOT_FOUND).status(Denied::NoTenant, StatusCode::UNAUTHORIZED);
