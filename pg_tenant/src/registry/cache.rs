@@ -123,6 +123,8 @@ pub fn init() {
     invalidation::on_relation_change(|changed| {
         if changed.is_none() || changed == TABLE.get() || changed == PLANS.get() {
             EPOCH.set(EPOCH.get() + 1);
+            // It may be gone, and another of its name be there: whoever remembers something next looks.
+            TABLE.set(None);
         }
         if changed.is_none() || changed == MARK.get() {
             REPLAYED.set(REPLAYED.get() + 1);

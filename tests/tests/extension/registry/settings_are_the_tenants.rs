@@ -177,3 +177,24 @@ async fn nothing_is_read_for_each_row() {
     assert_eq!(calls().await, "1");
     let _ = admin;
 }
+
+/// A session that knows the registry of an extension that was dropped, and finds its tenant in shared memory, hears of
+/// changes of the new one.
+#[tokio::test]
+async fn of_an_extension_that_was_made_anew() {
+    let (db, _, app) = staged("settings_anew").await;
+    app.inside(A, SHOWN).await;
+    let boss = db.superuser().await;
+    boss.run("drop extension pg_tenant cascade; create extension pg_tenant").await;
+    boss.run(&format!(
+        "select tenant.create('{A}', plan => 'gold'), tenant.declare_setting('seats', 'integer', '1'),
+            tenant.define_plan('gold', settings => '{{\"seats\": 2}}')"
+    ))
+    .await;
+    let seats = "select tenant.setting('seats')";
+    for session in [&db.app().await, &app] {
+        assert_eq!(session.inside_value(A, seats).await.as_deref(), Some("2"));
+    }
+    boss.run("select tenant.define_plan('gold', settings => '{\"seats\": 3}')").await;
+    assert_eq!(app.inside_value(A, seats).await.as_deref(), Some("3"));
+}
