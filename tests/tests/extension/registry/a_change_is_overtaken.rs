@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use pg_tenant_tests::shop::{A, B, shop};
+use pg_tenant_tests::shop::{A, B, shop, shop_on};
+use pg_tenant_tests::{Cluster, Options};
 
 const TENANTS: usize = 3;
 
@@ -83,7 +84,9 @@ async fn by_a_change_that_is_taken_back() {
 /// With the registry locked against everybody only what is remembered can be entered.
 #[tokio::test]
 async fn or_forgets_what_it_is_not_of() {
-    let db = shop("others").await;
+    // More than 256 changes in a transaction are told to the whole server: other tests make them.
+    let cluster = Cluster::start(Options::default());
+    let db = shop_on(&cluster, "others").await;
     let (app, admin, boss) = (db.app().await, db.admin().await, db.superuser().await);
     app.run("set lock_timeout = '100ms'").await;
     for tenant in [A, B] {
@@ -107,7 +110,9 @@ async fn or_forgets_what_it_is_not_of() {
 /// A session that has entered thousands of tenants does not begin anew with the next.
 #[tokio::test]
 async fn or_forgets_them_all_at_once() {
-    let db = shop("thousands").await;
+    // More than 256 changes in a transaction are told to the whole server: other tests make them.
+    let cluster = Cluster::start(Options::default());
+    let db = shop_on(&cluster, "thousands").await;
     let (app, admin, boss) = (db.app().await, db.admin().await, db.superuser().await);
     admin.run("insert into tenant.tenants (id) select 'm' || n from generate_series(1, 4200) n").await;
     app.run("set lock_timeout = '100ms'").await;
