@@ -1,7 +1,7 @@
 //! Entering does not query the registry in every transaction.
 
-use pg_tenant_tests::Session;
-use pg_tenant_tests::shop::{A, B, shop};
+use pg_tenant_tests::shop::{A, B, shop, shop_on};
+use pg_tenant_tests::{Cluster, Options, Session};
 
 /// How often the registry and its indexes were read, by this and every session.
 async fn reads(superuser: &Session) -> i64 {
@@ -13,7 +13,8 @@ async fn reads(superuser: &Session) -> i64 {
 
 #[tokio::test]
 async fn in_each_transaction() {
-    let db = shop("cost").await;
+    let cluster = Cluster::start(Options::default()); // where nobody else changes many tenants at once
+    let db = shop_on(&cluster, "cost").await;
     let (app, superuser) = (db.app().await, db.superuser().await);
     superuser
         .run("grant pg_read_all_stats to current_user; alter table tenant.tenants set (autovacuum_enabled = off)")
@@ -39,7 +40,8 @@ async fn in_each_transaction() {
 /// Nor does it lock the registry: with it locked against everybody, who has entered before enters again.
 #[tokio::test]
 async fn and_waits_for_whoever_works_on_the_registry() {
-    let db = shop("locked").await;
+    let cluster = Cluster::start(Options::default()); // where nobody else changes many tenants at once
+    let db = shop_on(&cluster, "locked").await;
     let (app, superuser) = (db.app().await, db.superuser().await);
     app.run("set lock_timeout = '100ms'").await;
     for tenant in [A, B] {
