@@ -12,6 +12,7 @@ mod fairness; // (g) a greedy tenant
 mod guard; // (c) what the hooks cost
 mod point; // (a) reads by primary key
 mod processor; // the time that a backend has had
+mod registry; // (h) a large registry, and its changes
 mod report; // figures: printed, written, drawn
 mod scan; // (b) reads of a whole table
 mod signed; // (d) entering with a token
@@ -21,7 +22,7 @@ use report::{About, Record};
 use world::World;
 
 /// The suites, in the order in which they run.
-pub const SUITES: [&str; 7] = ["isolation", "guard", "signed", "doctor", "costs", "client", "fairness"];
+pub const SUITES: [&str; 8] = ["isolation", "guard", "signed", "doctor", "registry", "costs", "client", "fairness"];
 
 /// Runs one suite, prints its figures and writes them down.
 ///
@@ -37,6 +38,7 @@ async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
         "guard" => guard::run(world, &mut record).await?,
         "signed" => signed::run(world, &mut record).await?,
         "doctor" => doctor::run(&mut record).await?,
+        "registry" => registry::run(&mut record).await?,
         "costs" => client::costs(world, &mut record).await?,
         "client" => client::run(world, &mut record).await?,
         "fairness" => fairness::run(world, &mut record).await?,

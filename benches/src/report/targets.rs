@@ -49,6 +49,8 @@ const TARGETS: &[Target] = &[
     target("signed", "us", "signed_entry", "eddsa_again", AtMost(2.0)),
     target("doctor", "s", "doctor_1000_tables_10000_grants", "first", AtMost(2.0)),
     target("doctor", "processor_s", "doctor_1000_tables_10000_grants", "first", AtMost(2.0)),
+    target("registry", "times", "enter", "of_100_tenants", AtMost(1.5)),
+    target("registry", "ratio", "enter_beside_100_changes_a_second", "without_changes", AtLeast(0.97)),
     target("costs", "ratio", "one_statement_processor", "same_wire", AtLeast(0.95)),
     target("costs", "ratio", "one_statement_processor", "stock_pipelined", AtLeast(1.0)),
     target("costs", "ratio", "one_statement_sqlx_processor", "sqlx", AtLeast(1.0)),
