@@ -312,6 +312,74 @@ comment on table tenant.setting_definitions is 'Which settings and features tena
 grant select on tenant.setting_definitions to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.setting_definitions', '');
 
+-- Onboarding.
+create table tenant.onboardings (
+    tenant_id text collate "C" primary key,
+    -- What the steps are given, such as the address of who signed up.
+    input jsonb not null default '{}' check (jsonb_typeof(input) = 'object'),
+    begun_at timestamptz not null default now(),
+    begun_by name not null,
+    changed_at timestamptz not null default now(),
+    -- Of a tenant that is set up before anybody asks for it: where it waits, since when it can be had, since when somebody has it.
+    pool text collate "C",
+    ready_at timestamptz,
+    claimed_at timestamptz,
+    -- Since then its steps are undone, and why.
+    abandoned_at timestamptz,
+    reason text,
+    ended_at timestamptz
+);
+comment on table tenant.onboardings is 'Tenants that are or were set up in steps (tenant.onboarding): with what input, and whether they wait in a pool or were abandoned.';
+create index onboardings_ready on tenant.onboardings (pool, ready_at) where claimed_at is null and abandoned_at is null;
+grant select on tenant.onboardings to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.onboardings', '');
+
+create table tenant.onboarding (
+    tenant_id text collate "C",
+    step text collate "C",
+    nth integer not null,
+    after text[] not null default '{}',
+    -- It works outside of the database, so it may have happened although nobody has said so.
+    outside boolean not null default false,
+    has_undo boolean not null default true,
+    -- Of a tenant in a pool: not before somebody has it.
+    at_claim boolean not null default false,
+    status text collate "C" not null default 'waiting' check (status in ('waiting', 'running', 'done', 'failed', 'undone')),
+    -- It is to be undone.
+    abandoned boolean not null default false,
+    -- The number of the last attempt, the first being 1, and how many of them since the step, or undoing it, began.
+    attempts integer not null default 0,
+    tries integer not null default 0,
+    max_attempts integer not null check (max_attempts > 0),
+    -- When a waiting step can be claimed; null while it waits for others.
+    not_before timestamptz,
+    -- The last attempt: who, until when, whether it undoes the step, and what it has answered.
+    claimed_by text,
+    claim_expires timestamptz,
+    undoing boolean not null default false,
+    answer text check (answer in ('finished', 'failed')),
+    last_error text,
+    result jsonb,
+    changed_at timestamptz not null default now(),
+    primary key (tenant_id, step)
+);
+comment on table tenant.onboarding is 'The steps of each onboarding: what they wait for, whose they are and until when, what went wrong, what they returned.';
+-- In the order in which they can be claimed. Steps that are over are not in it.
+create index onboarding_due on tenant.onboarding ((case status when 'waiting' then not_before when 'running' then claim_expires end), nth)
+    where status in ('waiting', 'running', 'failed');
+grant select on tenant.onboarding to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.onboarding', '');
+create table tenant.ready_pools (
+    pool text collate "C" primary key,
+    target integer not null check (target between 0 and 10000),
+    steps jsonb not null,
+    changed_at timestamptz not null default now(),
+    topped_up_at timestamptz
+);
+comment on table tenant.ready_pools is 'How many tenants of each pool are kept ready, and with which steps they are set up.';
+grant select on tenant.ready_pools to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.ready_pools', '');
+
 -- Functions and views, as sql/schema/ has them, with their comments and rights.
 
 comment on schema tenant_internal is 'What only pg_tenant itself calls; it may change with every version.';
@@ -666,29 +734,39 @@ create or replace function tenant.enter(id uuid) returns text language sql volat
 create or replace function tenant.enter(id bigint) returns text language sql volatile parallel unsafe
     begin atomic select tenant.enter(id::text); end;
 
-create or replace function tenant.create(id text, name text default null, slug text default null, plan text default null,
-    settings jsonb default '{}') returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-    canonical text := tenant.canonical_id(id);
-    made text;
+create or replace function tenant_internal.check_new_tenant(tenant text, slug text, settings jsonb) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     if slug !~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' then
         raise exception using
             errcode = 'TN053',
-            message = format('cannot register tenant "%s": malformed slug', canonical),
+            message = format('cannot register tenant "%s": malformed slug', tenant),
             detail = format('The slug is %s.', quote_literal(left(slug, 80))),
             hint = 'A slug has 1 to 63 characters a-z 0-9 - and begins and ends with a letter or a digit.';
     end if;
     if jsonb_typeof(settings) <> 'object' then
         raise exception using
             errcode = 'TN053',
-            message = format('cannot register tenant "%s": malformed settings', canonical),
+            message = format('cannot register tenant "%s": malformed settings', tenant),
             detail = format('They are of type %s.', jsonb_typeof(settings)),
             hint = 'Settings are an object: {"name": value, ...}.';
     end if;
+end
+$$;
+
+revoke all on function tenant_internal.check_new_tenant(text, text, jsonb) from public;
+
+grant execute on function tenant_internal.check_new_tenant(text, text, jsonb) to tenant_admin;
+
+create or replace function tenant_internal.create_tenant(canonical text, name text, slug text, plan text, settings jsonb, status text)
+    returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    made text;
+begin
+    perform tenant_internal.check_new_tenant(canonical, slug, settings);
     -- No exception block: it would cost a subtransaction for each tenant.
-    insert into tenant.tenants as t (id, name, slug, plan, settings)
-        values (canonical, name, slug, plan, coalesce(settings, '{}'))
+    insert into tenant.tenants as t (id, name, slug, plan, settings, status)
+        values (canonical, name, slug, plan, coalesce(settings, '{}'), status)
         on conflict do nothing returning t.id into made;
     if made is null then
         raise exception using
@@ -697,6 +775,19 @@ begin
             detail = format('The registry has a tenant with id "%s"%s.', canonical, ' or slug "' || slug || '"'),
             hint = 'Choose another, or change the tenant that is there in tenant.tenants.';
     end if;
+end
+$$;
+
+revoke all on function tenant_internal.create_tenant(text, text, text, text, jsonb, text) from public;
+
+grant execute on function tenant_internal.create_tenant(text, text, text, text, jsonb, text) to tenant_admin;
+
+create or replace function tenant.create(id text, name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}') returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.create_tenant(canonical, name, slug, plan, settings, 'active');
     return canonical;
 end
 $$;
@@ -1789,6 +1880,719 @@ comment on function tenant.feature(text) is 'Whether the transaction''s tenant h
 revoke all on function tenant.feature(text) from public;
 
 grant execute on function tenant.feature(text) to tenant_user;
+
+comment on table tenant.onboardings is 'Tenants that are or were set up in steps (tenant.onboarding): with what input, and whether they wait in a pool or were abandoned.';
+
+grant select on tenant.onboardings to tenant_admin;
+
+comment on table tenant.onboarding is 'The steps of each onboarding: what they wait for, whose they are and until when, what went wrong, what they returned.';
+
+grant select on tenant.onboarding to tenant_admin;
+
+create or replace function tenant_internal.refuse_onboarding(message text, detail text, hint text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using errcode = 'TN153', message = message, detail = detail, hint = hint;
+end
+$$;
+
+revoke all on function tenant_internal.refuse_onboarding(text, text, text) from public;
+
+create or replace function tenant_internal.lock_onboarding(id text) returns tenant.onboardings
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    locked tenant.onboardings;
+begin
+    perform tenant_internal.require_known(id);
+    update tenant.onboardings o set changed_at = clock_timestamp() where o.tenant_id = id returning * into locked;
+    if not found then
+        perform tenant_internal.refuse_onboarding(format('tenant "%s" has no onboarding', id),
+            'It was registered without steps.', 'Tenants are set up in steps by tenant.begin_onboarding(id, steps).');
+    end if;
+    return locked;
+end
+$$;
+
+revoke all on function tenant_internal.lock_onboarding(text) from public;
+
+create or replace function tenant_internal.advance_onboarding(id text) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    o tenant.onboardings;
+    moment constant timestamptz := clock_timestamp();
+    waits boolean;
+    at_step text;
+    state text;
+begin
+    select * into o from tenant.onboardings p where p.tenant_id = advance_onboarding.id;
+    waits := o.pool is not null and o.claimed_at is null;
+    update tenant.onboarding s set not_before = moment
+        where s.tenant_id = id and s.status = 'waiting' and s.not_before is null and case
+            when s.abandoned then not exists (select from tenant.onboarding d
+                where d.tenant_id = s.tenant_id and s.step = any (d.after) and d.status <> 'undone')
+            else not (s.at_claim and waits) and not exists (select from tenant.onboarding d
+                where d.tenant_id = s.tenant_id and d.step = any (s.after) and d.status <> 'done') end;
+    if not exists (select from tenant.onboarding s where s.tenant_id = id
+            and s.status <> case when o.abandoned_at is null then 'done' else 'undone' end)
+            and (o.abandoned_at is not null or not waits) then
+        update tenant.onboardings p set ended_at = moment where p.tenant_id = id;
+        if o.abandoned_at is null then
+            perform tenant_internal.give_reason('onboarding: the last step is done');
+            update tenant.tenants t set status = 'active' where t.id = advance_onboarding.id;
+            return 'active';
+        end if;
+        perform tenant_internal.give_reason(o.reason);
+        update tenant.tenants t set status = 'purged' where t.id = advance_onboarding.id;
+        return 'purged';
+    end if;
+    if waits and o.ready_at is null and o.abandoned_at is null
+            and not exists (select from tenant.onboarding s where s.tenant_id = id and s.status <> 'done' and not s.at_claim) then
+        update tenant.onboardings p set ready_at = moment where p.tenant_id = id returning * into o;
+    end if;
+    -- What is next, or what has failed: this is what who may not enter yet is told.
+    select case when s.abandoned then 'undo ' else '' end || s.step || case s.status when 'failed' then ' (failed)' else '' end
+        into at_step from tenant.onboarding s
+        where s.tenant_id = id and s.status in ('waiting', 'running', 'failed')
+        order by s.status <> 'failed', s.status <> 'running', s.not_before is null, s.nth limit 1;
+    at_step := case when waits and o.ready_at is not null and o.abandoned_at is null then 'ready' else at_step end;
+    update tenant.tenants t set status_detail = at_step
+        where t.id = advance_onboarding.id and t.status_detail is distinct from at_step;
+    return 'provisioning';
+end
+$$;
+
+revoke all on function tenant_internal.advance_onboarding(text) from public;
+
+create or replace function tenant_internal.check_onboarded() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    over constant text := case new.status when 'active' then 'done' else 'undone' end;
+    why text;
+begin
+    select format('Step "%s" of its onboarding is %s.', s.step, s.status) into why
+        from tenant.onboarding s where s.tenant_id = new.id and s.status <> over
+        order by s.nth limit 1;
+    if why is null and new.status = 'active' then
+        select format('It waits in pool "%s" for tenant.claim_ready_tenant().', o.pool) into why
+            from tenant.onboardings o where o.tenant_id = new.id and o.pool is not null and o.claimed_at is null;
+    end if;
+    if why is not null then
+        raise exception using
+            errcode = 'TN133',
+            message = format('tenant "%s" cannot become %s: it is %s', new.id, new.status, old.status),
+            detail = why,
+            hint = case new.status when 'active' then 'Its last step makes it active. tenant.retry_onboarding(id, reason) tries failed ones again.'
+                else format('Undo what was done: select tenant.abandon_onboarding(%L, ''<reason>'');', new.id) end;
+    end if;
+    return new;
+end
+$$;
+
+revoke all on function tenant_internal.check_onboarded() from public;
+
+create or replace function tenant_internal.forget_onboarding() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    update tenant.onboardings o set input = '{}' where o.tenant_id = new.id;
+    update tenant.onboarding s set result = null, last_error = null where s.tenant_id = new.id;
+    return null;
+end
+$$;
+
+revoke all on function tenant_internal.forget_onboarding() from public;
+
+create or replace view tenant.onboarding_state with (security_invoker = true) as
+    select s.step,
+        count(*) filter (where s.status = 'waiting' and s.not_before is null) as blocked,
+        count(*) filter (where s.status = 'waiting' and s.not_before is not null) as waiting,
+        count(*) filter (where s.status = 'running') as running,
+        count(*) filter (where s.status = 'failed') as failed,
+        count(*) filter (where case s.status when 'waiting' then s.not_before when 'running' then s.claim_expires end
+            < now() - interval '5 min') as overdue,
+        count(*) filter (where s.abandoned) as undoing,
+        coalesce(max(now() - s.changed_at) filter (where s.status <> 'waiting' or s.not_before is not null), interval '0') as oldest
+    from tenant.onboarding s where s.status in ('waiting', 'running', 'failed') group by s.step;
+
+comment on view tenant.onboarding_state is 'Steps that are not over, by name: how many wait for others, can be claimed or will be, run, have failed; how many nobody has taken for five minutes; and for how long the oldest has been so.';
+
+grant select on tenant.onboarding_state to tenant_admin;
+
+create or replace function tenant_internal.check_steps(steps jsonb) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+declare
+    head constant text := 'malformed steps of an onboarding';
+    example constant text := 'As in [{"step": "copy_catalogue"}, {"step": "billing", "after": ["copy_catalogue"], "outside": true}].';
+    one jsonb;
+    name text;
+    names text[] := '{}';
+    left_over text[];
+    free text[];
+    why text;
+begin
+    if jsonb_typeof(steps) is distinct from 'array' then
+        perform tenant_internal.refuse_onboarding(head, 'They are no array.', example);
+    elsif jsonb_array_length(steps) not between 1 and 100 then
+        perform tenant_internal.refuse_onboarding(head, format('There are %s of them.', jsonb_array_length(steps)), 'There are 1 to 100.');
+    end if;
+    for one in select value from jsonb_array_elements(steps) loop
+        name := case jsonb_typeof(one) when 'object' then one ->> 'step' end;
+        why := case
+            when name is null then 'One of them is no object with a "step".'
+            when name !~ '^[a-z][a-z0-9_-]{0,62}$' then
+                format('The name %s is not 1 to 63 characters a-z 0-9 _ - that begin with a letter.', quote_literal(left(name, 80)))
+            when name = any (names) then format('There are two of the name "%s".', name)
+            when (select string_agg(key, ', ') from jsonb_object_keys(one) key
+                    where key not in ('step', 'after', 'outside', 'undo', 'at_claim', 'max_attempts')) is not null then
+                format('Step "%s" has a key that means nothing: %s.', name, (select left(string_agg(key, ', '), 80)
+                    from jsonb_object_keys(one) key where key not in ('step', 'after', 'outside', 'undo', 'at_claim', 'max_attempts')))
+            when jsonb_typeof(coalesce(one -> 'after', '[]')) <> 'array'
+                    or exists (select from jsonb_array_elements(one -> 'after') a where jsonb_typeof(a) <> 'string') then
+                format('"after" of step "%s" is no array of names.', name)
+            when exists (select from unnest(array['outside', 'undo', 'at_claim']) key where jsonb_typeof(one -> key) <> 'boolean') then
+                format('"outside", "undo" and "at_claim" of step "%s" are true or false.', name)
+            when jsonb_typeof(one -> 'max_attempts') <> 'number' or one ->> 'max_attempts' !~ '^[0-9]{1,4}$'
+                    or (one ->> 'max_attempts')::integer not between 1 and 1000 then
+                format('"max_attempts" of step "%s" is a number from 1 to 1000.', name)
+        end;
+        if why is not null then
+            perform tenant_internal.refuse_onboarding(head, why, example);
+        end if;
+        names := names || name;
+    end loop;
+    select format('Step "%s" comes after %s, which is not among them.', s ->> 'step', quote_literal(left(a, 80))) into why
+        from jsonb_array_elements(steps) s, jsonb_array_elements_text(s -> 'after') a where a <> all (names) limit 1;
+    if why is null then
+        select format('Step "%s" comes after "%s", which does not run before the tenant is claimed.', s ->> 'step', d ->> 'step') into why
+            from jsonb_array_elements(steps) s, jsonb_array_elements(steps) d
+            where s -> 'after' ? (d ->> 'step') and (d -> 'at_claim')::boolean and not coalesce((s -> 'at_claim')::boolean, false) limit 1;
+    end if;
+    -- Away with those that wait for nothing, again and again: what is left goes in circles.
+    left_over := names;
+    while why is null and left_over <> '{}' loop
+        select array_agg(s ->> 'step') into free from jsonb_array_elements(steps) s
+            where s ->> 'step' = any (left_over)
+                and not exists (select from jsonb_array_elements_text(s -> 'after') a where a = any (left_over));
+        if free is null then
+            why := format('They wait for each other: %s.', array_to_string(left_over, ', '));
+        end if;
+        left_over := array(select unnest(left_over) except select unnest(free) order by 1);
+    end loop;
+    if why is not null then
+        perform tenant_internal.refuse_onboarding(head, why, 'A step comes after steps of the same array, and not after itself.');
+    end if;
+end
+$$;
+
+revoke all on function tenant_internal.check_steps(jsonb) from public;
+
+create or replace function tenant_internal.require_pool(pool text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    if pool is null or pool !~ '^[a-z0-9][a-z0-9_-]{0,62}$' then
+        perform tenant_internal.refuse_onboarding(format('malformed name of a pool: %s', coalesce(quote_literal(left(pool, 80)), 'null')),
+            'It names tenants that are set up before anybody asks for them.', 'A name has 1 to 63 characters a-z 0-9 _ - and begins with a letter or a digit.');
+    end if;
+end
+$$;
+
+revoke all on function tenant_internal.require_pool(text) from public;
+
+create or replace function tenant.begin_onboarding(id text, steps jsonb, name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}', input jsonb default '{}', pool text default null) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.check_steps(steps);
+    if pool is not null then
+        perform tenant_internal.require_pool(pool);
+    end if;
+    if jsonb_typeof(coalesce(input, '{}')) <> 'object' then
+        perform tenant_internal.refuse_onboarding(format('cannot begin the onboarding of tenant "%s": malformed input', canonical),
+            format('It is of type %s.', jsonb_typeof(input)), 'The input is an object: {"name": value, ...}.');
+    end if;
+    perform tenant_internal.create_tenant(canonical, name, slug, plan, settings, 'provisioning');
+    insert into tenant.onboardings as o (tenant_id, input, begun_by, pool)
+        values (canonical, coalesce(begin_onboarding.input, '{}'), session_user, begin_onboarding.pool);
+    insert into tenant.onboarding as o (tenant_id, step, nth, after, outside, has_undo, at_claim, max_attempts)
+        select canonical, s ->> 'step', nth, array(select jsonb_array_elements_text(s -> 'after')),
+            coalesce((s -> 'outside')::boolean, false), coalesce((s -> 'undo')::boolean, true),
+            coalesce((s -> 'at_claim')::boolean, false), coalesce((s ->> 'max_attempts')::integer, 10)
+        from jsonb_array_elements(steps) with ordinality x (s, nth);
+    perform tenant_internal.write_journal('begin_onboarding', canonical, null, jsonb_strip_nulls(jsonb_build_object(
+        'steps', jsonb_path_query_array(steps, '$[*].step'), 'pool', begin_onboarding.pool)));
+    perform tenant_internal.advance_onboarding(canonical);
+    return canonical;
+end
+$$;
+
+comment on function tenant.begin_onboarding(text, jsonb, text, text, text, jsonb, jsonb, text) is 'Registers a tenant that is being set up, with the steps that do it, and gives its canonical id. TN004 malformed, TN050 exists already, TN053 malformed slug or settings, TN153 malformed steps.';
+
+revoke all on function tenant.begin_onboarding(text, jsonb, text, text, text, jsonb, jsonb, text) from public;
+
+grant execute on function tenant.begin_onboarding(text, jsonb, text, text, text, jsonb, jsonb, text) to tenant_admin;
+
+create or replace function tenant.begin_onboarding(id uuid, steps jsonb, name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}', input jsonb default '{}', pool text default null) returns text language sql
+    begin atomic select tenant.begin_onboarding(id::text, steps, name, slug, plan, settings, input, pool); end;
+
+revoke all on function tenant.begin_onboarding(uuid, jsonb, text, text, text, jsonb, jsonb, text) from public;
+
+grant execute on function tenant.begin_onboarding(uuid, jsonb, text, text, text, jsonb, jsonb, text) to tenant_admin;
+
+create or replace function tenant.begin_onboarding(id bigint, steps jsonb, name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}', input jsonb default '{}', pool text default null) returns text language sql
+    begin atomic select tenant.begin_onboarding(id::text, steps, name, slug, plan, settings, input, pool); end;
+
+revoke all on function tenant.begin_onboarding(bigint, jsonb, text, text, text, jsonb, jsonb, text) from public;
+
+grant execute on function tenant.begin_onboarding(bigint, jsonb, text, text, text, jsonb, jsonb, text) to tenant_admin;
+
+create or replace function tenant_internal.require_lease(lease interval) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    if lease is null or lease not between interval '1 s' and interval '1 day' then
+        perform tenant_internal.refuse_onboarding(format('a step cannot be claimed for %s', coalesce(lease::text, 'null')),
+            'When that is over, others may claim it.', 'A lease stands between 1 second and 1 day.');
+    end if;
+end
+$$;
+
+revoke all on function tenant_internal.require_lease(interval) from public;
+
+create or replace function tenant_internal.refuse_attempt(id text, step text, attempt integer) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    s tenant.onboarding;
+begin
+    select * into s from tenant.onboarding o where (o.tenant_id, o.step) = (id, refuse_attempt.step);
+    raise exception using
+        errcode = 'TN154',
+        message = format('attempt %s at step "%s" of tenant "%s" is over', coalesce(attempt::text, 'null'), left(refuse_attempt.step, 80), id),
+        detail = case when s.step is null then 'There is no such step.'
+            else format('The step is %s, and its last attempt is %s.', s.status, s.attempts) end,
+        hint = 'Undo what this attempt did, by a rollback; whoever has claimed the step since does it.';
+end
+$$;
+
+revoke all on function tenant_internal.refuse_attempt(text, text, integer) from public;
+
+create or replace function tenant_internal.claimed_step(id text, step text, attempt integer, answer text) returns tenant.onboarding
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    s tenant.onboarding;
+begin
+    if tenant.current_id() <> id then
+        raise exception using
+            errcode = 'TN154',
+            message = format('a step of tenant "%s" does not end in another tenant', id),
+            detail = format('The transaction is inside tenant "%s".', tenant.current_id()),
+            hint = 'End it in a transaction that is inside its own tenant, or inside none.';
+    end if;
+    select * into s from tenant.onboarding o where (o.tenant_id, o.step) = (id, claimed_step.step) for no key update;
+    if s.attempts is distinct from attempt or s.status <> 'running' and s.answer is distinct from claimed_step.answer then
+        perform tenant_internal.refuse_attempt(id, claimed_step.step, attempt);
+    end if;
+    return s;
+end
+$$;
+
+revoke all on function tenant_internal.claimed_step(text, text, integer, text) from public;
+
+create or replace function tenant.claim_step(worker text, lease interval default '1 min', steps text[] default null)
+    returns table (tenant_id text, step text, attempt integer, undo boolean, outside boolean, idempotency_key text,
+        expires timestamptz, input jsonb, results jsonb)
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    moment constant timestamptz := clock_timestamp();
+    s tenant.onboarding;
+begin
+    perform tenant_internal.require_lease(lease), tenant_internal.require_plain('the worker''s name', worker);
+    if coalesce(btrim(worker), '') = '' or length(worker) > 200 then
+        perform tenant_internal.refuse_onboarding('a worker has a name', 'It stands in tenant.onboarding beside what the worker has claimed.',
+            'Name host and process, as in worker-3:4711; up to 200 characters.');
+    end if;
+    loop
+        select * into s from tenant.onboarding o
+            where o.status in ('waiting', 'running')
+                and (case o.status when 'waiting' then o.not_before when 'running' then o.claim_expires end) <= moment
+                and (claim_step.steps is null or o.step = any (claim_step.steps))
+            order by (case o.status when 'waiting' then o.not_before when 'running' then o.claim_expires end), o.nth
+            limit 1 for no key update skip locked;
+        if not found then
+            return;
+        end if;
+        exit when s.status = 'waiting' or s.tries < s.max_attempts or s.abandoned and not s.undoing;
+        -- Whoever takes it is gone before the end: it is not tried for ever.
+        update tenant.onboarding o set status = 'failed', not_before = null, answer = 'failed', changed_at = moment,
+                last_error = 'The worker was gone before the step ended, each time.'
+            where (o.tenant_id, o.step) = (s.tenant_id, s.step);
+        perform tenant_internal.step_failed(s.tenant_id, s.step, s.attempts);
+    end loop;
+    update tenant.onboarding o set status = 'running', attempts = o.attempts + 1, undoing = o.abandoned, answer = null,
+            tries = case when o.abandoned and not o.undoing then 1 else o.tries + 1 end,
+            last_error = case s.status when 'running' then 'The worker was gone before the step ended.' else o.last_error end,
+            claimed_by = worker, claim_expires = moment + lease, not_before = null, changed_at = moment
+        where (o.tenant_id, o.step) = (s.tenant_id, s.step) returning * into s;
+    return query
+        with recursive earlier (name) as (
+            select unnest(s.after)
+            union
+            select unnest(o.after) from earlier e join tenant.onboarding o on (o.tenant_id, o.step) = (s.tenant_id, e.name)
+        )
+        select s.tenant_id, s.step, s.attempts, s.undoing, s.outside,
+            s.tenant_id || '/' || s.step || case when s.undoing then '/undo' else '' end, s.claim_expires, p.input,
+            (select coalesce(jsonb_object_agg(o.step, coalesce(o.result, 'null')), '{}') from tenant.onboarding o
+                where o.tenant_id = s.tenant_id and (o.step in (select name from earlier) and o.answer = 'finished'
+                    or o.step = s.step and s.undoing and o.result is not null))
+        from tenant.onboardings p where p.tenant_id = s.tenant_id;
+end
+$$;
+
+comment on function tenant.claim_step(text, interval, text[]) is 'Claims the step that has waited longest of those that can be done, or undone, and whose lease is over or was not taken; no row where there is none. The attempt''s number goes with all that is said of it afterwards. TN153 a malformed lease or worker.';
+
+revoke all on function tenant.claim_step(text, interval, text[]) from public;
+
+grant execute on function tenant.claim_step(text, interval, text[]) to tenant_admin;
+
+create or replace function tenant_internal.step_failed(id text, step text, attempt integer) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    update tenant.tenants t set status_detail = case when s.abandoned then 'undo ' else '' end || s.step || ' (failed)'
+        from tenant.onboarding s where t.id = step_failed.id and (s.tenant_id, s.step) = (t.id, step_failed.step);
+    perform tenant_internal.write_journal('fail_step', id, null, jsonb_build_object('step', step, 'attempt', attempt));
+end
+$$;
+
+revoke all on function tenant_internal.step_failed(text, text, integer) from public;
+
+create or replace function tenant.extend_step(id text, step text, attempt integer, lease interval default '1 min') returns timestamptz
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    until timestamptz;
+begin
+    perform tenant_internal.require_lease(lease);
+    update tenant.onboarding o set claim_expires = greatest(o.claim_expires, clock_timestamp() + lease)
+        where (o.tenant_id, o.step, o.attempts, o.status) = (canonical, extend_step.step, attempt, 'running')
+        returning o.claim_expires into until;
+    if not found then
+        perform tenant_internal.refuse_attempt(canonical, step, attempt);
+    end if;
+    return until;
+end
+$$;
+
+comment on function tenant.extend_step(text, text, integer, interval) is 'Says that the attempt goes on, for so long from now. TN154 where it is over: another has the step, or it was abandoned. TN153 a malformed lease.';
+
+revoke all on function tenant.extend_step(text, text, integer, interval) from public;
+
+grant execute on function tenant.extend_step(text, text, integer, interval) to tenant_admin;
+
+create or replace function tenant.extend_step(id uuid, step text, attempt integer, lease interval default '1 min') returns timestamptz language sql
+    begin atomic select tenant.extend_step(id::text, step, attempt, lease); end;
+
+revoke all on function tenant.extend_step(uuid, text, integer, interval) from public;
+
+grant execute on function tenant.extend_step(uuid, text, integer, interval) to tenant_admin;
+
+create or replace function tenant.extend_step(id bigint, step text, attempt integer, lease interval default '1 min') returns timestamptz language sql
+    begin atomic select tenant.extend_step(id::text, step, attempt, lease); end;
+
+revoke all on function tenant.extend_step(bigint, text, integer, interval) from public;
+
+grant execute on function tenant.extend_step(bigint, text, integer, interval) to tenant_admin;
+
+create or replace function tenant.finish_step(id text, step text, attempt integer, result jsonb default null) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    s tenant.onboarding;
+begin
+    perform tenant_internal.lock_onboarding(canonical);
+    s := tenant_internal.claimed_step(canonical, step, attempt, 'finished');
+    if s.answer is not null then
+        return (select t.status from tenant.tenants t where t.id = canonical);
+    end if;
+    -- A step outside that was abandoned while it ran has happened: it is undone next.
+    update tenant.onboarding o set answer = 'finished', changed_at = clock_timestamp(), claim_expires = null, last_error = null,
+            status = case when s.undoing then 'undone' when s.abandoned then 'waiting' else 'done' end,
+            tries = case when s.abandoned and not s.undoing then 0 else o.tries end,
+            result = case when s.undoing then o.result else finish_step.result end
+        where (o.tenant_id, o.step) = (canonical, s.step);
+    perform tenant_internal.write_journal(case when s.undoing then 'undo_step' else 'finish_step' end, canonical, null,
+        jsonb_build_object('step', s.step, 'attempt', s.attempts));
+    return tenant_internal.advance_onboarding(canonical);
+end
+$$;
+
+comment on function tenant.finish_step(text, text, integer, jsonb) is 'The step is done, or undone, in the transaction that did it; with what it returned. Gives the tenant''s state, which the last step changes. Again by the same attempt it does nothing. TN154 where the attempt is over.';
+
+revoke all on function tenant.finish_step(text, text, integer, jsonb) from public;
+
+grant execute on function tenant.finish_step(text, text, integer, jsonb) to tenant_admin, tenant_system;
+
+create or replace function tenant.finish_step(id uuid, step text, attempt integer, result jsonb default null) returns text language sql
+    begin atomic select tenant.finish_step(id::text, step, attempt, result); end;
+
+revoke all on function tenant.finish_step(uuid, text, integer, jsonb) from public;
+
+grant execute on function tenant.finish_step(uuid, text, integer, jsonb) to tenant_admin, tenant_system;
+
+create or replace function tenant.finish_step(id bigint, step text, attempt integer, result jsonb default null) returns text language sql
+    begin atomic select tenant.finish_step(id::text, step, attempt, result); end;
+
+revoke all on function tenant.finish_step(bigint, text, integer, jsonb) from public;
+
+grant execute on function tenant.finish_step(bigint, text, integer, jsonb) to tenant_admin, tenant_system;
+
+create or replace function tenant.fail_step(id text, step text, attempt integer, error text, retry_in interval default null,
+    give_up boolean default false) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    s tenant.onboarding;
+    pause interval;
+begin
+    perform tenant_internal.lock_onboarding(canonical);
+    s := tenant_internal.claimed_step(canonical, step, attempt, 'failed');
+    if s.answer is not null then
+        return s.status;
+    end if;
+    -- From half a second to five minutes, with a random part, so that what failed together is not tried together.
+    pause := greatest(coalesce(retry_in, least(interval '1 s' * 2 ^ least(s.tries - 1, 10), interval '5 min') * (0.5 + random() / 2)),
+        interval '0');
+    -- A step outside that was abandoned while it ran may have happened: it is undone next.
+    update tenant.onboarding o set answer = 'failed', changed_at = clock_timestamp(), claim_expires = null,
+            last_error = left(coalesce(nullif(btrim(error), ''), 'no error was given'), 2000),
+            status = case when s.abandoned and not s.undoing then 'waiting'
+                when give_up or s.tries >= s.max_attempts then 'failed' else 'waiting' end,
+            tries = case when s.abandoned and not s.undoing then 0 else o.tries end,
+            not_before = case when not (s.abandoned and not s.undoing) and not (give_up or s.tries >= s.max_attempts)
+                then clock_timestamp() + pause end
+        where (o.tenant_id, o.step) = (canonical, s.step) returning * into s;
+    if s.status = 'failed' then
+        perform tenant_internal.step_failed(canonical, s.step, s.attempts);
+    elsif s.not_before is null then
+        perform tenant_internal.advance_onboarding(canonical);
+    end if;
+    return s.status;
+end
+$$;
+
+comment on function tenant.fail_step(text, text, integer, text, interval, boolean) is 'The attempt went wrong. The step is tried again after retry_in, by default after a pause that doubles each time; with give_up, or after its last attempt, it has failed. Gives waiting or failed. TN154 where the attempt is over.';
+
+revoke all on function tenant.fail_step(text, text, integer, text, interval, boolean) from public;
+
+grant execute on function tenant.fail_step(text, text, integer, text, interval, boolean) to tenant_admin;
+
+create or replace function tenant.fail_step(id uuid, step text, attempt integer, error text, retry_in interval default null,
+    give_up boolean default false) returns text language sql
+    begin atomic select tenant.fail_step(id::text, step, attempt, error, retry_in, give_up); end;
+
+revoke all on function tenant.fail_step(uuid, text, integer, text, interval, boolean) from public;
+
+grant execute on function tenant.fail_step(uuid, text, integer, text, interval, boolean) to tenant_admin;
+
+create or replace function tenant.fail_step(id bigint, step text, attempt integer, error text, retry_in interval default null,
+    give_up boolean default false) returns text language sql
+    begin atomic select tenant.fail_step(id::text, step, attempt, error, retry_in, give_up); end;
+
+revoke all on function tenant.fail_step(bigint, text, integer, text, interval, boolean) from public;
+
+grant execute on function tenant.fail_step(bigint, text, integer, text, interval, boolean) to tenant_admin;
+
+create or replace function tenant.abandon_onboarding(id text, reason text) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    o tenant.onboardings;
+    state text;
+begin
+    perform tenant_internal.require_reason(reason);
+    o := tenant_internal.lock_onboarding(canonical);
+    select t.status into state from tenant.tenants t where t.id = canonical;
+    if o.abandoned_at is not null then
+        return state;
+    elsif state <> 'provisioning' then
+        perform tenant_internal.refuse_transition(canonical, state, 'purged');
+    end if;
+    update tenant.onboardings p set abandoned_at = now(), reason = abandon_onboarding.reason where p.tenant_id = canonical;
+    -- What is to be undone: what is done, and what was tried outside of the database. A transaction that was not finished
+    -- never will be: its attempt is over. One outside that runs may answer still; when its lease is over it is undone as well.
+    update tenant.onboarding s set abandoned = true, changed_at = clock_timestamp(),
+            attempts = s.attempts + case when s.status = 'running' and not (s.outside and s.has_undo) then 1 else 0 end,
+            status = case when not s.has_undo or not (s.status = 'done' or s.outside and s.attempts > 0) then 'undone'
+                when s.status = 'running' then 'running' else 'waiting' end,
+            tries = case when s.status = 'running' then s.tries else 0 end,
+            claim_expires = case when s.status = 'running' and s.outside and s.has_undo then s.claim_expires end,
+            not_before = null
+        where s.tenant_id = canonical;
+    perform tenant_internal.write_journal('abandon_onboarding', canonical, reason);
+    return tenant_internal.advance_onboarding(canonical);
+end
+$$;
+
+comment on function tenant.abandon_onboarding(text, text) is 'The tenant is not set up: steps that were done are undone, the last ones first, and then it is purged. Gives its state: purged, where there was nothing to undo. TN029 without a reason, TN133 where it is set up already, TN153 where it has no onboarding.';
+
+revoke all on function tenant.abandon_onboarding(text, text) from public;
+
+grant execute on function tenant.abandon_onboarding(text, text) to tenant_admin;
+
+create or replace function tenant.abandon_onboarding(id uuid, reason text) returns text language sql
+    begin atomic select tenant.abandon_onboarding(id::text, reason); end;
+
+revoke all on function tenant.abandon_onboarding(uuid, text) from public;
+
+grant execute on function tenant.abandon_onboarding(uuid, text) to tenant_admin;
+
+create or replace function tenant.abandon_onboarding(id bigint, reason text) returns text language sql
+    begin atomic select tenant.abandon_onboarding(id::text, reason); end;
+
+revoke all on function tenant.abandon_onboarding(bigint, text) from public;
+
+grant execute on function tenant.abandon_onboarding(bigint, text) to tenant_admin;
+
+create or replace function tenant.retry_onboarding(id text, reason text) returns integer
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    again integer;
+begin
+    perform tenant_internal.require_reason(reason);
+    perform tenant_internal.lock_onboarding(canonical);
+    update tenant.onboarding s set status = 'waiting', tries = 0, not_before = clock_timestamp(), changed_at = clock_timestamp()
+        where s.tenant_id = canonical and s.status = 'failed';
+    get diagnostics again = row_count;
+    if again > 0 then
+        perform tenant_internal.write_journal('retry_onboarding', canonical, reason, jsonb_build_object('steps', again));
+        perform tenant_internal.advance_onboarding(canonical);
+    end if;
+    return again;
+end
+$$;
+
+comment on function tenant.retry_onboarding(text, text) is 'Steps of the tenant that have failed are tried again, from their first attempt; gives how many. TN029 without a reason, TN153 where it has no onboarding.';
+
+revoke all on function tenant.retry_onboarding(text, text) from public;
+
+grant execute on function tenant.retry_onboarding(text, text) to tenant_admin;
+
+create or replace function tenant.retry_onboarding(id uuid, reason text) returns integer language sql
+    begin atomic select tenant.retry_onboarding(id::text, reason); end;
+
+revoke all on function tenant.retry_onboarding(uuid, text) from public;
+
+grant execute on function tenant.retry_onboarding(uuid, text) to tenant_admin;
+
+create or replace function tenant.retry_onboarding(id bigint, reason text) returns integer language sql
+    begin atomic select tenant.retry_onboarding(id::text, reason); end;
+
+revoke all on function tenant.retry_onboarding(bigint, text) from public;
+
+grant execute on function tenant.retry_onboarding(bigint, text) to tenant_admin;
+
+comment on table tenant.ready_pools is 'How many tenants of each pool are kept ready, and with which steps they are set up.';
+
+grant select on tenant.ready_pools to tenant_admin;
+
+create or replace view tenant.ready_tenants with (security_invoker = true) as
+    select o.pool, o.tenant_id, o.begun_at, o.ready_at
+    from tenant.onboardings o where o.pool is not null and o.ready_at is not null and o.claimed_at is null and o.abandoned_at is null;
+
+comment on view tenant.ready_tenants is 'Tenants that are set up and wait, in their pools, for tenant.claim_ready_tenant().';
+
+grant select on tenant.ready_tenants to tenant_admin;
+
+create or replace function tenant.set_ready_pool(pool text, target integer, steps jsonb) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.require_pool(pool), tenant_internal.check_steps(steps);
+    if target is null or target not between 0 and 10000 then
+        perform tenant_internal.refuse_onboarding(format('pool "%s" cannot have %s tenants ready', pool, coalesce(target::text, 'null')),
+            'So many are set up before anybody asks for them.', 'A target stands between 0 and 10000.');
+    end if;
+    insert into tenant.ready_pools as p (pool, target, steps) values (set_ready_pool.pool, set_ready_pool.target, set_ready_pool.steps)
+        on conflict on constraint ready_pools_pkey do update set target = excluded.target, steps = excluded.steps, changed_at = now();
+    perform tenant_internal.write_journal('set_ready_pool', pool, null, jsonb_build_object('target', target));
+end
+$$;
+
+comment on function tenant.set_ready_pool(text, integer, jsonb) is 'Makes the pool, or changes how many tenants it keeps ready and how new ones are set up. TN153 a malformed name, target or steps.';
+
+revoke all on function tenant.set_ready_pool(text, integer, jsonb) from public;
+
+grant execute on function tenant.set_ready_pool(text, integer, jsonb) to tenant_admin;
+
+create or replace function tenant.top_up_ready_tenants(at_most integer default 10) returns integer
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    p tenant.ready_pools;
+    missing integer;
+    begun integer := 0;
+begin
+    -- Another that tops the same pool up counts what this one begins.
+    for p in select * from tenant.ready_pools r order by r.pool for no key update skip locked loop
+        -- Those that have failed count: a step that never succeeds must not make tenants without end.
+        select p.target - count(*) into missing from tenant.onboardings o
+            where o.pool = p.pool and o.claimed_at is null and o.abandoned_at is null;
+        missing := least(greatest(missing, 0), at_most - begun);
+        perform tenant.begin_onboarding(gen_random_uuid()::text, p.steps, pool => p.pool) from generate_series(1, missing);
+        begun := begun + missing;
+        update tenant.ready_pools r set topped_up_at = now() where r.pool = p.pool;
+        exit when begun >= at_most;
+    end loop;
+    return begun;
+end
+$$;
+
+comment on function tenant.top_up_ready_tenants(integer) is 'Begins to set up as many tenants, with random uuids, as the pools lack, up to at_most; gives how many. Workers do this from time to time.';
+
+revoke all on function tenant.top_up_ready_tenants(integer) from public;
+
+grant execute on function tenant.top_up_ready_tenants(integer) to tenant_admin;
+
+create or replace function tenant.claim_ready_tenant(name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}', input jsonb default '{}', pool text default 'default') returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    claimed text;
+begin
+    perform tenant_internal.require_pool(pool), tenant_internal.check_new_tenant(left(coalesce(slug, pool), 80), slug, settings);
+    if jsonb_typeof(coalesce(input, '{}')) <> 'object' then
+        perform tenant_internal.refuse_onboarding('cannot claim a ready tenant: malformed input',
+            format('It is of type %s.', jsonb_typeof(input)), 'The input is an object: {"name": value, ...}.');
+    end if;
+    select o.tenant_id into claimed from tenant.onboardings o
+        where o.pool = claim_ready_tenant.pool and o.ready_at is not null and o.claimed_at is null and o.abandoned_at is null
+        order by o.ready_at limit 1 for update skip locked;
+    if not found then
+        return null;
+    end if;
+    begin
+        update tenant.tenants t set name = claim_ready_tenant.name, slug = claim_ready_tenant.slug, plan = claim_ready_tenant.plan,
+            settings = coalesce(claim_ready_tenant.settings, '{}') where t.id = claimed;
+    exception when unique_violation then
+        raise exception using
+            errcode = 'TN050',
+            message = format('a tenant with slug "%s" exists already', slug),
+            detail = format('The registry has a tenant with slug "%s".', slug),
+            hint = 'Choose another.';
+    end;
+    update tenant.onboardings o set claimed_at = clock_timestamp(), changed_at = clock_timestamp(),
+        input = o.input || coalesce(claim_ready_tenant.input, '{}') where o.tenant_id = claimed;
+    perform tenant_internal.write_journal('claim_ready_tenant', claimed, null, jsonb_build_object('pool', pool));
+    perform tenant_internal.advance_onboarding(claimed);
+    return claimed;
+end
+$$;
+
+comment on function tenant.claim_ready_tenant(text, text, text, jsonb, jsonb, text) is 'Gives a tenant that is set up and waits in the pool its name, slug, plan and settings, and its id to the caller; null where none is ready. It is active at once, unless steps were kept for this moment (at_claim). TN050 a slug that is taken, TN053 malformed slug or settings.';
+
+revoke all on function tenant.claim_ready_tenant(text, text, text, jsonb, jsonb, text) from public;
+
+grant execute on function tenant.claim_ready_tenant(text, text, text, jsonb, jsonb, text) to tenant_admin;
 
 create or replace function tenant_internal.hierarchy(rel regclass) returns setof regclass
     language sql stable rows 1 set search_path = pg_catalog, pg_temp as $$
@@ -7502,6 +8306,48 @@ create or replace view tenant_internal.finding_t105 as
 
 comment on view tenant_internal.finding_t105 is 'Something is computed with an IMMUTABLE function that depends on the tenant';
 
+create or replace view tenant_internal.finding_t132 as
+    select 'T132' as code, 'warn' as level,
+        s.tenant_id || '/' || s.step as object,
+        format('step "%s" of tenant "%s" %s%s', s.step, s.tenant_id,
+            case s.status when 'failed' then format('has failed after %s attempts', s.tries)
+                when 'running' then format('was claimed by %s, who has not been heard of since %s', s.claimed_by, s.claim_expires)
+                else format('could be claimed since %s, and nobody does', s.not_before) end,
+            ': ' || left(regexp_replace(s.last_error, '[[:cntrl:]]+', ' ', 'g'), 200)) as problem,
+        'The tenant is not set up, or not undone, until the step is; whoever signed up for it waits.' as why,
+        case s.status when 'failed' then format('select tenant.retry_onboarding(%L, ''<reason>'');', s.tenant_id) end as fix
+    from tenant.onboarding s
+    where s.status = 'failed'
+        or s.status in ('waiting', 'running')
+            and (case s.status when 'waiting' then s.not_before when 'running' then s.claim_expires end) < now() - interval '15 min';
+
+comment on view tenant_internal.finding_t132 is 'A step of an onboarding is stuck';
+
+create or replace view tenant_internal.finding_t133 as
+    select 'T133' as code, 'warn' as level,
+        t.id as object,
+        format('tenant "%s" is being set up%s, and has no steps', t.id, ' since ' || t.status_since) as problem,
+        'Nothing will make it active, and members of tenant_admin alone enter it.' as why,
+        null::text as fix
+    from tenant.tenants t
+    where t.status = 'provisioning' and coalesce(t.status_since, t.changed_at) < now() - interval '1 day'
+        and not exists (select from tenant.onboarding s where s.tenant_id = t.id);
+
+comment on view tenant_internal.finding_t133 is 'A tenant is being set up by nobody';
+
+create or replace view tenant_internal.finding_t134 as
+    select 'T134' as code, 'warn' as level,
+        p.pool as object,
+        format('pool "%s" has %s of %s tenants ready or on the way, and nobody tops it up', p.pool, h.have, p.target) as problem,
+        'Where no tenant is ready, who signs up waits until one is set up, or is turned away.' as why,
+        'select tenant.top_up_ready_tenants();' as fix
+    from tenant.ready_pools p
+    cross join lateral (select count(*) as have from tenant.onboardings o
+        where o.pool = p.pool and o.claimed_at is null and o.abandoned_at is null) h
+    where h.have < p.target and greatest(p.topped_up_at, p.changed_at) < now() - interval '15 min';
+
+comment on view tenant_internal.finding_t134 is 'A pool of ready tenants is not topped up';
+
 do $$
 begin
     execute 'create or replace view tenant_internal.doctor_findings as ' || (
@@ -7783,3 +8629,7 @@ create trigger definitions_changed after insert or update or delete or truncate 
 alter table tenant.setting_definitions enable always trigger definitions_changed;
 create trigger announce_plans after insert or update or delete or truncate on tenant.plans
     for each statement execute function tenant_internal.announce_change();
+create trigger check_onboarded before update on tenant.tenants for each row
+    when (old.status = 'provisioning' and new.status in ('active', 'purged')) execute function tenant_internal.check_onboarded();
+create trigger forget_onboarding after update on tenant.tenants for each row
+    when (new.status = 'purged' and old.status <> 'purged') execute function tenant_internal.forget_onboarding();

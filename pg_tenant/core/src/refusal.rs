@@ -7,7 +7,7 @@ macro_rules! refusals {
         /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
         /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN07x` what belongs to every tenant, `TN08x` the doctor, `TN09x`
         /// signed entry, `TN10x` the texts that a journal keeps, `TN11x` looking tenants up, `TN13x` states of
-        /// tenants, `TN15x` their settings.
+        /// tenants, `TN15x` their settings and how they are set up.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
@@ -228,6 +228,10 @@ refusals! {
     InvalidSetting = "TN151", "invalid_setting";
     /// A secret stands where only a reference to one may, or in a setting that is not declared secret
     SecretInSetting = "TN152", "secret_in_setting";
+    /// The steps of an onboarding, or what is asked of one, cannot be
+    InvalidOnboarding = "TN153", "invalid_onboarding";
+    /// The attempt at a step is over: another has it, or the onboarding was abandoned
+    AttemptOver = "TN154", "attempt_over";
 }
 
 #[cfg(test)]

@@ -1,28 +1,37 @@
 -- Managing tenants.
 
-create function tenant.create(id text, name text default null, slug text default null, plan text default null,
-    settings jsonb default '{}') returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-    canonical text := tenant.canonical_id(id);
-    made text;
+create function tenant_internal.check_new_tenant(tenant text, slug text, settings jsonb) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     if slug !~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' then
         raise exception using
             errcode = 'TN053',
-            message = format('cannot register tenant "%s": malformed slug', canonical),
+            message = format('cannot register tenant "%s": malformed slug', tenant),
             detail = format('The slug is %s.', quote_literal(left(slug, 80))),
             hint = 'A slug has 1 to 63 characters a-z 0-9 - and begins and ends with a letter or a digit.';
     end if;
     if jsonb_typeof(settings) <> 'object' then
         raise exception using
             errcode = 'TN053',
-            message = format('cannot register tenant "%s": malformed settings', canonical),
+            message = format('cannot register tenant "%s": malformed settings', tenant),
             detail = format('They are of type %s.', jsonb_typeof(settings)),
             hint = 'Settings are an object: {"name": value, ...}.';
     end if;
+end
+$$;
+revoke all on function tenant_internal.check_new_tenant(text, text, jsonb) from public;
+grant execute on function tenant_internal.check_new_tenant(text, text, jsonb) to tenant_admin;
+
+-- Registers a tenant in its first state.
+create function tenant_internal.create_tenant(canonical text, name text, slug text, plan text, settings jsonb, status text)
+    returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    made text;
+begin
+    perform tenant_internal.check_new_tenant(canonical, slug, settings);
     -- No exception block: it would cost a subtransaction for each tenant.
-    insert into tenant.tenants as t (id, name, slug, plan, settings)
-        values (canonical, name, slug, plan, coalesce(settings, '{}'))
+    insert into tenant.tenants as t (id, name, slug, plan, settings, status)
+        values (canonical, name, slug, plan, coalesce(settings, '{}'), status)
         on conflict do nothing returning t.id into made;
     if made is null then
         raise exception using
@@ -31,6 +40,17 @@ begin
             detail = format('The registry has a tenant with id "%s"%s.', canonical, ' or slug "' || slug || '"'),
             hint = 'Choose another, or change the tenant that is there in tenant.tenants.';
     end if;
+end
+$$;
+revoke all on function tenant_internal.create_tenant(text, text, text, text, jsonb, text) from public;
+grant execute on function tenant_internal.create_tenant(text, text, text, text, jsonb, text) to tenant_admin;
+
+create function tenant.create(id text, name text default null, slug text default null, plan text default null,
+    settings jsonb default '{}') returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.create_tenant(canonical, name, slug, plan, settings, 'active');
     return canonical;
 end
 $$;

@@ -12,6 +12,7 @@ mod a_path_defect_is_missed;
 mod a_policy_defect_is_missed;
 mod a_setting_is_missed;
 mod a_waiver_stays;
+mod an_onboarding_is_stuck;
 mod it_says_too_much;
 
 /// Findings that a test of their own plants: they are of a whole server.
@@ -25,6 +26,7 @@ fn cases() -> impl Iterator<Item = &'static case::Case> {
         a_path_defect_is_missed::CASES,
         a_kept_value_is_missed::CASES,
         a_setting_is_missed::CASES,
+        an_onboarding_is_stuck::CASES,
     ]
     .into_iter()
     .flatten()

@@ -4,6 +4,7 @@ mod context;
 mod guards;
 mod harden;
 mod membership;
+mod onboarding;
 mod protect;
 mod prove;
 mod registry;
