@@ -47,6 +47,16 @@ async fn furnished(name: &str) -> Database<'static> {
     app.inside(B, "insert into items (id, order_id) values (1, 4); insert into events (at, note) values (2, 'b')")
         .await;
     db.admin().await.run(&format!("select tenant.suspend('{B}', 'unpaid')")).await;
+    let steps = r#"'[{"step": "a"}, {"step": "b", "after": ["a"], "outside": true}]'"#;
+    db.admin()
+        .await
+        .run(&format!(
+            "select tenant.begin_onboarding('begun', {steps}, input => '{{\"by\": \"ann\"}}'), tenant.set_ready_pool('default', 1, {steps});
+             select tenant.top_up_ready_tenants(); select tenant.claim_step('w');
+             select tenant.finish_step('begun', 'a', 1, '7'); select tenant.abandon_onboarding('begun', 'a mistake');
+             select tenant.claim_step('w')"
+        ))
+        .await;
     db
 }
 
@@ -64,6 +74,8 @@ async fn content(session: &Session) -> Vec<String> {
              select 'tenants', * from tenant.tenants;
              select 'journal', * from tenant.journal;
              select 'shared', * from tenant.shared;
+             select 'steps', * from tenant.onboarding; select 'onboardings', * from tenant.onboardings;
+             select 'pools', * from tenant.ready_pools;
              select 'lookups', l.relation, l.key_column, l.row_column, l.reason, l.declared_at, l.declared_by from tenant.lookups l
                 where tenant_internal.lookup_ended(l) is null;
              select relation, kind, parent, tenant_column, policy, enforced, index, shared_rows, through from tenant.protected_tables;
