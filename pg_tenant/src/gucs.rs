@@ -31,6 +31,21 @@ static GUARDS: GucSetting<bool> = GucSetting::<bool>::new(true);
 /// whose tokens it holds.
 static REQUIRE_SIGNED: GucSetting<bool> = GucSetting::<bool>::new(false);
 
+/// Turn it on for a role: who is no active member of a tenant, or is not named, does not enter it.
+static REQUIRE_MEMBER: GucSetting<bool> = GucSetting::<bool>::new(false);
+
+/// What the role that a token says counts beside the role that the actor has as a member.
+#[derive(Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
+#[allow(non_camel_case_types, missing_docs)]
+pub enum TokenRole {
+    ignored,
+    at_least,
+    at_most,
+}
+
+/// Set it to `at_least` where the issuer of tokens may raise a member's role, or to `at_most` where a token may narrow it.
+static TOKEN_ROLE: GucSetting<TokenRole> = GucSetting::<TokenRole>::new(TokenRole::ignored);
+
 /// The keys are in a file, since members of pg_read_all_settings can read the value of every setting.
 /// `GUC_SUPERUSER_ONLY` hides the path as well. PGC_SIGHUP: no session, role or startup packet can bring its own keys.
 static JWKS_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
@@ -103,6 +118,16 @@ pub fn guards() -> bool {
 /// `pg_tenant.require_signed`.
 pub fn require_signed() -> bool {
     REQUIRE_SIGNED.get()
+}
+
+/// `pg_tenant.require_member`.
+pub fn require_member() -> bool {
+    REQUIRE_MEMBER.get()
+}
+
+/// `pg_tenant.token_role`.
+pub fn token_role() -> TokenRole {
+    TOKEN_ROLE.get()
 }
 
 /// `pg_tenant.jwks_file`; none where it is empty.
@@ -268,6 +293,26 @@ pub fn init_lookups() {
         &MAX_LOOKUPS_PER_MINUTE,
         -1,
         1_000_000,
+        GucContext::Suset,
+        GucFlags::empty(),
+    );
+}
+
+/// Declares the settings of [`crate::people`].
+pub fn init_people() {
+    GucRegistry::define_bool_guc(
+        c"pg_tenant.require_member",
+        c"Tenants are entered by their active members only.",
+        c"For roles: ALTER ROLE ... SET. The actor is then named by tenant.enter(id, actor) or by a token.",
+        &REQUIRE_MEMBER,
+        GucContext::Suset,
+        GucFlags::empty(),
+    );
+    GucRegistry::define_enum_guc(
+        c"pg_tenant.token_role",
+        c"What a token's role counts beside the role that the actor has as a member.",
+        c"ignored: nothing. at_least: the higher of both. at_most: the lower of both.",
+        &TOKEN_ROLE,
         GucContext::Suset,
         GucFlags::empty(),
     );

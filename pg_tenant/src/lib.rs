@@ -14,7 +14,7 @@
 //! ```
 //!
 //! The rooms, each using only those before it (`tests/tests/house.rs` has the list): [`pg`], safe wrappers over PostgreSQL;
-//! [`gucs`], the settings; [`registry`], which tenants exist, and their limits; [`policy`], how a table is protected;
+//! [`gucs`], the settings; [`registry`], which tenants exist, and their limits; [`people`], who is a member of which; [`policy`], how a table is protected;
 //! [`signed`], tokens and keys; [`context`], what the transaction has entered; [`guard`], what must not happen; [`entry`],
 //! the ways into a tenant and the system context; [`api`], the SQL functions.
 //!
@@ -25,6 +25,7 @@ mod context;
 mod entry;
 mod guard;
 mod gucs;
+mod people;
 mod pg;
 mod policy;
 mod registry;
@@ -48,14 +49,17 @@ pub extern "C-unwind" fn _PG_init() {
     gucs::init_locks();
     gucs::init_lookups();
     gucs::init_test_mode();
+    gucs::init_people();
     context::locks::init();
     context::current::init();
     context::lifetime::init();
     context::identity::init();
+    context::member::init();
     pg::own_function::init(&context::readers::FUNCTIONS);
     pg::statement::init();
     gucs::reserve_prefix();
     registry::init();
+    people::init();
     pg::lookups::init();
     policy::protection::init();
     guard::function::init();

@@ -420,6 +420,38 @@ create function tenant_internal.run_lookup(rel regclass, statement text, value t
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_lookup';
 revoke all on function tenant_internal.run_lookup(regclass, text, text) from public;
 
+-- sql/schema/library/people.sql
+-- People, in the library: entering a tenant on behalf of an actor, and what the actor may do in it.
+
+create function tenant.enter(id text, actor text) returns text
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_for';
+comment on function tenant.enter(text, text) is 'As enter(id), on behalf of the actor: with the role that the actor has as a member, if it is one. TN099 entered for another, TN140 no member where that is required, TN141 malformed actor.';
+revoke all on function tenant.enter(text, text) from public;
+grant execute on function tenant.enter(text, text) to tenant_user;
+
+create function tenant.enter_pristine(id text, actor text) returns text
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_pristine_for';
+comment on function tenant.enter_pristine(text, text) is 'As enter(id, actor), for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
+revoke all on function tenant.enter_pristine(text, text) from public;
+grant execute on function tenant.enter_pristine(text, text) to tenant_user;
+
+-- Policies are TO PUBLIC, so these are as well: they tell a session only as what it has entered. LEAKPROOF, since a name is
+-- refused only where it is a constant or a parameter, and no value of a row.
+create function tenant.can(permission text) returns boolean
+    language c stable strict parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_can';
+comment on function tenant.can(text) is 'Whether the actor, as a member of the tenant, has the permission; false with no actor, no tenant and in the system context. TN145 where there is no such permission.';
+create function tenant.has_role(role text) returns boolean
+    language c stable strict parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_has_role';
+comment on function tenant.has_role(text) is 'Whether the actor is a member in this role, or in one of at least its rank; false with no actor, no tenant and in the system context. TN146 where there is no such role.';
+create function tenant.current_member_role() returns text
+    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_member_role';
+comment on function tenant.current_member_role() is 'The role in which the actor is a member of the tenant; null where it is none.';
+
+-- Not LEAKPROOF: it says which permission is missing.
+create function tenant.require(permission text) returns boolean
+    language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require';
+comment on function tenant.require(text) is 'True where tenant.can() is, and else an error. TN142 where the actor has not got the permission, TN145 where there is no such.';
+
 -- sql/schema/library/doctor.sql
 -- What the doctor asks the library.
 
@@ -2428,6 +2460,803 @@ $$;
 comment on function tenant.claim_ready_tenant is 'Gives a tenant that is set up and waits in the pool its name, slug, plan and settings, and its id to the caller; null where none is ready. It is active at once, unless steps were kept for this moment (at_claim). TN050 a slug that is taken, TN053 malformed slug or settings.';
 revoke all on function tenant.claim_ready_tenant(text, text, text, jsonb, jsonb, text) from public;
 grant execute on function tenant.claim_ready_tenant(text, text, text, jsonb, jsonb, text) to tenant_admin;
+
+-- sql/schema/lives/people/roles.sql
+-- The roles in which people are members of tenants, and what each may do: the application's migrations define them.
+
+create function tenant.enter(id uuid, actor text) returns text language sql volatile parallel unsafe
+    begin atomic select tenant.enter(id::text, actor); end;
+revoke all on function tenant.enter(uuid, text) from public;
+grant execute on function tenant.enter(uuid, text) to tenant_user;
+
+create function tenant.enter(id bigint, actor text) returns text language sql volatile parallel unsafe
+    begin atomic select tenant.enter(id::text, actor); end;
+revoke all on function tenant.enter(bigint, text) from public;
+grant execute on function tenant.enter(bigint, text) to tenant_user;
+
+-- pg_tenant/src/pg/people_rows.rs knows the numbers of the columns of these tables and of tenant.members.
+create table tenant.permissions (
+    permission text collate "C" primary key check (permission ~ '^[A-Za-z0-9_][A-Za-z0-9_.:/*-]{0,62}$'),
+    -- The bit that stands for it: it never changes, nor is it given to another one.
+    number smallint not null unique check (number between 0 and 1023)
+);
+comment on table tenant.permissions is 'Every permission that a role was ever defined with, and its number.';
+grant select on tenant.permissions to tenant_admin;
+-- What the functions that manage members ask for.
+insert into tenant.permissions values ('members.manage', 0);
+select pg_catalog.pg_extension_config_dump('tenant.permissions', 'where number > 0');
+
+create table tenant.roles (
+    role text collate "C" primary key check (role ~ '^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,62}$'),
+    rank integer not null,
+    permissions text[] not null default '{}',
+    defined_at timestamptz not null default now()
+);
+comment on table tenant.roles is 'The roles of the application, by rank, with their permissions. Those of the highest rank are the owners.';
+grant select on tenant.roles to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.roles', '');
+
+create view tenant.defined_roles with (security_barrier) as select role, rank, permissions from tenant.roles;
+comment on view tenant.defined_roles is 'The roles of the application, for those who enter tenants.';
+grant select on tenant.defined_roles to tenant_user, tenant_admin;
+
+-- A role is in what backends remember of each of its members, so all of that is void.
+create trigger roles_changed after insert or update or delete or truncate on tenant.roles
+    for each statement execute function tenant_internal.registry_changed();
+alter table tenant.roles enable always trigger roles_changed;
+create trigger permissions_changed after insert or update or delete or truncate on tenant.permissions
+    for each statement execute function tenant_internal.registry_changed();
+alter table tenant.permissions enable always trigger permissions_changed;
+
+create function tenant_internal.refuse_role(role text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN146',
+        message = format('there is no role %s', coalesce(quote_literal(left(role, 80)), 'without a name')),
+        detail = coalesce((select format('There are: %s.', string_agg(r.role, ', ' order by r.rank, r.role)) from tenant.roles r),
+            'tenant.roles is empty.'),
+        hint = 'select tenant.define_role(''<role>'', <rank>, ''{<permission>, ...}'');';
+end
+$$;
+revoke all on function tenant_internal.refuse_role(text) from public;
+
+create function tenant_internal.refuse_definition(role text, why text, hint text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN149',
+        message = format('cannot define or drop role %s', coalesce(quote_literal(left(role, 80)), 'without a name')),
+        detail = why,
+        hint = refuse_definition.hint;
+end
+$$;
+revoke all on function tenant_internal.refuse_definition(text, text, text) from public;
+
+create function tenant.define_role(role text, rank integer, permissions text[] default '{}') returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    given constant text[] := array(select distinct p collate "C" from unnest(permissions) p order by 1);
+    named constant text := define_role.role;
+    ranked constant integer := define_role.rank;
+    bad text;
+begin
+    if named is null or named !~ '^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,62}$' or ranked is null then
+        perform tenant_internal.refuse_definition(named, 'A role has a name of 1 to 63 characters A-Z a-z 0-9 _ . : -, and a rank.',
+            'select tenant.define_role(''editor'', 20, ''{invoice.read, invoice.write}'');');
+    end if;
+    select coalesce(p, 'null') into bad from unnest(given) p where p is null or p !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/*-]{0,62}$' limit 1;
+    if found then
+        perform tenant_internal.refuse_definition(named, format('%s is no permission: it has 1 to 63 characters A-Z a-z 0-9 _ . : / * -.',
+            quote_literal(left(bad, 80))), 'Name it as the application asks for it: invoice.write.');
+    end if;
+    if exists (select from unnest(given) g where not exists (select from tenant.permissions p where p.permission = g)) then
+        -- One number for each, whoever else defines a role at this moment.
+        lock table tenant.permissions in share row exclusive mode;
+        if (select max(p.number) from tenant.permissions p)
+            + (select count(*) from unnest(given) g where not exists (select from tenant.permissions p where p.permission = g)) > 1023 then
+            perform tenant_internal.refuse_definition(named, 'There would be more than 1024 permissions.',
+                'Use fewer, coarser ones: select * from tenant.permissions;');
+        end if;
+        insert into tenant.permissions (permission, number)
+            select g, (select max(p.number) from tenant.permissions p) + row_number() over (order by g)
+            from unnest(given) g where not exists (select from tenant.permissions p where p.permission = g);
+    end if;
+    insert into tenant.roles as r (role, rank, permissions) values (named, ranked, given)
+        on conflict on constraint roles_pkey do update set rank = excluded.rank, permissions = excluded.permissions
+        where (r.rank, r.permissions) is distinct from (excluded.rank, excluded.permissions);
+    if found then
+        perform tenant_internal.write_journal('define_role', named, null,
+            jsonb_build_object('rank', ranked, 'permissions', given));
+    end if;
+end
+$$;
+comment on function tenant.define_role is 'Defines a role, or changes it to this: in force for its members from their next transactions on. TN149 malformed.';
+revoke all on function tenant.define_role(text, integer, text[]) from public;
+grant execute on function tenant.define_role(text, integer, text[]) to tenant_admin;
+
+create function tenant.drop_role(role text, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    named constant text := drop_role.role;
+    members bigint;
+begin
+    perform tenant_internal.require_reason(reason);
+    -- First: then nobody is given it while its members are counted.
+    delete from tenant.roles r where r.role = named;
+    if not found then
+        perform tenant_internal.refuse_role(named);
+    end if;
+    select (select count(*) from tenant.members m where m.role = named)
+        + (select count(*) from tenant.invitations i where i.role = named and tenant_internal.is_open(i)) into members;
+    if members > 0 then
+        perform tenant_internal.refuse_definition(named, format('Members and open invitations with it: %s.', members),
+            'Give them another one first: select tenant.set_member_role(tenant_id, user_id, ''<role>'') from tenant.members where role = ...;');
+    end if;
+    perform tenant_internal.write_journal('drop_role', named, reason);
+end
+$$;
+comment on function tenant.drop_role is 'Removes a role that nobody has. TN149 where a member or an open invitation has it, TN146 where there is none, TN029 without a reason.';
+revoke all on function tenant.drop_role(text, text) from public;
+grant execute on function tenant.drop_role(text, text) to tenant_admin;
+
+-- sql/schema/lives/people/members.sql
+-- Members: who belongs to which tenant, in which role.
+--
+-- Closed to tenants: a tenant reads its own members by tenant.current_members, and changes them by the functions, which
+-- operators call for any tenant.
+
+create table tenant.members (
+    tenant_id text collate "C" not null,
+    user_id text collate "C" not null check (user_id <> '' and octet_length(user_id) <= 255),
+    role text collate "C" not null,
+    status text collate "C" not null default 'active' check (status in ('active', 'deactivated')),
+    added_at timestamptz not null default now(),
+    added_by text,
+    changed_at timestamptz not null default now(),
+    email text,
+    display_name text,
+    -- What a directory that drives this calls it.
+    user_name text,
+    external_id text,
+    primary key (tenant_id, user_id)
+);
+comment on table tenant.members is 'Who is a member of which tenant, in which role.';
+create index members_user_id on tenant.members (user_id);
+create unique index members_user_name on tenant.members (tenant_id, lower(user_name)) where user_name is not null;
+grant select on tenant.members to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.members', '');
+
+-- What backends remember of the tenant's members is void.
+create trigger members_changed after insert or update or delete on tenant.members
+    for each row execute function tenant_internal.registry_changed();
+create trigger members_truncated after truncate on tenant.members
+    for each statement execute function tenant_internal.registry_changed();
+alter table tenant.members enable always trigger members_changed;
+alter table tenant.members enable always trigger members_truncated;
+
+-- The fence's function beside the equality, which PostgreSQL may take out of a plan.
+create view tenant.current_members with (security_barrier) as
+    select m.user_id, m.role, m.status, m.added_at, m.added_by, m.changed_at, m.email, m.display_name, m.user_name, m.external_id
+    from tenant.members m where m.tenant_id = tenant.current_id() and tenant.is_current(m.tenant_id);
+comment on view tenant.current_members is 'The members of the tenant that the transaction has entered.';
+grant select on tenant.current_members to tenant_user;
+
+create function tenant_internal.caller() returns name
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case current_setting('role') when 'none' then session_user else current_setting('role')::name end
+$$;
+revoke all on function tenant_internal.caller() from public;
+
+-- Who changes a tenant's members: an operator, or inside the tenant a member of it who may. Gives the id, and the highest rank
+-- that may be given, taken or changed; null is any.
+create function tenant_internal.manager_of(id text, out canonical text, out most integer)
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    entered constant text := tenant.current_id();
+begin
+    canonical := tenant.canonical_id(id);
+    if entered <> canonical then
+        raise exception using
+            errcode = 'TN142',
+            message = 'the members of another tenant are not managed from inside a tenant',
+            detail = format('The transaction is inside tenant "%s".', entered),
+            hint = 'Name the tenant that was entered: tenant.current_id().';
+    elsif entered is not null and tenant.current_actor() is not null then
+        perform tenant.require('members.manage');
+        select r.rank into most from tenant.roles r where r.role = tenant.current_member_role();
+        most := coalesce(most, -2147483648);
+    elsif not pg_has_role(tenant_internal.caller(), 'tenant_admin', 'usage') then
+        raise exception using
+            errcode = 'TN142',
+            message = format('the members of tenant "%s" are managed by operators, and inside it by members who may', canonical),
+            detail = format('Role "%s" is no member of tenant_admin, and no actor was named.', tenant_internal.caller()),
+            hint = 'Enter the tenant for a member with the permission members.manage: select tenant.enter(''<id>'', ''<actor>'');';
+    else
+        perform tenant_internal.require_known(canonical);
+    end if;
+end
+$$;
+revoke all on function tenant_internal.manager_of(text) from public;
+
+-- The role, of no higher rank than this; it stays until the transaction ends.
+create function tenant_internal.require_role(role text, most integer) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    ranked integer;
+begin
+    select r.rank into ranked from tenant.roles r where r.role = require_role.role for key share;
+    if not found then
+        perform tenant_internal.refuse_role(role);
+    end if;
+    perform tenant_internal.require_rank(role, ranked, most);
+end
+$$;
+revoke all on function tenant_internal.require_role(text, integer) from public;
+
+create function tenant_internal.require_rank(role text, ranked integer, most integer) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    if ranked > most then
+        raise exception using
+            errcode = 'TN143',
+            message = format('role "%s" stands above the actor''s own', role),
+            detail = format('Its rank is %s, the actor''s is %s.', ranked, most),
+            hint = 'Let somebody do it who has this role, or one above it.';
+    end if;
+end
+$$;
+revoke all on function tenant_internal.require_rank(text, integer, integer) from public;
+
+-- The roles of owners: those of the highest rank.
+create function tenant_internal.owner_roles() returns text[]
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select coalesce(array_agg(r.role), '{}') from tenant.roles r where r.rank = (select max(o.rank) from tenant.roles o)
+$$;
+revoke all on function tenant_internal.owner_roles() from public;
+
+create function tenant_internal.refuse_member(id text, user_id text, why text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN147',
+        message = format('user %s of tenant "%s": %s', coalesce(quote_literal(left(user_id, 80)), 'without an id'), id, why),
+        detail = coalesce((select format('It is a member as %s, %s.', m.role, m.status) from tenant.members m
+            where (m.tenant_id, m.user_id) = (refuse_member.id, refuse_member.user_id)), 'It is no member.'),
+        hint = 'tenant.current_members lists the members of the tenant that was entered; tenant.members has all.';
+end
+$$;
+revoke all on function tenant_internal.refuse_member(text, text, text) from public;
+
+-- Locks the member and, before it, the tenant's owners, always in the same order: of two owners who leave at once the second
+-- waits, and then sees that the first is gone; under REPEATABLE READ it fails with 40001.
+create function tenant_internal.lock_member(id text, user_id text, most integer) returns tenant.members
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    found_member tenant.members;
+begin
+    perform from tenant.members m where m.tenant_id = lock_member.id and m.role = any (tenant_internal.owner_roles())
+        order by m.user_id for update;
+    select * into found_member from tenant.members m
+        where (m.tenant_id, m.user_id) = (lock_member.id, lock_member.user_id) for update;
+    if not found then
+        perform tenant_internal.refuse_member(id, user_id, 'there is no such member');
+    end if;
+    perform tenant_internal.require_rank(r.role, r.rank, most) from tenant.roles r where r.role = found_member.role;
+    return found_member;
+end
+$$;
+revoke all on function tenant_internal.lock_member(text, text, integer) from public;
+
+-- Refuses that an owner leaves, or is none any more, where there is no other one. The owners are locked.
+create function tenant_internal.keep_owner(leaving tenant.members) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    owners constant text[] := tenant_internal.owner_roles();
+begin
+    if leaving.status = 'active' and leaving.role = any (owners) and not exists (
+        select from tenant.members m where m.tenant_id = leaving.tenant_id and m.user_id <> leaving.user_id
+            and m.status = 'active' and m.role = any (owners)) then
+        raise exception using
+            errcode = 'TN144',
+            message = format('user %s is the last owner of tenant "%s"', quote_literal(leaving.user_id), leaving.tenant_id),
+            detail = format('No other active member has a role of the highest rank: %s.', array_to_string(owners, ', ')),
+            hint = 'Give it to another member first: select tenant.transfer_ownership(''<id>'', ''<from>'', ''<to>'');';
+    end if;
+end
+$$;
+revoke all on function tenant_internal.keep_owner(tenant.members) from public;
+
+create function tenant_internal.require_user(user_id text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    if coalesce(user_id, '') = '' or octet_length(user_id) > 255 then
+        raise exception using
+            errcode = 'TN141',
+            message = 'malformed user id',
+            detail = case when user_id is null then 'It is null.' when user_id = '' then 'It is empty.' else 'It is longer than 255 bytes.' end,
+            hint = 'Name the user as tenant.enter(id, actor) and the tokens do.';
+    end if;
+    perform tenant_internal.require_plain('the user id', user_id);
+end
+$$;
+revoke all on function tenant_internal.require_user(text) from public;
+
+-- Lines of the journal on members: what is told of a person is the user id alone.
+create function tenant_internal.journal_member(action text, id text, reason text, detail jsonb) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.require_plain('the reason', reason);
+    perform tenant_internal.write_journal(action, id, nullif(btrim(reason), ''), detail);
+end
+$$;
+revoke all on function tenant_internal.journal_member(text, text, text, jsonb) from public;
+
+create function tenant_internal.insert_member(id text, user_id text, role text, email text, display_name text, user_name text,
+    external_id text, status text, added_by text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.require_user(user_id);
+    perform tenant_internal.require_plain('the e-mail', email), tenant_internal.require_plain('the display name', display_name),
+        tenant_internal.require_plain('the user name', user_name), tenant_internal.require_plain('the external id', external_id);
+    insert into tenant.members as m (tenant_id, user_id, role, email, display_name, user_name, external_id, status, added_by)
+        values (id, insert_member.user_id, insert_member.role, insert_member.email, insert_member.display_name,
+            insert_member.user_name, insert_member.external_id, insert_member.status, insert_member.added_by)
+        on conflict do nothing;
+    if not found then
+        perform tenant_internal.refuse_member(id, user_id, case when exists (select from tenant.members m
+                where (m.tenant_id, m.user_id) = (insert_member.id, insert_member.user_id)) then 'there is such a member already'
+            else 'another member has this user name' end);
+    end if;
+end
+$$;
+revoke all on function tenant_internal.insert_member(text, text, text, text, text, text, text, text, text) from public;
+
+-- A tenant that was purged keeps its id and its times: nobody's name.
+create function tenant_internal.forget_people() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    delete from tenant.members m where m.tenant_id = new.id;
+    delete from tenant.invitations i where i.tenant_id = new.id;
+    return null;
+end
+$$;
+revoke all on function tenant_internal.forget_people() from public;
+create trigger forget_people after update on tenant.tenants for each row
+    when (new.status = 'purged' and old.status <> 'purged') execute function tenant_internal.forget_people();
+
+-- sql/schema/lives/people/invitations.sql
+-- Invitations: somebody without an account is asked to become a member, by a token that is told once and works once.
+
+create table tenant.invitations (
+    id uuid primary key default gen_random_uuid(),
+    tenant_id text collate "C" not null,
+    email text not null,
+    role text collate "C" not null,
+    -- SHA-256 of the token: who reads the table cannot accept.
+    token_hash bytea not null unique check (octet_length(token_hash) = 32),
+    invited_by text,
+    invited_at timestamptz not null default now(),
+    expires_at timestamptz not null,
+    accepted_at timestamptz,
+    accepted_by text,
+    revoked_at timestamptz
+);
+comment on table tenant.invitations is 'Who was invited to which tenant, until when, and who has accepted.';
+create index invitations_tenant_id on tenant.invitations (tenant_id);
+grant select (id, tenant_id, email, role, invited_by, invited_at, expires_at, accepted_at, accepted_by, revoked_at)
+    on tenant.invitations to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.invitations', '');
+
+create view tenant.current_invitations with (security_barrier) as
+    select i.id, i.email, i.role, i.invited_by, i.invited_at, i.expires_at, i.accepted_at, i.accepted_by, i.revoked_at
+    from tenant.invitations i where i.tenant_id = tenant.current_id() and tenant.is_current(i.tenant_id);
+comment on view tenant.current_invitations is 'The invitations of the tenant that the transaction has entered; not their tokens.';
+grant select on tenant.current_invitations to tenant_user;
+
+-- Whether it can be accepted still. Not now(), which stands still in a transaction.
+create function tenant_internal.is_open(i tenant.invitations) returns boolean
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    select i.accepted_at is null and i.revoked_at is null and i.expires_at > clock_timestamp()
+$$;
+revoke all on function tenant_internal.is_open(tenant.invitations) from public;
+
+create function tenant_internal.refuse_invitation(message text, why text, hint text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using errcode = 'TN148', message = refuse_invitation.message, detail = why, hint = refuse_invitation.hint;
+end
+$$;
+revoke all on function tenant_internal.refuse_invitation(text, text, text) from public;
+
+create function tenant.invite(id text, email text, role text, expires_in interval default '7 days', reason text default null) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant record := tenant_internal.manager_of(id);
+    token constant text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+begin
+    perform tenant_internal.require_role(role, m.most);
+    if email is null or email !~ '^[^@[:space:]]+@[^@[:space:]]+$' or octet_length(email) > 320
+        or tenant_internal.require_plain('the e-mail', email) is null then
+        perform tenant_internal.refuse_invitation('cannot invite: malformed e-mail', format('It is %s.', coalesce(quote_literal(left(email, 80)), 'null')),
+            'Give one address: name@example.com.');
+    elsif expires_in is null or expires_in <= interval '0' or expires_in > interval '1 year' then
+        perform tenant_internal.refuse_invitation('cannot invite: it would not expire as it should', format('It would expire after %s.', expires_in),
+            'Give a time up to a year: expires_in => ''7 days''.');
+    end if;
+    insert into tenant.invitations (tenant_id, email, role, token_hash, invited_by, expires_at)
+        values (m.canonical, invite.email, invite.role, sha256(convert_to(token, 'UTF8')),
+            coalesce(tenant.current_actor(), tenant_internal.caller()), clock_timestamp() + expires_in);
+    perform tenant_internal.journal_member('invite', m.canonical, reason, jsonb_build_object('email', email, 'role', role));
+    return token;
+end
+$$;
+comment on function tenant.invite(text, text, text, interval, text) is 'Invites the owner of the address to become a member, and gives the token, once. TN142 not permitted, TN143 a role above the actor''s own, TN146 no such role, TN148 malformed.';
+revoke all on function tenant.invite(text, text, text, interval, text) from public;
+grant execute on function tenant.invite(text, text, text, interval, text) to tenant_user, tenant_admin;
+
+create function tenant.invite(id uuid, email text, role text, expires_in interval default '7 days', reason text default null) returns text language sql
+    begin atomic select tenant.invite(id::text, email, role, expires_in, reason); end;
+revoke all on function tenant.invite(uuid, text, text, interval, text) from public;
+grant execute on function tenant.invite(uuid, text, text, interval, text) to tenant_user, tenant_admin;
+
+create function tenant.invite(id bigint, email text, role text, expires_in interval default '7 days', reason text default null) returns text language sql
+    begin atomic select tenant.invite(id::text, email, role, expires_in, reason); end;
+revoke all on function tenant.invite(bigint, text, text, interval, text) from public;
+grant execute on function tenant.invite(bigint, text, text, interval, text) to tenant_user, tenant_admin;
+
+create function tenant.revoke_invitation(id text, invitation uuid, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant record := tenant_internal.manager_of(id);
+begin
+    update tenant.invitations i set revoked_at = clock_timestamp()
+        where (i.tenant_id, i.id) = (m.canonical, invitation) and tenant_internal.is_open(i);
+    if not found then
+        perform tenant_internal.refuse_invitation('there is no such open invitation',
+            format('Tenant "%s" has none with the id %s that could be accepted still.', m.canonical, coalesce(invitation::text, 'null')),
+            'tenant.current_invitations lists those of the tenant that was entered.');
+    end if;
+    perform tenant_internal.journal_member('revoke_invitation', m.canonical, reason, jsonb_build_object('invitation', invitation));
+end
+$$;
+comment on function tenant.revoke_invitation(text, uuid, text) is 'The invitation cannot be accepted any more. TN142 not permitted, TN148 there is no such open one.';
+revoke all on function tenant.revoke_invitation(text, uuid, text) from public;
+grant execute on function tenant.revoke_invitation(text, uuid, text) to tenant_user, tenant_admin;
+
+create function tenant.revoke_invitation(id uuid, invitation uuid, reason text default null) returns void language sql
+    begin atomic select tenant.revoke_invitation(id::text, invitation, reason); end;
+revoke all on function tenant.revoke_invitation(uuid, uuid, text) from public;
+grant execute on function tenant.revoke_invitation(uuid, uuid, text) to tenant_user, tenant_admin;
+
+create function tenant.revoke_invitation(id bigint, invitation uuid, reason text default null) returns void language sql
+    begin atomic select tenant.revoke_invitation(id::text, invitation, reason); end;
+revoke all on function tenant.revoke_invitation(bigint, uuid, text) from public;
+grant execute on function tenant.revoke_invitation(bigint, uuid, text) to tenant_user, tenant_admin;
+
+-- Called with no tenant entered, or inside the invitation's: who accepts is no member yet.
+create function tenant.accept_invitation(token text, user_id text, display_name text default null) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    taken tenant.invitations;
+begin
+    perform tenant_internal.require_user(user_id);
+    -- Once: who comes second waits here, and then finds it accepted.
+    update tenant.invitations i set accepted_at = clock_timestamp(), accepted_by = accept_invitation.user_id
+        where i.token_hash = sha256(convert_to(token, 'UTF8')) and tenant_internal.is_open(i)
+            and coalesce(i.tenant_id = tenant.current_id(), true)
+            and exists (select from tenant.tenants t where t.id = i.tenant_id and t.status in ('provisioning', 'active', 'read_only'))
+        returning * into taken;
+    if not found then
+        perform tenant_internal.refuse_invitation('this invitation cannot be accepted',
+            'It is unknown, was accepted or revoked, or has expired; or its tenant takes no members.',
+            'Ask whoever has invited for another one.');
+    end if;
+    perform tenant_internal.require_role(taken.role, null);
+    perform tenant_internal.insert_member(taken.tenant_id, user_id, taken.role, taken.email, display_name, null, null, 'active', taken.invited_by);
+    perform tenant_internal.journal_member('accept_invitation', taken.tenant_id, null,
+        jsonb_build_object('user', user_id, 'role', taken.role, 'invitation', taken.id));
+    return taken.tenant_id;
+end
+$$;
+comment on function tenant.accept_invitation is 'Makes the user a member of the tenant to which the token invites, and gives its id. Pass the token as a parameter. TN141 malformed user id, TN147 is a member already, TN148 cannot be accepted.';
+revoke all on function tenant.accept_invitation(text, text, text) from public;
+grant execute on function tenant.accept_invitation(text, text, text) to tenant_user, tenant_admin;
+
+-- sql/schema/lives/people/changes.sql
+-- Changing who is a member, and as what.
+
+create function tenant.add_member(id text, user_id text, role text, email text default null, display_name text default null, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant record := tenant_internal.manager_of(id);
+begin
+    perform tenant_internal.require_role(role, m.most);
+    perform tenant_internal.insert_member(m.canonical, user_id, role, email, display_name, null, null, 'active',
+        coalesce(tenant.current_actor(), tenant_internal.caller()));
+    perform tenant_internal.journal_member('add_member', m.canonical, reason, jsonb_build_object('user', user_id, 'role', role));
+end
+$$;
+comment on function tenant.add_member(text, text, text, text, text, text) is 'Makes the user a member of the tenant, in this role. TN142 not permitted, TN143 a role above the actor''s own, TN146 no such role, TN147 is one already.';
+revoke all on function tenant.add_member(text, text, text, text, text, text) from public;
+grant execute on function tenant.add_member(text, text, text, text, text, text) to tenant_user, tenant_admin;
+
+create function tenant.add_member(id uuid, user_id text, role text, email text default null, display_name text default null, reason text default null) returns void language sql
+    begin atomic select tenant.add_member(id::text, user_id, role, email, display_name, reason); end;
+revoke all on function tenant.add_member(uuid, text, text, text, text, text) from public;
+grant execute on function tenant.add_member(uuid, text, text, text, text, text) to tenant_user, tenant_admin;
+
+create function tenant.add_member(id bigint, user_id text, role text, email text default null, display_name text default null, reason text default null) returns void language sql
+    begin atomic select tenant.add_member(id::text, user_id, role, email, display_name, reason); end;
+revoke all on function tenant.add_member(bigint, text, text, text, text, text) from public;
+grant execute on function tenant.add_member(bigint, text, text, text, text, text) to tenant_user, tenant_admin;
+
+create function tenant.set_member_role(id text, user_id text, role text, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant record := tenant_internal.manager_of(id);
+    was tenant.members;
+begin
+    was := tenant_internal.lock_member(m.canonical, user_id, m.most);
+    perform tenant_internal.require_role(role, m.most);
+    if was.role = role then
+        return;
+    elsif role <> all (tenant_internal.owner_roles()) then
+        perform tenant_internal.keep_owner(was);
+    end if;
+    update tenant.members t set role = set_member_role.role, changed_at = now()
+        where (t.tenant_id, t.user_id) = (was.tenant_id, was.user_id);
+    perform tenant_internal.journal_member('set_member_role', m.canonical, reason,
+        jsonb_build_object('user', user_id, 'role', role, 'was', was.role));
+end
+$$;
+comment on function tenant.set_member_role(text, text, text, text) is 'Gives the member another role: in force with its next transaction. TN142 not permitted, TN143 a role above the actor''s own, TN144 the last owner, TN146 no such role, TN147 no member.';
+revoke all on function tenant.set_member_role(text, text, text, text) from public;
+grant execute on function tenant.set_member_role(text, text, text, text) to tenant_user, tenant_admin;
+
+create function tenant.set_member_role(id uuid, user_id text, role text, reason text default null) returns void language sql
+    begin atomic select tenant.set_member_role(id::text, user_id, role, reason); end;
+revoke all on function tenant.set_member_role(uuid, text, text, text) from public;
+grant execute on function tenant.set_member_role(uuid, text, text, text) to tenant_user, tenant_admin;
+
+create function tenant.set_member_role(id bigint, user_id text, role text, reason text default null) returns void language sql
+    begin atomic select tenant.set_member_role(id::text, user_id, role, reason); end;
+revoke all on function tenant.set_member_role(bigint, text, text, text) from public;
+grant execute on function tenant.set_member_role(bigint, text, text, text) to tenant_user, tenant_admin;
+
+create function tenant.deactivate_member(id text, user_id text, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant record := tenant_internal.manager_of(id);
+    was tenant.members;
+begin
+    was := tenant_internal.lock_member(m.canonical, user_id, m.most);
+    if was.status = 'active' then
+        perform tenant_internal.keep_owner(was);
+        update tenant.members t set status = 'deactivated', changed_at = now()
+            where (t.tenant_id, t.user_id) = (was.tenant_id, was.user_id);
+        perform tenant_internal.journal_member('deactivate_member', m.canonical, reason, jsonb_build_object('user', user_id));
+    end if;
+end
+$$;
+comment on function tenant.deactivate_member(text, text, text) is 'The member stays in the list and is none any more from its next transaction on. TN142 not permitted, TN143 a role above the actor''s own, TN144 the last owner, TN147 no member.';
+revoke all on function tenant.deactivate_member(text, text, text) from public;
+grant execute on function tenant.deactivate_member(text, text, text) to tenant_user, tenant_admin;
+
+create function tenant.deactivate_member(id uuid, user_id text, reason text default null) returns void language sql
+    begin atomic select tenant.deactivate_member(id::text, user_id, reason); end;
+revoke all on function tenant.deactivate_member(uuid, text, text) from public;
+grant execute on function tenant.deactivate_member(uuid, text, text) to tenant_user, tenant_admin;
+
+create function tenant.deactivate_member(id bigint, user_id text, reason text default null) returns void language sql
+    begin atomic select tenant.deactivate_member(id::text, user_id, reason); end;
+revoke all on function tenant.deactivate_member(bigint, text, text) from public;
+grant execute on function tenant.deactivate_member(bigint, text, text) to tenant_user, tenant_admin;
+
+create function tenant.reactivate_member(id text, user_id text, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant record := tenant_internal.manager_of(id);
+    was tenant.members;
+begin
+    was := tenant_internal.lock_member(m.canonical, user_id, m.most);
+    if was.status = 'deactivated' then
+        update tenant.members t set status = 'active', changed_at = now()
+            where (t.tenant_id, t.user_id) = (was.tenant_id, was.user_id);
+        perform tenant_internal.journal_member('reactivate_member', m.canonical, reason, jsonb_build_object('user', user_id));
+    end if;
+end
+$$;
+comment on function tenant.reactivate_member(text, text, text) is 'A member that was deactivated is one again, in its role. TN142 not permitted, TN143 a role above the actor''s own, TN147 no member.';
+revoke all on function tenant.reactivate_member(text, text, text) from public;
+grant execute on function tenant.reactivate_member(text, text, text) to tenant_user, tenant_admin;
+
+create function tenant.reactivate_member(id uuid, user_id text, reason text default null) returns void language sql
+    begin atomic select tenant.reactivate_member(id::text, user_id, reason); end;
+revoke all on function tenant.reactivate_member(uuid, text, text) from public;
+grant execute on function tenant.reactivate_member(uuid, text, text) to tenant_user, tenant_admin;
+
+create function tenant.reactivate_member(id bigint, user_id text, reason text default null) returns void language sql
+    begin atomic select tenant.reactivate_member(id::text, user_id, reason); end;
+revoke all on function tenant.reactivate_member(bigint, text, text) from public;
+grant execute on function tenant.reactivate_member(bigint, text, text) to tenant_user, tenant_admin;
+
+create function tenant.remove_member(id text, user_id text, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant record := tenant_internal.manager_of(id);
+    was tenant.members;
+begin
+    was := tenant_internal.lock_member(m.canonical, user_id, m.most);
+    perform tenant_internal.keep_owner(was);
+    delete from tenant.members t where (t.tenant_id, t.user_id) = (was.tenant_id, was.user_id);
+    perform tenant_internal.journal_member('remove_member', m.canonical, reason, jsonb_build_object('user', user_id, 'was', was.role));
+end
+$$;
+comment on function tenant.remove_member(text, text, text) is 'The user is no member any more from its next transaction on. TN142 not permitted, TN143 a role above the actor''s own, TN144 the last owner, TN147 no member.';
+revoke all on function tenant.remove_member(text, text, text) from public;
+grant execute on function tenant.remove_member(text, text, text) to tenant_user, tenant_admin;
+
+create function tenant.remove_member(id uuid, user_id text, reason text default null) returns void language sql
+    begin atomic select tenant.remove_member(id::text, user_id, reason); end;
+revoke all on function tenant.remove_member(uuid, text, text) from public;
+grant execute on function tenant.remove_member(uuid, text, text) to tenant_user, tenant_admin;
+
+create function tenant.remove_member(id bigint, user_id text, reason text default null) returns void language sql
+    begin atomic select tenant.remove_member(id::text, user_id, reason); end;
+revoke all on function tenant.remove_member(bigint, text, text) from public;
+grant execute on function tenant.remove_member(bigint, text, text) to tenant_user, tenant_admin;
+
+create function tenant.transfer_ownership(id text, from_user text, to_user text, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant record := tenant_internal.manager_of(id);
+    giver tenant.members;
+    taker tenant.members;
+begin
+    giver := tenant_internal.lock_member(m.canonical, from_user, m.most);
+    taker := tenant_internal.lock_member(m.canonical, to_user, m.most);
+    if giver.status <> 'active' or giver.role <> all (tenant_internal.owner_roles()) then
+        perform tenant_internal.refuse_member(m.canonical, from_user, 'it is no owner');
+    elsif taker.status <> 'active' or taker.user_id = giver.user_id then
+        perform tenant_internal.refuse_member(m.canonical, to_user, 'it cannot become the owner');
+    end if;
+    update tenant.members t set role = case t.user_id when giver.user_id then taker.role else giver.role end, changed_at = now()
+        where t.tenant_id = m.canonical and t.user_id in (giver.user_id, taker.user_id);
+    perform tenant_internal.journal_member('transfer_ownership', m.canonical, reason,
+        jsonb_build_object('from', from_user, 'to', to_user, 'role', giver.role));
+end
+$$;
+comment on function tenant.transfer_ownership(text, text, text, text) is 'The two members change roles: the one becomes owner, the other what the one was. TN142 not permitted, TN143 an actor who is no owner, TN147 no such members.';
+revoke all on function tenant.transfer_ownership(text, text, text, text) from public;
+grant execute on function tenant.transfer_ownership(text, text, text, text) to tenant_user, tenant_admin;
+
+create function tenant.transfer_ownership(id uuid, from_user text, to_user text, reason text default null) returns void language sql
+    begin atomic select tenant.transfer_ownership(id::text, from_user, to_user, reason); end;
+revoke all on function tenant.transfer_ownership(uuid, text, text, text) from public;
+grant execute on function tenant.transfer_ownership(uuid, text, text, text) to tenant_user, tenant_admin;
+
+create function tenant.transfer_ownership(id bigint, from_user text, to_user text, reason text default null) returns void language sql
+    begin atomic select tenant.transfer_ownership(id::text, from_user, to_user, reason); end;
+revoke all on function tenant.transfer_ownership(bigint, text, text, text) from public;
+grant execute on function tenant.transfer_ownership(bigint, text, text, text) to tenant_user, tenant_admin;
+
+-- For signing in: a user's tenants. Counted as a lookup (tenant.lookup), which limits guesses of user ids.
+create function tenant.tenants_of(user_id text) returns table (tenant_id text, role text, slug text, name text, status text)
+    language plpgsql volatile strict security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    due constant jsonb := tenant_internal.count_lookup('tenant.members', 2::smallint);
+begin
+    if due is not null and current_setting('transaction_read_only') = 'off' then
+        perform tenant_internal.write_journal('lookup', 'tenant.members', null, jsonb_build_object('column', 'user_id',
+            'since', to_timestamp((due ->> 'since')::bigint), 'lookups', due -> 'lookups', 'refused', due -> 'refused'));
+    end if;
+    return query select m.tenant_id, m.role, t.slug, t.name, t.status
+        from tenant.members m join tenant.tenants t on t.id = m.tenant_id
+        where m.user_id = tenants_of.user_id and m.status = 'active' and t.status <> 'purged' order by m.tenant_id;
+end
+$$;
+comment on function tenant.tenants_of(text) is 'The tenants of which the user is an active member, with no tenant entered. TN058 too many in a minute, TN090 in a role that must sign, TN110 inside a tenant.';
+revoke all on function tenant.tenants_of(text) from public;
+grant execute on function tenant.tenants_of(text) to tenant_user, tenant_admin;
+
+-- sql/schema/lives/people/scim.sql
+-- For a directory that drives members by SCIM 2.0 (RFC 7643, 7644): users and lists in its JSON.
+
+create function tenant_internal.scim_user(m tenant.members) returns jsonb
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select jsonb_strip_nulls(jsonb_build_object(
+        'schemas', jsonb_build_array('urn:ietf:params:scim:schemas:core:2.0:User'),
+        'id', m.user_id, 'externalId', m.external_id, 'userName', coalesce(m.user_name, m.user_id),
+        'displayName', m.display_name, 'active', m.status = 'active',
+        'emails', case when m.email is not null then jsonb_build_array(jsonb_build_object('value', m.email, 'primary', true)) end,
+        'roles', jsonb_build_array(jsonb_build_object('value', m.role)),
+        'meta', jsonb_build_object('resourceType', 'User', 'created', m.added_at, 'lastModified', m.changed_at)))
+$$;
+revoke all on function tenant_internal.scim_user(tenant.members) from public;
+
+create function tenant.scim_create_user(id text, user_name text, role text, user_id text default null, external_id text default null, display_name text default null, email text default null, active boolean default true) returns jsonb
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant record := tenant_internal.manager_of(id);
+    named constant text := coalesce(user_id, user_name);
+begin
+    perform tenant_internal.require_role(role, m.most);
+    perform tenant_internal.insert_member(m.canonical, named, role, email, display_name, user_name, external_id,
+        case when coalesce(active, true) then 'active' else 'deactivated' end, coalesce(tenant.current_actor(), tenant_internal.caller()));
+    perform tenant_internal.journal_member('add_member', m.canonical, null, jsonb_build_object('user', named, 'role', role, 'by', 'scim'));
+    return (select tenant_internal.scim_user(t) from tenant.members t where (t.tenant_id, t.user_id) = (m.canonical, named));
+end
+$$;
+comment on function tenant.scim_create_user(text, text, text, text, text, text, text, boolean) is 'Makes the user a member, as POST /Users: the user id is the user name, unless another is given. Gives the user. TN142 not permitted, TN143 a role above the actor''s own, TN146 no such role, TN147 there is one already (409).';
+revoke all on function tenant.scim_create_user(text, text, text, text, text, text, text, boolean) from public;
+grant execute on function tenant.scim_create_user(text, text, text, text, text, text, text, boolean) to tenant_user, tenant_admin;
+
+create function tenant.scim_create_user(id uuid, user_name text, role text, user_id text default null, external_id text default null, display_name text default null, email text default null, active boolean default true) returns jsonb language sql
+    begin atomic select tenant.scim_create_user(id::text, user_name, role, user_id, external_id, display_name, email, active); end;
+revoke all on function tenant.scim_create_user(uuid, text, text, text, text, text, text, boolean) from public;
+grant execute on function tenant.scim_create_user(uuid, text, text, text, text, text, text, boolean) to tenant_user, tenant_admin;
+
+create function tenant.scim_create_user(id bigint, user_name text, role text, user_id text default null, external_id text default null, display_name text default null, email text default null, active boolean default true) returns jsonb language sql
+    begin atomic select tenant.scim_create_user(id::text, user_name, role, user_id, external_id, display_name, email, active); end;
+revoke all on function tenant.scim_create_user(bigint, text, text, text, text, text, text, boolean) from public;
+grant execute on function tenant.scim_create_user(bigint, text, text, text, text, text, text, boolean) to tenant_user, tenant_admin;
+
+create function tenant.scim_list_users(id text, user_name text default null, start_index integer default 1, count integer default 100) returns jsonb
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant record := tenant_internal.manager_of(id);
+    total bigint;
+    users jsonb;
+begin
+    select pg_catalog.count(*) into total from tenant.members t where t.tenant_id = m.canonical
+        and (scim_list_users.user_name is null or lower(coalesce(t.user_name, t.user_id)) = lower(scim_list_users.user_name));
+    select coalesce(jsonb_agg(tenant_internal.scim_user(page) order by page.user_id), '[]') into users from (
+        select * from tenant.members t where t.tenant_id = m.canonical
+            and (scim_list_users.user_name is null or lower(coalesce(t.user_name, t.user_id)) = lower(scim_list_users.user_name))
+        order by t.user_id offset greatest(coalesce(start_index, 1), 1) - 1
+        limit least(greatest(coalesce(scim_list_users.count, 100), 0), 1000)) page;
+    return jsonb_build_object('schemas', jsonb_build_array('urn:ietf:params:scim:api:messages:2.0:ListResponse'),
+        'totalResults', total, 'startIndex', greatest(coalesce(start_index, 1), 1), 'itemsPerPage', jsonb_array_length(users),
+        'Resources', users);
+end
+$$;
+comment on function tenant.scim_list_users(text, text, integer, integer) is 'The members of the tenant as GET /Users gives them: a page of at most 1000, or those with this user name, whichever case it is written in. TN142 not permitted.';
+revoke all on function tenant.scim_list_users(text, text, integer, integer) from public;
+grant execute on function tenant.scim_list_users(text, text, integer, integer) to tenant_user, tenant_admin;
+
+create function tenant.scim_list_users(id uuid, user_name text default null, start_index integer default 1, count integer default 100) returns jsonb language sql
+    begin atomic select tenant.scim_list_users(id::text, user_name, start_index, count); end;
+revoke all on function tenant.scim_list_users(uuid, text, integer, integer) from public;
+grant execute on function tenant.scim_list_users(uuid, text, integer, integer) to tenant_user, tenant_admin;
+
+create function tenant.scim_list_users(id bigint, user_name text default null, start_index integer default 1, count integer default 100) returns jsonb language sql
+    begin atomic select tenant.scim_list_users(id::text, user_name, start_index, count); end;
+revoke all on function tenant.scim_list_users(bigint, text, integer, integer) from public;
+grant execute on function tenant.scim_list_users(bigint, text, integer, integer) to tenant_user, tenant_admin;
+
+create function tenant.scim_deactivate_user(id text, user_id text) returns jsonb
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant record := tenant_internal.manager_of(id);
+begin
+    perform tenant.deactivate_member(m.canonical, user_id, 'by scim');
+    return (select tenant_internal.scim_user(t) from tenant.members t where (t.tenant_id, t.user_id) = (m.canonical, scim_deactivate_user.user_id));
+end
+$$;
+comment on function tenant.scim_deactivate_user(text, text) is 'As deactivate_member, as PATCH /Users/{id} with active false. Gives the user. TN142 not permitted, TN143 a role above the actor''s own, TN144 the last owner, TN147 no member (404).';
+revoke all on function tenant.scim_deactivate_user(text, text) from public;
+grant execute on function tenant.scim_deactivate_user(text, text) to tenant_user, tenant_admin;
+
+create function tenant.scim_deactivate_user(id uuid, user_id text) returns jsonb language sql
+    begin atomic select tenant.scim_deactivate_user(id::text, user_id); end;
+revoke all on function tenant.scim_deactivate_user(uuid, text) from public;
+grant execute on function tenant.scim_deactivate_user(uuid, text) to tenant_user, tenant_admin;
+
+create function tenant.scim_deactivate_user(id bigint, user_id text) returns jsonb language sql
+    begin atomic select tenant.scim_deactivate_user(id::text, user_id); end;
+revoke all on function tenant.scim_deactivate_user(bigint, text) from public;
+grant execute on function tenant.scim_deactivate_user(bigint, text) to tenant_user, tenant_admin;
 
 -- sql/schema/protect/hierarchy.sql
 -- Protecting a table.

@@ -7,15 +7,16 @@ use std::process::Command;
 
 /// Each room of `pg_tenant/src`, and those that it may use: only rooms before it, so no two use each other. `lib.rs` is
 /// their map, and starts all of them.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("pg", &[]),
     ("gucs", &[]),
     ("registry", &["pg", "gucs"]),
+    ("people", &["pg", "registry"]),
     ("policy", &["pg"]),
     ("signed", &["pg", "gucs"]),
-    ("context", &["pg", "gucs", "registry", "policy"]),
+    ("context", &["pg", "gucs", "registry", "people", "policy"]),
     ("guard", &["pg", "gucs", "registry", "policy", "context"]),
-    ("entry", &["pg", "gucs", "registry", "context", "guard"]),
+    ("entry", &["pg", "gucs", "registry", "people", "context", "guard"]),
     ("api", &["pg", "gucs", "policy", "signed", "context", "guard", "entry"]),
 ];
 

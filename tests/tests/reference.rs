@@ -102,6 +102,7 @@ async fn a_signature_or_a_default_is_another() {
                     .replace("::jsonb", "")
                     .replace("::numeric", "")
                     .replace("null[]", "null")
+                    .replace("'{}'[]", "'{}'")
                     .replace("IN ", "");
                 let one_of_several = plain.split_once(' ').is_some_and(|(name, kind)| {
                     heading.contains(&format!("{name} ")) && heading.contains(&format!(" | {kind}"))

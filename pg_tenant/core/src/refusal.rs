@@ -7,7 +7,7 @@ macro_rules! refusals {
         /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
         /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN07x` what belongs to every tenant, `TN08x` the doctor, `TN09x`
         /// signed entry, `TN10x` the texts that a journal keeps, `TN11x` looking tenants up, `TN13x` states of
-        /// tenants, `TN15x` their settings and how they are set up.
+        /// tenants, `TN14x` their people, `TN15x` their settings and how they are set up.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
@@ -222,6 +222,26 @@ refusals! {
     DomainRefused = "TN135", "domain_refused";
     /// There is no such plan, or a plan cannot have such a value
     InvalidPlan = "TN136", "invalid_plan";
+    /// The actor is no active member of the tenant, or none is named
+    MemberRequired = "TN140", "member_required";
+    /// The actor is null, empty, too long, or has characters that forge a line of a log
+    MalformedActor = "TN141", "malformed_actor";
+    /// The actor has not got the permission
+    PermissionRequired = "TN142", "permission_required";
+    /// The role has a higher rank than the actor's own
+    RoleAboveOwn = "TN143", "role_above_own";
+    /// A tenant that has an owner keeps one
+    LastOwner = "TN144", "last_owner";
+    /// No role was ever defined with this permission
+    UnknownPermission = "TN145", "unknown_permission";
+    /// There is no such role
+    UnknownRole = "TN146", "unknown_role";
+    /// There is no such member, or there is one already
+    InvalidMember = "TN147", "invalid_member";
+    /// The invitation is malformed, unknown, used, revoked or expired
+    InvitationRefused = "TN148", "invitation_refused";
+    /// A role cannot be defined or dropped like this
+    InvalidRole = "TN149", "invalid_role";
     /// The setting or feature was not declared
     UndeclaredSetting = "TN150", "undeclared_setting";
     /// The setting cannot have such a value, or be declared like this

@@ -9,6 +9,8 @@ use crate::{sql_function, sql_function_answering};
 
 sql_function!(pg_tenant_enter, pg_finfo_pg_tenant_enter, enter_);
 sql_function!(pg_tenant_enter_pristine, pg_finfo_pg_tenant_enter_pristine, enter_pristine);
+sql_function!(pg_tenant_enter_for, pg_finfo_pg_tenant_enter_for, enter_for);
+sql_function!(pg_tenant_enter_pristine_for, pg_finfo_pg_tenant_enter_pristine_for, enter_pristine_for);
 sql_function!(pg_tenant_canonical_id, pg_finfo_pg_tenant_canonical_id, canonical_id);
 sql_function!(pg_tenant_is_shown, pg_finfo_pg_tenant_is_shown, is_shown);
 sql_function_answering!(pg_tenant_hidden, pg_finfo_pg_tenant_hidden, function::answer);
@@ -23,6 +25,14 @@ fn enter_(args: Args) -> Outcome<Returned> {
 
 fn enter_pristine(args: Args) -> Outcome<Returned> {
     Ok(Returned::text(tenant::enter_pristine(&given(args)?)?.as_str()))
+}
+
+fn enter_for(args: Args) -> Outcome<Returned> {
+    Ok(Returned::text(tenant::enter_for(&given(args)?, args.text_opt(1).as_deref())?.as_str()))
+}
+
+fn enter_pristine_for(args: Args) -> Outcome<Returned> {
+    Ok(Returned::text(tenant::enter_pristine_for(&given(args)?, args.text_opt(1).as_deref())?.as_str()))
 }
 
 /// The id, which must be there: a claim or a variable that is missing is not "no tenant".

@@ -1,7 +1,7 @@
 //! Sessions whose role is bound to a tenant: they never call `enter`, so each transaction's first statement is where
 //! the registry is asked and the limits are applied.
 
-use crate::context::{current, limits, refusals};
+use crate::context::{current, limits, member, refusals};
 use crate::gucs;
 use crate::pg::report::Outcome;
 use crate::registry::{self, Limits};
@@ -13,11 +13,14 @@ thread_local! {
 }
 
 /// Asks the registry once per transaction. If it refuses, only statements on protected tables are refused; the session
-/// may run others. The same (`TN090`) where the role must enter with a token and has not done so yet.
+/// may run others. The same (`TN090`, `TN140`) where the role must enter with a token, or as a member, and has not done so yet.
 pub fn admit() -> Outcome<()> {
     let Some(tenant) = current::session_tenant() else { return Ok(()) };
     if gucs::require_signed() && current::is_bound() {
         return Err(refusals::signed_entry_required());
+    }
+    if gucs::require_member() && current::is_bound() {
+        return Err(member::member_required(tenant.as_str(), "The session is bound to it, and names no actor."));
     }
     if ADMITTED.get().is_some() {
         return Ok(());

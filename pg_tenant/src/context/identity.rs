@@ -10,7 +10,7 @@ use pgrx::pg_sys::{Datum, GucSource};
 use std::ffi::{CStr, c_char};
 
 /// The longest actor and role, in bytes: that of `pg_tenant_token`.
-const MAX_LEN: usize = 255;
+pub const MAX_LEN: usize = 255;
 
 type Name = TextDatum<MAX_LEN>;
 
@@ -34,7 +34,7 @@ impl<const WHICH: usize> Parsed for Of<WHICH> {
     fn parse(value: &CStr, source: GucSource::Type) -> Check<Self> {
         let ours = WRITING.get() && source == GucSource::PGC_S_SESSION;
         if value.count_bytes() > MAX_LEN || !(ours || own_setting::is_given_by_leader()) {
-            return Check::Refused(Some(c"Enter with tenant.enter_signed()."));
+            return Check::Refused(Some(c"Enter with tenant.enter(id, actor) or tenant.enter_signed()."));
         }
         Check::Taken(Of(Name::new(value.to_bytes())))
     }
@@ -50,7 +50,7 @@ pub fn init() {
     let setting = |which: usize, name, description, show| OwnSetting {
         name,
         description,
-        written_by: c"Written by tenant.enter_signed() only.",
+        written_by: c"Written by tenant.enter(id, actor) and tenant.enter_signed() only.",
         text: &TEXTS[which],
         show,
     };
@@ -77,6 +77,11 @@ pub fn set(actor: Option<&str>, role: Option<&str>) {
         }
     }
     WRITING.set(false);
+}
+
+/// On whose behalf the transaction runs.
+pub fn actor() -> Option<String> {
+    NOW[ACTOR].get().map(|name| String::from_utf8_lossy(name.bytes()).into_owned())
 }
 
 /// The transaction has ended, whatever the stack of settings does after this.

@@ -1,6 +1,6 @@
 //! How what was entered ends: with the transaction, whatever PostgreSQL's stack of settings does after that.
 
-use crate::context::{bound, current, identity, owner, seal, test_mode};
+use crate::context::{bound, current, identity, member, owner, seal, test_mode};
 use crate::pg::lifetime::{self, End, SavepointEnd};
 use crate::pg::transaction;
 
@@ -21,6 +21,7 @@ fn transaction_ended(end: End) {
     owner::transaction_ended(committed);
     seal::clear();
     identity::clear();
+    member::clear();
     bound::forget();
 }
 

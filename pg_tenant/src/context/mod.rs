@@ -3,6 +3,7 @@
 //! - [`current`]: where the current tenant stands: the setting `pg_tenant.id` and its parsed value.
 //! - [`readers`]: what policies call.
 //! - [`identity`]: on whose behalf the transaction runs.
+//! - [`member`]: as what the actor is in the tenant.
 //! - [`lifetime`]: how what was entered ends.
 //! - [`seal`]: one tenant, or the system context, per top-level transaction.
 //! - [`limits`]: what the tenant was given (timeouts, memory, read only), in force.
@@ -21,6 +22,7 @@ pub mod identity;
 pub mod lifetime;
 pub mod limits;
 pub mod locks;
+pub mod member;
 pub mod owner;
 pub mod readers;
 pub mod refusals;

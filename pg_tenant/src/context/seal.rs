@@ -6,7 +6,7 @@ use pg_tenant_core::{SystemContext, TenantId};
 use pgrx::pg_sys::Oid;
 use std::cell::Cell;
 
-/// Who a signed token says the caller is: `pg_tenant_token::Verified::identity`.
+/// Who the caller is: of a signed token `pg_tenant_token::Verified::identity`, else `identity_without_token`.
 pub type Identity = [u8; 32];
 
 /// What a transaction has entered.
@@ -50,12 +50,12 @@ pub fn sealed() -> Option<Entered> {
     SEAL.get().map(|seal| seal.entered)
 }
 
-/// On whose behalf it was entered, if with a token.
+/// On whose behalf it was entered, if with a token or for an actor.
 pub fn identity() -> Option<Identity> {
     SEAL.get().and_then(|seal| seal.identity)
 }
 
-/// Seals the transaction to this, and to whom a token named. Once: a later entry of the same is not another seal.
+/// Seals the transaction to this, and to whom it was entered for. Once: a later entry of the same is not another seal.
 pub fn seal(entered: Entered, identity: Option<Identity>) {
     let first = SEAL.get().filter(|seal| seal.entered == entered);
     let (savepoint, role) =

@@ -1,11 +1,13 @@
 //! The ways in: what is asked before a transaction gets its tenant, or the system context.
 //!
 //! - [`tenant`]: into a tenant, by its id or by a token that names it.
+//! - [`membership`]: whether the actor may enter as a member, and as what.
 //! - [`pristine`]: what a session may not carry into one.
 //! - [`system`], [`owner`]: into the system context, and into that of a table's owner.
 //! - [`lookup`]: asking which tenant a key belongs to, before one is known.
 
 pub mod lookup;
+mod membership;
 pub mod owner;
 pub mod pristine;
 pub mod system;

@@ -1,21 +1,55 @@
-//! The ways into a tenant: by its id, and by a token that says so.
+//! The ways into a tenant: by its id, by its id for an actor, and by a token that says both.
 
 use crate::context::seal::{self, Entered};
-use crate::context::{bound, current, identity, limits, refusals, session_state};
-use crate::entry::pristine;
+use crate::context::{bound, current, identity, limits, member, refusals, session_state};
+use crate::entry::{membership, pristine};
 use crate::guard::{ready, temporary};
 use crate::gucs;
 use crate::pg::replication;
 use crate::pg::report::{Outcome, Report};
 use crate::registry;
 use pg_tenant_core::{Refusal, TenantId};
-use pg_tenant_token::Verified;
+use pg_tenant_token::{Verified, identity_without_token};
+
+/// For whom a tenant is entered.
+#[derive(Clone, Copy)]
+pub enum Who<'a> {
+    Nobody,
+    Actor(&'a str),
+    Token(&'a Verified),
+}
+
+impl Who<'_> {
+    pub fn actor(&self) -> Option<&str> {
+        match self {
+            Who::Nobody => None,
+            Who::Actor(actor) => Some(actor),
+            Who::Token(token) => token.actor.as_deref(),
+        }
+    }
+
+    /// The role that a token says.
+    pub fn token_role(&self) -> Option<&str> {
+        match self {
+            Who::Token(token) => token.role.as_deref(),
+            Who::Nobody | Who::Actor(_) => None,
+        }
+    }
+
+    fn identity(&self) -> Option<seal::Identity> {
+        match self {
+            Who::Nobody => None,
+            Who::Actor(actor) => Some(identity_without_token(actor)),
+            Who::Token(token) => Some(token.identity()),
+        }
+    }
+}
 
 /// Enters the tenant for the rest of the transaction and gives its id in canonical form.
 ///
 /// Refuses an id that is malformed (`TN004`), unknown (`TN002`) or not active (`TN003`), a second tenant in the same
 /// transaction (`TN005`), another tenant than the session's role is bound to (`TN006`), and a transaction that has
-/// entered the system context (`TN014`). A role that must sign is refused (`TN090`).
+/// entered the system context (`TN014`). A role that must sign is refused (`TN090`), and one that must be a member (`TN140`).
 pub fn enter(id: &str) -> Outcome<TenantId> {
     if gucs::require_signed() {
         return Err(refusals::signed_entry_required());
@@ -32,11 +66,40 @@ pub fn enter(id: &str) -> Outcome<TenantId> {
         Some(Entered::System(_)) => return Err(refusals::in_system_context(id)),
         Some(Entered::Tenant(sealed)) if sealed != id => return Err(refusals::already_entered(id, sealed)),
         Some(_) if current::tenant() == Some(id) => return Ok(id),
-        // A savepoint has undone an entry with a token.
-        Some(_) if seal::identity().is_some() => return Err(refusals::another_actor("It was entered with a token.")),
+        // A savepoint has undone an entry with a token, or for an actor.
+        Some(_) if seal::identity().is_some() => return Err(refusals::another_actor("It was entered for an actor.")),
         _ => {}
     }
-    take(id, None)
+    take(id, Who::Nobody)
+}
+
+/// Enters the tenant on behalf of the actor, for pools that are trusted with the tenant.
+///
+/// Refuses as [`enter`], an actor that is null or malformed (`TN141`), and a transaction that was entered for nobody or for
+/// another actor (`TN099`). In a session whose role is bound it adds the actor.
+pub fn enter_for(id: &str, actor: Option<&str>) -> Outcome<TenantId> {
+    if gucs::require_signed() {
+        return Err(refusals::signed_entry_required());
+    }
+    let actor = membership::require_actor(actor)?;
+    let id = parse(id)?;
+    let who = Who::Actor(actor);
+    if let Some(bound) = current::session_tenant().filter(|&bound| bound != id) {
+        return Err(refusals::bound_to_another_tenant(id, bound));
+    }
+    match seal::sealed() {
+        Some(Entered::System(_)) => return Err(refusals::in_system_context(id)),
+        Some(Entered::Tenant(sealed)) if sealed != id => return Err(refusals::already_entered(id, sealed)),
+        Some(_) if seal::identity().is_none() => {
+            return Err(refusals::another_actor("It was entered for no actor."));
+        }
+        Some(_) if seal::identity() != who.identity() => {
+            return Err(refusals::another_actor("It was entered for another actor, or with a token."));
+        }
+        Some(_) if current::tenant() == Some(id) && !current::is_bound() => return Ok(id),
+        _ => {}
+    }
+    take(id, who)
 }
 
 /// Enters the tenant that a verified token names, on behalf of whom it names.
@@ -61,10 +124,10 @@ pub fn enter_signed(token: &Verified) -> Outcome<TenantId> {
         Some(_) if current::tenant() == Some(id) && !current::is_bound() => return Ok(id),
         _ => {}
     }
-    take(id, Some(token))
+    take(id, Who::Token(token))
 }
 
-fn take(id: TenantId, token: Option<&Verified>) -> Outcome<TenantId> {
+fn take(id: TenantId, who: Who<'_>) -> Outcome<TenantId> {
     if replication::is_connection() {
         return Err(refusals::replication_refused(id));
     }
@@ -73,11 +136,13 @@ fn take(id: TenantId, token: Option<&Verified>) -> Outcome<TenantId> {
     temporary::refuse_shadows()?;
     ready::refuse_running()?;
     let tenant = registry::admit(&id)?;
+    let role = membership::admit(&id, who)?;
     session_state::hand_over(id);
-    seal::seal(Entered::Tenant(id), token.map(Verified::identity));
+    seal::seal(Entered::Tenant(id), who.identity());
     current::set(Entered::Tenant(id), tenant.limits);
-    if let Some(token) = token {
-        identity::set(token.actor.as_deref(), token.role.as_deref());
+    identity::set(who.actor(), who.token_role());
+    if let Some(role) = role {
+        member::set(&role);
     }
     limits::apply(tenant.limits);
     ready::forget_plans();
@@ -88,6 +153,12 @@ fn take(id: TenantId, token: Option<&Verified>) -> Outcome<TenantId> {
 pub fn enter_pristine(id: &str) -> Outcome<TenantId> {
     pristine::require_pristine()?;
     enter(id)
+}
+
+/// As [`enter_for`], if the session carries nothing from earlier transactions (else `TN008`).
+pub fn enter_pristine_for(id: &str, actor: Option<&str>) -> Outcome<TenantId> {
+    pristine::require_pristine()?;
+    enter_for(id, actor)
 }
 
 /// Reads a tenant id.

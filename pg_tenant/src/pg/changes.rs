@@ -12,8 +12,8 @@ pub struct Slot(pub(super) u16);
 struct Changed {
     count: usize,
     slots: [u16; Changed::MOST],
-    /// The savepoints that have a change which was not undone.
-    savepoints: Vec<u32>,
+    /// The savepoints that have a change which was not undone, and whether one of them is told to who listens.
+    savepoints: Vec<(u32, bool)>,
 }
 
 impl Changed {
@@ -48,7 +48,16 @@ pub fn is_changing(slot: Slot) -> bool {
 
 /// This transaction has changed the tenant: its counter is raised when that can be seen.
 pub fn change(slot: Slot) {
-    let savepoint = transaction::savepoint();
+    note(slot, true);
+}
+
+/// As [`change`], of what nobody listens for.
+pub fn change_quietly(slot: Slot) {
+    note(slot, false);
+}
+
+fn note(slot: Slot, told: bool) {
+    let change = (transaction::savepoint(), told);
     CHANGED.with_borrow_mut(|changed| {
         if !changed.has(slot) {
             if let Some(place) = changed.slots.get_mut(changed.count) {
@@ -56,8 +65,8 @@ pub fn change(slot: Slot) {
             }
             changed.count += 1;
         }
-        if changed.savepoints.last() != Some(&savepoint) {
-            changed.savepoints.push(savepoint);
+        if !changed.savepoints.iter().rev().take(2).any(|last| *last == change) {
+            changed.savepoints.push(change);
         }
     });
 }
@@ -81,13 +90,19 @@ pub fn are_there() -> bool {
     CHANGED.with_borrow(|changed| !changed.savepoints.is_empty())
 }
 
+/// Whether one of them is told to who listens.
+pub fn are_told() -> bool {
+    CHANGED.with_borrow(|changed| changed.savepoints.iter().any(|(_, told)| *told))
+}
+
 fn savepoint_ended(end: SavepointEnd) {
     CHANGED.with_borrow_mut(|changed| match end {
-        SavepointEnd::Undone(ended) => changed.savepoints.retain(|&savepoint| savepoint != ended),
+        SavepointEnd::Undone(ended) => changed.savepoints.retain(|&(savepoint, _)| savepoint != ended),
         SavepointEnd::Released { number, around } => {
-            for savepoint in changed.savepoints.iter_mut().filter(|savepoint| **savepoint == number) {
+            for (savepoint, _) in changed.savepoints.iter_mut().filter(|(savepoint, _)| *savepoint == number) {
                 *savepoint = around;
             }
+            changed.savepoints.sort_unstable();
             changed.savepoints.dedup();
         }
     });

@@ -66,6 +66,7 @@ pub mod journal_row; // tenant.journal without SQL
 pub mod membership; // rows that belong to several tenants
 pub mod oids; // catalogs and indexes by name
 pub mod parts; // what a table has
+pub mod people_rows; // tenant.members, tenant.roles and tenant.permissions without SQL
 pub mod policy; // the tenant fence among the policies
 pub mod registry_row; // tenant.tenants without SQL
 pub mod relation; // by oid and by name

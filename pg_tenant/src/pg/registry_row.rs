@@ -70,7 +70,8 @@ pub fn mark() -> Option<Oid> {
     relation_in(extension::internal_schema(), c"registry_epoch")
 }
 
-fn relation(name: &CStr) -> Option<Oid> {
+/// A table of the schema `tenant` by its name, if the schema has it.
+pub(super) fn relation(name: &CStr) -> Option<Oid> {
     // SAFETY: a syscache lookup that returns InvalidOid where there is nothing.
     relation_in(unsafe { pg_sys::get_namespace_oid(c"tenant".as_ptr(), true) }, name)
 }
@@ -104,8 +105,17 @@ pub fn plan(name: &str) -> PlanRow {
 
 /// Reads the row with this key, which is a text and the table's first column.
 fn with_tuple<T>(table: Oid, key: &str, read: impl FnOnce(pg_sys::HeapTuple, pg_sys::TupleDesc) -> T) -> Option<T> {
+    with_key(table, [key], read)
+}
+
+/// Reads the row with this primary key, of texts that are the table's first columns, as last committed.
+pub(super) fn with_key<T, const N: usize>(
+    table: Oid,
+    key: [&str; N],
+    read: impl FnOnce(pg_sys::HeapTuple, pg_sys::TupleDesc) -> T,
+) -> Option<T> {
     // SAFETY: open/close, register/unregister and begin/endscan are paired; on an error PostgreSQL's resource owner
-    // releases them. The key's text lives in the current context until the scan has ended.
+    // releases them. The key's texts live in the current context until the scan has ended.
     unsafe {
         let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
         #[cfg(not(feature = "pg18"))]
@@ -113,16 +123,13 @@ fn with_tuple<T>(table: Oid, key: &str, read: impl FnOnce(pg_sys::HeapTuple, pg_
         #[cfg(feature = "pg18")]
         let index = pg_sys::RelationGetPrimaryKeyIndex(relation, false);
         let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
-        let key_text = pg_sys::cstring_to_text(text::ctext(key).as_ptr());
-        let mut key = pg_sys::ScanKeyData::default();
-        pg_sys::ScanKeyInit(
-            &mut key,
-            ID,
-            pg_sys::BTEqualStrategyNumber as u16,
-            Oid::from(pg_sys::F_TEXTEQ),
-            key_text.into(),
-        );
-        let scan = pg_sys::systable_beginscan(relation, index, true, snapshot, 1, &mut key);
+        let mut keys: [pg_sys::ScanKeyData; N] = std::array::from_fn(|_| pg_sys::ScanKeyData::default());
+        for (column, (place, text)) in (ID..).zip(keys.iter_mut().zip(key)) {
+            let value = pg_sys::cstring_to_text(text::ctext(text).as_ptr());
+            let equal = pg_sys::BTEqualStrategyNumber as u16;
+            pg_sys::ScanKeyInit(place, column, equal, Oid::from(pg_sys::F_TEXTEQ), value.into());
+        }
+        let scan = pg_sys::systable_beginscan(relation, index, true, snapshot, N as i32, keys.as_mut_ptr());
         let tuple = pg_sys::systable_getnext(scan);
         let row = (!tuple.is_null()).then(|| read(tuple, (*relation).rd_att));
         pg_sys::systable_endscan(scan);

@@ -1,7 +1,8 @@
 //! SQL functions that are called for each row: no argument is converted, nothing is allocated for a row, and no frame holds
 //! anything to drop, so that an error of PostgreSQL's may cross it.
 
-use crate::pg::{folding, raw, text};
+use crate::pg::report::{Outcome, Report};
+use crate::pg::{boundary, folding, raw, text};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 
 /// A running call.
@@ -74,6 +75,61 @@ impl Call {
                 }
             }
             Datum::from((&raw const (*copy).value).cast::<std::ffi::c_void>())
+        }
+    }
+}
+
+/// The longest name that is looked up once for an expression, in bytes.
+const LONGEST_NAME: usize = 63;
+
+/// What was found for a name, kept for one expression.
+#[derive(Clone, Copy)]
+struct Found {
+    epoch: u64,
+    len: usize,
+    name: [u8; LONGEST_NAME],
+    found: Option<i32>,
+}
+
+impl Call {
+    /// What `find` says of the name that is the first argument: asked once for an expression, and again where the name is
+    /// another or `epoch` has changed. `find` is told whether the name is a constant or a parameter, and so no value of a
+    /// row: only then may it refuse a name.
+    #[inline]
+    pub fn find(self, epoch: fn() -> u64, find: fn(&str, bool) -> Outcome<Option<i32>>) -> Option<i32> {
+        // SAFETY: as in copy; the name is a text, whose bytes are not kept. A bare call: fetching a long one may raise, and
+        // nothing is to drop.
+        unsafe {
+            let name = text::bytes_of(self.argument()?.0);
+            let info = (*self.0).flinfo;
+            let mut known = if info.is_null() { std::ptr::null_mut() } else { (*info).fn_extra.cast::<Found>() };
+            if !known.is_null() && (*known).epoch == epoch() && (&(*known).name)[..(*known).len] == *name {
+                return (*known).found;
+            }
+            let (epoch, found) = boundary::decide_or_raise(|| {
+                let epoch = epoch();
+                let fixed = !info.is_null() && pg_sys::get_fn_expr_arg_stable(info, 0);
+                find(&String::from_utf8_lossy(name), fixed).map(|found| (epoch, found))
+            });
+            if name.len() <= LONGEST_NAME && !info.is_null() {
+                if known.is_null() {
+                    known = raw::MemoryContextAlloc((*info).fn_mcxt, size_of::<Found>()).cast();
+                }
+                let mut bytes = [0; LONGEST_NAME];
+                bytes[..name.len()].copy_from_slice(name);
+                known.write(Found { epoch, len: name.len(), name: bytes, found });
+                (*info).fn_extra = known.cast();
+            }
+            found
+        }
+    }
+
+    /// Raises a refusal that speaks of the first argument.
+    pub fn refuse(self, report: fn(&str) -> Report) -> ! {
+        // SAFETY: as in find; a row function's frames hold nothing to drop.
+        unsafe {
+            let name = self.argument().map_or(&[][..], |name| text::bytes_of(name.0));
+            boundary::raise(boundary::decide(|| report(&String::from_utf8_lossy(name))))
         }
     }
 }

@@ -8,6 +8,12 @@ pub fn is_parallel_worker() -> bool {
     unsafe { pg_sys::ParallelWorkerNumber >= 0 || pg_sys::InitializingParallelWorker }
 }
 
+/// Whether a parallel query is running, in its leader or in a worker.
+pub fn is_parallel() -> bool {
+    // SAFETY: reads the state of the current transaction.
+    unsafe { pg_sys::IsInParallelMode() }
+}
+
 /// Whether the transaction is read-only: begun so, made so, or on a standby.
 pub fn is_read_only() -> bool {
     // SAFETY: a plain read of a variable of this backend.

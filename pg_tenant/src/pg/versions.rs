@@ -14,7 +14,7 @@
 //! Beside the counters stands what backends have read ([`crate::pg::remembered`]), for those that begin.
 
 use crate::pg::changes;
-pub use crate::pg::changes::{Slot, change, is_changing};
+pub use crate::pg::changes::{Slot, change, change_quietly, is_changing};
 use crate::pg::lifetime::{End, Ending};
 use crate::pg::remembered::{Key, Remembered, Value};
 use crate::pg::{invalidation, lifetime, notify, registry_row, shared_memory, transaction};
@@ -169,7 +169,9 @@ fn announce() {
     if let Some(stand_in) = registry_row::mark().or_else(registry_row::table) {
         invalidation::announce(stand_in);
     }
-    notify::send("tenant_registry");
+    if changes::are_told() {
+        notify::send("tenant_registry");
+    }
 }
 
 fn before_commit(ending: Ending) {

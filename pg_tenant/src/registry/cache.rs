@@ -3,13 +3,13 @@
 //! Entering costs no query: an entry is read once and kept until its tenant changes anywhere. On a server that writes, a
 //! tenant's version in shared memory tells of that ([`crate::pg::versions`]). On a standby, and for all that is no change of
 //! a row, relcache invalidation does: of `tenant.registry_epoch`, an empty table that stands for the rows, which a standby
-//! hears of by WAL; and of `tenant.tenants` itself or of `tenant.plans`, which empties the cache wherever it arrives. An entry is kept only if
-//! neither arrived while it was read.
+//! hears of by WAL; and of `tenant.tenants` itself or of a table that is in every tenant's entries, `tenant.plans` or those of
+//! people, which empties the cache wherever it arrives. An entry is kept only if neither arrived while it was read.
 
 use crate::pg::registry_row::RegistryRow;
 use crate::pg::remembered::Value;
 use crate::pg::versions::{self, Slot, Version};
-use crate::pg::{invalidation, registry_row, transaction};
+use crate::pg::{invalidation, people_rows, registry_row, transaction};
 use crate::registry::Limits;
 use pg_tenant_core::{TenantId, TenantStatus};
 use pgrx::pg_sys::Oid;
@@ -80,9 +80,10 @@ struct Entries {
 thread_local! {
     static EPOCH: Cell<u64> = const { Cell::new(0) };
     static REPLAYED: Cell<u64> = const { Cell::new(0) };
-    /// The oids of `tenant.tenants`, `tenant.plans` and `tenant.registry_epoch`, while entries are remembered.
+    /// The oids of `tenant.tenants`, of `tenant.plans` and the tables of people, and of `tenant.registry_epoch`, while entries
+    /// are remembered.
     static TABLE: Cell<Option<Oid>> = const { Cell::new(None) };
-    static PLANS: Cell<Option<Oid>> = const { Cell::new(None) };
+    static OTHERS: Cell<[Option<Oid>; 4]> = const { Cell::new([None; 4]) };
     static MARK: Cell<Option<Oid>> = const { Cell::new(None) };
     static ENTRIES: RefCell<Entries> = RefCell::new(Entries::default());
 }
@@ -121,7 +122,7 @@ pub fn init() {
     ENTRIES.take();
     versions::init();
     invalidation::on_relation_change(|changed| {
-        if changed.is_none() || changed == TABLE.get() || changed == PLANS.get() {
+        if changed.is_none() || changed == TABLE.get() || OTHERS.get().contains(&changed) {
             EPOCH.set(EPOCH.get() + 1);
             // It may be gone, and another of its name be there: whoever remembers something next looks.
             TABLE.set(None);
@@ -151,11 +152,27 @@ pub fn stamp(id: &TenantId) -> Option<Stamp> {
     Some(Stamp { ground: Ground::now(), version: versions::version(slot) })
 }
 
+/// The state of what belongs to no single tenant, roles and permissions: equal to a later one while nothing has changed. None
+/// in a database without the registry.
+pub fn epoch() -> Option<u64> {
+    if TABLE.get().is_none() {
+        listen(registry_row::table()?);
+    }
+    Some(EPOCH.get())
+}
+
+/// How many invalidations were heard of: as [`epoch`], for what was read after that was asked. Reads no catalog.
+#[inline]
+pub fn heard() -> u64 {
+    EPOCH.get()
+}
+
 /// From now on invalidations of these tables are heeded. Gives the table of plans.
 fn listen(table: Oid) -> Option<Oid> {
     let plans = registry_row::plans();
+    let [members, roles, permissions] = people_rows::tables();
     TABLE.set(Some(table));
-    PLANS.set(plans);
+    OTHERS.set([plans, members, roles, permissions]);
     MARK.set(registry_row::mark());
     plans
 }

@@ -10,7 +10,7 @@ mod limits;
 pub mod settings;
 mod state;
 
-pub use cache::{Admitted, init};
+pub use cache::{Admitted, Stamp, epoch, heard, init, stamp};
 pub use limits::Limits;
 
 use crate::gucs;

@@ -5,6 +5,7 @@ mod guards;
 mod harden;
 mod membership;
 mod onboarding;
+mod people;
 mod protect;
 mod prove;
 mod registry;
