@@ -135,6 +135,7 @@ pub use propagation::outbound;
 pub use tenant::ambient;
 pub use tenant::identity::Tenant;
 pub use tenant::into_id::IntoTenantId;
+pub use tenant::request_id::{MalformedRequestId, RequestId};
 #[cfg(feature = "sign")]
 pub use tenant::signer::TokenSigner;
 #[cfg(feature = "verify")]

@@ -100,6 +100,13 @@ static MAX_LOOKUPS_PER_MINUTE: GucSetting<i32> = GucSetting::<i32>::new(600);
 /// database; a session cannot set it.
 static TEST_MODE: GucSetting<bool> = GucSetting::<bool>::new(false);
 
+/// An application names the request that it works on, for the journal's lines. Every role may set it: it tells who reads
+/// the journal where else to look, and decides nothing.
+static REQUEST_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+
+/// The longest, in bytes.
+const LONGEST_REQUEST_ID: usize = 128;
+
 /// `pg_tenant.strict`.
 pub fn strict() -> Strict {
     STRICT.get()
@@ -316,6 +323,47 @@ pub fn init_people() {
         GucContext::Suset,
         GucFlags::empty(),
     );
+}
+
+/// Declares `pg_tenant.request_id`.
+pub fn init_request_id() {
+    // SAFETY: called once, from _PG_init; the hook follows PostgreSQL's rules for hooks.
+    unsafe {
+        GucRegistry::define_string_guc_with_hooks(
+            c"pg_tenant.request_id",
+            c"The request that the transaction works on, for the journal.",
+            c"Set it with SET LOCAL or set_config(..., true).",
+            &REQUEST_ID,
+            GucContext::Userset,
+            GucFlags::empty(),
+            Some(is_request_id),
+            None,
+            None,
+        );
+    }
+}
+
+/// Accepts a plain text of bounded length.
+unsafe extern "C-unwind" fn is_request_id(
+    value: *mut *mut std::ffi::c_char,
+    _: *mut *mut std::ffi::c_void,
+    _: pg_sys::GucSource::Type,
+) -> bool {
+    // SAFETY: PostgreSQL passes a null or NUL-terminated value; the hint is static text. Nothing here raises or is dropped.
+    unsafe {
+        if (*value).is_null() {
+            return true;
+        }
+        let text = CStr::from_ptr(*value);
+        let taken = text.count_bytes() <= LONGEST_REQUEST_ID && text.to_str().is_ok_and(pg_tenant_core::is_plain);
+        if !taken {
+            pg_sys::GUC_check_errhint_string =
+                c"It has at most 128 bytes, and no control characters, line breaks or marks of direction."
+                    .as_ptr()
+                    .cast_mut();
+        }
+        taken
+    }
 }
 
 /// Declares the settings of signed entry. All but the first come from postgresql.conf or ALTER SYSTEM.

@@ -50,6 +50,7 @@ pub extern "C-unwind" fn _PG_init() {
     gucs::init_lookups();
     gucs::init_test_mode();
     gucs::init_people();
+    gucs::init_request_id();
     context::locks::init();
     context::current::init();
     context::lifetime::init();

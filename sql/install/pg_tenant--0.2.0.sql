@@ -471,8 +471,14 @@ revoke all on function tenant_internal.doctor_keys_replaceable() from public;
 -- sql/schema/library/journal.sql
 -- Lines of the journal that the library writes.
 
+-- Which cluster numbers the transactions: what pg_control_system() calls its system identifier.
+create function tenant_internal.cluster_id() returns bigint
+    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_cluster_id';
+revoke all on function tenant_internal.cluster_id() from public;
+grant execute on function tenant_internal.cluster_id() to tenant_admin;
+
 -- Writes the line that a tenant was created, in C and without running a statement. Where the journal has triggers, rules or
--- policies, it calls the function below instead.
+-- policies, or the transaction has entered a tenant, it calls the function below instead.
 create function tenant_internal.journal_creation() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
 revoke all on function tenant_internal.journal_creation() from public;
@@ -576,25 +582,90 @@ revoke all on function tenant.enter(bigint) from public;
 grant execute on function tenant.enter(bigint) to tenant_user;
 
 -- sql/schema/core/journal.sql
--- The journal: who changed protection, shared tables, tenants and bound roles, and who entered the system context. Lines are
--- only added; nobody but a superuser can change one.
+-- The journal: who changed protection, shared tables, tenants and bound roles, who entered the system context, and what was
+-- done in tenants. Lines are only added; nobody but a superuser can change one.
+--
+-- Partitioned by month. What is said of protection is kept for good, in a part of its own: guards and doctor go by it. The
+-- months are no members of the extension, or a dump would leave them out: it takes a member's rows and not its definition,
+-- and CREATE EXTENSION does not make the months of another year. As tables of their own they are dumped, and so are their
+-- indexes; hence no index stands on a partitioned table, where ATTACH would make it before the dump does. DROP EXTENSION
+-- drops them with the journal, since a partition goes with what it is part of.
 
 create table tenant.journal (
-    id bigint generated always as identity primary key,
-    at timestamptz not null default now(),
-    action text not null,
-    object text not null,
+    -- Named, since an upgrade has the former table beside it.
+    id bigint constraint journal_id_not_null not null generated always as identity,
+    at timestamptz constraint journal_at_not_null not null default now(),
+    action text constraint journal_action_not_null not null,
+    object text constraint journal_object_not_null not null,
     reason text,
     detail jsonb,
-    role name not null default current_user,
-    session_role name not null default session_user
-);
-comment on table tenant.journal is 'What was protected, unprotected, shared, created, suspended, bound, who entered the system context, and why.';
+    role name constraint journal_role_not_null not null default current_user,
+    session_role name constraint journal_session_role_not_null not null default session_user,
+    -- Whose line it is: its transaction has written it, or it is told so. Null: the operators'.
+    tenant_id text collate "C" default tenant.current_id(),
+    -- From what the transaction has entered, as no statement can set it.
+    actor text default tenant.current_actor(),
+    impersonator text default nullif(current_setting('pg_tenant.impersonator', true), ''),
+    request_id text default nullif(current_setting('pg_tenant.request_id', true), ''),
+    -- The transaction, and the cluster that numbered it: seals go by them.
+    xid8 xid8 not null default pg_current_xact_id(),
+    cluster bigint not null default tenant_internal.cluster_id()
+) partition by list ((action in ('protect', 'unprotect')));
+comment on table tenant.journal is 'What was protected, unprotected, shared, created, suspended, bound, who entered the system context, what was done in tenants, and why.';
 grant select on tenant.journal to tenant_admin;
 grant insert (action, object, reason, detail) on tenant.journal to tenant_admin;
-select pg_catalog.pg_extension_config_dump('tenant.journal', '');
 select pg_catalog.pg_extension_config_dump('tenant.journal_id_seq', '');
-create index on tenant.journal (object, action);
+
+create table tenant_internal.journal_protection partition of tenant.journal for values in (true);
+create table tenant_internal.journal_lines partition of tenant.journal for values in (false) partition by range (at);
+-- Lines of months that have no part.
+create table tenant_internal.journal_rest partition of tenant_internal.journal_lines default;
+comment on table tenant_internal.journal_protection is 'The lines of the journal on protection, which are kept for good.';
+comment on table tenant_internal.journal_lines is 'The other lines of the journal, in a part for each month.';
+comment on table tenant_internal.journal_rest is 'Lines of months that have no part.';
+select pg_catalog.pg_extension_config_dump('tenant_internal.journal_protection', '');
+select pg_catalog.pg_extension_config_dump('tenant_internal.journal_rest', '');
+alter table tenant_internal.journal_protection add primary key (id);
+create index on tenant_internal.journal_protection (object, action);
+create index on tenant_internal.journal_protection (tenant_id, id);
+create index on tenant_internal.journal_protection (cluster, xid8, id);
+alter table tenant_internal.journal_rest add primary key (id);
+create index on tenant_internal.journal_rest (object, action);
+create index on tenant_internal.journal_rest (tenant_id, id);
+create index on tenant_internal.journal_rest (cluster, xid8, id);
+
+-- A function that runs as the extension's owner could change lines for whoever calls it. Retention is exempt: it runs with
+-- session_replication_role = replica, which only superusers can set.
+create function tenant_internal.keep_line() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if not (select rolsuper from pg_roles where rolname = session_user) then
+        raise exception using
+            errcode = 'TN155',
+            message = format('cannot %s lines of %I.%I', lower(tg_op), tg_table_schema, tg_table_name),
+            detail = 'The journal and its seals are only added to.',
+            hint = 'select tenant.maintain_journal(); removes lines that are older than tenant.retain_journal() has said.';
+    end if;
+    return case tg_op when 'DELETE' then old else new end;
+end
+$$;
+revoke all on function tenant_internal.keep_line() from public;
+create trigger keep_line before update or delete on tenant.journal for each row execute function tenant_internal.keep_line();
+create trigger keep_lines before truncate on tenant.journal for each statement execute function tenant_internal.keep_line();
+create trigger keep_lines before truncate on tenant_internal.journal_protection
+    for each statement execute function tenant_internal.keep_line();
+create trigger keep_lines before truncate on tenant_internal.journal_lines
+    for each statement execute function tenant_internal.keep_line();
+create trigger keep_lines before truncate on tenant_internal.journal_rest
+    for each statement execute function tenant_internal.keep_line();
+
+-- The lines of the current tenant. It runs as the extension's owner, since nobody in a tenant reads the journal itself; its
+-- condition is that of a fence. Whose database roles were at work, and which transactions, is the operators' business.
+create view tenant.audit_log with (security_barrier = true) as
+    select id, at, tenant_id, actor, impersonator, action, object, reason, detail, request_id
+    from tenant.journal
+    where tenant_id = tenant.current_id() and tenant.is_current(tenant_id);
+comment on view tenant.audit_log is 'The journal''s lines of the current tenant; none where there is none.';
+grant select on tenant.audit_log to tenant_user;
 
 -- sql/schema/core/tenants.sql
 -- Managing tenants.
@@ -816,14 +887,109 @@ revoke all on function tenant_internal.require_owner(regclass) from public;
 grant execute on function tenant_internal.require_owner(regclass) to tenant_admin;
 
 -- sql/schema/lives/journal.sql
--- Lines of the journal by functions that run as the extension's owner.
+-- Lines of the journal by functions that run as the extension's owner, and the months it is kept in.
 
-create function tenant_internal.write_journal(action text, object text, reason text, detail jsonb default null) returns void
+-- tenant_id: whose line it is; where it is null, the current tenant's.
+create function tenant_internal.write_journal(action text, object text, reason text, detail jsonb default null,
+    tenant_id text default null) returns void
     language sql volatile set search_path = pg_catalog, pg_temp as $$
-    insert into tenant.journal (action, object, reason, detail, role, session_role) values (action, object, reason, detail,
+    insert into tenant.journal (action, object, reason, detail, tenant_id, role, session_role)
+        values (action, object, reason, detail, coalesce(tenant_id, tenant.current_id()),
         case current_setting('role') when 'none' then session_user else current_setting('role') end, session_user)
 $$;
-revoke all on function tenant_internal.write_journal(text, text, text, jsonb) from public;
+revoke all on function tenant_internal.write_journal(text, text, text, jsonb, text) from public;
+
+create function tenant_internal.month_of(at timestamptz) returns date
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+    select date_trunc('month', at at time zone 'UTC')::date
+$$;
+revoke all on function tenant_internal.month_of(timestamptz) from public;
+
+create function tenant_internal.journal_part(month date) returns regclass
+    language sql stable strict set search_path = pg_catalog, pg_temp as $$
+    select to_regclass(format('tenant_internal.%I', to_char(month, '"journal_"YYYY_MM')))
+$$;
+revoke all on function tenant_internal.journal_part(date) from public;
+
+-- Makes the part of a month that has none, if it can do so without anybody waiting: attaching it locks journal_rest, which
+-- nobody writes to once there are parts ahead. False where that is locked, or has lines of the month already.
+create function tenant_internal.make_journal_part(month date) returns boolean
+    language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
+declare
+    part constant name := to_char(month, '"journal_"YYYY_MM');
+    begins constant timestamptz := month::timestamp at time zone 'UTC';
+    ends constant timestamptz := (month + interval '1 month') at time zone 'UTC';
+    grantee name;
+begin
+    begin
+        lock table only tenant_internal.journal_lines in share update exclusive mode nowait;
+        lock table tenant_internal.journal_rest in access exclusive mode nowait;
+    exception when lock_not_available then
+        return false;
+    end;
+    if exists (select from tenant_internal.journal_rest where at >= begins and at < ends) then
+        return false;
+    end if;
+    execute format('create table tenant_internal.%I (like tenant_internal.journal_rest including defaults including constraints
+        including indexes including storage including compression)', part);
+    -- What ALTER DEFAULT PRIVILEGES gives on new tables.
+    for grantee in select coalesce(r.rolname, 'public') from pg_class c cross join aclexplode(c.relacl) a
+            left join pg_roles r on r.oid = a.grantee
+            where c.oid = tenant_internal.journal_part(month) and a.grantee <> c.relowner loop
+        execute format('revoke all on tenant_internal.%I from %s', part, case grantee when 'public' then 'public' else quote_ident(grantee) end);
+    end loop;
+    execute format('create trigger keep_lines before truncate on tenant_internal.%I
+        for each statement execute function tenant_internal.keep_line()', part);
+    execute format('alter table tenant_internal.journal_lines attach partition tenant_internal.%I for values from (%L) to (%L)',
+        part, begins, ends);
+    return true;
+end
+$$;
+revoke all on function tenant_internal.make_journal_part(date) from public;
+
+-- This month and the two after it. Not under pg_restore, whose dump brings the months that there were.
+do $$
+declare
+    month date;
+begin
+    if current_setting('row_security') = 'off' then
+        return;
+    end if;
+    for ahead in 0..2 loop
+        month := (tenant_internal.month_of(now()) + make_interval(months => ahead))::date;
+        perform tenant_internal.make_journal_part(month);
+        execute format('alter extension pg_tenant drop table %s', tenant_internal.journal_part(month));
+    end loop;
+end
+$$;
+
+-- sql/schema/lives/journal_maintenance.sql
+-- Keeping the journal: its months are made ahead, and removed when they are older than was said.
+
+create function tenant.maintain_journal(ahead integer default 2) returns table (month date, done text)
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    this constant date := tenant_internal.month_of(now());
+    wanted date;
+begin
+    if ahead is null or ahead not between 0 and 120 then
+        raise exception using
+            errcode = 'TN156',
+            message = format('%s months ahead are not made', coalesce(ahead::text, 'null')),
+            detail = 'From 0 to 120 are.',
+            hint = 'select * from tenant.maintain_journal(); makes two.';
+    end if;
+    for wanted in select (this + make_interval(months => n))::date from generate_series(0, ahead) n loop
+        if tenant_internal.journal_part(wanted) is null then
+            return query select wanted, case when tenant_internal.make_journal_part(wanted) then 'made' else 'waits' end;
+        end if;
+    end loop;
+end
+$$;
+comment on function tenant.maintain_journal is 'Makes the journal''s parts for this month and those ahead. Waits for nobody, and nobody for it: where a part cannot be made now, it says that it waits.';
+revoke all on function tenant.maintain_journal(integer) from public;
+grant execute on function tenant.maintain_journal(integer) to tenant_admin;
 
 -- sql/schema/lives/states.sql
 -- The states of a tenant: which leads to which, and the functions that change them.
@@ -7490,6 +7656,7 @@ create view tenant_internal.doctor_user_tables as
     select c.oid as relation, c.oid::regclass::text as name, c.relkind, c.relowner as owner
     from pg_catalog.pg_class c
     where c.relkind in ('r', 'p') and c.relpersistence <> 't' and c.oid >= 16384
+        and c.relnamespace <> 'tenant_internal'::regnamespace -- the journal's months
         and not exists (select from pg_catalog.pg_depend d
             where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e');
 
@@ -7911,7 +8078,7 @@ create view tenant_internal.finding_t021 as
         select (aclexplode(a.attacl)).* from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attacl is not null
     ) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
-    where c.relnamespace in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and c.relkind = 'r' and g.grantee <> c.relowner
+    where c.relnamespace in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and c.relkind in ('r', 'p') and g.grantee <> c.relowner
         and g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
         and w.name <> 'tenant_admin'
         and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))

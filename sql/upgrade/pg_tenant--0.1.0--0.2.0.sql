@@ -438,6 +438,55 @@ create index invitations_tenant_id on tenant.invitations (tenant_id);
 grant select (id, tenant_id, email, role, invited_by, invited_at, expires_at, accepted_at, accepted_by, revoked_at)
     on tenant.invitations to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.invitations', '');
+-- The journal, by month. Its lines are moved when its parts are there.
+create function tenant_internal.cluster_id() returns bigint
+    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_cluster_id';
+alter extension pg_tenant drop table tenant.journal;
+alter extension pg_tenant drop sequence tenant.journal_id_seq;
+alter table tenant.journal rename to journal_of_0_1_0;
+alter sequence tenant.journal_id_seq rename to journal_of_0_1_0_id_seq;
+create table tenant.journal (
+    -- Named, since an upgrade has the former table beside it.
+    id bigint constraint journal_id_not_null not null generated always as identity,
+    at timestamptz constraint journal_at_not_null not null default now(),
+    action text constraint journal_action_not_null not null,
+    object text constraint journal_object_not_null not null,
+    reason text,
+    detail jsonb,
+    role name constraint journal_role_not_null not null default current_user,
+    session_role name constraint journal_session_role_not_null not null default session_user,
+    -- Whose line it is: its transaction has written it, or it is told so. Null: the operators'.
+    tenant_id text collate "C" default tenant.current_id(),
+    -- From what the transaction has entered, as no statement can set it.
+    actor text default tenant.current_actor(),
+    impersonator text default nullif(current_setting('pg_tenant.impersonator', true), ''),
+    request_id text default nullif(current_setting('pg_tenant.request_id', true), ''),
+    -- The transaction, and the cluster that numbered it: seals go by them.
+    xid8 xid8 not null default pg_current_xact_id(),
+    cluster bigint not null default tenant_internal.cluster_id()
+) partition by list ((action in ('protect', 'unprotect')));
+comment on table tenant.journal is 'What was protected, unprotected, shared, created, suspended, bound, who entered the system context, what was done in tenants, and why.';
+grant select on tenant.journal to tenant_admin;
+grant insert (action, object, reason, detail) on tenant.journal to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.journal_id_seq', '');
+
+create table tenant_internal.journal_protection partition of tenant.journal for values in (true);
+create table tenant_internal.journal_lines partition of tenant.journal for values in (false) partition by range (at);
+-- Lines of months that have no part.
+create table tenant_internal.journal_rest partition of tenant_internal.journal_lines default;
+comment on table tenant_internal.journal_protection is 'The lines of the journal on protection, which are kept for good.';
+comment on table tenant_internal.journal_lines is 'The other lines of the journal, in a part for each month.';
+comment on table tenant_internal.journal_rest is 'Lines of months that have no part.';
+select pg_catalog.pg_extension_config_dump('tenant_internal.journal_protection', '');
+select pg_catalog.pg_extension_config_dump('tenant_internal.journal_rest', '');
+alter table tenant_internal.journal_protection add primary key (id);
+create index on tenant_internal.journal_protection (object, action);
+create index on tenant_internal.journal_protection (tenant_id, id);
+create index on tenant_internal.journal_protection (cluster, xid8, id);
+alter table tenant_internal.journal_rest add primary key (id);
+create index on tenant_internal.journal_rest (object, action);
+create index on tenant_internal.journal_rest (tenant_id, id);
+create index on tenant_internal.journal_rest (cluster, xid8, id);
 
 -- Functions and views, as sql/schema/ has them, with their comments and rights.
 
@@ -780,6 +829,13 @@ create or replace function tenant_internal.doctor_keys_replaceable() returns tex
 
 revoke all on function tenant_internal.doctor_keys_replaceable() from public;
 
+create or replace function tenant_internal.cluster_id() returns bigint
+    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_cluster_id';
+
+revoke all on function tenant_internal.cluster_id() from public;
+
+grant execute on function tenant_internal.cluster_id() to tenant_admin;
+
 create or replace function tenant_internal.journal_creation() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
 
@@ -830,6 +886,38 @@ create or replace function tenant.enter(id uuid) returns text language sql volat
 
 create or replace function tenant.enter(id bigint) returns text language sql volatile parallel unsafe
     begin atomic select tenant.enter(id::text); end;
+
+comment on table tenant.journal is 'What was protected, unprotected, shared, created, suspended, bound, who entered the system context, what was done in tenants, and why.';
+
+comment on table tenant_internal.journal_protection is 'The lines of the journal on protection, which are kept for good.';
+
+comment on table tenant_internal.journal_lines is 'The other lines of the journal, in a part for each month.';
+
+comment on table tenant_internal.journal_rest is 'Lines of months that have no part.';
+
+create or replace function tenant_internal.keep_line() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if not (select rolsuper from pg_roles where rolname = session_user) then
+        raise exception using
+            errcode = 'TN155',
+            message = format('cannot %s lines of %I.%I', lower(tg_op), tg_table_schema, tg_table_name),
+            detail = 'The journal and its seals are only added to.',
+            hint = 'select tenant.maintain_journal(); removes lines that are older than tenant.retain_journal() has said.';
+    end if;
+    return case tg_op when 'DELETE' then old else new end;
+end
+$$;
+
+revoke all on function tenant_internal.keep_line() from public;
+
+create or replace view tenant.audit_log with (security_barrier = true) as
+    select id, at, tenant_id, actor, impersonator, action, object, reason, detail, request_id
+    from tenant.journal
+    where tenant_id = tenant.current_id() and tenant.is_current(tenant_id);
+
+comment on view tenant.audit_log is 'The journal''s lines of the current tenant; none where there is none.';
+
+grant select on tenant.audit_log to tenant_user;
 
 create or replace function tenant_internal.check_new_tenant(tenant text, slug text, settings jsonb) returns void
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
@@ -1034,13 +1122,92 @@ revoke all on function tenant_internal.require_owner(regclass) from public;
 
 grant execute on function tenant_internal.require_owner(regclass) to tenant_admin;
 
-create or replace function tenant_internal.write_journal(action text, object text, reason text, detail jsonb default null) returns void
+create or replace function tenant_internal.write_journal(action text, object text, reason text, detail jsonb default null,
+    tenant_id text default null) returns void
     language sql volatile set search_path = pg_catalog, pg_temp as $$
-    insert into tenant.journal (action, object, reason, detail, role, session_role) values (action, object, reason, detail,
+    insert into tenant.journal (action, object, reason, detail, tenant_id, role, session_role)
+        values (action, object, reason, detail, coalesce(tenant_id, tenant.current_id()),
         case current_setting('role') when 'none' then session_user else current_setting('role') end, session_user)
 $$;
 
-revoke all on function tenant_internal.write_journal(text, text, text, jsonb) from public;
+revoke all on function tenant_internal.write_journal(text, text, text, jsonb, text) from public;
+
+create or replace function tenant_internal.month_of(at timestamptz) returns date
+    language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+    select date_trunc('month', at at time zone 'UTC')::date
+$$;
+
+revoke all on function tenant_internal.month_of(timestamptz) from public;
+
+create or replace function tenant_internal.journal_part(month date) returns regclass
+    language sql stable strict set search_path = pg_catalog, pg_temp as $$
+    select to_regclass(format('tenant_internal.%I', to_char(month, '"journal_"YYYY_MM')))
+$$;
+
+revoke all on function tenant_internal.journal_part(date) from public;
+
+create or replace function tenant_internal.make_journal_part(month date) returns boolean
+    language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
+declare
+    part constant name := to_char(month, '"journal_"YYYY_MM');
+    begins constant timestamptz := month::timestamp at time zone 'UTC';
+    ends constant timestamptz := (month + interval '1 month') at time zone 'UTC';
+    grantee name;
+begin
+    begin
+        lock table only tenant_internal.journal_lines in share update exclusive mode nowait;
+        lock table tenant_internal.journal_rest in access exclusive mode nowait;
+    exception when lock_not_available then
+        return false;
+    end;
+    if exists (select from tenant_internal.journal_rest where at >= begins and at < ends) then
+        return false;
+    end if;
+    execute format('create table tenant_internal.%I (like tenant_internal.journal_rest including defaults including constraints
+        including indexes including storage including compression)', part);
+    -- What ALTER DEFAULT PRIVILEGES gives on new tables.
+    for grantee in select coalesce(r.rolname, 'public') from pg_class c cross join aclexplode(c.relacl) a
+            left join pg_roles r on r.oid = a.grantee
+            where c.oid = tenant_internal.journal_part(month) and a.grantee <> c.relowner loop
+        execute format('revoke all on tenant_internal.%I from %s', part, case grantee when 'public' then 'public' else quote_ident(grantee) end);
+    end loop;
+    execute format('create trigger keep_lines before truncate on tenant_internal.%I
+        for each statement execute function tenant_internal.keep_line()', part);
+    execute format('alter table tenant_internal.journal_lines attach partition tenant_internal.%I for values from (%L) to (%L)',
+        part, begins, ends);
+    return true;
+end
+$$;
+
+revoke all on function tenant_internal.make_journal_part(date) from public;
+
+create or replace function tenant.maintain_journal(ahead integer default 2) returns table (month date, done text)
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    this constant date := tenant_internal.month_of(now());
+    wanted date;
+begin
+    if ahead is null or ahead not between 0 and 120 then
+        raise exception using
+            errcode = 'TN156',
+            message = format('%s months ahead are not made', coalesce(ahead::text, 'null')),
+            detail = 'From 0 to 120 are.',
+            hint = 'select * from tenant.maintain_journal(); makes two.';
+    end if;
+    for wanted in select (this + make_interval(months => n))::date from generate_series(0, ahead) n loop
+        if tenant_internal.journal_part(wanted) is null then
+            return query select wanted, case when tenant_internal.make_journal_part(wanted) then 'made' else 'waits' end;
+        end if;
+    end loop;
+end
+$$;
+
+comment on function tenant.maintain_journal(integer) is 'Makes the journal''s parts for this month and those ahead. Waits for nobody, and nobody for it: where a part cannot be made now, it says that it waits.';
+
+revoke all on function tenant.maintain_journal(integer) from public;
+
+grant execute on function tenant.maintain_journal(integer) to tenant_admin;
 
 create or replace view tenant.status_transitions (from_status, to_status, made_by) as values
     ('provisioning', 'active', 'activate'), ('provisioning', 'purged', 'mark_purged'),
@@ -7501,6 +7668,7 @@ create or replace view tenant_internal.doctor_user_tables as
     select c.oid as relation, c.oid::regclass::text as name, c.relkind, c.relowner as owner
     from pg_catalog.pg_class c
     where c.relkind in ('r', 'p') and c.relpersistence <> 't' and c.oid >= 16384
+        and c.relnamespace <> 'tenant_internal'::regnamespace -- the journal's months
         and not exists (select from pg_catalog.pg_depend d
             where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e');
 
@@ -7934,7 +8102,7 @@ create or replace view tenant_internal.finding_t021 as
         select (aclexplode(a.attacl)).* from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attacl is not null
     ) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
-    where c.relnamespace in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and c.relkind = 'r' and g.grantee <> c.relowner
+    where c.relnamespace in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and c.relkind in ('r', 'p') and g.grantee <> c.relowner
         and g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
         and w.name <> 'tenant_admin'
         and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))
@@ -9562,3 +9730,33 @@ alter table tenant.members enable always trigger members_changed;
 alter table tenant.members enable always trigger members_truncated;
 create trigger forget_people after update on tenant.tenants for each row
     when (new.status = 'purged' and old.status <> 'purged') execute function tenant_internal.forget_people();
+
+-- The journal's triggers, its months and its lines, which nobody has sealed: they are as of this transaction.
+create trigger keep_line before update or delete on tenant.journal for each row execute function tenant_internal.keep_line();
+create trigger keep_lines before truncate on tenant.journal for each statement execute function tenant_internal.keep_line();
+create trigger keep_lines before truncate on tenant_internal.journal_protection
+    for each statement execute function tenant_internal.keep_line();
+create trigger keep_lines before truncate on tenant_internal.journal_lines
+    for each statement execute function tenant_internal.keep_line();
+create trigger keep_lines before truncate on tenant_internal.journal_rest
+    for each statement execute function tenant_internal.keep_line();
+
+-- This month and the two after it. Not under pg_restore, whose dump brings the months that there were.
+do $$
+declare
+    month date;
+begin
+    if current_setting('row_security') = 'off' then
+        return;
+    end if;
+    for ahead in 0..2 loop
+        month := (tenant_internal.month_of(now()) + make_interval(months => ahead))::date;
+        perform tenant_internal.make_journal_part(month);
+        execute format('alter extension pg_tenant drop table %s', tenant_internal.journal_part(month));
+    end loop;
+end
+$$;
+insert into tenant.journal (id, at, action, object, reason, detail, role, session_role) overriding system value
+    select id, at, action, object, reason, detail, role, session_role from tenant.journal_of_0_1_0 order by id;
+select pg_catalog.setval('tenant.journal_id_seq', last_value, is_called) from tenant.journal_of_0_1_0_id_seq;
+drop table tenant.journal_of_0_1_0;

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, Request, Response, StatusCode};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -42,7 +42,7 @@ impl TenantLayer {
     pub fn new(directory: Directory, proof: impl AsyncProof) -> TenantLayer {
         let (proofs, sources): (Vec<Arc<dyn DynProof>>, _) = (vec![Arc::new(proof)], Vec::new());
         let (statuses, ambient, unproven) = (Statuses::default(), false, false);
-        let resolver = Resolver { directory, proofs, sources, statuses, ambient, unproven };
+        let resolver = Resolver { directory, proofs, sources, statuses, ambient, unproven, request_id: None };
         TenantLayer { resolver: Arc::new(resolver) }
     }
 
@@ -68,6 +68,14 @@ impl TenantLayer {
     /// of the scope.
     pub fn ambient(mut self) -> Self {
         self.change().ambient = true;
+        self
+    }
+
+    /// Names each request to the server by this header, such as `x-request-id`: handles that the service makes have it as
+    /// their [`request_id`](crate::TenantHandle::request_id). Whoever sends the request may choose it; a value that is no
+    /// [`RequestId`](crate::RequestId) is left out.
+    pub fn request_id(mut self, header: HeaderName) -> Self {
+        self.change().request_id = Some(header);
         self
     }
 
@@ -126,13 +134,20 @@ where
                 Ok(resolved) => resolved,
                 Err(denied) => return Ok(resolver.statuses.respond(denied)),
             };
+            let named = resolver.request_id(&parts);
             parts.extensions.insert(tenant.clone());
             parts.extensions.insert(record);
             let request = Request::from_parts(parts, body);
-            if resolver.ambient {
-                ambient::scope(tenant, async move { inner.call(request).await }).await
-            } else {
-                inner.call(request).await
+            let served = async move {
+                if resolver.ambient {
+                    ambient::scope(tenant, async move { inner.call(request).await }).await
+                } else {
+                    inner.call(request).await
+                }
+            };
+            match named {
+                Some(named) => ambient::scope_request(named, served).await,
+                None => served.await,
             }
         })
     }

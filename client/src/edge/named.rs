@@ -45,7 +45,8 @@ impl NamedTenantLayer {
     /// A layer that takes the tenant's name from `source` and looks it up in `directory`.
     pub fn new(directory: Directory, source: Source) -> NamedTenantLayer {
         let (proofs, sources, statuses) = (Vec::new(), vec![source], Statuses::default());
-        let resolver = Resolver { directory, proofs, sources, statuses, ambient: false, unproven: true };
+        let resolver =
+            Resolver { directory, proofs, sources, statuses, ambient: false, unproven: true, request_id: None };
         NamedTenantLayer { resolver: Arc::new(resolver) }
     }
 

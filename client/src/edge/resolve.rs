@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderName;
 use http::request::Parts;
 
 use super::denied::{Denied, Statuses};
@@ -11,6 +12,7 @@ use super::proof::DynProof;
 use super::source::Source;
 use crate::registry::{Directory, TenantRecord};
 use crate::tenant::identity::Tenant;
+use crate::tenant::request_id::RequestId;
 
 /// The configuration of a [`TenantLayer`](super::TenantLayer).
 #[derive(Clone)]
@@ -22,9 +24,16 @@ pub(super) struct Resolver {
     pub(super) ambient: bool,
     /// Nothing is proven: the request's own word is all there is.
     pub(super) unproven: bool,
+    /// The header that names the request.
+    pub(super) request_id: Option<HeaderName>,
 }
 
 impl Resolver {
+    /// What the request says it is called, where that is asked for.
+    pub(super) fn request_id(&self, request: &Parts) -> Option<RequestId> {
+        request.headers.get(self.request_id.as_ref()?)?.to_str().ok()?.parse().ok()
+    }
+
     /// Nothing is looked up for a request that proves nothing, so nobody learns from outside which tenants there are.
     pub(super) async fn resolve(&self, request: &Parts) -> Result<(Tenant, Arc<TenantRecord>), Denied> {
         let proven = self.prove(request).await?;

@@ -67,7 +67,7 @@ begin_options!(tenant TenantHandle);
 impl TenantHandle {
     #[track_caller]
     pub(super) fn new(pool: TenantPool, entry: Entry) -> TenantHandle {
-        TenantHandle { pool, entry, options: BeginOptions::default(), site: Some(Location::caller()) }
+        TenantHandle { pool, entry, options: BeginOptions::ambient(), site: Some(Location::caller()) }
     }
 
     /// The tenant. `None` where a token names it, or where what it was made of is no tenant id.

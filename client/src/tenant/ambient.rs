@@ -25,9 +25,22 @@ use tokio::task::JoinHandle;
 
 use crate::error::Error;
 use crate::tenant::identity::Tenant;
+use crate::tenant::request_id::RequestId;
 
 tokio::task_local! {
     static TENANT: Tenant;
+    static REQUEST: RequestId;
+}
+
+/// Runs a future for a request: handles that are made in it name it to the server, as
+/// [`TenantHandle::request_id`](crate::TenantHandle::request_id) does.
+pub async fn scope_request<F: Future>(request: RequestId, work: F) -> F::Output {
+    REQUEST.scope(request, work).await
+}
+
+/// The request that the running task works on; `None` outside of [`scope_request`].
+pub fn request_id() -> Option<RequestId> {
+    REQUEST.try_with(|request| *request).ok()
 }
 
 /// Runs a future inside a tenant. Scopes nest: the innermost is in force until it ends.

@@ -3,6 +3,7 @@
 pub mod ambient; // the tenant of the running task
 pub(crate) mod identity;
 pub(crate) mod into_id;
+pub(crate) mod request_id;
 pub(crate) mod share; // whose share of the pool
 #[cfg(feature = "sign")]
 pub(crate) mod signer;

@@ -75,7 +75,7 @@ begin_options!(tenant TenantHandle);
 impl TenantHandle {
     #[track_caller]
     pub(crate) fn new(pool: TenantPool, entry: Entry) -> TenantHandle {
-        TenantHandle { pool, entry, options: BeginOptions::default(), after: None, site: Some(Location::caller()) }
+        TenantHandle { pool, entry, options: BeginOptions::ambient(), after: None, site: Some(Location::caller()) }
     }
 
     /// The tenant. `None` where a token names it, or where what it was made of is no tenant id.

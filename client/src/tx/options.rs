@@ -5,6 +5,8 @@ use std::time::Duration;
 use pg_tenant_core::{SystemContext, TenantId};
 
 use crate::pool::admission::Permit;
+use crate::tenant::ambient;
+use crate::tenant::request_id::RequestId;
 use crate::wire::sql::push_literal;
 
 /// The isolation level of a transaction. `READ UNCOMMITTED` is missing, since PostgreSQL treats it as `READ COMMITTED`.
@@ -28,9 +30,16 @@ pub(crate) struct BeginOptions {
     pub deferrable: Option<bool>,
     /// From the tenant's limits.
     pub statement_timeout: Option<Duration>,
+    /// Named to the server before anything is entered, so that the lines of entering tell it, too.
+    pub request_id: Option<RequestId>,
 }
 
 impl BeginOptions {
+    /// What the running task brings along.
+    pub(crate) fn ambient() -> BeginOptions {
+        BeginOptions { request_id: ambient::request_id(), ..BeginOptions::default() }
+    }
+
     pub(crate) fn begin(&self) -> String {
         self.begin_with_room(0)
     }
@@ -56,6 +65,10 @@ impl BeginOptions {
             Some(true) => sql.push_str(" deferrable"),
             Some(false) => sql.push_str(" not deferrable"),
             None => {}
+        }
+        if let Some(request) = &self.request_id {
+            sql.push_str("; set local pg_tenant.request_id = ");
+            push_literal(&mut sql, request.as_str());
         }
         sql
     }
@@ -129,6 +142,13 @@ macro_rules! begin_options {
                 self
             }
 
+            /// Names the request that the transaction works on, for its lines in `tenant.journal`; in place of the running
+            /// task's (see [`ambient::scope_request`]($crate::ambient::scope_request)). It is sent in the same round trip.
+            pub fn request_id(mut self, request: $crate::RequestId) -> Self {
+                self.options.request_id = Some(request);
+                self
+            }
+
             #[doc = $deferrable]
             pub fn deferrable(mut self, deferrable: bool) -> Self {
                 self.options.deferrable = Some(deferrable);
@@ -170,13 +190,23 @@ mod tests {
             isolation_level: Some(IsolationLevel::Serializable),
             read_only: Some(true),
             deferrable: Some(true),
-            statement_timeout: None,
+            ..Default::default()
         };
         assert_eq!(BeginOptions::default().enter(&id, ""), "begin; select tenant.enter_pristine('acme')");
         assert_eq!(
             all.enter(&id, ", 1"),
             "begin isolation level serializable read only deferrable; select tenant.enter_pristine('acme'), 1"
         );
+    }
+
+    #[test]
+    fn a_request_is_named_before_entering() {
+        let options = BeginOptions { request_id: "it's".parse().ok(), ..Default::default() };
+        let begin = "begin; set local pg_tenant.request_id = 'it''s'";
+        let sql = options.enter(&"acme".parse().unwrap(), "");
+        assert_eq!(sql, format!("{begin}; select tenant.enter_pristine('acme')"));
+        assert!(options.enter_system("x", SystemContext::Read, "").starts_with(begin));
+        assert_eq!(options.begin(), begin);
     }
 
     #[test]

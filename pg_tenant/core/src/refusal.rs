@@ -7,7 +7,8 @@ macro_rules! refusals {
         /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
         /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN07x` what belongs to every tenant, `TN08x` the doctor, `TN09x`
         /// signed entry, `TN10x` the texts that a journal keeps, `TN11x` looking tenants up, `TN13x` states of
-        /// tenants, `TN14x` their people, `TN15x` their settings and how they are set up.
+        /// tenants, `TN14x` their people, `TN15x` their settings, how they are set up, and
+        /// the journal.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
@@ -252,6 +253,10 @@ refusals! {
     InvalidOnboarding = "TN153", "invalid_onboarding";
     /// The attempt at a step is over: another has it, or the onboarding was abandoned
     AttemptOver = "TN154", "attempt_over";
+    /// Lines of the journal and its seals are only added
+    JournalIsAppendOnly = "TN155", "journal_is_append_only";
+    /// The journal cannot be kept or sealed like this
+    InvalidRetention = "TN156", "invalid_retention";
 }
 
 #[cfg(test)]

@@ -33,15 +33,17 @@ pub fn internal_schema() -> Oid {
     }
 }
 
-/// Whether the table is one of the extension's own.
+/// Whether the table is one of the extension's own. The months of the journal are, and no members of it: a dump brings them.
 pub fn owns_table(table: Oid) -> bool {
     // SAFETY: syscache lookups that return InvalidOid where there is nothing, and a scan of pg_depend.
     unsafe {
         let schema = pg_sys::get_rel_namespace(table);
-        schema != Oid::INVALID
-            && (schema == pg_sys::get_namespace_oid(c"tenant".as_ptr(), true)
-                || schema == pg_sys::get_namespace_oid(c"tenant_internal".as_ptr(), true))
-            && is_member(pg_sys::RelationRelationId, table)
+        if schema == Oid::INVALID {
+            return false;
+        }
+        let internal = pg_sys::get_namespace_oid(c"tenant_internal".as_ptr(), true);
+        schema == pg_sys::get_namespace_oid(c"tenant".as_ptr(), true) && is_member(pg_sys::RelationRelationId, table)
+            || schema == internal && is_member(pg_sys::NamespaceRelationId, internal)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The columns' numbers and the index are those of `sql/schema/core/journal.sql`.
 
-use crate::pg::{catalog, text};
+use crate::pg::{catalog, journal_part, text};
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 
 const ID: AttrNumber = 1;
@@ -19,14 +19,7 @@ pub enum LastWord {
 
 /// What the journal says of it.
 pub fn last_word(name: &str) -> LastWord {
-    // SAFETY: syscache lookups that return InvalidOid where there is nothing.
-    let (table, index) = unsafe {
-        let schema = pg_sys::get_namespace_oid(c"tenant".as_ptr(), true);
-        (
-            pg_sys::get_relname_relid(c"journal".as_ptr(), schema),
-            pg_sys::get_relname_relid(c"journal_object_action_idx".as_ptr(), schema),
-        )
-    };
+    let (table, index) = journal_part::on_protection();
     if table == Oid::INVALID || index == Oid::INVALID {
         return LastWord::None;
     }

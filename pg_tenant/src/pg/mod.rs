@@ -62,6 +62,7 @@ pub mod foreign_key;
 pub mod hiding; // rows of catalogs that not everybody may see
 pub mod hierarchy; // partitions and inheritance
 mod journal_line; // a line of tenant.journal, written without a statement
+mod journal_part; // its parts, by month
 pub mod journal_row; // tenant.journal without SQL
 pub mod membership; // rows that belong to several tenants
 pub mod oids; // catalogs and indexes by name

@@ -129,6 +129,7 @@ create view tenant_internal.doctor_user_tables as
     select c.oid as relation, c.oid::regclass::text as name, c.relkind, c.relowner as owner
     from pg_catalog.pg_class c
     where c.relkind in ('r', 'p') and c.relpersistence <> 't' and c.oid >= 16384
+        and c.relnamespace <> 'tenant_internal'::regnamespace -- the journal's months
         and not exists (select from pg_catalog.pg_depend d
             where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e');
 

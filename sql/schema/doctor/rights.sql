@@ -179,7 +179,7 @@ create view tenant_internal.finding_t021 as
         select (aclexplode(a.attacl)).* from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attacl is not null
     ) g
     cross join lateral (select case g.grantee when 0 then 'public' else g.grantee::regrole::text end as name) w
-    where c.relnamespace in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and c.relkind = 'r' and g.grantee <> c.relowner
+    where c.relnamespace in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and c.relkind in ('r', 'p') and g.grantee <> c.relowner
         and g.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
         and w.name <> 'tenant_admin'
         and (g.grantee = 0 or g.grantee in (select role from tenant_internal.doctor_reached))

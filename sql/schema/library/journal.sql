@@ -1,7 +1,13 @@
 -- Lines of the journal that the library writes.
 
+-- Which cluster numbers the transactions: what pg_control_system() calls its system identifier.
+create function tenant_internal.cluster_id() returns bigint
+    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_cluster_id';
+revoke all on function tenant_internal.cluster_id() from public;
+grant execute on function tenant_internal.cluster_id() to tenant_admin;
+
 -- Writes the line that a tenant was created, in C and without running a statement. Where the journal has triggers, rules or
--- policies, it calls the function below instead.
+-- policies, or the transaction has entered a tenant, it calls the function below instead.
 create function tenant_internal.journal_creation() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
 revoke all on function tenant_internal.journal_creation() from public;

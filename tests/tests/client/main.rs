@@ -43,6 +43,7 @@ mod parameters_that_do_not_fit;
 mod pipeline_half_runs;
 mod refusals;
 mod repository_is_written_twice;
+mod request_is_not_named;
 mod restarted_server;
 mod round_trips;
 mod sqlx_cancelled_call;

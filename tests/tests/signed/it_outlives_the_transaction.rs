@@ -153,3 +153,24 @@ async fn under_the_former_names_too() {
     assert_eq!(app.value(former).await.as_deref(), Some(""));
     assert_eq!(app.value(show).await.as_deref(), Some(""));
 }
+
+/// A line of the journal has the actor of its transaction, and no other.
+#[tokio::test]
+async fn in_the_journal() {
+    let (db, _) = shop_with_keys("actors_lines").await;
+    let (app, boss) = (db.app().await, db.superuser().await);
+    boss.run(
+        "create function note() returns void language sql security definer as
+             $$ select tenant_internal.write_journal('noted', 'x', null) $$",
+    )
+    .await;
+    app.run("begin").await;
+    enter(&app, &token(A, Some("ann"), Some("clerk"))).await.expect("enter");
+    app.run("select note(); commit; select note()").await;
+    let lines = boss.rows("select tenant_id, actor from tenant.journal where action = 'noted' order by id").await;
+    assert_eq!(lines, [[Some(A.to_owned()), Some("ann".into())], [None, None]]);
+    app.run("begin").await;
+    enter(&app, &token(A, Some("bob"), None)).await.expect("enter");
+    assert_eq!(app.value("select actor from tenant.audit_log").await.as_deref(), Some("ann"));
+    app.run("rollback").await;
+}

@@ -40,7 +40,7 @@ begin_options!(system SystemTxBuilder);
 impl SystemTxBuilder {
     #[track_caller]
     pub(in crate::sqlx) fn new(pool: TenantPool, reason: String) -> SystemTxBuilder {
-        let (reason, context, options) = (Reason::new(reason), SystemContext::Read, BeginOptions::default());
+        let (reason, context, options) = (Reason::new(reason), SystemContext::Read, BeginOptions::ambient());
         SystemTxBuilder { pool, reason, context, options, site: Some(Location::caller()) }
     }
 

@@ -128,6 +128,7 @@ pub unsafe fn read(node: *mut Node) -> Command {
             NodeTag::T_UnlistenStmt if (*node.cast::<pg_sys::UnlistenStmt>()).conditionname.is_null() => {
                 Command::UnlistenAll
             }
+            NodeTag::T_VariableSetStmt if names_the_request(node) => Command::Other,
             NodeTag::T_VariableSetStmt => Command::Set,
             NodeTag::T_NotifyStmt => {
                 let statement = &*node.cast::<pg_sys::NotifyStmt>();
@@ -211,6 +212,18 @@ unsafe fn table(relation: *mut RangeVar) -> Oid {
 unsafe fn on_table_or_all(relation: *mut RangeVar, what: &'static str) -> Command {
     // SAFETY: the caller's relation is a RangeVar or null.
     if relation.is_null() { Command::MaintainAll { what } } else { unsafe { define(relation, what) } }
+}
+
+/// SET LOCAL of a setting that ends with the transaction and tells nothing: poolers need not look for what it left.
+///
+/// # Safety
+/// The argument is a VariableSetStmt.
+unsafe fn names_the_request(node: *mut Node) -> bool {
+    // SAFETY: the caller's promise; the name is null or NUL-terminated.
+    unsafe {
+        let set = &*node.cast::<pg_sys::VariableSetStmt>();
+        set.is_local && !set.name.is_null() && CStr::from_ptr(set.name) == c"pg_tenant.request_id"
+    }
 }
 
 /// A command that is judged for the kind of its object alone.

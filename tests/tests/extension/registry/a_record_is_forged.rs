@@ -163,7 +163,8 @@ async fn by_the_way_it_is_written() {
     let changes = [
         "select 1",
         "create index on tenant.journal (lower(object))",
-        "create unique index on tenant.journal (object) where action = 'create'",
+        "create unique index on tenant_internal.journal_rest (object) where action = 'create'",
+        "create index on tenant.journal (object) where action = 'create'",
         "alter table tenant.journal add column seen boolean not null default false",
         "alter table tenant.journal add check (object <> 'unheard')",
         "create function stamp() returns trigger language plpgsql as $$ begin
