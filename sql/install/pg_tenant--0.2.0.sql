@@ -3077,10 +3077,10 @@ declare
     m constant record := tenant_internal.manager_of(id);
 begin
     update tenant.invitations i set revoked_at = clock_timestamp()
-        where (i.tenant_id, i.id) = (m.canonical, invitation) and tenant_internal.is_open(i);
+        where (i.tenant_id, i.id) = (m.canonical, invitation) and i.accepted_at is null and i.revoked_at is null;
     if not found then
         perform tenant_internal.refuse_invitation('there is no such open invitation',
-            format('Tenant "%s" has none with the id %s that could be accepted still.', m.canonical, coalesce(invitation::text, 'null')),
+            format('Tenant "%s" has none with the id %s that was neither accepted nor revoked.', m.canonical, coalesce(invitation::text, 'null')),
             'tenant.current_invitations lists those of the tenant that was entered.');
     end if;
     perform tenant_internal.journal_member('revoke_invitation', m.canonical, reason, jsonb_build_object('invitation', invitation));
@@ -3976,6 +3976,7 @@ begin
     end if;
     perform tenant_internal.fence_hierarchy(rel, tenant_column, refuse_foreign => true,
         shared_rows => tenant_internal.will_share_rows(rel, apply_protection.shared_rows));
+    perform tenant_internal.spread_permissions(rel, rel);
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
         values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column)
@@ -4637,6 +4638,166 @@ end
 $$;
 revoke all on function tenant_internal.apply_membership(regclass, regclass, name, name, boolean) from public;
 
+-- sql/schema/lives/people/permissions.sql
+-- Permissions that commands on a table require: restrictive policies beside the fence.
+
+-- The permission that a policy requires, if it is one that tenant.require_permission has made, whatever it is called.
+create function tenant_internal.permission_of(policy oid) returns text
+    language sql stable strict set search_path = pg_catalog, pg_temp as $$
+    select substring(coalesce(pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
+            from '^tenant\.(?:can|require)\(''([^'']*)''::text\)$')
+        from pg_policy p where p.oid = permission_of.policy and not p.polpermissive and p.polroles = '{0}' and p.polcmd <> '*'
+$$;
+revoke all on function tenant_internal.permission_of(oid) from public;
+grant execute on function tenant_internal.permission_of(oid) to tenant_admin;
+
+-- The letters by which pg_policy knows the commands.
+create function tenant_internal.policy_commands(command text) returns table (code "char", word text)
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    return query select c.code::"char", c.word from (values ('r', 'select'), ('a', 'insert'), ('w', 'update'), ('d', 'delete')) c (code, word)
+        where lower(btrim(command)) in (c.word, 'all');
+    if not found then
+        raise exception using
+            errcode = '22023',
+            message = format('%s is no command that a policy is for', coalesce(quote_literal(left(command, 40)), 'null')),
+            detail = 'A policy is for select, insert, update or delete, or for all of them.',
+            hint = 'select tenant.require_permission(''invoices'', ''update'', ''invoice.write'');';
+    end if;
+end
+$$;
+revoke all on function tenant_internal.policy_commands(text) from public;
+grant execute on function tenant_internal.policy_commands(text) to tenant_admin;
+
+-- What is read is hidden, and what is written is an error that names the permission.
+create function tenant_internal.create_permission(rel regclass, code "char", permission text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    word constant text := case code when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' end;
+    named constant text := format('tenant_%s_%s', word, permission);
+begin
+    if exists (select from pg_policy p where p.polrelid = rel and p.polcmd = code
+        and tenant_internal.permission_of(p.oid) = create_permission.permission) then
+        return;
+    end if;
+    perform tenant_internal.run_as_owner(rel, format('create policy %I on %s as restrictive for %s to public %s (tenant.%s(%L))',
+        case when octet_length(named) < 64 then named else left(named, 54) || '_' || left(md5(named), 8) end, rel, word,
+        case code when 'a' then 'with check' else 'using' end, case code when 'r' then 'can' else 'require' end, permission));
+end
+$$;
+revoke all on function tenant_internal.create_permission(regclass, "char", text) from public;
+grant execute on function tenant_internal.create_permission(regclass, "char", text) to tenant_admin;
+
+-- What the parent requires, the partitions and children below this table require.
+create function tenant_internal.spread_permissions(parent regclass, child regclass) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.create_permission(part.h, p.polcmd, tenant_internal.permission_of(p.oid))
+        from pg_policy p cross join tenant_internal.hierarchy(child) part (h)
+        where p.polrelid = parent and tenant_internal.permission_of(p.oid) is not null
+            and exists (select from pg_class c where c.oid = part.h and c.relkind <> 'f');
+end
+$$;
+revoke all on function tenant_internal.spread_permissions(regclass, regclass) from public;
+grant execute on function tenant_internal.spread_permissions(regclass, regclass) to tenant_admin;
+
+-- The whole of a protected table.
+create function tenant_internal.require_whole(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    parent regclass;
+begin
+    perform tenant_internal.require_owner(rel);
+    if tenant_internal.fence_policy(rel) is null then
+        raise exception using
+            errcode = 'TN028',
+            message = format('table %s is not protected', rel),
+            detail = 'A permission is required beside the fence that keeps tenants apart.',
+            hint = format('First: select tenant.protect(%L);', rel);
+    end if;
+    select inhparent into parent from pg_inherits where inhrelid = rel limit 1;
+    if found then
+        raise exception using
+            errcode = 'TN020',
+            message = format('a permission for %s alone: it belongs to %s', rel, parent),
+            detail = 'Through the parent its rows would be reached without it.',
+            hint = format('Name the whole: %s.', parent);
+    end if;
+end
+$$;
+revoke all on function tenant_internal.require_whole(regclass) from public;
+grant execute on function tenant_internal.require_whole(regclass) to tenant_admin;
+
+create function tenant.require_permission(rel regclass, command text, permission text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    wanted constant text := require_permission.permission;
+    part regclass;
+begin
+    perform tenant_internal.require_whole(rel);
+    perform from tenant_internal.policy_commands(command);
+    if not exists (select from tenant.permissions p where p.permission = wanted) then
+        raise exception using
+            errcode = 'TN145',
+            message = format('there is no permission %s', coalesce(quote_literal(left(wanted, 80)), 'without a name')),
+            detail = 'No role was ever defined with it.',
+            hint = 'Mind the spelling; define a role with it: select tenant.define_role(''<role>'', <rank>, ''{<permission>}'');';
+    end if;
+    for part in select h from tenant_internal.hierarchy(rel) h join pg_class c on c.oid = h where c.relkind <> 'f' loop
+        perform tenant_internal.create_permission(part, c.code, wanted) from tenant_internal.policy_commands(command) c;
+    end loop;
+    insert into tenant.journal (action, object, detail) values ('require_permission', rel::text,
+        jsonb_build_object('command', lower(btrim(command)), 'permission', wanted));
+end
+$$;
+comment on function tenant.require_permission(regclass, text, text) is 'The command on the table takes the permission: without it rows are hidden from who reads, and who writes is refused (TN142). Can be repeated. TN145 no such permission, TN028 not protected.';
+revoke all on function tenant.require_permission(regclass, text, text) from public;
+grant execute on function tenant.require_permission(regclass, text, text) to tenant_admin;
+
+-- Drops the policies of one table; how many there were.
+create function tenant_internal.drop_permissions(rel regclass, command text, permission text) returns integer
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    named name;
+    dropped integer := 0;
+begin
+    for named in select p.polname from pg_policy p join tenant_internal.policy_commands(command) c on c.code = p.polcmd
+        where p.polrelid = rel and tenant_internal.permission_of(p.oid) = coalesce(drop_permissions.permission, tenant_internal.permission_of(p.oid))
+    loop
+        perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', named, rel));
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end
+$$;
+revoke all on function tenant_internal.drop_permissions(regclass, text, text) from public;
+grant execute on function tenant_internal.drop_permissions(regclass, text, text) to tenant_admin;
+
+create function tenant.drop_permission(rel regclass, command text, permission text default null) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    dropped integer;
+begin
+    perform tenant_internal.require_whole(rel);
+    select sum(tenant_internal.drop_permissions(h, command, drop_permission.permission)) into dropped from tenant_internal.hierarchy(rel) h;
+    if dropped = 0 then
+        raise exception using
+            errcode = 'TN028',
+            message = format('table %s requires no such permission for %s', rel, lower(btrim(command))),
+            detail = coalesce((select format('It requires: %s.', string_agg(format('%s for %s', tenant_internal.permission_of(p.oid), c.word), ', '
+                    order by c.word, tenant_internal.permission_of(p.oid)))
+                from pg_policy p join tenant_internal.policy_commands('all') c on c.code = p.polcmd
+                where p.polrelid = rel and tenant_internal.permission_of(p.oid) is not null), 'It requires none.'),
+            hint = 'Name the command and the permission as tenant.require_permission() was told.';
+    end if;
+    insert into tenant.journal (action, object, detail) values ('drop_permission', rel::text,
+        jsonb_strip_nulls(jsonb_build_object('command', lower(btrim(command)), 'permission', drop_permission.permission)));
+end
+$$;
+comment on function tenant.drop_permission(regclass, text, text) is 'Takes back what require_permission did, for one permission or all of the command. TN028 where there is none.';
+revoke all on function tenant.drop_permission(regclass, text, text) from public;
+grant execute on function tenant.drop_permission(regclass, text, text) to tenant_admin;
+
 -- sql/schema/protect/unprotect.sql
 -- Removing protection: with a reason, which the journal records. And tables that all tenants share.
 
@@ -4667,6 +4828,8 @@ begin
             perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', further, rel));
         end loop;
     end if;
+    -- Without a tenant nobody has a permission.
+    perform tenant_internal.drop_permissions(rel, 'all', null);
     perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', fence.polname, rel));
     if access.oid is not null then
         perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', access.polname, rel));
@@ -5087,6 +5250,7 @@ begin
         return;
     end if;
     perform tenant_internal.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant_internal.has_shared_rows(parent));
+    perform tenant_internal.spread_permissions(parent, child);
     insert into tenant.journal (action, object, detail, role)
         values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
 end
@@ -6201,7 +6365,7 @@ begin
     perform set_config('session_replication_role', 'replica', true);
     perform set_config('client_min_messages', 'error', true);
     reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role),
-        case when tenant_id is null then '' else format('select tenant.enter(%L); ', tenant_id) end || statement);
+        case when tenant_id is null then '' else tenant_internal.entry_of_proof(tenant_id) end || statement);
     raise exception using errcode = 'TN089';
 exception
     when sqlstate 'TN089' then return coalesce(reached, 'null') || ' rows';
@@ -6622,6 +6786,28 @@ end
 $$;
 revoke all on function tenant_internal.make_for_proof(name) from public;
 
+-- Where policies ask what the actor may, the application enters as one who may everything: it is the tenants that are to be
+-- kept apart.
+create function tenant_internal.plant_people(a text, b text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if exists (select from pg_policy p where pg_get_expr(p.polqual, p.polrelid) ~ '\mtenant\.(can|require|has_role|current_member_role)\('
+        or pg_get_expr(p.polwithcheck, p.polrelid) ~ '\mtenant\.(can|require|has_role|current_member_role)\(') then
+        insert into tenant.roles (role, rank, permissions)
+            select 'tenant.prove', 2147483647, coalesce(array_agg(permission), '{}') from tenant.permissions;
+        insert into tenant.members (tenant_id, user_id, role) values (a, 'tenant.prove', 'tenant.prove'), (b, 'tenant.prove', 'tenant.prove');
+    end if;
+end
+$$;
+revoke all on function tenant_internal.plant_people(text, text) from public;
+
+create function tenant_internal.entry_of_proof(id text) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case when exists (select from tenant.members m where (m.tenant_id, m.user_id) = (entry_of_proof.id, 'tenant.prove'))
+        then format('select tenant.enter(%L, ''tenant.prove''); ', id) else format('select tenant.enter(%L); ', id) end
+$$;
+revoke all on function tenant_internal.entry_of_proof(text) from public;
+
 -- Makes the role to which policies do not apply, which may read the tables. With everything, grants the application's role all
 -- rights on the tables, on the views over them and on what these read.
 create function tenant_internal.grant_for_proof(granted regclass[], app name, everything boolean) returns void
@@ -6884,6 +7070,7 @@ begin
     -- The rows that are returned from within the block stay; the exception at its end undoes everything else.
     begin
         perform tenant.create(a), tenant.create(b);
+        perform tenant_internal.plant_people(a, b);
         select * into scope from tenant_internal.scope_of_proof(tables);
         perform tenant_internal.grant_for_proof(scope.granted, app, everything => as_role is null);
         planted := tenant_internal.plant_all(scope.needed, a, b, keyed_by);
@@ -7373,7 +7560,7 @@ begin
     perform set_config('tenant_prove.own', a, true), set_config('tenant_prove.other', b, true),
         set_config('tenant_prove.is', a, true), set_config('tenant_prove.calls', '0', true);
     perform set_config('session_replication_role', 'replica', true);
-    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
+    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role), tenant_internal.entry_of_proof(a) || statement
         || case when sees = 'calls' then '; select pg_catalog.current_setting(''tenant_prove.calls'')' else '' end);
     raise exception using errcode = 'TN089';
 exception
@@ -7431,7 +7618,7 @@ begin
     end if;
     update pg_index set indisvalid = false where indrelid = rel and indexrelid <> index;
     perform set_config('enable_' || way, 'off', true) from unnest(ways) way;
-    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
+    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role), tenant_internal.entry_of_proof(a) || statement
         || '; select pg_catalog.current_setting(''tenant_prove.calls'')');
     raise exception using errcode = 'TN089';
 exception
@@ -8990,6 +9177,75 @@ create view tenant_internal.finding_t098 as
     from tenant_internal.doctor_other_indexes x
     where x.amname in ('bm25', 'hnsw', 'ivfflat', 'diskann', 'vchordrq', 'vchordg', 'rum', 'pgroonga', 'zombodb');
 comment on view tenant_internal.finding_t098 is 'A search index ranks over all tenants';
+
+-- sql/schema/doctor/people.sql
+-- Findings on people: tenants that nobody owns, members that may nothing, invitations that nobody took, permissions that
+-- nobody has.
+
+create view tenant_internal.finding_t123 as
+    select 'T123' as code, 'warn' as level,
+        m.tenant_id as object,
+        format('tenant "%s" has members, and no owner among them', m.tenant_id) as problem,
+        'Nobody in it may do what only owners may, nor give that to anybody: it takes an operator.' as why,
+        null::text as fix
+    from (
+        select distinct tenant_id from tenant.members
+        except
+        select tenant_id from tenant.members where status = 'active' and role = any (tenant_internal.owner_roles())
+    ) m
+    join tenant.tenants t on t.id = m.tenant_id and t.status <> 'purged';
+comment on view tenant_internal.finding_t123 is 'A tenant has members and no owner';
+
+create view tenant_internal.finding_t124 as
+    select 'T124' as code, 'warn' as level,
+        m.role as object,
+        format('%s members have the role "%s", which does not exist', m.members, m.role) as problem,
+        'They may nothing, and where members only enter they do not. Whoever defines a role of this name later gives it to all of them.' as why,
+        null::text as fix
+    from (select role, count(*) as members from tenant.members group by role) m
+    where not exists (select from tenant.roles r where r.role = m.role);
+comment on view tenant_internal.finding_t124 is 'Members have a role that does not exist';
+
+create view tenant_internal.finding_t125 as
+    select 'T125' as code, 'info' as level,
+        i.tenant_id as object,
+        format('%s invitations to tenant "%s" have expired more than 30 days ago, and nobody took them', count(*), i.tenant_id) as problem,
+        'They keep addresses of people who have nothing to do with the tenant.' as why,
+        format('select tenant.revoke_invitation(tenant_id, id, ''expired'') from tenant.invitations where tenant_id = %L and accepted_at is null and revoked_at is null and expires_at < now() - interval ''30 days'';',
+            i.tenant_id) as fix
+    from tenant.invitations i
+    where i.accepted_at is null and i.revoked_at is null and i.expires_at < now() - interval '30 days'
+    group by i.tenant_id;
+comment on view tenant_internal.finding_t125 is 'Invitations have expired long ago';
+
+create view tenant_internal.finding_t126 as
+    select 'T126' as code, 'warn' as level,
+        format('%s.%I', p.name, p.polname) as object,
+        format('policy %I on %s asks for the permission "%s", which no role has', p.polname, p.name, q.permission) as problem,
+        'Nobody is let through by it.' as why,
+        null::text as fix
+    from tenant_internal.doctor_policies p
+    cross join lateral (select distinct m.part[1] as permission
+        from regexp_matches(p.both_texts, 'tenant\.(?:can|require)\(''([^'']*)''::text\)', 'g') m (part)) q
+    where not exists (select from tenant.roles r where q.permission = any (r.permissions));
+comment on view tenant_internal.finding_t126 is 'A policy asks for a permission that no role has';
+
+create view tenant_internal.finding_t127 as
+    select 'T127' as code, 'warn' as level,
+        i.inhrelid::regclass::text as object,
+        format('%s lacks what its parent %s requires: the permission %s', i.inhrelid::regclass, i.inhparent::regclass,
+            string_agg(distinct q.permission, ', ')) as problem,
+        'PostgreSQL applies the policies of the table that a query names: who may name this one does without the permission.' as why,
+        string_agg(distinct format('select tenant.require_permission(%L, %L, %L);', coalesce(pg_catalog.pg_partition_root(i.inhparent), i.inhparent)::regclass,
+            case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' else 'delete' end, q.permission), E'\n') as fix
+    from pg_catalog.pg_policy p
+    join pg_catalog.pg_inherits i on i.inhparent = p.polrelid
+    join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relkind <> 'f'
+    cross join lateral (select tenant_internal.permission_of(p.oid) as permission offset 0) q
+    where q.permission is not null and not exists (select from pg_catalog.pg_policy own
+        where own.polrelid = i.inhrelid and own.polcmd = p.polcmd and tenant_internal.permission_of(own.oid) = q.permission)
+    group by i.inhrelid, i.inhparent;
+comment on view tenant_internal.finding_t127 is 'A partition lacks the permission that its parent requires';
 
 -- sql/schema/doctor/server.sql
 -- Findings on the server: what its log keeps, what it loads, which version it is.

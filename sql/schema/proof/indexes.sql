@@ -18,7 +18,7 @@ begin
     end if;
     update pg_index set indisvalid = false where indrelid = rel and indexrelid <> index;
     perform set_config('enable_' || way, 'off', true) from unnest(ways) way;
-    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
+    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role), tenant_internal.entry_of_proof(a) || statement
         || '; select pg_catalog.current_setting(''tenant_prove.calls'')');
     raise exception using errcode = 'TN089';
 exception

@@ -16,7 +16,7 @@ begin
     perform set_config('tenant_prove.own', a, true), set_config('tenant_prove.other', b, true),
         set_config('tenant_prove.is', a, true), set_config('tenant_prove.calls', '0', true);
     perform set_config('session_replication_role', 'replica', true);
-    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role), format('select tenant.enter(%L); ', a) || statement
+    reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role), tenant_internal.entry_of_proof(a) || statement
         || case when sees = 'calls' then '; select pg_catalog.current_setting(''tenant_prove.calls'')' else '' end);
     raise exception using errcode = 'TN089';
 exception

@@ -26,6 +26,7 @@ begin
     -- The rows that are returned from within the block stay; the exception at its end undoes everything else.
     begin
         perform tenant.create(a), tenant.create(b);
+        perform tenant_internal.plant_people(a, b);
         select * into scope from tenant_internal.scope_of_proof(tables);
         perform tenant_internal.grant_for_proof(scope.granted, app, everything => as_role is null);
         planted := tenant_internal.plant_all(scope.needed, a, b, keyed_by);

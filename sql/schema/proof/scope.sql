@@ -50,6 +50,28 @@ end
 $$;
 revoke all on function tenant_internal.make_for_proof(name) from public;
 
+-- Where policies ask what the actor may, the application enters as one who may everything: it is the tenants that are to be
+-- kept apart.
+create function tenant_internal.plant_people(a text, b text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if exists (select from pg_policy p where pg_get_expr(p.polqual, p.polrelid) ~ '\mtenant\.(can|require|has_role|current_member_role)\('
+        or pg_get_expr(p.polwithcheck, p.polrelid) ~ '\mtenant\.(can|require|has_role|current_member_role)\(') then
+        insert into tenant.roles (role, rank, permissions)
+            select 'tenant.prove', 2147483647, coalesce(array_agg(permission), '{}') from tenant.permissions;
+        insert into tenant.members (tenant_id, user_id, role) values (a, 'tenant.prove', 'tenant.prove'), (b, 'tenant.prove', 'tenant.prove');
+    end if;
+end
+$$;
+revoke all on function tenant_internal.plant_people(text, text) from public;
+
+create function tenant_internal.entry_of_proof(id text) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case when exists (select from tenant.members m where (m.tenant_id, m.user_id) = (entry_of_proof.id, 'tenant.prove'))
+        then format('select tenant.enter(%L, ''tenant.prove''); ', id) else format('select tenant.enter(%L); ', id) end
+$$;
+revoke all on function tenant_internal.entry_of_proof(text) from public;
+
 -- Makes the role to which policies do not apply, which may read the tables. With everything, grants the application's role all
 -- rights on the tables, on the views over them and on what these read.
 create function tenant_internal.grant_for_proof(granted regclass[], app name, everything boolean) returns void

@@ -10,7 +10,7 @@ begin
     perform set_config('session_replication_role', 'replica', true);
     perform set_config('client_min_messages', 'error', true);
     reached := tenant_internal.run_as((select oid from pg_roles where rolname = as_role),
-        case when tenant_id is null then '' else format('select tenant.enter(%L); ', tenant_id) end || statement);
+        case when tenant_id is null then '' else tenant_internal.entry_of_proof(tenant_id) end || statement);
     raise exception using errcode = 'TN089';
 exception
     when sqlstate 'TN089' then return coalesce(reached, 'null') || ' rows';

@@ -194,6 +194,7 @@ begin
     end if;
     perform tenant_internal.fence_hierarchy(rel, tenant_column, refuse_foreign => true,
         shared_rows => tenant_internal.will_share_rows(rel, apply_protection.shared_rows));
+    perform tenant_internal.spread_permissions(rel, rel);
     delete from tenant.shared where relation = rel;
     insert into tenant.journal (action, object, detail)
         values ('protect', rel::text, jsonb_build_object('tenant_column', tenant_column)

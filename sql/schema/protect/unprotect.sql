@@ -27,6 +27,8 @@ begin
             perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', further, rel));
         end loop;
     end if;
+    -- Without a tenant nobody has a permission.
+    perform tenant_internal.drop_permissions(rel, 'all', null);
     perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', fence.polname, rel));
     if access.oid is not null then
         perform tenant_internal.run_as_owner(rel, format('drop policy %I on %s', access.polname, rel));

@@ -9,6 +9,7 @@ mod a_healthy_database_has_findings;
 mod a_kept_value_is_missed;
 mod a_key_defect_is_missed;
 mod a_path_defect_is_missed;
+mod a_people_defect_is_missed;
 mod a_policy_defect_is_missed;
 mod a_setting_is_missed;
 mod a_waiver_stays;
@@ -24,6 +25,7 @@ fn cases() -> impl Iterator<Item = &'static case::Case> {
         a_policy_defect_is_missed::CASES,
         a_key_defect_is_missed::CASES,
         a_path_defect_is_missed::CASES,
+        a_people_defect_is_missed::CASES,
         a_kept_value_is_missed::CASES,
         a_setting_is_missed::CASES,
         an_onboarding_is_stuck::CASES,

@@ -83,10 +83,10 @@ declare
     m constant record := tenant_internal.manager_of(id);
 begin
     update tenant.invitations i set revoked_at = clock_timestamp()
-        where (i.tenant_id, i.id) = (m.canonical, invitation) and tenant_internal.is_open(i);
+        where (i.tenant_id, i.id) = (m.canonical, invitation) and i.accepted_at is null and i.revoked_at is null;
     if not found then
         perform tenant_internal.refuse_invitation('there is no such open invitation',
-            format('Tenant "%s" has none with the id %s that could be accepted still.', m.canonical, coalesce(invitation::text, 'null')),
+            format('Tenant "%s" has none with the id %s that was neither accepted nor revoked.', m.canonical, coalesce(invitation::text, 'null')),
             'tenant.current_invitations lists those of the tenant that was entered.');
     end if;
     perform tenant_internal.journal_member('revoke_invitation', m.canonical, reason, jsonb_build_object('invitation', invitation));

@@ -3,6 +3,7 @@
 mod a_change_does_not_bite;
 mod a_directory_is_misled;
 mod a_member_rises;
+mod a_permission_is_missing;
 mod a_role_is_mistaken;
 mod a_stranger_acts;
 mod an_invitation_is_used_twice;
