@@ -2953,7 +2953,7 @@ create function tenant_internal.journal_member(action text, id text, reason text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     perform tenant_internal.require_plain('the reason', reason);
-    perform tenant_internal.write_journal(action, id, nullif(btrim(reason), ''), detail);
+    perform tenant_internal.write_journal(action, id, nullif(btrim(reason), ''), detail, id);
 end
 $$;
 revoke all on function tenant_internal.journal_member(text, text, text, jsonb) from public;
