@@ -208,6 +208,12 @@ create function tenant.is_member(found boolean) returns boolean
     as 'MODULE_PATHNAME', 'pg_tenant_is_member';
 comment on function tenant.is_member(boolean) is 'Its argument while a tenant is entered; false where there is none. For the policies that tenant.protect_by_membership makes.';
 
+create function tenant.left_nothing() returns boolean
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_left_nothing';
+comment on function tenant.left_nothing() is 'Whether the session''s last transaction was rolled back and had written nothing, and it and this one see each commit (read committed).';
+revoke all on function tenant.left_nothing() from public;
+grant execute on function tenant.left_nothing() to tenant_user;
+
 create function tenant.version() returns text
     language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_version';
 comment on function tenant.version() is 'The version of the library that the server has loaded.';
@@ -580,6 +586,20 @@ create function tenant.enter(id bigint) returns text language sql volatile paral
     begin atomic select tenant.enter(id::text); end;
 revoke all on function tenant.enter(bigint) from public;
 grant execute on function tenant.enter(bigint) to tenant_user;
+
+-- A client whose statement had an outdated plan rolls back, begins again and sends the statement once more: without anybody
+-- noticing, where the transaction had only read.
+create function tenant.begin_anew() returns void language plpgsql volatile parallel unsafe as $$
+begin
+    if not tenant.left_nothing() then
+        raise exception using errcode = 'serialization_failure',
+            message = 'the transaction cannot be begun anew: the one before it has written, or does not see each commit',
+            hint = 'Run the whole transaction again.';
+    end if;
+end $$;
+comment on function tenant.begin_anew() is 'For a client that begins a transaction again in place of one that failed: refuses (40001) unless tenant.left_nothing().';
+revoke all on function tenant.begin_anew() from public;
+grant execute on function tenant.begin_anew() to tenant_user;
 
 -- sql/schema/core/journal.sql
 -- The journal: who changed protection, shared tables, tenants and bound roles, who entered the system context, and what was

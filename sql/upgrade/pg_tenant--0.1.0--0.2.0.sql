@@ -592,6 +592,15 @@ create or replace function tenant.is_member(found boolean) returns boolean
 
 comment on function tenant.is_member(boolean) is 'Its argument while a tenant is entered; false where there is none. For the policies that tenant.protect_by_membership makes.';
 
+create or replace function tenant.left_nothing() returns boolean
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_left_nothing';
+
+comment on function tenant.left_nothing() is 'Whether the session''s last transaction was rolled back and had written nothing, and it and this one see each commit (read committed).';
+
+revoke all on function tenant.left_nothing() from public;
+
+grant execute on function tenant.left_nothing() to tenant_user;
+
 create or replace function tenant_internal.require_plain(what text, given text) returns boolean
     language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require_plain';
 
@@ -886,6 +895,21 @@ create or replace function tenant.enter(id uuid) returns text language sql volat
 
 create or replace function tenant.enter(id bigint) returns text language sql volatile parallel unsafe
     begin atomic select tenant.enter(id::text); end;
+
+create or replace function tenant.begin_anew() returns void language plpgsql volatile parallel unsafe as $$
+begin
+    if not tenant.left_nothing() then
+        raise exception using errcode = 'serialization_failure',
+            message = 'the transaction cannot be begun anew: the one before it has written, or does not see each commit',
+            hint = 'Run the whole transaction again.';
+    end if;
+end $$;
+
+comment on function tenant.begin_anew() is 'For a client that begins a transaction again in place of one that failed: refuses (40001) unless tenant.left_nothing().';
+
+revoke all on function tenant.begin_anew() from public;
+
+grant execute on function tenant.begin_anew() to tenant_user;
 
 comment on table tenant.journal is 'What was protected, unprotected, shared, created, suspended, bound, who entered the system context, what was done in tenants, and why.';
 

@@ -136,6 +136,12 @@ impl Error {
         )
     }
 
+    /// The statement that had an outdated plan cannot be sent again in a transaction of its own making.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn not_begun_anew() -> Error {
+        Error::new(Kind::StalePlan, "cached plan must not change result type").with_code("0A000").of_a_stale_plan()
+    }
+
     /// What an error of entering means on a connection that was never lent before: something is set up wrongly.
     pub(crate) fn at_entry(mut self) -> Error {
         self.0.position = None; // in a text of ours

@@ -122,8 +122,9 @@ impl Lease {
         self.discard = true;
     }
 
-    pub(crate) fn form(&mut self, step: &Step<'_>) -> Option<Form> {
-        self.connection_mut().statements.form(step)
+    /// `lasting`: in a transaction that cannot be begun anew.
+    pub(crate) fn form(&mut self, step: &Step<'_>, lasting: bool) -> Option<Form> {
+        self.connection_mut().statements.form(step, lasting)
     }
 
     pub(crate) fn types_of(&self, sql: &str) -> Option<Arc<[Type]>> {
@@ -134,6 +135,18 @@ impl Lease {
         self.connection_mut().statements.insert(sql, statement);
         // The driver has prepared statements of its own to learn of types, and would use them in other sessions.
         self.discard |= self.connection().statements.has_borrowed_names();
+    }
+
+    /// The text to ask with what types the parameters of this one have.
+    pub(crate) fn description(&self, sql: String) -> String {
+        self.connection().statements.description(sql)
+    }
+
+    /// The answer to a [`description`](Self::description) is no longer true. A call that failed may have ended the loan.
+    pub(crate) fn forget_description(&mut self, sql: &str) {
+        if let Some(connection) = &mut self.object {
+            connection.statements.forget_description(sql);
+        }
     }
 
     pub(crate) fn form_of(&self, step: &Step<'_>, statement: Statement) -> Form {

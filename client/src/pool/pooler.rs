@@ -55,6 +55,12 @@ impl Pooler {
         !matches!(self, Pooler::Detect | Pooler::Direct)
     }
 
+    /// A transaction may run in another session than the one before it.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn changes_sessions(self) -> bool {
+        matches!(self, Pooler::Transaction | Pooler::TransactionPrepared)
+    }
+
     /// The setting in force, by the process id that the connection was told when it was made and that of the backend
     /// which answers: they differ behind a pooler.
     fn resolve(self, told: Option<i32>, backend: Option<i32>) -> Result<Pooler, Error> {

@@ -73,6 +73,10 @@ async fn enter(
                     permit.learn(token, id);
                 }
                 lease.transaction = Transaction::of(Some(row));
+                if let Some(transaction) = &lease.transaction {
+                    let pid = transaction.pid;
+                    lease.learn_of_changes(pid, &pool.changes).await?;
+                }
                 lease.entering = Some(entering);
                 call.tenant(id.as_ref());
                 return Ok((lease, id));

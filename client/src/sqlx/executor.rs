@@ -10,7 +10,7 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 
 use super::danger::SystemTx;
 use super::error::{code, into_sqlx, is_stale, may_be_stale};
-use super::lease::CallState;
+use super::lease::{Asked, CallState};
 use super::open_tx::{Handle, OpenTx};
 use super::statement::{Named, Step, Watched};
 use super::tenant_tx::TenantTx;
@@ -20,9 +20,14 @@ use crate::tenant::share::Share;
 
 impl OpenTx {
     pub(super) fn executor(&mut self) -> Result<(&mut PgConnection, &mut CallState), Error> {
+        self.executor_for(Asked::Anything)
+    }
+
+    /// For what asks this.
+    pub(super) fn executor_for(&mut self, asks: Asked) -> Result<(&mut PgConnection, &mut CallState), Error> {
         self.usable().map_err(into_sqlx)?;
         let (connection, state) = self.lease.parts();
-        state.answered = true;
+        state.asked = state.asked.max(asks);
         Ok((connection, state))
     }
 
@@ -32,7 +37,7 @@ impl OpenTx {
         if query.check_arguments().is_ok() && self.may_be_begun_anew(&query) {
             return self.steps_fresh(query, call).boxed();
         }
-        match query.check_arguments().map_err(into_sqlx).and_then(|()| self.executor()) {
+        match query.check_arguments().map_err(into_sqlx).and_then(|()| self.executor_for(query.asks())) {
             Ok((connection, state)) => {
                 let query = Named { query, never: state.nameless };
                 Marked { steps: connection.fetch_many(query), state, call, rows: 0 }.boxed()
@@ -135,8 +140,16 @@ impl CallState {
         self.health.record_code(code.as_deref());
         if is_stale(error) {
             self.health.record_conflict();
+            self.meet_change();
         }
         self.refused(error);
+    }
+
+    /// A plan was stale: the pool's other connections prepare anew as well.
+    pub(super) fn meet_change(&mut self) {
+        if let Some(changes) = &mut self.changes {
+            changes.meet_change();
+        }
     }
 
     /// Counts something of this loan.

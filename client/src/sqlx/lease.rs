@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use ::sqlx::pool::PoolConnection;
 use ::sqlx::postgres::{PgConnectOptions, PgRow};
-use ::sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres};
+use ::sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::changes::{Changes, Known};
 use super::cleanup::{Transaction, cancel_and_rollback, roll_back};
 use super::entering::Entering;
 use crate::error::driver::is_passing;
@@ -34,6 +35,8 @@ pub(crate) struct Lease {
     pub(super) entering: Option<Arc<Entering>>,
     /// A pooler lends sessions behind this connection.
     pub(super) lends_sessions: bool,
+    /// Each transaction may run in another of them.
+    pub(super) changes_sessions: bool,
 }
 
 /// Apart from the connection, so that a stream can borrow both.
@@ -53,8 +56,19 @@ pub(crate) struct CallState {
     pub(super) borrowed_name: bool,
     /// What the connection has prepared may be out of date: it is taken away before the connection is lent again.
     pub(super) stale: bool,
-    /// Something was asked in the transaction beyond entering.
-    pub(super) answered: bool,
+    /// The changes of the schema that the connection knows of, where it has a session of its own.
+    pub(super) changes: Option<Known>,
+    /// What was asked in the transaction beyond entering.
+    pub(super) asked: Asked,
+}
+
+/// What was asked in a transaction.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asked {
+    Nothing,
+    /// Queries that leave nothing in the transaction, if they have written nothing, which the server knows.
+    Reads,
+    Anything,
 }
 
 impl Lease {
@@ -69,10 +83,12 @@ impl Lease {
             nameless: pooler.forgets_names(),
             borrowed_name: false,
             stale: false,
-            answered: false,
+            changes: None,
+            asked: Asked::Nothing,
         };
         let (options, lends_sessions) = (pool.connect_options(), pooler.lends_sessions());
-        Ok(Lease { connection, options, state, transaction: None, entering: None, lends_sessions })
+        let changes_sessions = pooler.changes_sessions();
+        Ok(Lease { connection, options, state, transaction: None, entering: None, lends_sessions, changes_sessions })
     }
 
     /// Gives up the connection for another. The permit stays for the other.
@@ -117,6 +133,22 @@ impl Lease {
         let rows = query.fetch_all(connection).await;
         state.wire = Wire::Quiet;
         rows
+    }
+
+    /// The connection has entered as this. What it has prepared before a change that another has met is taken away.
+    pub(super) async fn learn_of_changes(&mut self, pid: i32, changes: &Arc<Changes>) -> Result<(), ::sqlx::Error> {
+        if self.changes_sessions {
+            return Ok(());
+        }
+        let known = changes.lend(pid);
+        if known.is_behind {
+            let (connection, state) = self.parts();
+            state.wire = Wire::Awaiting;
+            connection.clear_cached_statements().await?;
+            state.wire = Wire::Quiet;
+        }
+        self.state.changes = Some(known);
+        Ok(())
     }
 
     /// Begins and enters.

@@ -41,6 +41,7 @@
 
 mod begin;
 mod builder;
+mod changes;
 mod cleanup;
 mod copy_out;
 mod entering;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ::sqlx::PgPool;
 use ::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
+use super::changes::Changes;
 use crate::pool::admission::Admission;
 use crate::pool::limits::LimitPolicy;
 use crate::pool::pooler::Pooler;
@@ -20,6 +21,7 @@ pub struct TenantPool {
     /// Stands before the pool's own queue, and decides whose turn it is.
     pub(super) admission: Admission,
     pub(super) pooler: Pooler,
+    pub(super) changes: Arc<Changes>,
     #[cfg(feature = "sign")]
     pub(super) signer: Option<crate::tenant::signer::TokenSigner>,
 }
@@ -116,6 +118,7 @@ impl From<PgPool> for TenantPool {
             pool,
             admission,
             pooler: Pooler::Direct,
+            changes: Arc::default(),
             #[cfg(feature = "sign")]
             signer: None,
         }

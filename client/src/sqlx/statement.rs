@@ -4,7 +4,9 @@ use ::sqlx::error::BoxDynError;
 use ::sqlx::postgres::{PgArguments, PgQueryResult, PgRow, PgStatement};
 use ::sqlx::{Arguments as _, Either, Execute, Postgres, SqlStr};
 
+use super::lease::Asked;
 use crate::error::Error;
+use crate::wire::reads::only_reads;
 use crate::wire::sql::mentions;
 
 /// What comes of a query, while it comes.
@@ -30,6 +32,11 @@ impl Watched {
 
     pub(super) fn text(&self) -> &str {
         self.sql.as_str()
+    }
+
+    /// What it asks of a transaction.
+    pub(super) fn asks(&self) -> Asked {
+        if only_reads(self.text()) { Asked::Reads } else { Asked::Anything }
     }
 
     /// sqlx keeps what it prepares for it, by its text alone.

@@ -31,7 +31,7 @@ impl Attempt for One<'_> {
 
     async fn fly(&self, tx: &mut OpenTx) -> Result<Next<Answer>, Error> {
         let One { step, then } = *self;
-        let form = match tx.lease.form(&step) {
+        let form = match tx.form(&step) {
             Some(form) => form,
             None => {
                 let prepared = Box::pin(tx.prepare(&step)).await?;
@@ -74,7 +74,7 @@ impl Attempt for Streamed<'_> {
 
     async fn fly(&self, tx: &mut OpenTx) -> Result<Next<RowStream>, Error> {
         let Streamed(step) = *self;
-        let form = match tx.lease.form(&step) {
+        let form = match tx.form(&step) {
             Some(form @ (Form::Kept(_) | Form::Prepared(_) | Form::Unnamed(_))) => form,
             _ => {
                 let prepared = Box::pin(tx.prepare(&step)).await?;
@@ -96,7 +96,7 @@ impl Attempt for CopiedOut<'_> {
 
     async fn fly(&self, tx: &mut OpenTx) -> Result<Next<CopyOutStream>, Error> {
         let step = Step::rows(self.0, &[]);
-        let statement = match tx.lease.form(&step) {
+        let statement = match tx.form(&step) {
             Some(Form::Kept(statement) | Form::Prepared(statement)) => statement,
             _ => tx.prepare(&step).await?,
         };
@@ -173,6 +173,12 @@ impl Attempt for Prepared<'_> {
 }
 
 impl OpenTx {
+    /// How a statement can be sent now. `None`: it must be prepared first.
+    pub(super) fn form(&mut self, step: &Step<'_>) -> Option<Form> {
+        let lasting = self.opening.has_begun() && !self.opening.may_begin_anew();
+        self.lease.form(step, lasting)
+    }
+
     /// How each of several statements is sent. What is not known to the connection is prepared first.
     async fn forms(&mut self, steps: &[Step<'_>]) -> Result<Vec<Form>, Error> {
         let mut prepared: Vec<(&str, Statement)> = Vec::new();
@@ -183,7 +189,7 @@ impl OpenTx {
             for step in steps {
                 match prepared.iter().find(|(sql, _)| *sql == step.sql) {
                     Some((_, statement)) => forms.push(self.lease.form_of(step, statement.clone())),
-                    None => match self.lease.form(step) {
+                    None => match self.form(step) {
                         Some(form) => forms.push(form),
                         None if missing.contains(&step.sql) => {}
                         None => missing.push(step.sql),

@@ -98,6 +98,7 @@ impl OpenTx {
     /// The driver's client, inside the transaction. The connection is never lent again.
     pub(crate) async fn raw_client(&mut self) -> Result<&Client, Error> {
         self.send_preamble().await?;
+        self.opening.execute_unseen();
         self.lease.discard();
         Ok(&self.lease.connection().client)
     }

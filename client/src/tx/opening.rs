@@ -14,15 +14,28 @@ pub(crate) struct Opening {
     attempts_left: usize,
     /// Begin and enter were sent and answered.
     begun: bool,
-    /// What was sent for that, as long as nothing was executed behind it.
+    /// What was sent for that, as long as nothing but queries was executed behind it.
     again: Option<(Preamble, Option<Token>)>,
+    /// Queries were, whose answers the caller has seen.
+    has_read: bool,
     /// The session's prepared statements are to be taken away before the next flight.
     deallocate_first: bool,
 }
 
+/// What was behind a preamble.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// Nothing that was executed.
+    Prepared,
+    /// Queries that leave nothing in the transaction, if they have written nothing, which the server knows.
+    Read,
+    Executed,
+}
+
 impl Opening {
     pub(crate) fn new(preamble: Preamble, token: Option<Token>, attempts_left: usize) -> Opening {
-        Opening { preamble, token, attempts_left, begun: false, again: None, deallocate_first: false }
+        let (begun, has_read) = (false, false);
+        Opening { preamble, token, attempts_left, begun, again: None, has_read, deallocate_first: false }
     }
 
     /// This statement goes after `begin`, before what enters.
@@ -36,12 +49,16 @@ impl Opening {
 
     /// Nothing has taken effect yet, so the first flight may be sent again.
     pub(crate) fn may_retry(&self) -> bool {
-        !self.begun && self.attempts_left > 0
+        !self.begun && !self.has_read && self.attempts_left > 0
     }
 
-    /// Nothing but preparing has been done, so that it may be begun anew on this connection.
+    /// Nothing but preparing and reading has been done, so that it may be begun anew on this connection.
     pub(crate) fn may_begin_anew(&self) -> bool {
         (!self.begun || self.again.is_some()) && self.attempts_left > 0
+    }
+
+    pub(crate) fn has_read(&self) -> bool {
+        self.has_read
     }
 
     pub(crate) fn attempts_left(&self) -> usize {
@@ -61,11 +78,11 @@ impl Opening {
         self.preamble.messages(self.token.as_ref())
     }
 
-    /// The preamble was answered, and what was behind it, which was `executed` or only prepared. Returns the token that
-    /// it entered with.
-    pub(crate) fn finish(&mut self, executed: bool) -> Option<Token> {
+    /// The preamble was answered, and what was behind it. Returns the token that it entered with.
+    pub(crate) fn finish(&mut self, behind: Behind) -> Option<Token> {
         let (sent, token) = (take(&mut self.preamble), self.token.take());
-        if executed {
+        self.has_read |= behind != Behind::Prepared;
+        if behind == Behind::Executed {
             self.again = None;
         } else if !self.begun {
             self.again = Some((sent, token.clone()));
@@ -76,6 +93,16 @@ impl Opening {
         token
     }
 
+    /// Queries were executed, and their answers could not be read.
+    pub(crate) fn read_in_vain(&mut self) {
+        self.has_read = true;
+    }
+
+    /// What is executed is not seen here.
+    pub(crate) fn execute_unseen(&mut self) {
+        self.again = None;
+    }
+
     /// The same is flown again on this connection, with statements prepared anew, after a rollback where the attempt
     /// before has left a transaction `open`. `deallocate_first`: after the session's statements were taken away.
     pub(crate) fn retry_reprepared(&mut self, open: bool, deallocate_first: bool) {
@@ -84,6 +111,9 @@ impl Opening {
         if let Some((mut again, token)) = self.again.take() {
             again.append(take(&mut self.preamble));
             (self.preamble, self.token, self.begun) = (again, token, false);
+        }
+        if self.has_read {
+            self.preamble.begin_anew();
         }
         if open {
             self.preamble.roll_back_first();

@@ -7,8 +7,10 @@ use tokio_postgres::error::SqlState;
 use crate::error::{Error, Kind};
 use crate::pool::lease::Lease;
 use crate::tx::open_tx::OpenTx;
+use crate::tx::opening::Behind;
 use crate::wire::flight::{Failed, Flight};
-use crate::wire::outcome::{Stale, is_answered, is_fatal, was_not_sent};
+use crate::wire::outcome::{Stale, is_answered, is_fatal, is_unreadable, was_not_sent};
+use crate::wire::reads::only_reads;
 use crate::wire::sql::{may_commit, mentions};
 use crate::wire::step::Step;
 
@@ -48,7 +50,9 @@ impl OpenTx {
             if *stale == Some(Stale::Gone) && self.opening.may_retry() {
                 return Next::RetryElsewhere;
             }
-            if stale.is_some_and(|stale| stale != Stale::Gone) && self.opening.may_begin_anew() {
+            // What was not sent is prepared in a transaction that has read as it stands, below.
+            let stands = self.opening.has_read() && was_not_sent(error) && steps.len() == 1;
+            if stale.is_some_and(|stale| stale != Stale::Gone) && !stands && self.opening.may_begin_anew() {
                 // It failed before it ran, and what ran before it is rolled back.
                 let open = committed.as_ref().is_none_or(|committed| !committed.ended());
                 // A pooler that carries statements knows them by their text, and would have the old one execute again.
@@ -56,8 +60,25 @@ impl OpenTx {
                 return Next::RetryReprepared;
             }
         }
+        if let Err(Failed { at, error, .. }) = &answer
+            && self.lease.carries_statements()
+            && is_unreadable(error)
+        {
+            // A pooler has given it a session in which it was prepared after the change.
+            self.lease.meet_change(steps.get(*at).map_or("", |step| step.sql));
+            if committed.is_none() && self.opening.may_begin_anew() && steps.iter().all(|step| only_reads(step.sql)) {
+                self.opening.read_in_vain();
+                self.opening.retry_reprepared(true, true);
+                return Next::RetryReprepared;
+            }
+        }
         self.scope.learn(named);
-        if let Some((token, id)) = self.opening.finish(executes).zip(self.scope.tenant()) {
+        let behind = match executes {
+            false => Behind::Prepared,
+            true if committed.is_none() && steps.iter().all(|step| only_reads(step.sql)) => Behind::Read,
+            true => Behind::Executed,
+        };
+        if let Some((token, id)) = self.opening.finish(behind).zip(self.scope.tenant()) {
             self.lease.learn(&token, *id);
         }
         if let Err(Failed { error, stale: Some(Stale::Types), .. }) = &answer

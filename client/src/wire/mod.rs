@@ -13,6 +13,7 @@ pub(crate) mod param_types;
 pub(crate) mod patient;
 pub(crate) mod pipelined_flight;
 pub(crate) mod preamble;
+pub(crate) mod reads;
 pub(crate) mod schema_changes;
 pub(crate) mod sql;
 pub(crate) mod statement_cache;

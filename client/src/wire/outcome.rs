@@ -37,6 +37,11 @@ pub(crate) fn is_fatal(error: &tokio_postgres::Error) -> bool {
     matches!(db.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) && LAST.contains(&db.code().code())
 }
 
+/// The driver cannot read the answer: it has other columns than the statement had when it was prepared.
+pub(crate) fn is_unreadable(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_none() && error.to_string() == "error parsing response from server"
+}
+
 /// Why the server no longer has a prepared statement as it was prepared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stale {

@@ -18,9 +18,14 @@ pub(crate) enum Part {
     Text(String),
     /// Entering with a token, which is a parameter and so a message of its own.
     EnterSigned,
+    /// Fails where the transaction before, which this one is in place of, has not only read.
+    BeginAnew,
     /// A savepoint: how deep it is nested, from 1.
     Savepoint(u32),
 }
+
+/// Fails, with a conflict, where more was lost with the transaction before than what it has read.
+pub(crate) const BEGIN_ANEW: &str = "select tenant.begin_anew()";
 
 /// What a savepoint is called on the server.
 pub(crate) fn savepoint_name(depth: u32) -> String {
@@ -54,6 +59,13 @@ impl Preamble {
     pub(crate) fn roll_back_first(&mut self) {
         if self.0.first() != Some(&Part::Rollback) {
             self.0.insert(0, Part::Rollback);
+        }
+    }
+
+    /// It begins a transaction in place of one that has read.
+    pub(crate) fn begin_anew(&mut self) {
+        if !self.0.contains(&Part::BeginAnew) {
+            self.0.push(Part::BeginAnew);
         }
     }
 
@@ -92,6 +104,7 @@ impl Preamble {
             }
             match part {
                 Part::Rollback => text.push_str("rollback"),
+                Part::BeginAnew => text.push_str(BEGIN_ANEW),
                 Part::Text(sql) => text.push_str(sql),
                 Part::Savepoint(depth) => text.extend(["savepoint ", &savepoint_name(*depth)]),
                 Part::EnterSigned => {}

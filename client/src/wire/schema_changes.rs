@@ -11,10 +11,15 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::Statement;
 
+use crate::wire::backoff::random;
+
 /// A text that has been stale, and comes back in a form that it had before, was changed by no migration: it means one
 /// thing under one `search_path` and another under the next. For so long it is prepared each time it is used, which is a
 /// round trip more.
 const UNSTEADY: Duration = Duration::from_secs(60 * 60);
+/// A migration seldom comes alone. For so long after one was met, statements that could not be sent again are sent without a
+/// name.
+const RECENT: Duration = Duration::from_secs(60);
 /// How many texts are remembered.
 const CAPACITY: usize = 1024;
 
@@ -22,6 +27,10 @@ const CAPACITY: usize = 1024;
 pub(crate) struct SchemaChanges {
     count: AtomicU64,
     texts: Mutex<HashMap<String, Text>>,
+    /// When the last was met.
+    last: Mutex<Option<Instant>>,
+    /// What marks texts that a pooler must not know, other than any pool's before; 0 while none has to be.
+    descriptions: AtomicU64,
     /// Nothing was ever stale, as in most programs most of the time.
     any: AtomicBool,
 }
@@ -44,6 +53,7 @@ impl SchemaChanges {
         if self.count.compare_exchange(known, known + 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return false;
         }
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         let mut texts = self.texts();
         if texts.len() >= CAPACITY && !texts.contains_key(sql) {
             texts.clear();
@@ -60,6 +70,12 @@ impl SchemaChanges {
         true
     }
 
+    /// Whether one was met a short while ago.
+    pub(crate) fn are_recent(&self) -> bool {
+        let last = || *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        self.any.load(Ordering::Relaxed) && last().is_some_and(|at| at.elapsed() < RECENT)
+    }
+
     /// It was prepared in this form.
     pub(crate) fn see(&self, sql: &str, form: impl FnOnce() -> u64) {
         if self.any.load(Ordering::Relaxed)
@@ -73,6 +89,17 @@ impl SchemaChanges {
     pub(crate) fn is_unsteady(&self, sql: &str) -> bool {
         self.any.load(Ordering::Relaxed)
             && self.texts().get(sql).is_some_and(|text| text.unsteady && text.since.elapsed() < UNSTEADY)
+    }
+
+    /// See [`descriptions`](Self::descriptions).
+    pub(crate) fn descriptions(&self) -> u64 {
+        self.descriptions.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn renew_descriptions(&self) {
+        let first = || 1 + (random() * (1u64 << 52) as f64) as u64;
+        let next = |last| Some(if last == 0 { first() } else { last + 1 });
+        let _ = self.descriptions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
     }
 
     fn texts(&self) -> MutexGuard<'_, HashMap<String, Text>> {

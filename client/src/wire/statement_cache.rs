@@ -57,21 +57,27 @@ impl Statements {
         let count = self.param_types.changes().count();
         if count != self.changes_known {
             self.changes_known = count;
-            // Prepared anew, a name that is carried would be the old one.
-            if !self.carried {
-                self.by_text.clear();
-            }
+            // Where names are carried, the session may have it as it was, which fails, or anew: then what is known here of
+            // its columns would not be true.
+            self.by_text.clear();
         }
     }
 
-    /// How it can be sent now. `None`: it must be prepared first, which takes a flight of its own.
-    pub(crate) fn form(&mut self, step: &Step<'_>) -> Option<Form> {
+    /// How it can be sent now. `None`: it must be prepared first, which takes a flight of its own. `lasting`: in a
+    /// transaction that cannot be begun anew, so that a stale plan would be its end.
+    pub(crate) fn form(&mut self, step: &Step<'_>, lasting: bool) -> Option<Form> {
         self.learn_of_changes();
         let fits = |types: &[Type]| step.types.is_none_or(|said| said == types);
         if self.param_types.changes().is_unsteady(step.sql) {
             // Where names are carried, what is sent without one is the only that is parsed.
             let types = self.param_types.plain_types(step).filter(|types| self.carried && fits(types));
             return types.map(Form::Unnamed);
+        }
+        if lasting
+            && self.param_types.changes().are_recent()
+            && let Some(types) = self.param_types.plain_types(step).filter(|types| fits(types))
+        {
+            return Some(Form::Unnamed(types)); // parsed now, so it has no plan that could be out of date
         }
         if let Some(entry) = self.by_text.get_mut(step.sql)
             && fits(entry.statement.params())
@@ -157,5 +163,22 @@ impl Statements {
     pub(crate) fn forget(&mut self, sql: &str) {
         self.evict(sql);
         self.param_types.forget(sql);
+    }
+
+    /// The text to ask with what types the parameters of this one have. A pooler that carries statements has its answer to
+    /// a text for as long as it has a session, so after a change it is asked with another.
+    pub(crate) fn description(&self, sql: String) -> String {
+        match self.param_types.changes().descriptions() {
+            0 => sql,
+            number => format!("{sql} /* {number:x} */"),
+        }
+    }
+
+    /// The answer to a [`description`](Self::description) is no longer true.
+    pub(crate) fn forget_description(&mut self, sql: &str) {
+        self.forget(sql);
+        if self.carried {
+            self.param_types.changes().renew_descriptions();
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `tenant.enter`, `tenant.enter_pristine`, `tenant.version`, and what policies, plans and views call.
 
-use crate::context::locks;
+use crate::context::{locks, previous};
 use crate::entry::tenant;
 use crate::guard::{conflict, function, hidden};
 use crate::pg::function::{Args, Returned};
@@ -17,6 +17,7 @@ sql_function_answering!(pg_tenant_hidden, pg_finfo_pg_tenant_hidden, function::a
 sql_function_answering!(pg_tenant_hidden_set, pg_finfo_pg_tenant_hidden_set, function::answer);
 sql_function!(pg_tenant_own_row, pg_finfo_pg_tenant_own_row, own_row);
 sql_function!(pg_tenant_count_lock, pg_finfo_pg_tenant_count_lock, count_lock);
+sql_function!(pg_tenant_left_nothing, pg_finfo_pg_tenant_left_nothing, left_nothing);
 sql_function!(pg_tenant_version, pg_finfo_pg_tenant_version, version);
 
 fn enter_(args: Args) -> Outcome<Returned> {
@@ -55,6 +56,10 @@ fn canonical_id(args: Args) -> Outcome<Returned> {
 fn count_lock(args: Args) -> Outcome<Returned> {
     let key = args.bigint(0);
     locks::count(key).map(|()| Returned::bigint(key))
+}
+
+fn left_nothing(_: Args) -> Outcome<Returned> {
+    Ok(Returned::boolean(previous::left_nothing()))
 }
 
 fn version(_: Args) -> Outcome<Returned> {

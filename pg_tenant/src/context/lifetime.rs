@@ -1,6 +1,6 @@
 //! How what was entered ends: with the transaction, whatever PostgreSQL's stack of settings does after that.
 
-use crate::context::{bound, current, identity, member, owner, seal, test_mode};
+use crate::context::{bound, current, identity, member, owner, previous, seal, test_mode};
 use crate::pg::lifetime::{self, End, SavepointEnd};
 use crate::pg::transaction;
 
@@ -17,6 +17,7 @@ fn transaction_ended(end: End) {
         return;
     }
     let committed = end == End::Committed;
+    previous::ended(committed);
     current::end(seal::sealed().is_some().then(|| committed && !transaction::is_block()));
     owner::transaction_ended(committed);
     seal::clear();

@@ -5,6 +5,7 @@
 //! - [`identity`]: on whose behalf the transaction runs.
 //! - [`member`]: as what the actor is in the tenant.
 //! - [`lifetime`]: how what was entered ends.
+//! - [`previous`]: what the session's last transaction has left.
 //! - [`seal`]: one tenant, or the system context, per top-level transaction.
 //! - [`limits`]: what the tenant was given (timeouts, memory, read only), in force.
 //! - [`settings`]: the settings and features of its tenant.
@@ -24,6 +25,7 @@ pub mod limits;
 pub mod locks;
 pub mod member;
 pub mod owner;
+pub mod previous;
 pub mod readers;
 pub mod refusals;
 pub mod seal;

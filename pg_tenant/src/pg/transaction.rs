@@ -38,6 +38,12 @@ pub fn savepoint() -> u32 {
     unsafe { pg_sys::GetCurrentSubTransactionId() }
 }
 
+/// Whether each statement of the transaction sees what was committed before it, as under READ COMMITTED.
+pub fn sees_each_commit() -> bool {
+    // SAFETY: a plain read of a variable of this backend.
+    unsafe { pg_sys::XactIsoLevel <= pg_sys::XACT_READ_COMMITTED as i32 }
+}
+
 /// Whether the transaction has an id, as it has from its first write on.
 pub fn has_written() -> bool {
     // SAFETY: reads the state of the current transaction.

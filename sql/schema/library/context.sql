@@ -78,6 +78,12 @@ create function tenant.is_member(found boolean) returns boolean
     as 'MODULE_PATHNAME', 'pg_tenant_is_member';
 comment on function tenant.is_member(boolean) is 'Its argument while a tenant is entered; false where there is none. For the policies that tenant.protect_by_membership makes.';
 
+create function tenant.left_nothing() returns boolean
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_left_nothing';
+comment on function tenant.left_nothing() is 'Whether the session''s last transaction was rolled back and had written nothing, and it and this one see each commit (read committed).';
+revoke all on function tenant.left_nothing() from public;
+grant execute on function tenant.left_nothing() to tenant_user;
+
 create function tenant.version() returns text
     language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_version';
 comment on function tenant.version() is 'The version of the library that the server has loaded.';

@@ -175,7 +175,7 @@ async fn of_a_first_statement_over_sqlx() {
     assert_eq!(pool.size(), 1);
 }
 
-/// A later statement fails: the transaction has shown its caller something. But once only, and `retry` runs it again.
+/// A later statement fails where the transaction has written. But once only, and `retry` runs it again.
 #[tokio::test]
 async fn of_a_later_statement() {
     let fixture = notes("m_later").await;
@@ -190,13 +190,14 @@ async fn of_a_later_statement() {
         let mut tx = acme.begin().await.unwrap();
         tx.execute(INSERT, &[]).await.unwrap();
         let mut by_sqlx = over_sqlx.begin().await.unwrap();
-        by_sqlx.execute("select 1").await.unwrap();
+        sqlx::query(INSERT).execute(&mut by_sqlx).await.unwrap();
         fixture.superuser.run(migration).await;
         let stale = tx.query(all, &[]).await.map(drop);
         let over_sqlx_too = over().fetch_all(&mut by_sqlx).await.map(drop).map_err(Error::from);
-        for answer in [stale, over_sqlx_too] {
+        for (which, answer) in [stale, over_sqlx_too].into_iter().enumerate() {
             match answer {
-                Ok(()) => assert!(!names_are_kept(), "after {migration}: nothing was stale"),
+                // For a while after the first, a pool over tokio-postgres sends such statements without a name.
+                Ok(()) => assert!(!names_are_kept() || at > 0 && which == 0, "after {migration}: nothing was stale"),
                 Err(error) => {
                     assert!(error.is_retryable() && error.code() == Some("0A000"), "after {migration}: {error}");
                     assert!(error.hint().is_some(), "{error}");
@@ -209,7 +210,7 @@ async fn of_a_later_statement() {
         tx.execute(INSERT, &[]).await.unwrap();
         tx.query(all, &[]).await.unwrap();
         let mut by_sqlx = over_sqlx.begin().await.unwrap();
-        by_sqlx.execute("select 1").await.unwrap();
+        sqlx::query(INSERT).execute(&mut by_sqlx).await.unwrap();
         over().fetch_all(&mut by_sqlx).await.unwrap();
     }
     fixture.nothing_is_left("migrations").await;

@@ -149,6 +149,45 @@ async fn than_what_the_tenant_has_written() {
     assert!("no/position".parse::<ReadAfter>().is_err());
 }
 
+/// What was written across tenants is every tenant's: any of them may have been written to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn than_what_the_system_context_has_written() {
+    let cluster = cluster();
+    let pair = Pair::new(&cluster, "replica_system").await;
+    let operator = format!("regress_{}_operator", pair.db.name);
+    pair.boss
+        .run(&format!(
+            "create role {operator} login; grant tenant_user, tenant_system to {operator};
+             grant select, insert on orders to {operator}, tenant_system"
+        ))
+        .await;
+    pair.follow().await;
+    let pool = TenantPool::builder(pair.db.config(&operator))
+        .replica(pair.standby.config(&pair.db.name, &operator))
+        .max_replica_lag(FOR_EVER)
+        .max_size(2)
+        .wait_timeout(PATIENCE)
+        .build()
+        .expect("a pool");
+    let reads = [pool.tenant("acme").read_only(true), pool.tenant("globex").read_only(true)];
+    for tenant in &reads {
+        assert_eq!(until_replica(tenant).await, 0);
+    }
+    pair.pause().await;
+    let insert = "insert into orders (tenant_id, total) values ('acme', 1), ('globex', 1)";
+    pg_tenant_client::danger::system(&pool, "a repair").write().execute(insert, &[]).await.unwrap();
+    for tenant in &reads {
+        assert_eq!(read(tenant).await, (1, false), "its own order is not there");
+    }
+    // Reading across tenants is no writing.
+    let count = "select count(*) from orders";
+    pg_tenant_client::danger::system(&pool, "a report").query(count, &[]).await.unwrap();
+    pair.resume().await;
+    for tenant in &reads {
+        assert_eq!(until_replica(tenant).await, 1);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn by_more_than_it_may_be() {
     let cluster = cluster();

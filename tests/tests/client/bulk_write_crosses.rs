@@ -216,6 +216,25 @@ async fn after_the_table_changed() {
     assert!(acme.insert_many("notes", &["a"], [(1i32,); 0]).await.is_ok_and(|written| written == 0));
 }
 
+/// What a pooler remembers of the types is out of date as well, again and again.
+#[tokio::test]
+async fn and_changes_each_time() {
+    let fixture = Fixture::new("b_again").await;
+    fixture.superuser.run("create table notes (a int); grant all on notes to public").await;
+    let pool = fixture.pool(1);
+    let acme = pool.tenant("acme");
+    acme.insert_many("notes", &["a"], [(1i32,)]).await.unwrap();
+    for _ in 0..3 {
+        fixture.superuser.run("alter table notes alter a type text using a::text").await;
+        acme.insert_many("notes", &["a"], [("x",)]).await.unwrap_err();
+        acme.insert_many("notes", &["a"], [("2",)]).await.unwrap();
+        fixture.superuser.run("alter table notes alter a type int using a::int").await;
+        acme.insert_many("notes", &["a"], [(3i32,)]).await.unwrap_err();
+        acme.insert_many("notes", &["a"], [(4i32,)]).await.unwrap();
+    }
+    assert_eq!(fixture.superuser.value("select count(*) from notes").await.as_deref(), Some("7"));
+}
+
 #[tokio::test]
 async fn in_more_round_trips_than_it_must() {
     let fixture = Fixture::new("b_trips").await;

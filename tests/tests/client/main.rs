@@ -13,6 +13,7 @@ mod fixture; // tenants, a table, pools
 mod proxy; // a wire that is slow and counts
 mod sweep; // poll a call i times, drop it, look
 
+mod a_later_statement_is_sent_again;
 mod a_migration_fails_calls;
 mod a_replica_is_out_of_date;
 mod away_server_is_waited_for;

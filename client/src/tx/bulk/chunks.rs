@@ -73,7 +73,7 @@ impl OpenTx {
         if alone {
             return Ok(written);
         }
-        let statement = match self.lease.form(&step) {
+        let statement = match self.form(&step) {
             Some(Form::Kept(statement)) => statement,
             _ => self.prepare(&Step::count(sql, &[])).await?,
         };

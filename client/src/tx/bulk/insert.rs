@@ -79,7 +79,7 @@ impl OpenTx {
         let table = table.split('.').map(quote).collect::<Vec<_>>().join(".");
         // The server tells the types of a single row's insert, which is prepared for that alone.
         let values = (1..=columns.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
-        let one = format!("insert into {table} ({names}) values ({values})");
+        let one = self.lease.description(format!("insert into {table} ({names}) values ({values})"));
         let types = match self.lease.types_of(&one) {
             Some(types) => types,
             None => self.prepare(&Step::count(&one, &[])).await?.params().into(),
@@ -103,7 +103,7 @@ impl OpenTx {
     /// What failed here perhaps did because the columns have other types by now.
     fn forget_types(&mut self, one: &str, written: &Result<u64, Error>) {
         if written.as_ref().is_err_and(|error| error.code().is_none_or(|code| code.starts_with("42"))) {
-            self.lease.forget_statement(one);
+            self.lease.forget_description(one);
         }
     }
 }
