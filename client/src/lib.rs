@@ -59,6 +59,7 @@
 //! | `metrics` | counts for the recorder of the crate `metrics`, with a bounded number of series: `MetricLabels` |
 //! | `opentelemetry` | the module `baggage`: the tenant in the baggage of outgoing calls |
 //! | `directory` | the module `directory`: which tenant a slug is, cached |
+//! | `onboarding` | the module `onboarding`: tenants that are set up in steps, and the worker that takes them |
 //! | `tower` | the module `edge`: a layer that finds and proves the tenant of a request |
 //! | `axum` | the same, and extractors |
 //! | `outbound` | the module `outbound`: the tenant on requests to other services, signed |
@@ -81,6 +82,8 @@ pub mod edge;
 mod error;
 mod listener;
 mod observe;
+#[cfg(feature = "onboarding")]
+pub mod onboarding;
 mod pool;
 mod propagation;
 #[cfg(feature = "directory")]

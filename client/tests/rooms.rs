@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and those that it may use: only rooms before it, so no two use each other.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("error", &[]),
     ("tenant", &["error"]),
     ("listener", &["error", "tenant"]),
@@ -18,6 +18,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("tx", &["error", "tenant", "wire", "observe", "pool"]),
     ("admin", &["error", "tenant", "wire", "pool", "tx"]),
     ("danger", &["error", "tenant", "wire", "observe", "pool", "tx"]),
+    ("onboarding", &["error", "tenant", "wire", "observe", "pool", "tx", "admin", "danger"]),
     ("registry", &["error", "tenant", "listener", "wire", "observe", "pool", "tx"]),
     ("sqlx", &["error", "tenant", "propagation", "wire", "observe", "pool", "tx", "danger", "registry"]),
 ];

@@ -11,10 +11,10 @@ use crate::wire::sql::literal;
 #[must_use = "give it to TenantAdmin::create"]
 pub struct NewTenant {
     id: Result<TenantId, MalformedTenantId>,
-    name: Option<String>,
-    slug: Option<String>,
-    plan: Option<String>,
-    settings: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) slug: Option<String>,
+    pub(crate) plan: Option<String>,
+    pub(crate) settings: Option<String>,
 }
 
 impl NewTenant {
@@ -47,7 +47,7 @@ impl NewTenant {
         self
     }
 
-    pub(super) fn id(&self) -> Result<TenantId, Error> {
+    pub(crate) fn id(&self) -> Result<TenantId, Error> {
         self.id.map_err(Error::malformed)
     }
 

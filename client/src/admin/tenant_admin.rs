@@ -110,7 +110,7 @@ impl TenantAdmin {
     }
 
     /// Runs one statement, with no tenant entered and in a transaction of its own.
-    async fn call(&self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
+    pub(crate) async fn call(&self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Error> {
         let mut spare = self.pool.max_size;
         let mut lease = self.pool.lease_for(Share::NoTenant, None).await?;
         loop {

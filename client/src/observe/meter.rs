@@ -27,7 +27,7 @@ mod counting {
             *self.labels.write().unwrap_or_else(PoisonError::into_inner) = Some(labels);
         }
 
-        fn label(&self, share: &Share) -> Label {
+        pub(in crate::observe) fn label(&self, share: &Share) -> Label {
             let labels = self.labels.read().unwrap_or_else(PoisonError::into_inner);
             labels.as_ref().map_or_else(|| default_label(share), |labels| labels.label(share))
         }

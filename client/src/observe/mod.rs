@@ -4,8 +4,12 @@
 mod labels;
 mod meter;
 mod span;
+#[cfg(feature = "onboarding")]
+mod step;
 
 #[cfg(feature = "metrics")]
 pub use labels::MetricLabels;
 pub(crate) use meter::Meter;
 pub(crate) use span::Call;
+#[cfg(feature = "onboarding")]
+pub(crate) use step::StepOutcome;

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::wire::sql::first_word;
 
 /// One call, while it runs.
-pub(crate) struct Call(Span);
+pub(crate) struct Call(pub(super) Span);
 
 macro_rules! kinds {
     ($($kind:literal)+) => {

@@ -187,7 +187,7 @@ impl TenantPool {
         }
     }
 
-    #[cfg(feature = "metrics")]
+    #[cfg(any(feature = "metrics", feature = "onboarding"))]
     pub(crate) fn meter(&self) -> &crate::observe::Meter {
         self.admission.meter()
     }
