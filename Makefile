@@ -24,9 +24,10 @@ test: ## lint, unit tests, then extension and client on real servers: PG=18, PG=
 	@tests/run $(TESTED)
 test-clients: ## the pages for other languages (client/docs/clients/), with the real packages (ONLY=pip, npm, debian, a page)
 	@$(ON_SERVER) cargo run --quiet --locked -p pg-tenant-tests --bin clients -- $(ONLY)
-fuzz: ## a million random statements in two worlds that a tenant must not tell apart (SEED=… STATEMENTS=… repeats)
+fuzz: ## a million random statements in two worlds that a tenant must not tell apart, and a hundred killed workers (SEED=… repeats)
 	@$(ON_SERVER) export SEED=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} STATEMENTS=$${STATEMENTS:-1000000}; \
-	cargo test --locked -p pg-tenant-tests --test noninterference tells_them_apart -- --nocapture
+	cargo test --locked -p pg-tenant-tests --test noninterference tells_them_apart -- --nocapture; \
+	KILLS=$${KILLS:-100} cargo test --locked -p pg-tenant-tests --test onboarding anywhere -- --nocapture
 lint: ## fmt, clippy, documentation, unsafe only where it belongs, cargo-deny, the generated schema is current
 	@tests/lint
 goldens: ## write the SQL goldens, the isolation matrix and the catalogue anew; what is reviewed is the diff

@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_postgres::types::ToSql;
+use tracing::{Instrument, Span};
 
 use super::claim::{Claim, FINISH, is_over};
 use super::context::{Home, OutsideStep, StepContext, SystemStep, TenantStep};
@@ -89,10 +90,11 @@ impl Attempt {
     /// Works, and says from time to time that it does. `Err(None)` where the attempt is over.
     async fn work(&mut self) -> Result<Worked, Option<StepError>> {
         let (onboarding, context) = (self.onboarding.clone(), self.context.clone());
-        let mut task = Aborted(tokio::spawn(async move {
+        let working = async move {
             let working = AssertUnwindSafe(work(onboarding, context)).catch_unwind();
             working.await.unwrap_or_else(|panic| Err(panicked(&*panic)))
-        }));
+        };
+        let mut task = Aborted(tokio::spawn(working.instrument(Span::current())));
         let mut next = Instant::now() + self.lease / 3;
         loop {
             let extended = async {

@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::attempt::Attempt;
 use super::claim::claim;
-use super::running::RunningRunner;
 use super::steps::Onboarding;
 use super::upkeep;
 use crate::error::Error;
@@ -69,11 +68,6 @@ impl Runner {
     pub fn drain_timeout(mut self, longest: Duration) -> Self {
         self.drain = longest;
         self
-    }
-
-    /// Starts it in a task of its own.
-    pub fn start(self) -> RunningRunner {
-        RunningRunner::start(self)
     }
 
     /// Works until `stop` is done; then takes no more steps, and ends when those it has are done.

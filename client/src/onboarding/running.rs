@@ -15,15 +15,18 @@ pub struct RunningRunner {
     task: JoinHandle<()>,
 }
 
-impl RunningRunner {
-    pub(super) fn start(runner: Runner) -> RunningRunner {
+impl Runner {
+    /// Starts it in a task of its own.
+    pub fn start(self) -> RunningRunner {
         let (stop, mut stopped) = watch::channel(false);
         let told = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        RunningRunner { stop, task: tokio::spawn(runner.run_until(told)) }
+        RunningRunner { stop, task: tokio::spawn(self.run_until(told)) }
     }
+}
 
+impl RunningRunner {
     /// Lets it take no more steps, and waits until those it has are done, as long as
     /// [`drain_timeout`](Runner::drain_timeout) lets them.
     pub async fn drain(mut self) {

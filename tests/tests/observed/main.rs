@@ -6,6 +6,7 @@ const ROUTE: pg_tenant_tests::Route = pg_tenant_tests::Route::Direct;
 mod a_claim_becomes_a_tenant;
 mod a_metric_is_missing;
 mod a_span_tells_too_much;
+mod a_step_goes_unseen;
 mod metrics_grow_with_tenants;
 mod recorded; // what spans and metrics said
 

@@ -109,7 +109,7 @@ impl Metrics {
         metrics::set_default_local_recorder(&self.0)
     }
 
-    /// Every series with its value since the last call: a count, or how many values a histogram has.
+    /// Every series with its value since the last call: a count, how many values a histogram has, or a gauge.
     pub fn take(&self) -> BTreeMap<String, u64> {
         let mut series = BTreeMap::new();
         for (key, _, _, value) in self.0.snapshotter().snapshot().into_vec() {
@@ -118,6 +118,7 @@ impl Metrics {
             let value = match (key.kind(), value) {
                 (MetricKind::Counter, DebugValue::Counter(count)) => count,
                 (MetricKind::Histogram, DebugValue::Histogram(values)) => values.len() as u64,
+                (MetricKind::Gauge, DebugValue::Gauge(value)) => value.0 as u64,
                 other => panic!("{name}: {other:?}"),
             };
             series.insert(name, value);
