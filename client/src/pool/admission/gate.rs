@@ -160,7 +160,7 @@ impl Admission {
         })
     }
 
-    #[cfg(feature = "metrics")]
+    #[cfg(any(feature = "metrics", feature = "onboarding"))]
     pub(crate) fn meter(&self) -> &Meter {
         &self.0.meter
     }
