@@ -477,11 +477,11 @@ revoke all on function tenant_internal.doctor_keys_replaceable() from public;
 -- sql/schema/library/journal.sql
 -- Lines of the journal that the library writes.
 
--- Which cluster numbers the transactions: what pg_control_system() calls its system identifier.
-create function tenant_internal.cluster_id() returns bigint
-    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_cluster_id';
-revoke all on function tenant_internal.cluster_id() from public;
-grant execute on function tenant_internal.cluster_id() to tenant_admin;
+-- What tenant_internal.journal_origin says, read once in a session.
+create function tenant_internal.journal_origin() returns bigint
+    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_journal_origin';
+revoke all on function tenant_internal.journal_origin() from public;
+grant execute on function tenant_internal.journal_origin() to tenant_admin;
 
 -- Writes the line that a tenant was created, in C and without running a statement. Where the journal has triggers, rules or
 -- policies, or the transaction has entered a tenant, it calls the function below instead.
@@ -611,6 +611,12 @@ grant execute on function tenant.begin_anew() to tenant_user;
 -- indexes; hence no index stands on a partitioned table, where ATTACH would make it before the dump does. DROP EXTENSION
 -- drops them with the journal, since a partition goes with what it is part of.
 
+-- Which database this is: another than the one that it is a dump of, since a dump does not have it. Transactions are numbered
+-- in the life of a database; a server that is copied with its files, or upgraded, goes on with both.
+create table tenant_internal.journal_origin (origin bigint not null);
+comment on table tenant_internal.journal_origin is 'Which database this is, to tell the lines of its journal from those that a dump has brought.';
+insert into tenant_internal.journal_origin values (('x' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 16))::bit(64)::bigint);
+
 create table tenant.journal (
     -- Named, since an upgrade has the former table beside it.
     id bigint constraint journal_id_not_null not null generated always as identity,
@@ -627,9 +633,9 @@ create table tenant.journal (
     actor text default tenant.current_actor(),
     impersonator text default nullif(current_setting('pg_tenant.impersonator', true), ''),
     request_id text default nullif(current_setting('pg_tenant.request_id', true), ''),
-    -- The transaction, and the cluster that numbered it: seals go by them.
+    -- The transaction, and the database in whose life it was numbered: seals go by them.
     xid8 xid8 not null default pg_current_xact_id(),
-    cluster bigint not null default tenant_internal.cluster_id()
+    origin bigint not null default tenant_internal.journal_origin()
 ) partition by list ((action in ('protect', 'unprotect')));
 comment on table tenant.journal is 'What was protected, unprotected, shared, created, suspended, bound, who entered the system context, what was done in tenants, and why.';
 grant select on tenant.journal to tenant_admin;
@@ -648,11 +654,11 @@ select pg_catalog.pg_extension_config_dump('tenant_internal.journal_rest', '');
 alter table tenant_internal.journal_protection add primary key (id);
 create index on tenant_internal.journal_protection (object, action);
 create index on tenant_internal.journal_protection (tenant_id, id);
-create index on tenant_internal.journal_protection (cluster, xid8, id);
+create index on tenant_internal.journal_protection (origin, xid8, id);
 alter table tenant_internal.journal_rest add primary key (id);
 create index on tenant_internal.journal_rest (object, action);
 create index on tenant_internal.journal_rest (tenant_id, id);
-create index on tenant_internal.journal_rest (cluster, xid8, id);
+create index on tenant_internal.journal_rest (origin, xid8, id);
 
 -- A function that runs as the extension's owner could change lines for whoever calls it. Retention is exempt: it runs with
 -- session_replication_role = replica, which only superusers can set.
@@ -983,15 +989,441 @@ begin
 end
 $$;
 
+-- sql/schema/lives/journal_seals.sql
+-- Seals of the journal: digests of its lines, chained, by which a change, a removal or an insertion shows. The encoding is
+-- told byte by byte in pg_tenant/journal-seals.md, so that exports can be verified without a database.
+--
+-- A sealing takes all settled lines that no earlier one has taken, in the order of (xid8, id): those of transactions before
+-- the oldest one that runs. So no line can come between them any more, and no writer is waited for. Transactions are
+-- numbered in the life of a database (origin): lines that a dump has brought from another one are sealed apart.
+
+create table tenant.journal_sealings (
+    number bigint primary key,
+    origin bigint not null,
+    upto xid8 not null,
+    upto_id bigint not null,
+    lines bigint not null,
+    seals bigint not null,
+    digest bytea not null,
+    previous bytea not null,
+    sealed_at timestamptz not null,
+    sealed_by name not null default session_user
+);
+comment on table tenant.journal_sealings is 'Each sealing of the journal: up to which line of which database, and a digest over its seals.';
+create index on tenant.journal_sealings (origin, upto, upto_id);
+grant select on tenant.journal_sealings to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.journal_sealings', '');
+
+create table tenant.journal_seals (
+    -- Null: the operators' lines.
+    tenant_id text collate "C",
+    number bigint not null,
+    sealing bigint not null,
+    -- Null: lines on protection, which are kept for good.
+    month date,
+    upto xid8 not null,
+    upto_id bigint not null,
+    lines bigint not null,
+    digest bytea not null,
+    previous bytea not null,
+    sealed_at timestamptz not null,
+    unique nulls not distinct (tenant_id, number)
+);
+comment on table tenant.journal_seals is 'The seals of the journal: for each tenant, month and sealing a digest over the lines, chained to the tenant''s seal before.';
+create index on tenant.journal_seals (sealing);
+grant select on tenant.journal_seals to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.journal_seals', '');
+
+create table tenant.journal_removals (
+    before date not null,
+    lines bigint not null,
+    removed_at timestamptz not null default now(),
+    removed_by name not null default session_user
+);
+comment on table tenant.journal_removals is 'Which months of the journal were removed, as tenant.retain_journal() has said.';
+grant select on tenant.journal_removals to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.journal_removals', '');
+
+create trigger keep_line before update or delete on tenant.journal_sealings for each row execute function tenant_internal.keep_line();
+create trigger keep_line before update or delete on tenant.journal_seals for each row execute function tenant_internal.keep_line();
+create trigger keep_line before update or delete on tenant.journal_removals for each row execute function tenant_internal.keep_line();
+create trigger keep_lines before truncate on tenant.journal_sealings for each statement execute function tenant_internal.keep_line();
+create trigger keep_lines before truncate on tenant.journal_seals for each statement execute function tenant_internal.keep_line();
+create trigger keep_lines before truncate on tenant.journal_removals for each statement execute function tenant_internal.keep_line();
+
+-- Which clusters have written its lines: one probe of the indexes for each.
+create function tenant_internal.journal_origins() returns setof bigint
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    with recursive c (origin) as (
+        select min(j.origin) from tenant.journal j
+        union all
+        select (select min(j.origin) from tenant.journal j where j.origin > c.origin) from c where c.origin is not null
+    )
+    select origin from c where origin is not null
+$$;
+revoke all on function tenant_internal.journal_origins() from public;
+
+create function tenant_internal.text_bytes(value text) returns bytea
+    language sql stable parallel safe as $$
+    select coalesce('\x01'::bytea || int4send(octet_length(convert_to(value, 'UTF8'))) || convert_to(value, 'UTF8'), '\x00'::bytea)
+$$;
+revoke all on function tenant_internal.text_bytes(text) from public;
+
+-- The lines of one origin between two others, the second with them: whose they are, in which month, and their digests.
+create function tenant_internal.journal_digests(origin bigint, after xid8, after_id bigint, upto xid8, upto_id bigint)
+    returns table (tenant_id text, month date, xid8 xid8, id bigint, digest bytea)
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select j.tenant_id, case when j.action not in ('protect', 'unprotect') then tenant_internal.month_of(j.at) end, j.xid8, j.id,
+        sha256(int8send(j.id) || timestamptz_send(j.at) || tenant_internal.text_bytes(j.action)
+            || tenant_internal.text_bytes(j.object) || tenant_internal.text_bytes(j.reason)
+            || tenant_internal.text_bytes(j.detail::text) || tenant_internal.text_bytes(j.role::text)
+            || tenant_internal.text_bytes(j.session_role::text) || tenant_internal.text_bytes(j.tenant_id)
+            || tenant_internal.text_bytes(j.actor) || tenant_internal.text_bytes(j.impersonator)
+            || tenant_internal.text_bytes(j.request_id) || xid8send(j.xid8) || int8send(j.origin))
+    from tenant.journal j
+    where j.origin = journal_digests.origin
+        and (j.xid8, j.id) > (journal_digests.after, after_id) and (j.xid8, j.id) <= (journal_digests.upto, journal_digests.upto_id)
+$$;
+revoke all on function tenant_internal.journal_digests(bigint, xid8, bigint, xid8, bigint) from public;
+
+create function tenant_internal.seal_digest(seal tenant.journal_seals, digests bytea) returns bytea
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select sha256(convert_to('pg_tenant seal 1', 'UTF8') || tenant_internal.text_bytes(seal.tenant_id) || int8send(seal.number)
+        || int8send(seal.sealing) || tenant_internal.text_bytes(to_char(seal.month, 'YYYY-MM')) || xid8send(seal.upto)
+        || int8send(seal.upto_id) || int8send(seal.lines) || timestamptz_send(seal.sealed_at) || seal.previous || digests)
+$$;
+revoke all on function tenant_internal.seal_digest(tenant.journal_seals, bytea) from public;
+
+create function tenant_internal.sealing_digest(sealing tenant.journal_sealings, digests bytea) returns bytea
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select sha256(convert_to('pg_tenant sealing 1', 'UTF8') || int8send(sealing.number) || int8send(sealing.origin)
+        || xid8send(sealing.upto) || int8send(sealing.upto_id) || int8send(sealing.lines) || int8send(sealing.seals)
+        || timestamptz_send(sealing.sealed_at) || tenant_internal.text_bytes(sealing.sealed_by::text) || sealing.previous || digests)
+$$;
+revoke all on function tenant_internal.sealing_digest(tenant.journal_sealings, bytea) from public;
+
+-- Makes a sealing of what stands between two lines of one origin.
+create function tenant_internal.seal_lines(origin bigint, after xid8, after_id bigint, upto xid8, upto_id bigint)
+    returns tenant.journal_sealings
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+    nothing constant bytea := decode(repeat('00', 32), 'hex');
+    made tenant.journal_sealings;
+    seal tenant.journal_seals;
+    stretch record;
+begin
+    select s.number, s.digest into made.number, made.previous from tenant.journal_sealings s order by s.number desc limit 1;
+    made.number := coalesce(made.number, 0) + 1;
+    made.previous := coalesce(made.previous, nothing);
+    made.origin := origin;
+    made.upto := upto;
+    made.upto_id := upto_id;
+    made.lines := 0;
+    made.seals := 0;
+    made.sealed_at := clock_timestamp();
+    made.sealed_by := session_user;
+    made.digest := '';
+    for stretch in
+        select d.tenant_id, d.month, count(*) as lines, string_agg(d.digest, '' order by d.xid8, d.id) as digests,
+            (array_agg(d.xid8 order by d.xid8 desc, d.id desc))[1] as xid8, (array_agg(d.id order by d.xid8 desc, d.id desc))[1] as id
+        from tenant_internal.journal_digests(origin, after, after_id, upto, upto_id) d
+        group by d.tenant_id, d.month order by d.tenant_id collate "C" nulls first, d.month nulls first
+    loop
+        if made.seals = 0 or stretch.tenant_id is distinct from seal.tenant_id then
+            if stretch.tenant_id is null then
+                select s.number, s.digest into seal.number, seal.digest from tenant.journal_seals s
+                    where s.tenant_id is null order by s.number desc limit 1;
+            else
+                select s.number, s.digest into seal.number, seal.digest from tenant.journal_seals s
+                    where s.tenant_id = stretch.tenant_id order by s.number desc limit 1;
+            end if;
+        end if;
+        seal.previous := coalesce(seal.digest, nothing);
+        seal.number := coalesce(seal.number, 0) + 1;
+        seal.tenant_id := stretch.tenant_id;
+        seal.sealing := made.number;
+        seal.month := stretch.month;
+        seal.upto := stretch.xid8;
+        seal.upto_id := stretch.id;
+        seal.lines := stretch.lines;
+        seal.sealed_at := made.sealed_at;
+        seal.digest := tenant_internal.seal_digest(seal, stretch.digests);
+        insert into tenant.journal_seals select seal.*;
+        made.lines := made.lines + seal.lines;
+        made.seals := made.seals + 1;
+    end loop;
+    made.digest := tenant_internal.sealing_digest(made, (select string_agg(s.digest, '' order by s.tenant_id collate "C" nulls first, s.number)
+        from tenant.journal_seals s where s.sealing = made.number));
+    insert into tenant.journal_sealings select made.*;
+    return made;
+end
+$$;
+revoke all on function tenant_internal.seal_lines(bigint, xid8, bigint, xid8, bigint) from public;
+
+create function tenant.seal_journal() returns table (sealing bigint, seals bigint, lines bigint)
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    -- Of one sealing: what is held in memory are 32 bytes a line.
+    most constant integer := 1000000;
+    of_origin bigint;
+    settled xid8;
+    sealed record;
+    last record;
+    made tenant.journal_sealings;
+begin
+    -- One sealer at a time; nobody else writes these tables.
+    lock table tenant.journal_sealings in share row exclusive mode;
+    for of_origin in select * from tenant_internal.journal_origins() loop
+        -- What came from another database is complete.
+        settled := case when of_origin = tenant_internal.journal_origin() then pg_snapshot_xmin(pg_current_snapshot())
+            else '18446744073709551615' end;
+        loop
+            select s.upto, s.upto_id into sealed from tenant.journal_sealings s
+                where s.origin = of_origin order by s.upto desc, s.upto_id desc limit 1;
+            select l.xid8, l.id into last from (
+                select j.xid8, j.id from tenant.journal j
+                where j.origin = of_origin and (j.xid8, j.id) > (coalesce(sealed.upto, '0'), coalesce(sealed.upto_id, 0)) and j.xid8 < settled
+                order by j.xid8, j.id limit most) l order by l.xid8 desc, l.id desc limit 1;
+            exit when not found;
+            made := tenant_internal.seal_lines(of_origin, coalesce(sealed.upto, '0'), coalesce(sealed.upto_id, 0), last.xid8, last.id);
+            return query select made.number, made.seals, made.lines;
+        end loop;
+    end loop;
+end
+$$;
+comment on function tenant.seal_journal is 'Seals the journal''s settled lines, and waits for no writer: those of transactions that ended before the oldest one that runs. A line for each sealing; none where nothing is to be sealed.';
+revoke all on function tenant.seal_journal() from public;
+grant execute on function tenant.seal_journal() to tenant_admin;
+
+-- sql/schema/lives/journal_verify.sql
+-- Verifying the journal by its seals, and exporting both.
+
+-- The months that were removed as tenant.retain_journal() has said.
+create function tenant_internal.removed_before() returns date
+    language sql stable set search_path = pg_catalog, pg_temp as $$ select max(before) from tenant.journal_removals $$;
+revoke all on function tenant_internal.removed_before() from public;
+
+-- What is wrong; wanted is null for all tenants and the operators' lines.
+create function tenant_internal.journal_faults(wanted text) returns table (tenant_id text, seal bigint, sealing bigint, problem text, detail text)
+    language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+    with run as (
+        select s as row, s.number, s.origin, s.upto, s.upto_id, s.digest, s.previous, s.seals,
+            coalesce(lag(s.upto) over by_origin, '0') as after, coalesce(lag(s.upto_id) over by_origin, 0) as after_id,
+            coalesce(lag(s.number) over by_number, 0) as number_before,
+            coalesce(lag(s.digest) over by_number, decode(repeat('00', 32), 'hex')) as digest_before
+        from tenant.journal_sealings s
+        window by_origin as (partition by s.origin order by s.number), by_number as (order by s.number)
+    ),
+    chain as (
+        select s as row, s.tenant_id, s.number, s.sealing, s.month, s.lines, s.digest, s.previous,
+            coalesce(lag(s.number) over by_tenant, 0) as number_before,
+            coalesce(lag(s.digest) over by_tenant, decode(repeat('00', 32), 'hex')) as digest_before
+        from tenant.journal_seals s where wanted is null or s.tenant_id = wanted
+        window by_tenant as (partition by s.tenant_id order by s.number)
+    ),
+    found as (
+        select r.number as sealing, d.tenant_id, d.month, count(*) as lines, string_agg(d.digest, '' order by d.xid8, d.id) as digests
+        from run r cross join lateral tenant_internal.journal_digests(r.origin, r.after, r.after_id, r.upto, r.upto_id) d
+        where wanted is null or d.tenant_id = wanted
+        group by r.number, d.tenant_id, d.month
+    ),
+    compared as (
+        select coalesce(c.tenant_id, f.tenant_id) as tenant_id, c.number, coalesce(c.sealing, f.sealing) as sealing, c.row, c.lines,
+            c.digest, f.lines as there, f.digests, coalesce(c.month < tenant_internal.removed_before(), false) as removed
+        from (select * from chain where sealing in (select number from run)) c full join found f on f.sealing = c.sealing
+            and coalesce(f.tenant_id, '') = coalesce(c.tenant_id, '') and coalesce(f.month, '-infinity') = coalesce(c.month, '-infinity')
+    )
+    select c.tenant_id, c.number, c.sealing, p.problem, p.detail
+    from compared c cross join lateral (
+        select case
+                when c.number is null then 'inserted'
+                when c.removed then case when c.there is not null then 'inserted' end
+                when coalesce(c.there, 0) < c.lines then 'removed'
+                when c.there > c.lines then 'inserted'
+                when tenant_internal.seal_digest(c.row, c.digests) <> c.digest then 'changed' end,
+            case when c.number is null then format('%s lines stand where a sealing has been, and no seal covers them.', c.there)
+                when c.removed then format('%s lines stand in a month that was removed.', c.there)
+                else format('%s lines were sealed, %s are there.', c.lines, coalesce(c.there, 0)) end
+    ) p (problem, detail)
+    where p.problem is not null
+    union all
+    select c.tenant_id, c.number, c.sealing, 'seal missing',
+        case when c.number > c.number_before + 1 then format('Before it stands seal %s.', c.number_before)
+            else 'The seal before it is another than the one it was chained to.' end
+    from chain c where c.number <> c.number_before + 1 or c.previous <> c.digest_before
+    union all
+    select null, null, r.number, 'sealing missing',
+        case when r.number > r.number_before + 1 then format('Before it stands sealing %s.', r.number_before)
+            else 'The sealing before it is another than the one it was chained to.' end
+    from run r where r.number <> r.number_before + 1 or r.previous <> r.digest_before
+    union all
+    select null, null, r.number, case when s.seals < r.seals then 'seal missing' else 'seal changed' end,
+        format('%s seals were made, %s are there.', r.seals, s.seals)
+    from run r cross join lateral (
+        select count(*) as seals, coalesce(string_agg(s.digest, '' order by s.tenant_id collate "C" nulls first, s.number), '') as digests
+        from tenant.journal_seals s where s.sealing = r.number) s
+    where wanted is null and tenant_internal.sealing_digest(r.row, s.digests) <> r.digest
+    union all
+    select s.tenant_id, s.number, s.sealing, 'sealing missing', 'No sealing has this number.'
+    from tenant.journal_seals s
+    where (wanted is null or s.tenant_id = wanted) and not exists (select from tenant.journal_sealings r where r.number = s.sealing)
+    order by 3, 1 nulls first, 2
+$$;
+revoke all on function tenant_internal.journal_faults(text) from public;
+
+create function tenant.verify_journal() returns table (tenant_id text, seal bigint, sealing bigint, problem text, detail text)
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$ select * from tenant_internal.journal_faults(null) $$;
+comment on function tenant.verify_journal() is 'What in the journal is not as it was sealed: lines that were changed, removed or inserted, seals that are missing. No line: all is as it was sealed.';
+revoke all on function tenant.verify_journal() from public;
+grant execute on function tenant.verify_journal() to tenant_admin;
+
+create function tenant.verify_journal(tenant text) returns table (tenant_id text, seal bigint, sealing bigint, problem text, detail text)
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$ select * from tenant_internal.journal_faults(tenant.canonical_id(tenant)) $$;
+comment on function tenant.verify_journal(text) is 'The same of one tenant''s lines and seals.';
+revoke all on function tenant.verify_journal(text) from public;
+grant execute on function tenant.verify_journal(text) to tenant_admin;
+create function tenant.verify_journal(tenant uuid) returns table (tenant_id text, seal bigint, sealing bigint, problem text, detail text)
+    language sql stable begin atomic select * from tenant.verify_journal(tenant::text); end;
+revoke all on function tenant.verify_journal(uuid) from public;
+grant execute on function tenant.verify_journal(uuid) to tenant_admin;
+create function tenant.verify_journal(tenant bigint) returns table (tenant_id text, seal bigint, sealing bigint, problem text, detail text)
+    language sql stable begin atomic select * from tenant.verify_journal(tenant::text); end;
+revoke all on function tenant.verify_journal(bigint) from public;
+grant execute on function tenant.verify_journal(bigint) to tenant_admin;
+
+-- Numbers of 64 bits are texts, since readers of JSON round them; times are microseconds since 2000-01-01 00:00 UTC, as they
+-- are hashed; detail is the text that is hashed.
+create function tenant_internal.microseconds(at timestamptz) returns text
+    language sql immutable strict set search_path = pg_catalog, pg_temp as $$
+    select ((extract(epoch from at) * 1000000)::bigint - 946684800000000)::text
+$$;
+revoke all on function tenant_internal.microseconds(timestamptz) from public;
+
+create function tenant.export_seals(tenant text default null) returns setof jsonb
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select jsonb_build_object('seal', s.number::text, 'tenant_id', s.tenant_id, 'sealing', s.sealing::text, 'month', to_char(s.month, 'YYYY-MM'),
+        'upto', s.upto::text, 'upto_id', s.upto_id::text, 'lines', s.lines::text, 'sealed_at', tenant_internal.microseconds(s.sealed_at),
+        'previous', encode(s.previous, 'hex'), 'digest', encode(s.digest, 'hex'),
+        'removed', coalesce(s.month < tenant_internal.removed_before(), false))
+    from tenant.journal_seals s where tenant is null or s.tenant_id = tenant.canonical_id(tenant)
+    union all
+    select jsonb_build_object('sealing', r.number::text, 'origin', r.origin::text, 'upto', r.upto::text, 'upto_id', r.upto_id::text,
+        'lines', r.lines::text, 'seals', r.seals::text, 'sealed_at', tenant_internal.microseconds(r.sealed_at), 'sealed_by', r.sealed_by,
+        'previous', encode(r.previous, 'hex'), 'digest', encode(r.digest, 'hex'))
+    from tenant.journal_sealings r
+$$;
+comment on function tenant.export_seals is 'The seals and the sealings, each as JSON, to be kept elsewhere. Of one tenant: its seals, and all sealings.';
+revoke all on function tenant.export_seals(text) from public;
+grant execute on function tenant.export_seals(text) to tenant_admin;
+
+create function tenant.export_journal(tenant text default null) returns setof jsonb
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select jsonb_build_object('id', j.id::text, 'at', tenant_internal.microseconds(j.at), 'action', j.action, 'object', j.object,
+        'reason', j.reason, 'detail', j.detail::text, 'role', j.role, 'session_role', j.session_role, 'tenant_id', j.tenant_id,
+        'actor', j.actor, 'impersonator', j.impersonator, 'request_id', j.request_id, 'xid8', j.xid8::text, 'origin', j.origin::text)
+    from tenant.journal j where tenant is null or j.tenant_id = tenant.canonical_id(tenant)
+    order by j.origin, j.xid8, j.id
+$$;
+comment on function tenant.export_journal is 'The journal''s lines, of one tenant or all, each as JSON with what seals are made of.';
+revoke all on function tenant.export_journal(text) from public;
+grant execute on function tenant.export_journal(text) to tenant_admin;
+
 -- sql/schema/lives/journal_maintenance.sql
 -- Keeping the journal: its months are made ahead, and removed when they are older than was said.
+
+create table tenant.journal_retention (
+    -- There is one line or none.
+    one boolean primary key default true check (one),
+    keep interval not null,
+    reason text not null,
+    set_at timestamptz not null default now(),
+    set_by name not null default session_user
+);
+comment on table tenant.journal_retention is 'For how long lines of the journal are kept; no line: for good.';
+grant select on tenant.journal_retention to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.journal_retention', '');
+
+create function tenant.retain_journal(keep interval, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.require_reason(reason);
+    if keep < interval '1 month' or keep > interval '1000 years' then
+        raise exception using
+            errcode = 'TN156',
+            message = format('lines of the journal cannot be kept for %s', keep),
+            detail = 'A month is the shortest time.',
+            hint = 'select tenant.retain_journal(''10 years'', ''<reason>''); null keeps them for good.';
+    end if;
+    delete from tenant.journal_retention;
+    insert into tenant.journal_retention (keep, reason) select retain_journal.keep, retain_journal.reason where retain_journal.keep is not null;
+    perform tenant_internal.write_journal('retain_journal', 'tenant.journal', reason, jsonb_build_object('keep', keep));
+end
+$$;
+comment on function tenant.retain_journal is 'For how long lines of the journal are kept: tenant.maintain_journal() removes months that are older, but for what is said of protection. Null: for good. TN029 no reason, TN156 less than a month.';
+revoke all on function tenant.retain_journal(interval, text) from public;
+grant execute on function tenant.retain_journal(interval, text) to tenant_admin;
+
+-- Whether lines of before this time were not sealed, where sealing is in use.
+create function tenant_internal.has_unsealed(before timestamptz) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select exists (select from tenant.journal_sealings) and exists (
+        select from tenant_internal.journal_origins() c (origin)
+        left join lateral (select upto, upto_id from tenant.journal_sealings s
+            where s.origin = c.origin order by s.upto desc, s.upto_id desc limit 1) s on true
+        cross join lateral (select from tenant.journal j
+            where j.origin = c.origin and (j.xid8, j.id) > (coalesce(s.upto, '0'), coalesce(s.upto_id, 0)) and j.at < before limit 1) unsealed)
+$$;
+revoke all on function tenant_internal.has_unsealed(timestamptz) from public;
+
+-- Removes the months before this one, if nobody reads them at this moment. session_replication_role = replica passes the
+-- triggers that keep lines.
+create function tenant_internal.remove_journal(before date) returns bigint
+    language plpgsql set search_path = pg_catalog, pg_temp set session_replication_role = replica as $$
+declare
+    parts constant regclass[] := array(select i.inhrelid from pg_inherits i
+        where i.inhparent = 'tenant_internal.journal_lines'::regclass and i.inhrelid <> 'tenant_internal.journal_rest'::regclass
+            and i.inhrelid::regclass::text < format('tenant_internal.%s', to_char(before, '"journal_"YYYY_MM')));
+    part regclass;
+    removed bigint := 0;
+    more bigint;
+begin
+    foreach part in array parts loop
+        execute format('lock table %s in access exclusive mode nowait', part);
+    end loop;
+    foreach part in array parts loop
+        execute format('select count(*) from %s', part) into more;
+        removed := removed + more;
+        execute format('truncate %s', part);
+    end loop;
+    delete from tenant_internal.journal_rest where at < before::timestamp at time zone 'UTC';
+    get diagnostics more = row_count;
+    removed := removed + more;
+    -- An empty part stays where this would have somebody wait.
+    begin
+        if cardinality(parts) > 0 then
+            lock table only tenant_internal.journal_lines in access exclusive mode nowait;
+            lock table tenant_internal.journal_rest in access exclusive mode nowait;
+        end if;
+        foreach part in array parts loop
+            execute format('drop table %s', part);
+        end loop;
+    exception when lock_not_available then null;
+    end;
+    return removed;
+end
+$$;
+revoke all on function tenant_internal.remove_journal(date) from public;
 
 create function tenant.maintain_journal(ahead integer default 2) returns table (month date, done text)
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
     this constant date := tenant_internal.month_of(now());
+    before constant date := tenant_internal.month_of(now() - (select keep from tenant.journal_retention));
     wanted date;
+    removed bigint;
 begin
     if ahead is null or ahead not between 0 and 120 then
         raise exception using
@@ -1005,9 +1437,25 @@ begin
             return query select wanted, case when tenant_internal.make_journal_part(wanted) then 'made' else 'waits' end;
         end if;
     end loop;
+    if before is null or not exists (select from tenant_internal.journal_lines where at < before::timestamp at time zone 'UTC') then
+        return;
+    elsif tenant_internal.has_unsealed(before::timestamp at time zone 'UTC') then
+        return query select before, 'waits to be sealed';
+        return;
+    end if;
+    begin
+        removed := tenant_internal.remove_journal(before);
+    exception when lock_not_available then
+        return query select before, 'waits';
+        return;
+    end;
+    insert into tenant.journal_removals (before, lines) select before, removed;
+    perform tenant_internal.write_journal('remove_journal', 'tenant.journal', (select reason from tenant.journal_retention),
+        jsonb_build_object('before', before, 'lines', removed));
+    return query select before, format('removed %s lines of before', removed);
 end
 $$;
-comment on function tenant.maintain_journal is 'Makes the journal''s parts for this month and those ahead. Waits for nobody, and nobody for it: where a part cannot be made now, it says that it waits.';
+comment on function tenant.maintain_journal is 'Makes the journal''s parts for this month and those ahead, and removes what is older than tenant.retain_journal() has said. Waits for nobody, and nobody for it: what cannot be done now waits for the next call.';
 revoke all on function tenant.maintain_journal(integer) from public;
 grant execute on function tenant.maintain_journal(integer) to tenant_admin;
 
@@ -9648,6 +10096,28 @@ create view tenant_internal.finding_t134 as
         where o.pool = p.pool and o.claimed_at is null and o.abandoned_at is null) h
     where h.have < p.target and greatest(p.topped_up_at, p.changed_at) < now() - interval '15 min';
 comment on view tenant_internal.finding_t134 is 'A pool of ready tenants is not topped up';
+
+-- sql/schema/doctor/journal.sql
+-- Findings on the journal.
+
+create view tenant_internal.finding_t128 as
+    select 'T128' as code, 'warn' as level,
+        'tenant.journal' as object,
+        'lines of the journal have waited for their seal for more than a day' as problem,
+        'A line that was not sealed can be changed or removed by a superuser, and nothing shows it.' as why,
+        'select * from tenant.seal_journal();' as fix
+    where tenant_internal.has_unsealed(now() - interval '1 day');
+comment on view tenant_internal.finding_t128 is 'The journal was not sealed for a day';
+
+create view tenant_internal.finding_t130 as
+    select 'T130' as code, 'warn' as level,
+        'tenant.journal' as object,
+        format('the journal has no part for %s', to_char(m.month, 'YYYY-MM')) as problem,
+        'Lines of months without a part stand together in one, from which they are removed row by row; and while it is written, parts cannot be made.' as why,
+        'select * from tenant.maintain_journal();' as fix
+    from (select (tenant_internal.month_of(now()) + interval '1 month')::date) m (month)
+    where tenant_internal.journal_part(m.month) is null;
+comment on view tenant_internal.finding_t130 is 'The journal''s next month has no part';
 
 -- sql/schema/doctor/doctor.sql
 -- tenant.doctor() and tenant.assert_healthy(), and waivers of findings.

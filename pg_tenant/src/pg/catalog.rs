@@ -42,6 +42,11 @@ impl Name {
     }
 }
 
+/// Calls `each` with every row of a small table that has no index.
+pub fn scan_all(table: Oid, each: impl FnMut(Row)) {
+    scan_with(std::ptr::null_mut(), table, Oid::INVALID, &mut [], each);
+}
+
 /// Scans a catalog by an index on oid columns, calling `each` with every row whose columns have these values.
 pub fn scan(catalog: Oid, index: Oid, keys: &[(AttrNumber, Oid)], each: impl FnMut(Row)) {
     scan_under(std::ptr::null_mut(), catalog, index, keys, each);
@@ -107,7 +112,7 @@ fn scan_with(
     unsafe {
         let relation = pg_sys::table_open(catalog, pg_sys::AccessShareLock as i32);
         let (count, first) = (keys.len() as i32, keys.as_mut_ptr());
-        let scan = pg_sys::systable_beginscan(relation, index, true, snapshot, count, first);
+        let scan = pg_sys::systable_beginscan(relation, index, index != Oid::INVALID, snapshot, count, first);
         loop {
             let tuple = pg_sys::systable_getnext(scan);
             if tuple.is_null() {

@@ -10,7 +10,7 @@ use pgrx::pg_sys::{self, Datum, FunctionCallInfo, NullableDatum, Oid};
 use std::ffi::CStr;
 
 /// The types of the columns: id, at, action, object, reason, detail, role, session_role, tenant_id, actor, impersonator,
-/// request_id, xid8, cluster.
+/// request_id, xid8, origin.
 const TYPES: [Oid; 14] = [
     pg_sys::INT8OID,
     pg_sys::TIMESTAMPTZOID,
@@ -141,7 +141,7 @@ impl Line {
                     none,
                     self.request.value,
                     Datum::from(pg_sys::GetCurrentFullTransactionId().value),
-                    Datum::from(pg_sys::GetSystemIdentifier()),
+                    Datum::from(journal_part::origin()),
                 ];
                 let mut nulls = [false; TYPES.len()];
                 (nulls[4], nulls[5], nulls[11]) = (self.reason.isnull, true, self.request.isnull);

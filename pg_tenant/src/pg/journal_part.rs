@@ -1,15 +1,31 @@
 //! The parts of `tenant.journal`: which one takes a line of that time, without a statement.
 
-use crate::pg::{extension, function, function::Returned};
+use crate::pg::backend_cell::BackendCell;
+use crate::pg::{catalog, extension, function, function::Returned};
 use pgrx::pg_sys::{self, Oid, Relation, TimestampTz};
 
-/// `tenant_internal.cluster_id() → bigint`
-pub fn cluster_id(_: function::Args) -> crate::pg::report::Outcome<Returned> {
-    // SAFETY: a plain read of what the server has read from its control file.
-    Ok(Returned::bigint(unsafe { pg_sys::GetSystemIdentifier() } as i64))
+static ORIGIN: BackendCell<Option<i64>> = BackendCell::new(None);
+
+/// Which database this is: `tenant_internal.journal_origin`, read once. (An extension that is dropped and made again gets
+/// another; who has read the former one writes lines of its own origin, each in the order of one server's transactions.)
+pub fn origin() -> i64 {
+    if let Some(origin) = ORIGIN.get() {
+        return origin;
+    }
+    // SAFETY: a syscache lookup that returns InvalidOid where there is nothing.
+    let table = unsafe { pg_sys::get_relname_relid(c"journal_origin".as_ptr(), extension::internal_schema()) };
+    if table != Oid::INVALID {
+        catalog::scan_all(table, |row| ORIGIN.set(row.get(1).map(|origin| origin.value() as i64)));
+    }
+    ORIGIN.get().unwrap_or_default()
 }
 
-crate::sql_function!(pg_tenant_cluster_id, pg_finfo_pg_tenant_cluster_id, cluster_id);
+/// `tenant_internal.journal_origin() → bigint`
+fn journal_origin(_: function::Args) -> crate::pg::report::Outcome<Returned> {
+    Ok(Returned::bigint(origin()))
+}
+
+crate::sql_function!(pg_tenant_journal_origin, pg_finfo_pg_tenant_journal_origin, journal_origin);
 
 /// `tenant_internal.journal_lines`: all but what is said of protection, by month.
 pub fn lines() -> Oid {

@@ -7,6 +7,12 @@
 -- indexes; hence no index stands on a partitioned table, where ATTACH would make it before the dump does. DROP EXTENSION
 -- drops them with the journal, since a partition goes with what it is part of.
 
+-- Which database this is: another than the one that it is a dump of, since a dump does not have it. Transactions are numbered
+-- in the life of a database; a server that is copied with its files, or upgraded, goes on with both.
+create table tenant_internal.journal_origin (origin bigint not null);
+comment on table tenant_internal.journal_origin is 'Which database this is, to tell the lines of its journal from those that a dump has brought.';
+insert into tenant_internal.journal_origin values (('x' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 16))::bit(64)::bigint);
+
 create table tenant.journal (
     -- Named, since an upgrade has the former table beside it.
     id bigint constraint journal_id_not_null not null generated always as identity,
@@ -23,9 +29,9 @@ create table tenant.journal (
     actor text default tenant.current_actor(),
     impersonator text default nullif(current_setting('pg_tenant.impersonator', true), ''),
     request_id text default nullif(current_setting('pg_tenant.request_id', true), ''),
-    -- The transaction, and the cluster that numbered it: seals go by them.
+    -- The transaction, and the database in whose life it was numbered: seals go by them.
     xid8 xid8 not null default pg_current_xact_id(),
-    cluster bigint not null default tenant_internal.cluster_id()
+    origin bigint not null default tenant_internal.journal_origin()
 ) partition by list ((action in ('protect', 'unprotect')));
 comment on table tenant.journal is 'What was protected, unprotected, shared, created, suspended, bound, who entered the system context, what was done in tenants, and why.';
 grant select on tenant.journal to tenant_admin;
@@ -44,11 +50,11 @@ select pg_catalog.pg_extension_config_dump('tenant_internal.journal_rest', '');
 alter table tenant_internal.journal_protection add primary key (id);
 create index on tenant_internal.journal_protection (object, action);
 create index on tenant_internal.journal_protection (tenant_id, id);
-create index on tenant_internal.journal_protection (cluster, xid8, id);
+create index on tenant_internal.journal_protection (origin, xid8, id);
 alter table tenant_internal.journal_rest add primary key (id);
 create index on tenant_internal.journal_rest (object, action);
 create index on tenant_internal.journal_rest (tenant_id, id);
-create index on tenant_internal.journal_rest (cluster, xid8, id);
+create index on tenant_internal.journal_rest (origin, xid8, id);
 
 -- A function that runs as the extension's owner could change lines for whoever calls it. Retention is exempt: it runs with
 -- session_replication_role = replica, which only superusers can set.

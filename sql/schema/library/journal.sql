@@ -1,10 +1,10 @@
 -- Lines of the journal that the library writes.
 
--- Which cluster numbers the transactions: what pg_control_system() calls its system identifier.
-create function tenant_internal.cluster_id() returns bigint
-    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_cluster_id';
-revoke all on function tenant_internal.cluster_id() from public;
-grant execute on function tenant_internal.cluster_id() to tenant_admin;
+-- What tenant_internal.journal_origin says, read once in a session.
+create function tenant_internal.journal_origin() returns bigint
+    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_journal_origin';
+revoke all on function tenant_internal.journal_origin() from public;
+grant execute on function tenant_internal.journal_origin() to tenant_admin;
 
 -- Writes the line that a tenant was created, in C and without running a statement. Where the journal has triggers, rules or
 -- policies, or the transaction has entered a tenant, it calls the function below instead.

@@ -31,7 +31,12 @@ pub const fn by_hand(code: &'static str, object: &'static str, plant: &'static s
 /// `{owner}`, `{app}`, `{admin}`, `{backup}` and `{db}` in them stand for the roles and the database, `{x}` for a role of
 /// the case alone.
 pub async fn prove(name: &str, cases: &[Case]) {
-    let db = stage(name).await;
+    prove_on(Cluster::shared(), name, cases).await;
+}
+
+/// The same on a server of the test's own.
+pub async fn prove_on(cluster: &Cluster, name: &str, cases: &[Case]) {
+    let db = stage_on(cluster, name).await;
     for case in cases.iter().filter(|case| !Install::current().lacks(case.plant)) {
         let (code, object) = (case.code, fill(&db, case.object));
         assert!(!is_there(&db, code, &object).await, "{code} on {object} before it was planted");

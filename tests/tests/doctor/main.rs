@@ -6,6 +6,7 @@ mod page; // pg_tenant/doctor/: one page a finding
 mod a_defect_is_missed;
 mod a_finding_has_no_proof;
 mod a_healthy_database_has_findings;
+mod a_journal_is_not_kept;
 mod a_kept_value_is_missed;
 mod a_key_defect_is_missed;
 mod a_path_defect_is_missed;
@@ -29,6 +30,8 @@ fn cases() -> impl Iterator<Item = &'static case::Case> {
         a_kept_value_is_missed::CASES,
         a_setting_is_missed::CASES,
         an_onboarding_is_stuck::CASES,
+        a_journal_is_not_kept::CASES,
+        a_journal_is_not_kept::SEALS,
     ]
     .into_iter()
     .flatten()

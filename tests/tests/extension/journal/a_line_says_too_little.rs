@@ -57,11 +57,11 @@ async fn of_tenant_and_transaction() {
         "select string_agg(coalesce(tenant_id, '-'), ' ' order by id) from tenant.journal where action = 'noted'";
     assert_eq!(boss.value(whose).await, Some(format!("{A} - another")));
     let told = "select bool_and(xid8 < pg_snapshot_xmax(pg_current_snapshot())
-            and cluster = (select system_identifier from pg_control_system())) from tenant.journal";
+            and origin = (select origin from tenant_internal.journal_origin)) from tenant.journal";
     assert_eq!(boss.value(told).await.as_deref(), Some("t"));
     // None of it is for whoever writes to choose.
     let admin = db.admin().await;
-    for column in ["tenant_id", "actor", "impersonator", "request_id", "xid8", "cluster"] {
+    for column in ["tenant_id", "actor", "impersonator", "request_id", "xid8", "origin"] {
         admin
             .expect_error(
                 "42501",
