@@ -136,6 +136,7 @@ pub use propagation::objects;
 #[cfg(feature = "outbound")]
 pub use propagation::outbound;
 pub use tenant::ambient;
+pub use tenant::generation::Generation;
 pub use tenant::identity::Tenant;
 pub use tenant::into_id::IntoTenantId;
 pub use tenant::request_id::{MalformedRequestId, RequestId};

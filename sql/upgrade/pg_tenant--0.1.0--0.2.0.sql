@@ -311,6 +311,13 @@ create table tenant.setting_definitions (
 comment on table tenant.setting_definitions is 'Which settings and features tenants have: kind, default, rule, who changes them, and of a feature to how many per cent of the tenants it is rolled out.';
 grant select on tenant.setting_definitions to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.setting_definitions', '');
+create table tenant_internal.definitions_stamp (stamp uuid not null);
+comment on table tenant_internal.definitions_stamp is 'A number that changes with tenant.setting_definitions.';
+insert into tenant_internal.definitions_stamp values (gen_random_uuid());
+-- In version 0.1.0 settings were the application's own: what it uses is declared, so that it may go on.
+insert into tenant.setting_definitions (name, kind, description)
+    select distinct e.key, 'json', 'in use before version 0.2.0' from tenant.tenants t cross join lateral jsonb_object_keys(t.settings) e (key)
+    where length(e.key) <= 128 and e.key ~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$';
 
 -- Onboarding.
 create table tenant.onboardings (
@@ -2048,19 +2055,8 @@ grant execute on function tenant.define_plan(text, integer, interval, interval, 
 
 create or replace function tenant.drop_plan(plan text, reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    tenants bigint;
 begin
     perform tenant_internal.require_reason(reason);
-    lock table tenant.plans in share row exclusive mode;
-    select count(*) into tenants from tenant.tenants t where t.plan = drop_plan.plan;
-    if tenants > 0 then
-        raise exception using
-            errcode = 'TN136',
-            message = format('cannot drop plan "%s": tenants have it', drop_plan.plan),
-            detail = format('There are %s of them.', tenants),
-            hint = 'Give them another one first: select tenant.set_plan(id, ''<plan>'') from tenant.tenants where plan = ...;';
-    end if;
     delete from tenant.plans p where p.plan = drop_plan.plan;
     if not found then
         perform tenant_internal.refuse_plan(drop_plan.plan);
@@ -2100,7 +2096,7 @@ begin
     if reason is not null then
         perform tenant_internal.give_reason(reason);
     end if;
-    if set_plan.plan is not null and not exists (select from tenant.plans p where p.plan = set_plan.plan) then
+    if set_plan.plan is not null and not tenant_internal.hold_plan(set_plan.plan) then
         perform tenant_internal.refuse_plan(set_plan.plan);
     end if;
     update tenant.tenants t set plan = set_plan.plan where t.id = canonical and t.plan is distinct from set_plan.plan;
@@ -2382,6 +2378,18 @@ comment on table tenant.setting_definitions is 'Which settings and features tena
 
 grant select on tenant.setting_definitions to tenant_admin;
 
+comment on table tenant_internal.definitions_stamp is 'A number that changes with tenant.setting_definitions.';
+
+create or replace function tenant_internal.stamp_definitions() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    update tenant_internal.definitions_stamp set stamp = gen_random_uuid();
+    return null;
+end
+$$;
+
+revoke all on function tenant_internal.stamp_definitions() from public;
+
 create or replace function tenant_internal.looks_secret(value text) returns boolean
     language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
     select value ~ any (array[
@@ -2395,12 +2403,16 @@ $$;
 
 revoke all on function tenant_internal.looks_secret(text) from public;
 
+grant execute on function tenant_internal.looks_secret(text) to tenant_admin;
+
 create or replace function tenant_internal.is_secret_reference(value text) returns boolean
     language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
     select value ~ '^(vault|env|file):[^[:space:]]+$'
 $$;
 
 revoke all on function tenant_internal.is_secret_reference(text) from public;
+
+grant execute on function tenant_internal.is_secret_reference(text) to tenant_admin;
 
 create or replace function tenant_internal.setting_problem(d tenant.setting_definitions, value jsonb) returns text[]
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
@@ -2433,6 +2445,8 @@ $$;
 
 revoke all on function tenant_internal.setting_problem(tenant.setting_definitions, jsonb) from public;
 
+grant execute on function tenant_internal.setting_problem(tenant.setting_definitions, jsonb) to tenant_admin;
+
 create or replace function tenant_internal.require_setting(d tenant.setting_definitions, value jsonb) returns void
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -2452,18 +2466,22 @@ $$;
 
 revoke all on function tenant_internal.require_setting(tenant.setting_definitions, jsonb) from public;
 
+grant execute on function tenant_internal.require_setting(tenant.setting_definitions, jsonb) to tenant_admin;
+
 create or replace function tenant_internal.refuse_setting(name text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
         errcode = 'TN150',
-        message = format('there is no setting %s', quote_literal(left(name, 128))),
+        message = format('there is no setting %s', coalesce(quote_literal(left(name, 128)), 'without a name')),
         detail = 'It is not in tenant.setting_definitions.',
         hint = 'Declare it: select tenant.declare_setting(''<name>'', ''<kind>''); or tenant.declare_feature(''<name>'');';
 end
 $$;
 
 revoke all on function tenant_internal.refuse_setting(text) from public;
+
+grant execute on function tenant_internal.refuse_setting(text) to tenant_admin;
 
 create or replace function tenant.declare_setting(name text, kind text default 'text', default_value jsonb default null,
     rule jsonb default '{}', changed_by text default 'operator', secret boolean default false,
@@ -2502,7 +2520,7 @@ begin
 end
 $$;
 
-comment on function tenant.declare_setting(text, text, jsonb, jsonb, text, boolean, text, numeric) is 'Declares a setting of tenants, or changes what was declared. TN151 malformed, TN152 a default that looks like a secret.';
+comment on function tenant.declare_setting(text, text, jsonb, jsonb, text, boolean, text, numeric) is 'Declares a setting of tenants, or changes what was declared. TN151 malformed, or a value that is set does not fit; TN152 a default that looks like a secret.';
 
 revoke all on function tenant.declare_setting(text, text, jsonb, jsonb, text, boolean, text, numeric) from public;
 
@@ -2532,35 +2550,27 @@ begin
 end
 $$;
 
-comment on function tenant.drop_setting(text, text) is 'Takes a setting or feature back; what tenants have set of it stays and means nothing. TN150 where there is none, TN029 without a reason.';
+comment on function tenant.drop_setting(text, text) is 'Takes a setting or feature back that nobody has a value of. TN151 where a tenant or a plan has one, TN150 where there is none, TN029 without a reason.';
 
 revoke all on function tenant.drop_setting(text, text) from public;
 
 grant execute on function tenant.drop_setting(text, text) to tenant_admin;
 
 create or replace function tenant.set_setting(id text, name text, value jsonb, reason text default null) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 declare
     canonical constant text := tenant.canonical_id(id);
-    d tenant.setting_definitions;
 begin
     perform tenant_internal.require_known(canonical);
     if reason is not null then
         perform tenant_internal.give_reason(reason);
     end if;
-    select * into d from tenant.setting_definitions s where s.name = set_setting.name;
-    if not found then
+    if set_setting.name is null or not exists (select from tenant.setting_definitions d where d.name = set_setting.name) then
         perform tenant_internal.refuse_setting(set_setting.name);
-    elsif value is not null then
-        perform tenant_internal.require_setting(d, value);
     end if;
-    update tenant.tenants t set settings = case when value is null then t.settings - d.name
-            else t.settings || jsonb_build_object(d.name, value) end
-        where t.id = canonical and t.settings -> d.name is distinct from value;
-    if found then
-        perform tenant_internal.write_journal('set_setting', canonical, reason,
-            jsonb_build_object('name', d.name) || case when value is null then '{}' else jsonb_build_object('value', value) end);
-    end if;
+    update tenant.tenants t set settings = case when value is null then t.settings - set_setting.name
+            else t.settings || jsonb_build_object(set_setting.name, value) end
+        where t.id = canonical and t.settings -> set_setting.name is distinct from value;
 end
 $$;
 
@@ -2639,6 +2649,195 @@ comment on function tenant.feature(text) is 'Whether the transaction''s tenant h
 revoke all on function tenant.feature(text) from public;
 
 grant execute on function tenant.feature(text) to tenant_user;
+
+create or replace function tenant.generation() returns bigint
+    language c stable parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_generation';
+
+comment on function tenant.generation() is 'A number for all that the transaction''s tenant is given: equal as long as neither its row, its plan, its settings nor any declaration has changed, and another one afterwards. Compare it for equality only: it does not grow. Null with no tenant.';
+
+revoke all on function tenant.generation() from public;
+
+grant execute on function tenant.generation() to tenant_user;
+
+create or replace function tenant_internal.is_restoring() returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select case when current_setting('row_security') = 'off' then coalesce((select rolsuper from pg_roles
+        where rolname = case current_setting('role') when 'none' then session_user else current_setting('role') end), false)
+        else false end
+$$;
+
+revoke all on function tenant_internal.is_restoring() from public;
+
+grant execute on function tenant_internal.is_restoring() to tenant_admin;
+
+create or replace function tenant_internal.hold_definition(name text) returns tenant.setting_definitions
+    language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select d.* from tenant.setting_definitions d where d.name = hold_definition.name for share
+$$;
+
+revoke all on function tenant_internal.hold_definition(text) from public;
+
+grant execute on function tenant_internal.hold_definition(text) to tenant_admin;
+
+create or replace function tenant_internal.check_settings() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    is_now constant jsonb := to_jsonb(new);
+    was constant jsonb := case tg_op when 'UPDATE' then to_jsonb(old) else '{}' end;
+    given record;
+    d tenant.setting_definitions;
+begin
+    if tenant_internal.is_restoring() then
+        return new;
+    end if;
+    for given in
+        select c.name as of_column, e.key, e.value from unnest(array['features', 'settings']) c (name)
+        cross join lateral jsonb_each(case jsonb_typeof(is_now -> c.name) when 'object' then is_now -> c.name end) e
+        where e.value is distinct from was -> c.name -> e.key order by 1, 2
+    loop
+        d := tenant_internal.hold_definition(given.key);
+        if d.name is null then
+            perform tenant_internal.refuse_setting(given.key);
+        elsif tg_table_name = 'plans' and (d.kind = 'feature') <> (given.of_column = 'features') then
+            raise exception using
+                errcode = 'TN151',
+                message = format('plan "%s" cannot have "%s" among its %s', is_now ->> 'plan', d.name, given.of_column),
+                detail = format('It is of kind %s.', d.kind),
+                hint = 'Features stand in a plan''s features, and what is no feature in its settings.';
+        end if;
+        perform tenant_internal.require_setting(d, given.value);
+    end loop;
+    return new;
+end
+$$;
+
+revoke all on function tenant_internal.check_settings() from public;
+
+create or replace function tenant_internal.setting_holders(name text, d tenant.setting_definitions default null) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    with holder as materialized (
+        select 1 as nth, 'tenant' as kind, t.id, t.settings -> setting_holders.name as value, null::boolean as as_feature
+        from tenant.tenants t where t.settings ? setting_holders.name
+        union all
+        select 2, 'plan', p.plan, p.features -> setting_holders.name, true from tenant.plans p where p.features ? setting_holders.name
+        union all
+        select 2, 'plan', p.plan, p.settings -> setting_holders.name, false from tenant.plans p where p.settings ? setting_holders.name
+    ), told as (
+        select h.*, row_number() over (order by h.nth, h.id) as place, count(*) over () as of_all from holder h
+        where (d).name is null or h.as_feature <> ((d).kind = 'feature')
+            or tenant_internal.setting_problem(d, h.value) is not null
+    )
+    select string_agg(format('%s "%s"', kind, id), ', ' order by place) filter (where place <= 5)
+        || case when max(of_all) > 5 then format(', and %s more', max(of_all) - 5) else '' end
+    from told
+$$;
+
+revoke all on function tenant_internal.setting_holders(text, tenant.setting_definitions) from public;
+
+create or replace function tenant_internal.require_latest(errcode text, what text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        raise exception using
+            errcode = require_latest.errcode,
+            message = format('cannot change %s in a transaction that is %s', what, current_setting('transaction_isolation')),
+            detail = 'It does not see what others have committed since it began.',
+            hint = 'begin isolation level read committed;';
+    end if;
+end
+$$;
+
+revoke all on function tenant_internal.require_latest(text, text) from public;
+
+create or replace function tenant_internal.check_definition() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    whose text;
+begin
+    if tenant_internal.is_restoring() then
+        return coalesce(new, old);
+    end if;
+    if tg_op = 'DELETE' or tg_op = 'UPDATE' and new.name <> old.name then
+        perform tenant_internal.require_latest('TN151', 'a declaration');
+        whose := tenant_internal.setting_holders(old.name);
+        if whose is not null then
+            raise exception using
+                errcode = 'TN151',
+                message = format('cannot drop setting "%s": it is in use', old.name),
+                detail = format('A value of its own has %s.', whose),
+                hint = format('Take the values back: update tenant.tenants set settings = settings - %1$L where settings ? %1$L; and tenant.define_plan() without it.', old.name);
+        end if;
+    end if;
+    if tg_op = 'DELETE' then
+        return old;
+    end if;
+    if new.default_value is not null then
+        perform tenant_internal.require_setting(new, new.default_value);
+    end if;
+    -- What is there already, and conflicts, comes here again as an update.
+    if tg_op = 'INSERT' and not exists (select from tenant.setting_definitions s where s.name = new.name)
+        or tg_op = 'UPDATE' and (new.name, new.kind, new.rule, new.secret) <> (old.name, old.kind, old.rule, old.secret)
+    then
+        perform tenant_internal.require_latest('TN151', 'a declaration');
+        whose := tenant_internal.setting_holders(new.name, new);
+        if whose is not null then
+            raise exception using
+                errcode = 'TN151',
+                message = format('cannot declare setting "%s" so: a value that is set does not fit', new.name),
+                detail = format('One that does not fit has %s.', whose),
+                hint = 'Change these values first, so that they fit both declarations, or take them back.';
+        end if;
+    end if;
+    return new;
+end
+$$;
+
+revoke all on function tenant_internal.check_definition() from public;
+
+create or replace function tenant_internal.hold_plan(plan text) returns boolean
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform from tenant.plans p where p.plan = hold_plan.plan for key share;
+    return found;
+end
+$$;
+
+revoke all on function tenant_internal.hold_plan(text) from public;
+
+grant execute on function tenant_internal.hold_plan(text) to tenant_admin;
+
+create or replace function tenant_internal.hold_new_plan() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.hold_plan(new.plan);
+    return new;
+end
+$$;
+
+revoke all on function tenant_internal.hold_new_plan() from public;
+
+create or replace function tenant_internal.keep_plan() returns trigger
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    tenants bigint;
+begin
+    if tenant_internal.is_restoring() then
+        return coalesce(new, old);
+    end if;
+    perform tenant_internal.require_latest('TN136', 'which plans there are');
+    select count(*) into tenants from tenant.tenants t where t.plan = old.plan;
+    if tenants > 0 then
+        raise exception using
+            errcode = 'TN136',
+            message = format('cannot drop plan "%s": tenants have it', old.plan),
+            detail = format('There are %s of them.', tenants),
+            hint = 'Give them another one first: select tenant.set_plan(id, ''<plan>'') from tenant.tenants where plan = ...;';
+    end if;
+    return coalesce(new, old);
+end
+$$;
+
+revoke all on function tenant_internal.keep_plan() from public;
 
 comment on table tenant.onboardings is 'Tenants that are or were set up in steps (tenant.onboarding): with what input, and whether they wait in a pool or were abandoned.';
 
@@ -4170,6 +4369,56 @@ create or replace function tenant.scim_deactivate_user(id bigint, user_id text) 
 revoke all on function tenant.scim_deactivate_user(bigint, text) from public;
 
 grant execute on function tenant.scim_deactivate_user(bigint, text) to tenant_user, tenant_admin;
+
+create or replace function tenant.set_own_setting(name text, value jsonb, reason text default null) returns void
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    most constant integer := 8192;
+    here constant text := tenant.current_id();
+    d tenant.setting_definitions;
+begin
+    if here is null then
+        raise exception using
+            errcode = 'TN001',
+            message = 'no tenant: settings are a tenant''s',
+            detail = 'The transaction has not entered a tenant.',
+            hint = 'Enter one first: select tenant.enter(''<id>'');';
+    end if;
+    d := tenant_internal.hold_definition(set_own_setting.name);
+    if d.name is null then
+        perform tenant_internal.refuse_setting(set_own_setting.name);
+    elsif d.changed_by <> 'tenant' then
+        raise exception using
+            errcode = 'TN137',
+            message = format('setting "%s" is not changed by tenants', d.name),
+            detail = 'It was declared to be changed by operators.',
+            hint = format('An operator sets it: select tenant.set_setting(%L, %L, <value>); or declares it with changed_by => ''tenant''.', here, d.name);
+    elsif octet_length(value::text) > most then
+        raise exception using
+            errcode = 'TN151',
+            message = format('setting "%s" cannot have this value', d.name),
+            detail = format('It has more than %s bytes, which every backend would remember.', most),
+            hint = 'Keep it in a table of yours.';
+    end if;
+    perform tenant_internal.require_known(here);
+    -- Where there are people, it takes one who may.
+    if exists (select from tenant.roles) and not pg_has_role(tenant_internal.caller(), 'tenant_admin', 'usage') then
+        perform tenant.require('settings.manage');
+    end if;
+    if reason is not null then
+        perform tenant_internal.give_reason(reason);
+    end if;
+    update tenant.tenants t set settings = case when value is null then t.settings - d.name
+            else t.settings || jsonb_build_object(d.name, value) end
+        where t.id = here and t.settings -> d.name is distinct from value;
+end
+$$;
+
+comment on function tenant.set_own_setting(text, jsonb, text) is 'The transaction''s tenant changes a setting of its own, where that was declared with changed_by => ''tenant''; with null, its plan''s or the default again. In force for others from their next transaction after the commit; this transaction reads it at once. TN001 with no tenant, TN150 not declared, TN137 not the tenant''s to change, TN142 an actor without the permission settings.manage where roles are defined, TN151 a value that does not fit, TN152 a secret.';
+
+revoke all on function tenant.set_own_setting(text, jsonb, text) from public;
+
+grant execute on function tenant.set_own_setting(text, jsonb, text) to tenant_user;
 
 create or replace function tenant_internal.hierarchy(rel regclass) returns setof regclass
     language sql stable rows 1 set search_path = pg_catalog, pg_temp as $$
@@ -10213,6 +10462,73 @@ create or replace view tenant_internal.finding_t130 as
 
 comment on view tenant_internal.finding_t130 is 'The journal''s next month has no part';
 
+create or replace view tenant_internal.doctor_setting_values as
+    select 'tenant' as kind, t.id as holder, e.key as name, e.value, null::boolean as as_feature
+    from tenant.tenants t cross join lateral jsonb_each(t.settings) e where t.settings <> '{}'
+    union all
+    select 'plan', p.plan, e.key, e.value, true from tenant.plans p cross join lateral jsonb_each(p.features) e
+    union all
+    select 'plan', p.plan, e.key, e.value, false from tenant.plans p cross join lateral jsonb_each(p.settings) e
+    union all
+    select 'default', '', d.name, d.default_value, null from tenant.setting_definitions d where d.default_value is not null;
+
+create or replace view tenant_internal.finding_t135 as
+    select 'T135' as code, 'warn' as level,
+        format('plan %s', t.plan) as object,
+        format('%s %s the plan "%s", which is not in tenant.plans', count(*), case count(*) when 1 then 'tenant has' else 'tenants have' end, t.plan) as problem,
+        'They have the limits of no plan: none, unless each has its own. Features and settings have their defaults.' as why,
+        format('select tenant.define_plan(%L);', t.plan) as fix
+    from tenant.tenants t
+    where t.plan is not null and exists (select from tenant.plans) and not exists (select from tenant.plans p where p.plan = t.plan)
+    group by t.plan;
+
+comment on view tenant_internal.finding_t135 is 'Tenants have a plan that is not there';
+
+create or replace view tenant_internal.finding_t136 as
+    select 'T136' as code, 'error' as level,
+        format('setting %s', v.name) as object,
+        format('%s of setting "%s" looks like a secret, and the setting is not declared secret',
+            min(case v.kind when 'default' then 'the default' else format('the value that %s "%s" has', v.kind, v.holder) end), v.name)
+            || case when count(*) > 1 then format('; so do %s more', count(*) - 1) else '' end as problem,
+        'The registry is in every dump and on every standby, and a tenant''s statements read what it has.' as why,
+        null::text as fix
+    from tenant_internal.doctor_setting_values v
+    where exists (select from jsonb_path_query(v.value, 'strict $.**') leaf
+            where jsonb_typeof(leaf) = 'string' and tenant_internal.looks_secret(leaf #>> '{}'))
+        and not exists (select from tenant.setting_definitions d where d.name = v.name and d.secret)
+    group by v.name;
+
+comment on view tenant_internal.finding_t136 is 'A setting has a value that looks like a secret';
+
+create or replace view tenant_internal.finding_t137 as
+    select 'T137' as code, 'info' as level,
+        format('setting %s', v.name) as object,
+        format('%s has a value of setting "%s", which is not declared', min(format('%s "%s"', v.kind, v.holder)), v.name)
+            || case when count(*) > 1 then format('; so have %s more', count(*) - 1) else '' end as problem,
+        'Nothing reads it: tenant.setting() refuses the name. A declaration of this name is refused where the value does not fit it.' as why,
+        null::text as fix
+    from tenant_internal.doctor_setting_values v
+    where not exists (select from tenant.setting_definitions d where d.name = v.name)
+    group by v.name;
+
+comment on view tenant_internal.finding_t137 is 'A setting that is not declared has a value';
+
+create or replace view tenant_internal.finding_t138 as
+    select 'T138' as code, 'warn' as level,
+        format('setting %s', v.name) as object,
+        format('%s of setting "%s" does not fit its declaration',
+            min(case v.kind when 'default' then 'the default' else format('the value that %s "%s" has', v.kind, v.holder) end), v.name)
+            || case when count(*) > 1 then format('; nor do %s more', count(*) - 1) else '' end as problem,
+        'The application reads what it was promised not to get: a value of another type, beyond its bounds, or a secret in place of a reference to one.' as why,
+        null::text as fix
+    from tenant_internal.doctor_setting_values v
+    join tenant.setting_definitions d on d.name = v.name
+    cross join lateral tenant_internal.setting_problem(d, v.value) p (problem)
+    where v.as_feature <> (d.kind = 'feature') or p.problem[1] = 'TN151' or p.problem[1] = 'TN152' and d.secret
+    group by v.name;
+
+comment on view tenant_internal.finding_t138 is 'A setting has a value that does not fit its declaration';
+
 do $$
 begin
     execute 'create or replace view tenant_internal.doctor_findings as ' || (
@@ -10411,20 +10727,22 @@ $$;
 revoke all on function tenant_internal.journal_change() from public;
 
 create or replace function tenant_internal.journal_tenants() returns trigger
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     reason constant text := nullif(current_setting('tenant.reason', true), '');
     silent constant text[] := array['changed_at', 'status_since', 'status_detail'];
     limits constant text[] := array['statement_timeout_ms', 'lock_timeout_ms', 'idle_in_transaction_session_timeout_ms', 'work_mem_kb', 'read_only'];
+    told constant text[] := limits || array['status', 'purge_after', 'settings'];
+    acting constant name := tenant_internal.caller();
 begin
-    if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
+    if tenant_internal.is_restoring() then
         return null;
     end if;
     case tg_op
-        when 'DELETE' then insert into tenant.journal (action, object, reason) select 'delete', id, reason from was_there;
+        when 'DELETE' then insert into tenant.journal (action, object, reason, role) select 'delete', id, reason, acting from was_there;
         else
-            insert into tenant.journal (action, object, reason, detail)
-            select line.action, n.id, reason, line.detail
+            insert into tenant.journal (action, object, reason, detail, role)
+            select line.action, n.id, reason, line.detail, acting
             from now_there n join was_there w using (id)
             cross join lateral (select to_jsonb(w) as was, to_jsonb(n) as is_now) j
             cross join lateral (select array(select e.key from jsonb_each(j.is_now) e
@@ -10438,10 +10756,16 @@ begin
                 select 2, 'set_limits', (select jsonb_object_agg(e.key, e.value) from jsonb_each(jsonb_strip_nulls(j.is_now)) e
                     where e.key = any (limits)) where changed.keys && limits
                 union all
-                select 3, 'change', jsonb_build_object('columns', rest.keys)
-                    from (select array(select unnest(changed.keys) except select unnest(limits || array['status', 'purge_after']) order by 1) as keys) rest
+                select 3, 'set_setting', jsonb_build_object('name', s.name)
+                        || case when w.settings ? s.name then jsonb_build_object('was', w.settings -> s.name) else '{}' end
+                        || case when n.settings ? s.name then jsonb_build_object('value', n.settings -> s.name) else '{}' end
+                    from jsonb_object_keys(w.settings || n.settings) s (name)
+                    where w.settings -> s.name is distinct from n.settings -> s.name and n.status <> 'purged'
+                union all
+                select 4, 'change', jsonb_build_object('columns', rest.keys)
+                    from (select array(select unnest(changed.keys) except select unnest(told) order by 1) as keys) rest
                     where rest.keys <> '{}') line (nth, action, detail)
-            order by n.id, line.nth;
+            order by n.id, line.nth, line.detail ->> 'name';
     end case;
     return null;
 end
@@ -10549,3 +10873,25 @@ insert into tenant.journal (id, at, action, object, reason, detail, role, sessio
     select id, at, action, object, reason, detail, role, session_role from tenant.journal_of_0_1_0 order by id;
 select pg_catalog.setval('tenant.journal_id_seq', last_value, is_called) from tenant.journal_of_0_1_0_id_seq;
 drop table tenant.journal_of_0_1_0;
+-- What is declared of settings holds for every statement.
+create trigger stamp_definitions after insert or update or delete or truncate on tenant.setting_definitions
+    for each statement execute function tenant_internal.stamp_definitions();
+alter table tenant.setting_definitions enable always trigger stamp_definitions;
+create trigger stamp_change before update on tenant.plans for each row execute function tenant_internal.stamp_change();
+create trigger announce_definitions after insert or update or delete or truncate on tenant.setting_definitions
+    for each statement execute function tenant_internal.announce_change();
+create trigger check_settings before insert on tenant.tenants for each row
+    when (new.settings <> '{}') execute function tenant_internal.check_settings();
+create trigger check_new_settings before update on tenant.tenants for each row
+    when (new.settings is distinct from old.settings) execute function tenant_internal.check_settings();
+create trigger check_settings before insert or update on tenant.plans for each row
+    execute function tenant_internal.check_settings();
+create trigger check_definition before insert or update or delete on tenant.setting_definitions for each row
+    execute function tenant_internal.check_definition();
+create trigger hold_plan before insert on tenant.tenants for each row
+    when (new.plan is not null) execute function tenant_internal.hold_new_plan();
+create trigger hold_new_plan before update on tenant.tenants for each row
+    when (new.plan is not null and new.plan is distinct from old.plan) execute function tenant_internal.hold_new_plan();
+create trigger keep_plan before delete on tenant.plans for each row execute function tenant_internal.keep_plan();
+create trigger keep_name before update on tenant.plans for each row when (new.plan <> old.plan)
+    execute function tenant_internal.keep_plan();

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use crate::error::Error;
 use crate::tenant::ambient;
+use crate::tenant::generation::Generation;
 use crate::tenant::identity::Tenant;
 
 /// A key in a cache that several tenants share, such as Redis: `tenant/acme/order/7`. There is none without a tenant,
@@ -39,6 +40,14 @@ impl CacheKey {
     pub fn and(mut self, part: impl Display) -> CacheKey {
         self.0.push('/');
         self.part(part)
+    }
+
+    /// The key of what was read in this generation of the tenant: after a change of its plan or settings it is another key,
+    /// and what was kept before is not found any more. No part has such a key's last one.
+    pub fn at(mut self, generation: Generation) -> CacheKey {
+        // The per cent sign is followed by no hexadecimal digit.
+        let _ = write!(self.0, "/%g{generation}");
+        self
     }
 
     /// The prefix of all keys of the tenant, and of no other tenant's, for deleting them together. It has no character
@@ -131,6 +140,23 @@ mod tests {
             let whose = tenants.iter().filter(|tenant| key.starts_with(&CacheKey::prefix(&tenant.parse().unwrap())));
             assert_eq!(whose.count(), 1, "{key}");
         }
+    }
+
+    #[test]
+    fn a_generation_has_keys_of_its_own() {
+        let [one, other] = [7, -7].map(Generation::new);
+        let keys = [
+            of("acme", &["order"]),
+            of("acme", &["order"]).at(one),
+            of("acme", &["order"]).at(other),
+            of("acme", &["order"]).and(one),
+            of("acme", &["order"]).and(format!("%g{one}")),
+            of("acme", &["order", "g"]).at(one),
+        ];
+        assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len());
+        assert_eq!(keys[1].as_str(), "tenant/acme/order/%g0000000000000007");
+        assert_eq!(keys[2].as_str(), "tenant/acme/order/%gfffffffffffffff9");
+        assert!(keys.iter().all(|key| key.as_str().starts_with(&CacheKey::prefix(&"acme".parse().unwrap()))));
     }
 
     #[tokio::test]

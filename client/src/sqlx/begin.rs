@@ -6,7 +6,8 @@ use ::sqlx::Row;
 use pg_tenant_core::{Refusal, TenantId};
 
 use super::cleanup::Transaction;
-use super::entering::Entering;
+use super::entering::{Entering, generation};
+use super::error::code;
 use super::lease::Lease;
 use super::pool::TenantPool;
 use crate::error::{Error, Kind};
@@ -77,6 +78,7 @@ async fn enter(
                     let pid = transaction.pid;
                     lease.learn_of_changes(pid, &pool.changes).await?;
                 }
+                lease.generation = generation(Some(row));
                 lease.entering = Some(entering);
                 call.tenant(id.as_ref());
                 return Ok((lease, id));
@@ -90,6 +92,9 @@ async fn enter(
                 }
                 if !fault || spare == 0 {
                     lease.state.refused(&error);
+                    if code(&error).as_deref() == Some("42883") {
+                        is_of_another_version(&mut lease).await?;
+                    }
                     return Err(Error::from(error).at_entry_of(&TxScope::by(method)).not_executed());
                 }
                 spare -= 1;
@@ -98,6 +103,14 @@ async fn enter(
                 permit = lease.give_up();
             }
         }
+    }
+}
+
+/// Something that is called in entering is not there: an older extension may have had none yet.
+async fn is_of_another_version(lease: &mut Lease) -> Result<(), Error> {
+    match lease.run("rollback; select tenant.version()".to_owned()).await {
+        Ok(rows) => rows.first().map_or(Ok(()), |row| version::check(row.try_get(0)?)),
+        Err(_) => Ok(()),
     }
 }
 

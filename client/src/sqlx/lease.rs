@@ -20,6 +20,7 @@ use crate::pool::admission::Permit;
 use crate::pool::cleanup;
 use crate::pool::lease::Wire;
 use crate::pool::pooler::Pooler;
+use crate::tenant::generation::Generation;
 use crate::tenant::token::Token;
 use crate::tx::health::Health;
 use crate::wire::backoff::Backoff;
@@ -33,6 +34,8 @@ pub(crate) struct Lease {
     pub(super) transaction: Option<Transaction>,
     /// What it was begun with.
     pub(super) entering: Option<Arc<Entering>>,
+    /// What entering has told.
+    pub(super) generation: Option<Generation>,
     /// A pooler lends sessions behind this connection.
     pub(super) lends_sessions: bool,
     /// Each transaction may run in another of them.
@@ -88,7 +91,16 @@ impl Lease {
         };
         let (options, lends_sessions) = (pool.connect_options(), pooler.lends_sessions());
         let changes_sessions = pooler.changes_sessions();
-        Ok(Lease { connection, options, state, transaction: None, entering: None, lends_sessions, changes_sessions })
+        Ok(Lease {
+            connection,
+            options,
+            state,
+            transaction: None,
+            entering: None,
+            generation: None,
+            lends_sessions,
+            changes_sessions,
+        })
     }
 
     /// Gives up the connection for another. The permit stays for the other.

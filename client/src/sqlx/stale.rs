@@ -9,6 +9,7 @@ use ::sqlx::{Connection, Either, Error as SqlxError, Executor};
 use futures_util::stream::{Stream, StreamExt};
 
 use super::cleanup::Transaction;
+use super::entering::generation;
 use super::error::{code, into_sqlx, is_stale, may_be_stale};
 use super::generator::{Slot, generator};
 use super::lease::{Asked, Lease};
@@ -62,6 +63,8 @@ impl OpenTx {
         let Some(entering) = self.lease.entering.clone() else { return Err(SqlxError::WorkerCrashed) };
         let rows = self.lease.enter(&entering).await?;
         self.lease.transaction = Transaction::of(rows.first());
+        // The first one: what was read before is of that or of a later one.
+        self.lease.generation = self.lease.generation.or(generation(rows.first()));
         if asked == Asked::Reads {
             let session = self.lease.transaction.as_ref().map(|transaction| transaction.pid);
             if session != before {

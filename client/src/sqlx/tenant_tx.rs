@@ -7,6 +7,7 @@ use pg_tenant_core::TenantId;
 use super::lease::Lease;
 use super::open_tx::{Handle, OpenTx, savepoint};
 use crate::error::Error;
+use crate::tenant::generation::Generation;
 use crate::tx::run::Transaction;
 use crate::tx::scope::TxScope;
 
@@ -29,6 +30,12 @@ impl TenantTx {
     /// The tenant's id.
     pub fn tenant_id(&self) -> &TenantId {
         &self.id
+    }
+
+    /// Of which generation the tenant was when it was entered: another one after every change of its row, plan or settings, at
+    /// no round trip.
+    pub fn generation(&self) -> Option<Generation> {
+        self.open.lease.generation
     }
 
     /// Commits, with a probe in the same round trip, because PostgreSQL answers COMMIT of a failed transaction with

@@ -1,6 +1,7 @@
 //! Tenants: ids, actors, tokens, and the tenant of a task.
 
 pub mod ambient; // the tenant of the running task
+pub(crate) mod generation;
 pub(crate) mod identity;
 pub(crate) mod into_id;
 pub(crate) mod request_id;

@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Row, types::ToSql};
 use crate::error::Error;
 use crate::pool::lease::{Lease, Wire};
 use crate::pool::tenant_pool::TenantPool;
+use crate::tenant::generation::Generation;
 use crate::tenant::token::Token;
 use crate::tx::entry::EntryMethod;
 use crate::tx::health::Health;
@@ -16,6 +17,7 @@ use crate::tx::options::BeginOptions;
 use crate::tx::primary::Primary;
 use crate::tx::scope::TxScope;
 use crate::wire::preamble::{Part, Preamble};
+use crate::wire::sql::GENERATION;
 use crate::wire::step::{self, Answer, Step, Then};
 
 pub(crate) struct OpenTx {
@@ -30,6 +32,8 @@ pub(crate) struct OpenTx {
     pub(super) primary: Option<Box<Primary>>,
     /// The flight under way was prepared anew for other types of its parameters; that is not done twice.
     pub(super) types_learned: bool,
+    /// What entering has told, once it was answered.
+    pub(super) generation: Option<Generation>,
 }
 
 /// A transaction as its public type: what the closure of a savepoint gets.
@@ -53,6 +57,7 @@ impl OpenTx {
             savepoints: 0,
             primary: None,
             types_learned: false,
+            generation: None,
         }
     }
 
@@ -127,7 +132,7 @@ pub(super) fn preamble(
         _ => text,
     };
     match method {
-        EntryMethod::In(id) => parts.push(Part::Text(entered(options.enter(&id, "")))),
+        EntryMethod::In(id) => parts.push(Part::Text(entered(options.enter(&id, GENERATION)))),
         EntryMethod::System(context, reason) => {
             parts.push(Part::Text(entered(options.enter_system(&reason, context, ""))));
         }

@@ -23,7 +23,7 @@ impl OpenTx {
         let (preamble, token) = preamble(primary.method.clone(), &primary.options, Some(&check));
         let opening = Opening::new(preamble, token, pool.max_size + lease.sessions_to_end());
         let (health, primary) = (Health::default(), Some(Box::new(primary)));
-        OpenTx { pool, lease, scope, opening, health, savepoints: 0, primary, types_learned: false }
+        OpenTx { pool, lease, scope, opening, health, savepoints: 0, primary, types_learned: false, generation: None }
     }
 
     pub(super) fn is_on_replica(&self) -> bool {

@@ -9,6 +9,7 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::error::Error;
 use crate::pool::lease::Lease;
 use crate::pool::tenant_pool::TenantPool;
+use crate::tenant::generation::Generation;
 use crate::tx::entry::EntryMethod;
 use crate::tx::open_tx::{Handle, OpenTx};
 use crate::tx::options::BeginOptions;
@@ -55,6 +56,12 @@ impl TenantTx {
     /// The tenant's id; `None` where a token names the tenant and nothing was sent yet.
     pub fn tenant_id(&self) -> Option<&TenantId> {
         self.open.tenant_id()
+    }
+
+    /// Of which generation the tenant was when it was entered: another one after every change of its row, plan or settings, at
+    /// no round trip. `None` as long as nothing was sent.
+    pub fn generation(&self) -> Option<Generation> {
+        self.open.generation
     }
 
     /// Runs a statement and returns its rows.

@@ -8,7 +8,7 @@ use crate::error::{Error, Kind};
 use crate::pool::lease::Lease;
 use crate::tx::open_tx::OpenTx;
 use crate::tx::opening::Behind;
-use crate::wire::flight::{Failed, Flight};
+use crate::wire::flight::{Entered, Failed, Flight};
 use crate::wire::outcome::{Stale, is_answered, is_fatal, is_unreadable, was_not_sent};
 use crate::wire::reads::only_reads;
 use crate::wire::sql::{may_commit, mentions};
@@ -37,8 +37,8 @@ impl OpenTx {
             return Next::RetryOnPrimary;
         }
         let Flight { entered, answer, committed } = flight;
-        let named = match entered {
-            Ok(named) => named,
+        let Entered { named, generation } = match entered {
+            Ok(entered) => entered,
             Err(error) => {
                 let did_not_run = answer.as_ref().err().is_some_and(|failed| !failed.ran);
                 return self.classify_entry(error, did_not_run, committed.is_some() || may_commit_in(steps));
@@ -73,6 +73,8 @@ impl OpenTx {
             }
         }
         self.scope.learn(named);
+        // Where it was begun anew, the first one: what was read before is of that or of a later one.
+        self.generation = self.generation.or(generation);
         let behind = match executes {
             false => Behind::Prepared,
             true if committed.is_none() && steps.iter().all(|step| only_reads(step.sql)) => Behind::Read,

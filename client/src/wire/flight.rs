@@ -13,21 +13,29 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, CopyOutStream, Error as PgError, RowStream, SimpleQueryMessage, Statement};
 
+use crate::tenant::generation::Generation;
 use crate::tenant::token::Token;
 use crate::wire::form::Form;
 use crate::wire::lsn::Lsn;
 use crate::wire::outcome::{Stale, did_not_run, is_answered, no_longer_parses, stale_statement, was_not_sent};
 use crate::wire::preamble::Messages;
-use crate::wire::sql::{COMMIT, COMMIT_AND_FORGET, COMMIT_AND_TELL, ENTER_SIGNED};
+use crate::wire::sql::{COMMIT, COMMIT_AND_FORGET, COMMIT_AND_TELL, ENTER_SIGNED_AND_TELL};
 use crate::wire::step::{Answer, Step, Then};
 
 /// The answers of a flight, in the order they were sent. The first error is the cause: what comes after it only says
 /// that the transaction has failed.
 pub(crate) struct Flight<T> {
-    /// The tenant, where a token said which.
-    pub(crate) entered: Result<Option<String>, PgError>,
+    pub(crate) entered: Result<Entered, PgError>,
     pub(crate) answer: Result<T, Failed>,
     pub(crate) committed: Option<Committed>,
+}
+
+/// What entering returned; nothing where the flight did not enter.
+#[derive(Default)]
+pub(crate) struct Entered {
+    /// The tenant, where a token said which.
+    pub(crate) named: Option<String>,
+    pub(crate) generation: Option<Generation>,
 }
 
 /// The first statement of a flight that failed.
@@ -132,29 +140,44 @@ pub(crate) async fn copy_out(client: &Client, preamble: Messages<'_>, copy: &Sta
     Flight { entered, answer: answer.map_err(Failed::from), committed: None }
 }
 
-/// Sends a preamble, and returns the tenant that its token names.
-pub(crate) async fn enter(client: &Client, preamble: Messages<'_>) -> Result<Option<String>, PgError> {
+/// Sends a preamble, and returns what entering returned.
+pub(crate) async fn enter(client: &Client, preamble: Messages<'_>) -> Result<Entered, PgError> {
     let Messages { before, token, after } = preamble;
     match token {
-        None => simple(client, &before).await.map(|()| None),
+        None => Ok(Entered { named: None, generation: simple(client, &before).await? }),
         // Boxed: its future would be a part of each call's, which is moved about.
-        Some(token) => Box::pin(enter_signed(client, &before, token, &after)).await.map(Some),
+        Some(token) => Box::pin(enter_signed(client, &before, token, &after)).await,
     }
 }
 
-async fn enter_signed(client: &Client, before: &str, token: &Token, after: &str) -> Result<String, PgError> {
+async fn enter_signed(client: &Client, before: &str, token: &Token, after: &str) -> Result<Entered, PgError> {
     let token = token.expose();
     let parameter: [(&(dyn ToSql + Sync), Type); 1] = [(&token, Type::TEXT)];
     let (before, entered, after) =
-        join3(simple(client, before), client.query_typed_one(ENTER_SIGNED, &parameter), simple(client, after)).await;
+        join3(simple(client, before), client.query_typed_one(ENTER_SIGNED_AND_TELL, &parameter), simple(client, after))
+            .await;
     before?;
-    let id = entered?.try_get(0)?;
+    let row = entered?;
+    let (named, generation) = (row.try_get(0)?, row.try_get::<_, Option<i64>>(1)?.map(Generation::new));
     after?;
-    Ok(id)
+    Ok(Entered { named, generation })
 }
 
-async fn simple(client: &Client, sql: &str) -> Result<(), PgError> {
-    if sql.is_empty() { Ok(()) } else { client.batch_execute(sql).await }
+/// Runs texts of ours, and returns the generation of the tenant that one of them has entered.
+async fn simple(client: &Client, sql: &str) -> Result<Option<Generation>, PgError> {
+    if sql.is_empty() {
+        return Ok(None);
+    }
+    let mut generation = None;
+    let mut messages = pin!(client.simple_query_raw(sql).await?);
+    while let Some(message) = messages.try_next().await? {
+        if let SimpleQueryMessage::Row(row) = message
+            && let Some(number) = row.try_get("generation").ok().flatten().and_then(|number| number.parse().ok())
+        {
+            generation = Some(Generation::new(number));
+        }
+    }
+    Ok(generation)
 }
 
 /// COMMIT, with the probe in the same message: where the transaction has failed the probe does too, and COMMIT, which

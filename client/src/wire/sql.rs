@@ -3,6 +3,12 @@
 /// Enters with a token, which is a parameter: in a text it would be shown and logged.
 pub(crate) const ENTER_SIGNED: &str = "select tenant.enter_signed_pristine($1)";
 
+/// The same, and of which generation the tenant is.
+pub(crate) const ENTER_SIGNED_AND_TELL: &str = "select tenant.enter_signed_pristine($1), tenant.generation()";
+
+/// A column beside entering: of which generation the tenant is. It is called `generation`.
+pub(crate) const GENERATION: &str = ", tenant.generation()";
+
 /// COMMIT, and before it the probe: what the transaction is inside of, by the setting rather than
 /// `tenant.current_id()`, which a transaction that has gone on in a role (`SET LOCAL ROLE`) may have no right to call.
 /// SHOW needs no plan.

@@ -223,6 +223,8 @@ refusals! {
     DomainRefused = "TN135", "domain_refused";
     /// There is no such plan, or a plan cannot have such a value
     InvalidPlan = "TN136", "invalid_plan";
+    /// The setting is not the tenant's to change
+    SettingOfOperators = "TN137", "setting_of_operators";
     /// The actor is no active member of the tenant, or none is named
     MemberRequired = "TN140", "member_required";
     /// The actor is null, empty, too long, or has characters that forge a line of a log

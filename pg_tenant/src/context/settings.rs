@@ -5,6 +5,7 @@ use crate::pg::asking::{self, Step};
 use crate::pg::function::Returned;
 use crate::pg::proc;
 use crate::pg::report::{Outcome, Report};
+use crate::registry;
 use crate::registry::settings::{self, Value};
 use pg_tenant_core::{Refusal, TenantId};
 
@@ -22,6 +23,11 @@ pub fn recall(name: &str, read: fn(&Value) -> Outcome<Returned>) -> Outcome<Step
 /// Takes what was told, all settings of the tenant as JSON, and reads one of them.
 pub fn take(name: &str, told: Option<&str>, latest: bool, read: fn(&Value) -> Outcome<Returned>) -> Outcome<Returned> {
     settings::take(&tenant()?, name, told, latest, read)
+}
+
+/// The generation of the transaction's tenant; none with no tenant.
+pub fn generation() -> Option<u64> {
+    current::tenant().map(|id| registry::generation(&id))
 }
 
 fn tenant() -> Outcome<TenantId> {

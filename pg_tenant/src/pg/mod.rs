@@ -19,6 +19,7 @@ pub mod function; // ours, as PostgreSQL calls them
 pub mod in_steps; // that write to journal and log
 pub mod own_function; // which function of ours a policy calls
 pub mod proc; // functions by oid and by name
+pub mod row_digest; // one number for what stands in a row
 pub mod row_function; // that are called for each row
 
 // The server and the session

@@ -3,7 +3,7 @@
 //! Not SPI and not the transaction's snapshot: a REPEATABLE READ transaction would see, and cache, the state of its
 //! start. The columns' numbers are those of `sql/schema/core/registry.sql`.
 
-use crate::pg::{extension, text};
+use crate::pg::{extension, row_digest, text};
 use pg_tenant_core::TenantId;
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 use std::ffi::CStr;
@@ -31,6 +31,8 @@ pub struct RegistryRow {
     pub work_mem: Option<i32>,
     pub read_only: bool,
     pub plan: Option<String>,
+    /// Another after every change of the row.
+    pub digest: u64,
 }
 
 /// The limits of a plan (`sql/schema/lives/plans.sql`).
@@ -40,6 +42,8 @@ pub struct PlanRow {
     pub lock_timeout: Option<i32>,
     pub idle_in_transaction_session_timeout: Option<i32>,
     pub work_mem: Option<i32>,
+    /// Another after every change of the row.
+    pub digest: u64,
 }
 
 /// What the registry says beside a state in which a tenant is not entered. Times as text, in the session's DateStyle.
@@ -103,6 +107,34 @@ pub fn plan(name: &str) -> PlanRow {
     row.unwrap_or_default()
 }
 
+/// All definitions of settings as last committed, as one number, which changes whenever they do; 0 where the schema has none.
+pub fn definitions_digest() -> u64 {
+    let stamp = relation_in(extension::internal_schema(), c"definitions_stamp");
+    definitions().map_or(0, |table| row_digest::together([sum_of(table), stamp.map_or(0, sum_of), 0]))
+}
+
+/// The rows of a small table, whichever order they stand in.
+fn sum_of(table: Oid) -> u64 {
+    // SAFETY: as in `with_tuple`; tuples are read while the scan holds them.
+    unsafe {
+        let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
+        let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
+        let scan = pg_sys::systable_beginscan(relation, Oid::INVALID, false, snapshot, 0, std::ptr::null_mut());
+        let mut sum = 0_u64;
+        loop {
+            let tuple = pg_sys::systable_getnext(scan);
+            if tuple.is_null() {
+                break;
+            }
+            sum = sum.wrapping_add(row_digest::of(tuple));
+        }
+        pg_sys::systable_endscan(scan);
+        pg_sys::UnregisterSnapshot(snapshot);
+        pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
+        sum
+    }
+}
+
 /// Reads the row with this key, which is a text and the table's first column.
 fn with_tuple<T>(table: Oid, key: &str, read: impl FnOnce(pg_sys::HeapTuple, pg_sys::TupleDesc) -> T) -> Option<T> {
     with_key(table, [key], read)
@@ -162,6 +194,8 @@ impl RegistryRow {
             read_only: get(READ_ONLY).is_some_and(|datum| datum.value() != 0),
             // SAFETY: plan is a text.
             plan: get(PLAN).map(|datum| unsafe { text::owned(pg_sys::text_to_cstring(datum.cast_mut_ptr())) }),
+            // SAFETY: the caller's promise.
+            digest: unsafe { row_digest::of(tuple) },
         }
     }
 }
@@ -182,6 +216,8 @@ impl PlanRow {
             lock_timeout: number(4),
             idle_in_transaction_session_timeout: number(5),
             work_mem: number(6),
+            // SAFETY: the caller's promise.
+            digest: unsafe { row_digest::of(tuple) },
         }
     }
 }

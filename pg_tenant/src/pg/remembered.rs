@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 const PLACES: usize = 4096;
 const KEY: usize = 12;
-const VALUE: usize = 3;
-/// Two tables for each registry (one per database); those of further databases are not remembered.
-const TABLES: usize = 2 * 64;
+const VALUE: usize = 4;
+/// Three tables for each registry (one per database); those of further databases are not remembered.
+const TABLES: usize = 3 * 64;
 
 pub type Key = [u64; KEY];
 pub type Value = [u64; VALUE];

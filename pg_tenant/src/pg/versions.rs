@@ -105,7 +105,7 @@ pub fn epoch() -> Option<u64> {
 
 /// Keeps for others what was read of the tenant in these tables, after version and epoch were.
 pub fn remember(
-    tables: [Option<pg_sys::Oid>; 2],
+    tables: [Option<pg_sys::Oid>; 3],
     id: &TenantId,
     slot: Slot,
     version: Version,

@@ -3,15 +3,20 @@
 //! Entering costs no query: an entry is read once and kept until its tenant changes anywhere. On a server that writes, a
 //! tenant's version in shared memory tells of that ([`crate::pg::versions`]). On a standby, and for all that is no change of
 //! a row, relcache invalidation does: of `tenant.registry_epoch`, an empty table that stands for the rows, which a standby
-//! hears of by WAL; and of `tenant.tenants` itself or of a table that is in every tenant's entries, `tenant.plans` or those of
-//! people, which empties the cache wherever it arrives. An entry is kept only if neither arrived while it was read.
+//! hears of by WAL; and of `tenant.tenants` itself or of a table that is in every tenant's entries, `tenant.plans`,
+//! `tenant.setting_definitions` or those of people, which empties the cache wherever it arrives. An entry is kept only if
+//! neither arrived while it was read.
+//!
+//! With an entry goes its generation, one number for all that a tenant is given: its row, its plan's and the definitions of
+//! settings. They are read one after the other, so that it may be of a state which never was; what is read after it is of
+//! that state or a later one, and no later state has the same number.
 
-use crate::pg::registry_row::RegistryRow;
-use crate::pg::remembered::Value;
+use crate::pg::registry_row::{PlanRow, RegistryRow};
 use crate::pg::versions::{self, Slot, Version};
-use crate::pg::{invalidation, people_rows, registry_row, transaction};
-use crate::registry::Limits;
-use pg_tenant_core::{TenantId, TenantStatus};
+use crate::pg::{invalidation, people_rows, registry_row, row_digest, transaction};
+use crate::registry::entry::{Entry, Found};
+use crate::registry::{Limits, definitions};
+use pg_tenant_core::TenantId;
 use pgrx::pg_sys::Oid;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
@@ -23,42 +28,6 @@ const HALF: usize = 4096;
 #[derive(Clone, Copy)]
 pub struct Admitted {
     pub limits: Limits,
-}
-
-#[derive(Clone, Copy)]
-pub enum Entry {
-    Known { status: TenantStatus, limits: Limits },
-    UnknownStatus,
-    Absent,
-}
-
-impl Entry {
-    /// As shared memory has it; only of a tenant that everybody may enter.
-    fn pack(self) -> Option<Value> {
-        let Entry::Known { status: status @ (TenantStatus::Active | TenantStatus::ReadOnly), limits } = self else {
-            return None;
-        };
-        let flags = u64::from(limits.read_only) | u64::from(status == TenantStatus::ReadOnly) << 1;
-        let two = |first: i32, second: i32| u64::from(first as u32) << 32 | u64::from(second as u32);
-        Some([
-            two(limits.statement_timeout, limits.lock_timeout),
-            two(limits.idle_in_transaction_session_timeout, limits.work_mem),
-            flags,
-        ])
-    }
-
-    fn unpack([timeouts, others, flags]: Value) -> Entry {
-        Entry::Known {
-            status: if flags & 2 == 0 { TenantStatus::Active } else { TenantStatus::ReadOnly },
-            limits: Limits {
-                statement_timeout: (timeouts >> 32) as i32,
-                lock_timeout: timeouts as i32,
-                idle_in_transaction_session_timeout: (others >> 32) as i32,
-                work_mem: others as i32,
-                read_only: flags & 1 != 0,
-            },
-        }
-    }
 }
 
 /// What all entries rest on.
@@ -73,17 +42,17 @@ struct Ground {
 #[derive(Default)]
 struct Entries {
     ground: Option<Ground>,
-    young: FxHashMap<TenantId, (Version, Entry)>,
-    old: FxHashMap<TenantId, (Version, Entry)>,
+    young: FxHashMap<TenantId, (Version, Found)>,
+    old: FxHashMap<TenantId, (Version, Found)>,
 }
 
 thread_local! {
     static EPOCH: Cell<u64> = const { Cell::new(0) };
     static REPLAYED: Cell<u64> = const { Cell::new(0) };
-    /// The oids of `tenant.tenants`, of `tenant.plans` and the tables of people, and of `tenant.registry_epoch`, while entries
-    /// are remembered.
+    /// The oids of `tenant.tenants`, of `tenant.plans`, `tenant.setting_definitions` and the tables of people, and of
+    /// `tenant.registry_epoch`, while entries are remembered.
     static TABLE: Cell<Option<Oid>> = const { Cell::new(None) };
-    static OTHERS: Cell<[Option<Oid>; 4]> = const { Cell::new([None; 4]) };
+    static OTHERS: Cell<[Option<Oid>; 5]> = const { Cell::new([None; 5]) };
     static MARK: Cell<Option<Oid>> = const { Cell::new(None) };
     static ENTRIES: RefCell<Entries> = RefCell::new(Entries::default());
 }
@@ -96,7 +65,7 @@ impl Ground {
 
 impl Entries {
     /// The entry, if it is of this version. It is one of the young ones from now on.
-    fn find(&mut self, id: &TenantId, version: Version) -> Option<Entry> {
+    fn find(&mut self, id: &TenantId, version: Version) -> Option<Found> {
         let remembered = match self.young.get(id) {
             Some(&young) => young,
             None => {
@@ -108,7 +77,7 @@ impl Entries {
         (remembered.0 == version).then_some(remembered.1)
     }
 
-    fn keep(&mut self, id: &TenantId, entry: (Version, Entry)) {
+    fn keep(&mut self, id: &TenantId, entry: (Version, Found)) {
         if self.young.len() >= HALF {
             self.old = std::mem::take(&mut self.young);
         }
@@ -167,24 +136,45 @@ pub fn heard() -> u64 {
     EPOCH.get()
 }
 
-/// From now on invalidations of these tables are heeded. Gives the table of plans.
-fn listen(table: Oid) -> Option<Oid> {
-    let plans = registry_row::plans();
+/// From now on invalidations of these tables are heeded.
+fn listen(table: Oid) {
     let [members, roles, permissions] = people_rows::tables();
     TABLE.set(Some(table));
-    OTHERS.set([plans, members, roles, permissions]);
+    OTHERS.set([registry_row::plans(), registry_row::definitions(), members, roles, permissions]);
     MARK.set(registry_row::mark());
-    plans
 }
 
 /// What the registry says of this tenant.
 pub fn entry(id: &TenantId) -> Entry {
+    found(id).entry
+}
+
+/// The tenant's generation now: another number after every change of its row, of its plan, of its settings or of what settings
+/// there are.
+pub fn generation(id: &TenantId) -> u64 {
+    found(id).generation
+}
+
+/// The same, if it is remembered; nothing is read for it.
+pub fn known_generation(id: &TenantId) -> Option<u64> {
+    let slot = versions::slot(id.as_str().as_bytes());
+    if versions::is_changing(slot) {
+        return None;
+    }
+    remembered(id, slot, Ground::now(), versions::version(slot)).map(|found| found.generation)
+}
+
+fn found(id: &TenantId) -> Found {
     let slot = versions::slot(id.as_str().as_bytes());
     // What this transaction has changed, and may undo, is looked at each time.
     if versions::is_changing(slot) {
-        return registry_row::table().map_or(Entry::Absent, |table| look(table, id));
+        return look(registry_row::table(), id);
     }
-    let (ground, version) = (Ground::now(), versions::version(slot));
+    let version = versions::version(slot);
+    remembered(id, slot, Ground::now(), version).unwrap_or_else(|| read(id, slot, version))
+}
+
+fn remembered(id: &TenantId, slot: Slot, ground: Ground, version: Version) -> Option<Found> {
     let remembered = ENTRIES.with_borrow_mut(|entries| {
         if entries.ground != Some(ground) {
             *entries = Entries { ground: Some(ground), ..Entries::default() };
@@ -192,46 +182,54 @@ pub fn entry(id: &TenantId) -> Entry {
         entries.find(id, version)
     });
     // An entry from shared memory is not copied here, so that it need not be forgotten here.
-    remembered
-        .or_else(|| versions::recall(id, slot, version).map(Entry::unpack))
-        .unwrap_or_else(|| read(id, slot, version))
+    remembered.or_else(|| versions::recall(id, slot, version).map(Found::unpack))
 }
 
 /// Reads an entry; the version was taken before.
-fn read(id: &TenantId, slot: Slot, version: Version) -> Entry {
+fn read(id: &TenantId, slot: Slot, version: Version) -> Found {
     let epoch = versions::epoch();
     // No borrow is held here: reading takes locks, and locks deliver invalidations.
-    let Some(table) = registry_row::table() else { return Entry::Absent };
-    let plans = listen(table);
+    let Some(table) = registry_row::table() else { return look(None, id) };
+    listen(table);
     let before = Ground::now();
-    let entry = look(table, id);
+    let found = look(Some(table), id);
     // The transaction may still undo what it has written.
     if Ground::now() == before && !transaction::has_written() {
         ENTRIES.with_borrow_mut(|entries| {
             if entries.ground == Some(before) {
-                entries.keep(id, (version, entry));
+                entries.keep(id, (version, found));
             }
         });
-        if let (Some(epoch), Some(value)) = (epoch, entry.pack()) {
-            versions::remember([Some(table), plans], id, slot, version, epoch, value);
+        let [plans, definitions, ..] = OTHERS.get();
+        if let (Some(epoch), Some(value)) = (epoch, found.pack()) {
+            versions::remember([Some(table), plans, definitions], id, slot, version, epoch, value);
         }
     }
-    entry
+    found
 }
 
-fn look(table: Oid, id: &TenantId) -> Entry {
-    match registry_row::read(table, id) {
+/// The epoch, while the tables' invalidations are heeded.
+fn listening() -> Option<u64> {
+    TABLE.get().map(|_| EPOCH.get())
+}
+
+fn look(table: Option<Oid>, id: &TenantId) -> Found {
+    let row = table.and_then(|table| registry_row::read(table, id));
+    let plan = row.as_ref().and_then(|row| row.plan.as_deref()).map(registry_row::plan).unwrap_or_default();
+    let of_row = row.as_ref().map_or(0, |row| row.digest);
+    let generation = row_digest::together([of_row, plan.digest, definitions::number(listening)]);
+    let entry = match row {
         None => Entry::Absent,
         Some(row) => match row.status.parse() {
             Err(()) => Entry::UnknownStatus,
-            Ok(status) => Entry::Known { status, limits: limits(&row) },
+            Ok(status) => Entry::Known { status, limits: limits(&row, &plan) },
         },
-    }
+    };
+    Found { entry, generation }
 }
 
 /// The tenant's own limits, and its plan's where it has none of its own.
-fn limits(row: &RegistryRow) -> Limits {
-    let plan = row.plan.as_deref().map(registry_row::plan).unwrap_or_default();
+fn limits(row: &RegistryRow, plan: &PlanRow) -> Limits {
     let idle = row.idle_in_transaction_session_timeout.or(plan.idle_in_transaction_session_timeout);
     Limits {
         statement_timeout: row.statement_timeout.or(plan.statement_timeout).unwrap_or(0),

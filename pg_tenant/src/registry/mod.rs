@@ -1,22 +1,26 @@
 //! Which tenants exist, in which state.
 //!
 //! - [`limits`]: what an administrator has given a tenant.
+//! - [`definitions`]: what this backend remembers of the definitions of settings.
+//! - [`entry`]: what the registry says of a tenant.
 //! - [`cache`]: what this backend remembers of the registry, each tenant until its version in shared memory changes.
 //! - [`settings`]: what this backend remembers of tenants' settings.
 //! - [`state`]: why a tenant that is registered is not entered.
 
 mod cache;
+mod definitions;
+mod entry;
 mod limits;
 pub mod settings;
 mod state;
 
-pub use cache::{Admitted, Stamp, epoch, heard, init, stamp};
+pub use cache::{Admitted, Stamp, epoch, generation, heard, init, stamp};
 pub use limits::Limits;
 
 use crate::gucs;
 use crate::pg::report::{Outcome, Report};
 use crate::pg::role;
-use cache::Entry;
+use entry::Entry;
 use pg_tenant_core::{Refusal, TenantId, TenantStatus};
 
 /// Admits the tenant, or says why not: unknown (`TN002`), being set up (`TN130`), suspended (`TN003`), leaving (`TN131`),

@@ -1,5 +1,9 @@
 //! What this backend remembers of tenants' settings: all of a tenant at once, until its version in shared memory changes,
 //! or a plan or a definition does.
+//!
+//! An application keeps what it has read under the tenant's generation. So settings are given only beside the generation
+//! that was known before they were asked for: a change can be seen a moment before it is told of, and then the entry may be
+//! new and these settings old.
 
 use super::cache::{self, Stamp};
 use crate::pg::report::{Outcome, Report};
@@ -15,19 +19,30 @@ const CAPACITY: usize = 1024;
 type Settings = Map<String, Value>;
 
 thread_local! {
-    static REMEMBERED: RefCell<FxHashMap<TenantId, (Stamp, Settings)>> = RefCell::new(FxHashMap::default());
+    static REMEMBERED: RefCell<FxHashMap<TenantId, (Basis, Settings)>> = RefCell::new(FxHashMap::default());
     /// What they rested on when they were asked for.
-    static ASKED: Cell<Option<Stamp>> = const { Cell::new(None) };
+    static ASKED: Cell<Option<Basis>> = const { Cell::new(None) };
+}
+
+/// What settings rest on: the tenant's stamp, and its generation where that was known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Basis {
+    stamp: Stamp,
+    generation: Option<u64>,
+}
+
+fn basis(id: &TenantId) -> Option<Basis> {
+    Some(Basis { stamp: cache::stamp(id)?, generation: cache::known_generation(id) })
 }
 
 /// Reads a setting of the tenant, if its settings are remembered; else they are to be asked for.
 ///
 /// Refuses (`TN150`) a setting that was not declared.
 pub fn recall<T>(id: &TenantId, name: &str, read: impl FnOnce(&Value) -> Outcome<T>) -> Outcome<Option<T>> {
-    let stamp = cache::stamp(id);
-    ASKED.set(stamp);
+    let basis = basis(id);
+    ASKED.set(basis);
     REMEMBERED.with_borrow(|remembered| match remembered.get(id) {
-        Some((of, settings)) if Some(*of) == stamp => find(settings, name).and_then(read).map(Some),
+        Some((of, settings)) if Some(*of) == basis => find(settings, name).and_then(read).map(Some),
         _ => Ok(None),
     })
 }
@@ -43,12 +58,12 @@ pub fn take<T>(
 ) -> Outcome<T> {
     let settings: Settings = told.and_then(|told| serde_json::from_str(told).ok()).unwrap_or_default();
     let answer = find(&settings, name).and_then(read);
-    if let Some(stamp) = ASKED.take().filter(|&stamp| latest && cache::stamp(id) == Some(stamp)) {
+    if let Some(asked) = ASKED.take().filter(|&asked| latest && basis(id) == Some(asked)) {
         REMEMBERED.with_borrow_mut(|remembered| {
             if remembered.len() >= CAPACITY {
                 remembered.clear();
             }
-            remembered.insert(*id, (stamp, settings));
+            remembered.insert(*id, (asked, settings));
         });
     }
     answer

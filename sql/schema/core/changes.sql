@@ -66,22 +66,25 @@ end
 $$;
 revoke all on function tenant_internal.journal_change() from public;
 
--- Writes the journal of updates and deletes of tenants: once for each statement, with a line for each tenant and kind of change.
+-- Writes the journal of updates and deletes of tenants: once for each statement, with a line for each tenant and kind of change,
+-- and for each setting. SECURITY DEFINER, so that the line says who acts where a function runs as its owner.
 create function tenant_internal.journal_tenants() returns trigger
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     reason constant text := nullif(current_setting('tenant.reason', true), '');
     silent constant text[] := array['changed_at', 'status_since', 'status_detail'];
     limits constant text[] := array['statement_timeout_ms', 'lock_timeout_ms', 'idle_in_transaction_session_timeout_ms', 'work_mem_kb', 'read_only'];
+    told constant text[] := limits || array['status', 'purge_after', 'settings'];
+    acting constant name := tenant_internal.caller();
 begin
-    if current_setting('row_security') = 'off' and (select rolsuper from pg_roles where rolname = current_user) then
+    if tenant_internal.is_restoring() then
         return null;
     end if;
     case tg_op
-        when 'DELETE' then insert into tenant.journal (action, object, reason) select 'delete', id, reason from was_there;
+        when 'DELETE' then insert into tenant.journal (action, object, reason, role) select 'delete', id, reason, acting from was_there;
         else
-            insert into tenant.journal (action, object, reason, detail)
-            select line.action, n.id, reason, line.detail
+            insert into tenant.journal (action, object, reason, detail, role)
+            select line.action, n.id, reason, line.detail, acting
             from now_there n join was_there w using (id)
             cross join lateral (select to_jsonb(w) as was, to_jsonb(n) as is_now) j
             cross join lateral (select array(select e.key from jsonb_each(j.is_now) e
@@ -95,10 +98,16 @@ begin
                 select 2, 'set_limits', (select jsonb_object_agg(e.key, e.value) from jsonb_each(jsonb_strip_nulls(j.is_now)) e
                     where e.key = any (limits)) where changed.keys && limits
                 union all
-                select 3, 'change', jsonb_build_object('columns', rest.keys)
-                    from (select array(select unnest(changed.keys) except select unnest(limits || array['status', 'purge_after']) order by 1) as keys) rest
+                select 3, 'set_setting', jsonb_build_object('name', s.name)
+                        || case when w.settings ? s.name then jsonb_build_object('was', w.settings -> s.name) else '{}' end
+                        || case when n.settings ? s.name then jsonb_build_object('value', n.settings -> s.name) else '{}' end
+                    from jsonb_object_keys(w.settings || n.settings) s (name)
+                    where w.settings -> s.name is distinct from n.settings -> s.name and n.status <> 'purged'
+                union all
+                select 4, 'change', jsonb_build_object('columns', rest.keys)
+                    from (select array(select unnest(changed.keys) except select unnest(told) order by 1) as keys) rest
                     where rest.keys <> '{}') line (nth, action, detail)
-            order by n.id, line.nth;
+            order by n.id, line.nth, line.detail ->> 'name';
     end case;
     return null;
 end

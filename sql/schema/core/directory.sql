@@ -58,6 +58,8 @@ $$;
 revoke all on function tenant_internal.announce_change() from public;
 create trigger announce_plans after insert or update or delete or truncate on tenant.plans
     for each statement execute function tenant_internal.announce_change();
+create trigger announce_definitions after insert or update or delete or truncate on tenant.setting_definitions
+    for each statement execute function tenant_internal.announce_change();
 create trigger announce_truncate after truncate on tenant.tenants
     for each statement execute function tenant_internal.announce_change();
 alter table tenant.tenants enable always trigger announce_truncate;

@@ -22,6 +22,7 @@ select pg_catalog.pg_extension_config_dump('tenant.plans', '');
 create trigger plans_changed after insert or update or delete or truncate on tenant.plans
     for each statement execute function tenant_internal.registry_changed();
 alter table tenant.plans enable always trigger plans_changed;
+create trigger stamp_change before update on tenant.plans for each row execute function tenant_internal.stamp_change();
 
 create function tenant.define_plan(plan text, rank integer default 0, statement_timeout interval default null,
     lock_timeout interval default null, idle_in_transaction_session_timeout interval default null,
@@ -71,19 +72,8 @@ grant execute on function tenant.define_plan(text, integer, interval, interval, 
 
 create function tenant.drop_plan(plan text, reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    tenants bigint;
 begin
     perform tenant_internal.require_reason(reason);
-    lock table tenant.plans in share row exclusive mode;
-    select count(*) into tenants from tenant.tenants t where t.plan = drop_plan.plan;
-    if tenants > 0 then
-        raise exception using
-            errcode = 'TN136',
-            message = format('cannot drop plan "%s": tenants have it', drop_plan.plan),
-            detail = format('There are %s of them.', tenants),
-            hint = 'Give them another one first: select tenant.set_plan(id, ''<plan>'') from tenant.tenants where plan = ...;';
-    end if;
     delete from tenant.plans p where p.plan = drop_plan.plan;
     if not found then
         perform tenant_internal.refuse_plan(drop_plan.plan);
@@ -118,7 +108,7 @@ begin
     if reason is not null then
         perform tenant_internal.give_reason(reason);
     end if;
-    if set_plan.plan is not null and not exists (select from tenant.plans p where p.plan = set_plan.plan) then
+    if set_plan.plan is not null and not tenant_internal.hold_plan(set_plan.plan) then
         perform tenant_internal.refuse_plan(set_plan.plan);
     end if;
     update tenant.tenants t set plan = set_plan.plan where t.id = canonical and t.plan is distinct from set_plan.plan;

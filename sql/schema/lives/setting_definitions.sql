@@ -19,6 +19,22 @@ create trigger definitions_changed after insert or update or delete or truncate 
     for each statement execute function tenant_internal.registry_changed();
 alter table tenant.setting_definitions enable always trigger definitions_changed;
 
+-- One row, another one after every change of the definitions: so that what was and is again has another generation.
+create table tenant_internal.definitions_stamp (stamp uuid not null);
+comment on table tenant_internal.definitions_stamp is 'A number that changes with tenant.setting_definitions.';
+insert into tenant_internal.definitions_stamp values (gen_random_uuid());
+create function tenant_internal.stamp_definitions() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    update tenant_internal.definitions_stamp set stamp = gen_random_uuid();
+    return null;
+end
+$$;
+revoke all on function tenant_internal.stamp_definitions() from public;
+create trigger stamp_definitions after insert or update or delete or truncate on tenant.setting_definitions
+    for each statement execute function tenant_internal.stamp_definitions();
+alter table tenant.setting_definitions enable always trigger stamp_definitions;
+
 -- What begins like a key of a well-known service, holds a private key or a token, or is a URL with a password.
 create function tenant_internal.looks_secret(value text) returns boolean
     language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -31,12 +47,14 @@ create function tenant_internal.looks_secret(value text) returns boolean
         '^[a-z][a-z0-9+.-]*://[^/@[:space:]]*:[^/@[:space:]]+@'])
 $$;
 revoke all on function tenant_internal.looks_secret(text) from public;
+grant execute on function tenant_internal.looks_secret(text) to tenant_admin;
 
 create function tenant_internal.is_secret_reference(value text) returns boolean
     language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
     select value ~ '^(vault|env|file):[^[:space:]]+$'
 $$;
 revoke all on function tenant_internal.is_secret_reference(text) from public;
+grant execute on function tenant_internal.is_secret_reference(text) to tenant_admin;
 
 -- What is wrong with a value: its SQLSTATE and a sentence; null where it may stand.
 create function tenant_internal.setting_problem(d tenant.setting_definitions, value jsonb) returns text[]
@@ -68,6 +86,7 @@ begin
 end
 $$;
 revoke all on function tenant_internal.setting_problem(tenant.setting_definitions, jsonb) from public;
+grant execute on function tenant_internal.setting_problem(tenant.setting_definitions, jsonb) to tenant_admin;
 
 create function tenant_internal.require_setting(d tenant.setting_definitions, value jsonb) returns void
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
@@ -86,18 +105,20 @@ begin
 end
 $$;
 revoke all on function tenant_internal.require_setting(tenant.setting_definitions, jsonb) from public;
+grant execute on function tenant_internal.require_setting(tenant.setting_definitions, jsonb) to tenant_admin;
 
 create function tenant_internal.refuse_setting(name text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
         errcode = 'TN150',
-        message = format('there is no setting %s', quote_literal(left(name, 128))),
+        message = format('there is no setting %s', coalesce(quote_literal(left(name, 128)), 'without a name')),
         detail = 'It is not in tenant.setting_definitions.',
         hint = 'Declare it: select tenant.declare_setting(''<name>'', ''<kind>''); or tenant.declare_feature(''<name>'');';
 end
 $$;
 revoke all on function tenant_internal.refuse_setting(text) from public;
+grant execute on function tenant_internal.refuse_setting(text) to tenant_admin;
 
 create function tenant.declare_setting(name text, kind text default 'text', default_value jsonb default null,
     rule jsonb default '{}', changed_by text default 'operator', secret boolean default false,
@@ -135,7 +156,7 @@ begin
     perform tenant_internal.write_journal('declare_setting', d.name, null, jsonb_strip_nulls(to_jsonb(d) - 'name'));
 end
 $$;
-comment on function tenant.declare_setting is 'Declares a setting of tenants, or changes what was declared. TN151 malformed, TN152 a default that looks like a secret.';
+comment on function tenant.declare_setting is 'Declares a setting of tenants, or changes what was declared. TN151 malformed, or a value that is set does not fit; TN152 a default that looks like a secret.';
 revoke all on function tenant.declare_setting(text, text, jsonb, jsonb, text, boolean, text, numeric) from public;
 grant execute on function tenant.declare_setting(text, text, jsonb, jsonb, text, boolean, text, numeric) to tenant_admin;
 
@@ -159,6 +180,6 @@ begin
     perform tenant_internal.write_journal('drop_setting', drop_setting.name, reason);
 end
 $$;
-comment on function tenant.drop_setting is 'Takes a setting or feature back; what tenants have set of it stays and means nothing. TN150 where there is none, TN029 without a reason.';
+comment on function tenant.drop_setting is 'Takes a setting or feature back that nobody has a value of. TN151 where a tenant or a plan has one, TN150 where there is none, TN029 without a reason.';
 revoke all on function tenant.drop_setting(text, text) from public;
 grant execute on function tenant.drop_setting(text, text) to tenant_admin;

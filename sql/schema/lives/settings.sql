@@ -1,28 +1,20 @@
 -- The settings and features that a tenant has: its own, its plan's, a roll-out's, the default.
 
 create function tenant.set_setting(id text, name text, value jsonb, reason text default null) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 declare
     canonical constant text := tenant.canonical_id(id);
-    d tenant.setting_definitions;
 begin
     perform tenant_internal.require_known(canonical);
     if reason is not null then
         perform tenant_internal.give_reason(reason);
     end if;
-    select * into d from tenant.setting_definitions s where s.name = set_setting.name;
-    if not found then
+    if set_setting.name is null or not exists (select from tenant.setting_definitions d where d.name = set_setting.name) then
         perform tenant_internal.refuse_setting(set_setting.name);
-    elsif value is not null then
-        perform tenant_internal.require_setting(d, value);
     end if;
-    update tenant.tenants t set settings = case when value is null then t.settings - d.name
-            else t.settings || jsonb_build_object(d.name, value) end
-        where t.id = canonical and t.settings -> d.name is distinct from value;
-    if found then
-        perform tenant_internal.write_journal('set_setting', canonical, reason,
-            jsonb_build_object('name', d.name) || case when value is null then '{}' else jsonb_build_object('value', value) end);
-    end if;
+    update tenant.tenants t set settings = case when value is null then t.settings - set_setting.name
+            else t.settings || jsonb_build_object(set_setting.name, value) end
+        where t.id = canonical and t.settings -> set_setting.name is distinct from value;
 end
 $$;
 comment on function tenant.set_setting(text, text, jsonb, text) is 'The tenant''s own value of a setting or feature; with null, its plan''s or the default again. In force from its next transaction on. TN150 not declared, TN151 a value that does not fit, TN152 a secret.';
@@ -85,3 +77,10 @@ create function tenant.feature(name text) returns boolean
 comment on function tenant.feature(text) is 'Whether the transaction''s tenant has the feature. TN001 with no tenant, TN150 not declared, TN151 a setting that is no feature.';
 revoke all on function tenant.feature(text) from public;
 grant execute on function tenant.feature(text) to tenant_user;
+
+-- Not for parallel queries, whose workers do not know the registry.
+create function tenant.generation() returns bigint
+    language c stable parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_generation';
+comment on function tenant.generation() is 'A number for all that the transaction''s tenant is given: equal as long as neither its row, its plan, its settings nor any declaration has changed, and another one afterwards. Compare it for equality only: it does not grow. Null with no tenant.';
+revoke all on function tenant.generation() from public;
+grant execute on function tenant.generation() to tenant_user;

@@ -36,6 +36,7 @@ mod drained_pool;
 mod error_fields_are_told;
 mod errors_tell_what_happened;
 mod examples_rot;
+mod generation_is_missed;
 mod lent_connections_are_told;
 mod listener_mishears;
 mod lost_answer_runs_twice;

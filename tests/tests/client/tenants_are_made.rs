@@ -31,6 +31,7 @@ async fn and_changed() {
         directory.forget();
         directory.by_id(&id.parse().unwrap()).await.unwrap().expect("a tenant")
     };
+    fixture.superuser.run("select tenant.declare_setting('a')").await;
     let new = NewTenant::new("o1").name("O'Neil \\ Co").slug("o1").plan("free").settings(r#"{"a": "it's"}"#);
     assert_eq!(admin.create(new.clone()).await.unwrap().as_str(), "o1");
     let record = found("o1").await;

@@ -62,6 +62,37 @@ pub const CASES: &[Case] = &[
         "create role {x} login; alter database {db} owner to {x}",
         "alter database {db} owner to postgres",
     ),
+    fixed("T135", "plan gone", "select tenant.define_plan('there'); update tenant.tenants set plan = 'gone' where id = 'acme'"),
+    by_hand(
+        "T136",
+        "setting t136",
+        "select tenant.declare_setting('t136'); set row_security = off; update tenant.tenants set settings = '{\"t136\": \"sk_live_0123456789abcdef\"}' where id = 'acme'",
+        "select tenant.set_setting('acme', 't136', null)",
+    ),
+    by_hand(
+        "T136",
+        "setting t136b",
+        "set row_security = off; insert into tenant.setting_definitions (name, kind, default_value) values ('t136b', 'json', '{\"a\": [\"amqp://a:b@c\"]}')",
+        "delete from tenant.setting_definitions where name = 't136b'",
+    ),
+    by_hand(
+        "T137",
+        "setting t137",
+        "set row_security = off; update tenant.plans set features = '{\"t137\": true}'; update tenant.tenants set settings = '{\"t137\": 1}'",
+        "update tenant.plans set features = '{}'; update tenant.tenants set settings = settings - 't137'",
+    ),
+    by_hand(
+        "T138",
+        "setting t138",
+        "select tenant.declare_setting('t138', 'integer'); set row_security = off; update tenant.tenants set settings = '{\"t138\": \"x\"}' where id = 'acme'",
+        "select tenant.set_setting('acme', 't138', '1')",
+    ),
+    by_hand(
+        "T138",
+        "setting t138b",
+        "select tenant.declare_setting('t138b', secret => true); set row_security = off; update tenant.tenants set settings = '{\"t138b\": \"hunter2\"}' where id = 'acme'",
+        "select tenant.set_setting('acme', 't138b', '\"env:HUNTER\"')",
+    ),
     by_hand(
         "T091",
         "pg_tenant",

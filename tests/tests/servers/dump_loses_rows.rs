@@ -35,6 +35,9 @@ async fn furnished(name: &str) -> Database<'static> {
              insert into logins values (1, 'aaaaaaaa-0000-4000-8000-00000000000a', 1, 'a@x', 'b@x'); select tenant.protect('logins'),
                  tenant.allow_lookup('logins', 'mail', 'sign-in'), tenant.allow_lookup('logins', 'was', 'to be renamed');
              alter table logins drop column gone; alter table logins rename was to is_now;
+             select tenant.declare_setting('seats', 'integer'), tenant.declare_feature('export'), tenant.declare_setting('was');
+             select tenant.define_plan('gold', features => '{\"export\": true}'),
+                 tenant.set_setting('aaaaaaaa-0000-4000-8000-00000000000a', 'seats', '5'), tenant.set_plan('aaaaaaaa-0000-4000-8000-00000000000a', 'gold');
              select tenant.set_limits('aaaaaaaa-0000-4000-8000-00000000000a', statement_timeout => '9s');",
         )
         .await;
@@ -57,6 +60,10 @@ async fn furnished(name: &str) -> Database<'static> {
              select tenant.claim_step('w')"
         ))
         .await;
+    // What does not fit any more comes back as it was.
+    let unfit =
+        format!("set row_security = off; update tenant.tenants set settings = '{{\"gone\": 1}}' where id = '{B}'");
+    db.superuser().await.run(&unfit).await;
     db
 }
 
@@ -72,6 +79,7 @@ async fn content(session: &Session) -> Vec<String> {
              select tableoid::regclass, * from events;
              select 'countries', * from countries;
              select 'tenants', * from tenant.tenants;
+             select 'plans', * from tenant.plans; select 'definitions', * from tenant.setting_definitions;
              select 'journal', * from tenant.journal;
              select 'shared', * from tenant.shared;
              select 'steps', * from tenant.onboarding; select 'onboardings', * from tenant.onboardings;
@@ -101,6 +109,8 @@ async fn restored(source: &Database<'_>, target: &Database<'_>) {
     }
     assert_eq!(app.inside_value(A, "select count(*) from orders").await.as_deref(), Some("3"));
     assert_eq!(app.inside_value(A, "show statement_timeout").await.as_deref(), Some("9s"));
+    assert_eq!(app.inside_value(A, "select tenant.setting('seats')").await.as_deref(), Some("5"));
+    assert_eq!(app.inside_value(A, "select tenant.feature('export')").await.as_deref(), Some("t"));
     assert_eq!(app.inside_value(A, "select code from predefined").await.as_deref(), Some("all"));
     app.refused_inside("42501", A, "insert into predefined values (null, 2, 'mine')").await;
     let people = "select string_agg(name, ' ' order by id) from people";

@@ -61,6 +61,8 @@ async fn of_a_user_or_its_own() {
     let counted = tx.savepoint(async |tx| tx.query_one(WHO, &[]).await).await;
     assert_eq!(who(counted).await.0, 3);
     assert_eq!(tx.tenant_id().map(|id| id.as_str()), Some(A));
+    let generation = tx.query_one("select tenant.generation()", &[]).await.expect("a number").get(0);
+    assert_eq!(tx.generation().map(|told| told.number()), Some(generation));
     tx.execute("insert into orders (id) values (77)", &[]).await.expect("insert");
     tx.commit().await.expect("the tenant is that of the token");
 
@@ -84,6 +86,8 @@ async fn over_sqlx() {
     }
     let mut tx = forwarding.signed(&ann).begin().await.expect("begin");
     assert_eq!(tx.tenant_id().as_str(), A);
+    let generation = sqlx::query_scalar("select tenant.generation()").fetch_one(&mut tx).await.expect("a number");
+    assert_eq!(tx.generation().map(|told| told.number()), Some(generation));
     sqlx::query("insert into orders (id) values (77)").execute(&mut tx).await.expect("insert");
     tx.commit().await.expect("commit");
     let error = forwarding.tenant(A).begin().await.expect_err("without a token");

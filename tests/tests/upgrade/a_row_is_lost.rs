@@ -36,6 +36,8 @@ const JOURNAL: &str =
 async fn on_the_way() {
     let db = used("kept").await;
     let boss = db.superuser().await;
+    boss.run(r#"update tenant.tenants set settings = '{"tz": "Europe/Vienna", "Not a name": 1}' where id = 'acme'"#)
+        .await;
     let lines = boss.value(JOURNAL).await;
     let rows = "select string_agg((to_jsonb(t) - '{changed_at,status_since,purge_after,status_detail}'::text[])::text, ' ' order by id) from tenant.tenants t";
     let tenants = boss.value(rows).await;
@@ -49,6 +51,14 @@ async fn on_the_way() {
         Some("countries")
     );
     kept(&db.app().await).await;
+
+    // What was in use is declared, and goes on.
+    let app = db.app().await;
+    assert_eq!(app.inside_value("acme", "select tenant.setting('tz')").await.as_deref(), Some("Europe/Vienna"));
+    let settings = r#"update tenant.tenants set settings = settings || '{"tz": "UTC"}' where id = 'acme'"#;
+    db.admin().await.run(settings).await;
+    let left = "select string_agg(object, ' ') from tenant.doctor() where code = 'T137'";
+    assert_eq!(boss.value(left).await.as_deref(), Some("setting Not a name"));
 
     let role = bound(&db);
     let bi = db.connect(&role).await;

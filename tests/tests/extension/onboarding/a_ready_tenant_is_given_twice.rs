@@ -24,6 +24,7 @@ async fn to_two_at_once() {
     assert!(refused.detail().is_some_and(|detail| detail.contains("waits in pool")), "{refused:?}");
     let refused = db.app().await.expect_error("TN130", &format!("select tenant.enter('{one}')")).await;
     assert!(refused.detail().is_some_and(|detail| detail.contains("at step ready")), "{refused:?}");
+    db.admin().await.run("select tenant.declare_setting('n', 'integer')").await;
     let mut given = BTreeSet::new();
     let mut sessions = Vec::new();
     for n in 0..5 {

@@ -81,6 +81,7 @@ async fn and_an_administrator_cannot() {
     let created = format!(
         "select tenant.create('{upper}', name => 'C', slug => 'c', plan => 'free', settings => '{{\"x\": 1}}')"
     );
+    admin.run("select tenant.declare_setting('x', 'integer')").await;
     assert_eq!(admin.value(&created).await, Some(upper.to_lowercase()));
     assert_eq!(admin.value("select tenant.create(7)").await.as_deref(), Some("7"));
     assert_eq!(

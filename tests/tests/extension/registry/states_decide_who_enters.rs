@@ -173,7 +173,8 @@ async fn a_purged_tenant_leaves_its_id() {
     let admin = db.admin().await;
     admin
         .run(&format!(
-            "update tenant.tenants set name = 'Acme', plan = 'gold', settings = '{{\"a\": 1}}' where id = '{A}'"
+            "select tenant.declare_setting('a', 'integer');
+             update tenant.tenants set name = 'Acme', plan = 'gold', settings = '{{\"a\": 1}}' where id = '{A}'"
         ))
         .await;
     admin
