@@ -34,6 +34,12 @@ static REQUIRE_SIGNED: GucSetting<bool> = GucSetting::<bool>::new(false);
 /// Turn it on for a role: who is no active member of a tenant, or is not named, does not enter it.
 static REQUIRE_MEMBER: GucSetting<bool> = GucSetting::<bool>::new(false);
 
+/// Turn it on where no one person may decide to look into a tenant: somebody else approves first.
+static IMPERSONATION_APPROVAL: GucSetting<bool> = GucSetting::<bool>::new(false);
+
+/// How long one grant lets support into a tenant, whatever was asked for. In seconds.
+static MAX_IMPERSONATION: GucSetting<i32> = GucSetting::<i32>::new(3600);
+
 /// What the role that a token says counts beside the role that the actor has as a member.
 #[derive(Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
 #[allow(non_camel_case_types, missing_docs)]
@@ -125,6 +131,16 @@ pub fn guards() -> bool {
 /// `pg_tenant.require_signed`.
 pub fn require_signed() -> bool {
     REQUIRE_SIGNED.get()
+}
+
+/// `pg_tenant.impersonation_approval`.
+pub fn impersonation_approval() -> bool {
+    IMPERSONATION_APPROVAL.get()
+}
+
+/// `pg_tenant.max_impersonation`, in microseconds.
+pub fn max_impersonation_us() -> i64 {
+    i64::from(MAX_IMPERSONATION.get()) * 1_000_000
 }
 
 /// `pg_tenant.require_member`.
@@ -302,6 +318,28 @@ pub fn init_lookups() {
         1_000_000,
         GucContext::Suset,
         GucFlags::empty(),
+    );
+}
+
+/// Declares the settings of [`crate::entry::impersonation`].
+pub fn init_impersonation() {
+    GucRegistry::define_bool_guc(
+        c"pg_tenant.impersonation_approval",
+        c"An impersonation is approved by a second person before it opens the tenant.",
+        c"Another login than the one that asked: tenant.approve_impersonation().",
+        &IMPERSONATION_APPROVAL,
+        GucContext::Suset,
+        GucFlags::empty(),
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tenant.max_impersonation",
+        c"How long an impersonation lasts at most.",
+        c"Those that are open already end by it, too.",
+        &MAX_IMPERSONATION,
+        1,
+        604_800,
+        GucContext::Suset,
+        GucFlags::UNIT_S,
     );
 }
 

@@ -50,11 +50,13 @@ pub extern "C-unwind" fn _PG_init() {
     gucs::init_lookups();
     gucs::init_test_mode();
     gucs::init_people();
+    gucs::init_impersonation();
     gucs::init_request_id();
     context::locks::init();
     context::current::init();
     context::lifetime::init();
     context::identity::init();
+    context::impersonation::init();
     context::member::init();
     pg::own_function::init(&context::readers::FUNCTIONS);
     pg::statement::init();

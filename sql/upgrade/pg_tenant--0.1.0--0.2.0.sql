@@ -558,7 +558,47 @@ comment on table tenant.journal_retention is 'For how long lines of the journal 
 grant select on tenant.journal_retention to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.journal_retention', '');
 
+-- Impersonation: the role of support, and its grants.
+do $$
+begin
+    if not exists (select from pg_catalog.pg_roles where rolname = 'tenant_support') then
+        begin
+            create role tenant_support nologin nobypassrls;
+        exception when duplicate_object or unique_violation then null;
+        end;
+    end if;
+end
+$$;
+grant usage on schema tenant to tenant_support;
+create table tenant.impersonations (
+    -- Drawn from the server's source of secrets, and of use to the login alone.
+    id uuid primary key default gen_random_uuid(),
+    tenant_id text collate "C" not null,
+    as_user text,
+    login text collate "C" not null,
+    impersonator text not null,
+    reason text not null,
+    write boolean not null,
+    lasts interval not null check (lasts > '0'),
+    requested_at timestamptz not null,
+    approval_required boolean not null,
+    approved_at timestamptz,
+    approved_by text,
+    -- Null until it is open.
+    opens_at timestamptz,
+    expires_at timestamptz,
+    ended_at timestamptz,
+    ended_by text,
+    check ((opens_at is null) = (expires_at is null))
+);
+comment on table tenant.impersonations is 'Who of support was let into which tenant, in whose place, why and how long.';
+create index impersonations_tenant_id on tenant.impersonations (tenant_id, requested_at);
+grant select on tenant.impersonations to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.impersonations', '');
+
 -- Functions and views, as sql/schema/ has them, with their comments and rights.
+
+grant usage on schema tenant to tenant_user, tenant_admin, tenant_system, tenant_support;
 
 comment on schema tenant_internal is 'What only pg_tenant itself calls; it may change with every version.';
 
@@ -892,6 +932,29 @@ create or replace function tenant.require(permission text) returns boolean
     language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require';
 
 comment on function tenant.require(text) is 'True where tenant.can() is, and else an error. TN142 where the actor has not got the permission, TN145 where there is no such.';
+
+create or replace function tenant.enter_as(id uuid) returns text
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_as';
+
+comment on function tenant.enter_as(uuid) is 'Makes the tenant of this impersonation the transaction''s, in the place of its user, and gives its id. TN158 not allowed, TN159 ended; read-only unless it is for writing.';
+
+revoke all on function tenant.enter_as(uuid) from public;
+
+grant execute on function tenant.enter_as(uuid) to tenant_support, tenant_system;
+
+create or replace function tenant.enter_as_pristine(id uuid) returns text
+    language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_as_pristine';
+
+comment on function tenant.enter_as_pristine(uuid) is 'As enter_as, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
+
+revoke all on function tenant.enter_as_pristine(uuid) from public;
+
+grant execute on function tenant.enter_as_pristine(uuid) to tenant_support, tenant_system;
+
+create or replace function tenant.current_impersonator() returns text
+    language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_impersonator';
+
+comment on function tenant.current_impersonator() is 'Who works in the tenant by an impersonation, in the place of tenant.current_actor(); null where nobody does.';
 
 create or replace function tenant_internal.doctor_is_equality(policy oid) returns boolean
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_is_equality';
@@ -4420,6 +4483,153 @@ revoke all on function tenant.set_own_setting(text, jsonb, text) from public;
 
 grant execute on function tenant.set_own_setting(text, jsonb, text) to tenant_user;
 
+comment on table tenant.impersonations is 'Who of support was let into which tenant, in whose place, why and how long.';
+
+grant select on tenant.impersonations to tenant_admin;
+
+create or replace view tenant.open_impersonations with (security_barrier) as
+    select i.id, i.tenant_id, i.as_user, i.login, i.impersonator, i.reason, i.write, i.lasts, i.requested_at, i.approved_at,
+        i.approved_by, i.expires_at, i.opens_at is null as waits
+    from tenant.impersonations i
+    where i.ended_at is null and (i.expires_at is null or i.expires_at > clock_timestamp())
+        and (tenant.current_id() is null or i.tenant_id = tenant.current_id() and tenant.is_current(i.tenant_id));
+
+comment on view tenant.open_impersonations is 'The impersonations that are open, or wait for approval; inside a tenant, those of that tenant.';
+
+grant select on tenant.open_impersonations to tenant_support, tenant_admin;
+
+create or replace function tenant_internal.belongs_to(member name, role name) returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    with recursive reached (role) as (
+        select oid from pg_roles where rolname = member
+        union
+        select m.roleid from reached r join pg_auth_members m on m.member = r.role
+    )
+    select exists (select from reached r join pg_roles named on named.oid = r.role
+        where named.rolname = belongs_to.role)
+$$;
+
+revoke all on function tenant_internal.belongs_to(name, name) from public;
+
+create or replace function tenant_internal.refuse_impersonation(message text, why text, hint text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using errcode = 'TN158', message = refuse_impersonation.message, detail = why, hint = refuse_impersonation.hint;
+end
+$$;
+
+revoke all on function tenant_internal.refuse_impersonation(text, text, text) from public;
+
+create or replace function tenant_internal.require_outside(what text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if tenant.current_id() is not null then
+        perform tenant_internal.refuse_impersonation(format('impersonation is not %s inside a tenant', what),
+            format('The transaction is inside tenant "%s".', tenant.current_id()), 'Do it in a transaction that has entered no tenant.');
+    end if;
+end
+$$;
+
+revoke all on function tenant_internal.require_outside(text) from public;
+
+create or replace function tenant_internal.tell_impersonation(grant_row tenant.impersonations, action text, reason text, actor text, impersonator text)
+    returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+begin
+    insert into tenant.journal (action, object, reason, detail, tenant_id, actor, impersonator, role, session_role)
+        values (tell_impersonation.action, grant_row.id::text, tell_impersonation.reason,
+            jsonb_strip_nulls(jsonb_build_object('as_user', grant_row.as_user, 'write', grant_row.write,
+                'lasts', grant_row.lasts, 'expires_at', grant_row.expires_at)),
+            grant_row.tenant_id, tell_impersonation.actor, tell_impersonation.impersonator,
+            case current_setting('role') when 'none' then session_user else current_setting('role') end, session_user);
+    perform pg_notify(tenant.channel('impersonation', grant_row.tenant_id),
+        jsonb_strip_nulls(jsonb_build_object('event', tell_impersonation.action, 'id', grant_row.id, 'as_user', grant_row.as_user,
+            'impersonator', grant_row.impersonator, 'write', grant_row.write, 'expires_at', grant_row.expires_at))::text);
+end
+$$;
+
+revoke all on function tenant_internal.tell_impersonation(tenant.impersonations, text, text, text, text) from public;
+
+create or replace function tenant_internal.journal_enter_as(id uuid) returns void
+    language sql security definer set search_path = pg_catalog, pg_temp as $$
+    select tenant_internal.tell_impersonation(i, 'enter_as', i.reason, i.as_user, i.impersonator)
+        from tenant.impersonations i where i.id = journal_enter_as.id
+$$;
+
+revoke all on function tenant_internal.journal_enter_as(uuid) from public;
+
+create or replace function tenant.impersonate(tenant_id text, as_user text, reason text, lasts interval default '15 minutes',
+    write boolean default false, actor text default null) returns uuid
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(tenant_id);
+    most constant interval := current_setting('pg_tenant.max_impersonation')::interval;
+    in_place_of constant text := impersonate.as_user;
+    asked_at constant timestamptz := clock_timestamp();
+    waits constant boolean := current_setting('pg_tenant.impersonation_approval')::boolean;
+    asked tenant.impersonations;
+begin
+    if not tenant_internal.belongs_to(session_user, 'tenant_support') then
+        perform tenant_internal.refuse_impersonation('this login impersonates nobody',
+            format('Role "%s" is no member of tenant_support.', session_user),
+            'Whoever manages the server''s roles adds it: grant tenant_support to <role>;');
+    end if;
+    perform tenant_internal.require_outside('asked for');
+    perform tenant_internal.require_reason(reason);
+    perform tenant_internal.require_known(canonical);
+    if lasts is null or lasts <= '0' or lasts > most then
+        perform tenant_internal.refuse_impersonation(format('an impersonation does not last %s', coalesce(lasts::text, 'for ever')),
+            format('It lasts at most %s, by pg_tenant.max_impersonation.', most), 'Ask for a shorter one: lasts => ''15 minutes''.');
+    end if;
+    if in_place_of is not null then
+        perform tenant_internal.require_user(in_place_of);
+        if exists (select from tenant.roles) and not exists (select from tenant.members m
+                where (m.tenant_id, m.user_id, m.status) = (canonical, in_place_of, 'active')) then
+            perform tenant_internal.refuse_impersonation(format('user %s is not impersonated in tenant "%s"', quote_literal(in_place_of), canonical),
+                'Only active members of the tenant are.',
+                'Ask for it as another user, or without one: select tenant.impersonate(''<tenant>'', null, ''<reason>'');');
+        end if;
+    end if;
+    if impersonate.actor is not null then
+        perform tenant_internal.require_user(impersonate.actor);
+        if octet_length(impersonate.actor) > 128 then
+            perform tenant_internal.refuse_impersonation('the impersonator''s name is too long', 'It has more than 128 bytes.',
+                'Name whoever uses the login in fewer characters.');
+        end if;
+    end if;
+    insert into tenant.impersonations as i (tenant_id, as_user, login, impersonator, reason, write, lasts, requested_at,
+            approval_required, opens_at, expires_at)
+        values (canonical, in_place_of, session_user, concat_ws(':', session_user, impersonate.actor), btrim(reason),
+            coalesce(impersonate.write, false), impersonate.lasts, asked_at, waits,
+            case when not waits then asked_at end, case when not waits then asked_at + impersonate.lasts end)
+        returning * into asked;
+    perform tenant_internal.tell_impersonation(asked, 'impersonate', asked.reason, null, asked.impersonator);
+    return asked.id;
+end
+$$;
+
+comment on function tenant.impersonate(text, text, text, interval, boolean, text) is 'Asks to work in the tenant for a time, in the place of the user or without one, and gives the id to enter with. Read-only unless write is said. TN158 not allowed, TN029 no reason.';
+
+revoke all on function tenant.impersonate(text, text, text, interval, boolean, text) from public;
+
+grant execute on function tenant.impersonate(text, text, text, interval, boolean, text) to tenant_support;
+
+create or replace function tenant.impersonate(tenant_id uuid, as_user text, reason text, lasts interval default '15 minutes',
+    write boolean default false, actor text default null) returns uuid language sql
+    begin atomic select tenant.impersonate(tenant_id::text, as_user, reason, lasts, write, actor); end;
+
+revoke all on function tenant.impersonate(uuid, text, text, interval, boolean, text) from public;
+
+grant execute on function tenant.impersonate(uuid, text, text, interval, boolean, text) to tenant_support;
+
+create or replace function tenant.impersonate(tenant_id bigint, as_user text, reason text, lasts interval default '15 minutes',
+    write boolean default false, actor text default null) returns uuid language sql
+    begin atomic select tenant.impersonate(tenant_id::text, as_user, reason, lasts, write, actor); end;
+
+revoke all on function tenant.impersonate(bigint, text, text, interval, boolean, text) from public;
+
+grant execute on function tenant.impersonate(bigint, text, text, interval, boolean, text) to tenant_support;
+
 create or replace function tenant_internal.hierarchy(rel regclass) returns setof regclass
     language sql stable rows 1 set search_path = pg_catalog, pg_temp as $$
     with recursive tree (relation, depth) as (
@@ -6010,6 +6220,7 @@ create or replace function tenant_internal.reach_of(role name) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp as $$
     select case role
         when 'tenant_admin' then 'manages tenants'
+        when 'tenant_support' then 'impersonates users of any tenant'
         when 'tenant_system' then 'works on every tenant''s rows'
         when 'pg_execute_server_program' then 'runs programs on the server'
         when 'pg_read_server_files' then 'reads the server''s files'
@@ -6261,6 +6472,92 @@ comment on function tenant.refuse_truncate() is 'A trigger that refuses TRUNCATE
 revoke all on function tenant.refuse_truncate() from public;
 
 grant execute on function tenant.refuse_truncate() to tenant_admin;
+
+create or replace function tenant_internal.lock_impersonation(id uuid) returns tenant.impersonations
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    found_row tenant.impersonations;
+begin
+    select * into found_row from tenant.impersonations i where i.id = lock_impersonation.id for update;
+    if not found then
+        perform tenant_internal.refuse_impersonation('there is no such impersonation', format('None has the id %s.', coalesce(id::text, 'null')),
+            'select * from tenant.open_impersonations;');
+    end if;
+    return found_row;
+end
+$$;
+
+revoke all on function tenant_internal.lock_impersonation(uuid) from public;
+
+create or replace function tenant.approve_impersonation(id uuid) returns timestamptz
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    asked tenant.impersonations;
+    approver constant name := session_user;
+begin
+    perform tenant_internal.require_outside('approved');
+    asked := tenant_internal.lock_impersonation(id);
+    if not (tenant_internal.belongs_to(approver, 'tenant_support') or tenant_internal.belongs_to(approver, 'tenant_admin')
+            or (select rolsuper from pg_roles where rolname = approver)) then
+        perform tenant_internal.refuse_impersonation('this login approves no impersonation',
+            format('Role "%s" is a member neither of tenant_support nor of tenant_admin.', approver), 'Let somebody of support approve it.');
+    end if;
+    if approver = asked.login or tenant_internal.belongs_to(approver, asked.login) or tenant_internal.belongs_to(asked.login, approver) then
+        perform tenant_internal.refuse_impersonation('an impersonation is approved by a second person',
+            format('Role "%s" has asked for it, and role "%s" is the same or can become it.', asked.login, approver),
+            'Let somebody of support approve it who has a login of their own.');
+    end if;
+    if asked.ended_at is not null or asked.expires_at <= clock_timestamp() or asked.requested_at < clock_timestamp() - interval '1 day' then
+        raise exception using
+            errcode = 'TN159',
+            message = format('the impersonation in tenant "%s" has ended', asked.tenant_id),
+            detail = 'It was ended, has expired, or was asked for more than a day ago.',
+            hint = 'Whoever needs it asks anew: select tenant.impersonate(''<tenant>'', ''<user>'', ''<reason>'');';
+    end if;
+    if asked.approved_at is null then
+        update tenant.impersonations i set approved_at = clock_timestamp(), approved_by = approver,
+            opens_at = clock_timestamp(), expires_at = clock_timestamp() + i.lasts
+            where i.id = asked.id returning * into asked;
+        perform tenant_internal.tell_impersonation(asked, 'approve_impersonation', asked.reason, null, asked.impersonator);
+    end if;
+    return asked.expires_at;
+end
+$$;
+
+comment on function tenant.approve_impersonation(uuid) is 'Opens an impersonation that another has asked for, and says until when. TN158 by the same person, TN159 ended.';
+
+revoke all on function tenant.approve_impersonation(uuid) from public;
+
+grant execute on function tenant.approve_impersonation(uuid) to tenant_support, tenant_admin;
+
+create or replace function tenant.end_impersonation(id uuid, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    asked tenant.impersonations;
+begin
+    perform tenant_internal.require_outside('ended');
+    if reason is not null then
+        perform tenant_internal.require_reason(reason);
+    end if;
+    asked := tenant_internal.lock_impersonation(id);
+    if asked.ended_at is null then
+        update tenant.impersonations i set ended_at = clock_timestamp(), ended_by = session_user
+            where i.id = asked.id returning * into asked;
+        perform tenant_internal.tell_impersonation(asked, 'end_impersonation', btrim(reason), null, asked.impersonator);
+    end if;
+end
+$$;
+
+comment on function tenant.end_impersonation(uuid, text) is 'Ends an impersonation: the next statement that works by it is refused (TN159), and what it has written and not committed is undone.';
+
+revoke all on function tenant.end_impersonation(uuid, text) from public;
+
+grant execute on function tenant.end_impersonation(uuid, text) to tenant_support, tenant_admin;
+
+grant execute on function tenant.version(), tenant.canonical_id(text), tenant.channel(text, text), tenant.setting(text),
+    tenant.setting_json(text), tenant.feature(text), tenant_internal.setting_as_json(text) to tenant_support;
+
+grant select on tenant.audit_log, tenant.current_members, tenant.defined_roles to tenant_support;
 
 create or replace function tenant_internal.key_column(rel regclass) returns smallint
     language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -8550,7 +8847,7 @@ create or replace view tenant_internal.doctor_memberships as
 
 create or replace view tenant_internal.doctor_applications as
     with recursive application (role) as (
-        select oid from pg_catalog.pg_roles where rolname = 'tenant_user'
+        select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_support')
         union
         select m.member from application a join tenant_internal.doctor_memberships m on m.role = a.role and m.at_once
     )
@@ -10288,6 +10585,53 @@ create or replace view tenant_internal.finding_t116 as
 
 comment on view tenant_internal.finding_t116 is 'The server or the database is in test mode';
 
+create or replace view tenant_internal.finding_t139 as
+    with recursive reach (login, role, first_step) as (
+        select m.member, m.role, m.revoke
+            from tenant_internal.doctor_memberships m join pg_catalog.pg_roles r on r.oid = m.member and r.rolcanlogin and not r.rolsuper
+        union
+        select h.login, m.role, h.first_step from reach h join tenant_internal.doctor_memberships m on m.member = h.role
+    )
+    select 'T139' as code, 'error' as level,
+        format('%s in %s', h.login::regrole, h.role::regrole) as object,
+        format('login %s impersonates, and needs no grant for it: it reaches %s', h.login::regrole, standing.rolname) as problem,
+        'Support enters tenants by grants, each with a reason, for a time and seen by the tenant. What it can reach otherwise it reaches unseen.' as why,
+        min(h.first_step) as fix
+    from reach h
+    join pg_catalog.pg_roles standing on standing.oid = h.role
+        and (standing.rolname in ('tenant_user', 'tenant_admin', 'tenant_system') or standing.rolbypassrls or standing.rolsuper)
+    where exists (select from reach s join pg_catalog.pg_roles support on support.oid = s.role and support.rolname = 'tenant_support'
+        where s.login = h.login)
+    group by h.login, h.role, standing.rolname
+    union all
+    select 'T139', 'error', format('%I', r.rolname), format('login %I impersonates, and needs no grant for it: it has BYPASSRLS', r.rolname),
+        'Support enters tenants by grants, each with a reason, for a time and seen by the tenant. What it can reach otherwise it reaches unseen.',
+        format('alter role %I nobypassrls;', r.rolname)
+    from pg_catalog.pg_roles r
+    where r.rolbypassrls and r.rolcanlogin and not r.rolsuper
+        and exists (select from reach s join pg_catalog.pg_roles support on support.oid = s.role and support.rolname = 'tenant_support'
+            where s.login = r.oid);
+
+comment on view tenant_internal.finding_t139 is 'A login of support has standing access';
+
+create or replace view tenant_internal.finding_t140 as
+    select 'T140' as code, 'warn' as level, i.id::text as object,
+        format('impersonation of %s in tenant %s is open for longer than is allowed, until %s', i.impersonator, i.tenant_id, i.expires_at) as problem,
+        'Each use of it is refused by pg_tenant.max_impersonation where that is in force; where the setting is another, it opens the tenant.' as why,
+        format('select tenant.end_impersonation(%L, ''too long'');', i.id) as fix
+    from tenant.impersonations i
+    where i.ended_at is null and i.expires_at > now()
+        and i.expires_at - i.opens_at > current_setting('pg_tenant.max_impersonation')::interval
+    union all
+    select 'T140', 'info', i.id::text,
+        format('impersonation of %s in tenant %s waits for approval since %s', i.impersonator, i.tenant_id, i.requested_at),
+        'Nobody has approved it within a day, so nobody can any more.',
+        format('select tenant.end_impersonation(%L, ''nobody approved it'');', i.id)
+    from tenant.impersonations i
+    where i.ended_at is null and i.opens_at is null and i.requested_at < now() - interval '1 day';
+
+comment on view tenant_internal.finding_t140 is 'An impersonation is open for too long, or was never decided about';
+
 create or replace function tenant_internal.doctor_body(function oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select lower(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc)) from pg_proc p where p.oid = function
@@ -10895,3 +11239,11 @@ create trigger hold_new_plan before update on tenant.tenants for each row
 create trigger keep_plan before delete on tenant.plans for each row execute function tenant_internal.keep_plan();
 create trigger keep_name before update on tenant.plans for each row when (new.plan <> old.plan)
     execute function tenant_internal.keep_plan();
+
+-- Impersonation.
+create trigger impersonations_changed after insert or update or delete on tenant.impersonations
+    for each row execute function tenant_internal.registry_changed();
+create trigger impersonations_truncated after truncate on tenant.impersonations
+    for each statement execute function tenant_internal.registry_changed();
+alter table tenant.impersonations enable always trigger impersonations_changed;
+alter table tenant.impersonations enable always trigger impersonations_truncated;

@@ -7,8 +7,7 @@ macro_rules! refusals {
         /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
         /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN07x` what belongs to every tenant, `TN08x` the doctor, `TN09x`
         /// signed entry, `TN10x` the texts that a journal keeps, `TN11x` looking tenants up, `TN13x` states of
-        /// tenants, `TN14x` their people, `TN15x` their settings, how they are set up, and
-        /// the journal.
+        /// tenants, `TN14x` their people, `TN15x` their settings, how they are set up, the journal, and impersonation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
@@ -259,6 +258,10 @@ refusals! {
     JournalIsAppendOnly = "TN155", "journal_is_append_only";
     /// The journal cannot be kept or sealed like this
     InvalidRetention = "TN156", "invalid_retention";
+    /// The login cannot enter by this impersonation, ask for it, approve it or end it
+    ImpersonationRefused = "TN158", "impersonation_refused";
+    /// The impersonation was ended, or has expired
+    ImpersonationEnded = "TN159", "impersonation_ended";
 }
 
 #[cfg(test)]

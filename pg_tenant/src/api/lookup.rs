@@ -16,7 +16,7 @@ fn count(args: Args) -> Outcome<Steps<Option<Due>>> {
     Ok(Steps { journal: None, act: due, log })
 }
 
-fn due(due: Option<Due>) -> Returned {
-    let Some(Due { since, lookups, refused }) = due else { return Returned::Null };
-    Returned::text(&format!(r#"{{"since": {since}, "lookups": {lookups}, "refused": {refused}}}"#))
+fn due(due: Option<Due>) -> Outcome<Returned> {
+    let Some(Due { since, lookups, refused }) = due else { return Ok(Returned::Null) };
+    Ok(Returned::text(&format!(r#"{{"since": {since}, "lookups": {lookups}, "refused": {refused}}}"#)))
 }

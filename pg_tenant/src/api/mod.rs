@@ -1,5 +1,6 @@
 //! The SQL surface: argument conversion only; decides nothing. Each function is declared in `sql/schema/`.
 
+mod impersonation;
 mod lookup;
 mod protect;
 mod registry;

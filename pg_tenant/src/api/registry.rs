@@ -3,8 +3,9 @@
 
 use crate::pg::function::{Args, Returned};
 use crate::pg::report::Outcome;
-use crate::pg::{invalidation, people_rows, registry_row, versions};
+use crate::pg::{impersonation_row, invalidation, people_rows, registry_row, versions};
 use crate::sql_function;
+use pgrx::pg_sys::Oid;
 
 sql_function!(pg_tenant_registry_changed, pg_finfo_pg_tenant_registry_changed, registry_changed);
 
@@ -13,13 +14,12 @@ fn registry_changed(args: Args) -> Outcome<Returned> {
     let registry = registry_row::table();
     let [members, roles, permissions] = people_rows::tables();
     if members == Some(table) {
-        let tenants = args.trigger_texts(people_rows::TENANT);
-        // TRUNCATE names no rows.
-        if let Some(registry) = registry.filter(|_| tenants.is_empty()) {
-            invalidation::announce(registry);
-        }
-        // Directories of tenants that listen need not look again.
-        tenants.iter().for_each(|id| versions::change_quietly(versions::slot(id.as_bytes())));
+        change_quietly(args.trigger_texts(people_rows::TENANT), registry);
+        return Ok(Returned::Void);
+    }
+    if impersonation_row::table() == Some(table) {
+        // Each statement of a transaction that works by a grant looks at its tenant's version.
+        change_quietly(args.trigger_texts(impersonation_row::TENANT), registry);
         return Ok(Returned::Void);
     }
     if registry != Some(table) {
@@ -32,4 +32,12 @@ fn registry_changed(args: Args) -> Outcome<Returned> {
         versions::change(versions::slot(id.as_bytes()));
     }
     Ok(Returned::Void)
+}
+
+/// Of these tenants something has changed that directories, which listen, need not look at. TRUNCATE names none of them.
+fn change_quietly(tenants: Vec<String>, registry: Option<Oid>) {
+    if let Some(registry) = registry.filter(|_| tenants.is_empty()) {
+        invalidation::announce(registry);
+    }
+    tenants.iter().for_each(|id| versions::change_quietly(versions::slot(id.as_bytes())));
 }

@@ -32,12 +32,12 @@ fn steps(entry: SystemEntry, journal: &'static str) -> Steps<SystemContext> {
     Steps { journal: entry.journal.then_some(journal), act: entry.context, log: Some(entry.log) }
 }
 
-fn take(context: SystemContext) -> Returned {
+fn take(context: SystemContext) -> Outcome<Returned> {
     match context {
         SystemContext::Owner => owner::take(),
         SystemContext::Read | SystemContext::Write => system::take(context),
     }
-    Returned::Void
+    Ok(Returned::Void)
 }
 
 fn in_system_context(_: Args) -> Outcome<Returned> {

@@ -1,5 +1,5 @@
-//! On whose behalf the transaction runs: the settings `pg_tenant.actor` and `pg_tenant.actor_role`, and their readers.
-//! They are written and end as `pg_tenant.id` does ([`crate::pg::own_setting`]).
+//! On whose behalf the transaction runs, and who works in that place: the settings `pg_tenant.actor`, `pg_tenant.actor_role`
+//! and `pg_tenant.impersonator`, and their readers. They are written and end as `pg_tenant.id` does ([`crate::pg::own_setting`]).
 
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::own_setting::{self, Check, OwnSetting, Parsed, Text};
@@ -18,11 +18,13 @@ const ACTOR: usize = 0;
 const ROLE: usize = 1;
 /// What `pg_tenant.actor_role` was called in 0.1.0: it shows the same value.
 const FORMER_ROLE: usize = 2;
+/// Who works in the place of the actor, by a grant.
+const IMPERSONATOR: usize = 3;
 
-static NOW: [BackendCell<Option<Name>>; 3] = [const { BackendCell::new(None) }; 3];
+static NOW: [BackendCell<Option<Name>>; 4] = [const { BackendCell::new(None) }; 4];
 /// How often they were written: tells whether a copy is still true.
 static WRITTEN: BackendCell<u64> = BackendCell::new(0);
-static TEXTS: [Text; 3] = [const { Text::new() }; 3];
+static TEXTS: [Text; 4] = [const { Text::new() }; 4];
 /// Whether [`set`] is writing at this moment: no other value is taken.
 static WRITING: BackendCell<bool> = BackendCell::new(false);
 
@@ -58,6 +60,14 @@ pub fn init() {
     own_setting::declare::<Of<ACTOR>>(actor);
     let role = setting(ROLE, c"pg_tenant.actor_role", c"In which role of the application.", None);
     own_setting::declare::<Of<ROLE>>(role);
+    let impersonator = OwnSetting {
+        name: c"pg_tenant.impersonator",
+        description: c"Who works in the tenant by a grant, in the place of the actor.",
+        written_by: c"Written by tenant.enter_as() only.",
+        text: &TEXTS[IMPERSONATOR],
+        show: None,
+    };
+    own_setting::declare::<Of<IMPERSONATOR>>(impersonator);
     let deprecated = c"Deprecated: shows pg_tenant.actor_role.";
     own_setting::declare::<Of<FORMER_ROLE>>(setting(FORMER_ROLE, c"pg_tenant.role", deprecated, Some(show_role)));
 }
@@ -68,10 +78,19 @@ extern "C-unwind" fn show_role() -> *const c_char {
 
 /// Names the actor and the role of the transaction, until it or the savepoint it stands in ends.
 pub fn set(actor: Option<&str>, role: Option<&str>) {
+    write([("pg_tenant.actor", actor), ("pg_tenant.actor_role", role)]);
+}
+
+/// Names who works in the place of the actor, likewise.
+pub fn set_impersonator(impersonator: &str) {
+    write([("pg_tenant.impersonator", Some(impersonator))]);
+}
+
+fn write<const N: usize>(settings: [(&str, Option<&str>); N]) {
     // Should set_local raise, WRITING stays set until the transaction ends; nothing but this function reaches the check
     // hooks with a value of a session, except a superuser's SET.
     WRITING.set(true);
-    for (name, value) in [("pg_tenant.actor", actor), ("pg_tenant.actor_role", role)] {
+    for (name, value) in settings {
         if let Some(value) = value {
             setting::set_local(name, value);
         }
@@ -97,5 +116,6 @@ fn read(call: Call, which: usize) -> Option<Datum> {
 
 row_function!(pg_tenant_current_actor, pg_finfo_pg_tenant_current_actor, |call| read(call, ACTOR));
 row_function!(pg_tenant_current_actor_role, pg_finfo_pg_tenant_current_actor_role, |call| read(call, ROLE));
+row_function!(pg_tenant_current_impersonator, pg_finfo_pg_tenant_current_impersonator, |call| read(call, IMPERSONATOR));
 // The name of 0.1.0, deprecated.
 row_function!(pg_tenant_current_role, pg_finfo_pg_tenant_current_role, |call| read(call, ROLE));

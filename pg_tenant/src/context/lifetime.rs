@@ -1,6 +1,6 @@
 //! How what was entered ends: with the transaction, whatever PostgreSQL's stack of settings does after that.
 
-use crate::context::{bound, current, identity, member, owner, previous, seal, test_mode};
+use crate::context::{bound, current, identity, impersonation, member, owner, previous, seal, test_mode};
 use crate::pg::lifetime::{self, End, SavepointEnd};
 use crate::pg::transaction;
 
@@ -23,6 +23,7 @@ fn transaction_ended(end: End) {
     seal::clear();
     identity::clear();
     member::clear();
+    impersonation::transaction_ended(committed);
     bound::forget();
 }
 
@@ -31,6 +32,7 @@ fn savepoint_ended(end: SavepointEnd) {
     if let SavepointEnd::Undone(number) = end {
         bound::forget();
         owner::savepoint_undone();
+        impersonation::savepoint_undone();
         test_mode::savepoint_undone(number);
     }
 }

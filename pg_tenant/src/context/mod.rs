@@ -4,6 +4,7 @@
 //! - [`readers`]: what policies call.
 //! - [`identity`]: on whose behalf the transaction runs.
 //! - [`member`]: as what the actor is in the tenant.
+//! - [`impersonation`]: the grant by which support works in the tenant.
 //! - [`lifetime`]: how what was entered ends.
 //! - [`previous`]: what the session's last transaction has left.
 //! - [`seal`]: one tenant, or the system context, per top-level transaction.
@@ -20,6 +21,7 @@
 pub mod bound;
 pub mod current;
 pub mod identity;
+pub mod impersonation;
 pub mod lifetime;
 pub mod limits;
 pub mod locks;

@@ -32,6 +32,7 @@ pub fn savepoint_released() {
     }
     if seal::identity().is_some() {
         identity::set(Some(""), Some(""));
+        identity::set_impersonator("");
     }
     if matches!(seal::sealed(), Some(Entered::System(SystemContext::Read | SystemContext::Write))) {
         setting::set_local("role", &seal::role_before().map_or_else(|| "none".into(), role::name));

@@ -2,10 +2,12 @@
 //!
 //! - [`tenant`]: into a tenant, by its id or by a token that names it.
 //! - [`membership`]: whether the actor may enter as a member, and as what.
+//! - [`impersonation`]: into a tenant in the place of a user, by a grant.
 //! - [`pristine`]: what a session may not carry into one.
 //! - [`system`], [`owner`]: into the system context, and into that of a table's owner.
 //! - [`lookup`]: asking which tenant a key belongs to, before one is known.
 
+pub mod impersonation;
 pub mod lookup;
 mod membership;
 pub mod owner;

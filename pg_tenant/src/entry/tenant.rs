@@ -1,13 +1,14 @@
 //! The ways into a tenant: by its id, by its id for an actor, and by a token that says both.
 
 use crate::context::seal::{self, Entered};
-use crate::context::{bound, current, identity, limits, member, refusals, session_state};
+use crate::context::{bound, current, identity, impersonation, limits, member, refusals, session_state};
 use crate::entry::{membership, pristine};
 use crate::guard::{ready, temporary};
 use crate::gucs;
 use crate::pg::replication;
 use crate::pg::report::{Outcome, Report};
-use crate::registry;
+use crate::registry::impersonations::Impersonation;
+use crate::registry::{self, Limits};
 use pg_tenant_core::{Refusal, TenantId};
 use pg_tenant_token::{Verified, identity_without_token};
 
@@ -17,6 +18,7 @@ pub enum Who<'a> {
     Nobody,
     Actor(&'a str),
     Token(&'a Verified),
+    Support(&'a Impersonation, seal::Identity),
 }
 
 impl Who<'_> {
@@ -25,6 +27,7 @@ impl Who<'_> {
             Who::Nobody => None,
             Who::Actor(actor) => Some(actor),
             Who::Token(token) => token.actor.as_deref(),
+            Who::Support(by, _) => by.as_user.as_deref(),
         }
     }
 
@@ -32,7 +35,7 @@ impl Who<'_> {
     pub fn token_role(&self) -> Option<&str> {
         match self {
             Who::Token(token) => token.role.as_deref(),
-            Who::Nobody | Who::Actor(_) => None,
+            Who::Nobody | Who::Actor(_) | Who::Support(..) => None,
         }
     }
 
@@ -41,7 +44,18 @@ impl Who<'_> {
             Who::Nobody => None,
             Who::Actor(actor) => Some(identity_without_token(actor)),
             Who::Token(token) => Some(token.identity()),
+            Who::Support(_, identity) => Some(*identity),
         }
+    }
+
+    /// The tenant's limits, and those of a grant: it reads only unless it is for writing, and no statement goes on for longer
+    /// than the grant had left when it was used.
+    fn limits(&self, of_tenant: Limits) -> Limits {
+        let Who::Support(by, _) = self else { return of_tenant };
+        let remaining = i32::try_from(by.grant.remaining_ms()).unwrap_or(i32::MAX);
+        let statement_timeout =
+            if of_tenant.statement_timeout > 0 { of_tenant.statement_timeout.min(remaining) } else { remaining };
+        Limits { read_only: of_tenant.read_only || !by.grant.write, statement_timeout, ..of_tenant }
     }
 }
 
@@ -127,7 +141,7 @@ pub fn enter_signed(token: &Verified) -> Outcome<TenantId> {
     take(id, Who::Token(token))
 }
 
-fn take(id: TenantId, who: Who<'_>) -> Outcome<TenantId> {
+pub(super) fn take(id: TenantId, who: Who<'_>) -> Outcome<TenantId> {
     if replication::is_connection() {
         return Err(refusals::replication_refused(id));
     }
@@ -135,16 +149,20 @@ fn take(id: TenantId, who: Who<'_>) -> Outcome<TenantId> {
     pristine::refuse_locked_table(id)?;
     temporary::refuse_shadows()?;
     ready::refuse_running()?;
-    let tenant = registry::admit(&id)?;
+    let limits = who.limits(registry::admit(&id)?.limits);
     let role = membership::admit(&id, who)?;
     session_state::hand_over(id);
     seal::seal(Entered::Tenant(id), who.identity());
-    current::set(Entered::Tenant(id), tenant.limits);
+    current::set(Entered::Tenant(id), limits);
     identity::set(who.actor(), who.token_role());
+    if let Who::Support(by, identity) = who {
+        identity::set_impersonator(&by.impersonator);
+        impersonation::set(by.grant, identity);
+    }
     if let Some(role) = role {
         member::set(&role);
     }
-    limits::apply(tenant.limits);
+    limits::apply(limits);
     ready::forget_plans();
     Ok(id)
 }

@@ -51,7 +51,8 @@ pub fn judge_owned(what: &str) -> Outcome<()> {
 fn only_enters_tenants() -> bool {
     let login = role::session_user();
     let is_in = |name| role::by_name(name).is_some_and(|role| role::is_member(login, role));
-    current::session_tenant().is_some() || !role::is_superuser(login) && is_in("tenant_user") && !is_in("tenant_admin")
+    let enters = is_in("tenant_user") || is_in("tenant_support");
+    current::session_tenant().is_some() || !role::is_superuser(login) && enters && !is_in("tenant_admin")
 }
 
 fn role_change_refused(what: &str, in_tenant: bool) -> Report {

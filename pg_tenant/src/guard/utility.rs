@@ -2,7 +2,7 @@
 //! it; [`check`] looks at the result afterwards.
 
 use crate::context::seal::Entered;
-use crate::context::{bound, limits, seal, session_state};
+use crate::context::{bound, impersonation, limits, seal, session_state};
 use crate::guard::{
     alter, channel, create, function, in_tenant, lost_fence, maintenance, messages, outlives, role_change, setting,
     temporary, weakened,
@@ -34,6 +34,9 @@ pub enum Then {
 /// Judges a command before it runs. In a database without the extension only settings and roles are guarded, since they
 /// belong to the whole cluster; for roles [`check`] does it.
 pub fn judge(command: Command) -> Outcome<Then> {
+    if !matches!(command, Command::Transaction) {
+        impersonation::check()?;
+    }
     match decide(command) {
         Err(report) if report.refusal != Refusal::SettingRefused && !extension::is_installed() => Ok(Then::Check),
         judged => judged,

@@ -43,6 +43,11 @@ pub fn role(name: &str) -> Option<Rc<Role>> {
     ask(|dictionary| dictionary.roles.get(name).cloned())
 }
 
+/// Whether there is any role: else members are kept somewhere else, or not at all.
+pub fn has_roles() -> bool {
+    ask(|dictionary| !dictionary.roles.is_empty())
+}
+
 fn ask<T>(answer: impl Fn(&Dictionary) -> T) -> T {
     let of = registry::epoch();
     let known = REMEMBERED.with_borrow(|remembered| {

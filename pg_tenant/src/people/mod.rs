@@ -8,7 +8,7 @@ mod dictionary;
 mod members;
 mod role;
 
-pub use dictionary::{epoch, permission, rank, role};
+pub use dictionary::{epoch, has_roles, permission, rank, role};
 pub use members::{Standing, standing};
 pub use role::{Bits, MAX_NAME, Role};
 

@@ -30,6 +30,12 @@ impl Args {
         (!self.is_null(at)).then(|| self.text(at))
     }
 
+    /// A `uuid` argument that may be null.
+    pub fn uuid_opt(self, at: usize) -> Option<[u8; 16]> {
+        // SAFETY: the SQL declaration says uuid: sixteen bytes, passed by reference.
+        (!self.is_null(at)).then(|| unsafe { *self.datum(at).cast_mut_ptr::<[u8; 16]>() })
+    }
+
     /// A `boolean` argument; null is false, and so is one that the function does not have.
     pub fn boolean(self, at: usize) -> bool {
         !self.is_null(at) && self.datum(at).value() != 0

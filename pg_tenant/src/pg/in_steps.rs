@@ -24,7 +24,7 @@ pub struct Steps<T> {
 pub unsafe fn run<T: Copy>(
     fcinfo: pg_sys::FunctionCallInfo,
     decide: fn(Args) -> Outcome<Steps<T>>,
-    act: fn(T) -> Returned,
+    act: fn(T) -> Outcome<Returned>,
 ) -> Datum {
     // SAFETY: the frame holds only Copy data. The call that writes the journal is bare: PostgreSQL's errors pass through
     // as they are, and like that of the log's line, which checks for interrupts, end the transaction or savepoint.
@@ -34,7 +34,7 @@ pub unsafe fn run<T: Copy>(
             let call = boundary::decide(|| call::same_call_of(proc::internal(journal), fcinfo));
             let _ = (*(*call).flinfo).fn_addr.map(|body| body(call));
         }
-        let returned = boundary::decide(|| act(steps.act));
+        let returned = boundary::decide_or_raise(|| act(steps.act));
         if let Some(line) = steps.log {
             boundary::log(line);
         }

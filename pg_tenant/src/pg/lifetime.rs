@@ -4,7 +4,8 @@
 //! PostgreSQL or read a catalog. One of [`before_commit`] or [`before_release`] may still refuse. Those that are registered
 //! later run earlier. All are registered from `_PG_init`, in the postmaster, and inherited by every backend.
 
-use crate::pg::boundary::decide;
+use crate::pg::boundary::{decide, decide_or_raise};
+use crate::pg::report::Outcome;
 use pgrx::pg_sys::{self, SubTransactionId, SubXactEvent, XactEvent};
 use std::ffi::c_void;
 
@@ -47,6 +48,12 @@ pub fn before_commit(callback: fn(Ending)) {
     unsafe { pg_sys::RegisterXactCallback(Some(ending), callback as *mut c_void) };
 }
 
+/// Calls when a transaction is about to commit, or to be prepared, and may be refused.
+pub fn judge_commit(callback: fn(Ending) -> Outcome<()>) {
+    // SAFETY: as above, with `judging`.
+    unsafe { pg_sys::RegisterXactCallback(Some(judging), callback as *mut c_void) };
+}
+
 /// Calls when a savepoint has ended.
 pub fn at_savepoint_end(callback: fn(SavepointEnd)) {
     // SAFETY: as above, with `savepoint_ended`.
@@ -70,12 +77,25 @@ unsafe extern "C-unwind" fn ended(event: XactEvent::Type, callback: *mut c_void)
     unsafe { std::mem::transmute::<*mut c_void, fn(End)>(callback)(end) }
 }
 
+fn ending_of(event: XactEvent::Type) -> Option<Ending> {
+    match event {
+        XactEvent::XACT_EVENT_PRE_COMMIT => Some(Ending::Commit),
+        XactEvent::XACT_EVENT_PRE_PREPARE => Some(Ending::Prepare),
+        _ => None,
+    }
+}
+
+unsafe extern "C-unwind" fn judging(event: XactEvent::Type, callback: *mut c_void) {
+    let Some(ending) = ending_of(event) else { return };
+    // SAFETY: what judge_commit registered. The transaction can still fail; nothing to drop in this frame.
+    unsafe {
+        let callback = std::mem::transmute::<*mut c_void, fn(Ending) -> Outcome<()>>(callback);
+        decide_or_raise(|| callback(ending));
+    }
+}
+
 unsafe extern "C-unwind" fn ending(event: XactEvent::Type, callback: *mut c_void) {
-    let ending = match event {
-        XactEvent::XACT_EVENT_PRE_COMMIT => Ending::Commit,
-        XactEvent::XACT_EVENT_PRE_PREPARE => Ending::Prepare,
-        _ => return,
-    };
+    let Some(ending) = ending_of(event) else { return };
     // SAFETY: what before_commit registered. The transaction can still fail; nothing to drop in this frame.
     unsafe {
         let callback = std::mem::transmute::<*mut c_void, fn(Ending)>(callback);

@@ -62,9 +62,11 @@ pub mod extension; // whether the database has the extension
 pub mod foreign_key;
 pub mod hiding; // rows of catalogs that not everybody may see
 pub mod hierarchy; // partitions and inheritance
+pub mod impersonation_row; // tenant.impersonations without SQL
 mod journal_line; // a line of tenant.journal, written without a statement
 mod journal_part; // its parts, by month
 pub mod journal_row; // tenant.journal without SQL
+mod keyed_row; // a row by its primary key, without SQL
 pub mod membership; // rows that belong to several tenants
 pub mod oids; // catalogs and indexes by name
 pub mod parts; // what a table has

@@ -1,7 +1,7 @@
 //! Reading `tenant.members`, `tenant.roles` and `tenant.permissions` without SQL, as [`crate::pg::registry_row`] reads the
 //! registry. The columns' numbers are those of `sql/schema/lives/people/`.
 
-use crate::pg::{registry_row, text};
+use crate::pg::{keyed_row, registry_row, text};
 use pgrx::pg_sys::{self, AttrNumber, Datum, HeapTuple, Oid, TupleDesc};
 
 /// In `tenant.members`.
@@ -37,7 +37,7 @@ pub fn tables() -> [Option<Oid>; 3] {
 /// The member's row as last committed, or none.
 pub fn member(tenant: &str, user: &str) -> Option<MemberRow> {
     let [table, ..] = tables();
-    registry_row::with_key(table?, [tenant, user], |tuple, desc| MemberRow {
+    keyed_row::with_key(table?, [tenant, user], |tuple, desc| MemberRow {
         role: text(tuple, desc, MEMBER_ROLE),
         active: text(tuple, desc, STATUS) == "active",
     })

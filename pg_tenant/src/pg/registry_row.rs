@@ -3,7 +3,7 @@
 //! Not SPI and not the transaction's snapshot: a REPEATABLE READ transaction would see, and cache, the state of its
 //! start. The columns' numbers are those of `sql/schema/core/registry.sql`.
 
-use crate::pg::{extension, row_digest, text};
+use crate::pg::{extension, keyed_row, row_digest, text};
 use pg_tenant_core::TenantId;
 use pgrx::pg_sys::{self, AttrNumber, Oid};
 use std::ffi::CStr;
@@ -137,38 +137,7 @@ fn sum_of(table: Oid) -> u64 {
 
 /// Reads the row with this key, which is a text and the table's first column.
 fn with_tuple<T>(table: Oid, key: &str, read: impl FnOnce(pg_sys::HeapTuple, pg_sys::TupleDesc) -> T) -> Option<T> {
-    with_key(table, [key], read)
-}
-
-/// Reads the row with this primary key, of texts that are the table's first columns, as last committed.
-pub(super) fn with_key<T, const N: usize>(
-    table: Oid,
-    key: [&str; N],
-    read: impl FnOnce(pg_sys::HeapTuple, pg_sys::TupleDesc) -> T,
-) -> Option<T> {
-    // SAFETY: open/close, register/unregister and begin/endscan are paired; on an error PostgreSQL's resource owner
-    // releases them. The key's texts live in the current context until the scan has ended.
-    unsafe {
-        let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
-        #[cfg(not(feature = "pg18"))]
-        let index = pg_sys::RelationGetPrimaryKeyIndex(relation);
-        #[cfg(feature = "pg18")]
-        let index = pg_sys::RelationGetPrimaryKeyIndex(relation, false);
-        let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
-        let mut keys: [pg_sys::ScanKeyData; N] = std::array::from_fn(|_| pg_sys::ScanKeyData::default());
-        for (column, (place, text)) in (ID..).zip(keys.iter_mut().zip(key)) {
-            let value = pg_sys::cstring_to_text(text::ctext(text).as_ptr());
-            let equal = pg_sys::BTEqualStrategyNumber as u16;
-            pg_sys::ScanKeyInit(place, column, equal, Oid::from(pg_sys::F_TEXTEQ), value.into());
-        }
-        let scan = pg_sys::systable_beginscan(relation, index, true, snapshot, N as i32, keys.as_mut_ptr());
-        let tuple = pg_sys::systable_getnext(scan);
-        let row = (!tuple.is_null()).then(|| read(tuple, (*relation).rd_att));
-        pg_sys::systable_endscan(scan);
-        pg_sys::UnregisterSnapshot(snapshot);
-        pg_sys::table_close(relation, pg_sys::AccessShareLock as i32);
-        row
-    }
+    keyed_row::with_key(table, [key], read)
 }
 
 impl RegistryRow {

@@ -24,6 +24,12 @@ pub fn now() -> i64 {
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
+/// Microseconds, as PostgreSQL counts them, by the wall clock and not by the transaction's.
+pub fn clock() -> i64 {
+    // SAFETY: reads the clock.
+    unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
 /// Whether messages of the levels LOG and DEBUG are sent to the client: `client_min_messages`.
 pub fn log_reaches_client() -> bool {
     // SAFETY: a plain read of a variable of this backend.

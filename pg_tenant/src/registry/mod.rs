@@ -4,12 +4,14 @@
 //! - [`definitions`]: what this backend remembers of the definitions of settings.
 //! - [`entry`]: what the registry says of a tenant.
 //! - [`cache`]: what this backend remembers of the registry, each tenant until its version in shared memory changes.
+//! - [`impersonations`]: the grants by which support works in a tenant.
 //! - [`settings`]: what this backend remembers of tenants' settings.
 //! - [`state`]: why a tenant that is registered is not entered.
 
 mod cache;
 mod definitions;
 mod entry;
+pub mod impersonations;
 mod limits;
 pub mod settings;
 mod state;

@@ -67,10 +67,11 @@ create view tenant_internal.doctor_memberships as
         or coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
         or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true);
 
--- The application's roles: tenant_user and whoever can become it or use its rights.
+-- The application's roles: tenant_user, and tenant_support, which enters tenants as well, and whoever can become one of them or
+-- use its rights.
 create view tenant_internal.doctor_applications as
     with recursive application (role) as (
-        select oid from pg_catalog.pg_roles where rolname = 'tenant_user'
+        select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_support')
         union
         select m.member from application a join tenant_internal.doctor_memberships m on m.role = a.role and m.at_once
     )

@@ -16,6 +16,7 @@ mod g_operations;
 mod h_commands;
 mod i_kept;
 mod j_catalogs;
+mod k_support;
 mod row;
 mod verdict; // what came out, judged and printed
 
@@ -42,6 +43,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         h_commands::ROWS,
         i_kept::ROWS,
         j_catalogs::ROWS,
+        k_support::ROWS,
     ]
     .into_iter()
     .flatten()

@@ -4,6 +4,18 @@ use crate::case::{Case, by_hand, fixed, prove};
 
 pub const CASES: &[Case] = &[
     fixed("T001", "{x}", "create role {x} login superuser"),
+    fixed("T139", "{x} in tenant_user", "create role {x} login; grant tenant_support, tenant_user to {x}"),
+    fixed("T139", "{x}", "create role {x} login bypassrls; grant tenant_support to {x}"),
+    fixed(
+        "T140",
+        "00000000-0000-4000-8000-000000000001",
+        "insert into tenant.impersonations (id, tenant_id, login, impersonator, reason, write, lasts, requested_at, approval_required, opens_at, expires_at) select '00000000-0000-4000-8000-000000000001', 'acme', 'ann', 'ann', 'x', false, '1 day', now(), false, now(), now() + interval '1 day'",
+    ),
+    fixed(
+        "T140",
+        "00000000-0000-4000-8000-000000000002",
+        "insert into tenant.impersonations (id, tenant_id, login, impersonator, reason, write, lasts, requested_at, approval_required) select '00000000-0000-4000-8000-000000000002', 'acme', 'ann', 'ann', 'x', false, '15 minutes', now() - interval '2 days', true",
+    ),
     fixed("T002", "{x}", "create role {x} login bypassrls"),
     fixed("T003", "{app} in {x}", "create role {x} superuser; grant {x} to {app}"),
     fixed("T004", "{app} in {owner}", "grant {owner} to {app}"),

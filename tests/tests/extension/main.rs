@@ -3,6 +3,7 @@
 mod context;
 mod guards;
 mod harden;
+mod impersonation;
 mod journal;
 mod membership;
 mod onboarding;

@@ -1,5 +1,7 @@
 //! The roles and the kinds of tables of the matrix. In every table the rows 1, 2, 3 are of tenant a, 4 and 5 of b.
 
+use std::collections::BTreeMap;
+
 use pg_tenant_tests::shop::{A, B};
 use pg_tenant_tests::{Database, Session};
 
@@ -48,6 +50,8 @@ pub struct Role {
     pub exempt: bool,
     /// May enter the system context.
     pub system: bool,
+    /// By what it enters each tenant, where it may only by grants.
+    pub grants: BTreeMap<String, String>,
 }
 
 impl Role {
@@ -70,6 +74,9 @@ pub async fn build(db: &Database<'_>) -> Vec<Role> {
 
     let operator = format!("regress_{}_operator", db.name);
     superuser.run(&format!("create role {operator} login; grant tenant_user, tenant_system to {operator}")).await;
+
+    let support = format!("regress_{}_support", db.name);
+    superuser.run(&format!("create role {support} login; grant tenant_support to {support}")).await;
 
     let columns = "id int, note text";
     owner
@@ -95,7 +102,7 @@ pub async fn build(db: &Database<'_>) -> Vec<Role> {
             "select tenant.protect(t) from unnest('{{t_uuid,t_bigint,t_text,t_parent,t_root}}'::regclass[]) t;
              select tenant.share('t_shared', 'for the matrix');
              grant tenant_user to {}, {}, {};
-             grant select, insert, update, delete, truncate on all tables in schema public to {}, {}, {}, {}, {}, {operator}, tenant_system",
+             grant select, insert, update, delete, truncate on all tables in schema public to {}, {}, {}, {}, {}, {operator}, {support}, tenant_system",
             r.owner, r.admin, r.backup, r.app, r.backup, r.bystander, bound[0], bound[1]
         ))
         .await;
@@ -103,8 +110,14 @@ pub async fn build(db: &Database<'_>) -> Vec<Role> {
     let role = async |name, logins: [&str; 2]| {
         let sessions = [db.connect(logins[0]).await, db.connect(logins[1]).await];
         let system = name == "operator" || name == "superuser";
-        Role { name, sessions, bound: name == "bound", exempt: name == "superuser", system }
+        Role { name, sessions, bound: name == "bound", exempt: name == "superuser", system, grants: BTreeMap::new() }
     };
+    let mut by_grants = role("support", [&support; 2]).await;
+    for tenant in UUIDS.iter().chain(&NUMBERS) {
+        let sql = format!("select tenant.impersonate('{tenant}', null, 'the matrix', '1 hour', write => true)");
+        let id = by_grants.sessions[0].value(&sql).await.expect("an id");
+        by_grants.grants.insert((*tenant).to_owned(), id);
+    }
     vec![
         role("owner", [&r.owner; 2]).await,
         role("app", [&r.app; 2]).await,
@@ -114,6 +127,7 @@ pub async fn build(db: &Database<'_>) -> Vec<Role> {
         role("bystander", [&r.bystander; 2]).await,
         role("superuser", ["postgres"; 2]).await,
         role("operator", [&operator; 2]).await,
+        by_grants,
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Queries, as they are made ready and each time they run.
 
-use crate::context::{bound, current, limits, system, test_mode};
+use crate::context::{bound, current, impersonation, limits, system, test_mode};
 use crate::guard::{folded, function, messages, ready, referential};
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::{decide, decide_or_raise, warn};
@@ -58,6 +58,7 @@ pub(super) unsafe fn begin_bound(workers: bool) {
             }
             decide_or_raise(|| {
                 folded::begin_statement();
+                impersonation::check()?;
                 system::keep_read_only();
                 bound::admit().or_else(|report| if workers { Err(report) } else { Ok(()) })
             })
@@ -121,6 +122,10 @@ unsafe fn note_folded(query: *mut QueryDesc) {
 /// # Safety
 /// The argument is PostgreSQL's own, valid during the call; nothing to drop in the caller's frame.
 unsafe fn resume(query: *mut QueryDesc) -> Option<Oid> {
+    if impersonation::is_set() {
+        // SAFETY: the caller's frame holds nothing to drop.
+        unsafe { decide_or_raise(impersonation::check) }
+    }
     let held = ready::held(query);
     if let Some(function) = held.filter(|_| current::is_set()) {
         // SAFETY: the caller's frame holds nothing to drop.

@@ -51,6 +51,7 @@ async fn of_the_tenant() {
         where pronamespace in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and has_function_privilege('public', oid, 'execute')
             and prorettype <> 'trigger'::regtype";
     let readers = "tenant.can tenant.current_actor tenant.current_actor_role tenant.current_bigint tenant.current_id \
+        tenant.current_impersonator \
         tenant.current_member_role tenant.current_role tenant.current_uuid tenant.has_role \
         tenant.in_system_context tenant.is_current tenant.is_current_or_shared tenant.is_member tenant.require \
         tenant_internal.hidden tenant_internal.hidden_set tenant_internal.is_shown tenant_internal.own_row";

@@ -7,6 +7,6 @@ mod a_permission_is_missing;
 mod a_role_is_mistaken;
 mod a_stranger_acts;
 mod an_invitation_is_used_twice;
-mod fixture;
+pub mod fixture;
 mod members_of_others_are_seen;
 mod the_last_owner_leaves;
