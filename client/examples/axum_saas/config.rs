@@ -7,6 +7,8 @@ pub struct Config {
     pub application: String,
     /// As an operator: `SAAS_OPERATOR_DATABASE`.
     pub operator: String,
+    /// As who sets tenants up: `SAAS_PROVISIONING_DATABASE`.
+    pub provisioning: String,
     /// Signs the members' tokens: `SAAS_SECRET`, of at least 32 bytes.
     pub secret: String,
     /// Where it listens: `SAAS_LISTEN`, by default any free port of this machine alone.
@@ -27,6 +29,7 @@ impl Config {
         };
         let application = required("SAAS_DATABASE", "host=… user=app dbname=shop");
         let operator = required("SAAS_OPERATOR_DATABASE", "host=… user=operator dbname=shop");
+        let provisioning = required("SAAS_PROVISIONING_DATABASE", "host=… user=provisioning dbname=shop");
         let secret = required("SAAS_SECRET", "a secret of at least 32 bytes");
         let mut address = |name: &str| {
             let text = std::env::var(name).unwrap_or_else(|_| "127.0.0.1:0".to_owned());
@@ -37,7 +40,7 @@ impl Config {
         };
         let (listen, metrics) = (address("SAAS_LISTEN"), address("SAAS_METRICS"));
         if wrong.is_empty() {
-            Ok(Config { application, operator, secret, listen, metrics })
+            Ok(Config { application, operator, provisioning, secret, listen, metrics })
         } else {
             Err(wrong.join("\n"))
         }

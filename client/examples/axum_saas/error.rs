@@ -18,6 +18,8 @@ pub enum Refused {
     Forbidden,
     /// Sign-in failed; why is not said.
     Unknown,
+    /// The tenant is being set up.
+    NotReady,
     /// There is one of this name.
     Taken,
     /// No column holds such a value: too long, out of range, a zero byte.
@@ -44,6 +46,7 @@ impl IntoResponse for Refused {
             Refused::NoReason => (StatusCode::BAD_REQUEST, "say why: ?reason=…"),
             Refused::Forbidden => (StatusCode::FORBIDDEN, "only an owner may do this"),
             Refused::Unknown => (StatusCode::UNAUTHORIZED, "unknown tenant, address or key"),
+            Refused::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "being set up, try again in a moment"),
             Refused::Taken => (StatusCode::CONFLICT, "there is one of this name"),
             Refused::Malformed => (StatusCode::BAD_REQUEST, "a value that cannot be kept"),
             Refused::Database(error) => {

@@ -1,7 +1,7 @@
 //! A small SaaS: members of a tenant sign in, and keep projects and tasks; operators look across tenants.
 //!
 //! ```text
-//!  POST /sign-up  ──► a tenant, its first owner, and a mail that the worker sends
+//!  POST /sign-up  ──► a tenant; the worker sets it up: its first owner, and a mail that the other worker sends
 //!  POST /sign-in  ──► directory: which tenant is this slug? ──► its member with this key? ──► a token, for 15 minutes
 //!  /projects …    ──► TenantLayer: the token, and the header x-tenant if it is there ──► handler(db: TenantHandle)
 //!  /admin/…       ──► a token of an operator's ──► danger::system(reason)
@@ -10,7 +10,7 @@
 //! No handler names a tenant: each gets a `TenantHandle` that is inside the one that the request has proven.
 //!
 //! Once: `psql -f client/examples/axum_saas/schema.sql`. Then, with what `config.rs` reads from the environment:
-//! `cargo run --features axum,sign,metrics --example axum_saas`. SIGTERM and Ctrl-C end it when requests and worker are done.
+//! `cargo run --features axum,sign,metrics,onboarding --example axum_saas`. SIGTERM and Ctrl-C end it when requests and worker are done.
 
 mod admin;
 mod config;
@@ -23,12 +23,14 @@ mod state;
 mod tasks;
 mod worker;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, StatusCode};
 use axum::routing::{delete, get, post};
 use pg_tenant_client::edge::{Denied, Source, TenantLayer};
-
+use pg_tenant_client::onboarding::Runner;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -76,6 +78,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(worker::run(state.pool.clone(), state.operators.clone(), stopped.clone()));
+    let onboarding = Runner::new(state.onboarding.clone()).concurrency(2).poll(Duration::from_millis(200)).start();
     let metrics = tokio::net::TcpListener::bind(config.metrics).await?;
     let metrics_at = metrics.local_addr()?;
     tokio::spawn(axum::serve(metrics, metrics::app()?).into_future());
@@ -84,6 +87,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("http://{} metrics http://{metrics_at}/metrics", listener.local_addr()?);
     axum::serve(listener, app(&state)).with_graceful_shutdown(told_to_stop()).await?;
     stop.send_replace(true);
+    onboarding.drain().await;
     worker.await?;
     println!("stopped");
     Ok(())

@@ -33,21 +33,10 @@ create index on mails (tenant_id, id) where sent_at is null;
 -- same address, and no task is in another tenant's project.
 select tenant.protect(t, harden => true) from unnest('{members,projects,tasks,mails}'::regclass[]) t;
 
--- Makes a tenant. It runs as the owner of the tables, who may; the application may call this, and nothing else of the kind.
-create function new_tenant(slug text, name text) returns text
-    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    id text := gen_random_uuid();
-begin
-    perform tenant.create(id, slug => new_tenant.slug, name => new_tenant.name);
-    return id;
-end
-$$;
-revoke all on function new_tenant(text, text) from public;
-grant execute on function new_tenant(text, text) to tenant_user;
-
--- The application's role is a member of tenant_user, the operators' one of tenant_system.
+-- The application's role is a member of tenant_user, the operators' one of tenant_user and tenant_system, and that which sets
+-- tenants up one of tenant_user and tenant_admin: nobody else enters a tenant before it is set up.
 grant select, insert on members to tenant_user;
+grant delete on members, mails to tenant_admin;
 grant select, insert, update, delete on projects, tasks to tenant_user;
 grant select, insert, update on mails to tenant_user;
 grant select on members, projects, mails to tenant_system;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Json;
 use axum::extract::State as Of;
 use pg_tenant_client::edge::CurrentTenantRecord;
-use pg_tenant_client::{Signer, Tenant, TenantPool, directory::Directory};
+use pg_tenant_client::{Signer, Tenant, TenantPool, TenantStatus, directory::Directory};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -28,7 +28,12 @@ pub async fn sign_in(
     Json(SignIn { tenant, email, key }): Json<SignIn>,
 ) -> Answer<Json<Value>> {
     // Here the wire's word is all there is: it says in which tenant the key is looked for, and the key proves it.
-    let record = directory.by_slug(&tenant).await?.filter(|record| record.is_active()).ok_or(Refused::Unknown)?;
+    let record = directory.by_slug(&tenant).await?.ok_or(Refused::Unknown)?;
+    match record.status {
+        TenantStatus::Provisioning => return Err(Refused::NotReady),
+        _ if !record.is_active() => return Err(Refused::Unknown),
+        _ => {}
+    }
     let sql = "select role from members where email = $1 and key_hash = sha256(convert_to($2, 'UTF8'))";
     let member = pool.tenant(record.id).query_opt(sql, &[&email, &key]).await?.ok_or(Refused::Unknown)?;
     let role: String = member.get(0);

@@ -1,13 +1,13 @@
-//! A new tenant and its first owner.
-
-use std::sync::Arc;
+//! A new tenant and its first owner: registered at once, set up in steps by the program's worker.
 
 use axum::Json;
 use axum::extract::State as Of;
 use axum::http::StatusCode;
-use pg_tenant_client::Error;
-use pg_tenant_client::tokio_postgres::{self, NoTls};
-use serde::Deserialize;
+use pg_tenant_client::TenantPool;
+use pg_tenant_client::admin::NewTenant;
+use pg_tenant_client::onboarding::{Onboarding, Step, TenantStep};
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Answer;
@@ -19,44 +19,61 @@ pub struct SignUp {
     email: String,
 }
 
-/// Where tenants are made: a connection of its own, since it begins where there is no tenant yet and is rare.
-#[derive(Clone)]
-pub struct Provisioning(pub Arc<tokio_postgres::Config>);
+/// What the steps are given. It is kept in `tenant.onboardings`, so the key is not in it.
+#[derive(Serialize)]
+struct Owner<'a> {
+    name: &'a str,
+    email: &'a str,
+    key_hash: String,
+}
 
-/// The tenant, its first owner and the mail that welcomes them: all of it or nothing. The key is shown once; the database
-/// keeps its hash.
+/// What a tenant needs before anybody enters it. A step is tried again until it succeeds, and its rows are there once.
+pub fn steps(pool: TenantPool) -> Onboarding {
+    let owner = async |mut step: TenantStep| {
+        let (email, hash): (String, String) = (step.input("email")?, step.input("key_hash")?);
+        let sql = "insert into members (email, role, key_hash) values ($1, 'owner', decode($2, 'hex'))";
+        step.tx().execute(sql, &[&email, &hash]).await?;
+        Ok(())
+    };
+    let welcome = async |mut step: TenantStep| {
+        let (name, email): (String, String) = (step.input("name")?, step.input("email")?);
+        let sql = "insert into mails (recipient, subject) values ($1, 'Welcome to ' || $2)";
+        step.tx().execute(sql, &[&email, &name]).await?;
+        Ok(())
+    };
+    // Undone where an operator gives the tenant up: tenant.abandon_onboarding(id, reason).
+    let forget = |sql: &'static str| {
+        move |mut step: TenantStep, _: Option<()>| async move {
+            step.tx().execute(sql, &[]).await?;
+            Ok(())
+        }
+    };
+    Onboarding::new(pool)
+        .step(Step::in_tenant("owner", owner).undo(forget("delete from members")))
+        .step(Step::in_tenant("welcome", welcome).after("owner").undo(forget("delete from mails")))
+}
+
+/// The tenant with its steps, or nothing. It is entered when they are done; until then a request is told to try again. The
+/// key is shown once; the database keeps its hash.
 pub async fn sign_up(
-    Of(Provisioning(config)): Of<Provisioning>,
+    Of(onboarding): Of<Onboarding>,
     Json(SignUp { slug, name, email }): Json<SignUp>,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    let key = format!("{}{}", uuid(), uuid());
-    let (mut client, connection) = config.connect(NoTls).await.map_err(Error::from)?;
-    tokio::spawn(connection);
-    let id = provision(&mut client, &slug, &name, &email, &key).await.map_err(Error::from)?;
-    Ok((StatusCode::CREATED, Json(json!({"id": id, "tenant": slug, "email": email, "key": key}))))
+    let key = format!("{}{}", hex(&random()), hex(&random()));
+    let key_hash = hex(digest(&SHA256, key.as_bytes()).as_ref());
+    let id = uuid::Builder::from_random_bytes(random()).into_uuid();
+    let owner = Owner { name: &name, email: &email, key_hash };
+    let id = onboarding.begin(NewTenant::new(id).slug(slug.as_str()).name(name.as_str()), &owner).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({"id": id.as_str(), "tenant": slug, "email": email, "key": key}))))
 }
 
-async fn provision(
-    client: &mut tokio_postgres::Client,
-    slug: &str,
-    name: &str,
-    email: &str,
-    key: &str,
-) -> Result<String, tokio_postgres::Error> {
-    let tx = client.transaction().await?;
-    let id: String = tx.query_one("select new_tenant($1, $2)", &[&slug, &name]).await?.get(0);
-    tx.execute("select tenant.enter($1)", &[&id]).await?;
-    let owner = "insert into members (email, role, key_hash) values ($1, 'owner', sha256(convert_to($2, 'UTF8')))";
-    tx.execute(owner, &[&email, &key]).await?;
-    let mail = "insert into mails (recipient, subject) values ($1, 'Welcome to ' || $2)";
-    tx.execute(mail, &[&email, &name]).await?;
-    tx.commit().await?;
-    Ok(id)
-}
-
-fn uuid() -> String {
+fn random() -> [u8; 16] {
     use rand::Rng as _;
     let mut random = [0_u8; 16];
     rand::rng().fill_bytes(&mut random);
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
+    random
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -7,10 +7,11 @@ use axum::extract::FromRef;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pg_tenant_client::directory::Directory;
+use pg_tenant_client::onboarding::Onboarding;
 use pg_tenant_client::{Signer, TenantPool, TokenVerifier};
 
 use crate::config::Config;
-use crate::sign_up::Provisioning;
+use crate::sign_up::steps;
 
 #[derive(Clone, FromRef)]
 pub struct State {
@@ -22,7 +23,8 @@ pub struct State {
     pub directory: Directory,
     pub signer: Arc<Signer>,
     pub jwks: Arc<str>,
-    pub provisioning: Provisioning,
+    /// Sets tenants up: a role and a pool of its own.
+    pub onboarding: Onboarding,
 }
 
 impl State {
@@ -30,14 +32,14 @@ impl State {
         let pool = |config: &str, size| -> Result<TenantPool, Box<dyn std::error::Error>> {
             Ok(TenantPool::builder(config.parse()?).max_size(size).wait_timeout(Duration::from_secs(5)).build()?)
         };
+        let onboarding = steps(pool(&config.provisioning, 4)?);
         let (pool, operators) = (pool(&config.application, 16)?, pool(&config.operator, 2)?);
         let directory = Directory::new(pool.clone());
-        let provisioning = Provisioning(Arc::new(config.application.parse()?));
         let secret = config.secret.as_bytes();
         let signer = Arc::new(Signer::hs256(Some("saas"), secret)?);
         let key = URL_SAFE_NO_PAD.encode(secret);
         let jwks = format!(r#"{{"keys":[{{"kty":"oct","kid":"saas","alg":"HS256","k":"{key}"}}]}}"#).into();
-        Ok(State { pool, operators, directory, signer, jwks, provisioning })
+        Ok(State { pool, operators, directory, signer, jwks, onboarding })
     }
 }
 

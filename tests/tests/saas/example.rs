@@ -39,7 +39,13 @@ impl Example {
         db.protector().await.run(SCHEMA).await;
         superuser.run(SEED).await;
         let operator = format!("regress_{}_operator", db.name);
-        superuser.run(&format!("create role {operator} login in role tenant_user, tenant_system")).await;
+        let provisioning = format!("regress_{}_provisioning", db.name);
+        superuser
+            .run(&format!(
+                "create role {operator} login in role tenant_user, tenant_system;
+                 create role {provisioning} login in role tenant_user, tenant_admin"
+            ))
+            .await;
 
         let (port, name) = (db.cluster().port(), &db.name);
         let config = |user: &str| format!("host=127.0.0.1 port={port} user={user} dbname={name}");
@@ -48,6 +54,7 @@ impl Example {
         cargo.args(["run", "--quiet", "--locked", "-p", "pg-tenant-client", "--all-features"]);
         cargo.args(["--example", "axum_saas"]).stdout(Stdio::piped());
         cargo.env("SAAS_DATABASE", config(&db.roles.app)).env("SAAS_OPERATOR_DATABASE", config(&operator));
+        cargo.env("SAAS_PROVISIONING_DATABASE", config(&provisioning));
         cargo.env("SAAS_SECRET", String::from_utf8_lossy(SECRET).as_ref());
         let mut program = tokio::task::block_in_place(|| cargo.spawn()).expect("run cargo");
         let mut line = String::new();

@@ -16,8 +16,11 @@ async fn a_tenant_signs_up_and_works() {
         answer(saas.request(Method::POST, "/sign-up").json(&body))
     };
     let (status, made) = sign_up("initech").await;
-    assert_eq!(status, StatusCode::CREATED, "{made}");
+    assert_eq!(status, StatusCode::ACCEPTED, "{made}");
     let key = made["key"].as_str().expect("a key");
+    until(&saas, "select status = 'active' from tenant.tenants where slug = 'initech'", "it is set up").await;
+    // The directory has heard that it is, or looks again.
+    while saas.sign_in("initech", "ann@example.com", key).await.0 == StatusCode::SERVICE_UNAVAILABLE {}
     let token = saas.token("initech", "ann@example.com", key).await;
     let me = saas.call(&token, Method::GET, "/me", None).await.1;
     assert_eq!((&me["tenant"], &me["role"]), (&json!("initech"), &json!("owner")));
@@ -76,13 +79,15 @@ async fn it_ends_when_requests_have_ended() {
 fn what_is_missing_is_said_at_once() {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet", "--locked", "-p", "pg-tenant-client", "--all-features", "--example", "axum_saas"]);
-    for name in ["SAAS_DATABASE", "SAAS_OPERATOR_DATABASE", "SAAS_SECRET"] {
+    for name in ["SAAS_DATABASE", "SAAS_OPERATOR_DATABASE", "SAAS_PROVISIONING_DATABASE", "SAAS_SECRET"] {
         cargo.env_remove(name);
     }
     let out = cargo.env("SAAS_LISTEN", "here").output().expect("run cargo");
     let said = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(2), "{said}");
-    for name in ["SAAS_DATABASE", "SAAS_OPERATOR_DATABASE", "SAAS_SECRET", "SAAS_LISTEN=here"] {
+    for name in
+        ["SAAS_DATABASE", "SAAS_OPERATOR_DATABASE", "SAAS_PROVISIONING_DATABASE", "SAAS_SECRET", "SAAS_LISTEN=here"]
+    {
         assert!(said.contains(name), "{said}");
     }
 }
