@@ -3083,18 +3083,45 @@ end
 $$;
 comment on function tenant.finish_step(text, text, integer, jsonb) is 'The step is done, or undone, in the transaction that did it; with what it returned. Gives the tenant''s state, which the last step changes. Again by the same attempt it does nothing. TN154 where the attempt is over.';
 revoke all on function tenant.finish_step(text, text, integer, jsonb) from public;
--- To tenant_system, for steps in the system context.
-grant execute on function tenant.finish_step(text, text, integer, jsonb) to tenant_admin, tenant_system;
+grant execute on function tenant.finish_step(text, text, integer, jsonb) to tenant_admin;
 
 create function tenant.finish_step(id uuid, step text, attempt integer, result jsonb default null) returns text language sql
     begin atomic select tenant.finish_step(id::text, step, attempt, result); end;
 revoke all on function tenant.finish_step(uuid, text, integer, jsonb) from public;
-grant execute on function tenant.finish_step(uuid, text, integer, jsonb) to tenant_admin, tenant_system;
+grant execute on function tenant.finish_step(uuid, text, integer, jsonb) to tenant_admin;
 
 create function tenant.finish_step(id bigint, step text, attempt integer, result jsonb default null) returns text language sql
     begin atomic select tenant.finish_step(id::text, step, attempt, result); end;
 revoke all on function tenant.finish_step(bigint, text, integer, jsonb) from public;
-grant execute on function tenant.finish_step(bigint, text, integer, jsonb) to tenant_admin, tenant_system;
+grant execute on function tenant.finish_step(bigint, text, integer, jsonb) to tenant_admin;
+
+-- In the system context the role is tenant_system, which has nothing to say of onboardings: the login has.
+create function tenant.finish_step_in_system(id text, step text, attempt integer, result jsonb default null) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if not pg_has_role(session_user, 'tenant_admin', 'member') then
+        raise exception using
+            errcode = '42501',
+            message = format('role %s may not end steps of an onboarding', quote_ident(session_user)),
+            detail = 'It is a member of tenant_system, and not of tenant_admin.',
+            hint = format('grant tenant_admin to %I;', session_user);
+    end if;
+    return tenant.finish_step(id, step, attempt, result);
+end
+$$;
+comment on function tenant.finish_step_in_system(text, text, integer, jsonb) is 'As tenant.finish_step(), in the system context, by a login that is a member of tenant_admin as well.';
+revoke all on function tenant.finish_step_in_system(text, text, integer, jsonb) from public;
+grant execute on function tenant.finish_step_in_system(text, text, integer, jsonb) to tenant_system;
+
+create function tenant.finish_step_in_system(id uuid, step text, attempt integer, result jsonb default null) returns text language sql
+    begin atomic select tenant.finish_step_in_system(id::text, step, attempt, result); end;
+revoke all on function tenant.finish_step_in_system(uuid, text, integer, jsonb) from public;
+grant execute on function tenant.finish_step_in_system(uuid, text, integer, jsonb) to tenant_system;
+
+create function tenant.finish_step_in_system(id bigint, step text, attempt integer, result jsonb default null) returns text language sql
+    begin atomic select tenant.finish_step_in_system(id::text, step, attempt, result); end;
+revoke all on function tenant.finish_step_in_system(bigint, text, integer, jsonb) from public;
+grant execute on function tenant.finish_step_in_system(bigint, text, integer, jsonb) to tenant_system;
 
 create function tenant.fail_step(id text, step text, attempt integer, error text, retry_in interval default null,
     give_up boolean default false) returns text

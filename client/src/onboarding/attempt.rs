@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_postgres::types::ToSql;
 use tracing::{Instrument, Span};
 
-use super::claim::{Claim, FINISH, is_over};
+use super::claim::{Claim, FINISH, FINISH_IN_SYSTEM, is_over};
 use super::context::{Home, OutsideStep, StepContext, SystemStep, TenantStep};
 use super::failure::StepError;
 use super::step::{Place, Work, Works};
@@ -128,7 +128,7 @@ impl Attempt {
         let params: [&(dyn ToSql + Sync); 4] = [&tenant, &claim.step, &claim.attempt, &result];
         let ended = match tx {
             Tx::Tenant(tx) => tx.query_then_commit(FINISH, &params).await,
-            Tx::System(tx) => tx.query_then_commit(FINISH, &params).await,
+            Tx::System(tx) => tx.query_then_commit(FINISH_IN_SYSTEM, &params).await,
             Tx::None => return self.finish_outside(&result).await,
         };
         let Err(error) = ended else { return self.done() };

@@ -28,6 +28,9 @@ const EXTEND: &str = "select tenant.extend_step($1, $2, $3, make_interval(secs =
 const FAIL: &str = "select tenant.fail_step($1, $2, $3, $4, make_interval(secs => $5), $6)";
 /// `$1` the tenant, `$2` the step, `$3` the attempt, `$4` the result.
 pub(super) const FINISH: &str = "select tenant.finish_step($1::text, $2::text, $3::int, $4::text::jsonb)";
+/// The same, in the system context.
+pub(super) const FINISH_IN_SYSTEM: &str =
+    "select tenant.finish_step_in_system($1::text, $2::text, $3::int, $4::text::jsonb)";
 
 /// The next step of those with these names; none where nothing can be done now.
 pub(super) async fn claim(

@@ -42,7 +42,8 @@ impl Onboarding {
         Onboarding { admin, pool, operators: None, places, described }
     }
 
-    /// The pool of steps across tenants ([`Step::in_system`]): its login was granted `tenant_user` and `tenant_system`. By
+    /// The pool of steps across tenants ([`Step::in_system`]): its login was granted `tenant_user`, `tenant_system`
+    /// and `tenant_admin`. By
     /// default they take the same pool.
     pub fn operators(mut self, pool: TenantPool) -> Self {
         self.operators = Some(pool);

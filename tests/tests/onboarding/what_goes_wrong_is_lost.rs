@@ -122,3 +122,52 @@ async fn what_is_not_there() {
     assert_eq!(lines[1], "failed step \"b\" does not come after step \"a\"");
     assert!(lines[2].starts_with("failed invalid type: string"), "{}", lines[2]);
 }
+
+/// The session ends while the step works, or while it is committed: it is not known whether it was, and not done again if so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection() {
+    let world = World::new("o_broken").await;
+    let begun = Arc::new(tokio::sync::Notify::new());
+    let tells = begun.clone();
+    let onboarding = world.onboarding(3).step(Step::in_tenant("only", move |mut step: TenantStep| {
+        let tells = tells.clone();
+        async move {
+            step.tx().execute("insert into made (step) values ('only')", &[]).await?;
+            if step.attempt() == 1 {
+                tells.notify_one();
+                step.tx().execute("select pg_sleep(3600)", &[]).await?;
+            }
+            Ok(())
+        }
+    }));
+    onboarding.begin(NewTenant::new("acme"), &json!({})).await.unwrap();
+    let end = format!(
+        "select count(pg_terminate_backend(pid)) > 0 from pg_stat_activity where usename = '{}' and state <> 'idle'",
+        world.worker
+    );
+    let runner = Runner::new(onboarding).poll(Duration::from_millis(5)).start();
+    begun.notified().await;
+    world.until(&end, "t").await;
+    let again = "select attempts || ' ' || status from tenant.onboarding";
+    world.until(again, "1 waiting").await;
+
+    let gate = world.db.superuser().await;
+    gate.run("begin; select from gate for update").await;
+    world.let_time_pass().await;
+    let waits = format!(
+        "select count(*) from pg_stat_activity where usename = '{}' and wait_event_type = 'Lock'",
+        world.worker
+    );
+    world.until(&waits, "1").await;
+    world.until(&end, "t").await;
+    world.until(again, "2 waiting").await;
+    gate.run("commit").await;
+    assert_eq!(world.value("select count(*) from made").await, "0");
+    world.let_time_pass().await;
+    world.until("select status from tenant.tenants", "active").await;
+    runner.drain().await;
+    assert_eq!(
+        world.value("select count(*) || ' ' || (select attempts from tenant.onboarding) from made").await,
+        "1 3"
+    );
+}

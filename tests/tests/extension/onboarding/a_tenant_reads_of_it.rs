@@ -21,6 +21,7 @@ const CALLS: &[&str] = &[
     "select tenant.claim_step('me')",
     "select tenant.extend_step('acme', 'schema', 1)",
     "select tenant.finish_step('acme', 'schema', 1)",
+    "select tenant.finish_step_in_system('acme', 'schema', 1)",
     "select tenant.fail_step('acme', 'schema', 1, 'so there')",
     "select tenant.abandon_onboarding('acme', 'so there')",
     "select tenant.retry_onboarding('acme', 'so there')",
@@ -75,20 +76,33 @@ async fn the_system_context() {
     let operator = format!("regress_{}_op", db.name);
     db.superuser().await.run(&format!("create role {operator} login; grant tenant_admin, tenant_system to {operator}; grant insert on made to tenant_system")).await;
     begin(&worker, "acme", r#"[{"step": "report"}]"#).await;
-    let operator = db.connect(&operator).await;
+    let (name, operator) = (operator.clone(), db.connect(&operator).await);
     let report = claim(&operator).await.expect("it");
     let enter = "begin; select tenant.enter_system('onboarding', write => true)";
-    for sql in
-        ["table tenant.onboarding", "select tenant.claim_step('me')", "select tenant.abandon_onboarding('acme', 'x')"]
-    {
+    for sql in [
+        "table tenant.onboarding",
+        "select tenant.claim_step('me')",
+        "select tenant.abandon_onboarding('acme', 'x')",
+        "select tenant.finish_step('acme', 'report', 1)",
+    ] {
         operator.expect_error("42501", &format!("{enter}; {sql}")).await;
         operator.run("rollback").await;
     }
     operator
         .run(&format!(
             "{enter}; insert into made (tenant_id, step) values ('acme', 'report'); {}; commit",
-            report.call("finish_step", "")
+            report.call("finish_step_in_system", "")
         ))
         .await;
     assert_eq!(status(&worker, "acme").await, "active");
+    // Who may look across tenants may not say that one is set up.
+    begin(&worker, "globex", r#"[{"step": "report"}]"#).await;
+    claim(&worker).await.expect("it");
+    db.superuser().await.run(&format!("revoke tenant_admin from {name}")).await;
+    for id in ["'globex'", "7", "gen_random_uuid()"] {
+        let sql = format!("{enter}; select tenant.finish_step_in_system({id}, 'report', 1)");
+        let refused = operator.expect_error("42501", &sql).await;
+        assert!(refused.hint().is_some_and(|hint| hint.starts_with("grant tenant_admin")), "{refused:?}");
+        operator.run("rollback").await;
+    }
 }
