@@ -3198,27 +3198,16 @@ $$;
 
 revoke all on function tenant_internal.refuse_attempt(text, text, integer) from public;
 
-create or replace function tenant_internal.claimed_step(id text, step text, attempt integer, answer text) returns tenant.onboarding
+create or replace function tenant_internal.step_failed(id text, step text, attempt integer) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-    s tenant.onboarding;
 begin
-    if tenant.current_id() <> id then
-        raise exception using
-            errcode = 'TN154',
-            message = format('a step of tenant "%s" does not end in another tenant', id),
-            detail = format('The transaction is inside tenant "%s".', tenant.current_id()),
-            hint = 'End it in a transaction that is inside its own tenant, or inside none.';
-    end if;
-    select * into s from tenant.onboarding o where (o.tenant_id, o.step) = (id, claimed_step.step) for no key update;
-    if s.attempts is distinct from attempt or s.status <> 'running' and s.answer is distinct from claimed_step.answer then
-        perform tenant_internal.refuse_attempt(id, claimed_step.step, attempt);
-    end if;
-    return s;
+    update tenant.tenants t set status_detail = case when s.abandoned then 'undo ' else '' end || s.step || ' (failed)'
+        from tenant.onboarding s where t.id = step_failed.id and (s.tenant_id, s.step) = (t.id, step_failed.step);
+    perform tenant_internal.write_journal('fail_step', id, null, jsonb_build_object('step', step, 'attempt', attempt));
 end
 $$;
 
-revoke all on function tenant_internal.claimed_step(text, text, integer, text) from public;
+revoke all on function tenant_internal.step_failed(text, text, integer) from public;
 
 create or replace function tenant.claim_step(worker text, lease interval default '1 min', steps text[] default null)
     returns table (tenant_id text, step text, attempt integer, undo boolean, outside boolean, idempotency_key text,
@@ -3277,17 +3266,6 @@ revoke all on function tenant.claim_step(text, interval, text[]) from public;
 
 grant execute on function tenant.claim_step(text, interval, text[]) to tenant_admin;
 
-create or replace function tenant_internal.step_failed(id text, step text, attempt integer) returns void
-    language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-    update tenant.tenants t set status_detail = case when s.abandoned then 'undo ' else '' end || s.step || ' (failed)'
-        from tenant.onboarding s where t.id = step_failed.id and (s.tenant_id, s.step) = (t.id, step_failed.step);
-    perform tenant_internal.write_journal('fail_step', id, null, jsonb_build_object('step', step, 'attempt', attempt));
-end
-$$;
-
-revoke all on function tenant_internal.step_failed(text, text, integer) from public;
-
 create or replace function tenant.extend_step(id text, step text, attempt integer, lease interval default '1 min') returns timestamptz
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3324,6 +3302,28 @@ create or replace function tenant.extend_step(id bigint, step text, attempt inte
 revoke all on function tenant.extend_step(bigint, text, integer, interval) from public;
 
 grant execute on function tenant.extend_step(bigint, text, integer, interval) to tenant_admin;
+
+create or replace function tenant_internal.claimed_step(id text, step text, attempt integer, answer text) returns tenant.onboarding
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    s tenant.onboarding;
+begin
+    if tenant.current_id() <> id then
+        raise exception using
+            errcode = 'TN154',
+            message = format('a step of tenant "%s" does not end in another tenant', id),
+            detail = format('The transaction is inside tenant "%s".', tenant.current_id()),
+            hint = 'End it in a transaction that is inside its own tenant, or inside none.';
+    end if;
+    select * into s from tenant.onboarding o where (o.tenant_id, o.step) = (id, claimed_step.step) for no key update;
+    if s.attempts is distinct from attempt or s.status <> 'running' and s.answer is distinct from claimed_step.answer then
+        perform tenant_internal.refuse_attempt(id, claimed_step.step, attempt);
+    end if;
+    return s;
+end
+$$;
+
+revoke all on function tenant_internal.claimed_step(text, text, integer, text) from public;
 
 create or replace function tenant.finish_step(id text, step text, attempt integer, result jsonb default null) returns text
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
