@@ -20,7 +20,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("danger", &["error", "tenant", "wire", "observe", "pool", "tx"]),
     ("onboarding", &["error", "tenant", "wire", "observe", "pool", "tx", "admin", "danger"]),
     ("registry", &["error", "tenant", "listener", "wire", "observe", "pool", "tx"]),
-    ("sqlx", &["error", "tenant", "propagation", "wire", "observe", "pool", "tx", "danger", "registry"]),
+    ("sqlx", &["error", "tenant", "propagation", "wire", "observe", "pool", "tx", "admin", "danger", "registry"]),
 ];
 /// It stands above all others.
 const TOP: (&str, &[&str]) = ("edge", &["error", "tenant", "propagation", "pool", "tx", "registry", "sqlx"]);

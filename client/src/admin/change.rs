@@ -40,6 +40,13 @@ impl TenantChange {
         self
     }
 
+    /// The statement and its values, of which the tenant is the first; none where nothing changes.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn statement(&self) -> Option<(String, impl Iterator<Item = Option<&str>>)> {
+        let values = self.columns.iter().map(|(_, value)| value.as_deref());
+        (!self.columns.is_empty()).then(|| (self.sql(), values))
+    }
+
     /// `$1` is the tenant, the values follow.
     pub(super) fn sql(&self) -> String {
         let set = self.columns.iter().enumerate().map(|(at, (column, _))| {

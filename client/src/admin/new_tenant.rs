@@ -52,7 +52,7 @@ impl NewTenant {
     }
 
     /// The statement that registers it, without parameters: it goes with others in one message.
-    pub(super) fn sql(&self) -> Result<String, Error> {
+    pub(crate) fn sql(&self) -> Result<String, Error> {
         let mut sql = format!("select tenant.create({}::text", literal(self.id()?.as_str()));
         let texts = [("name", &self.name), ("slug", &self.slug), ("plan", &self.plan), ("settings", &self.settings)];
         for (name, text) in texts {

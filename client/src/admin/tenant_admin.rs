@@ -6,6 +6,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::change::TenantChange;
 use super::new_tenant::NewTenant;
+use super::tenant_limits::{SET_LIMITS, TenantLimits};
 use crate::error::{Error, Kind};
 use crate::pool::tenant_pool::TenantPool;
 use crate::tenant::into_id::IntoTenantId;
@@ -104,6 +105,18 @@ impl TenantAdmin {
         Ok(())
     }
 
+    /// Sets the limits of a tenant's transactions, all of them: they hold from each one's next transaction on.
+    ///
+    /// # Errors
+    /// As every call of this type; `TN002` for an unknown tenant, `TN051` for a limit that is out of range.
+    pub async fn set_limits(&self, tenant: impl IntoTenantId, limits: TenantLimits) -> Result<(), Error> {
+        let id = tenant.into_tenant_id().map_err(Error::malformed)?;
+        let (key, values) = (id.as_str(), limits.values());
+        let mut params: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&key, Type::TEXT)];
+        params.extend(values.iter().map(|value| (value as &(dyn ToSql + Sync), Type::TEXT)));
+        self.call(SET_LIMITS, &params).await.map(drop)
+    }
+
     async fn set_status(&self, sql: &str, tenant: impl IntoTenantId, reason: Option<&str>) -> Result<(), Error> {
         let id = tenant.into_tenant_id().map_err(Error::malformed)?;
         self.call(sql, &[(&id.as_str(), Type::TEXT), (&reason, Type::TEXT)]).await.map(drop)
@@ -133,7 +146,7 @@ impl TenantAdmin {
     }
 }
 
-fn of_an_admin(error: Error) -> Error {
+pub(crate) fn of_an_admin(error: Error) -> Error {
     match (error.code(), error.hint()) {
         (Some("42501"), None) => error.with_hint("grant tenant_admin to the role this pool connects as"),
         _ => error,

@@ -32,7 +32,22 @@ pub(super) async fn begin(
     site: Site,
 ) -> Result<(Lease, Option<TenantId>), Error> {
     let call = Call::of("begin", share.tenant());
-    let begun = call.watch(enter(pool, share, method, options, site, &call)).await;
+    let begun = call.watch(enter(pool, share, method, options, site, None, &call)).await;
+    call.ended(&begun);
+    begun
+}
+
+/// As [`begin`], in a tenant that this statement makes before it is entered.
+pub(super) async fn begin_creating(
+    pool: &TenantPool,
+    share: Share,
+    method: &EntryMethod,
+    options: &BeginOptions,
+    site: Site,
+    create: &str,
+) -> Result<(Lease, Option<TenantId>), Error> {
+    let call = Call::of("begin", share.tenant());
+    let begun = call.watch(enter(pool, share, method, options, site, Some(create), &call)).await;
     call.ended(&begun);
     begun
 }
@@ -43,6 +58,7 @@ async fn enter(
     method: &EntryMethod,
     options: &BeginOptions,
     site: Site,
+    create: Option<&str>,
     call: &Call,
 ) -> Result<(Lease, Option<TenantId>), Error> {
     // Every connection that is there may be of no use, and one more may be made meanwhile. (sqlx's count of idle ones
@@ -54,7 +70,11 @@ async fn enter(
     }
     let patience = pool.pool.options().get_acquire_timeout();
     let permit = pool.admission.admit_from(share, Some(patience), site).await?;
-    let entering = Arc::new(Entering::new(method, &options.within(Some(&permit))));
+    let mut entering = Entering::new(method, &options.within(Some(&permit)));
+    if let Some(create) = create {
+        entering.begin.insert_str(options.begin().len(), &format!("; {create}"));
+    }
+    let entering = Arc::new(entering);
     let mut permit = Some(permit);
     loop {
         let lease = Lease::new(&pool.pool, pool.pooler, permit).await;
@@ -62,7 +82,7 @@ async fn enter(
         lease.state.open = true;
         match lease.enter(&entering).await {
             Ok(rows) => {
-                let row = rows.first().ok_or_else(|| Error::new(Kind::Driver, "entering returned nothing"))?;
+                let row = rows.last().ok_or_else(|| Error::new(Kind::Driver, "entering returned nothing"))?;
                 let id = match method {
                     EntryMethod::System(..) => None,
                     EntryMethod::In(_) | EntryMethod::Signed(..) => {

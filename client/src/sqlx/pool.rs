@@ -60,7 +60,35 @@ impl TenantPool {
     /// Replaces the options with which connections are made from now on, for a changed password or token. Open
     /// connections stay as they are. In force for all clones.
     ///
-    /// sqlx has no callback for credentials, so let a task call this before a token expires.
+    /// sqlx has no callback that is asked for the credentials of each connection, as `credentials` of the pool over
+    /// tokio-postgres is, and no call that replaces the connections that are there, as `renew()` does. So:
+    ///
+    /// - Let a task call this before a token expires, and again where it failed: between an expiry and the call, connections
+    ///   cannot be made (`28P01`, `28000`; those that are open go on).
+    /// - Give `PgPoolOptions::max_lifetime` a time that is shorter than an old password may live on: each connection is
+    ///   replaced when it has come to that age and is returned.
+    /// - To leave a server at once, as after a failover, make another pool and `close()` this one: what runs may end.
+    ///
+    /// ```no_run
+    /// # async fn example(
+    /// #     pool: pg_tenant_client::sqlx::TenantPool,
+    /// #     fetch_token: impl AsyncFn() -> Option<String>,
+    /// # ) -> Result<(), sqlx::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let connect: sqlx::postgres::PgConnectOptions = "postgres://app@db.internal/shop".parse()?;
+    /// loop {
+    ///     let pause = match fetch_token().await {
+    ///         Some(token) => {
+    ///             pool.set_connect_options(connect.clone().password(&token));
+    ///             Duration::from_secs(10 * 60) // of the 15 minutes that a token lives
+    ///         }
+    ///         None => Duration::from_secs(5),
+    ///     };
+    ///     tokio::time::sleep(pause).await;
+    /// }
+    /// # }
+    /// ```
     pub fn set_connect_options(&self, connect: PgConnectOptions) {
         self.pool.set_connect_options(connect);
     }

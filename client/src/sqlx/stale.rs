@@ -62,9 +62,9 @@ impl OpenTx {
         self.lease.clear_statements().await?;
         let Some(entering) = self.lease.entering.clone() else { return Err(SqlxError::WorkerCrashed) };
         let rows = self.lease.enter(&entering).await?;
-        self.lease.transaction = Transaction::of(rows.first());
+        self.lease.transaction = Transaction::of(rows.last());
         // The first one: what was read before is of that or of a later one.
-        self.lease.generation = self.lease.generation.or(generation(rows.first()));
+        self.lease.generation = self.lease.generation.or(generation(rows.last()));
         if asked == Asked::Reads {
             let session = self.lease.transaction.as_ref().map(|transaction| transaction.pid);
             if session != before {

@@ -106,7 +106,8 @@ impl Fixture {
     /// a server that is still working on it, but not for ever.
     pub async fn nothing_is_left(&self, after: &str) {
         let sql = format!(
-            "select pid, state, query from pg_stat_activity a where usename in ('{}', '{}') and datname = '{}'
+            "select pid, state, query from pg_stat_activity a
+                where usename in ('{}', '{}', 'regress_{2}_provisioning') and datname = '{2}'
                 and (state <> 'idle' or xact_start is not null
                     or exists (select from pg_locks l where l.pid = a.pid and l.granted))",
             self.db.roles.app, self.operator, self.db.name
