@@ -86,8 +86,8 @@ fn the_system_context_lacks_a_call() {
         names.map(|(_, rest)| rest.split(['<', '(']).next().unwrap_or(rest).to_owned()).collect()
     };
     for (tenant, system, of_a_tenant_alone) in [
-        // As a TenantExecutor a transaction has `run`, which is its savepoint.
-        ("TenantTx", "danger::SystemTx", &["tenant_id", "run"][..]),
+        // As a TenantExecutor a transaction has `run`, which is its savepoint. Generations are a tenant's.
+        ("TenantTx", "danger::SystemTx", &["tenant_id", "run", "generation"][..]),
         // What crosses tenants is rare and long: its author decides whether all of it may run again.
         // Replicas are asked for a tenant's reads: what it has written last is remembered for each tenant.
         (
@@ -95,7 +95,7 @@ fn the_system_context_lacks_a_call() {
             "danger::SystemTxBuilder",
             &["tenant_id", "actor", "role", "retry", "from_request_parts", "last_write", "read_after"],
         ),
-        ("sqlx::TenantTx", "sqlx::danger::SystemTx", &["tenant_id", "run", "executor"]),
+        ("sqlx::TenantTx", "sqlx::danger::SystemTx", &["tenant_id", "run", "executor", "generation"]),
         (
             "sqlx::TenantHandle",
             "sqlx::danger::SystemTxBuilder",
