@@ -138,6 +138,7 @@ pub use propagation::outbound;
 pub use tenant::ambient;
 pub use tenant::generation::Generation;
 pub use tenant::identity::Tenant;
+pub use tenant::impersonation::Impersonation;
 pub use tenant::into_id::IntoTenantId;
 pub use tenant::request_id::{MalformedRequestId, RequestId};
 #[cfg(feature = "sign")]

@@ -6589,7 +6589,7 @@ revoke all on function tenant.end_impersonation(uuid, text) from public;
 grant execute on function tenant.end_impersonation(uuid, text) to tenant_support, tenant_admin;
 
 grant execute on function tenant.version(), tenant.canonical_id(text), tenant.channel(text, text), tenant.setting(text),
-    tenant.setting_json(text), tenant.feature(text), tenant_internal.setting_as_json(text) to tenant_support;
+    tenant.setting_json(text), tenant.feature(text), tenant.generation(), tenant_internal.setting_as_json(text) to tenant_support;
 
 grant select on tenant.audit_log, tenant.current_members, tenant.defined_roles to tenant_support;
 

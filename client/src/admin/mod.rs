@@ -33,13 +33,16 @@
 //! There is no call that deletes a tenant, because the server refuses it (`TN052`): tables refer to tenants, and an id is
 //! never given to another. Suspend it, and delete its rows in the [system context](crate::danger::system).
 
+mod alone;
 mod change;
 mod new_tenant;
+mod support;
 mod tenant_admin;
 mod tenant_limits;
 
 pub use change::TenantChange;
 pub use new_tenant::NewTenant;
+pub use support::{NewImpersonation, Support};
 pub use tenant_admin::TenantAdmin;
 #[cfg(feature = "sqlx")]
 pub(crate) use tenant_admin::of_an_admin;

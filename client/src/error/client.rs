@@ -154,7 +154,7 @@ impl Error {
             Some("42501") => (
                 Kind::NotGranted,
                 "the role may not enter tenants",
-                "grant tenant_user to the role this pool connects as",
+                "grant tenant_user to the role this pool connects as; of support, tenant_support alone",
             ),
             Some("TN008") => (
                 Kind::NotPristine,

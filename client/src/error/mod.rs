@@ -163,6 +163,12 @@ impl Error {
         self.refusal() == Some(Refusal::TenantLeaving)
     }
 
+    /// The impersonation has ended (`TN159`), or opens nothing to this login (`TN158`): it was not approved, or its user is no
+    /// member any more. Ask for another one.
+    pub fn is_impersonation_over(&self) -> bool {
+        matches!(self.refusal(), Some(Refusal::ImpersonationRefused | Refusal::ImpersonationEnded))
+    }
+
     /// The tenant was purged (`TN132`).
     pub fn is_purged(&self) -> bool {
         self.refusal() == Some(Refusal::TenantPurged)

@@ -18,6 +18,8 @@ fn predicates_answer_for_their_sqlstate_alone() {
         ("TN130", Error::is_not_ready),
         ("TN131", Error::is_leaving),
         ("TN132", Error::is_purged),
+        ("TN158", Error::is_impersonation_over),
+        ("TN159", Error::is_impersonation_over),
     ];
     for (code, _) in table {
         for (of, predicate) in table {

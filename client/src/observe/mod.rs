@@ -10,6 +10,6 @@ mod step;
 #[cfg(feature = "metrics")]
 pub use labels::MetricLabels;
 pub(crate) use meter::Meter;
-pub(crate) use span::Call;
+pub(crate) use span::{Call, Whose};
 #[cfg(feature = "onboarding")]
 pub(crate) use step::StepOutcome;

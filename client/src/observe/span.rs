@@ -1,4 +1,4 @@
-//! A span around each call: whose it is, what kind of statement, how many rows and retries, and how it failed.
+//! A span around each call: whose it is and, where support works in its place, whose and by whom, what kind of statement, how many rows and retries, and how it failed.
 //!
 //! Kinds are words of a fixed list. The text of a statement holds literals, and parameters hold everything else, so
 //! neither is ever in a span.
@@ -9,19 +9,34 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Instrument, Level, Span, info_span};
 
 use crate::error::Error;
+use crate::tenant::impersonation::Impersonation;
 use crate::wire::sql::first_word;
 
 /// One call, while it runs.
 pub(crate) struct Call(pub(super) Span);
+
+/// Whose call it is.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Whose<'a> {
+    pub tenant: Option<&'a TenantId>,
+    /// By which grant, where support works in the tenant.
+    pub by: Option<&'a Impersonation>,
+}
+
+impl<'a> From<Option<&'a TenantId>> for Whose<'a> {
+    fn from(tenant: Option<&'a TenantId>) -> Whose<'a> {
+        Whose { tenant, by: None }
+    }
+}
 
 macro_rules! kinds {
     ($($kind:literal)+) => {
         fn span(kind: &str, tenant: Option<&TenantId>) -> Span {
             let tenant = tenant.map(display);
             $(if kind.eq_ignore_ascii_case($kind) {
-                return info_span!(target: "pg_tenant_client", $kind, tenant, rows = Empty, retries = Empty, code = Empty);
+                return info_span!(target: "pg_tenant_client", $kind, tenant, rows = Empty, retries = Empty, code = Empty, actor = Empty, impersonator = Empty);
             })+
-            info_span!(target: "pg_tenant_client", "statement", tenant, rows = Empty, retries = Empty, code = Empty)
+            info_span!(target: "pg_tenant_client", "statement", tenant, rows = Empty, retries = Empty, code = Empty, actor = Empty, impersonator = Empty)
         }
     };
 }
@@ -35,14 +50,23 @@ kinds! {
 
 impl Call {
     /// Of a kind that is in the list.
-    pub(crate) fn of(kind: &str, tenant: Option<&TenantId>) -> Call {
+    pub(crate) fn of<'a>(kind: &str, whose: impl Into<Whose<'a>>) -> Call {
         // Where nobody listens, no word is compared.
-        if LevelFilter::current() < Level::INFO { Call(Span::none()) } else { Call(span(kind, tenant)) }
+        if LevelFilter::current() < Level::INFO {
+            return Call(Span::none());
+        }
+        let Whose { tenant, by } = whose.into();
+        let span = span(kind, tenant);
+        if let Some(by) = by {
+            span.record("impersonator", by.impersonator());
+            by.as_user().map(|actor| span.record("actor", actor));
+        }
+        Call(span)
     }
 
     /// Of a statement. A text of several is called by its first.
-    pub(crate) fn statement(sql: &str, tenant: Option<&TenantId>) -> Call {
-        if LevelFilter::current() < Level::INFO { Call(Span::none()) } else { Call::of(first_word(sql), tenant) }
+    pub(crate) fn statement<'a>(sql: &str, whose: impl Into<Whose<'a>>) -> Call {
+        if LevelFilter::current() < Level::INFO { Call(Span::none()) } else { Call::of(first_word(sql), whose) }
     }
 
     pub(crate) fn span(&self) -> &Span {

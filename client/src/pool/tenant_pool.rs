@@ -9,12 +9,13 @@ use deadpool::managed;
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::observe::Call;
+use crate::observe::{Call, Whose};
 use crate::pool::admission::{Admission, Permit, Site};
 use crate::pool::lease::Lease;
 use crate::pool::limits::LimitPolicy;
 use crate::pool::manager::Manager;
 use crate::pool::replicas::{Outcome, Replicas};
+use crate::tenant::impersonation::Impersonation;
 use crate::tenant::share::Share;
 use crate::tenant::token::Token;
 use crate::wire::cancel_request::Canceller;
@@ -164,7 +165,12 @@ impl TenantPool {
 
     /// Lends a connection that counts against this account.
     pub(crate) async fn lease_for(&self, share: Share, site: Site) -> Result<Lease, Error> {
-        let call = Call::of("begin", share.tenant());
+        self.lease_by(share, site, None).await
+    }
+
+    /// The same, for a transaction by this grant.
+    pub(crate) async fn lease_by(&self, share: Share, site: Site, by: Option<&Impersonation>) -> Result<Lease, Error> {
+        let call = Call::of("begin", Whose { tenant: share.tenant(), by });
         let lease = async {
             let asked = Instant::now();
             let permit = self.admission.admit_from(share, self.wait_timeout, site).await?;

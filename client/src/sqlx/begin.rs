@@ -11,7 +11,7 @@ use super::error::code;
 use super::lease::Lease;
 use super::pool::TenantPool;
 use crate::error::{Error, Kind};
-use crate::observe::Call;
+use crate::observe::{Call, Whose};
 use crate::pool::admission::Site;
 use crate::pool::pooler::{MOST_ENDED, end_session};
 use crate::pool::version;
@@ -31,7 +31,7 @@ pub(super) async fn begin(
     options: &BeginOptions,
     site: Site,
 ) -> Result<(Lease, Option<TenantId>), Error> {
-    let call = Call::of("begin", share.tenant());
+    let call = Call::of("begin", Whose { tenant: share.tenant(), by: method.by() });
     let begun = call.watch(enter(pool, share, method, options, site, None, &call)).await;
     call.ended(&begun);
     begun
@@ -85,7 +85,7 @@ async fn enter(
                 let row = rows.last().ok_or_else(|| Error::new(Kind::Driver, "entering returned nothing"))?;
                 let id = match method {
                     EntryMethod::System(..) => None,
-                    EntryMethod::In(_) | EntryMethod::Signed(..) => {
+                    EntryMethod::In(_) | EntryMethod::Signed(..) | EntryMethod::By(_) => {
                         Some(row.try_get::<&str, _>(0)?.parse().map_err(Error::malformed)?)
                     }
                 };

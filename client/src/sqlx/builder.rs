@@ -12,6 +12,7 @@ use super::pool::TenantPool;
 use super::tenant_tx::TenantTx;
 use crate::error::{Error, Kind};
 use crate::pool::admission::Site;
+use crate::tenant::impersonation::Impersonation;
 use crate::tenant::into_id::IntoTenantId;
 use crate::tenant::token::Token;
 use crate::tx::entry::Entry;
@@ -59,6 +60,17 @@ impl TenantPool {
     #[track_caller]
     pub fn signed(&self, token: impl Into<String>) -> TenantHandle {
         TenantHandle::new(self.clone(), Entry::Signed(Token::new(token)))
+    }
+
+    /// A handle that works in the tenant of a grant, in the place of its user: for support (see
+    /// [`Support`](crate::admin::Support)). It reads only, unless the grant is for writing. Spans carry both identities, as
+    /// `actor` and `impersonator`. Nothing is sent.
+    ///
+    /// Every call fails with [`Error::is_impersonation_over`] once the grant has ended: `TN159`, and `TN158` where it opens
+    /// nothing to the login of this pool.
+    #[track_caller]
+    pub fn impersonate(&self, grant: &Impersonation) -> TenantHandle {
+        TenantHandle::new(self.clone(), Entry::By(grant.clone()))
     }
 }
 
@@ -137,7 +149,7 @@ impl TenantHandle {
         let share = self.entry.share(|token| self.pool.admission.share_of(token));
         let (lease, id) = begin(&self.pool, share, &method, &self.options, self.site).await?;
         let id = id.ok_or_else(|| Error::new(Kind::Driver, "entering returned no tenant"))?;
-        Ok(TenantTx::new(lease, id))
+        Ok(TenantTx::new(lease, id, self.entry.by()))
     }
 
     /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
@@ -175,6 +187,10 @@ impl Begin for TenantHandle {
 
     fn named_tenant(&self) -> Option<&TenantId> {
         self.entry.tenant_id()
+    }
+
+    fn by(&self) -> Option<&Impersonation> {
+        self.entry.by()
     }
 
     fn begin(&self) -> impl Future<Output = Result<TenantTx, Error>> + Send {

@@ -25,7 +25,7 @@ impl OpenTx {
     async fn copy_out(&mut self, sql: &str) -> Result<Pieces<'_>, Error> {
         check(sql)?;
         self.usable()?;
-        let call = Call::statement(sql, self.tenant().as_ref());
+        let call = Call::statement(sql, self.whose());
         let (connection, state) = self.lease.parts();
         state.wire = Wire::Awaiting;
         match call.watch(connection.copy_out_raw(sql)).await {

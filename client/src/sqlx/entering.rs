@@ -27,6 +27,9 @@ impl Entering {
             EntryMethod::In(id) => {
                 Entering { begin: options.enter(id, &format!("{ENTRY_COLUMNS}{GENERATION}")), signed: None }
             }
+            EntryMethod::By(grant) => {
+                Entering { begin: options.enter_by(grant, &format!("{ENTRY_COLUMNS}{GENERATION}")), signed: None }
+            }
             EntryMethod::System(context, reason) => {
                 Entering { begin: options.enter_system(reason, *context, ENTRY_COLUMNS), signed: None }
             }

@@ -33,7 +33,7 @@ impl OpenTx {
 
     /// What a statement returns, while it comes.
     pub(super) fn steps(&mut self, query: Watched) -> BoxStream<'_, Step> {
-        let call = Call::statement(query.text(), self.tenant().as_ref());
+        let call = Call::statement(query.text(), self.whose());
         if query.check_arguments().is_ok() && self.may_be_begun_anew(&query) {
             return self.steps_fresh(query, call).boxed();
         }
@@ -48,7 +48,7 @@ impl OpenTx {
 
     /// Its first row, if there is one.
     pub(super) async fn first(&mut self, query: Watched) -> Result<Option<PgRow>, Error> {
-        let call = Call::statement(query.text(), self.tenant().as_ref());
+        let call = Call::statement(query.text(), self.whose());
         query.check_arguments().map_err(into_sqlx)?;
         let row = call.watch(self.first_fresh(query)).await;
         match &row {

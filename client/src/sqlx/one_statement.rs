@@ -55,7 +55,7 @@ impl OpenTx {
     ) -> Result<PgQueryResult, Error> {
         let query = Watched::new(query);
         if query.may_be_followed() {
-            let call = Call::statement(query.text(), self.tenant().as_ref());
+            let call = Call::statement(query.text(), self.whose());
             let done = call.watch(self.send_with_commit(query.text(), keep)).await;
             match &done {
                 Ok(done) => call.rows(done.rows_affected()),

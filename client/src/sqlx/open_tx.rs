@@ -4,13 +4,13 @@ use std::fmt;
 
 use ::sqlx::Row;
 use ::sqlx::postgres::PgRow;
-use pg_tenant_core::TenantId;
 
 use super::lease::{CallState, Lease};
 use crate::error::Error;
-use crate::observe::{Call, Meter};
+use crate::observe::{Call, Meter, Whose};
 use crate::pool::cleanup::roll_back;
 use crate::pool::lease::Wire;
+use crate::tenant::impersonation::Impersonation;
 use crate::tx::health::Health;
 use crate::tx::scope::TxScope;
 use crate::wire::preamble::savepoint_name;
@@ -19,6 +19,8 @@ use crate::wire::sql::{COMMIT, COMMIT_AND_FORGET};
 pub(crate) struct OpenTx {
     pub(super) lease: Lease,
     scope: TxScope,
+    /// The grant that it works by.
+    pub(super) by: Option<Impersonation>,
     /// How many savepoints are open.
     pub(super) savepoints: u32,
 }
@@ -43,11 +45,11 @@ impl Handle for OpenTx {
 
 impl OpenTx {
     pub(super) fn new(lease: Lease, scope: TxScope) -> OpenTx {
-        OpenTx { lease, scope, savepoints: 0 }
+        OpenTx { lease, scope, by: None, savepoints: 0 }
     }
 
     pub(super) async fn commit(self) -> Result<(), Error> {
-        let call = Call::of("commit", self.scope.tenant());
+        let call = Call::of("commit", self.whose());
         let done = call.watch(self.send_commit()).await;
         call.ended(&done);
         done
@@ -85,7 +87,7 @@ impl OpenTx {
 
     pub(super) async fn rollback(mut self) -> Result<(), Error> {
         self.usable()?;
-        let call = Call::of("rollback", self.scope.tenant());
+        let call = Call::of("rollback", self.whose());
         let rolled_back =
             call.watch(self.lease.run_fixed(roll_back(self.lease.state.borrowed_name))).await.map_err(Error::from);
         call.ended(&rolled_back);
@@ -94,8 +96,8 @@ impl OpenTx {
     }
 
     /// Whose statements these are.
-    pub(super) fn tenant(&self) -> Option<TenantId> {
-        self.scope.tenant().copied()
+    pub(super) fn whose(&self) -> Whose<'_> {
+        Whose { tenant: self.scope.tenant(), by: self.by.as_ref() }
     }
 
     fn health(&mut self) -> &mut Health {
@@ -119,7 +121,7 @@ where
     F: AsyncFnOnce(&mut H) -> Result<T, E>,
     E: From<Error>,
 {
-    let call = Call::of("savepoint", handle.open().scope.tenant());
+    let call = Call::of("savepoint", handle.open().whose());
     call.watch(run_savepoint(handle, work)).await
 }
 

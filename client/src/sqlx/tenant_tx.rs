@@ -8,6 +8,7 @@ use super::lease::Lease;
 use super::open_tx::{Handle, OpenTx, savepoint};
 use crate::error::Error;
 use crate::tenant::generation::Generation;
+use crate::tenant::impersonation::Impersonation;
 use crate::tx::run::Transaction;
 use crate::tx::scope::TxScope;
 
@@ -23,8 +24,10 @@ pub struct TenantTx {
 }
 
 impl TenantTx {
-    pub(super) fn new(lease: Lease, id: TenantId) -> TenantTx {
-        TenantTx { open: OpenTx::new(lease, TxScope::Tenant(id)), id }
+    pub(super) fn new(lease: Lease, id: TenantId, by: Option<&Impersonation>) -> TenantTx {
+        let mut open = OpenTx::new(lease, TxScope::Tenant(id));
+        open.by = by.cloned();
+        TenantTx { open, id }
     }
 
     /// The tenant's id.

@@ -3,6 +3,7 @@
 pub mod ambient; // the tenant of the running task
 pub(crate) mod generation;
 pub(crate) mod identity;
+pub(crate) mod impersonation; // a grant by which support works in a tenant
 pub(crate) mod into_id;
 pub(crate) mod request_id;
 pub(crate) mod share; // whose share of the pool

@@ -11,6 +11,7 @@ use crate::pool::admission::Site;
 use crate::pool::read_after::ReadAfter;
 use crate::pool::replicas::Outcome;
 use crate::pool::tenant_pool::TenantPool;
+use crate::tenant::impersonation::Impersonation;
 use crate::tenant::into_id::IntoTenantId;
 use crate::tenant::share::Share;
 use crate::tenant::token::Token;
@@ -67,6 +68,17 @@ impl TenantPool {
     #[track_caller]
     pub fn signed(&self, token: impl Into<String>) -> TenantHandle {
         TenantHandle::new(self.clone(), Entry::Signed(Token::new(token)))
+    }
+
+    /// A handle that works in the tenant of a grant, in the place of its user: for support (see
+    /// [`Support`](crate::admin::Support)). It reads only, unless the grant is for writing. Spans carry both identities, as
+    /// `actor` and `impersonator`. Nothing is sent.
+    ///
+    /// Every call fails with [`Error::is_impersonation_over`] once the grant has ended: `TN159`, and `TN158` where it opens
+    /// nothing to the login of this pool.
+    #[track_caller]
+    pub fn impersonate(&self, grant: &Impersonation) -> TenantHandle {
+        TenantHandle::new(self.clone(), Entry::By(grant.clone()))
     }
 }
 
@@ -165,7 +177,7 @@ impl TenantHandle {
         if let Some(tx) = self.begin_on_replica(&method, share).await? {
             return Ok(tx);
         }
-        let lease = self.pool.lease_for(share, self.site).await?;
+        let lease = self.pool.lease_by(share, self.site, self.entry.by()).await?;
         let options = self.options.within(lease.permit());
         Ok(TenantTx::new(self.pool.clone(), lease, method, &options))
     }
@@ -242,7 +254,7 @@ impl TenantHandle {
         let Some(needs) = replicas.written.needs(share.tenant()) else { return Ok(None) };
         let needs = self.after.map_or(needs, |ReadAfter(after)| needs.max(after));
         let Some((at, pool)) = replicas.choose(needs) else { return Ok(None) };
-        match pool.lease_for(share, self.site).await {
+        match pool.lease_by(share, self.site, self.entry.by()).await {
             Ok(lease) => {
                 let options = self.options.within(lease.permit());
                 let primary = Primary {
@@ -275,6 +287,10 @@ impl Begin for TenantHandle {
 
     fn named_tenant(&self) -> Option<&TenantId> {
         self.entry.tenant_id()
+    }
+
+    fn by(&self) -> Option<&Impersonation> {
+        self.entry.by()
     }
 
     fn begin(&self) -> impl Future<Output = Result<TenantTx, Error>> + Send {

@@ -19,7 +19,7 @@ impl OpenTx {
             return Ok(());
         }
         let then = self.then(Then::Commit);
-        let call = Call::of("commit", self.tenant_id());
+        let call = Call::of("commit", self.whose());
         let committed = call.watch(flight::finish(&self.lease.start_call().client, then)).await;
         self.lease.finish_call(!committed.ended());
         let done = self.check_commit(committed);
@@ -67,7 +67,7 @@ impl OpenTx {
             _ if !self.lease.may_be_open() => return Ok(()),
             _ => {}
         }
-        let call = Call::of("rollback", self.tenant_id());
+        let call = Call::of("rollback", self.whose());
         let connection = self.lease.start_call();
         let deallocates = connection.statements.deallocates();
         let roll_back = roll_back(deallocates);

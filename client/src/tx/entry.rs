@@ -5,6 +5,7 @@ use pg_tenant_core::{MalformedTenantId, SystemContext, TenantId};
 use crate::error::Error;
 use crate::tenant::ambient;
 use crate::tenant::identity::Tenant;
+use crate::tenant::impersonation::Impersonation;
 use crate::tenant::into_id::IntoTenantId;
 use crate::tenant::share::Share;
 use crate::tenant::token::Token;
@@ -16,6 +17,8 @@ pub(crate) enum Entry {
     Plain(Result<Tenant, MalformedTenantId>),
     /// The tenant that the token names.
     Signed(Token),
+    /// The tenant of a grant.
+    By(Impersonation),
     /// The task had no tenant.
     Nobody,
 }
@@ -43,7 +46,16 @@ impl Entry {
     pub(crate) fn tenant_id(&self) -> Option<&TenantId> {
         match self {
             Entry::Plain(Ok(tenant)) => Some(&tenant.id),
+            Entry::By(grant) => Some(grant.tenant_id()),
             Entry::Plain(Err(_)) | Entry::Signed(_) | Entry::Nobody => None,
+        }
+    }
+
+    /// The grant, where it enters by one.
+    pub(crate) fn by(&self) -> Option<&Impersonation> {
+        match self {
+            Entry::By(grant) => Some(grant),
+            Entry::Plain(_) | Entry::Signed(_) | Entry::Nobody => None,
         }
     }
 
@@ -52,6 +64,7 @@ impl Entry {
     pub(crate) fn share(&self, of_token: impl FnOnce(&Token) -> Share) -> Share {
         match self {
             Entry::Plain(Ok(tenant)) => Share::Tenant(tenant.id),
+            Entry::By(grant) => Share::Tenant(*grant.tenant_id()),
             Entry::Signed(token) => of_token(token),
             Entry::Plain(Err(_)) | Entry::Nobody => Share::NoTenant,
         }
@@ -64,6 +77,7 @@ impl Entry {
     ) -> Result<EntryMethod, Error> {
         let tenant = match self {
             Entry::Signed(token) => return Ok(EntryMethod::Signed(None, token.clone())),
+            Entry::By(grant) => return Ok(EntryMethod::By(grant.clone())),
             Entry::Nobody => return Err(Error::no_ambient_tenant()),
             Entry::Plain(tenant) => tenant.as_ref().map_err(|why| Error::malformed(*why))?,
         };
@@ -85,6 +99,18 @@ pub(crate) enum EntryMethod {
     In(TenantId),
     /// The id is known before the server says it where the client signed the token itself.
     Signed(Option<TenantId>, Token),
+    /// By a grant.
+    By(Impersonation),
     /// With the reason.
     System(SystemContext, String),
+}
+
+impl EntryMethod {
+    /// The grant, where it enters by one.
+    pub(crate) fn by(&self) -> Option<&Impersonation> {
+        match self {
+            EntryMethod::By(grant) => Some(grant),
+            EntryMethod::In(..) | EntryMethod::Signed(..) | EntryMethod::System(..) => None,
+        }
+    }
 }

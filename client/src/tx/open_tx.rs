@@ -6,9 +6,11 @@ use pg_tenant_core::TenantId;
 use tokio_postgres::{Client, Row, types::ToSql};
 
 use crate::error::Error;
+use crate::observe::Whose;
 use crate::pool::lease::{Lease, Wire};
 use crate::pool::tenant_pool::TenantPool;
 use crate::tenant::generation::Generation;
+use crate::tenant::impersonation::Impersonation;
 use crate::tenant::token::Token;
 use crate::tx::entry::EntryMethod;
 use crate::tx::health::Health;
@@ -24,6 +26,8 @@ pub(crate) struct OpenTx {
     pub(super) pool: TenantPool,
     pub(super) lease: Lease,
     pub(super) scope: TxScope,
+    /// The grant that it works by.
+    pub(super) by: Option<Impersonation>,
     pub(super) opening: Opening,
     pub(super) health: Health,
     /// How many savepoints are open.
@@ -44,7 +48,7 @@ pub(crate) trait Handle {
 
 impl OpenTx {
     pub(crate) fn new(pool: TenantPool, lease: Lease, method: EntryMethod, options: &BeginOptions) -> OpenTx {
-        let scope = TxScope::by(&method);
+        let (scope, by) = (TxScope::by(&method), method.by().cloned());
         let (preamble, token) = preamble(method, options, None);
         // Every connection that is there may be of no use, and one more may be made meanwhile.
         let opening = Opening::new(preamble, token, pool.max_size + lease.sessions_to_end());
@@ -52,6 +56,7 @@ impl OpenTx {
             pool,
             lease,
             scope,
+            by,
             opening,
             health: Health::default(),
             savepoints: 0,
@@ -77,6 +82,11 @@ impl OpenTx {
     /// The tenant. `None` in the system context, and where a token names it and nothing was sent yet.
     pub(crate) fn tenant_id(&self) -> Option<&TenantId> {
         self.scope.tenant()
+    }
+
+    /// Whose calls these are.
+    pub(crate) fn whose(&self) -> Whose<'_> {
+        Whose { tenant: self.scope.tenant(), by: self.by.as_ref() }
     }
 
     pub(crate) async fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
@@ -133,6 +143,7 @@ pub(super) fn preamble(
     };
     match method {
         EntryMethod::In(id) => parts.push(Part::Text(entered(options.enter(&id, GENERATION)))),
+        EntryMethod::By(grant) => parts.push(Part::Text(entered(options.enter_by(&grant, GENERATION)))),
         EntryMethod::System(context, reason) => {
             parts.push(Part::Text(entered(options.enter_system(&reason, context, ""))));
         }

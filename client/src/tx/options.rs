@@ -6,6 +6,7 @@ use pg_tenant_core::{SystemContext, TenantId};
 
 use crate::pool::admission::Permit;
 use crate::tenant::ambient;
+use crate::tenant::impersonation::Impersonation;
 use crate::tenant::request_id::RequestId;
 use crate::wire::sql::push_literal;
 
@@ -86,6 +87,15 @@ impl BeginOptions {
         sql.push_str("; select tenant.enter_pristine(");
         push_literal(&mut sql, id.as_str());
         sql.extend([")", and]);
+        self.push_time_limit(sql)
+    }
+
+    /// `BEGIN` and entering by a grant as one message.
+    pub(crate) fn enter_by(&self, grant: &Impersonation, and: &str) -> String {
+        let mut sql = self.begin_with_room(and.len() + 96);
+        sql.push_str("; select tenant.enter_as_pristine('");
+        sql.push_str(&grant.id().to_string());
+        sql.extend(["')", and]);
         self.push_time_limit(sql)
     }
 

@@ -19,11 +19,22 @@ use crate::wire::outcome::{is_answered, is_fatal};
 impl OpenTx {
     /// On a replica. `check` is an expression that fails where it will not do.
     pub(super) fn on_replica(pool: TenantPool, lease: Lease, check: String, primary: Primary) -> OpenTx {
-        let scope = TxScope::by(&primary.method);
+        let (scope, by) = (TxScope::by(&primary.method), primary.method.by().cloned());
         let (preamble, token) = preamble(primary.method.clone(), &primary.options, Some(&check));
         let opening = Opening::new(preamble, token, pool.max_size + lease.sessions_to_end());
         let (health, primary) = (Health::default(), Some(Box::new(primary)));
-        OpenTx { pool, lease, scope, opening, health, savepoints: 0, primary, types_learned: false, generation: None }
+        OpenTx {
+            pool,
+            lease,
+            scope,
+            by,
+            opening,
+            health,
+            savepoints: 0,
+            primary,
+            types_learned: false,
+            generation: None,
+        }
     }
 
     pub(super) fn is_on_replica(&self) -> bool {
@@ -77,7 +88,7 @@ impl OpenTx {
         (self.opening, self.pool) = (opening, pool);
         self.lease.end();
         self.health.interrupt();
-        match self.pool.lease_for(share, site).await {
+        match self.pool.lease_by(share, site, self.by.as_ref()).await {
             Ok(lease) => {
                 self.lease = lease;
                 self.health.recover();

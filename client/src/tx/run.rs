@@ -3,7 +3,8 @@
 use pg_tenant_core::TenantId;
 
 use crate::error::Error;
-use crate::observe::Call;
+use crate::observe::{Call, Whose};
+use crate::tenant::impersonation::Impersonation;
 
 /// Something that begins transactions: a tenant's handle, or that of the system context, on a pool of either driver.
 pub(crate) trait Begin: Sync {
@@ -11,6 +12,11 @@ pub(crate) trait Begin: Sync {
 
     /// The tenant, where it is named.
     fn named_tenant(&self) -> Option<&TenantId>;
+
+    /// The grant, where it enters by one.
+    fn by(&self) -> Option<&Impersonation> {
+        None
+    }
 
     fn begin(&self) -> impl Future<Output = Result<Self::Tx, Error>> + Send;
 }
@@ -47,5 +53,6 @@ where
             }
         }
     };
-    Call::of("transaction", handle.named_tenant()).watch(run).await
+    let whose = Whose { tenant: handle.named_tenant(), by: handle.by() };
+    Call::of("transaction", whose).watch(run).await
 }

@@ -12,7 +12,7 @@ where
     F: AsyncFnOnce(&mut H) -> Result<T, E>,
     E: From<Error>,
 {
-    let call = Call::of("savepoint", handle.open().tenant_id());
+    let call = Call::of("savepoint", handle.open().whose());
     call.watch(run_savepoint(handle, work)).await
 }
 

@@ -15,7 +15,7 @@ impl OpenTx {
     }
 
     pub(crate) async fn send_all(&mut self, steps: &[Step<'_>], then: Then) -> Result<Vec<Answer>, Error> {
-        let (call, attempts) = (Call::of("pipeline", self.tenant_id()), self.opening.attempts_left());
+        let (call, attempts) = (Call::of("pipeline", self.whose()), self.opening.attempts_left());
         let answers = call.watch(self.send_many(steps, then)).await;
         self.ended(&call, attempts, answers, |answers| answers.iter().map(|answer| answer.affected).sum())
     }
@@ -44,7 +44,7 @@ impl OpenTx {
 
     pub(crate) async fn send_batch(&mut self, sql: &str) -> Result<(), Error> {
         let (call, attempts) = if sql.is_empty() {
-            (Call::of("begin", self.tenant_id()), self.opening.attempts_left())
+            (Call::of("begin", self.whose()), self.opening.attempts_left())
         } else {
             self.call(sql)
         };
@@ -56,7 +56,7 @@ impl OpenTx {
     }
 
     fn call(&self, sql: &str) -> (Call, usize) {
-        (Call::statement(sql, self.tenant_id()), self.opening.attempts_left())
+        (Call::statement(sql, self.whose()), self.opening.attempts_left())
     }
 
     fn ended<T>(

@@ -52,6 +52,7 @@ mod sqlx_cancelled_call;
 mod sqlx_macros;
 mod sqlx_shapes;
 mod stream_without_begin;
+mod support_goes_on;
 mod system_left_behind;
 mod system_unasked;
 mod tenants_are_made;

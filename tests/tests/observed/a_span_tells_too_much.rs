@@ -100,6 +100,45 @@ async fn over_sqlx() {
     hides(&seen);
 }
 
+/// Where support works in a tenant, each span says in whose place, and who.
+#[tokio::test]
+async fn of_support() {
+    use pg_tenant_client::admin::{NewImpersonation, Support};
+    let fixture = Fixture::new("o_support").await;
+    let role = format!("regress_{}_support", fixture.db.name);
+    fixture
+        .superuser
+        .run(&format!("create role {role} login in role tenant_support; grant select on orders to {role}"))
+        .await;
+    let pool = fixture.pool_of(fixture.config(&role), 1);
+    let new = NewImpersonation::new("acme", "ticket 7").as_user("ann");
+    let grant = Support::new(pool.clone()).ask(new).await.unwrap();
+    let spans = Spans::record();
+    let acme = pool.impersonate(&grant);
+    acme.transaction(async |tx| {
+        tx.query(SECRET, &[&"hidden"]).await?;
+        tx.transaction(async |tx| tx.batch_execute("select 1; select 2").await).await
+    })
+    .await
+    .unwrap();
+    let sqlx = fixture.sqlx_at(fixture.port(), &role, 1);
+    let mut tx = sqlx.impersonate(&grant).begin().await.unwrap();
+    sqlx::query(SECRET).bind("hidden").fetch_optional(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let seen = spans.take();
+    assert!(seen.len() > 8, "{seen:?}");
+    for span in &seen {
+        assert_eq!(
+            (span.field("actor"), span.field("impersonator"), span.field("tenant")),
+            ("ann", &*role, "acme"),
+            "{span:?}"
+        );
+    }
+    hides(&seen);
+    pool.tenant("acme").query("select 1", &[]).await.unwrap_err();
+    assert!(spans.take().iter().all(|span| span.field("impersonator").is_empty()));
+}
+
 /// Whom a token names is told once the server has said so; the token is not.
 #[tokio::test]
 async fn of_a_token() {

@@ -76,5 +76,5 @@ grant execute on function tenant.end_impersonation(uuid, text) to tenant_support
 
 -- What statements of the application call or read inside a tenant. It changes no members, and enters by a grant alone.
 grant execute on function tenant.version(), tenant.canonical_id(text), tenant.channel(text, text), tenant.setting(text),
-    tenant.setting_json(text), tenant.feature(text), tenant_internal.setting_as_json(text) to tenant_support;
+    tenant.setting_json(text), tenant.feature(text), tenant.generation(), tenant_internal.setting_as_json(text) to tenant_support;
 grant select on tenant.audit_log, tenant.current_members, tenant.defined_roles to tenant_support;
