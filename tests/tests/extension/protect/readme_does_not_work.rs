@@ -1,4 +1,4 @@
-//! The blocks of README.md for the DBA and for SQL tools, and the steps of adopting it, work as they are written. Without the
+//! The blocks of README.md for the DBA, for SQL tools and for who runs the service, and the steps of adopting it, work as they are written. Without the
 //! right that the DBA gives, the refusal names it.
 
 use pg_tenant_tests::Session;
@@ -32,7 +32,23 @@ async fn for_the_dba() {
         owner.run(statement).await;
     }
     boss.run("grant select on orders to app").await;
-    for_any_sql_tool(&db.connect("app").await).await;
+    let app = db.connect("app").await;
+    for_any_sql_tool(&app).await;
+    for_who_runs_the_service(&owner, &app).await;
+}
+
+async fn for_who_runs_the_service(owner: &Session, app: &Session) {
+    let section = README.split("## For who runs the service").nth(1).expect("a section");
+    let block = section.split("```sql\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+    let (as_owner, as_app) = block.split_once("-- as app\n").expect("the application's part");
+    owner.run(as_owner).await;
+    let (reads, _) = as_app.split_once("select at").expect("what it may");
+    app.run(reads).await;
+    let has = "select tenant.can('orders.write') and tenant.feature('export')
+        and tenant.setting('billing.currency') = 'EUR'";
+    assert!(app.query_one(has, &[]).await.expect("an answer").get::<_, bool>(0));
+    app.run("commit").await;
+    app.run(as_app).await;
 }
 
 /// Its last statement is refused with the words that stand there.
