@@ -1,5 +1,5 @@
-//! (h) Entering tenants of a large registry: a million tenants with plans, settings and features, beside entering one of
-//! a hundred that have none; and what changes of the registry cost those who enter other tenants.
+//! (h) Entering tenants of a large registry: a million tenants with plans, settings, features and five million members, beside
+//! entering one of a hundred that have none; and what changes of the registry cost those who enter other tenants.
 //!
 //! Microseconds and ratios are of the backend's time on a processor, for a transaction, less those of the same loop without
 //! an entry. Tenants are entered in turns, and were entered before.
@@ -23,10 +23,16 @@ const ROUNDS: usize = 21;
 const CHANGES_A_SECOND: u64 = 100;
 
 /// A loop for each thing that is measured, with its name.
-const LOOPS: [(&str, &str); 3] = [
+const LOOPS: [(&str, &str); 6] = [
     ("nothing", "perform length(id)"),
     ("enter", "perform tenant.enter(id)"),
     ("enter_and_read", "perform tenant.enter(id), tenant.setting('currency'), tenant.feature('export')"),
+    ("enter_for", "perform tenant.enter(id, 'user 3')"),
+    ("enter_for_and_ask", "perform tenant.enter(id, 'user 3'), tenant.can('invoice.write')"),
+    (
+        "enter_for_and_read_all",
+        "perform tenant.enter(id, 'user 3'), tenant.can('invoice.write'), tenant.setting('currency'), tenant.feature('export')",
+    ),
 ];
 
 pub(crate) async fn run(record: &mut Record) -> anyhow::Result<()> {
@@ -40,6 +46,7 @@ pub(crate) async fn run(record: &mut Record) -> anyhow::Result<()> {
         "case when i % 2 = 0 then 'gold' else 'basic' end",
     )
     .await;
+    people(&large).await;
     compare(&small, &large, record).await?;
     beside_changes(&large, record).await
 }
@@ -74,6 +81,23 @@ async fn server(tenants: u32, declared: &str, plan: &str) -> Cluster {
     cluster
 }
 
+/// Five members for each tenant.
+async fn people(cluster: &Cluster) {
+    let dba = cluster.superuser().await;
+    dba.run(
+        "select tenant.define_role('viewer', 10, '{invoice.read}'), tenant.define_role('editor', 20, '{invoice.read, invoice.write}'),
+            tenant.define_role('owner', 40, '{invoice.read, invoice.write, members.manage}')",
+    )
+    .await;
+    dba.run(&format!(
+        "insert into tenant.members (tenant_id, user_id, role)
+            select t::text, 'user ' || u, case u when 1 then 'owner' when 5 then 'viewer' else 'editor' end
+            from generate_series(1, {TENANTS}) t, generate_series(1, 5) u"
+    ))
+    .await;
+    dba.run("vacuum analyze tenant.members; checkpoint").await;
+}
+
 /// A session that runs the loops.
 struct Caller {
     session: Session,
@@ -100,12 +124,18 @@ impl Caller {
 async fn compare(small: &Cluster, large: &Cluster, record: &mut Record) -> anyhow::Result<()> {
     let (small, large) = (Caller::of(small).await?, Caller::of(large).await?);
     let (mut alone, mut entered, mut read) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut for_somebody, mut asked, mut all) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
         let base = small.time("nothing").await?;
         let peer = small.time("enter").await? - base;
         let base = large.time("nothing").await?;
         let (own, reads) = (large.time("enter").await? - base, large.time("enter_and_read").await? - base);
+        let (acts, asks) = (large.time("enter_for").await? - base, large.time("enter_for_and_ask").await? - base);
+        let whole = large.time("enter_for_and_read_all").await? - base;
         if round > 0 {
+            for_somebody.push(acts);
+            asked.push(asks);
+            all.push(whole);
             alone.push(peer);
             entered.push(own);
             read.push(reads);
@@ -115,6 +145,12 @@ async fn compare(small: &Cluster, large: &Cluster, record: &mut Record) -> anyho
     record.add("us", "enter", "of_100_tenants", alone);
     record.add("us", "enter", "of_1000000_tenants", entered);
     record.add("us", "enter_and_read_settings", "of_1000000_tenants", read);
+    let (for_somebody, asked, all) = (median(for_somebody), median(asked), median(all));
+    record.add("us", "enter_for_member", "of_5000000_members", for_somebody);
+    record.add("us", "enter_for_member_and_ask", "of_5000000_members", asked);
+    record.add("us", "enter_for_member_and_read_all", "of_5000000_members", all);
+    record.add("times", "enter_for_member_and_ask", "of_1000000_tenants", asked / entered);
+    record.add("times", "enter_for_member_and_read_all", "of_1000000_tenants", all / entered);
     record.add("times", "enter", "of_100_tenants", entered / alone);
     record.add("times", "enter_and_read_settings", "of_100_tenants", read / alone);
     Ok(())

@@ -96,6 +96,12 @@ fn rank(name: &str, fixed: bool) -> Outcome<Option<i32>> {
     }
 }
 
+/// Refuses (`TN142`) an actor without the permission.
+pub fn require(name: &str) -> Outcome<()> {
+    let number = permission(name, true)?;
+    if may(number) { Ok(()) } else { Err(permission_required(name)) }
+}
+
 row_function!(pg_tenant_can, pg_finfo_pg_tenant_can, |call| {
     Some(Datum::from(may(call.find(people::epoch, permission))))
 });

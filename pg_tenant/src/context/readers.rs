@@ -4,13 +4,14 @@
 //! [`crate::pg::own_function`] recognises them in policies and plans by the address of their code.
 
 use crate::context::current::{now, written};
+use crate::context::member::pg_tenant_require;
 use crate::pg::own_function::{Own, OwnFunction};
 use crate::pg::policy::Reader;
 use crate::row_function;
 use pgrx::pg_sys::Datum;
 
 /// Each function that policies call.
-pub static FUNCTIONS: [OwnFunction; 14] = [
+pub static FUNCTIONS: [OwnFunction; 15] = [
     OwnFunction::new("pg_tenant_current_uuid", Own::Reads(Reader::Uuid), pg_tenant_current_uuid),
     OwnFunction::new("pg_tenant_current_bigint", Own::Reads(Reader::Bigint), pg_tenant_current_bigint),
     OwnFunction::new("pg_tenant_current_id", Own::Reads(Reader::Text), pg_tenant_current_id),
@@ -46,6 +47,7 @@ pub static FUNCTIONS: [OwnFunction; 14] = [
         pg_tenant_is_current_or_shared_text,
     ),
     OwnFunction::new("pg_tenant_is_member", Own::IsMember, pg_tenant_is_member),
+    OwnFunction::new("pg_tenant_require", Own::Requires, pg_tenant_require),
 ];
 
 row_function!(pg_tenant_current_uuid, pg_finfo_pg_tenant_current_uuid, |call| {

@@ -5,9 +5,22 @@ use crate::pg::{role, transaction};
 use pg_tenant_core::{SystemContext, TenantId};
 use pgrx::pg_sys::Oid;
 use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
 
-/// Who the caller is: of a signed token `pg_tenant_token::Verified::identity`, else `identity_without_token`.
-pub type Identity = [u8; 32];
+/// For whom a tenant was entered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Whom a signed token says: `pg_tenant_token::Verified::identity`.
+    Token([u8; 32]),
+    /// An actor whom the caller has named: a hash with a key that nobody knows.
+    Actor(u64),
+}
+
+impl Identity {
+    pub fn of_actor(actor: &str) -> Identity {
+        Identity::Actor(KEY.with(|key| key.hash_one(actor)))
+    }
+}
 
 /// What a transaction has entered.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,6 +55,7 @@ struct Seal {
 }
 
 thread_local! {
+    static KEY: RandomState = RandomState::new();
     static SEAL: Cell<Option<Seal>> = const { Cell::new(None) };
 }
 

@@ -11,7 +11,6 @@ use crate::pg::text::{CText, ctext};
 use crate::pg::{role, transaction};
 use crate::registry::impersonations::{self, Impersonation};
 use pg_tenant_core::{Refusal, TenantId};
-use pg_tenant_token::identity_without_token;
 
 /// An entry that was admitted, and what is to be written of it.
 #[derive(Clone, Copy)]
@@ -93,7 +92,7 @@ fn has_entered(by: &Impersonation) -> Outcome<bool> {
 
 /// No actor has a name with a zero byte.
 fn identity(id: &GrantId) -> seal::Identity {
-    identity_without_token(&format!("\0{}", hyphenated(id)))
+    seal::Identity::of_actor(&format!("\0{}", hyphenated(id)))
 }
 
 fn hyphenated(id: &GrantId) -> String {

@@ -10,7 +10,7 @@ use crate::pg::report::{Outcome, Report};
 use crate::registry::impersonations::Impersonation;
 use crate::registry::{self, Limits};
 use pg_tenant_core::{Refusal, TenantId};
-use pg_tenant_token::{Verified, identity_without_token};
+use pg_tenant_token::Verified;
 
 /// For whom a tenant is entered.
 #[derive(Clone, Copy)]
@@ -42,8 +42,8 @@ impl Who<'_> {
     fn identity(&self) -> Option<seal::Identity> {
         match self {
             Who::Nobody => None,
-            Who::Actor(actor) => Some(identity_without_token(actor)),
-            Who::Token(token) => Some(token.identity()),
+            Who::Actor(actor) => Some(seal::Identity::of_actor(actor)),
+            Who::Token(token) => Some(seal::Identity::Token(token.identity())),
             Who::Support(_, identity) => Some(*identity),
         }
     }
@@ -122,7 +122,7 @@ pub fn enter_for(id: &str, actor: Option<&str>) -> Outcome<TenantId> {
 /// In a session whose role is bound the token must be for that tenant, and adds actor and role.
 pub fn enter_signed(token: &Verified) -> Outcome<TenantId> {
     let id = parse(&token.tenant)?;
-    let identity = token.identity();
+    let identity = seal::Identity::Token(token.identity());
     if let Some(bound) = current::session_tenant().filter(|&bound| bound != id) {
         return Err(refusals::bound_to_another_tenant(id, bound));
     }

@@ -3,7 +3,7 @@
 //! Decided in the executor's permission check, which sees every path: SELECT, DML, MERGE, COPY, cursors, statements
 //! planned before, bodies of functions, tables under views.
 
-use crate::context::{bound, current, limits, system};
+use crate::context::{bound, current, limits, member, system};
 use crate::guard::exempt::{is_exempt, may_mend};
 use crate::guard::{held, in_tenant, referential, refusals, triggered};
 use crate::gucs::{self, Strict};
@@ -12,7 +12,7 @@ use crate::pg::report::{Outcome, Report};
 use crate::pg::{relation, role, transaction};
 use crate::policy::protection::{self, Gap, Protection, Rows};
 use pg_tenant_core::Refusal;
-use pgrx::pg_sys::Oid;
+use pgrx::pg_sys::{ACL_SELECT, Oid};
 
 /// What the permission check answers.
 #[derive(Clone, Copy)]
@@ -31,14 +31,21 @@ pub struct Touched {
     pub relation: Oid,
     /// InvalidOid for the current user.
     pub as_user: Oid,
-    /// Whether the right is one to write.
-    pub writes: bool,
+    /// The rights, as PostgreSQL's bits.
+    pub rights: u64,
+}
+
+impl Touched {
+    /// Whether a right is asked for that a read-only transaction has not: any but SELECT.
+    fn writes(&self) -> bool {
+        self.rights & !u64::from(ACL_SELECT) != 0
+    }
 }
 
 /// Judges a statement by the relations it touches.
 pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome<Verdict> {
     if referential::is_own_query() {
-        let mut written = touched.filter(|touched| touched.writes && current::is_set());
+        let mut written = touched.filter(|touched| touched.writes() && current::is_set());
         return written.try_for_each(|touched| triggered::judge(touched.relation)).map(|()| Verdict::Pass);
     }
     // A bound session never calls enter: this is where its transaction begins. Only a protected table is refused. What a
@@ -78,7 +85,8 @@ impl Oldest {
 }
 
 fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verdict> {
-    let Touched { relation, as_user, writes } = touched;
+    let Touched { relation, as_user, rights } = touched;
+    let writes = touched.writes();
     let user = if as_user == Oid::INVALID { role::current_user() } else { as_user };
     if writes && may_raise && current::is_set() {
         triggered::judge(relation)?;
@@ -108,7 +116,7 @@ fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verd
             if referential::is_running() && role::owns(user, relation) && referential::reaches_all() {
                 return Ok(Verdict::Pass);
             }
-            fenced(relation, fence, user, writes)?
+            fenced(relation, fence, user, writes, rights)?
         }
         Protection::Broken(_) if current::tenant().is_none() && is_exempt(user) => None,
         Protection::Broken(Gap::Lost(_)) if may_mend(user, relation) => None,
@@ -117,7 +125,7 @@ fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verd
     Ok(warned.map_or(Verdict::Pass, Verdict::Warn))
 }
 
-fn fenced(table: Oid, fence: Fence, user: Oid, writes: bool) -> Outcome<Option<Report>> {
+fn fenced(table: Oid, fence: Fence, user: Oid, writes: bool, rights: u64) -> Outcome<Option<Report>> {
     if current::tenant().is_some() {
         if role::bypasses_row_security(user) || (referential::is_running() && role::owns(user, table)) {
             return Err(refusals::policy_bypassed(table, user));
@@ -127,6 +135,11 @@ fn fenced(table: Oid, fence: Fence, user: Oid, writes: bool) -> Outcome<Option<R
         }
         if writes && fence.membership().is_some() {
             return Err(refusals::read_only_by_membership(table));
+        }
+        if writes && let Some(required) = protection::requirements(table) {
+            // Before the first row: whether the plan meets one is no answer.
+            let mut asked = required.iter().filter(|required| required.right & rights != 0);
+            asked.try_for_each(|required| member::require(&required.permission))?;
         }
         return Ok(None);
     }

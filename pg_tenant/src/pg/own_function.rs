@@ -23,6 +23,8 @@ pub enum Own {
     IsCurrentOrShared(Reader),
     /// `tenant.is_member(boolean)`.
     IsMember,
+    /// `tenant.require(text)`.
+    Requires,
 }
 
 /// Code of a function that policies call.

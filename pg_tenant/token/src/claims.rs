@@ -70,14 +70,6 @@ impl Verified {
     }
 }
 
-/// As [`Verified::identity`], of an actor whom no token names: it is none of theirs.
-pub fn identity_without_token(actor: &str) -> [u8; 32] {
-    let mut digest = Context::new(&SHA256);
-    digest.update(&(u64::MAX - 1).to_le_bytes());
-    digest.update(actor.as_bytes());
-    bytes(digest.finish().as_ref())
-}
-
 fn bytes(digest: &[u8]) -> [u8; 32] {
     std::array::from_fn(|at| digest.get(at).copied().unwrap_or_default())
 }

@@ -26,7 +26,7 @@ mod verify;
 #[cfg(test)]
 mod verify_tests;
 
-pub use claims::{Verified, fingerprint, identity_without_token};
+pub use claims::{Verified, fingerprint};
 pub use key::Algorithm;
 pub use key_set::{BadKeySet, KeySet};
 pub use rejected::Rejected;

@@ -124,4 +124,17 @@ pub const ROWS: &[Row] = &[
         Run(Dba, "create function of_email(text) returns setof users language sql security definer as 'select * from users where email = $1'"),
         Read(App, "select tenant_id from of_email('b@x')"),
     ])),
+    row("J09", "T3", "B", V, "the members of every tenant are read from the one table that has them", Steps(&[
+        Run(Dba, "do $$ begin
+                if to_regnamespace('tenant') is null then
+                    create schema tenant;
+                    grant usage on schema tenant to public;
+                    create table tenant.members (tenant_id text, user_id text, role text);
+                end if;
+            end $$;
+            insert into tenant.members (tenant_id, user_id, role) values ('{b}', 'boss', 'owner');
+            grant select on tenant.members to {app}"),
+        A,
+        Read(App, "select tenant_id from tenant.members"),
+    ])),
 ];

@@ -36,6 +36,10 @@ async fn a_standby_serves_nobody_or_everybody() {
     boss.run(&format!("create role {operator} login in role tenant_user, tenant_system")).await;
     boss.run("grant select, insert on orders to tenant_system").await;
 
+    admin
+        .run("select tenant.define_role('viewer', 10), tenant.define_role('editor', 20, '{invoice.write}'), tenant.define_role('owner', 40), tenant.add_member('acme', 'ann', 'editor')")
+        .await;
+
     let standby = cluster.standby();
     let there = |role: &str| standby.config(&db.name, role);
     let (app, watch) = (Session::connect(&there(&db.roles.app)).await, Session::connect(&there("postgres")).await);
@@ -56,6 +60,22 @@ async fn a_standby_serves_nobody_or_everybody() {
     let bi = Session::connect(&there(&bound)).await;
     assert_eq!(bi.value("select sum(id) from orders").await.as_deref(), Some("3"));
     bi.expect_error("TN006", "select tenant.enter('acme')").await;
+
+    // Who acts: a change of a member or a role is seen by the standby's next transaction.
+    for (change, may) in [
+        ("select 1", "t"),
+        ("select tenant.set_member_role('acme', 'ann', 'viewer')", "f"),
+        ("select tenant.define_role('viewer', 10, '{invoice.write}')", "t"),
+        ("select tenant.deactivate_member('acme', 'ann')", "f"),
+    ] {
+        admin.run(change).await;
+        follow(&boss, &watch).await;
+        for _ in 0..2 {
+            app.run("begin; select tenant.enter('acme', 'ann')").await;
+            assert_eq!(app.value("select tenant.can('invoice.write')").await.as_deref(), Some(may), "{change}");
+            app.run("commit").await;
+        }
+    }
 
     // The system context: read-only, and in the log alone.
     let operator = Session::connect(&there(&operator)).await;

@@ -73,7 +73,7 @@ unsafe fn touched(entries: *mut List, at: usize) -> Option<Touched> {
             relation.then_some(Touched {
                 relation: entry.relid,
                 as_user: entry.checkAsUser,
-                writes: writes(entry.requiredPerms.into()),
+                rights: entry.requiredPerms.into(),
             })
         }
         #[cfg(not(feature = "pg15"))]
@@ -82,13 +82,8 @@ unsafe fn touched(entries: *mut List, at: usize) -> Option<Touched> {
             (entry.requiredPerms != 0).then_some(Touched {
                 relation: entry.relid,
                 as_user: entry.checkAsUser,
-                writes: writes(entry.requiredPerms),
+                rights: entry.requiredPerms,
             })
         }
     }
-}
-
-/// What is asked of a statement in a read-only transaction too: any right but SELECT.
-fn writes(rights: u64) -> bool {
-    rights & !u64::from(pg_sys::ACL_SELECT) != 0
 }

@@ -38,9 +38,8 @@ unsafe fn is_value(node: *mut Node) -> bool {
         match (*node).type_ {
             NodeTag::T_Var | NodeTag::T_Const | NodeTag::T_Param => true,
             NodeTag::T_RelabelType => is_value((*node.cast::<pg_sys::RelabelType>()).arg.cast()),
-            NodeTag::T_FuncExpr => {
-                own_function::of((*node.cast::<pg_sys::FuncExpr>()).funcid).is_some_and(|own| own != Own::IsMember)
-            }
+            NodeTag::T_FuncExpr => own_function::of((*node.cast::<pg_sys::FuncExpr>()).funcid)
+                .is_some_and(|own| !matches!(own, Own::IsMember | Own::Requires)),
             _ => false,
         }
     }

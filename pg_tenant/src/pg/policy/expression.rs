@@ -6,6 +6,7 @@ use crate::pg::list;
 use crate::pg::node::under_label;
 use crate::pg::oids;
 use crate::pg::own_function::{self, Own};
+use crate::pg::text;
 use pgrx::pg_sys::{self, Node, NodeTag};
 
 /// `column = reader()`, in a policy or a plan.
@@ -87,6 +88,27 @@ pub unsafe fn is_current_or_shared(node: *mut Node) -> Option<(*const pg_sys::Va
     match unsafe { call_on_column(node) }? {
         (Own::IsCurrentOrShared(reader), var) => Some((var, reader)),
         _ => None,
+    }
+}
+
+/// The permission of `tenant.require('<permission>')`, of a policy.
+///
+/// # Safety
+/// `node` is a valid node.
+pub unsafe fn required_permission(node: *mut Node) -> Option<String> {
+    // SAFETY: each cast follows a check of the node's tag; a constant text is one.
+    unsafe {
+        if (*node).type_ != NodeTag::T_FuncExpr {
+            return None;
+        }
+        let call = &*node.cast::<pg_sys::FuncExpr>();
+        if own_function::of(call.funcid) != Some(Own::Requires) {
+            return None;
+        }
+        let argument = list::nodes(call.args).next().filter(|argument| (**argument).type_ == NodeTag::T_Const)?;
+        let constant = &*argument.cast::<pg_sys::Const>();
+        let is_text = constant.consttype == pg_sys::TEXTOID && !constant.constisnull;
+        is_text.then(|| text::owned(pg_sys::text_to_cstring(constant.constvalue.cast_mut_ptr())))
     }
 }
 

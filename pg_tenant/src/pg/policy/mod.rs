@@ -20,7 +20,7 @@ pub use expression::{is_current, is_current_or_shared, tenant_equality, tenant_e
 pub use fence::{Fence, Form, Reader};
 use pgrx::pg_sys::Oid;
 use row::{Command, Part, parts};
-pub use row::{condition_form, fence_conditions, former_column, has_any, table_of};
+pub use row::{Requirement, condition_form, fence_conditions, former_column, has_any, requirements, table_of};
 
 /// The catalog `pg_policy`.
 pub const POLICY: Oid = oids::PolicyRelationId;

@@ -1,6 +1,7 @@
 //! Rows of `pg_policy`: which of them is a fence, or a part of one.
 
 use super::condition::{Condition, tenant_condition};
+use super::expression::required_permission;
 use super::{Fence, Form, POLICY, Reader};
 use crate::pg::catalog::{self, Row};
 use crate::pg::membership;
@@ -76,6 +77,36 @@ pub fn fence_conditions(relation: Oid) -> Vec<*mut Node> {
     // SAFETY: whole node trees of our own.
     found.iter().for_each(|&node| unsafe { pg_sys::fix_opfuncids(node) });
     found
+}
+
+/// What a command on a table takes.
+#[derive(Clone)]
+pub struct Requirement {
+    /// The command, as the right that it takes.
+    pub right: u64,
+    pub permission: String,
+}
+
+/// The permissions that restrictive policies to PUBLIC require for writing the table.
+pub fn requirements(relation: Oid) -> Vec<Requirement> {
+    let mut found = Vec::new();
+    catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| found.extend(requirement(row)));
+    found
+}
+
+fn requirement(row: Row) -> Option<Requirement> {
+    let (right, condition) = match row.get(POLCMD)?.value() as u8 {
+        b'a' => (pg_sys::ACL_INSERT, POLWITHCHECK),
+        b'w' => (pg_sys::ACL_UPDATE, POLQUAL),
+        b'd' => (pg_sys::ACL_DELETE, POLQUAL),
+        _ => return None,
+    };
+    if row.get(POLPERMISSIVE)?.value() != 0 || !is_to_public(row) {
+        return None;
+    }
+    // SAFETY: expression() gives a whole node tree.
+    let permission = unsafe { required_permission(expression(row, condition)?) }?;
+    Some(Requirement { right: right.into(), permission })
 }
 
 fn name(row: Row) -> Option<String> {

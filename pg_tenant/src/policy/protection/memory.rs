@@ -2,10 +2,12 @@
 
 use super::find::RestsOn;
 use super::{Protection, hierarchies};
+use crate::pg::policy::{self, Requirement};
 use crate::pg::{folding, invalidation};
 use pgrx::pg_sys::Oid;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 /// At most this many verdicts are remembered.
 const CAPACITY: usize = 65_536;
@@ -18,6 +20,8 @@ thread_local! {
     static VERDICTS: RefCell<FxHashMap<Oid, Protection>> = RefCell::new(FxHashMap::default());
     /// Verdicts that depend on something that no single invalidation names, each with the epoch in which it was made.
     static OF_THE_EPOCH: RefCell<FxHashMap<Oid, (Epoch, Protection)>> = RefCell::new(FxHashMap::default());
+    /// What writing takes, of tables that were written; in the epoch of that.
+    static REQUIRED: RefCell<FxHashMap<Oid, Option<Rc<[Requirement]>>>> = RefCell::new(FxHashMap::default());
     /// Tables that changed while [`VERDICTS`] was borrowed; none in practice, since no borrow spans a call.
     static FORGET_ALL: Cell<bool> = const { Cell::new(false) };
 }
@@ -32,6 +36,7 @@ pub fn init() {
     // Used here once: see pg/memory.rs.
     VERDICTS.take();
     OF_THE_EPOCH.take();
+    REQUIRED.take();
     hierarchies::init();
     invalidation::on_relation_change(|changed| {
         folding::relation_changed(changed);
@@ -40,6 +45,11 @@ pub fn init() {
         VERDICTS.with(|verdicts| match (verdicts.try_borrow_mut(), changed) {
             (Ok(mut verdicts), Some(table)) => drop(verdicts.remove(&table)),
             (Ok(mut verdicts), None) => verdicts.clear(),
+            (Err(_), _) => FORGET_ALL.set(true),
+        });
+        REQUIRED.with(|required| match (required.try_borrow_mut(), changed) {
+            (Ok(mut required), Some(table)) => drop(required.remove(&table)),
+            (Ok(mut required), None) => required.clear(),
             (Err(_), _) => FORGET_ALL.set(true),
         });
     });
@@ -56,6 +66,7 @@ pub(super) fn remembered(table: Oid) -> Option<Protection> {
         .with_borrow_mut(|verdicts| {
             if FORGET_ALL.replace(false) {
                 verdicts.clear();
+                REQUIRED.take();
             }
             verdicts.get(&table).copied()
         })
@@ -65,6 +76,26 @@ pub(super) fn remembered(table: Oid) -> Option<Protection> {
                 verdicts.get(&table).and_then(|&(epoch, verdict)| (epoch == EPOCH.get()).then_some(verdict))
             })
         })
+}
+
+/// The permissions that writing the table takes; none where it takes none.
+pub fn requirements(table: Oid) -> Option<Rc<[Requirement]>> {
+    if let Some(known) = REQUIRED.with_borrow(|required| required.get(&table).cloned()) {
+        return known;
+    }
+    // No borrow is held here: catalog reads deliver invalidations.
+    let before = epoch();
+    let found = policy::requirements(table);
+    let found = (!found.is_empty()).then(|| Rc::from(found));
+    if epoch() == before {
+        REQUIRED.with_borrow_mut(|required| {
+            if required.len() >= CAPACITY {
+                required.clear();
+            }
+            required.insert(table, found.clone());
+        });
+    }
+    found
 }
 
 pub(super) fn remember(table: Oid, verdict: Protection, rests_on: RestsOn) {

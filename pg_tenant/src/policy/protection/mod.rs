@@ -13,8 +13,8 @@ mod verdict;
 use crate::pg::oids;
 use crate::pg::policy::{self, Fence, Form};
 use find::{find, of_postgres};
-pub use memory::init;
 use memory::remembered;
+pub use memory::{init, requirements};
 use pgrx::pg_sys::Oid;
 pub use verdict::{Gap, Held, Protection, Rows, Sign};
 

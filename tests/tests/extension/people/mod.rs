@@ -10,3 +10,4 @@ mod an_invitation_is_used_twice;
 pub mod fixture;
 mod members_of_others_are_seen;
 mod the_last_owner_leaves;
+mod they_are_lost_in_a_dump;
