@@ -57,7 +57,6 @@ pub extern "C-unwind" fn _PG_init() {
     context::lifetime::init();
     context::identity::init();
     context::impersonation::init();
-    context::member::init();
     pg::own_function::init(&context::readers::FUNCTIONS);
     pg::statement::init();
     gucs::reserve_prefix();

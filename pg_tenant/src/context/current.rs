@@ -4,10 +4,11 @@
 //! or row. Only the setting's assign hook and the end of the transaction write it. No value is taken but those that [`set`]
 //! asks for and those that ALTER ROLE … SET has stored: what a superuser writes with SET has passed no registry.
 
+use crate::context::acting::{self, Acting};
 use crate::context::refusals;
 use crate::context::seal::Entered;
 use crate::pg::backend_cell::BackendCell;
-use crate::pg::own_setting::{self, Check, OwnSetting, Parsed, Text};
+use crate::pg::own_setting::{self, Check, OwnSetting, Parsed, SEPARATOR, Text};
 use crate::pg::policy::Reader;
 use crate::pg::row_function::TextDatum;
 use crate::pg::{folding, replication, setting};
@@ -50,13 +51,13 @@ static SESSION: BackendCell<Current> = BackendCell::new(NO_TENANT);
 /// The last transaction that entered a tenant was a statement by itself, in autocommit.
 static ENDED_WITH_ITS_STATEMENT: BackendCell<bool> = BackendCell::new(false);
 /// What [`set`] is writing at this moment.
-static WRITING: BackendCell<Option<(Entered, Limits)>> = BackendCell::new(None);
+static WRITING: BackendCell<Option<(Entered, Limits, Acting)>> = BackendCell::new(None);
 /// The setting's text.
 static TEXT: Text = Text::new();
 
 /// Declares `pg_tenant.id`.
 pub fn init() {
-    own_setting::declare::<Current>(OwnSetting {
+    own_setting::declare::<Value>(OwnSetting {
         name: c"pg_tenant.id",
         description: c"The tenant of this transaction.",
         written_by: c"Written by tenant.enter() only.",
@@ -68,7 +69,7 @@ pub fn init() {
 /// Every way of reading the setting by SQL comes here.
 extern "C-unwind" fn show() -> *const c_char {
     folding::touch();
-    TEXT.get()
+    TEXT.shown()
 }
 
 /// The current tenant in every form, for what is called for each row.
@@ -150,10 +151,19 @@ pub fn has_value(reader: Reader) -> bool {
 
 /// Makes this what the transaction has entered, until it or the savepoint it stands in ends.
 pub fn set(entered: Entered, limits: Limits) {
+    write_setting(entered.as_str(), (entered, limits, Acting::NOBODY));
+}
+
+/// As [`set`], with who acts in it: `text` says it, for parallel workers.
+pub fn set_acting(entered: Entered, limits: Limits, acting: Acting, text: &str) {
+    write_setting(&format!("{}{SEPARATOR}{text}", entered.as_str()), (entered, limits, acting));
+}
+
+fn write_setting(value: &str, writing: (Entered, Limits, Acting)) {
     // Should set_local raise, WRITING stays set; nothing but this function reaches the check hook with a value of a session,
     // except a superuser's SET to the very tenant that was being entered.
-    WRITING.set(Some((entered, limits)));
-    setting::set_local("pg_tenant.id", entered.as_str());
+    WRITING.set(Some(writing));
+    setting::set_local("pg_tenant.id", value);
     WRITING.set(None);
     folding::let_go();
 }
@@ -191,28 +201,42 @@ impl Current {
     }
 }
 
-impl Parsed for Current {
+/// A value of the setting.
+#[derive(Clone, Copy)]
+struct Value {
+    current: Current,
+    acting: Acting,
+}
+
+impl Parsed for Value {
     fn parse(value: &CStr, source: GucSource::Type) -> Check<Self> {
-        let Some(entered) = value.to_str().ok().and_then(Entered::from_setting) else { return Check::Refused(None) };
+        let Ok(value) = value.to_str() else { return Check::Refused(None) };
+        let (id, acts) = value.split_once(SEPARATOR).map_or((value, None), |(id, acts)| (id, Some(acts)));
+        let Some(entered) = Entered::from_setting(id) else { return Check::Refused(None) };
         let from_role = matches!(source, GucSource::PGC_S_USER | GucSource::PGC_S_DATABASE_USER);
         if from_role && replication::is_connection() {
             return Check::EndsSession(refusals::bound_replication_refused());
         }
-        let may_be_stored = matches!(entered, Entered::Tenant(_)) && (from_role || source == GucSource::PGC_S_TEST);
-        let limits = match WRITING.get() {
-            Some((writing, limits)) if writing == entered && source == GucSource::PGC_S_SESSION => limits,
-            _ if may_be_stored || own_setting::is_given_by_leader() => Limits::NONE,
+        let may_be_stored =
+            matches!(entered, Entered::Tenant(_)) && acts.is_none() && (from_role || source == GucSource::PGC_S_TEST);
+        let (limits, acting) = match WRITING.get() {
+            Some((writing, limits, acting)) if writing == entered && source == GucSource::PGC_S_SESSION => {
+                (limits, acting)
+            }
+            _ if may_be_stored => (Limits::NONE, Acting::NOBODY),
+            _ if own_setting::is_given_by_leader() => (Limits::NONE, acts.map_or(Acting::NOBODY, Acting::from_text)),
             _ => {
                 let hint = c"Enter a tenant with tenant.enter(), bind a role to one with tenant.bind_role().";
                 return Check::Refused(Some(hint));
             }
         };
-        Check::Taken(Current::new(entered, from_role, limits))
+        Check::Taken(Value { current: Current::new(entered, from_role, limits), acting })
     }
 
     fn assign(value: Option<Self>) {
-        let current = value.unwrap_or(NO_TENANT);
+        let Value { current, acting } = value.unwrap_or(Value { current: NO_TENANT, acting: Acting::NOBODY });
         write(current);
+        acting::assign(acting);
         if current.bound {
             SESSION.set(current);
         }

@@ -1,6 +1,7 @@
 //! On whose behalf the transaction runs, and who works in that place: the settings `pg_tenant.actor`, `pg_tenant.actor_role`
 //! and `pg_tenant.impersonator`, and their readers. They are written and end as `pg_tenant.id` does ([`crate::pg::own_setting`]).
 
+use crate::context::acting;
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::own_setting::{self, Check, OwnSetting, Parsed, Text};
 use crate::pg::row_function::{Call, TextDatum};
@@ -12,7 +13,7 @@ use std::ffi::{CStr, c_char};
 /// The longest actor and role, in bytes: that of `pg_tenant_token`.
 pub const MAX_LEN: usize = 255;
 
-type Name = TextDatum<MAX_LEN>;
+pub type Name = TextDatum<MAX_LEN>;
 
 const ACTOR: usize = 0;
 const ROLE: usize = 1;
@@ -56,7 +57,7 @@ pub fn init() {
         text: &TEXTS[which],
         show,
     };
-    let actor = setting(ACTOR, c"pg_tenant.actor", c"On whose behalf the transaction runs.", None);
+    let actor = setting(ACTOR, c"pg_tenant.actor", c"On whose behalf the transaction runs.", Some(show_actor));
     own_setting::declare::<Of<ACTOR>>(actor);
     let role = setting(ROLE, c"pg_tenant.actor_role", c"In which role of the application.", None);
     own_setting::declare::<Of<ROLE>>(role);
@@ -70,6 +71,14 @@ pub fn init() {
     own_setting::declare::<Of<IMPERSONATOR>>(impersonator);
     let deprecated = c"Deprecated: shows pg_tenant.actor_role.";
     own_setting::declare::<Of<FORMER_ROLE>>(setting(FORMER_ROLE, c"pg_tenant.role", deprecated, Some(show_role)));
+}
+
+/// Whom a token says, or the caller has named.
+extern "C-unwind" fn show_actor() -> *const c_char {
+    match acting::actor() {
+        Some(name) if NOW[ACTOR].get().is_none() => TEXTS[ACTOR].show(name.bytes()),
+        _ => TEXTS[ACTOR].get(),
+    }
 }
 
 extern "C-unwind" fn show_role() -> *const c_char {
@@ -100,7 +109,8 @@ fn write<const N: usize>(settings: [(&str, Option<&str>); N]) {
 
 /// On whose behalf the transaction runs.
 pub fn actor() -> Option<String> {
-    NOW[ACTOR].get().map(|name| String::from_utf8_lossy(name.bytes()).into_owned())
+    let name = NOW[ACTOR].get().or_else(acting::actor);
+    name.map(|name| String::from_utf8_lossy(name.bytes()).into_owned())
 }
 
 /// The transaction has ended, whatever the stack of settings does after this.
@@ -114,7 +124,10 @@ fn read(call: Call, which: usize) -> Option<Datum> {
     NOW[which].get().map(|name| call.copy(WRITTEN.get(), || name))
 }
 
-row_function!(pg_tenant_current_actor, pg_finfo_pg_tenant_current_actor, |call| read(call, ACTOR));
+row_function!(pg_tenant_current_actor, pg_finfo_pg_tenant_current_actor, |call| {
+    let name = NOW[ACTOR].get().or_else(acting::actor);
+    name.map(|name| call.copy(WRITTEN.get() + acting::written(), || name))
+});
 row_function!(pg_tenant_current_actor_role, pg_finfo_pg_tenant_current_actor_role, |call| read(call, ROLE));
 row_function!(pg_tenant_current_impersonator, pg_finfo_pg_tenant_current_impersonator, |call| read(call, IMPERSONATOR));
 // The name of 0.1.0, deprecated.

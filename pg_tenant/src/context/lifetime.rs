@@ -1,6 +1,6 @@
 //! How what was entered ends: with the transaction, whatever PostgreSQL's stack of settings does after that.
 
-use crate::context::{bound, current, identity, impersonation, member, owner, previous, seal, test_mode};
+use crate::context::{acting, bound, current, identity, impersonation, owner, previous, seal, test_mode};
 use crate::pg::lifetime::{self, End, SavepointEnd};
 use crate::pg::transaction;
 
@@ -22,7 +22,7 @@ fn transaction_ended(end: End) {
     owner::transaction_ended(committed);
     seal::clear();
     identity::clear();
-    member::clear();
+    acting::assign(acting::Acting::NOBODY);
     impersonation::transaction_ended(committed);
     bound::forget();
 }

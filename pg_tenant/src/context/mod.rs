@@ -3,7 +3,8 @@
 //! - [`current`]: where the current tenant stands: the setting `pg_tenant.id` and its parsed value.
 //! - [`readers`]: what policies call.
 //! - [`identity`]: on whose behalf the transaction runs.
-//! - [`member`]: as what the actor is in the tenant.
+//! - [`acting`]: who acts in the tenant, and as what member of it.
+//! - [`member`]: what policies ask of that.
 //! - [`impersonation`]: the grant by which support works in the tenant.
 //! - [`lifetime`]: how what was entered ends.
 //! - [`previous`]: what the session's last transaction has left.
@@ -18,6 +19,7 @@
 //! - [`session_state`]: what a session carries from one transaction to the next.
 //! - [`test_mode`]: savepoints in place of transactions, for test suites.
 
+pub mod acting;
 pub mod bound;
 pub mod current;
 pub mod identity;

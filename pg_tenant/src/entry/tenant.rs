@@ -1,7 +1,9 @@
 //! The ways into a tenant: by its id, by its id for an actor, and by a token that says both.
 
+use crate::context::acting::{Acting, Member};
+use crate::context::identity::Name;
 use crate::context::seal::{self, Entered};
-use crate::context::{bound, current, identity, impersonation, limits, member, refusals, session_state};
+use crate::context::{bound, current, identity, impersonation, limits, refusals, session_state};
 use crate::entry::{membership, pristine};
 use crate::guard::{ready, temporary};
 use crate::gucs;
@@ -29,6 +31,11 @@ impl Who<'_> {
             Who::Token(token) => token.actor.as_deref(),
             Who::Support(by, _) => by.as_user.as_deref(),
         }
+    }
+
+    /// The actor, where no token names it.
+    fn named(&self) -> Option<&str> {
+        if matches!(self, Who::Token(_)) { None } else { self.actor() }
     }
 
     /// The role that a token says.
@@ -153,14 +160,21 @@ pub(super) fn take(id: TenantId, who: Who<'_>) -> Outcome<TenantId> {
     let role = membership::admit(&id, who)?;
     session_state::hand_over(id);
     seal::seal(Entered::Tenant(id), who.identity());
-    current::set(Entered::Tenant(id), limits);
-    identity::set(who.actor(), who.token_role());
-    if let Who::Support(by, identity) = who {
-        identity::set_impersonator(&by.impersonator);
-        impersonation::set(by.grant, identity);
+    let named = who.named();
+    if named.is_none() && role.is_none() {
+        current::set(Entered::Tenant(id), limits);
+    } else {
+        let role = role.as_deref();
+        let acting = Acting { actor: named.map(|name| Name::new(name.as_bytes())), member: role.map(Member::new) };
+        current::set_acting(Entered::Tenant(id), limits, acting, &Acting::text(role, named));
     }
-    if let Some(role) = role {
-        member::set(&role);
+    match who {
+        Who::Token(token) => identity::set(token.actor.as_deref(), token.role.as_deref()),
+        Who::Support(by, identity) => {
+            identity::set_impersonator(&by.impersonator);
+            impersonation::set(by.grant, identity);
+        }
+        Who::Nobody | Who::Actor(_) => {}
     }
     limits::apply(limits);
     ready::forget_plans();

@@ -74,7 +74,7 @@ fn read(of: Option<u64>) -> Dictionary {
         let mut bits = Bits::NONE;
         // One that is in no line of tenant.permissions was written past define_role: nobody has it.
         row.permissions.iter().filter_map(|name| permissions.get(name)).for_each(|&number| bits.set(number));
-        (row.role.clone(), Rc::new(Role { name: row.role, rank: row.rank, permissions: bits }))
+        (row.role.clone(), Rc::new(Role::new(row.role, row.rank, bits)))
     });
     let roles = roles.collect();
     Dictionary { of, permissions, roles }

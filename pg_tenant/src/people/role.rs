@@ -49,9 +49,17 @@ impl Bits {
 }
 
 /// A role: what it is called, how high it stands, what it may do.
-#[derive(Clone, PartialEq, Eq)]
 pub struct Role {
     pub name: String,
     pub rank: i32,
     pub permissions: Bits,
+    /// Rank, permissions and name, as a parallel worker is given them.
+    pub text: String,
+}
+
+impl Role {
+    pub fn new(name: String, rank: i32, permissions: Bits) -> Role {
+        let text = format!("{rank} {} {name}", permissions.to_text());
+        Role { name, rank, permissions, text }
+    }
 }

@@ -29,18 +29,41 @@ pub enum Check<T> {
     EndsSession(Report),
 }
 
-/// Where PostgreSQL keeps the text of a setting.
-pub struct Text(BackendCell<*mut c_char>);
+/// What ends the part of a value that is shown: what follows it is for ourselves, and for parallel workers.
+pub const SEPARATOR: char = '\u{1f}';
+
+/// The longest part that is shown, where another follows.
+const SHOWN: usize = 255;
+
+/// Where PostgreSQL keeps the text of a setting, and room for the part of it that is shown.
+pub struct Text(BackendCell<*mut c_char>, BackendCell<[c_char; SHOWN + 1]>);
 
 impl Text {
     pub const fn new() -> Self {
-        Text(BackendCell::new(std::ptr::null_mut()))
+        Text(BackendCell::new(std::ptr::null_mut()), BackendCell::new([0; SHOWN + 1]))
     }
 
     /// The text, which lives until it is written again; empty before the setting has its first value.
     pub fn get(&self) -> *const c_char {
         let text = self.0.get();
         if text.is_null() { c"".as_ptr() } else { text }
+    }
+
+    /// The part of it that is shown, until it is asked for again.
+    pub fn shown(&self) -> *const c_char {
+        let whole = self.get();
+        // SAFETY: PostgreSQL's text of the setting ends with a zero byte and lives until it is written again.
+        let bytes = unsafe { CStr::from_ptr(whole) }.to_bytes();
+        let end = bytes.iter().position(|&byte| byte == SEPARATOR as u8);
+        end.map_or(whole, |end| self.show(&bytes[..end]))
+    }
+
+    /// Another text, to be shown in its place until it is asked for again.
+    pub fn show(&self, bytes: &[u8]) -> *const c_char {
+        let mut shown = [0; SHOWN + 1];
+        shown[..SHOWN].iter_mut().zip(bytes).for_each(|(place, &byte)| *place = byte as c_char);
+        self.1.set(shown);
+        self.1.as_ptr().cast()
     }
 }
 

@@ -77,10 +77,10 @@ async fn as_nobody_or_as_somebody_else() {
     app.run("rollback").await;
     // The session does not say as what it acts.
     for say in [
-        "set pg_tenant.member = '90 ff owner'",
-        "set local pg_tenant.member to default",
-        "select set_config('pg_tenant.member', '90 ff owner', true)",
-        "reset pg_tenant.member",
+        "set pg_tenant.actor = 'owner'",
+        "set local pg_tenant.id to default",
+        "select set_config('pg_tenant.id', tenant.current_id() || chr(31) || '90 ff owner' || chr(31) || 'owner', true)",
+        "reset pg_tenant.id",
         "set pg_tenant.require_member = off",
         "set pg_tenant.token_role = 'at_least'",
     ] {
@@ -88,8 +88,30 @@ async fn as_nobody_or_as_somebody_else() {
         app.expect_error("42501", say).await;
         app.run("rollback").await;
     }
+    // Nor does a superuser, whose word would have passed no registry.
     let boss = db.superuser().await;
-    boss.expect_error("22023", "set pg_tenant.member = '90 ffffffffffffffff owner'").await;
+    boss.expect_error(
+        "22023",
+        &format!("select set_config('pg_tenant.id', '{A}' || chr(31) || '90 ff owner' || chr(31), false)"),
+    )
+    .await;
+    boss.expect_error(
+        "22023",
+        &format!("alter role {} set pg_tenant.id = e'{A}\\x1f90 ff owner\\x1fann'", db.roles.app),
+    )
+    .await;
+    // What is shown is the tenant, and the actor.
+    app.run(&format!("begin; {}", enter("viewer"))).await;
+    let shown = "select concat_ws(' ', current_setting('pg_tenant.id'), current_setting('pg_tenant.actor'), current_setting('pg_tenant.actor_role'),
+        (select setting from pg_settings where name = 'pg_tenant.actor'))";
+    assert_eq!(app.value(shown).await, Some(format!("{A} viewer  viewer")));
+    app.run("savepoint s; rollback to s").await;
+    assert_eq!(app.value(shown).await, Some(format!("{A} viewer  viewer")));
+    app.run("commit").await;
+    assert_eq!(
+        app.value("select current_setting('pg_tenant.id') || current_setting('pg_tenant.actor')").await.as_deref(),
+        Some("")
+    );
 }
 
 /// Where it is required, by whichever way in.
