@@ -75,7 +75,7 @@ async fn after_the_lease_is_over() {
     };
     let onboarding = world.onboarding(3).step(step);
     onboarding.begin(NewTenant::new("acme"), &json!({})).await.unwrap();
-    let late = Runner::new(onboarding.clone()).lease(Duration::from_secs(3)).start();
+    let late = Runner::new(onboarding.clone()).lease(Duration::from_secs(6)).start();
     begun.notified().await;
     world.let_time_pass().await;
     let claimed = "select attempt from tenant.claim_step('another', '1 hour')";
