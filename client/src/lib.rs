@@ -65,6 +65,7 @@
 //! | `outbound` | the module `outbound`: the tenant on requests to other services, signed |
 //! | `envelope` | `Envelope`: the tenant around a job's payload |
 //! | `object_store` | the module `objects`: a tenant's part of an object store |
+//! | `secrets` | the module `secrets`: references to secrets in tenants' settings, resolved |
 //! | `testing` | deprecated: the module `testing`, which is the crate `pg-tenant-testing` now |
 //!
 //! Behind PgBouncer it works in session and in transaction mode: see [`Pooler`].
@@ -88,6 +89,8 @@ mod pool;
 mod propagation;
 #[cfg(feature = "directory")]
 mod registry;
+#[cfg(feature = "secrets")]
+pub mod secrets;
 #[cfg(feature = "sqlx")]
 pub mod sqlx;
 mod tenant;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and those that it may use: only rooms before it, so no two use each other.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("error", &[]),
     ("tenant", &["error"]),
     ("listener", &["error", "tenant"]),
@@ -20,7 +20,11 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("danger", &["error", "tenant", "wire", "observe", "pool", "tx"]),
     ("onboarding", &["error", "tenant", "wire", "observe", "pool", "tx", "admin", "danger"]),
     ("registry", &["error", "tenant", "listener", "wire", "observe", "pool", "tx"]),
-    ("sqlx", &["error", "tenant", "propagation", "wire", "observe", "pool", "tx", "admin", "danger", "registry"]),
+    ("secrets", &["error", "tx"]),
+    (
+        "sqlx",
+        &["error", "tenant", "propagation", "wire", "observe", "pool", "tx", "admin", "danger", "registry", "secrets"],
+    ),
 ];
 /// It stands above all others.
 const TOP: (&str, &[&str]) = ("edge", &["error", "tenant", "propagation", "pool", "tx", "registry", "sqlx"]);

@@ -2722,6 +2722,26 @@ revoke all on function tenant.generation() from public;
 
 grant execute on function tenant.generation() to tenant_user;
 
+create or replace function tenant.secret_reference(name text) returns text
+    language plpgsql stable strict parallel unsafe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if exists (select from tenant.setting_definitions d where d.name = secret_reference.name and not d.secret) then
+        raise exception using
+            errcode = 'TN152',
+            message = format('setting %s is not declared secret', quote_literal(left(name, 128))),
+            detail = 'Its values are no references, and whoever sets one does not expect that it is resolved.',
+            hint = format('Read it with tenant.setting(%L), or declare it secret.', left(name, 128));
+    end if;
+    return tenant.setting(name);
+end
+$$;
+
+comment on function tenant.secret_reference(text) is 'The reference to a secret that the transaction''s tenant has in a setting declared secret; null where it has none. TN001 with no tenant, TN150 not declared, TN152 not declared secret.';
+
+revoke all on function tenant.secret_reference(text) from public;
+
+grant execute on function tenant.secret_reference(text) to tenant_user;
+
 create or replace function tenant_internal.is_restoring() returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when current_setting('row_security') = 'off' then coalesce((select rolsuper from pg_roles

@@ -28,13 +28,15 @@ pub enum Denied {
     NotReady,
     /// The tenant is suspended or leaving: 423.
     Suspended,
+    /// The actor is a member of the tenant, and may not do this: 403.
+    NotPermitted,
     /// The registry could not be asked: 503.
     Unavailable,
 }
 
 impl Denied {
     /// Every reason, in order.
-    pub const ALL: [Denied; 8] = [
+    pub const ALL: [Denied; 9] = [
         Denied::NoTenant,
         Denied::Ambiguous,
         Denied::Unproven,
@@ -42,6 +44,7 @@ impl Denied {
         Denied::Unknown,
         Denied::NotReady,
         Denied::Suspended,
+        Denied::NotPermitted,
         Denied::Unavailable,
     ];
 
@@ -61,7 +64,7 @@ impl Denied {
         match self {
             Denied::NoTenant | Denied::Ambiguous => StatusCode::BAD_REQUEST,
             Denied::Unproven => StatusCode::UNAUTHORIZED,
-            Denied::Mismatch => StatusCode::FORBIDDEN,
+            Denied::Mismatch | Denied::NotPermitted => StatusCode::FORBIDDEN,
             Denied::Unknown => StatusCode::NOT_FOUND,
             Denied::Suspended => StatusCode::LOCKED,
             Denied::NotReady | Denied::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -70,13 +73,15 @@ impl Denied {
 }
 
 /// What an error of the client says of a request whose proof was being looked up: 401 where a token, an id or a row is none,
-/// 404 for a tenant that is unknown or was purged, 423 for one that is suspended or leaving, 503 for one that is being set up
+/// 404 for a tenant that is unknown, was purged or does not know the actor, 403 where that may not do this, 423 for one that is suspended or leaving, 503 for one that is being set up
 /// and otherwise.
 impl From<Error> for Denied {
     fn from(error: Error) -> Denied {
         if error.is_bad_token() || error.is_malformed_id() || error.is_no_row() {
             Denied::Unproven
-        } else if error.is_unknown_tenant() || error.is_purged() {
+        } else if error.is_not_permitted() {
+            Denied::NotPermitted
+        } else if error.is_unknown_tenant() || error.is_purged() || error.is_not_member() {
             Denied::Unknown
         } else if error.is_suspended() || error.is_leaving() {
             Denied::Suspended

@@ -19,6 +19,7 @@ mod layer;
 mod named;
 mod named_tenant;
 mod proof;
+mod require;
 mod resolve;
 #[cfg(feature = "axum")]
 mod respond;
@@ -34,4 +35,5 @@ pub use layer::{TenantLayer, TenantService};
 pub use named::NamedTenantLayer;
 pub use named_tenant::NamedTenant;
 pub use proof::{AsyncProof, Proof};
+pub use require::{RequireLayer, RequireService};
 pub use source::Source;

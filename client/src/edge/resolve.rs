@@ -9,7 +9,7 @@ use http::request::Parts;
 
 use super::denied::{Denied, Statuses};
 use super::proof::DynProof;
-use super::source::Source;
+use super::source::{By, Source};
 use crate::registry::{Directory, TenantRecord};
 use crate::tenant::identity::Tenant;
 use crate::tenant::request_id::RequestId;
@@ -95,11 +95,10 @@ impl Resolver {
     }
 
     async fn look_up(&self, source: &Source, name: &str) -> Result<Arc<TenantRecord>, Denied> {
-        found(if source.by_id {
-            let id = name.parse().map_err(|_| Denied::Unknown)?;
-            self.directory.by_id(&id).await
-        } else {
-            self.directory.by_slug(name).await
+        found(match source.by {
+            By::Id => self.directory.by_id(&name.parse().map_err(|_| Denied::Unknown)?).await,
+            By::Slug => self.directory.by_slug(name).await,
+            By::Domain => self.directory.by_domain(name).await,
         })
     }
 }

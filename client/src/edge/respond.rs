@@ -8,15 +8,17 @@ use super::denied::body;
 use crate::error::Error;
 
 impl Error {
-    /// The HTTP status for the client: 404 for a tenant that is unknown or was purged and for a text that cannot be a
-    /// tenant id, 423 for one that is suspended or leaving, 401 for a token that was refused, 429 for a limit of the
+    /// The HTTP status for the client: 404 for a tenant that is unknown, was purged or does not know the actor, and for a text
+    /// that cannot be a tenant id, 403 where the actor may not, 423 for one that is suspended or leaving, 401 for a token that was refused, 429 for a limit of the
     /// pool, 503 for a tenant that is being set up and where there is no connection or it was closed, 500 for everything
     /// else.
     pub fn http_status(&self) -> StatusCode {
-        if self.is_unknown_tenant() || self.is_malformed_id() || self.is_purged() {
+        if self.is_unknown_tenant() || self.is_malformed_id() || self.is_purged() || self.is_not_member() {
             StatusCode::NOT_FOUND
         } else if self.is_suspended() || self.is_leaving() {
             StatusCode::LOCKED
+        } else if self.is_not_permitted() {
+            StatusCode::FORBIDDEN
         } else if self.is_bad_token() {
             StatusCode::UNAUTHORIZED
         } else if self.is_limited() {

@@ -15,12 +15,21 @@ use super::host::host;
 #[derive(Clone, Debug)]
 pub struct Source {
     place: Place,
-    pub(super) by_id: bool,
+    pub(super) by: By,
     pub(super) required: bool,
+}
+
+/// What a source holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Slug,
+    Id,
+    Domain,
 }
 
 #[derive(Clone, Debug)]
 enum Place {
+    Domain(String),
     Subdomain(String),
     Path(String),
     Header(HeaderName),
@@ -28,7 +37,7 @@ enum Place {
 
 impl Source {
     fn new(place: Place) -> Source {
-        Source { place, by_id: false, required: false }
+        Source { place, by: By::Slug, required: false }
     }
 
     /// The label before this domain: `acme` of `acme.example.com` for `example.com`. The domain itself and hosts of
@@ -37,6 +46,14 @@ impl Source {
     pub fn subdomain(domain: impl Into<String>) -> Source {
         let domain = domain.into().to_ascii_lowercase();
         Source::new(Place::Subdomain(domain.trim_matches('.').to_owned()))
+    }
+
+    /// The host itself, which must be a domain that a tenant has proved to be its own (`tenant.verify_domain`): a customer's
+    /// `orders.acme.com`. The application's `own` domain and what is below it name no tenant here; for them
+    /// [`subdomain`](Self::subdomain) stands beside this source.
+    pub fn domain(own: impl Into<String>) -> Source {
+        let own = own.into().to_ascii_lowercase().trim_matches('.').to_owned();
+        Source { by: By::Domain, ..Source::new(Place::Domain(own)) }
     }
 
     /// The segment after this prefix of the path: `acme` of `/t/acme/orders` for `/t`. In a nested axum router it is
@@ -53,7 +70,7 @@ impl Source {
 
     /// The source holds the tenant's id instead of its slug.
     pub fn by_id(mut self) -> Source {
-        self.by_id = true;
+        self.by = By::Id;
         self
     }
 
@@ -66,6 +83,12 @@ impl Source {
     /// The name that the request has here, if it has one.
     pub(super) fn read<'r>(&self, request: &'r Parts) -> Result<Option<Cow<'r, str>>, Denied> {
         match &self.place {
+            Place::Domain(own) => {
+                let Some(host) = host(request)? else { return Ok(None) };
+                let below = host.strip_suffix(own.as_str()).filter(|_| !own.is_empty());
+                let is_own = below.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+                Ok((!is_own).then_some(Cow::Owned(host)))
+            }
             Place::Subdomain(domain) => {
                 let Some(host) = host(request)? else { return Ok(None) };
                 let label = host.strip_suffix(domain).and_then(|rest| rest.strip_suffix('.'));

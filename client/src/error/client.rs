@@ -1,5 +1,7 @@
 //! The errors the client makes itself, each with what to do about it.
 
+use std::sync::Arc;
+
 use pg_tenant_core::{MalformedTenantId, Refusal};
 
 use crate::error::{Error, Execution, Inner, Kind, Source};
@@ -121,6 +123,16 @@ impl Error {
         Error::new(Kind::Config, "a pipeline holds no statement that begins, ends or divides a transaction")
             .with_code("2D000")
             .with_hint("end it with pipeline_then_commit(), commit() or rollback(), divide it with savepoint()")
+    }
+
+    /// The actor, if it is one that the server takes and that can stand in a message.
+    pub(crate) fn checked_actor(actor: &str) -> Result<Arc<str>, Error> {
+        if !actor.is_empty() && !actor.chars().any(char::is_control) {
+            return Ok(actor.into());
+        }
+        let error = Error::new(Kind::Server, "malformed actor").with_code(Refusal::MalformedActor.code());
+        let error = error.with_detail("it is empty, or has control characters");
+        Err(error.with_hint("name the user by an id such as the claim sub of its token").not_executed())
     }
 
     pub(crate) fn count(expected: &str, found: usize) -> Error {

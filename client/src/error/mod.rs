@@ -36,6 +36,7 @@ pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 /// | [`is_not_ready`](Error::is_not_ready) | the tenant is being set up | try again in a moment. HTTP: 503 |
 /// | [`is_leaving`](Error::is_leaving), [`is_purged`](Error::is_purged) | the tenant was not entered | tell the caller. HTTP: 423, 404 |
 /// | [`is_unknown_tenant`](Error::is_unknown_tenant), [`is_suspended`](Error::is_suspended), [`is_malformed_id`](Error::is_malformed_id), [`is_bad_token`](Error::is_bad_token) | the tenant was not entered | tell the caller. HTTP: 404, 403, 400, 401 |
+/// | [`is_not_member`](Error::is_not_member), [`is_not_permitted`](Error::is_not_permitted) | the actor is no member of the tenant; or may not do this | tell the caller. HTTP: 404, 403 |
 /// | [`is_no_row`](Error::is_no_row) | `query_one` found none | tell the caller. HTTP: 404 |
 /// | [`is_unique_violation`](Error::is_unique_violation), another of class 23 | a constraint does not allow it: [`constraint`](Error::constraint), [`column`](Error::column) | tell the caller. HTTP: 409, 422 |
 /// | `57014` | the statement ran for too long, or was cancelled | make it faster, or raise `statement_timeout` |
@@ -204,6 +205,16 @@ impl Error {
     /// for where the transaction or the server is read-only.
     pub fn is_read_only(&self) -> bool {
         self.refusal() == Some(Refusal::SystemReadOnly) || self.code() == Some("25006")
+    }
+
+    /// The actor is no active member of the tenant, where members alone may enter (`TN140`); or none was named.
+    pub fn is_not_member(&self) -> bool {
+        self.refusal() == Some(Refusal::MemberRequired)
+    }
+
+    /// The actor has not got the permission that was required (`TN142`).
+    pub fn is_not_permitted(&self) -> bool {
+        self.refusal() == Some(Refusal::PermissionRequired)
     }
 
     /// No reason was given where one is required (`TN029`). From the client it means that nothing was sent.

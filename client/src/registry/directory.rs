@@ -47,6 +47,7 @@ struct Inner {
 enum Key {
     Slug(Box<str>),
     Id(TenantId),
+    Domain(Box<str>),
 }
 
 /// Builds a [`Directory`].
@@ -118,6 +119,19 @@ impl Directory {
         self.find(Key::Id(*id)).await
     }
 
+    /// The tenant that this host leads to, active or not: the one that has proved the domain to be its own
+    /// (`tenant.verify_domain`). A port is left out. `None` where there is none. A text that cannot be a domain is not looked
+    /// up.
+    ///
+    /// # Errors
+    /// The registry's.
+    pub async fn by_domain(&self, host: &str) -> Result<Option<Arc<TenantRecord>>, Error> {
+        match domain(host) {
+            Some(domain) => self.find(Key::Domain(domain.into())).await,
+            None => Ok(None),
+        }
+    }
+
     /// Empties the cache. The results of lookups that are running now are not cached either.
     pub fn forget(&self) {
         self.0.cache.invalidate_all();
@@ -131,12 +145,21 @@ impl Directory {
             let what = match &key {
                 Key::Slug(slug) => LookupKey::Slug(slug),
                 Key::Id(id) => LookupKey::Id(id),
+                Key::Domain(domain) => LookupKey::Domain(domain),
             };
             Ok(registry.find(what).await?.map(Arc::new))
         };
         let key = (generation.load(Ordering::Acquire), key.clone());
         cache.try_get_with(key, lookup).await.map_err(Error::shared)
     }
+}
+
+/// The domain of a host, as the registry has it.
+fn domain(host: &str) -> Option<String> {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_end_matches('.').to_ascii_lowercase();
+    let label =
+        |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    (name.len() <= 253 && name.contains('.') && name.split('.').all(label)).then_some(name)
 }
 
 impl Expiry<(u64, Key), Option<Arc<TenantRecord>>> for Lifetimes {

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use pg_tenant_core::TenantId;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::record::TenantRecord;
 use crate::error::Error;
@@ -17,6 +17,8 @@ pub enum LookupKey<'a> {
     Slug(&'a str),
     /// The tenant with this id.
     Id(&'a TenantId),
+    /// The tenant that has proved this domain to be its own (`tenant.verify_domain`), in lower case.
+    Domain(&'a str),
 }
 
 /// Where a [`Directory`](super::Directory) looks tenants up: a pool of either driver, or a source of your own.
@@ -31,14 +33,16 @@ pub trait TenantLookup: Send + Sync + 'static {
 /// The record, once the lookup has answered: `None` where there is no such tenant.
 pub type LookupFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<TenantRecord>, Error>> + Send + 'a>>;
 
-pub(crate) const FIND: &str = "select id, slug, plan, status from tenant.find(by_slug => $1, by_id => $2)";
+pub(crate) const FIND: &str =
+    "select id, slug, plan, status from tenant.find(by_slug => $1, by_id => $2, by_domain => $3)";
 
 impl LookupKey<'_> {
-    /// The parameters of [`FIND`]: a slug, an id.
-    pub(crate) fn keys(&self) -> (Option<&str>, Option<&str>) {
+    /// The parameters of [`FIND`]: a slug, an id, a domain.
+    pub(crate) fn keys(&self) -> [Option<&str>; 3] {
         match self {
-            LookupKey::Slug(slug) => (Some(slug), None),
-            LookupKey::Id(id) => (None, Some(id.as_str())),
+            LookupKey::Slug(slug) => [Some(slug), None, None],
+            LookupKey::Id(id) => [None, Some(id.as_str()), None],
+            LookupKey::Domain(domain) => [None, None, Some(domain)],
         }
     }
 }
@@ -46,8 +50,10 @@ impl LookupKey<'_> {
 impl TenantLookup for TenantPool {
     fn find<'a>(&'a self, what: LookupKey<'a>) -> LookupFuture<'a> {
         Box::pin(async move {
-            let (slug, id) = what.keys();
-            let rows = self.query_without_tenant(FIND, &[(&slug, Type::TEXT), (&id, Type::TEXT)]).await?;
+            let [slug, id, domain] = what.keys();
+            let keys: [(&(dyn ToSql + Sync), Type); 3] =
+                [(&slug, Type::TEXT), (&id, Type::TEXT), (&domain, Type::TEXT)];
+            let rows = self.query_without_tenant(FIND, &keys).await?;
             let Some(row) = rows.first() else { return Ok(None) };
             let record = TenantRecord::read(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
             record.map(Some)

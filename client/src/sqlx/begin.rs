@@ -85,7 +85,7 @@ async fn enter(
                 let row = rows.last().ok_or_else(|| Error::new(Kind::Driver, "entering returned nothing"))?;
                 let id = match method {
                     EntryMethod::System(..) => None,
-                    EntryMethod::In(_) | EntryMethod::Signed(..) | EntryMethod::By(_) => {
+                    EntryMethod::In(..) | EntryMethod::Signed(..) | EntryMethod::By(_) => {
                         Some(row.try_get::<&str, _>(0)?.parse().map_err(Error::malformed)?)
                     }
                 };

@@ -24,9 +24,10 @@ pub(super) struct Entering {
 impl Entering {
     pub(super) fn new(method: &EntryMethod, options: &BeginOptions) -> Entering {
         match method {
-            EntryMethod::In(id) => {
-                Entering { begin: options.enter(id, &format!("{ENTRY_COLUMNS}{GENERATION}")), signed: None }
-            }
+            EntryMethod::In(id, actor) => Entering {
+                begin: options.enter(id, actor.as_deref(), &format!("{ENTRY_COLUMNS}{GENERATION}")),
+                signed: None,
+            },
             EntryMethod::By(grant) => {
                 Entering { begin: options.enter_by(grant, &format!("{ENTRY_COLUMNS}{GENERATION}")), signed: None }
             }

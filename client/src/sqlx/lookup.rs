@@ -72,8 +72,7 @@ impl TenantPool {
 impl TenantLookup for TenantPool {
     fn find<'a>(&'a self, what: LookupKey<'a>) -> LookupFuture<'a> {
         Box::pin(async move {
-            let (slug, id) = what.keys();
-            let rows = self.query_without_tenant(FIND, &[slug, id]).await?;
+            let rows = self.query_without_tenant(FIND, &what.keys()).await?;
             let Some(row) = rows.first() else { return Ok(None) };
             let record = TenantRecord::read(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
             record.map(Some)

@@ -53,8 +53,11 @@ mod lookup;
 mod one_shot;
 mod one_statement;
 mod open_tx;
+mod permission;
 mod pool;
 mod retry;
+#[cfg(feature = "secrets")]
+mod secret;
 mod stale;
 mod statement;
 mod tenant_admin;

@@ -95,9 +95,9 @@ impl TenantHandle {
         self.entry.tenant_id()
     }
 
-    /// Sets the actor, for whom the transaction works: the claim `sub` of the token that the pool signs,
-    /// `tenant.current_actor()` in SQL. Without effect where the pool signs no tokens.
-    #[cfg(feature = "sign")]
+    /// Sets the actor, for whom the transaction works: `tenant.enter(id, actor)` on the server, or the claim `sub` of the token
+    /// that the pool signs; `tenant.current_actor()` in SQL. What the actor may do is what it may as a member of the tenant,
+    /// `tenant.can('invoice.write')`. Without effect where a token is forwarded, which names its own.
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
         self.entry = self.entry.map(|tenant| tenant.with_actor(actor.into()));
         self

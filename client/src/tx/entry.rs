@@ -1,5 +1,7 @@
 //! Which tenant a transaction enters, and how.
 
+use std::sync::Arc;
+
 use pg_tenant_core::{MalformedTenantId, SystemContext, TenantId};
 
 use crate::error::Error;
@@ -34,7 +36,6 @@ impl Entry {
     }
 
     /// Changes actor and role, where a tenant is named.
-    #[cfg(feature = "sign")]
     pub(crate) fn map(self, change: impl FnOnce(Tenant) -> Tenant) -> Entry {
         match self {
             Entry::Plain(Ok(tenant)) => Entry::Plain(Ok(change(tenant))),
@@ -88,7 +89,7 @@ impl Entry {
         Ok(match &tenant.token {
             // The server reads it for itself, and says whom it names.
             Some(token) => EntryMethod::Signed(None, token.clone()),
-            None => EntryMethod::In(tenant.id),
+            None => EntryMethod::In(tenant.id, tenant.actor.as_deref().map(Error::checked_actor).transpose()?),
         })
     }
 }
@@ -96,7 +97,8 @@ impl Entry {
 /// How a transaction enters: made from an [`Entry`] when the transaction begins.
 #[derive(Clone)]
 pub(crate) enum EntryMethod {
-    In(TenantId),
+    /// For an actor, where one is named.
+    In(TenantId, Option<Arc<str>>),
     /// The id is known before the server says it where the client signed the token itself.
     Signed(Option<TenantId>, Token),
     /// By a grant.

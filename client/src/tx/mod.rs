@@ -11,6 +11,7 @@ pub(crate) mod health;
 pub(crate) mod open_tx;
 mod opening;
 pub(crate) mod options;
+pub(crate) mod permission;
 pub mod pipeline;
 mod primary;
 mod reading;

@@ -142,7 +142,9 @@ pub(super) fn preamble(
         _ => text,
     };
     match method {
-        EntryMethod::In(id) => parts.push(Part::Text(entered(options.enter(&id, GENERATION)))),
+        EntryMethod::In(id, actor) => {
+            parts.push(Part::Text(entered(options.enter(&id, actor.as_deref(), GENERATION))));
+        }
         EntryMethod::By(grant) => parts.push(Part::Text(entered(options.enter_by(&grant, GENERATION)))),
         EntryMethod::System(context, reason) => {
             parts.push(Part::Text(entered(options.enter_system(&reason, context, ""))));

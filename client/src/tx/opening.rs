@@ -134,6 +134,11 @@ impl Opening {
         self.preamble.push_savepoint(depth);
     }
 
+    /// A text of ours travels with the next statement.
+    pub(crate) fn push_text(&mut self, text: String) {
+        self.preamble.push_text(text);
+    }
+
     /// Whether the savepoint was not sent yet; then it never is.
     pub(crate) fn withdraw_savepoint(&mut self, depth: u32) -> bool {
         self.preamble.withdraw_savepoint(depth)

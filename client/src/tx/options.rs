@@ -82,10 +82,14 @@ impl BeginOptions {
     }
 
     /// `BEGIN` and `enter` as one message. `and` adds columns to what enter returns.
-    pub(crate) fn enter(&self, id: &TenantId, and: &str) -> String {
-        let mut sql = self.begin_with_room(id.as_str().len() + and.len() + 48);
+    pub(crate) fn enter(&self, id: &TenantId, actor: Option<&str>, and: &str) -> String {
+        let mut sql = self.begin_with_room(id.as_str().len() + actor.map_or(0, str::len) + and.len() + 48);
         sql.push_str("; select tenant.enter_pristine(");
         push_literal(&mut sql, id.as_str());
+        if let Some(actor) = actor {
+            sql.push_str(", ");
+            push_literal(&mut sql, actor);
+        }
         sql.extend([")", and]);
         self.push_time_limit(sql)
     }
@@ -202,9 +206,9 @@ mod tests {
             deferrable: Some(true),
             ..Default::default()
         };
-        assert_eq!(BeginOptions::default().enter(&id, ""), "begin; select tenant.enter_pristine('acme')");
+        assert_eq!(BeginOptions::default().enter(&id, None, ""), "begin; select tenant.enter_pristine('acme')");
         assert_eq!(
-            all.enter(&id, ", 1"),
+            all.enter(&id, None, ", 1"),
             "begin isolation level serializable read only deferrable; select tenant.enter_pristine('acme'), 1"
         );
     }
@@ -213,16 +217,22 @@ mod tests {
     fn a_request_is_named_before_entering() {
         let options = BeginOptions { request_id: "it's".parse().ok(), ..Default::default() };
         let begin = "begin; set local pg_tenant.request_id = 'it''s'";
-        let sql = options.enter(&"acme".parse().unwrap(), "");
+        let sql = options.enter(&"acme".parse().unwrap(), None, "");
         assert_eq!(sql, format!("{begin}; select tenant.enter_pristine('acme')"));
         assert!(options.enter_system("x", SystemContext::Read, "").starts_with(begin));
         assert_eq!(options.begin(), begin);
     }
 
     #[test]
+    fn an_actor_is_quoted() {
+        let sql = BeginOptions::default().enter(&"acme".parse().unwrap(), Some("o'hara"), "");
+        assert_eq!(sql, "begin; select tenant.enter_pristine('acme', 'o''hara')");
+    }
+
+    #[test]
     fn a_time_limit_comes_after_entering() {
         let options = BeginOptions { statement_timeout: Some(Duration::from_micros(1)), ..Default::default() };
-        let sql = options.enter(&"acme".parse().unwrap(), ", 1");
+        let sql = options.enter(&"acme".parse().unwrap(), None, ", 1");
         assert!(sql.starts_with("begin; select tenant.enter_pristine('acme'), 1, case when"), "{sql}");
         assert!(sql.ends_with("set_config('statement_timeout', '1', true) end"), "{sql}");
     }

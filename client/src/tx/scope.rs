@@ -20,7 +20,7 @@ impl TxScope {
     /// What this way leads into.
     pub(crate) fn by(method: &EntryMethod) -> TxScope {
         match method {
-            EntryMethod::In(id) => TxScope::Tenant(*id),
+            EntryMethod::In(id, _) => TxScope::Tenant(*id),
             EntryMethod::By(grant) => TxScope::Tenant(*grant.tenant_id()),
             EntryMethod::Signed(id, _) => id.map_or(TxScope::Unnamed, TxScope::Tenant),
             EntryMethod::System(context, _) => TxScope::System(*context),

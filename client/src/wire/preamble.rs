@@ -81,6 +81,11 @@ impl Preamble {
         self.0.push(Part::Savepoint(depth));
     }
 
+    /// A text of ours goes before the next statement.
+    pub(crate) fn push_text(&mut self, text: String) {
+        self.0.push(Part::Text(text));
+    }
+
     /// Takes a savepoint back, with all that stands behind it. Whether it was still here: otherwise it was sent.
     pub(crate) fn withdraw_savepoint(&mut self, depth: u32) -> bool {
         let at = self.0.iter().position(|part| *part == Part::Savepoint(depth));

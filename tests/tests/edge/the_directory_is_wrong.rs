@@ -48,6 +48,7 @@ impl TenantLookup for Counted {
         let what = match what {
             LookupKey::Slug(slug) => slug.to_owned(),
             LookupKey::Id(id) => id.to_string(),
+            LookupKey::Domain(domain) => domain.to_owned(),
             _ => unreachable!(),
         };
         *self.0.asked.lock().unwrap().entry(what.clone()).or_default() += 1;

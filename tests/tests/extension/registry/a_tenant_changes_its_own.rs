@@ -89,6 +89,22 @@ async fn by_who_may() {
     app.run("rollback").await;
 }
 
+/// What is resolved is what was declared secret.
+#[tokio::test]
+async fn references_to_secrets() {
+    let (_db, _, app) = staged("own_settings_secret").await;
+    let read = "select tenant.secret_reference('key')";
+    assert_eq!(app.inside_value(A, read).await, None);
+    app.inside(A, r#"select tenant.set_own_setting('key', '"file:smtp"'), tenant.set_own_setting('theme', '"dark"')"#)
+        .await;
+    assert_eq!(app.inside_value(A, read).await.as_deref(), Some("file:smtp"));
+    for (code, name) in [("TN152", "theme"), ("TN150", "colour")] {
+        let refused = app.refused_inside(code, A, &format!("select tenant.secret_reference('{name}')")).await;
+        assert!(refused.detail().is_some() && refused.hint().is_some(), "{refused:?}");
+    }
+    app.expect_error("TN001", read).await;
+}
+
 /// What a tenant brings along decides nothing within the function.
 #[tokio::test]
 async fn by_the_functions_own_means() {
