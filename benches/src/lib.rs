@@ -6,6 +6,7 @@
 //! predicate by hand; that of (c) a server that does not load the library.
 #![forbid(unsafe_code)]
 
+mod audit; // (i) what journalling of rows costs
 mod client; // (f) the client beside what applications do today: what a call costs, and how fast it is
 mod doctor; // (e) the doctor on a large schema
 mod fairness; // (g) a greedy tenant
@@ -22,7 +23,8 @@ use report::{About, Record};
 use world::World;
 
 /// The suites, in the order in which they run.
-pub const SUITES: [&str; 8] = ["isolation", "guard", "signed", "doctor", "registry", "costs", "client", "fairness"];
+pub const SUITES: [&str; 9] =
+    ["isolation", "guard", "signed", "doctor", "registry", "audit", "costs", "client", "fairness"];
 
 /// Runs one suite, prints its figures and writes them down.
 ///
@@ -39,6 +41,7 @@ async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
         "signed" => signed::run(world, &mut record).await?,
         "doctor" => doctor::run(&mut record).await?,
         "registry" => registry::run(&mut record).await?,
+        "audit" => audit::run(&mut record).await?,
         "costs" => client::costs(world, &mut record).await?,
         "client" => client::run(world, &mut record).await?,
         "fairness" => fairness::run(world, &mut record).await?,

@@ -258,6 +258,8 @@ refusals! {
     JournalIsAppendOnly = "TN155", "journal_is_append_only";
     /// The journal cannot be kept or sealed like this
     InvalidRetention = "TN156", "invalid_retention";
+    /// Changes of the table cannot be journalled like this, or are not
+    AuditRefused = "TN157", "audit_refused";
     /// The login cannot enter by this impersonation, ask for it, approve it or end it
     ImpersonationRefused = "TN158", "impersonation_refused";
     /// The impersonation was ended, or has expired

@@ -20,6 +20,7 @@ pub mod in_steps; // that write to journal and log
 pub mod own_function; // which function of ours a policy calls
 pub mod proc; // functions by oid and by name
 pub mod row_digest; // one number for what stands in a row
+mod row_change; // what a statement has changed in a row
 pub mod row_function; // that are called for each row
 
 // The server and the session

@@ -82,6 +82,48 @@ unsafe extern "C-unwind" {
     pub fn aclcheck_error(result: pg_sys::AclResult::Type, of: pg_sys::ObjectType::Type, name: *const c_char);
     pub fn get_func_name(function: pg_sys::Oid) -> *mut c_char;
     pub fn RunFunctionExecuteHook(function: pg_sys::Oid);
+    // Bare, since a row's change is told where a statement is run.
+    pub fn palloc(size: usize) -> *mut std::ffi::c_void;
+    pub fn palloc0(size: usize) -> *mut std::ffi::c_void;
+    pub fn datum_image_eq(one: pg_sys::Datum, other: pg_sys::Datum, by_value: bool, length: c_int) -> bool;
+    pub fn heap_deform_tuple(
+        tuple: pg_sys::HeapTuple,
+        desc: pg_sys::TupleDesc,
+        values: *mut pg_sys::Datum,
+        nulls: *mut bool,
+    );
+    pub fn lookup_rowtype_tupdesc_copy(of: pg_sys::Oid, modifier: i32) -> pg_sys::TupleDesc;
+    pub fn SPI_fname(desc: pg_sys::TupleDesc, number: c_int) -> *mut c_char;
+    pub fn SPI_gettypeid(desc: pg_sys::TupleDesc, number: c_int) -> pg_sys::Oid;
+    pub fn get_typlenbyval(of: pg_sys::Oid, length: *mut i16, by_value: *mut bool);
+    pub fn fmgr_info_cxt(function: pg_sys::Oid, info: *mut pg_sys::FmgrInfo, context: pg_sys::MemoryContext);
+    pub fn makeNullConst(of: pg_sys::Oid, modifier: i32, collation: pg_sys::Oid) -> *mut pg_sys::Const;
+    pub fn lappend(list: *mut pg_sys::List, datum: *mut std::ffi::c_void) -> *mut pg_sys::List;
+    pub fn makeFuncExpr(
+        function: pg_sys::Oid,
+        result: pg_sys::Oid,
+        arguments: *mut pg_sys::List,
+        collation: pg_sys::Oid,
+        input_collation: pg_sys::Oid,
+        form: pg_sys::CoercionForm::Type,
+    ) -> *mut pg_sys::FuncExpr;
+    pub fn deconstruct_array(
+        array: *mut pg_sys::ArrayType,
+        of: pg_sys::Oid,
+        length: c_int,
+        by_value: bool,
+        alignment: c_char,
+        elements: *mut *mut pg_sys::Datum,
+        nulls: *mut *mut bool,
+        count: *mut c_int,
+    );
+    pub fn pushJsonbValue(
+        state: *mut *mut pg_sys::JsonbParseState,
+        what: pg_sys::JsonbIteratorToken::Type,
+        value: *mut pg_sys::JsonbValue,
+    ) -> *mut pg_sys::JsonbValue;
+    pub fn JsonbValueToJsonb(value: *mut pg_sys::JsonbValue) -> *mut pg_sys::Jsonb;
+    pub fn JsonbExtractScalar(of: *mut pg_sys::JsonbContainer, value: *mut pg_sys::JsonbValue) -> bool;
     // None of these raises or allocates.
     pub safe fn GetUserId() -> pg_sys::Oid;
     pub safe fn GetSessionUserId() -> pg_sys::Oid;

@@ -85,10 +85,12 @@ begin
             through, (select attname from pg_attribute where attrelid = through and attnum = tenant_internal.membership_member(parent)),
             (select attname from pg_attribute where attrelid = parent and attnum = tenant_internal.membership_key(parent)),
             coalesce((tenant_internal.before_protection(tenant_internal.fence_policy(parent)) ->> 'tenants_add_members')::boolean, false));
+        perform tenant_internal.audit_newcomer(child, parent);
         return;
     end if;
     perform tenant_internal.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant_internal.has_shared_rows(parent));
     perform tenant_internal.spread_permissions(parent, child);
+    perform tenant_internal.audit_newcomer(child, parent);
     insert into tenant.journal (action, object, detail, role)
         values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
 end

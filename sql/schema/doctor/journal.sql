@@ -9,6 +9,20 @@ create view tenant_internal.finding_t128 as
     where tenant_internal.has_unsealed(now() - interval '1 day');
 comment on view tenant_internal.finding_t128 is 'The journal was not sealed for a day';
 
+create view tenant_internal.finding_t129 as
+    select 'T129' as code, 'error' as level,
+        p.part::text as object,
+        format('changes of %s are not journalled, though %s is audited', p.part, a.relation) as problem,
+        'A trigger that writes the journal is gone or disabled: what statements change there leaves no line.' as why,
+        format('select tenant.audit(%L, columns => %L, secret => %L);', a.relation, a.columns, a.secret) as fix
+    from tenant.audited a
+    join pg_catalog.pg_class root on root.oid = a.relation
+    cross join lateral tenant_internal.hierarchy(a.relation) p (part)
+    join pg_catalog.pg_class c on c.oid = p.part and c.relkind in ('r', 'p')
+    where (select count(*) from pg_catalog.pg_trigger t
+        where t.tgrelid = p.part and t.tgfoid = 'tenant_internal.audit_change()'::regprocedure and t.tgenabled in ('O', 'A')) < 4;
+comment on view tenant_internal.finding_t129 is 'An audited table''s triggers are gone or disabled';
+
 create view tenant_internal.finding_t130 as
     select 'T130' as code, 'warn' as level,
         'tenant.journal' as object,

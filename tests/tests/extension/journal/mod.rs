@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pg_tenant_tests::Session;
 
+mod a_change_is_not_told;
 mod a_line_is_changed;
 mod a_line_says_too_little;
 mod a_month_is_removed;
