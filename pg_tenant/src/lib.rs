@@ -63,6 +63,7 @@ pub extern "C-unwind" fn _PG_init() {
     registry::init();
     people::init();
     pg::lookups::init();
+    pg::refused::init(context::current::tenant);
     policy::protection::init();
     guard::function::init();
     guard::lost_fence::init();

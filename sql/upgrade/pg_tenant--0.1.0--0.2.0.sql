@@ -1351,6 +1351,51 @@ $$;
 
 revoke all on function tenant_internal.make_journal_part(date) from public;
 
+create or replace function tenant_internal.refusal_counts() returns text
+    language c volatile as 'MODULE_PATHNAME', 'pg_tenant_refusal_counts';
+
+revoke all on function tenant_internal.refusal_counts() from public;
+
+grant execute on function tenant_internal.refusal_counts() to tenant_admin;
+
+create or replace function tenant_internal.take_refusals() returns text
+    language c volatile as 'MODULE_PATHNAME', 'pg_tenant_take_refusals';
+
+revoke all on function tenant_internal.take_refusals() from public;
+
+create or replace view tenant.refusals as
+    select r.sqlstate, r.condition, r.refused
+    from jsonb_to_recordset(tenant_internal.refusal_counts()::jsonb) r (sqlstate text, condition text, refused bigint);
+
+comment on view tenant.refusals is 'How often the library has refused since the server was started, in all its databases, by SQLSTATE.';
+
+grant select on tenant.refusals to tenant_admin;
+
+create or replace function tenant.journal_refusals() returns bigint
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    written bigint;
+begin
+    if current_setting('transaction_read_only') = 'on' then
+        return 0;
+    end if;
+    insert into tenant.journal (action, object, detail, tenant_id, role, session_role)
+    select 'refused', r.sqlstate, jsonb_build_object('condition', r.condition, 'refused', r.refused,
+        'since', to_timestamp(r.since), 'until', to_timestamp(r.until)), r.tenant_id, coalesce(who.rolname, r.role::text), coalesce(who.rolname, r.role::text)
+    from jsonb_to_recordset(tenant_internal.take_refusals()::jsonb) r
+        (sqlstate text, condition text, role oid, tenant_id text, refused bigint, since bigint, until bigint)
+    left join pg_roles who on who.oid = r.role;
+    get diagnostics written = row_count;
+    return written;
+end
+$$;
+
+comment on function tenant.journal_refusals() is 'Writes into the journal what the library has refused since, of each SQLSTATE, login and tenant at most a line a minute, with the number. tenant.seal_journal() and tenant.maintain_journal() do it too.';
+
+revoke all on function tenant.journal_refusals() from public;
+
+grant execute on function tenant.journal_refusals() to tenant_admin;
+
 comment on table tenant.journal_sealings is 'Each sealing of the journal: up to which line of which database, and a digest over its seals.';
 
 grant select on tenant.journal_sealings to tenant_admin;
@@ -1488,6 +1533,7 @@ declare
     last record;
     made tenant.journal_sealings;
 begin
+    perform tenant.journal_refusals();
     -- One sealer at a time; nobody else writes these tables.
     lock table tenant.journal_sealings in share row exclusive mode;
     for of_origin in select * from tenant_internal.journal_origins() loop
@@ -1755,6 +1801,7 @@ begin
             detail = 'From 0 to 120 are.',
             hint = 'select * from tenant.maintain_journal(); makes two.';
     end if;
+    perform tenant.journal_refusals();
     for wanted in select (this + make_interval(months => n))::date from generate_series(0, ahead) n loop
         if tenant_internal.journal_part(wanted) is null then
             return query select wanted, case when tenant_internal.make_journal_part(wanted) then 'made' else 'waits' end;

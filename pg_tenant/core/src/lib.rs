@@ -5,12 +5,14 @@
 //! - [`is_plain`]: texts that read in a log as they are written.
 //! - [`SystemContext`]: how the system context stands where a tenant id would.
 //! - [`Lookups`]: how often tenants were looked up, and when the journal is due a line.
+//! - [`Refusals`]: what was refused, until the journal is told.
 //! - [`TenantStatus`]: the states of a tenant and which of them may be entered.
 #![forbid(unsafe_code)]
 
 mod lookups;
 mod plain;
 mod refusal;
+mod refused;
 mod status;
 mod system;
 mod tenant_id;
@@ -18,6 +20,7 @@ mod tenant_id;
 pub use lookups::{Counted, Due, LookupKey, Lookups};
 pub use plain::is_plain;
 pub use refusal::Refusal;
+pub use refused::{Refusals, Refused, RefusedKey};
 pub use status::TenantStatus;
 pub use system::SystemContext;
 pub use tenant_id::{MalformedTenantId, TenantId};

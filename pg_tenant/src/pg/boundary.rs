@@ -5,7 +5,7 @@
 
 use crate::pg::report::{Outcome, Report};
 use crate::pg::text::CText;
-use crate::pg::{memory, raw};
+use crate::pg::{memory, raw, refused};
 use pgrx::pg_sys;
 use std::cell::Cell;
 use std::ffi::c_int;
@@ -64,7 +64,10 @@ pub unsafe fn decide_or_raise<T: Copy>(f: impl FnOnce() -> Outcome<T>) -> T {
 /// As [`decide`].
 pub unsafe fn raise(report: Report) -> ! {
     // SAFETY: the caller's promise.
-    unsafe { emit(raw::ERROR, report) };
+    unsafe {
+        decide(|| refused::count(report.refusal));
+        emit(raw::ERROR, report);
+    };
     unreachable!("errfinish returned from an ERROR")
 }
 
@@ -74,7 +77,10 @@ pub unsafe fn raise(report: Report) -> ! {
 /// As [`decide`].
 pub unsafe fn end_with(report: Report) -> ! {
     // SAFETY: the caller's promise.
-    unsafe { emit(raw::FATAL, report) };
+    unsafe {
+        decide(|| refused::count(report.refusal));
+        emit(raw::FATAL, report);
+    };
     unreachable!("errfinish returned from a FATAL")
 }
 

@@ -17,10 +17,11 @@ pub mod asking; // that ask another one for what is not remembered
 pub mod call; // SQL functions, called from Rust
 pub mod function; // ours, as PostgreSQL calls them
 pub mod in_steps; // that write to journal and log
+mod json; // put together a piece at a time
 pub mod own_function; // which function of ours a policy calls
 pub mod proc; // functions by oid and by name
-pub mod row_digest; // one number for what stands in a row
 mod row_change; // what a statement has changed in a row
+pub mod row_digest; // one number for what stands in a row
 pub mod row_function; // that are called for each row
 
 // The server and the session
@@ -31,6 +32,7 @@ pub mod lookups; // how often tenants were looked up, in shared memory
 pub mod notify; // NOTIFY
 pub mod own_setting; // settings that only our code writes
 pub mod preload; // whether the library was preloaded
+pub mod refused; // refusals, counted in shared memory
 pub mod remembered; // what backends have read of the registry, in shared memory
 pub mod replication; // whether this is a replication connection
 pub mod role; // who runs a statement

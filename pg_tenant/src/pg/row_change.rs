@@ -5,8 +5,9 @@
 //! Called for each row, with the rows as they are: only values that changed become JSON. No frame holds anything to drop, and
 //! every call into PostgreSQL is bare, so that errors of users' types cross as they are.
 
+use crate::pg::json::{self, State, begin, begin_in, end, say};
 use crate::pg::{function, raw};
-use pgrx::pg_sys::{self, Datum, FunctionCallInfo, JsonbIteratorToken, JsonbValue, Oid};
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo, JsonbIteratorToken, Oid};
 use std::ffi::{CStr, c_char};
 use std::ptr::null_mut;
 
@@ -194,7 +195,7 @@ unsafe fn columns_of(fcinfo: FunctionCallInfo, header: pg_sys::HeapTupleHeader) 
                 column.is_key = lists(arguments[2], column.name);
                 column.is_told = arguments[3].isnull || lists(arguments[3], column.name);
                 column.is_secret = lists(arguments[4], column.name);
-                column.to_json = to_json_of(of, (*info).fn_mcxt);
+                column.to_json = json::to_jsonb_of(of, (*info).fn_mcxt);
             }
             all.add(nth).write(column);
         }
@@ -203,25 +204,6 @@ unsafe fn columns_of(fcinfo: FunctionCallInfo, header: pg_sys::HeapTupleHeader) 
         (*info).fn_extra = known.cast();
         pg_sys::CurrentMemoryContext = row_context;
         known
-    }
-}
-
-/// `to_jsonb`, as it is called in a statement with an argument of this type.
-///
-/// # Safety
-/// Called where catalogs can be read, in `context`.
-unsafe fn to_json_of(of: Oid, context: pg_sys::MemoryContext) -> *mut pg_sys::FmgrInfo {
-    // SAFETY: the nodes are palloc'ed in the caller's context.
-    unsafe {
-        let function = Oid::from(pg_sys::F_TO_JSONB);
-        let info = raw::palloc(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
-        raw::fmgr_info_cxt(function, info, context);
-        let argument = raw::makeNullConst(of, -1, Oid::INVALID);
-        let arguments = raw::lappend(null_mut(), argument.cast());
-        let form = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
-        (*info).fn_expr =
-            raw::makeFuncExpr(function, pg_sys::JSONBOID, arguments, Oid::INVALID, Oid::INVALID, form).cast();
-        info
     }
 }
 
@@ -253,60 +235,14 @@ unsafe fn lists(array: pg_sys::NullableDatum, name: *const c_char) -> bool {
     }
 }
 
-type State = *mut pg_sys::JsonbParseState;
-
-unsafe fn begin(state: &mut State) {
-    // SAFETY: the state is null or that of an object that takes a value now; likewise below.
-    unsafe { raw::pushJsonbValue(state, JsonbIteratorToken::WJB_BEGIN_OBJECT, null_mut()) };
-}
-
-unsafe fn begin_in(state: &mut State, key: &CStr) {
-    // SAFETY: as above.
-    unsafe {
-        say(state, JsonbIteratorToken::WJB_KEY, key.as_ptr());
-        begin(state);
-    }
-}
-
-unsafe fn end(state: &mut State) -> *mut JsonbValue {
-    // SAFETY: as above.
-    unsafe { raw::pushJsonbValue(state, JsonbIteratorToken::WJB_END_OBJECT, null_mut()) }
-}
-
-/// A text, which lives as long as the state.
-unsafe fn say(state: &mut State, what: JsonbIteratorToken::Type, text: *const c_char) {
-    // SAFETY: as above; the text ends with a zero.
-    unsafe {
-        let mut value: JsonbValue = std::mem::zeroed();
-        value.type_ = pg_sys::jbvType::jbvString;
-        value.val.string.len = CStr::from_ptr(text).count_bytes() as i32;
-        value.val.string.val = text.cast_mut();
-        raw::pushJsonbValue(state, what, &mut value);
-    }
-}
-
 /// The column's name and value.
+///
+/// # Safety
+/// An object takes a key now; the row has the column.
 unsafe fn push(state: &mut State, column: *const Column, row: Row, nth: usize) {
-    // SAFETY: as above; the value is of the column's type, and a call ends in its argument.
+    // SAFETY: the caller's promise.
     unsafe {
         say(state, JsonbIteratorToken::WJB_KEY, (*column).name);
-        let mut value: JsonbValue = std::mem::zeroed();
-        if !*row.nulls.add(nth) {
-            let size = size_of::<pg_sys::FunctionCallInfoBaseData>() + size_of::<pg_sys::NullableDatum>();
-            let call = raw::palloc0(size).cast::<pg_sys::FunctionCallInfoBaseData>();
-            ((*call).flinfo, (*call).nargs) = ((*column).to_json, 1);
-            (*call).args.as_mut_slice(1)[0] = pg_sys::NullableDatum { value: *row.values.add(nth), isnull: false };
-            let json = (*(*column).to_json).fn_addr.map_or(Datum::null(), |body| body(call));
-            let json = raw::pg_detoast_datum(json.cast_mut_ptr()).cast::<pg_sys::Jsonb>();
-            let root = &raw mut (*json).root;
-            if (*root).header & pg_sys::JB_FSCALAR != 0 {
-                raw::JsonbExtractScalar(root, &mut value);
-            } else {
-                value.type_ = pg_sys::jbvType::jbvBinary;
-                value.val.binary.len = ((*json).vl_len_ as u32 >> 2) as i32 - 4;
-                value.val.binary.data = root;
-            }
-        }
-        raw::pushJsonbValue(state, JsonbIteratorToken::WJB_VALUE, &mut value);
+        json::give(state, (*column).to_json, *row.values.add(nth), *row.nulls.add(nth));
     }
 }

@@ -28,7 +28,7 @@ struct Request {
 }
 
 /// How many values there may be.
-const MOST: usize = 4;
+const MOST: usize = 8;
 
 static REQUESTS: BackendCell<[Option<Request>; MOST]> = BackendCell::new([None; MOST]);
 static PREVIOUS_REQUEST: BackendCell<pg_sys::shmem_request_hook_type> = BackendCell::new(None);
@@ -74,6 +74,21 @@ impl<T: Zeroed> Shared<T> {
     {
         // SAFETY: null, or memory that lives as long as the server and is only reached through shared references.
         unsafe { self.place.get().as_ref() }
+    }
+
+    /// As [`locked`](Self::locked), where nobody has the lock at this moment; nobody is waited for.
+    pub fn locked_at_once<R>(&self, change: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let lock = self.lock.get();
+        // SAFETY: as below.
+        unsafe {
+            let value = self.place.get().as_mut().filter(|_| !lock.is_null())?;
+            if !pg_sys::LWLockConditionalAcquire(lock, pg_sys::LWLockMode::LW_EXCLUSIVE) {
+                return None;
+            }
+            let changed = change(value);
+            pg_sys::LWLockRelease(lock);
+            Some(changed)
+        }
     }
 
     /// Changes the value, under its lock; none where there is none. `change` can neither fail nor allocate nor look at

@@ -99,6 +99,7 @@ begin
             detail = 'From 0 to 120 are.',
             hint = 'select * from tenant.maintain_journal(); makes two.';
     end if;
+    perform tenant.journal_refusals();
     for wanted in select (this + make_interval(months => n))::date from generate_series(0, ahead) n loop
         if tenant_internal.journal_part(wanted) is null then
             return query select wanted, case when tenant_internal.make_journal_part(wanted) then 'made' else 'waits' end;

@@ -181,6 +181,7 @@ declare
     last record;
     made tenant.journal_sealings;
 begin
+    perform tenant.journal_refusals();
     -- One sealer at a time; nobody else writes these tables.
     lock table tenant.journal_sealings in share row exclusive mode;
     for of_origin in select * from tenant_internal.journal_origins() loop

@@ -9,6 +9,7 @@ mod a_line_is_changed;
 mod a_line_says_too_little;
 mod a_month_is_removed;
 mod a_month_makes_writers_wait;
+mod a_refusal_is_forgotten;
 mod a_seal_is_broken;
 mod a_sealer_makes_writers_wait;
 mod an_export_cannot_be_verified;
