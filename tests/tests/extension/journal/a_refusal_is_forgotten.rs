@@ -31,7 +31,10 @@ async fn with_its_transaction() {
     admin.run("select tenant.journal_refusals()").await;
     let told = admin.value(&lines(&db.roles.app)).await;
     assert_eq!(told.as_deref(), Some("TN001 no_tenant 1, TN031 a truncate_refused 4"));
-    assert_eq!(app.inside_value(A, "select object from tenant.audit_log where action = 'refused'").await.as_deref(), Some("TN031"));
+    assert_eq!(
+        app.inside_value(A, "select object from tenant.audit_log where action = 'refused'").await.as_deref(),
+        Some("TN031")
+    );
     // At most one a minute of a kind, whoever asks and however many there are.
     for _ in 0..50 {
         app.expect_error("TN001", "select * from orders").await;
@@ -43,7 +46,9 @@ async fn with_its_transaction() {
     app.run("rollback").await;
     admin.run("begin read only; select tenant.journal_refusals(); commit; select tenant.seal_journal()").await;
     assert!(admin.value(&lines(&db.roles.app)).await.expect("lines").contains("TN005 a already_entered 1"));
-    for statement in ["select * from tenant.refusals", "select tenant.journal_refusals()", "select tenant_internal.take_refusals()"] {
+    for statement in
+        ["select * from tenant.refusals", "select tenant.journal_refusals()", "select tenant_internal.take_refusals()"]
+    {
         app.expect_error("42501", statement).await;
     }
 }
