@@ -40,10 +40,10 @@ pub(crate) async fn run(record: &mut Record) -> anyhow::Result<()> {
     }
     dba.run(
         "select tenant.audit('told');
-         create trigger t after insert or update or delete on by_row for each row execute function by_row();
-         vacuum analyze",
+         create trigger t after insert or update or delete on by_row for each row execute function by_row()",
     )
     .await;
+    dba.run("vacuum analyze").await;
     let session = Session::connect(&cluster.config("postgres", APP)).await;
     let processor = Processor::of(&session).await?;
     processor.keep()?;
