@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pg_tenant_core::TenantId;
@@ -12,6 +12,9 @@ use super::env::EnvSecrets;
 use super::file::FileSecrets;
 use super::source::SecretSource;
 use crate::error::Error;
+
+/// Of a tenant and a reference: since when, and the secret.
+type Kept = HashMap<(TenantId, Box<str>), (Instant, SecretString)>;
 
 /// How many secrets are kept.
 const CAPACITY: usize = 10_000;
@@ -37,7 +40,7 @@ const CAPACITY: usize = 10_000;
 pub struct Secrets {
     sources: HashMap<String, Arc<dyn SecretSource>>,
     ttl: Duration,
-    kept: Arc<Mutex<HashMap<(TenantId, Box<str>), (Instant, SecretString)>>>,
+    kept: Arc<Mutex<Kept>>,
 }
 
 impl Secrets {
@@ -100,7 +103,7 @@ impl Secrets {
         self.kept().clear();
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<(TenantId, Box<str>), (Instant, SecretString)>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -57,7 +57,7 @@ pub unsafe extern "C-unwind" fn pg_tenant_journal_created(fcinfo: FunctionCallIn
     unsafe {
         let Some(line) = boundary::decide(|| Line::of(fcinfo)) else { return Datum::null() };
         let is_usual =
-            ![line.journal, line.lines, line.sequence].contains(&Oid::INVALID) && !boundary::decide(|| has_entered());
+            ![line.journal, line.lines, line.sequence].contains(&Oid::INVALID) && !boundary::decide(has_entered);
         let id = if is_usual { raw::nextval_internal(line.sequence, false) } else { 0 };
         if !is_usual || !boundary::decide(|| line.write(id)) {
             let call =
