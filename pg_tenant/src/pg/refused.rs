@@ -24,7 +24,8 @@ struct Counts([AtomicU64; KINDS]);
 static COUNTS: Shared<Counts> = Shared::new(c"pg_tenant refusals");
 static PENDING: Shared<Refusals> = Shared::new(c"pg_tenant refusals to be told");
 /// Who knows the current tenant: a room above.
-static TENANT: BackendCell<Option<fn() -> Option<TenantId>>> = BackendCell::new(None);
+type CurrentTenant = fn() -> Option<TenantId>;
+static TENANT: BackendCell<Option<CurrentTenant>> = BackendCell::new(None);
 
 // SAFETY: numbers only; zeros are empty counts.
 unsafe impl Zeroed for Counts {}
@@ -32,7 +33,7 @@ unsafe impl Zeroed for Counts {}
 unsafe impl Zeroed for Refusals {}
 
 /// Asks for the memory. Called from `_PG_init` only.
-pub fn init(tenant: fn() -> Option<TenantId>) {
+pub fn init(tenant: CurrentTenant) {
     COUNTS.ask();
     PENDING.ask();
     TENANT.set(Some(tenant));

@@ -10,7 +10,7 @@ use pg_tenant_client::pipeline::{execute, query};
 use pg_tenant_client::tokio_postgres::types::ToSql;
 use pg_tenant_client::{Error, Retry, TenantPool, TenantTx};
 use pg_tenant_tests::{Route, Session};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use super::ROUTE;
 use super::fixture::{Fixture, INSERT};
