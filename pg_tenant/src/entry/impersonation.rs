@@ -2,7 +2,8 @@
 
 use crate::context::seal::{self, Entered};
 use crate::context::{current, impersonation, refusals};
-use crate::entry::tenant::{self, Who};
+use crate::entry::tenant;
+use crate::entry::who::Who;
 use crate::gucs;
 use crate::people::{self, Standing};
 use crate::pg::impersonation_row::GrantId;

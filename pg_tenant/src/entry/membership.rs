@@ -2,7 +2,7 @@
 
 use crate::context::identity;
 use crate::context::member::member_required;
-use crate::entry::tenant::Who;
+use crate::entry::who::Who;
 use crate::gucs::{self, TokenRole};
 use crate::people::{self, Role, Standing};
 use crate::pg::report::{Outcome, Report};

@@ -1,6 +1,7 @@
 //! The ways in: what is asked before a transaction gets its tenant, or the system context.
 //!
 //! - [`tenant`]: into a tenant, by its id or by a token that names it.
+//! - [`who`]: for whom.
 //! - [`membership`]: whether the actor may enter as a member, and as what.
 //! - [`impersonation`]: into a tenant in the place of a user, by a grant.
 //! - [`pristine`]: what a session may not carry into one.
@@ -14,3 +15,4 @@ pub mod owner;
 pub mod pristine;
 pub mod system;
 pub mod tenant;
+mod who;

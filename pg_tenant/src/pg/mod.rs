@@ -23,6 +23,7 @@ pub mod proc; // functions by oid and by name
 mod row_change; // what a statement has changed in a row
 pub mod row_digest; // one number for what stands in a row
 pub mod row_function; // that are called for each row
+mod sql_function; // macros that export ours
 
 // The server and the session
 pub mod changes; // which tenants this transaction has changed

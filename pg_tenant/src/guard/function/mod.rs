@@ -104,6 +104,11 @@ pub fn judge(function: Oid) -> Outcome<()> {
     Ok(())
 }
 
+/// Refuses to enter a tenant inside a statement that could still call a function that was noted.
+pub fn refuse_running() -> Outcome<()> {
+    ready::running().map_or(Ok(()), in_tenant)
+}
+
 /// Judges a call inside a tenant.
 pub fn in_tenant(function: Oid) -> Outcome<()> {
     let kind = kind(function);

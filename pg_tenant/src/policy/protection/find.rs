@@ -1,6 +1,6 @@
 //! How a table is protected, read from the catalog.
 
-use super::memory;
+use super::memory::{self, RestsOn};
 use super::{Gap, Held, Protection, Rows, Sign};
 use crate::pg::journal_row::{self, LastWord};
 use crate::pg::policy::{self, Form};
@@ -107,14 +107,4 @@ fn materialized(view: Oid) -> Protection {
 /// The protected table that this temporary relation stands in front of.
 fn shadowed(temporary: Oid) -> Option<Oid> {
     relation::namesakes(temporary).into_iter().find(|&table| policy::fence(table).is_some())
-}
-
-/// What a verdict depends on: it is true until one of these changes.
-pub(super) enum RestsOn {
-    /// The table.
-    Itself,
-    /// These tables as well: nothing of the hierarchy is protected.
-    Hierarchy(Vec<Oid>),
-    /// Shared tables, the journal, the hierarchy: any table.
-    More,
 }

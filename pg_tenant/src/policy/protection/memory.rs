@@ -1,6 +1,5 @@
 //! What this session remembers of tables, each until what it rests on changes.
 
-use super::find::RestsOn;
 use super::{Protection, hierarchies};
 use crate::pg::policy::{self, Requirement};
 use crate::pg::{folding, invalidation};
@@ -11,6 +10,16 @@ use std::rc::Rc;
 
 /// At most this many verdicts are remembered.
 const CAPACITY: usize = 65_536;
+
+/// What a verdict depends on: it is true until one of these changes.
+pub(super) enum RestsOn {
+    /// The table.
+    Itself,
+    /// These tables as well: nothing of the hierarchy is protected.
+    Hierarchy(Vec<Oid>),
+    /// Shared tables, the journal, the hierarchy: any table.
+    More,
+}
 
 /// Counts invalidations: a counter for each table would be too much to keep.
 type Epoch = u64;
