@@ -52,12 +52,12 @@ async fn an_unexpected_error_hides_its_hint() {
 
 #[tokio::test]
 #[should_panic(expected = "was not refused")]
-async fn success_passes_for_an_error() {
+async fn success_is_no_error() {
     plain().superuser().await.expect_error("42501", "select 1").await;
 }
 
 #[tokio::test]
-async fn notices_are_lost() {
+async fn notices_are_kept() {
     let session = plain().superuser().await;
     session.run("do $$ begin raise warning 'look'; end $$").await;
     assert_eq!(session.notices()[0].message(), "look");

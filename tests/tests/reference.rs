@@ -19,7 +19,7 @@ struct Statement {
 }
 
 #[tokio::test]
-async fn an_example_does_not_do_what_it_says() {
+async fn an_example_does_what_it_says() {
     let db = Cluster::shared().plain_database("reference").await;
     let mut sessions: HashMap<String, Session> = HashMap::new();
     let blocks = README.split("\n```sql\n").skip(1).map(|rest| rest.split("\n```").next().unwrap_or_default());
@@ -73,7 +73,7 @@ async fn names(session: &Session, sql: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn something_of_schema_tenant_has_no_heading() {
+async fn everything_of_schema_tenant_has_a_heading() {
     let boss = database("headings").await.superuser().await;
     let objects = "select proname from pg_proc where pronamespace = 'tenant'::regnamespace
         union select relname from pg_class where relnamespace = 'tenant'::regnamespace and relkind in ('r', 'v', 'm', 'p')";
@@ -133,7 +133,7 @@ fn a_sqlstate_has_no_row() {
 
 /// `create extension` fails where a declared symbol is missing; the other way round nobody would notice.
 #[tokio::test]
-async fn the_library_exports_what_no_function_declares() {
+async fn each_symbol_of_the_library_has_its_declaration() {
     let boss = database("symbols").await.superuser().await;
     let declared = "select prosrc from pg_proc
         where pronamespace in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and prolang = 13";

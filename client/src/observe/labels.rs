@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenant_or_a_plan_is_taken_for_none() {
+    fn a_tenant_or_a_plan_is_never_taken_for_none() {
         for name in [OTHER, UNNAMED, NONE] {
             let tenant = Share::Tenant(name.into_tenant_id().unwrap());
             for labels in [MetricLabels::tenants([name]), MetricLabels::plans(move |_| Some(name))] {

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_command_is_overlooked() {
+    fn a_transaction_command_is_seen() {
         for sql in [
             "commit",
             " \n\t COMMIT;",
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn another_is_taken_for_one() {
+    fn no_other_is_taken_for_one() {
         for sql in [
             "select 1 -- commit",
             "insert into commits values (1)",

@@ -41,7 +41,7 @@ async fn a_policy_of_the_same_name_locks_the_table() {
 }
 
 #[tokio::test]
-async fn a_session_without_the_extension_fails() {
+async fn a_session_without_the_extension_works() {
     let db = plain("inert").await;
     let app = db.app().await;
     app.expect_error("3F000", "select tenant.enter('acme')").await; // no such schema: PostgreSQL's own
@@ -52,7 +52,7 @@ async fn a_session_without_the_extension_fails() {
 }
 
 #[tokio::test]
-async fn a_bound_role_cannot_work_elsewhere() {
+async fn a_bound_role_works_elsewhere() {
     let (db, other) = (shop("bound_here").await, plain("bound_there").await);
     let bound = format!("regress_{}_bi", db.name);
     db.superuser().await.run(&format!("create role {bound} login in role tenant_user")).await;

@@ -122,7 +122,7 @@ async fn a_drop_of_the_table_is_refused() {
 }
 
 #[tokio::test]
-async fn a_migration_cannot_be_done() {
+async fn a_migration_is_done() {
     let db = shop("migration").await;
     let owner = db.protector().await;
     for command in [

@@ -189,7 +189,7 @@ async fn a_step_that_fails_ends_the_steps() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_hardened_is_not_said() {
+async fn what_cannot_be_hardened_is_said() {
     let (_db, owner) = stage("hardens_on").await;
     owner
         .run(

@@ -16,7 +16,7 @@ fn item(tenant: &str, id: u32) -> String {
 }
 
 #[tokio::test]
-async fn the_owner_cannot_add_a_key() {
+async fn the_owner_adds_a_key() {
     let (_db, owner) = stage("keys").await;
     owner.run(TABLES).await;
     owner.run(&(order(A, 1) + &order(B, 2) + &item(A, 1) + &item(B, 2))).await;
@@ -28,7 +28,7 @@ async fn the_owner_cannot_add_a_key() {
 }
 
 #[tokio::test]
-async fn an_orphan_of_another_tenant_passes() {
+async fn an_orphan_of_another_tenant_is_refused() {
     let (db, owner) = stage("orphans").await;
     owner.run(TABLES).await;
     owner.run(&(order(A, 1) + &item(A, 1) + &item(B, 7))).await; // B has the orphan
@@ -48,7 +48,7 @@ async fn an_orphan_of_another_tenant_passes() {
 }
 
 #[tokio::test]
-async fn an_orphan_passes_inside_a_tenant() {
+async fn an_orphan_is_refused_inside_a_tenant() {
     let (db, owner) = stage("orphans_inside").await;
     owner.run(TABLES).await;
     owner.run(&(order(A, 1) + &item(A, 1) + &item(B, 7))).await;
@@ -99,7 +99,7 @@ async fn a_cascade_stops_or_goes_too_far() {
 }
 
 #[tokio::test]
-async fn a_table_cannot_refer_to_the_registry() {
+async fn a_table_refers_to_the_registry() {
     let (db, owner) = stage("to_registry").await;
     owner.run("select tenant.create('7')").await;
     owner

@@ -20,7 +20,7 @@ fn command(hint: &str) -> String {
 const PROTECT: &str = "select tenant.protect('orders')";
 
 #[tokio::test]
-async fn a_hint_of_protect_does_not_help() {
+async fn a_hint_of_protect_helps() {
     let (db, owner) = stage("hints").await;
     // TN021: share it, or name the column.
     owner.run("create table orders (id int, firm uuid)").await;
@@ -96,7 +96,7 @@ async fn a_hint_breaks_on_a_name_that_needs_quotes() {
 }
 
 #[tokio::test]
-async fn a_hint_of_a_statement_does_not_help() {
+async fn a_hint_of_a_statement_helps() {
     let (db, owner) = stage("statement_hints").await;
     owner.run(&(table("orders") + PROTECT)).await;
     let app = db.app().await;

@@ -84,7 +84,7 @@ async fn a_type_of_column_keeps_nothing_apart() {
 }
 
 #[tokio::test]
-async fn another_name_of_the_column_is_lost() {
+async fn another_name_of_the_column_is_kept() {
     let (db, owner) = stage("named").await;
     let odd = r#""Firma Nr.""#;
     db.superuser().await.run(&format!(r#"create schema "S" authorization {}"#, db.roles.owner)).await;

@@ -66,7 +66,7 @@ async fn losing_a_policy_opens_the_table() {
 }
 
 #[tokio::test]
-async fn a_policy_passes_for_ours_by_its_name() {
+async fn a_policy_is_not_ours_by_its_name() {
     let (db, owner) = stage("named_so").await;
     let app = db.app().await;
     // Each has the name and lacks something: none is the mark of protection, and protect says so.

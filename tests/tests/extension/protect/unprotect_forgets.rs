@@ -12,7 +12,7 @@ async fn run_hints(owner: &pg_tenant_tests::Session) {
 }
 
 #[tokio::test]
-async fn what_the_table_had_is_lost() {
+async fn what_the_table_had_is_kept() {
     let (db, owner) = stage("gives_back").await;
     owner
         .run(&format!(
@@ -81,7 +81,7 @@ async fn a_table_loses_its_protection_without_a_reason() {
 }
 
 #[tokio::test]
-async fn the_journal_does_not_say_who_and_why() {
+async fn the_journal_says_who_and_why() {
     let (db, owner) = stage("journal_kept").await;
     owner.run(&(table("orders") + "select tenant.protect('orders')")).await;
     owner.run("select tenant.unprotect('orders', 'moved to another server')").await;
@@ -157,7 +157,7 @@ async fn a_table_gets_what_another_of_its_name_had() {
 }
 
 #[tokio::test]
-async fn a_dropped_table_stays_shared() {
+async fn a_dropped_table_is_shared_no_more() {
     let (_db, owner) = stage("shared_gone").await;
     owner.run(&(table("countries") + "select tenant.share('countries', 'lookup'); drop table countries")).await;
     owner.run("select tenant.protect_schema('public')").await;

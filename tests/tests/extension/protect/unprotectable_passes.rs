@@ -12,7 +12,7 @@ fn says(refused: &DbError, message: &str) {
 }
 
 #[tokio::test]
-async fn what_is_no_table_passes() {
+async fn what_is_no_table_is_refused() {
     let (db, owner) = stage("no_table").await;
     db.superuser().await.run("create foreign data wrapper far; create server far foreign data wrapper far").await;
     db.superuser().await.run(&format!("grant usage on foreign server far to {}", db.roles.owner)).await;
@@ -61,7 +61,7 @@ async fn what_is_no_table_passes() {
 }
 
 #[tokio::test]
-async fn a_column_that_cannot_hold_a_tenant_passes() {
+async fn a_column_that_cannot_hold_a_tenant_is_refused() {
     let (db, owner) = stage("no_column").await;
     owner.run("create domain key as uuid; create type color as enum ('red')").await;
     let text_message = "cannot hold the tenant";
@@ -103,7 +103,7 @@ async fn a_column_that_cannot_hold_a_tenant_passes() {
 }
 
 #[tokio::test]
-async fn a_table_in_a_wrong_state_passes() {
+async fn a_table_in_a_wrong_state_is_refused() {
     let (_db, owner) = stage("wrong_state").await;
     owner.run(&(table("orders") + "insert into orders values (null, 3, 'of nobody')")).await;
     says(&owner.expect_error("TN024", "select tenant.protect('orders')").await, "holds nulls"); // TN024

@@ -17,7 +17,7 @@ async fn every_protected_table_has_its_rows() {
 }
 
 #[tokio::test]
-async fn a_table_that_cannot_be_filled_is_said_to_be_proved() {
+async fn a_table_that_cannot_be_filled_is_not_said_to_be_proved() {
     let (db, boss) = shop("unfilled", false).await;
     let owner = db.owner().await;
     owner

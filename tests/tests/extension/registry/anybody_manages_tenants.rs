@@ -74,7 +74,7 @@ async fn beyond_what_an_administrator_may() {
 }
 
 #[tokio::test]
-async fn and_an_administrator_cannot() {
+async fn but_an_administrator_does() {
     let db = shop("admin").await;
     let admin = db.admin().await;
     let upper = "CCCCCCCC-0000-4000-8000-00000000000C";
