@@ -16,7 +16,7 @@ use crate::wire::step::Step;
 pub(crate) struct Statements {
     capacity: usize,
     clock: u64,
-    by_text: HashMap<String, Entry>,
+    by_text: HashMap<String, Cached>,
     param_types: Arc<ParamTypes>,
     /// A name lasts no longer than its transaction: what is kept here is gone with that.
     forgets_names: bool,
@@ -39,7 +39,7 @@ pub(crate) enum Names {
     Carried,
 }
 
-struct Entry {
+struct Cached {
     statement: Statement,
     used: u64,
 }
@@ -108,7 +108,7 @@ impl Statements {
             oldest.and_then(|text| self.by_text.remove(&text));
         }
         self.clock += 1;
-        self.by_text.insert(sql.to_owned(), Entry { statement, used: self.clock });
+        self.by_text.insert(sql.to_owned(), Cached { statement, used: self.clock });
     }
 
     /// How a statement that has just been prepared is sent.
