@@ -1,11 +1,15 @@
 //! Who acts in the tenant, and as what member of it. It comes with the setting `pg_tenant.id`, and ends with it: entering for an
 //! actor costs no setting more than entering.
 
-use crate::context::identity::Name;
 use crate::people::{Bits, MAX_NAME, Role};
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::own_setting::SEPARATOR;
 use crate::pg::row_function::TextDatum;
+
+/// The longest actor and role, in bytes: that of `pg_tenant_token`.
+pub const MAX_LEN: usize = 255;
+
+pub type Name = TextDatum<MAX_LEN>;
 
 /// The role in which the actor is a member: its rank, what it may, its name.
 #[derive(Clone, Copy)]

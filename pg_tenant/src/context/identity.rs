@@ -2,18 +2,14 @@
 //! and `pg_tenant.impersonator`, and their readers. They are written and end as `pg_tenant.id` does ([`crate::pg::own_setting`]).
 
 use crate::context::acting;
+pub use crate::context::acting::{MAX_LEN, Name};
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::own_setting::{self, Check, OwnSetting, Parsed, Text};
-use crate::pg::row_function::{Call, TextDatum};
+use crate::pg::row_function::Call;
 use crate::pg::setting;
 use crate::row_function;
 use pgrx::pg_sys::{Datum, GucSource};
 use std::ffi::{CStr, c_char};
-
-/// The longest actor and role, in bytes: that of `pg_tenant_token`.
-pub const MAX_LEN: usize = 255;
-
-pub type Name = TextDatum<MAX_LEN>;
 
 const ACTOR: usize = 0;
 const ROLE: usize = 1;
