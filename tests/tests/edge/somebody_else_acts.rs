@@ -65,10 +65,10 @@ async fn where_the_token_is_forwarded() {
     assert_eq!(refused.refusal(), Some(Refusal::SignedEntryRequired));
 }
 
-/// Where nothing is signed nobody is believed: a plain entry has no actor.
+/// Where nothing is signed the application is believed as to who acts, as it is with the tenant; a role it cannot give.
 #[tokio::test]
 async fn where_nothing_is_signed() {
     let db = shop("t_plain").await;
     let ann = Tenant::new(A.parse().unwrap()).with_actor("ann").with_role("clerk");
-    assert_eq!(who(&pool(&db, false), &ann).await, "3");
+    assert_eq!(who(&pool(&db, false), &ann).await, "3 ann");
 }

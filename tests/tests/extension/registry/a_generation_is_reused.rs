@@ -55,7 +55,7 @@ async fn for_another_state() {
         give("'basic'"),
         format!("select tenant.set_setting('{A}', 'seats', '1')"),
         format!("begin; select tenant.set_setting('{A}', 'seats', '2'); rollback"),
-        format!("begin; savepoint s; select tenant.define_plan('basic', 9); rollback to s; commit"),
+        "begin; savepoint s; select tenant.define_plan('basic', 9); rollback to s; commit".to_owned(),
         "begin; select tenant.declare_setting('seats', 'integer', '9'); rollback".to_owned(),
         format!("select tenant.set_plan('{B}', 'gold'), tenant.define_plan('gold', 3), tenant.create('c')"),
         "select 1 from tenant.tenants for update".to_owned(),
