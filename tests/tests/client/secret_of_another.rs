@@ -1,5 +1,7 @@
 //! A tenant's secret is resolved from what its setting refers to, after the transaction has ended; a reference of a tenant's
 //! own choice leads to nothing of another tenant's, nor of the program's.
+//!
+//! Not through PgBouncer: one statement is sent, and the rest happens in this process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
