@@ -50,18 +50,19 @@ $$;
 -- The roles belong to the cluster: they are created once, and stay when the extension is dropped.
 --   tenant_user   may enter tenants: grant it to the roles of applications and tools.
 --   tenant_admin  may protect tables that it owns, and manage the registry.
+--   tenant_reader is the same for who may only read across tenants: for reports.
 --   tenant_support may impersonate: it enters tenants by grants, each for a time and with a reason.
 --   tenant_system is the role of the system context: who may SET ROLE to it may enter that. BYPASSRLS shows it every row.
 do $$
 declare
     role_name name;
 begin
-    foreach role_name in array array['tenant_user', 'tenant_admin', 'tenant_system', 'tenant_support']::name[] loop
+    foreach role_name in array array['tenant_user', 'tenant_admin', 'tenant_system', 'tenant_support', 'tenant_reader']::name[] loop
         if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
             -- The extension may be created in another database of the cluster at the same time.
             begin
                 execute pg_catalog.format('create role %I nologin %s', role_name,
-                    case role_name when 'tenant_system' then 'bypassrls' else 'nobypassrls' end);
+                    case when role_name in ('tenant_system', 'tenant_reader') then 'bypassrls' else 'nobypassrls' end);
             exception when duplicate_object or unique_violation then null;
             end;
         end if;
@@ -78,7 +79,7 @@ begin
         select m.roleid::pg_catalog.regrole as role, m.member::pg_catalog.regrole as member
         from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.member
         where m.admin_option and not r.rolsuper
-            and m.roleid in (select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_admin', 'tenant_system', 'tenant_support'))
+            and m.roleid in (select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_admin', 'tenant_system', 'tenant_support', 'tenant_reader'))
     loop
         raise warning using
             message = pg_catalog.format('role %s may grant role %s to anybody', maker.member, maker.role),
@@ -88,7 +89,7 @@ begin
 end
 $$;
 
-grant usage on schema tenant to tenant_user, tenant_admin, tenant_system, tenant_support;
+grant usage on schema tenant to tenant_user, tenant_admin, tenant_system, tenant_support, tenant_reader;
 
 -- What only the extension itself calls. Closed to PUBLIC and to tenant_user: what their statements reach of it is found by
 -- its oid, in plans, views and triggers, or is called by functions that are SECURITY DEFINER. tenant_admin needs USAGE:
@@ -219,7 +220,7 @@ create function tenant.version() returns text
     language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_version';
 comment on function tenant.version() is 'The version of the library that the server has loaded.';
 revoke all on function tenant.version() from public;
-grant execute on function tenant.version() to tenant_user, tenant_admin;
+grant execute on function tenant.version() to tenant_user, tenant_admin, tenant_reader;
 
 -- sql/schema/library/owner.sql
 -- Functions of the library that run a statement as another role, or without a check.
@@ -332,13 +333,13 @@ create function tenant.enter_system(reason text, write boolean default false) re
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system';
 comment on function tenant.enter_system(text, boolean) is 'Lets the rest of the transaction work across tenants, as the role tenant_system. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
 revoke all on function tenant.enter_system(text, boolean) from public;
-grant execute on function tenant.enter_system(text, boolean) to tenant_user, tenant_system;
+grant execute on function tenant.enter_system(text, boolean) to tenant_user, tenant_system, tenant_reader;
 
 create function tenant.enter_system_pristine(reason text, write boolean default false) returns void
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_pristine';
 comment on function tenant.enter_system_pristine(text, boolean) is 'As enter_system, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
 revoke all on function tenant.enter_system_pristine(text, boolean) from public;
-grant execute on function tenant.enter_system_pristine(text, boolean) to tenant_user, tenant_system;
+grant execute on function tenant.enter_system_pristine(text, boolean) to tenant_user, tenant_system, tenant_reader;
 
 -- Everybody may call it: it tells a session only what the session itself has entered.
 create function tenant.in_system_context() returns boolean
@@ -6258,6 +6259,7 @@ create function tenant_internal.reach_of(role name) returns text
     select case role
         when 'tenant_admin' then 'manages tenants'
         when 'tenant_support' then 'impersonates users of any tenant'
+        when 'tenant_reader' then 'reads every tenant''s rows'
         when 'tenant_system' then 'works on every tenant''s rows'
         when 'pg_execute_server_program' then 'runs programs on the server'
         when 'pg_read_server_files' then 'reads the server''s files'
@@ -6389,13 +6391,14 @@ create function tenant_internal.journal_system(reason text, write boolean) retur
 begin
     insert into tenant.journal (action, object, reason, detail, role, session_role)
         values ('enter_system', 'tenant_system', btrim(reason), jsonb_build_object('write', coalesce(write, false)),
-            'tenant_system', session_user);
+            case when (select pg_has_role(session_user, r.oid, 'member') from pg_roles r where r.rolname = 'tenant_system')
+                then 'tenant_system' else 'tenant_reader' end, session_user);
 end
 $$;
 revoke all on function tenant_internal.journal_system(text, boolean) from public;
 
 -- The system context can list the tenants that it works on.
-grant select on tenant.tenants to tenant_system;
+grant select on tenant.tenants to tenant_system, tenant_reader;
 
 -- As journal_system.
 create function tenant_internal.journal_system_as_owner(reason text) returns void
@@ -6407,6 +6410,60 @@ begin
 end
 $$;
 revoke all on function tenant_internal.journal_system_as_owner(text) from public;
+
+-- Uses of the system context that no journal could keep: of a standby, or in a transaction that was begun read-only. The
+-- server's log has a line of each (pg_tenant/src/entry/unjournalled.rs), in stderr's form, csvlog's or jsonlog's.
+create function tenant.import_readings(lines text[]) returns table (taken bigint, known bigint, elsewhere bigint, refused bigint)
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    mark constant text := 'pg_tenant use {';
+    line text;
+    told text;
+    who text;
+    use jsonb;
+begin
+    perform pg_advisory_xact_lock(hashtext('tenant.import_readings'));
+    taken := 0; known := 0; elsewhere := 0; refused := 0;
+    foreach line in array coalesce(lines, '{}') loop
+        continue when line is null or strpos(line, mark) = 0;
+        begin
+            who := null;
+            told := line;
+            if left(line, 1) = '{' then
+                told := line::jsonb ->> 'message';
+                who := line::jsonb ->> 'user';
+            elsif strpos(line, mark || '""') > 0 then
+                told := replace(line, '""', '"');
+            end if;
+            use := null;
+            -- Once: a name in the line's prefix may have been chosen so as to look like it.
+            told := substr(told, strpos(told, mark) + length(mark) - 1);
+            if strpos(told, mark) = 0 then
+                use := substr(told, 1, strpos(told, '}'))::jsonb;
+            end if;
+            if use is null or (use ->> 'id')::uuid is null or (use ->> 'at')::bigint is null or use ->> 'login' is null
+                    or who <> use ->> 'login' then
+                refused := refused + 1;
+            elsif use ->> 'database' is distinct from current_database() then
+                elsewhere := elsewhere + 1;
+            elsif exists (select from tenant.journal j where j.object = use ->> 'id' and j.action = 'enter_system_unjournalled') then
+                known := known + 1;
+            else
+                perform tenant_internal.require_plain('a reason', use ->> 'reason'), tenant_internal.require_plain('a login', use ->> 'login');
+                perform tenant_internal.write_journal('enter_system_unjournalled', use ->> 'id', use ->> 'reason',
+                    jsonb_build_object('login', use ->> 'login', 'at', to_timestamp((use ->> 'at')::bigint / 1000000.0)));
+                taken := taken + 1;
+            end if;
+        exception when data_exception or sqlstate 'TN100' then
+            refused := refused + 1;
+        end;
+    end loop;
+    return next;
+end
+$$;
+comment on function tenant.import_readings is 'Brings uses of the system context that stand in a server''s log alone into the journal, each once: of lines of the log, others are passed over. Says how many were taken, known already, of other databases, and refused as not to be read.';
+revoke all on function tenant.import_readings(text[]) from public;
+grant execute on function tenant.import_readings(text[]) to tenant_admin;
 
 -- sql/schema/core/guards.sql
 -- What the guards offer in place of what they refuse, and what they run for new tables.
@@ -9198,10 +9255,11 @@ create view tenant_internal.doctor_readers as
     from reader join pg_catalog.pg_class c on c.oid = reader.relation
     where c.relkind in ('v', 'm') group by c.oid;
 
--- Roles to which policies do not apply. tenant_system has BYPASSRLS and strict mode for it: T020 is its finding.
+-- Roles to which policies do not apply. tenant_system and tenant_reader have BYPASSRLS and strict mode for it: T020 and T142 are
+-- their findings.
 create view tenant_internal.doctor_exempt as
     select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
-    from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname <> 'tenant_system';
+    from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname not in ('tenant_system', 'tenant_reader');
 
 -- Policies of users' tables but for those that tenant.protect makes, as text, and whether the table is protected.
 create function tenant_internal.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
@@ -9275,11 +9333,11 @@ comment on view tenant_internal.finding_t001 is 'A login is a superuser';
 
 create view tenant_internal.finding_t002 as
     select 'T002' as code,
-        case when r.oid in (select role from tenant_internal.doctor_applications) or r.rolname = 'tenant_system' then 'error' else 'warn' end as level,
+        case when r.oid in (select role from tenant_internal.doctor_applications) or r.rolname in ('tenant_system', 'tenant_reader') then 'error' else 'warn' end as level,
         r.rolname::text as object,
         format('login %I has BYPASSRLS', r.rolname) as problem,
         'Policies do not apply to it. With row_security = off it reads and writes every tenant''s rows with no tenant entered.' as why,
-        case r.rolname when 'tenant_system' then 'alter role tenant_system nologin;'
+        case when r.rolname in ('tenant_system', 'tenant_reader') then format('alter role %I nologin;', r.rolname)
             else format('alter role %I nobypassrls;', r.rolname) end as fix
     from pg_catalog.pg_roles r
     where r.rolbypassrls and not r.rolsuper and r.rolcanlogin;
@@ -10855,6 +10913,17 @@ create view tenant_internal.finding_t140 as
     from tenant.impersonations i
     where i.ended_at is null and i.opens_at is null and i.requested_at < now() - interval '1 day';
 comment on view tenant_internal.finding_t140 is 'An impersonation is open for too long, or was never decided about';
+
+create view tenant_internal.finding_t142 as
+    select 'T142' as code, 'warn' as level,
+        format('%s in tenant_reader', m.member::regrole) as object,
+        format('application role %s reaches tenant_reader', r.application) as problem,
+        'Reports read across tenants with a login of their own: the application''s login, which answers requests, would read them all.' as why,
+        m.revoke as fix
+    from tenant_internal.doctor_memberships m
+    join tenant_internal.doctor_reached r on r.role = m.member
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_reader');
+comment on view tenant_internal.finding_t142 is 'The application may read across tenants';
 
 -- sql/schema/doctor/immutable.sql
 -- Findings on functions whose result PostgreSQL computes once and keeps, and that depend on the tenant.

@@ -581,6 +581,20 @@ begin
 end
 $$;
 grant usage on schema tenant to tenant_support;
+
+-- The role of reports.
+do $$
+begin
+    if not exists (select from pg_catalog.pg_roles where rolname = 'tenant_reader') then
+        begin
+            create role tenant_reader nologin bypassrls;
+        exception when duplicate_object or unique_violation then null;
+        end;
+    end if;
+end
+$$;
+grant usage on schema tenant to tenant_reader;
+
 create table tenant.impersonations (
     -- Drawn from the server's source of secrets, and of use to the login alone.
     id uuid primary key default gen_random_uuid(),
@@ -609,7 +623,7 @@ select pg_catalog.pg_extension_config_dump('tenant.impersonations', '');
 
 -- Functions and views, as sql/schema/ has them, with their comments and rights.
 
-grant usage on schema tenant to tenant_user, tenant_admin, tenant_system, tenant_support;
+grant usage on schema tenant to tenant_user, tenant_admin, tenant_system, tenant_support, tenant_reader;
 
 comment on schema tenant_internal is 'What only pg_tenant itself calls; it may change with every version.';
 
@@ -721,6 +735,8 @@ comment on function tenant.left_nothing() is 'Whether the session''s last transa
 revoke all on function tenant.left_nothing() from public;
 
 grant execute on function tenant.left_nothing() to tenant_user;
+
+grant execute on function tenant.version() to tenant_user, tenant_admin, tenant_reader;
 
 create or replace function tenant_internal.require_plain(what text, given text) returns boolean
     language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require_plain';
@@ -842,6 +858,10 @@ comment on function tenant.protect_by_membership(regclass, regclass, name, name,
 revoke all on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) from public;
 
 grant execute on function tenant.protect_by_membership(regclass, regclass, name, name, boolean) to tenant_admin;
+
+grant execute on function tenant.enter_system(text, boolean) to tenant_user, tenant_system, tenant_reader;
+
+grant execute on function tenant.enter_system_pristine(text, boolean) to tenant_user, tenant_system, tenant_reader;
 
 create or replace function tenant.enter_system_as_owner(reason text) returns void
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_as_owner';
@@ -6564,6 +6584,7 @@ create or replace function tenant_internal.reach_of(role name) returns text
     select case role
         when 'tenant_admin' then 'manages tenants'
         when 'tenant_support' then 'impersonates users of any tenant'
+        when 'tenant_reader' then 'reads every tenant''s rows'
         when 'tenant_system' then 'works on every tenant''s rows'
         when 'pg_execute_server_program' then 'runs programs on the server'
         when 'pg_read_server_files' then 'reads the server''s files'
@@ -6662,11 +6683,14 @@ create or replace function tenant_internal.journal_system(reason text, write boo
 begin
     insert into tenant.journal (action, object, reason, detail, role, session_role)
         values ('enter_system', 'tenant_system', btrim(reason), jsonb_build_object('write', coalesce(write, false)),
-            'tenant_system', session_user);
+            case when (select pg_has_role(session_user, r.oid, 'member') from pg_roles r where r.rolname = 'tenant_system')
+                then 'tenant_system' else 'tenant_reader' end, session_user);
 end
 $$;
 
 revoke all on function tenant_internal.journal_system(text, boolean) from public;
+
+grant select on tenant.tenants to tenant_system, tenant_reader;
 
 create or replace function tenant_internal.journal_system_as_owner(reason text) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -6678,6 +6702,61 @@ end
 $$;
 
 revoke all on function tenant_internal.journal_system_as_owner(text) from public;
+
+create or replace function tenant.import_readings(lines text[]) returns table (taken bigint, known bigint, elsewhere bigint, refused bigint)
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    mark constant text := 'pg_tenant use {';
+    line text;
+    told text;
+    who text;
+    use jsonb;
+begin
+    perform pg_advisory_xact_lock(hashtext('tenant.import_readings'));
+    taken := 0; known := 0; elsewhere := 0; refused := 0;
+    foreach line in array coalesce(lines, '{}') loop
+        continue when line is null or strpos(line, mark) = 0;
+        begin
+            who := null;
+            told := line;
+            if left(line, 1) = '{' then
+                told := line::jsonb ->> 'message';
+                who := line::jsonb ->> 'user';
+            elsif strpos(line, mark || '""') > 0 then
+                told := replace(line, '""', '"');
+            end if;
+            use := null;
+            -- Once: a name in the line's prefix may have been chosen so as to look like it.
+            told := substr(told, strpos(told, mark) + length(mark) - 1);
+            if strpos(told, mark) = 0 then
+                use := substr(told, 1, strpos(told, '}'))::jsonb;
+            end if;
+            if use is null or (use ->> 'id')::uuid is null or (use ->> 'at')::bigint is null or use ->> 'login' is null
+                    or who <> use ->> 'login' then
+                refused := refused + 1;
+            elsif use ->> 'database' is distinct from current_database() then
+                elsewhere := elsewhere + 1;
+            elsif exists (select from tenant.journal j where j.object = use ->> 'id' and j.action = 'enter_system_unjournalled') then
+                known := known + 1;
+            else
+                perform tenant_internal.require_plain('a reason', use ->> 'reason'), tenant_internal.require_plain('a login', use ->> 'login');
+                perform tenant_internal.write_journal('enter_system_unjournalled', use ->> 'id', use ->> 'reason',
+                    jsonb_build_object('login', use ->> 'login', 'at', to_timestamp((use ->> 'at')::bigint / 1000000.0)));
+                taken := taken + 1;
+            end if;
+        exception when data_exception or sqlstate 'TN100' then
+            refused := refused + 1;
+        end;
+    end loop;
+    return next;
+end
+$$;
+
+comment on function tenant.import_readings(text[]) is 'Brings uses of the system context that stand in a server''s log alone into the journal, each once: of lines of the log, others are passed over. Says how many were taken, known already, of other databases, and refused as not to be read.';
+
+revoke all on function tenant.import_readings(text[]) from public;
+
+grant execute on function tenant.import_readings(text[]) to tenant_admin;
 
 create or replace function tenant_internal.lock_key(key text) returns bigint
     language plpgsql stable strict set search_path = pg_catalog, pg_temp as $$
@@ -9270,7 +9349,7 @@ create or replace view tenant_internal.doctor_readers as
 
 create or replace view tenant_internal.doctor_exempt as
     select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
-    from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname <> 'tenant_system';
+    from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname not in ('tenant_system', 'tenant_reader');
 
 create or replace function tenant_internal.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",
         polpermissive boolean, polroles oid[], using_text text, check_text text, both_texts text, protected boolean,
@@ -9342,11 +9421,11 @@ comment on view tenant_internal.finding_t001 is 'A login is a superuser';
 
 create or replace view tenant_internal.finding_t002 as
     select 'T002' as code,
-        case when r.oid in (select role from tenant_internal.doctor_applications) or r.rolname = 'tenant_system' then 'error' else 'warn' end as level,
+        case when r.oid in (select role from tenant_internal.doctor_applications) or r.rolname in ('tenant_system', 'tenant_reader') then 'error' else 'warn' end as level,
         r.rolname::text as object,
         format('login %I has BYPASSRLS', r.rolname) as problem,
         'Policies do not apply to it. With row_security = off it reads and writes every tenant''s rows with no tenant entered.' as why,
-        case r.rolname when 'tenant_system' then 'alter role tenant_system nologin;'
+        case when r.rolname in ('tenant_system', 'tenant_reader') then format('alter role %I nologin;', r.rolname)
             else format('alter role %I nobypassrls;', r.rolname) end as fix
     from pg_catalog.pg_roles r
     where r.rolbypassrls and not r.rolsuper and r.rolcanlogin;
@@ -10976,6 +11055,18 @@ create or replace view tenant_internal.finding_t140 as
     where i.ended_at is null and i.opens_at is null and i.requested_at < now() - interval '1 day';
 
 comment on view tenant_internal.finding_t140 is 'An impersonation is open for too long, or was never decided about';
+
+create or replace view tenant_internal.finding_t142 as
+    select 'T142' as code, 'warn' as level,
+        format('%s in tenant_reader', m.member::regrole) as object,
+        format('application role %s reaches tenant_reader', r.application) as problem,
+        'Reports read across tenants with a login of their own: the application''s login, which answers requests, would read them all.' as why,
+        m.revoke as fix
+    from tenant_internal.doctor_memberships m
+    join tenant_internal.doctor_reached r on r.role = m.member
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_reader');
+
+comment on view tenant_internal.finding_t142 is 'The application may read across tenants';
 
 create or replace function tenant_internal.doctor_body(function oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$

@@ -13,6 +13,8 @@ use pgrx::pg_sys::Oid;
 
 /// The role of the system context.
 pub const ROLE: &str = "tenant_system";
+/// The role of the system context for those who may only read: for reports.
+pub const READER: &str = "tenant_reader";
 
 /// In a read-only system context the transaction is read-only, whatever was done to its setting: a released savepoint
 /// ends it, and on 15 RESET turns it off.
@@ -25,7 +27,9 @@ pub fn keep_read_only() {
 /// Whether a statement that runs with the rights of `user` is at work in the system context: with the role's own rights,
 /// not by a function, a view or a SET ROLE.
 fn is_at_work(user: Oid) -> bool {
-    user == role::current_user() && user == role::outer_user() && role::by_name(ROLE) == Some(user)
+    let is_role = |name| role::by_name(name) == Some(user);
+    let reads = current::system() == Some(SystemContext::Read);
+    user == role::current_user() && user == role::outer_user() && (is_role(ROLE) || reads && is_role(READER))
 }
 
 /// Whether statements of this session have the system context's rights at this moment.

@@ -6,6 +6,7 @@
 //! - [`impersonation`]: into a tenant in the place of a user, by a grant.
 //! - [`pristine`]: what a session may not carry into one.
 //! - [`system`], [`owner`]: into the system context, and into that of a table's owner.
+//! - [`unjournalled`]: what the log says of an entry that no journal can keep.
 //! - [`lookup`]: asking which tenant a key belongs to, before one is known.
 
 pub mod impersonation;
@@ -16,3 +17,4 @@ pub mod pristine;
 pub mod system;
 pub mod tenant;
 mod who;
+mod unjournalled;

@@ -2,9 +2,9 @@
 
 use crate::context::refusals::context_sealed;
 use crate::context::seal::{self, Entered};
-use crate::context::system::{ROLE, keep_read_only};
+use crate::context::system::{READER, ROLE, keep_read_only};
 use crate::context::{current, session_state};
-use crate::entry::pristine;
+use crate::entry::{pristine, unjournalled};
 use crate::guard::temporary;
 use crate::gucs;
 use crate::pg::report::{Outcome, Report};
@@ -30,7 +30,7 @@ pub struct SystemEntry {
 /// (`TN015`).
 pub fn admit(reason: Option<&str>, write: bool) -> Outcome<SystemEntry> {
     let reason = require_reason(reason)?;
-    require_permission()?;
+    require_permission_for(write)?;
     let context = SystemContext::new(write);
     match seal::sealed() {
         None => {}
@@ -56,8 +56,11 @@ pub fn admit(reason: Option<&str>, write: bool) -> Outcome<SystemEntry> {
     }
     let how = if write { "for writing" } else { "for reading" };
     let login = role::name(role::session_user());
-    let log = ctext(format!("role \"{login}\" enters the system context of pg_tenant {how}: {reason}"));
-    Ok(SystemEntry { context, journal: !read_only, log })
+    let mut log = format!("role \"{login}\" enters the system context of pg_tenant {how}: {reason}");
+    if read_only {
+        log = unjournalled::line(&log, &login, reason);
+    }
+    Ok(SystemEntry { context, journal: !read_only, log: ctext(log) })
 }
 
 /// As [`admit`], if the session carries nothing from earlier transactions (else `TN008`): the entry for pools.
@@ -72,9 +75,15 @@ pub fn take(context: SystemContext) {
     let entered = Entered::System(context);
     session_state::share();
     seal::seal(entered, None);
-    setting::set_local("role", ROLE);
+    setting::set_local("role", role_for(context));
     current::set(entered, Limits::NONE);
     keep_read_only();
+}
+
+/// Who may write takes the role that may; who may only read the other one.
+fn role_for(context: SystemContext) -> &'static str {
+    let may_write = role::by_name(ROLE).is_some_and(|role| role::may_become(role::session_user(), role));
+    if context == SystemContext::Read && !may_write { READER } else { ROLE }
 }
 
 /// The reason, which must say something, in one line.
@@ -84,8 +93,13 @@ pub fn require_reason(reason: Option<&str>) -> Outcome<&str> {
     Ok(reason)
 }
 
-/// Whether the session may enter the system context in any way.
+/// Whether the session may enter the system context for writing, and so in any way.
 pub fn require_permission() -> Outcome<()> {
+    require_permission_for(true)
+}
+
+/// Whether the session may enter the system context, for reading or for writing.
+fn require_permission_for(write: bool) -> Outcome<()> {
     let refuse = |detail: String, hint: &str| {
         Err(Report::new(Refusal::SystemRefused, "cannot enter the system context").detail(detail).hint(hint))
     };
@@ -102,6 +116,23 @@ pub fn require_permission() -> Outcome<()> {
     if role::current_user() != role::outer_user() {
         let detail = "It would be entered with the rights of a SECURITY DEFINER function.".into();
         return refuse(detail, "Enter it outside the function, or make the function SECURITY INVOKER.");
+    }
+    let reader = role::by_name(READER).filter(|&reader| role::may_become(login, reader));
+    if let Some(reader) = reader
+        && role::by_name(ROLE).is_some_and(|system| !role::may_become(login, system))
+    {
+        if !role::bypasses_row_security(reader) {
+            let detail = format!("Role \"{READER}\" has lost BYPASSRLS.");
+            return refuse(detail, "A superuser mends it: alter role tenant_reader nologin bypassrls;");
+        }
+        if write {
+            let detail = format!("Role \"{name}\" may SET ROLE to \"{READER}\", which reads, and not to \"{ROLE}\".");
+            return refuse(
+                detail,
+                "Enter it without write => true; or a superuser allows it: grant tenant_system to <role>;",
+            );
+        }
+        return Ok(());
     }
     let Some(system) = role::by_name(ROLE).filter(|&system| role::bypasses_row_security(system)) else {
         let detail = format!("There is no role \"{ROLE}\", or it has lost BYPASSRLS.");

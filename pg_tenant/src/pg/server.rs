@@ -1,5 +1,6 @@
 //! The server process: its configuration, its user, its clock, its database's encoding.
 
+use crate::pg::text;
 use pgrx::pg_sys;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,6 +29,28 @@ pub fn now() -> i64 {
 pub fn clock() -> i64 {
     // SAFETY: reads the clock.
     unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
+/// Microseconds since 1970, by the wall clock.
+pub fn clock_us() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Bytes from the server's source of secrets; zeros where it gives none.
+pub fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    // SAFETY: fills as many bytes as it is told.
+    if !unsafe { pg_sys::pg_strong_random(bytes.as_mut_ptr().cast(), bytes.len()) } {
+        return [0; 16];
+    }
+    bytes
+}
+
+/// The name of this database.
+pub fn database_name() -> String {
+    // SAFETY: a syscache lookup; palloc'ed, or null where there is none.
+    unsafe { text::owned(pg_sys::get_database_name(pg_sys::MyDatabaseId)) }
 }
 
 /// Whether messages of the levels LOG and DEBUG are sent to the client: `client_min_messages`.

@@ -9,6 +9,7 @@ create function tenant_internal.reach_of(role name) returns text
     select case role
         when 'tenant_admin' then 'manages tenants'
         when 'tenant_support' then 'impersonates users of any tenant'
+        when 'tenant_reader' then 'reads every tenant''s rows'
         when 'tenant_system' then 'works on every tenant''s rows'
         when 'pg_execute_server_program' then 'runs programs on the server'
         when 'pg_read_server_files' then 'reads the server''s files'

@@ -44,3 +44,14 @@ create view tenant_internal.finding_t140 as
     from tenant.impersonations i
     where i.ended_at is null and i.opens_at is null and i.requested_at < now() - interval '1 day';
 comment on view tenant_internal.finding_t140 is 'An impersonation is open for too long, or was never decided about';
+
+create view tenant_internal.finding_t142 as
+    select 'T142' as code, 'warn' as level,
+        format('%s in tenant_reader', m.member::regrole) as object,
+        format('application role %s reaches tenant_reader', r.application) as problem,
+        'Reports read across tenants with a login of their own: the application''s login, which answers requests, would read them all.' as why,
+        m.revoke as fix
+    from tenant_internal.doctor_memberships m
+    join tenant_internal.doctor_reached r on r.role = m.member
+    where m.role = (select oid from pg_catalog.pg_roles where rolname = 'tenant_reader');
+comment on view tenant_internal.finding_t142 is 'The application may read across tenants';

@@ -149,10 +149,11 @@ create view tenant_internal.doctor_readers as
     from reader join pg_catalog.pg_class c on c.oid = reader.relation
     where c.relkind in ('v', 'm') group by c.oid;
 
--- Roles to which policies do not apply. tenant_system has BYPASSRLS and strict mode for it: T020 is its finding.
+-- Roles to which policies do not apply. tenant_system and tenant_reader have BYPASSRLS and strict mode for it: T020 and T142 are
+-- their findings.
 create view tenant_internal.doctor_exempt as
     select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
-    from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname <> 'tenant_system';
+    from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname not in ('tenant_system', 'tenant_reader');
 
 -- Policies of users' tables but for those that tenant.protect makes, as text, and whether the table is protected.
 create function tenant_internal.doctor_policies_now() returns table (policy oid, polname name, relation oid, name text, polcmd "char",

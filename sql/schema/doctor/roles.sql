@@ -12,11 +12,11 @@ comment on view tenant_internal.finding_t001 is 'A login is a superuser';
 
 create view tenant_internal.finding_t002 as
     select 'T002' as code,
-        case when r.oid in (select role from tenant_internal.doctor_applications) or r.rolname = 'tenant_system' then 'error' else 'warn' end as level,
+        case when r.oid in (select role from tenant_internal.doctor_applications) or r.rolname in ('tenant_system', 'tenant_reader') then 'error' else 'warn' end as level,
         r.rolname::text as object,
         format('login %I has BYPASSRLS', r.rolname) as problem,
         'Policies do not apply to it. With row_security = off it reads and writes every tenant''s rows with no tenant entered.' as why,
-        case r.rolname when 'tenant_system' then 'alter role tenant_system nologin;'
+        case when r.rolname in ('tenant_system', 'tenant_reader') then format('alter role %I nologin;', r.rolname)
             else format('alter role %I nobypassrls;', r.rolname) end as fix
     from pg_catalog.pg_roles r
     where r.rolbypassrls and not r.rolsuper and r.rolcanlogin;

@@ -4,13 +4,13 @@ create function tenant.enter_system(reason text, write boolean default false) re
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system';
 comment on function tenant.enter_system(text, boolean) is 'Lets the rest of the transaction work across tenants, as the role tenant_system. TN013 not allowed, TN014 a tenant entered, TN015 read-only, TN029 no reason.';
 revoke all on function tenant.enter_system(text, boolean) from public;
-grant execute on function tenant.enter_system(text, boolean) to tenant_user, tenant_system;
+grant execute on function tenant.enter_system(text, boolean) to tenant_user, tenant_system, tenant_reader;
 
 create function tenant.enter_system_pristine(reason text, write boolean default false) returns void
     language c volatile parallel unsafe as 'MODULE_PATHNAME', 'pg_tenant_enter_system_pristine';
 comment on function tenant.enter_system_pristine(text, boolean) is 'As enter_system, for connection pools: refuses (TN008) a session that carries state from earlier transactions.';
 revoke all on function tenant.enter_system_pristine(text, boolean) from public;
-grant execute on function tenant.enter_system_pristine(text, boolean) to tenant_user, tenant_system;
+grant execute on function tenant.enter_system_pristine(text, boolean) to tenant_user, tenant_system, tenant_reader;
 
 -- Everybody may call it: it tells a session only what the session itself has entered.
 create function tenant.in_system_context() returns boolean

@@ -1,4 +1,4 @@
-//! Support, which enters tenants by grants.
+//! Support, which enters tenants by grants, and reports, which read across them.
 
 use crate::row::Play::Test;
 use crate::row::Stock::S;
@@ -16,4 +16,8 @@ pub const ROWS: &[Row] = &[
         Test("extension/impersonation/one_person_decides.rs", "alone")).because("TN158, in that test").finds(&["T140"]),
     row("A28", "T4", "R", S, "support has standing access beside its grants",
         Test("doctor/a_defect_is_missed.rs", "a_role_or_a_right")).finds(&["T139"]),
+    row("C44", "T4", "B", S, "a login for reports writes, or enters a tenant",
+        Test("extension/system/a_report_does_more.rs", "than_read_them_all")).because("TN013, 25006, TN015 and 42501, in that test"),
+    row("C45", "T4", "D", S, "a report on a standby stands in no journal",
+        Test("extension/system/a_report_does_more.rs", "than_the_journal_says")).admitted("nothing makes the operator import it"),
 ];

@@ -4,6 +4,7 @@ use crate::case::{Case, by_hand, fixed, prove};
 
 pub const CASES: &[Case] = &[
     fixed("T001", "{x}", "create role {x} login superuser"),
+    fixed("T142", "{app} in tenant_reader", "grant tenant_reader to {app}"),
     fixed("T139", "{x} in tenant_user", "create role {x} login; grant tenant_support, tenant_user to {x}"),
     fixed("T139", "{x}", "create role {x} login bypassrls; grant tenant_support to {x}"),
     fixed(

@@ -1,5 +1,6 @@
 //! The system context: who enters it, how long it lasts, what it may do, and what is written down of it.
 
+mod a_report_does_more;
 mod a_stranger_enters;
 mod a_tenant_is_in_it_too;
 mod a_test_suite_stops;
