@@ -17,6 +17,7 @@ use crate::tx::copy_out::CopyOutStream;
 use crate::tx::entry::EntryMethod;
 use crate::tx::options::{BeginOptions, begin_options};
 use crate::tx::pipeline::Pipeline;
+use crate::tx::place::Place;
 use crate::tx::run::{Begin, run_once};
 use crate::tx::stream::RowStream;
 use crate::wire::step;
@@ -37,6 +38,8 @@ pub struct SystemTxBuilder {
     reason: Reason,
     context: SystemContext,
     options: BeginOptions,
+    /// A replica may serve it.
+    reports: bool,
     /// The place in the program where it was made.
     site: Site,
 }
@@ -47,7 +50,12 @@ impl SystemTxBuilder {
     #[track_caller]
     pub(crate) fn new(pool: TenantPool, reason: String) -> SystemTxBuilder {
         let (reason, context, options) = (Reason::new(reason), SystemContext::Read, BeginOptions::ambient());
-        SystemTxBuilder { pool, reason, context, options, site: Some(Location::caller()) }
+        SystemTxBuilder { pool, reason, context, options, reports: false, site: Some(Location::caller()) }
+    }
+
+    pub(crate) fn reports(mut self) -> SystemTxBuilder {
+        self.reports = true;
+        self
     }
 
     /// Allows it to write. `tenant.journal` then has a line for each transaction that was committed.
@@ -161,6 +169,14 @@ impl SystemTxBuilder {
     /// [`Error::is_reason_missing`]; those of getting a connection (see [`TenantPool::check`]).
     pub async fn begin(&self) -> Result<SystemTx, Error> {
         let method = EntryMethod::System(self.context, self.reason.checked()?.to_owned());
+        // On the primary it begins so that the journal can be written.
+        let there = BeginOptions { read_only: Some(true), ..self.options };
+        if self.reports && self.context == SystemContext::Read && there.may_be_on_replica() {
+            let place = Place { pool: &self.pool, share: Share::NoTenant, site: self.site, after: None };
+            if let Some(open) = place.begin_on_replica(&method, there, self.options).await? {
+                return Ok(SystemTx::of(open));
+            }
+        }
         let lease = self.pool.lease_for(Share::NoTenant, self.site).await?;
         let options = self.options.within(lease.permit());
         Ok(SystemTx::new(self.pool.clone(), lease, method, &options))

@@ -49,6 +49,34 @@ pub fn system(pool: &TenantPool, reason: impl Into<String>) -> SystemTxBuilder {
     SystemTxBuilder::new(pool.clone(), reason.into())
 }
 
+/// Reads across all tenants, for reports: as [`system`], on a [replica](crate::TenantPoolBuilder::replica) of the pool where
+/// there is one that may serve it. Nothing is sent yet.
+///
+/// Give reports a pool of their own, of a login that is a member of `tenant_reader` alone: it reads, and neither writes nor
+/// enters tenants. A report sees what was written across tenants through the same pool, and is otherwise as late as the replica
+/// is (see [`max_replica_lag`](crate::TenantPoolBuilder::max_replica_lag)).
+///
+/// Each use is audited: on the primary by a line of `tenant.journal`, where it is committed. A replica can write none, so there
+/// the server's log has it, from which `tenant.import_readings` brings it into the journal.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use pg_tenant_client::{TenantPool, danger};
+///
+/// let reports = TenantPool::builder("host=primary user=reporting dbname=shop".parse()?)
+///     .replica("host=standby user=reporting dbname=shop".parse()?)
+///     .max_size(1)
+///     .build()?;
+/// let nightly = danger::reporting(&reports, "nightly report")
+///     .query("select tenant_id, count(*) from orders group by tenant_id", &[])
+///     .await?;
+/// # Ok(()) }
+/// ```
+#[track_caller]
+pub fn reporting(pool: &TenantPool, reason: impl Into<String>) -> SystemTxBuilder {
+    SystemTxBuilder::new(pool.clone(), reason.into()).reports()
+}
+
 /// A connection outside any tenant and outside the pool. Closed when dropped.
 pub struct UnscopedConnection(Connection);
 

@@ -38,6 +38,10 @@ impl SystemTx {
         SystemTx(OpenTx::new(pool, lease, method, options))
     }
 
+    pub(super) fn of(open: OpenTx) -> SystemTx {
+        SystemTx(open)
+    }
+
     pub(super) fn into_open(self) -> OpenTx {
         self.0
     }

@@ -9,16 +9,14 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::error::Error;
 use crate::pool::admission::Site;
 use crate::pool::read_after::ReadAfter;
-use crate::pool::replicas::Outcome;
 use crate::pool::tenant_pool::TenantPool;
 use crate::tenant::impersonation::Impersonation;
 use crate::tenant::into_id::IntoTenantId;
 use crate::tenant::share::Share;
 use crate::tenant::token::Token;
 use crate::tx::entry::{Entry, EntryMethod};
-use crate::tx::open_tx::OpenTx;
 use crate::tx::options::{BeginOptions, begin_options};
-use crate::tx::primary::Primary;
+use crate::tx::place::Place;
 use crate::tx::run::{Begin, run_once};
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::lsn::Lsn;
@@ -250,30 +248,12 @@ impl TenantHandle {
 
     /// On a replica, where it only reads and there is one that may serve it.
     async fn begin_on_replica(&self, method: &EntryMethod, share: Share) -> Result<Option<TenantTx>, Error> {
-        let Some(replicas) = self.pool.replicas().filter(|_| self.options.may_be_on_replica()) else { return Ok(None) };
-        let Some(needs) = replicas.written.needs(share.tenant()) else { return Ok(None) };
-        let needs = self.after.map_or(needs, |ReadAfter(after)| needs.max(after));
-        let Some((at, pool)) = replicas.choose(needs) else { return Ok(None) };
-        match pool.lease_by(share, self.site, self.entry.by()).await {
-            Ok(lease) => {
-                let options = self.options.within(lease.permit());
-                let primary = Primary {
-                    pool: self.pool.clone(),
-                    method: method.clone(),
-                    options,
-                    share,
-                    site: self.site,
-                    at,
-                    needs,
-                };
-                Ok(Some(TenantTx { open: OpenTx::on_replica(pool, lease, replicas.check(needs), primary) }))
-            }
-            Err(error) if error.is_limited() => Err(error),
-            Err(_) => {
-                self.pool.note_read(at, Outcome::Away, needs, &share);
-                Ok(None)
-            }
+        if !self.options.may_be_on_replica() {
+            return Ok(None);
         }
+        let place = Place { pool: &self.pool, share, site: self.site, after: self.after };
+        let open = place.begin_on_replica(method, self.options, self.options).await?;
+        Ok(open.map(|open| TenantTx { open }))
     }
 
     async fn one_statement(&self, step: Step<'_>) -> Result<Answer, Error> {

@@ -13,6 +13,7 @@ mod opening;
 pub(crate) mod options;
 pub(crate) mod permission;
 pub mod pipeline;
+pub(crate) mod place;
 mod primary;
 mod reading;
 mod replica;

@@ -11,6 +11,7 @@ use crate::pool::written::Wrote;
 use crate::tx::health::Health;
 use crate::tx::open_tx::{OpenTx, preamble};
 use crate::tx::opening::Opening;
+use crate::tx::options::BeginOptions;
 use crate::tx::primary::Primary;
 use crate::tx::scope::TxScope;
 use crate::wire::flight::{Committed, Flight};
@@ -18,9 +19,15 @@ use crate::wire::outcome::{is_answered, is_fatal};
 
 impl OpenTx {
     /// On a replica. `check` is an expression that fails where it will not do.
-    pub(super) fn on_replica(pool: TenantPool, lease: Lease, check: String, primary: Primary) -> OpenTx {
+    pub(super) fn on_replica(
+        pool: TenantPool,
+        lease: Lease,
+        check: String,
+        options: &BeginOptions,
+        primary: Primary,
+    ) -> OpenTx {
         let (scope, by) = (TxScope::by(&primary.method), primary.method.by().cloned());
-        let (preamble, token) = preamble(primary.method.clone(), &primary.options, Some(&check));
+        let (preamble, token) = preamble(primary.method.clone(), options, Some(&check));
         let opening = Opening::new(preamble, token, pool.max_size + lease.sessions_to_end());
         let (health, primary) = (Health::default(), Some(Box::new(primary)));
         OpenTx {

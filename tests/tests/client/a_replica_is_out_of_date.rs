@@ -10,19 +10,19 @@ use pg_tenant_client::{Error, IsolationLevel, ReadAfter, TenantHandle, TenantPoo
 use pg_tenant_tests::{Cluster, Database, Options, Session};
 
 /// How long to wait for what must happen: far longer than it takes on a slow machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const INSERT: &str = "insert into orders (total) values (1)";
 const COUNT: &str = "select count(*), pg_is_in_recovery() from orders";
 
-struct Pair<'c> {
-    db: Database<'c>,
-    boss: Session,
-    standby: Cluster,
+pub(super) struct Pair<'c> {
+    pub(super) db: Database<'c>,
+    pub(super) boss: Session,
+    pub(super) standby: Cluster,
     watch: Session,
 }
 
 impl<'c> Pair<'c> {
-    async fn new(cluster: &'c Cluster, name: &str) -> Pair<'c> {
+    pub(super) async fn new(cluster: &'c Cluster, name: &str) -> Pair<'c> {
         let db = cluster.database(name).await;
         db.admin().await.run("select tenant.create('acme'), tenant.create('globex')").await;
         db.owner().await.run("create table orders (tenant_id text not null, total int)").await;
@@ -48,7 +48,7 @@ impl<'c> Pair<'c> {
     }
 
     /// Waits until the standby has replayed what the primary has written.
-    async fn follow(&self) {
+    pub(super) async fn follow(&self) {
         let written = self.boss.value("select pg_current_wal_insert_lsn()").await.expect("a position");
         let replayed = format!("select (pg_last_wal_replay_lsn() >= '{written}')::text");
         self.until(&self.watch, &replayed).await;
@@ -93,7 +93,7 @@ async fn until_replica(reads: &TenantHandle) -> i64 {
     }
 }
 
-fn cluster() -> Cluster {
+pub(super) fn cluster() -> Cluster {
     Cluster::start(Options::default().set("synchronous_commit", "on"))
 }
 
