@@ -16,5 +16,5 @@ pub mod owner;
 pub mod pristine;
 pub mod system;
 pub mod tenant;
-mod who;
 mod unjournalled;
+mod who;

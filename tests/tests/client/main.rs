@@ -16,8 +16,8 @@ mod sweep; // poll a call i times, drop it, look
 mod a_later_statement_is_sent_again;
 mod a_migration_fails_calls;
 mod a_replica_is_out_of_date;
-mod actor_is_lost;
 mod a_report_is_untold;
+mod actor_is_lost;
 mod away_server_is_waited_for;
 mod broken_server;
 mod bulk_write_crosses;
