@@ -10,7 +10,7 @@ async fn in_the_same_transaction() {
     let boss = db.superuser().await;
     // The worst login: one that may do everything.
     boss.run(&format!("grant tenant_user, tenant_system to {}", login(&db, "ann"))).await;
-    boss.run(&format!("grant select, insert, update, delete on orders to tenant_system")).await;
+    boss.run("grant select, insert, update, delete on orders to tenant_system").await;
     let ann = ann(&db).await;
     let (first, again, other) = (
         asked(&ann, A, "null", "").await,
