@@ -60,3 +60,4 @@ mod support_goes_on;
 mod system_left_behind;
 mod system_unasked;
 mod tenants_are_made;
+mod tenants_are_made_over_sqlx;
