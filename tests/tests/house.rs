@@ -41,7 +41,7 @@ const LONG: usize = 250;
 const NOT_WRITTEN: [&str; 2] = ["sql/install/", "sql/upgrade/"];
 
 /// Each source that is longer, and why it stays so.
-const LONG_FILES: [(&str, &str); 23] = [
+const LONG_FILES: [(&str, &str); 22] = [
     (
         "client/src/danger/system_tx.rs",
         "each call of a system transaction with its documentation, as `TenantTx` has them",
@@ -77,7 +77,6 @@ const LONG_FILES: [(&str, &str); 23] = [
         "tests/tests/client/a_migration_fails_calls.rs",
         "one property over both drivers, for each form of a call that a migration makes stale",
     ),
-    ("tests/tests/client/tenants_are_made.rs", "each call that manages tenants, over both drivers, on one stage"),
     ("tests/tests/client/conflict_is_lost.rs", "each form of a conflict over both drivers, on one stage"),
     (
         "tests/tests/edge/the_directory_is_wrong.rs",

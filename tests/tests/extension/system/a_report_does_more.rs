@@ -113,7 +113,7 @@ async fn than_the_journal_says() {
         (object("8", &db.name).replace("\"x\"", "\"a\\nb\""), "0 0 0 1"), // a line break
         ("another line".into(), "0 0 0 0"),
     ] {
-        assert_eq!(import(&[line.clone()]).await, counts, "{line}");
+        assert_eq!(import(std::slice::from_ref(&line)).await, counts, "{line}");
     }
     assert_eq!(import(&[]).await, "0 0 0 0");
     for role in [&db.roles.app, &db.roles.bystander] {
