@@ -9,6 +9,9 @@ pub struct Config {
     pub operator: String,
     /// As who sets tenants up: `SAAS_PROVISIONING_DATABASE`.
     pub provisioning: String,
+    /// As who reads for reports, `SAAS_REPORTS_DATABASE`, and on which standby if there is one, `SAAS_REPORTS_REPLICA`.
+    pub reports: String,
+    pub reports_replica: Option<String>,
     /// Signs the members' tokens: `SAAS_SECRET`, of at least 32 bytes.
     pub secret: String,
     /// Where it listens: `SAAS_LISTEN`, by default any free port of this machine alone.
@@ -30,6 +33,7 @@ impl Config {
         let application = required("SAAS_DATABASE", "host=… user=app dbname=shop");
         let operator = required("SAAS_OPERATOR_DATABASE", "host=… user=operator dbname=shop");
         let provisioning = required("SAAS_PROVISIONING_DATABASE", "host=… user=provisioning dbname=shop");
+        let reports = required("SAAS_REPORTS_DATABASE", "host=… user=reporting dbname=shop");
         let secret = required("SAAS_SECRET", "a secret of at least 32 bytes");
         let mut address = |name: &str| {
             let text = std::env::var(name).unwrap_or_else(|_| "127.0.0.1:0".to_owned());
@@ -40,7 +44,8 @@ impl Config {
         };
         let (listen, metrics) = (address("SAAS_LISTEN"), address("SAAS_METRICS"));
         if wrong.is_empty() {
-            Ok(Config { application, operator, provisioning, secret, listen, metrics })
+            let reports_replica = std::env::var("SAAS_REPORTS_REPLICA").ok();
+            Ok(Config { application, operator, provisioning, reports, reports_replica, secret, listen, metrics })
         } else {
             Err(wrong.join("\n"))
         }

@@ -44,7 +44,7 @@ impl IntoResponse for Refused {
         let (status, says) = match self {
             Refused::NotFound => (StatusCode::NOT_FOUND, "not found"),
             Refused::NoReason => (StatusCode::BAD_REQUEST, "say why: ?reason=…"),
-            Refused::Forbidden => (StatusCode::FORBIDDEN, "only an owner may do this"),
+            Refused::Forbidden => (StatusCode::FORBIDDEN, "not without the header x-confirm: all tenants"),
             Refused::Unknown => (StatusCode::UNAUTHORIZED, "unknown tenant, address or key"),
             Refused::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "being set up, try again in a moment"),
             Refused::Taken => (StatusCode::CONFLICT, "there is one of this name"),

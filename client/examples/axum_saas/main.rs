@@ -5,6 +5,7 @@
 //!  POST /sign-in  ──► directory: which tenant is this slug? ──► its member with this key? ──► a token, for 15 minutes
 //!  /projects …    ──► TenantLayer: the token, and the header x-tenant if it is there ──► handler(db: TenantHandle)
 //!  /admin/…       ──► a token of an operator's ──► danger::system(reason)
+//!  every night    ──► danger::reporting(reason): what each tenant has, counted on a replica where there is one
 //! ```
 //!
 //! No handler names a tenant: each gets a `TenantHandle` that is inside the one that the request has proven.
@@ -17,6 +18,7 @@ mod config;
 mod error;
 mod metrics;
 mod projects;
+mod roll_up;
 mod sign_in;
 mod sign_up;
 mod state;
@@ -29,7 +31,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, StatusCode};
 use axum::routing::{delete, get, post};
-use pg_tenant_client::edge::{Denied, Source, TenantLayer};
+use pg_tenant_client::edge::{Denied, RequireLayer, Source, TenantLayer};
 use pg_tenant_client::onboarding::Runner;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -43,10 +45,12 @@ fn app(state: &State) -> Router {
         // Who is not signed in is told so; which other tenants there are is nobody's business.
         .status(Denied::NoTenant, StatusCode::UNAUTHORIZED)
         .status(Denied::Mismatch, StatusCode::NOT_FOUND);
+    let may_remove = RequireLayer::new(state.pool.clone(), "projects.delete");
+    let project = get(projects::read).put(projects::rename).merge(delete(projects::remove).layer(may_remove));
     let of_a_tenant = Router::new()
         .route("/me", get(sign_in::me))
         .route("/projects", get(projects::list).post(projects::create))
-        .route("/projects/{project}", get(projects::read).put(projects::rename).delete(projects::remove))
+        .route("/projects/{project}", project)
         .route("/projects/{project}/tasks", get(tasks::list).post(tasks::create))
         .route("/tasks", get(tasks::search))
         .route("/tasks/{task}", get(tasks::read).patch(tasks::change).delete(tasks::remove))
@@ -78,6 +82,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let (stop, stopped) = watch::channel(false);
     let worker = tokio::spawn(worker::run(state.pool.clone(), state.operators.clone(), stopped.clone()));
+    let roll_up = tokio::spawn(roll_up::run(state.reports.clone(), state.operators.clone(), stopped.clone()));
     let onboarding = Runner::new(state.onboarding.clone()).concurrency(2).poll(Duration::from_millis(200)).start();
     let metrics = tokio::net::TcpListener::bind(config.metrics).await?;
     let metrics_at = metrics.local_addr()?;
@@ -89,6 +94,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     stop.send_replace(true);
     onboarding.drain().await;
     worker.await?;
+    roll_up.await?;
     println!("stopped");
     Ok(())
 }

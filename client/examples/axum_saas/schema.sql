@@ -1,8 +1,8 @@
 -- What the example works on. Run it once, as the role that shall own the tables; it needs tenant_admin.
-create table members (
+-- Who is a member of which tenant, in which role, is pg_tenant's to know (tenant.members); the address is its user id.
+create table keys (
     tenant_id text not null,
     email text not null,
-    role text not null default 'member' check (role in ('member', 'owner')),
     key_hash bytea not null, -- SHA-256 of an API key: keys are random and long, so this is enough
     primary key (email)
 );
@@ -29,15 +29,32 @@ create table mails (
 );
 create index on mails (tenant_id, id) where sent_at is null;
 
+-- What each tenant had at the end of a day: the nightly roll-up writes it.
+create table daily_usage (
+    tenant_id text not null,
+    day date not null,
+    projects bigint not null,
+    tasks bigint not null,
+    primary key (tenant_id, day)
+);
+
 -- The tenant becomes the first column of every key: two tenants may have a project of the same name and a member of the
 -- same address, and no task is in another tenant's project.
-select tenant.protect(t, harden => true) from unnest('{members,projects,tasks,mails}'::regclass[]) t;
+select tenant.protect(t, harden => true) from unnest('{keys,projects,tasks,mails,daily_usage}'::regclass[]) t;
 
--- The application's role is a member of tenant_user, the operators' one of tenant_user and tenant_system, and that which sets
--- tenants up one of tenant_user and tenant_admin: nobody else enters a tenant before it is set up.
-grant select, insert on members to tenant_user;
-grant delete on members, mails to tenant_admin;
+-- What members may: whoever removes a project is told 403 by the program, and by the table where the program forgets to ask.
+select tenant.define_role('owner', 100, '{members.manage,projects.delete}'), tenant.define_role('member', 10);
+select tenant.require_permission('projects', 'delete', 'projects.delete');
+
+-- The application's role is a member of tenant_user, the operators' one of tenant_user and tenant_system, that which sets
+-- tenants up one of tenant_user and tenant_admin (nobody else enters a tenant before it is set up), and that of reports one of
+-- tenant_reader alone.
+grant select, insert on keys to tenant_user;
+grant delete on keys, mails to tenant_admin;
+grant select on daily_usage to tenant_user;
 grant select, insert, update, delete on projects, tasks to tenant_user;
 grant select, insert, update on mails to tenant_user;
-grant select on members, projects, mails to tenant_system;
+grant select on projects, mails to tenant_system;
 grant select, delete on tasks to tenant_system;
+grant select, insert on daily_usage to tenant_system;
+grant select on projects, tasks to tenant_reader;

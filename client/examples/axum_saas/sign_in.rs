@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Json;
 use axum::extract::State as Of;
 use pg_tenant_client::edge::CurrentTenantRecord;
-use pg_tenant_client::{Signer, Tenant, TenantPool, TenantStatus, directory::Directory};
+use pg_tenant_client::{Signer, Tenant, TenantHandle, TenantPool, TenantStatus, directory::Directory};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -34,23 +34,20 @@ pub async fn sign_in(
         _ if !record.is_active() => return Err(Refused::Unknown),
         _ => {}
     }
-    let sql = "select role from members where email = $1 and key_hash = sha256(convert_to($2, 'UTF8'))";
-    let member = pool.tenant(record.id).query_opt(sql, &[&email, &key]).await?.ok_or(Refused::Unknown)?;
-    let role: String = member.get(0);
+    let sql = "select from keys where email = $1 and key_hash = sha256(convert_to($2, 'UTF8'))
+        and tenant.current_member_role() is not null";
+    pool.tenant(record.id).actor(email.as_str()).query_opt(sql, &[&email, &key]).await?.ok_or(Refused::Unknown)?;
 
     let expires = SystemTime::now() + LIFETIME;
     let expires = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let claims = json!({
-        "tenant_id": record.id.as_str(), "sub": email, "role": role, "aud": "members", "exp": expires,
+        "tenant_id": record.id.as_str(), "sub": email, "aud": "members", "exp": expires,
     });
     Ok(Json(json!({"token": *signer.sign_claims(&claims.to_string())})))
 }
 
-pub async fn me(tenant: Tenant, record: CurrentTenantRecord) -> Json<Value> {
-    Json(json!({"tenant": record.slug, "plan": record.plan, "email": tenant.actor(), "role": tenant.role()}))
-}
-
-/// What an owner may do and a member may not.
-pub fn require_owner(tenant: &Tenant) -> Answer<()> {
-    if tenant.role() == Some("owner") { Ok(()) } else { Err(Refused::Forbidden) }
+/// The role is what it is now, whatever it was at sign-in.
+pub async fn me(tenant: Tenant, db: TenantHandle, record: CurrentTenantRecord) -> Answer<Json<Value>> {
+    let role: Option<String> = db.query_one("select tenant.current_member_role()", &[]).await?.get(0);
+    Ok(Json(json!({"tenant": record.slug, "plan": record.plan, "email": tenant.actor(), "role": role})))
 }

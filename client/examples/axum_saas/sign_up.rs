@@ -31,8 +31,10 @@ struct Owner<'a> {
 pub fn steps(pool: TenantPool) -> Onboarding {
     let owner = async |mut step: TenantStep| {
         let (email, hash): (String, String) = (step.input("email")?, step.input("key_hash")?);
-        let sql = "insert into members (email, role, key_hash) values ($1, 'owner', decode($2, 'hex'))";
-        step.tx().execute(sql, &[&email, &hash]).await?;
+        step.tx()
+            .execute("insert into keys (email, key_hash) values ($1, decode($2, 'hex'))", &[&email, &hash])
+            .await?;
+        step.tx().execute("select tenant.add_member(tenant.current_id(), $1, 'owner', $1)", &[&email]).await?;
         Ok(())
     };
     let welcome = async |mut step: TenantStep| {
@@ -41,7 +43,7 @@ pub fn steps(pool: TenantPool) -> Onboarding {
         step.tx().execute(sql, &[&email, &name]).await?;
         Ok(())
     };
-    // Undone where an operator gives the tenant up: tenant.abandon_onboarding(id, reason).
+    // Undone where an operator gives the tenant up: tenant.abandon_onboarding(id, reason). Its members go with it.
     let forget = |sql: &'static str| {
         move |mut step: TenantStep, _: Option<()>| async move {
             step.tx().execute(sql, &[]).await?;
@@ -49,7 +51,7 @@ pub fn steps(pool: TenantPool) -> Onboarding {
         }
     };
     Onboarding::new(pool)
-        .step(Step::in_tenant("owner", owner).undo(forget("delete from members")))
+        .step(Step::in_tenant("owner", owner).undo(forget("delete from keys")))
         .step(Step::in_tenant("welcome", welcome).after("owner").undo(forget("delete from mails")))
 }
 

@@ -26,11 +26,14 @@ const SEED: &str =
     "select tenant.create('acme', slug => 'acme-inc', plan => 'gold'), tenant.create('globex', slug => 'globex'),
         tenant.create('asleep', slug => 'asleep');
     select tenant.suspend('asleep');
-    insert into members (tenant_id, email, role, key_hash) values
-        ('acme', 'ann@example.com', 'owner', sha256('key of acme''s ann')),
-        ('acme', 'bob@example.com', 'member', sha256('key of acme''s bob')),
-        ('globex', 'ann@example.com', 'owner', sha256('key of globex''s ann')),
-        ('asleep', 'ann@example.com', 'owner', sha256('key of asleep''s ann'))";
+    select tenant.add_member('acme', 'bob@example.com', 'member');
+    select tenant.add_member(id, 'ann@example.com', 'owner') from unnest('{acme,globex,asleep}'::text[]) id;
+    insert into keys (tenant_id, email, key_hash) values
+        ('acme', 'ann@example.com', sha256('key of acme''s ann')),
+        ('acme', 'bob@example.com', sha256('key of acme''s bob')),
+        ('globex', 'ann@example.com', sha256('key of globex''s ann')),
+        ('asleep', 'ann@example.com', sha256('key of asleep''s ann'));
+    insert into projects (tenant_id, name) values ('asleep', 'Sleep')";
 
 impl Example {
     pub async fn start(name: &str) -> Example {
@@ -40,10 +43,12 @@ impl Example {
         superuser.run(SEED).await;
         let operator = format!("regress_{}_operator", db.name);
         let provisioning = format!("regress_{}_provisioning", db.name);
+        let reporting = format!("regress_{}_reporting", db.name);
         superuser
             .run(&format!(
                 "create role {operator} login in role tenant_user, tenant_system;
-                 create role {provisioning} login in role tenant_user, tenant_admin"
+                 create role {provisioning} login in role tenant_user, tenant_admin;
+                 create role {reporting} login in role tenant_reader"
             ))
             .await;
 
@@ -55,6 +60,7 @@ impl Example {
         cargo.args(["--example", "axum_saas"]).stdout(Stdio::piped());
         cargo.env("SAAS_DATABASE", config(&db.roles.app)).env("SAAS_OPERATOR_DATABASE", config(&operator));
         cargo.env("SAAS_PROVISIONING_DATABASE", config(&provisioning));
+        cargo.env("SAAS_REPORTS_DATABASE", config(&reporting));
         cargo.env("SAAS_SECRET", String::from_utf8_lossy(SECRET).as_ref());
         let mut program = tokio::task::block_in_place(|| cargo.spawn()).expect("run cargo");
         let mut line = String::new();

@@ -102,7 +102,7 @@ async fn operators(saas: &Example, acme: &str, globex: &str) {
     assert_eq!(saas.call(&operator, Method::GET, "/projects", None).await.0, 401, "nor an operator a member");
     let seen = saas.call(&operator, Method::GET, usage, None).await;
     let row = |tenant: &str, tasks: i32| json!({"tenant": tenant, "projects": 1, "tasks": tasks});
-    assert_eq!(seen, (StatusCode::OK, json!([row("acme", 1), row("globex", 0)])));
+    assert_eq!(seen, (StatusCode::OK, json!([row("acme", 1), row("asleep", 0), row("globex", 0)])));
     assert_eq!(
         saas.call(&operator, Method::GET, "/admin/usage?reason=%20", None).await.0,
         400,

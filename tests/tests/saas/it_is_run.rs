@@ -31,7 +31,8 @@ async fn a_tenant_signs_up_and_works() {
     assert_eq!(sign_up("initech").await.0, StatusCode::CONFLICT);
     assert_eq!(sign_up("no slug").await.0, StatusCode::BAD_REQUEST);
     assert_eq!(count(&saas, "select count(*) from tenant.tenants").await, before);
-    assert_eq!(count(&saas, "select count(*) from members where email = 'ann@example.com'").await, 4);
+    assert_eq!(count(&saas, "select count(*) from keys where email = 'ann@example.com'").await, 4);
+    assert_eq!(count(&saas, "select count(*) from tenant.members where user_id = 'ann@example.com'").await, 4);
 
     until(&saas, "select count(*) = 1 from mails where sent_at is not null", "the mail is sent").await;
     // Another tenant's mails wait for nobody; a suspended one's wait for it.
@@ -42,6 +43,20 @@ async fn a_tenant_signs_up_and_works() {
     assert_eq!(count(&saas, "select count(*) from mails where tenant_id = 'asleep' and sent_at is not null").await, 0);
     saas.superuser.run("select tenant.resume('asleep')").await;
     until(&saas, "select sent_at is not null from mails where tenant_id = 'asleep'", "asleep's").await;
+}
+
+/// Also of a suspended tenant; with a reason that is written down; each tenant sees its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_each_tenant_has_is_kept_by_day() {
+    let saas = Example::start("saas_roll_up").await;
+    until(&saas, "select count(*) = 1 from daily_usage", "the roll-up").await;
+    let kept = "select concat_ws(' ', tenant_id, projects, tasks, day = (now() at time zone 'UTC')::date - 1) from daily_usage";
+    assert_eq!(saas.superuser.value(kept).await.as_deref(), Some("asleep 1 0 t"));
+    let reasons = "select string_agg(reason, ', ' order by id) from tenant.journal where reason like 'nightly%'";
+    assert_eq!(saas.superuser.value(reasons).await.as_deref(), Some("nightly roll-up: count, nightly roll-up: keep"));
+    saas.superuser.run("begin; set local role tenant_user; select tenant.enter('acme')").await;
+    assert_eq!(count(&saas, "select count(*) from daily_usage").await, 0);
+    saas.superuser.run("rollback").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,15 +94,20 @@ async fn it_ends_when_requests_have_ended() {
 fn what_is_missing_is_said_at_once() {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet", "--locked", "-p", "pg-tenant-client", "--all-features", "--example", "axum_saas"]);
-    for name in ["SAAS_DATABASE", "SAAS_OPERATOR_DATABASE", "SAAS_PROVISIONING_DATABASE", "SAAS_SECRET"] {
+    let required = [
+        "SAAS_DATABASE",
+        "SAAS_OPERATOR_DATABASE",
+        "SAAS_PROVISIONING_DATABASE",
+        "SAAS_REPORTS_DATABASE",
+        "SAAS_SECRET",
+    ];
+    for name in required {
         cargo.env_remove(name);
     }
     let out = cargo.env("SAAS_LISTEN", "here").output().expect("run cargo");
     let said = String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(2), "{said}");
-    for name in
-        ["SAAS_DATABASE", "SAAS_OPERATOR_DATABASE", "SAAS_PROVISIONING_DATABASE", "SAAS_SECRET", "SAAS_LISTEN=here"]
-    {
+    for name in required.into_iter().chain(["SAAS_LISTEN=here"]) {
         assert!(said.contains(name), "{said}");
     }
 }
