@@ -4,6 +4,7 @@
 mod address; // how to connect, and no password on the screen
 mod doctor; // what is wrong with a database
 mod harden; // the tenant first in a table's keys
+mod impersonate; // support in a tenant, for a time
 mod probe; // does the path mix sessions?
 mod wire; // connections that answer in time
 
@@ -53,6 +54,9 @@ enum Command {
         #[arg(long, value_enum, default_value = "error")]
         level: doctor::Level,
     },
+    /// Work in a tenant as support, for a time: ask, list, approve, end. Exits 0 done, 1 refused, 2 could not ask.
+    #[command(subcommand)]
+    Impersonate(impersonate::Impersonation),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -61,5 +65,6 @@ async fn main() -> ExitCode {
         Command::LeakProbe { url, tenant } => probe::run(&url, tenant.as_deref()).await,
         Command::Harden { url, hardening } => harden::run(&url, &hardening).await,
         Command::Doctor { url, level } => doctor::run(&url, level).await,
+        Command::Impersonate(impersonation) => impersonate::run(&impersonation).await,
     }
 }

@@ -18,6 +18,7 @@ mod source;
 
 pub use env::EnvSecrets;
 pub use file::FileSecrets;
+#[cfg(feature = "sqlx")]
 pub(crate) use handle::REFERENCE;
 pub use keep::Secrets;
 pub use secrecy::{ExposeSecret, SecretString};

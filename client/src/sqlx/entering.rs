@@ -7,7 +7,10 @@ use crate::tenant::generation::Generation;
 use crate::tenant::token::Token;
 use crate::tx::entry::EntryMethod;
 use crate::tx::options::BeginOptions;
-use crate::wire::sql::{ENTER_SIGNED, GENERATION};
+use crate::wire::sql::GENERATION;
+
+/// Enters with a token, which is a parameter: in a text it would be shown and logged.
+const ENTER_SIGNED: &str = "select tenant.enter_signed_pristine($1)";
 
 /// What entering returns beside the id: how to find this transaction from another connection, and the version. Behind them
 /// stands the tenant's generation.

@@ -3,6 +3,7 @@
 mod a_password_is_shown;
 mod doctor_passes_a_defect;
 mod harden_stops_half_way;
+mod support_is_let_in;
 
 use std::process::Command;
 
