@@ -86,20 +86,25 @@ fn the_system_context_lacks_a_call() {
         names.map(|(_, rest)| rest.split(['<', '(']).next().unwrap_or(rest).to_owned()).collect()
     };
     for (tenant, system, of_a_tenant_alone) in [
-        // As a TenantExecutor a transaction has `run`, which is its savepoint. Generations are a tenant's.
-        ("TenantTx", "danger::SystemTx", &["tenant_id", "run", "generation"][..]),
+        // As a TenantExecutor a transaction has `run`, which is its savepoint. Generations are a tenant's, and permissions
+        // those of a member of one.
+        ("TenantTx", "danger::SystemTx", &["tenant_id", "run", "generation", "can", "has_role", "require"][..]),
         // What crosses tenants is rare and long: its author decides whether all of it may run again.
-        // Replicas are asked for a tenant's reads: what it has written last is remembered for each tenant.
+        // Replicas are asked for a tenant's reads: what it has written last is remembered for each tenant. Secrets are tenants'.
         (
             "TenantHandle",
             "danger::SystemTxBuilder",
-            &["tenant_id", "actor", "role", "retry", "from_request_parts", "last_write", "read_after"],
+            &["tenant_id", "actor", "role", "retry", "from_request_parts", "last_write", "read_after", "secret"],
         ),
-        ("sqlx::TenantTx", "sqlx::danger::SystemTx", &["tenant_id", "run", "executor", "generation"]),
+        (
+            "sqlx::TenantTx",
+            "sqlx::danger::SystemTx",
+            &["tenant_id", "run", "executor", "generation", "can", "has_role", "require"],
+        ),
         (
             "sqlx::TenantHandle",
             "sqlx::danger::SystemTxBuilder",
-            &["tenant_id", "actor", "role", "retry", "from_request_parts", "executor"],
+            &["tenant_id", "actor", "role", "retry", "from_request_parts", "executor", "secret"],
         ),
     ] {
         let there = calls(system);

