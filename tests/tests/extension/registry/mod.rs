@@ -13,6 +13,7 @@ mod a_suspended_tenant_is_entered;
 mod a_tenant_changes_its_own;
 mod a_tenant_is_removed;
 mod a_wrong_name_is_taken;
+mod anothers_line_is_told;
 mod anybody_manages_tenants;
 mod declarations_hold_for_everybody;
 mod entering_costs_a_query;
