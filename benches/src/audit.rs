@@ -1,5 +1,6 @@
-//! (i) Statements on an audited table, beside the same table with a plain row trigger that writes both rows as jsonb into a
-//! table, and beside one that has neither: what of a statement's time is the journal's. All in one transaction each, undone.
+//! (i) Statements on an audited table, beside the same table with a plain row trigger that writes both rows as jsonb
+//! into a table, and beside one that has neither: what of a statement's time is the journal's. All in one transaction
+//! each, undone.
 
 use pg_tenant_tests::{Cluster, Options, Session};
 

@@ -1,5 +1,5 @@
-//! (e) The doctor on a large schema: 1,000 protected tables, each with a foreign key to the one before, 200 views, 10,000
-//! grants to ten logins, 300 bound logins. Seconds of the whole answer, first in a session and then again.
+//! (e) The doctor on a large schema: 1,000 protected tables, each with a foreign key to the one before, 200 views,
+//! 10,000 grants to ten logins, 300 bound logins. Seconds of the whole answer, first in a session and then again.
 
 use std::time::Instant;
 

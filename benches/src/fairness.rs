@@ -1,7 +1,7 @@
-//! (g) A greedy tenant: sixty-four tasks of one tenant beside fifty tenants with one task each, on a pool of sixteen. What
-//! counts is the 99th percentile of the fifty, with the greedy one and without. The same over plain deadpool-postgres,
-//! whose queue knows no tenants. Each call takes a connection for five milliseconds, asleep in the server, so that the pool
-//! is short and not the processor.
+//! (g) A greedy tenant: sixty-four tasks of one tenant beside fifty tenants with one task each, on a pool of sixteen.
+//! What counts is the 99th percentile of the fifty, with the greedy one and without. The same over plain
+//! deadpool-postgres, whose queue knows no tenants. Each call takes a connection for five milliseconds, asleep in the
+//! server, so that the pool is short and not the processor.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

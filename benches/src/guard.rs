@@ -2,11 +2,11 @@
 //! the same settings, one with pg_tenant preloaded and its guards armed, one that does not preload it.
 //!
 //! The peer's policies are those of `tenant.protect` and read the tenant by the same function, so that what differs is
-//! the guard; `whole_…` is beside policies with a literal, the cheapest there are, and so counts reading the tenant too.
-//! Throughput is by the clock, one read at a time as pgbench does, and with fifty in flight, where nothing but the
-//! backend decides. Both backends are kept on one processor, and give way to a new pair before long: where a process and
-//! its memory happen to lie makes more of a difference than what is measured. Microseconds are those that the backend had
-//! of the processor, in the tenth of the rounds that was disturbed least.
+//! the guard; `whole_…` is beside policies with a literal, the cheapest there are, and so counts reading the tenant
+//! too. Throughput is by the clock, one read at a time as pgbench does, and with fifty in flight, where nothing but the
+//! backend decides. Both backends are kept on one processor, and give way to a new pair before long: where a process
+//! and its memory happen to lie makes more of a difference than what is measured. Microseconds are those that the
+//! backend had of the processor, in the tenth of the rounds that was disturbed least.
 
 use std::time::Instant;
 

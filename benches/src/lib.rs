@@ -1,6 +1,6 @@
-//! What isolation costs, as ratios to peers: all in one run, in turns, the median of the rounds. Prints
-//! `ratio <workload> <peer> <value>`, above 1 the protected side is faster, and `<unit> <workload> <case> <value>` where
-//! there is no peer. Each suite writes JSON, and drawings where there is something to draw, to `benches/results/`.
+//! What isolation costs, as ratios to peers: all in one run, in turns, the median of the rounds. Prints `ratio
+//! <workload> <peer> <value>`, above 1 the protected side is faster, and `<unit> <workload> <case> <value>` where there
+//! is no peer. Each suite writes JSON, and drawings where there is something to draw, to `benches/results/`.
 //!
 //! The peer of (a) and (b) is a role that bypasses row-level security (`row_security = off`) and writes the tenant's
 //! predicate by hand; that of (c) a server that does not load the library.
@@ -50,8 +50,8 @@ async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
     record.finish()
 }
 
-/// Runs the suites named, or all; `client` with `costs`, which are of the same calls. `draw` runs none and draws anew what
-/// earlier runs wrote.
+/// Runs the suites named, or all; `client` with `costs`, which are of the same calls. `draw` runs none and draws anew
+/// what earlier runs wrote.
 ///
 /// # Errors
 /// Those of [`run`].

@@ -1,5 +1,5 @@
-//! Processors: the time that a backend has had of one, which is what it costs, whatever else runs on the machine; and who
-//! runs on which.
+//! Processors: the time that a backend has had of one, which is what it costs, whatever else runs on the machine; and
+//! who runs on which.
 
 use std::fs;
 
@@ -21,8 +21,8 @@ impl Processor {
         Ok(Processor { schedstat: format!("/proc/{pid}/schedstat"), pid: id })
     }
 
-    /// Keeps the backend on the last processor that this process may use: backends on different ones differ by more than
-    /// a statement's guards cost.
+    /// Keeps the backend on the last processor that this process may use: backends on different ones differ by more
+    /// than a statement's guards cost.
     ///
     /// # Errors
     /// Where that is not allowed.

@@ -1,8 +1,9 @@
-//! (h) Entering tenants of a large registry: a million tenants with plans, settings, features and five million members, beside
-//! entering one of a hundred that have none; and what changes of the registry cost those who enter other tenants.
+//! (h) Entering tenants of a large registry: a million tenants with plans, settings, features and five million members,
+//! beside entering one of a hundred that have none; and what changes of the registry cost those who enter other
+//! tenants.
 //!
-//! Microseconds and ratios are of the backend's time on a processor, for a transaction, less those of the same loop without
-//! an entry. Tenants are entered in turns, and were entered before.
+//! Microseconds and ratios are of the backend's time on a processor, for a transaction, less those of the same loop
+//! without an entry. Tenants are entered in turns, and were entered before.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! (b) A sequential scan and an aggregate over a table of which the tenant has most rows, both on one processor: elapsed,
-//! and as time of the processor, which holds on a busy machine.
+//! (b) A sequential scan and an aggregate over a table of which the tenant has most rows, both on one processor:
+//! elapsed, and as time of the processor, which holds on a busy machine.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! (d) Entering with a token: microseconds in the backend, transaction by transaction, less those of the same loop without
-//! an entry. `first`: 1000 tokens, each seen once; `again`: one token, verified before.
+//! (d) Entering with a token: microseconds in the backend, transaction by transaction, less those of the same loop
+//! without an entry. `first`: 1000 tokens, each seen once; `again`: one token, verified before.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};

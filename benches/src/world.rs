@@ -59,9 +59,9 @@ fn points() -> String {
     )
 }
 
-/// A server that does not preload the library, so that none of its hooks is armed, with policies as `tenant.protect` makes
-/// them: on `points` they call the same reader, which knows no tenant there, so that the tenant is a literal behind it; on
-/// `fixed` they have the literal alone.
+/// A server that does not preload the library, so that none of its hooks is armed, with policies as `tenant.protect`
+/// makes them: on `points` they call the same reader, which knows no tenant there, so that the tenant is a literal
+/// behind it; on `fixed` they have the literal alone.
 pub(crate) async fn without_library() -> Cluster {
     let cluster = Cluster::start(settings(Options::without_preload()));
     let (points, tenant) = (points(), tenant());

@@ -15,8 +15,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let pool = TenantPool::builder(config.parse()?).build()?;
     let tenant = pool.tenant(&id).isolation_level(IsolationLevel::Serializable);
 
-    // Runs the closure again only after what is certain not to have committed. What it does outside the database it does
-    // again as well, here: counting.
+    // Runs the closure again only after what is certain not to have committed. What it does outside the database it
+    // does again as well, here: counting.
     let attempts = AtomicU32::new(0);
     let count: i64 = tenant
         .retry(Retry::default().attempts(10))

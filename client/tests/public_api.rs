@@ -86,11 +86,11 @@ fn the_system_context_lacks_a_call() {
         names.map(|(_, rest)| rest.split(['<', '(']).next().unwrap_or(rest).to_owned()).collect()
     };
     for (tenant, system, of_a_tenant_alone) in [
-        // As a TenantExecutor a transaction has `run`, which is its savepoint. Generations are a tenant's, and permissions
-        // those of a member of one.
+        // As a TenantExecutor a transaction has `run`, which is its savepoint. Generations are a tenant's, and
+        // permissions those of a member of one.
         ("TenantTx", "danger::SystemTx", &["tenant_id", "run", "generation", "can", "has_role", "require"][..]),
-        // What crosses tenants is rare and long: its author decides whether all of it may run again.
-        // Replicas are asked for a tenant's reads: what it has written last is remembered for each tenant. Secrets are tenants'.
+        // What crosses tenants is rare and long: its author decides whether all of it may run again. Replicas are asked
+        // for a tenant's reads: what it has written last is remembered for each tenant. Secrets are tenants'.
         (
             "TenantHandle",
             "danger::SystemTxBuilder",

@@ -1,6 +1,6 @@
 //! Every setting that people set, and why it exists. Those that only our own code writes are declared where they are
-//! written: `pg_tenant.id` in `context/current.rs`, `pg_tenant.actor` and `actor_role` in `context/identity.rs`. The prefix
-//! `pg_tenant` is reserved: a misspelt setting is an error.
+//! written: `pg_tenant.id` in `context/current.rs`, `pg_tenant.actor` and `actor_role` in `context/identity.rs`. The
+//! prefix `pg_tenant` is reserved: a misspelt setting is an error.
 
 use pg_tenant_token::Rules;
 use pgrx::pg_sys;
@@ -49,7 +49,8 @@ pub enum TokenRole {
     at_most,
 }
 
-/// Set it to `at_least` where the issuer of tokens may raise a member's role, or to `at_most` where a token may narrow it.
+/// Set it to `at_least` where the issuer of tokens may raise a member's role, or to `at_most` where a token may narrow
+/// it.
 static TOKEN_ROLE: GucSetting<TokenRole> = GucSetting::<TokenRole>::new(TokenRole::ignored);
 
 /// The keys are in a file, since members of pg_read_all_settings can read the value of every setting.
@@ -106,8 +107,8 @@ static MAX_LOOKUPS_PER_MINUTE: GucSetting<i32> = GucSetting::<i32>::new(600);
 /// database; a session cannot set it.
 static TEST_MODE: GucSetting<bool> = GucSetting::<bool>::new(false);
 
-/// An application names the request that it works on, for the journal's lines. Every role may set it: it tells who reads
-/// the journal where else to look, and decides nothing.
+/// An application names the request that it works on, for the journal's lines. Every role may set it: it tells who
+/// reads the journal where else to look, and decides nothing.
 static REQUEST_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
 /// The longest, in bytes.
@@ -387,7 +388,8 @@ unsafe extern "C-unwind" fn is_request_id(
     _: *mut *mut std::ffi::c_void,
     _: pg_sys::GucSource::Type,
 ) -> bool {
-    // SAFETY: PostgreSQL passes a null or NUL-terminated value; the hint is static text. Nothing here raises or is dropped.
+    // SAFETY: PostgreSQL passes a null or NUL-terminated value; the hint is static text. Nothing here raises or is
+    // dropped.
     unsafe {
         if (*value).is_null() {
             return true;

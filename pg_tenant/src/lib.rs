@@ -2,7 +2,7 @@
 //! (and is refused), one tenant, or an explicit, audited system context.
 //!
 //! ```text
-//!  select tenant.enter('acme') ──► api ──► entry (may it?) ──► registry (known? active?) ──► context (seal, current, limits)
+//!  select tenant.enter('acme') ──► api ──► entry (may it?) ──► registry (known? active?) ──► context (seal, current)
 //!                    statement ──► guard::hook ──► guard::executor · utility  ◄── context::current
 //!                                       │ allowed             └── policy::protection (fenced? gaps?)
 //!                                       ▼
@@ -13,12 +13,14 @@
 //!           end of transaction ──► context::lifetime: no tenant
 //! ```
 //!
-//! The rooms, each using only those before it (`tests/tests/house.rs` has the list): [`pg`], safe wrappers over PostgreSQL;
-//! [`gucs`], the settings; [`registry`], which tenants exist, and their limits; [`people`], who is a member of which; [`policy`], how a table is protected;
-//! [`signed`], tokens and keys; [`context`], what the transaction has entered; [`guard`], what must not happen; [`entry`],
-//! the ways into a tenant and the system context; [`api`], the SQL functions.
+//! The rooms, each using only those before it (`tests/tests/house.rs` has the list): [`pg`], safe wrappers over
+//! PostgreSQL; [`gucs`], the settings; [`registry`], which tenants exist, and their limits; [`people`], who is a member
+//! of which; [`policy`], how a table is protected; [`signed`], tokens and keys; [`context`], what the transaction has
+//! entered; [`guard`], what must not happen; [`entry`], the ways into a tenant and the system context; [`api`], the SQL
+//! functions.
 //!
-//! SQL lives in `sql/schema/`, rules without PostgreSQL in `core/`. `unsafe` lives in `pg/`, `guard/hook/` and `gucs.rs`.
+//! SQL lives in `sql/schema/`, rules without PostgreSQL in `core/`. `unsafe` lives in `pg/`, `guard/hook/` and
+//! `gucs.rs`.
 
 mod api;
 mod context;

@@ -52,7 +52,8 @@ $$;
 --   tenant_admin  may protect tables that it owns, and manage the registry.
 --   tenant_reader is the same for who may only read across tenants: for reports.
 --   tenant_support may impersonate: it enters tenants by grants, each for a time and with a reason.
---   tenant_system is the role of the system context: who may SET ROLE to it may enter that. BYPASSRLS shows it every row.
+--   tenant_system is the role of the system context: who may SET ROLE to it may enter that. BYPASSRLS shows it every
+--                 row.
 do $$
 declare
     role_name name;
@@ -91,9 +92,9 @@ $$;
 
 grant usage on schema tenant to tenant_user, tenant_admin, tenant_system, tenant_support, tenant_reader;
 
--- What only the extension itself calls. Closed to PUBLIC and to tenant_user: what their statements reach of it is found by
--- its oid, in plans, views and triggers, or is called by functions that are SECURITY DEFINER. tenant_admin needs USAGE:
--- tenant.protect() and its like run with the caller's rights, and look the names in their bodies up with them.
+-- What only the extension itself calls. Closed to PUBLIC and to tenant_user: what their statements reach of it is found
+-- by its oid, in plans, views and triggers, or is called by functions that are SECURITY DEFINER. tenant_admin needs
+-- USAGE: tenant.protect() and its like run with the caller's rights, and look the names in their bodies up with them.
 create schema tenant_internal;
 comment on schema tenant_internal is 'What only pg_tenant itself calls; it may change with every version.';
 grant usage on schema tenant_internal to tenant_admin;
@@ -101,8 +102,8 @@ grant usage on schema tenant_internal to tenant_admin;
 -- sql/schema/core/types.sql
 -- Types that functions take and give.
 
--- What hardening does with keys that do not contain the tenant column. 'false': nothing. 'true': they get it, but surrogate
--- keys stay, with a key that has it beside them. 'all': all get it. 0.1.0 took a boolean, which still works.
+-- What hardening does with keys that do not contain the tenant column. 'false': nothing. 'true': they get it, but
+-- surrogate keys stay, with a key that has it beside them. 'all': all get it. 0.1.0 took a boolean, which still works.
 create type tenant.key_form as enum ('false', 'true', 'all');
 create function tenant.key_form(harden boolean) returns tenant.key_form
     language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
@@ -121,10 +122,10 @@ comment on function tenant.canonical_id(text) is 'The id in its one canonical fo
 revoke all on function tenant.canonical_id(text) from public;
 grant execute on function tenant.canonical_id(text) to tenant_user, tenant_admin;
 
--- At commit, invalidates what every backend and every hot standby has cached of this tenant, and notifies tenant_registry.
--- Anybody who may connect can listen to that channel, so the notification does not say what has changed. ENABLE ALWAYS, since
--- session_replication_role = replica and replication skip other triggers; at row level, since replication fires no others.
--- TRUNCATE invalidates by itself.
+-- At commit, invalidates what every backend and every hot standby has cached of this tenant, and notifies
+-- tenant_registry. Anybody who may connect can listen to that channel, so the notification does not say what has
+-- changed. ENABLE ALWAYS, since session_replication_role = replica and replication skip other triggers; at row level,
+-- since replication fires no others. TRUNCATE invalidates by itself.
 create function tenant_internal.registry_changed() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_registry_changed';
 revoke all on function tenant_internal.registry_changed() from public;
@@ -155,8 +156,8 @@ create function tenant.current_bigint() returns bigint
     language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_bigint';
 comment on function tenant.current_bigint() is 'The current tenant''s id where it is a bigint; else null.';
 
--- The fence of a policy, beside the equality. PostgreSQL may take an equality out of a plan, where the statement has another
--- one on the same column; it never takes out a call with the column.
+-- The fence of a policy, beside the equality. PostgreSQL may take an equality out of a plan, where the statement has
+-- another one on the same column; it never takes out a call with the column.
 create function tenant_internal.is_current_support(internal) returns internal
     language c strict as 'MODULE_PATHNAME', 'pg_tenant_is_current_support';
 revoke all on function tenant_internal.is_current_support(internal) from public;
@@ -203,8 +204,8 @@ create function tenant.is_current_or_shared(tenant text) returns boolean
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_text';
 comment on function tenant.is_current_or_shared(text) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 
--- The fence of a table whose rows belong to several tenants: it is asked whether the row's key is in the current tenant's part
--- of a join table, tenant.is_member(id in (select m.user_id from members m)).
+-- The fence of a table whose rows belong to several tenants: it is asked whether the row's key is in the current
+-- tenant's part of a join table, tenant.is_member(id in (select m.user_id from members m)).
 create function tenant.is_member(found boolean) returns boolean
     language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_member';
@@ -231,16 +232,16 @@ create function tenant_internal.require_plain(what text, given text) returns boo
 revoke all on function tenant_internal.require_plain(text, text) from public;
 grant execute on function tenant_internal.require_plain(text, text) to tenant_admin;
 
--- Runs a command on the table as the table's owner, if the caller may SET ROLE to it, with the search path of the session
--- that called tenant.protect(). Returns the first column of the first row, or the number of rows. The command must qualify
--- its names.
+-- Runs a command on the table as the table's owner, if the caller may SET ROLE to it, with the search path of the
+-- session that called tenant.protect(). Returns the first column of the first row, or the number of rows. The command
+-- must qualify its names.
 create function tenant_internal.run_as_owner(rel regclass, statement text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_as_owner';
 revoke all on function tenant_internal.run_as_owner(regclass, text) from public;
 grant execute on function tenant_internal.run_as_owner(regclass, text) to tenant_admin;
 
--- As tenant_internal.run_as_owner, so that a foreign key is validated in one query over all tenants' rows, and not row by row under a
--- lock on each row that is referred to. Within tenant.protect only.
+-- As tenant_internal.run_as_owner, so that a foreign key is validated in one query over all tenants' rows, and not row
+-- by row under a lock on each row that is referred to. Within tenant.protect only.
 create function tenant_internal.run_validation(rel regclass, statement text) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_run_validation';
 revoke all on function tenant_internal.run_validation(regclass, text) from public;
@@ -356,21 +357,22 @@ grant execute on function tenant.enter_system_as_owner(text) to tenant_user, ten
 -- sql/schema/library/guards.sql
 -- Functions of the library that the guards use, or offer in place of what they refuse.
 
--- All tenants share the server's lock table, so a transaction may take at most pg_tenant.max_advisory_locks locks; those that
--- a rollback to a savepoint has released still count. Refuses one more (TN055).
+-- All tenants share the server's lock table, so a transaction may take at most pg_tenant.max_advisory_locks locks;
+-- those that a rollback to a savepoint has released still count. Refuses one more (TN055).
 create function tenant_internal.count_lock(key bigint) returns bigint
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lock';
 revoke all on function tenant_internal.count_lock(bigint) from public;
 
--- Asked by each scan of pg_statistic, pg_statistic_ext_data, pg_db_role_setting and pg_largeobject_metadata, for its row.
+-- Asked by each scan of pg_statistic, pg_statistic_ext_data, pg_db_role_setting and pg_largeobject_metadata, for its
+-- row.
 create function tenant_internal.is_shown(catalog oid, key oid) returns boolean
     language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_is_shown';
 comment on function tenant_internal.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
 -- Granted to PUBLIC, since it runs in scans of catalogs that everybody may read.
 grant execute on function tenant_internal.is_shown(oid, oid) to public;
 
--- Plans call these in the place of a function that would tell of other tenants. SQL cannot call them: there are no values of
--- type internal.
+-- Plans call these in the place of a function that would tell of other tenants. SQL cannot call them: there are no
+-- values of type internal.
 create function tenant_internal.hidden(original internal, argument anyelement) returns anyelement
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden';
 comment on function tenant_internal.hidden(internal, anyelement) is 'Calls the function, or returns null where its result would tell of other tenants.';
@@ -417,8 +419,8 @@ comment on function tenant.current_role() is 'Deprecated: the former name of ten
 -- sql/schema/library/lookup.sql
 -- Lookups, in the library.
 
--- Counts a lookup, and refuses it inside a tenant (TN110) or above the limit (TN058). Returns the details for the journal as
--- JSON, or null where no line is due.
+-- Counts a lookup, and refuses it inside a tenant (TN110) or above the limit (TN058). Returns the details for the
+-- journal as JSON, or null where no line is due.
 create function tenant_internal.count_lookup(rel regclass, key_number smallint) returns text
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lookup';
 revoke all on function tenant_internal.count_lookup(regclass, smallint) from public;
@@ -443,8 +445,8 @@ comment on function tenant.enter_pristine(text, text) is 'As enter(id, actor), f
 revoke all on function tenant.enter_pristine(text, text) from public;
 grant execute on function tenant.enter_pristine(text, text) to tenant_user;
 
--- Policies are TO PUBLIC, so these are as well: they tell a session only as what it has entered. LEAKPROOF, since a name is
--- refused only where it is a constant or a parameter, and no value of a row.
+-- Policies are TO PUBLIC, so these are as well: they tell a session only as what it has entered. LEAKPROOF, since a
+-- name is refused only where it is a constant or a parameter, and no value of a row.
 create function tenant.can(permission text) returns boolean
     language c stable strict parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_can';
 comment on function tenant.can(text) is 'Whether the actor, as a member of the tenant, has the permission; false with no actor, no tenant and in the system context. TN145 where there is no such permission.';
@@ -488,8 +490,8 @@ create function tenant_internal.doctor_is_equality(policy oid) returns boolean
     language c stable strict as 'MODULE_PATHNAME', 'pg_tenant_is_equality';
 revoke all on function tenant_internal.doctor_is_equality(oid) from public;
 
--- Why a session that begins now could verify no token, and who else could replace the key file; null where nothing is wrong.
--- They report what the server's operating-system user can see of the file, never its contents.
+-- Why a session that begins now could verify no token, and who else could replace the key file; null where nothing is
+-- wrong. They report what the server's operating-system user can see of the file, never its contents.
 create function tenant_internal.doctor_keys_missing() returns text
     language c stable as 'MODULE_PATHNAME', 'pg_tenant_keys_missing';
 revoke all on function tenant_internal.doctor_keys_missing() from public;
@@ -506,8 +508,8 @@ create function tenant_internal.journal_origin() returns bigint
 revoke all on function tenant_internal.journal_origin() from public;
 grant execute on function tenant_internal.journal_origin() to tenant_admin;
 
--- Writes the line that a tenant was created, in C and without running a statement. Where the journal has triggers, rules or
--- policies, or the transaction has entered a tenant, it calls the function below instead.
+-- Writes the line that a tenant was created, in C and without running a statement. Where the journal has triggers,
+-- rules or policies, or the transaction has entered a tenant, it calls the function below instead.
 create function tenant_internal.journal_creation() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
 revoke all on function tenant_internal.journal_creation() from public;
@@ -547,16 +549,16 @@ create table tenant.tenants (
     status_detail text
 );
 comment on table tenant.tenants is 'The registry of tenants.';
--- No REFERENCES on slug: it can change, and then triggers of the referencing tables would run, through ON UPDATE, with the
--- rights of whoever changes it.
+-- No REFERENCES on slug: it can change, and then triggers of the referencing tables would run, through ON UPDATE, with
+-- the rights of whoever changes it.
 grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
 grant insert (id, status, slug, name, plan, settings) on tenant.tenants to tenant_admin;
 grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms, work_mem_kb,
     read_only, slug, name, plan, settings, purge_after, status_detail) on tenant.tenants to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
 
--- An empty table, whose relation cache entry is invalidated when a row of the registry changes: that message reaches hot
--- standbys, too. Backends of the primary are told by other means and ignore it.
+-- An empty table, whose relation cache entry is invalidated when a row of the registry changes: that message reaches
+-- hot standbys, too. Backends of the primary are told by other means and ignore it.
 create table tenant_internal.registry_epoch ();
 comment on table tenant_internal.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
 
@@ -564,9 +566,9 @@ create trigger registry_changed after insert or update or delete on tenant.tenan
     for each row execute function tenant_internal.registry_changed();
 alter table tenant.tenants enable always trigger registry_changed;
 
--- Tenants are never deleted, and their ids never change. Otherwise actions of foreign keys that refer to the registry would
--- start here, and triggers of users' tables would run with the rights of whoever changes the registry. ENABLE ALWAYS, as
--- above.
+-- Tenants are never deleted, and their ids never change. Otherwise actions of foreign keys that refer to the registry
+-- would start here, and triggers of users' tables would run with the rights of whoever changes the registry. ENABLE
+-- ALWAYS, as above.
 create function tenant_internal.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
@@ -610,8 +612,8 @@ create function tenant.enter(id bigint) returns text language sql volatile paral
 revoke all on function tenant.enter(bigint) from public;
 grant execute on function tenant.enter(bigint) to tenant_user;
 
--- A client whose statement had an outdated plan rolls back, begins again and sends the statement once more: without anybody
--- noticing, where the transaction had only read.
+-- A client whose statement had an outdated plan rolls back, begins again and sends the statement once more: without
+-- anybody noticing, where the transaction had only read.
 create function tenant.begin_anew() returns void language plpgsql volatile parallel unsafe as $$
 begin
     if not tenant.left_nothing() then
@@ -625,17 +627,17 @@ revoke all on function tenant.begin_anew() from public;
 grant execute on function tenant.begin_anew() to tenant_user;
 
 -- sql/schema/core/journal.sql
--- The journal: who changed protection, shared tables, tenants and bound roles, who entered the system context, and what was
--- done in tenants. Lines are only added; nobody but a superuser can change one.
+-- The journal: who changed protection, shared tables, tenants and bound roles, who entered the system context, and what
+-- was done in tenants. Lines are only added; nobody but a superuser can change one.
 --
--- Partitioned by month. What is said of protection is kept for good, in a part of its own: guards and doctor go by it. The
--- months are no members of the extension, or a dump would leave them out: it takes a member's rows and not its definition,
--- and CREATE EXTENSION does not make the months of another year. As tables of their own they are dumped, and so are their
--- indexes; hence no index stands on a partitioned table, where ATTACH would make it before the dump does. DROP EXTENSION
--- drops them with the journal, since a partition goes with what it is part of.
+-- Partitioned by month. What is said of protection is kept for good, in a part of its own: guards and doctor go by it.
+-- The months are no members of the extension, or a dump would leave them out: it takes a member's rows and not its
+-- definition, and CREATE EXTENSION does not make the months of another year. As tables of their own they are dumped,
+-- and so are their indexes; hence no index stands on a partitioned table, where ATTACH would make it before the dump
+-- does. DROP EXTENSION drops them with the journal, since a partition goes with what it is part of.
 
--- Which database this is: another than the one that it is a dump of, since a dump does not have it. Transactions are numbered
--- in the life of a database; a server that is copied with its files, or upgraded, goes on with both.
+-- Which database this is: another than the one that it is a dump of, since a dump does not have it. Transactions are
+-- numbered in the life of a database; a server that is copied with its files, or upgraded, goes on with both.
 create table tenant_internal.journal_origin (origin bigint not null);
 comment on table tenant_internal.journal_origin is 'Which database this is, to tell the lines of its journal from those that a dump has brought.';
 insert into tenant_internal.journal_origin values (('x' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 16))::bit(64)::bigint);
@@ -683,8 +685,8 @@ create index on tenant_internal.journal_rest (object, action);
 create index on tenant_internal.journal_rest (tenant_id, id);
 create index on tenant_internal.journal_rest (origin, xid8, id);
 
--- A function that runs as the extension's owner could change lines for whoever calls it. Retention is exempt: it runs with
--- session_replication_role = replica, which only superusers can set.
+-- A function that runs as the extension's owner could change lines for whoever calls it. Retention is exempt: it runs
+-- with session_replication_role = replica, which only superusers can set.
 create function tenant_internal.keep_line() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if not (select rolsuper from pg_roles where rolname = session_user) then
@@ -707,8 +709,9 @@ create trigger keep_lines before truncate on tenant_internal.journal_lines
 create trigger keep_lines before truncate on tenant_internal.journal_rest
     for each statement execute function tenant_internal.keep_line();
 
--- The lines of the current tenant. It runs as the extension's owner, since nobody in a tenant reads the journal itself; its
--- condition is that of a fence. Whose database roles were at work, and which transactions, is the operators' business.
+-- The lines of the current tenant. It runs as the extension's owner, since nobody in a tenant reads the journal itself;
+-- its condition is that of a fence. Whose database roles were at work, and which transactions, is the operators'
+-- business.
 create view tenant.audit_log with (security_barrier = true) as
     select id, at, tenant_id, actor, impersonator, action, object, reason, detail, request_id
     from tenant.journal
@@ -909,8 +912,8 @@ $$;
 revoke all on function tenant_internal.require_reason(text) from public;
 grant execute on function tenant_internal.require_reason(text) to tenant_admin;
 
--- Keeps the reason of the change that a function makes next, for tenant_internal.journal_change. The calling function's SET
--- clause resets it.
+-- Keeps the reason of the change that a function makes next, for tenant_internal.journal_change. The calling function's
+-- SET clause resets it.
 create function tenant_internal.give_reason(reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -960,8 +963,8 @@ create function tenant_internal.journal_part(month date) returns regclass
 $$;
 revoke all on function tenant_internal.journal_part(date) from public;
 
--- Makes the part of a month that has none, if it can do so without anybody waiting: attaching it locks journal_rest, which
--- nobody writes to once there are parts ahead. False where that is locked, or has lines of the month already.
+-- Makes the part of a month that has none, if it can do so without anybody waiting: attaching it locks journal_rest,
+-- which nobody writes to once there are parts ahead. False where that is locked, or has lines of the month already.
 create function tenant_internal.make_journal_part(month date) returns boolean
     language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
@@ -1013,7 +1016,8 @@ end
 $$;
 
 -- sql/schema/lives/journal_refusals.sql
--- Refusals by the guards: how many there were, and lines of the journal on them, which survive the transactions that were refused.
+-- Refusals by the guards: how many there were, and lines of the journal on them, which survive the transactions that
+-- were refused.
 
 create function tenant_internal.refusal_counts() returns text
     language c volatile as 'MODULE_PATHNAME', 'pg_tenant_refusal_counts';
@@ -1052,12 +1056,12 @@ revoke all on function tenant.journal_refusals() from public;
 grant execute on function tenant.journal_refusals() to tenant_admin;
 
 -- sql/schema/lives/journal_seals.sql
--- Seals of the journal: digests of its lines, chained, by which a change, a removal or an insertion shows. The encoding is
--- told byte by byte in pg_tenant/journal-seals.md, so that exports can be verified without a database.
+-- Seals of the journal: digests of its lines, chained, by which a change, a removal or an insertion shows. The encoding
+-- is told byte by byte in pg_tenant/journal-seals.md, so that exports can be verified without a database.
 --
--- A sealing takes all settled lines that no earlier one has taken, in the order of (xid8, id): those of transactions before
--- the oldest one that runs. So no line can come between them any more, and no writer is waited for. Transactions are
--- numbered in the life of a database (origin): lines that a dump has brought from another one are sealed apart.
+-- A sealing takes all settled lines that no earlier one has taken, in the order of (xid8, id): those of transactions
+-- before the oldest one that runs. So no line can come between them any more, and no writer is waited for. Transactions
+-- are numbered in the life of a database (origin): lines that a dump has brought from another one are sealed apart.
 
 create table tenant.journal_sealings (
     number bigint primary key,
@@ -1356,8 +1360,8 @@ create function tenant.verify_journal(tenant bigint) returns table (tenant_id te
 revoke all on function tenant.verify_journal(bigint) from public;
 grant execute on function tenant.verify_journal(bigint) to tenant_admin;
 
--- Numbers of 64 bits are texts, since readers of JSON round them; times are microseconds since 2000-01-01 00:00 UTC, as they
--- are hashed; detail is the text that is hashed.
+-- Numbers of 64 bits are texts, since readers of JSON round them; times are microseconds since 2000-01-01 00:00 UTC, as
+-- they are hashed; detail is the text that is hashed.
 create function tenant_internal.microseconds(at timestamptz) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp as $$
     select ((extract(epoch from at) * 1000000)::bigint - 946684800000000)::text
@@ -1440,8 +1444,8 @@ create function tenant_internal.has_unsealed(before timestamptz) returns boolean
 $$;
 revoke all on function tenant_internal.has_unsealed(timestamptz) from public;
 
--- Removes the months before this one, if nobody reads them at this moment. session_replication_role = replica passes the
--- triggers that keep lines.
+-- Removes the months before this one, if nobody reads them at this moment. session_replication_role = replica passes
+-- the triggers that keep lines.
 create function tenant_internal.remove_journal(before date) returns bigint
     language plpgsql set search_path = pg_catalog, pg_temp set session_replication_role = replica as $$
 declare
@@ -2383,8 +2387,8 @@ create function tenant.set_setting(id bigint, name text, value jsonb, reason tex
 revoke all on function tenant.set_setting(bigint, text, jsonb, text) from public;
 grant execute on function tenant.set_setting(bigint, text, jsonb, text) to tenant_admin;
 
--- Where a tenant stands in the roll-out of a feature, 0 to 9999: below a hundred times its per cent it is in. Of SHA-256,
--- which no version of PostgreSQL computes otherwise.
+-- Where a tenant stands in the roll-out of a feature, 0 to 9999: below a hundred times its per cent it is in. Of
+-- SHA-256, which no version of PostgreSQL computes otherwise.
 create function tenant_internal.rollout_number(id text, name text) returns integer
     language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
     select (('x' || left(encode(sha256(convert_to(name || '/' || id, 'UTF8')), 'hex'), 8))::bit(32)::bigint % 10000)::integer
@@ -2458,8 +2462,8 @@ grant execute on function tenant.secret_reference(text) to tenant_user;
 -- What is declared holds for every statement: for a value that a tenant or a plan is given, and for a declaration that
 -- changes while values stand.
 
--- Whether a superuser restores a dump, which brings rows as they were and in any order. In a function that runs as its owner
--- it is the caller still.
+-- Whether a superuser restores a dump, which brings rows as they were and in any order. In a function that runs as its
+-- owner it is the caller still.
 create function tenant_internal.is_restoring() returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when current_setting('row_security') = 'off' then coalesce((select rolsuper from pg_roles
@@ -2652,7 +2656,8 @@ create trigger keep_name before update on tenant.plans for each row when (new.pl
     execute function tenant_internal.keep_plan();
 
 -- sql/schema/lives/onboarding.sql
--- Onboarding: the steps that set a tenant up, which any number of workers take, and which are undone if it comes to nothing.
+-- Onboarding: the steps that set a tenant up, which any number of workers take, and which are undone if it comes to
+-- nothing.
 --
 -- Who changes a step locks in this order: the tenant's line in onboardings, its steps, its line in tenants. Finding out
 -- whether a step was the last one is right because of the first: it is updated, so that a transaction with an older
@@ -2665,7 +2670,8 @@ create table tenant.onboardings (
     begun_at timestamptz not null default now(),
     begun_by name not null,
     changed_at timestamptz not null default now(),
-    -- Of a tenant that is set up before anybody asks for it: where it waits, since when it can be had, since when somebody has it.
+    -- Of a tenant that is set up before anybody asks for it: where it waits, since when it can be had, since when
+    -- somebody has it.
     pool text collate "C",
     ready_at timestamptz,
     claimed_at timestamptz,
@@ -2740,8 +2746,8 @@ end
 $$;
 revoke all on function tenant_internal.lock_onboarding(text) from public;
 
--- After a change of a step: which others can be claimed now, and whether the tenant is ready, set up or undone. Called with
--- the onboarding locked.
+-- After a change of a step: which others can be claimed now, and whether the tenant is ready, set up or undone. Called
+-- with the onboarding locked.
 create function tenant_internal.advance_onboarding(id text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 declare
@@ -3235,7 +3241,8 @@ revoke all on function tenant.fail_step(bigint, text, integer, text, interval, b
 grant execute on function tenant.fail_step(bigint, text, integer, text, interval, boolean) to tenant_admin;
 
 -- sql/schema/lives/onboarding_end.sql
--- What an operator decides of an onboarding: to give it up, and have undone what was done; or to try again what has failed.
+-- What an operator decides of an onboarding: to give it up, and have undone what was done; or to try again what has
+-- failed.
 
 create function tenant.abandon_onboarding(id text, reason text) returns text
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -3253,8 +3260,9 @@ begin
         perform tenant_internal.refuse_transition(canonical, state, 'purged');
     end if;
     update tenant.onboardings p set abandoned_at = now(), reason = abandon_onboarding.reason where p.tenant_id = canonical;
-    -- What is to be undone: what is done, and what was tried outside of the database. A transaction that was not finished
-    -- never will be: its attempt is over. One outside that runs may answer still; when its lease is over it is undone as well.
+    -- What is to be undone: what is done, and what was tried outside of the database. A transaction that was not
+    -- finished never will be: its attempt is over. One outside that runs may answer still; when its lease is over it is
+    -- undone as well.
     update tenant.onboarding s set abandoned = true, changed_at = clock_timestamp(),
             attempts = s.attempts + case when s.status = 'running' and not (s.outside and s.has_undo) then 1 else 0 end,
             status = case when not s.has_undo or not (s.status = 'done' or s.outside and s.attempts > 0) then 'undone'
@@ -3600,8 +3608,8 @@ create function tenant_internal.caller() returns name
 $$;
 revoke all on function tenant_internal.caller() from public;
 
--- Who changes a tenant's members: an operator, or inside the tenant a member of it who may. Gives the id, and the highest rank
--- that may be given, taken or changed; null is any.
+-- Who changes a tenant's members: an operator, or inside the tenant a member of it who may. Gives the id, and the
+-- highest rank that may be given, taken or changed; null is any.
 create function tenant_internal.manager_of(id text, out canonical text, out most integer)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3680,8 +3688,8 @@ end
 $$;
 revoke all on function tenant_internal.refuse_member(text, text, text) from public;
 
--- Locks the member and, before it, the tenant's owners, always in the same order: of two owners who leave at once the second
--- waits, and then sees that the first is gone; under REPEATABLE READ it fails with 40001.
+-- Locks the member and, before it, the tenant's owners, always in the same order: of two owners who leave at once the
+-- second waits, and then sees that the first is gone; under REPEATABLE READ it fails with 40001.
 create function tenant_internal.lock_member(id text, user_id text, most integer) returns tenant.members
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -4262,8 +4270,8 @@ revoke all on function tenant.set_own_setting(text, jsonb, text) from public;
 grant execute on function tenant.set_own_setting(text, jsonb, text) to tenant_user;
 
 -- sql/schema/lives/impersonation/grants.sql
--- Impersonation: a login of support works in a tenant for a time, in the place of a user or without one. It needs no right to
--- enter tenants: it enters those that a grant of its own opens.
+-- Impersonation: a login of support works in a tenant for a time, in the place of a user or without one. It needs no
+-- right to enter tenants: it enters those that a grant of its own opens.
 
 -- pg_tenant/src/pg/impersonation_row.rs knows the numbers of the columns.
 create table tenant.impersonations (
@@ -4331,7 +4339,8 @@ end
 $$;
 revoke all on function tenant_internal.refuse_impersonation(text, text, text) from public;
 
--- Impersonations are asked for, approved and ended outside of tenants, by the login and not by what SET ROLE makes of it.
+-- Impersonations are asked for, approved and ended outside of tenants, by the login and not by what SET ROLE makes of
+-- it.
 create function tenant_internal.require_outside(what text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -4456,8 +4465,8 @@ $$;
 revoke all on function tenant_internal.hierarchy(regclass) from public;
 grant execute on function tenant_internal.hierarchy(regclass) to tenant_admin;
 
--- The table of the tenants themselves: its tenant column is a key by itself and has a value of its own for a new row, so
--- the current tenant is none of its defaults. (A table with at most one row a tenant has no such default.)
+-- The table of the tenants themselves: its tenant column is a key by itself and has a value of its own for a new row,
+-- so the current tenant is none of its defaults. (A table with at most one row a tenant has no such default.)
 create function tenant_internal.is_root(rel regclass, tenant_column name) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select exists (
@@ -4500,7 +4509,8 @@ $$;
 revoke all on function tenant_internal.column_of(regclass, name, jsonb) from public;
 grant execute on function tenant_internal.column_of(regclass, name, jsonb) to tenant_admin;
 
--- What a table that is not protected has to do with those that are, or are about to be: by a foreign key, at any distance.
+-- What a table that is not protected has to do with those that are, or are about to be: by a foreign key, at any
+-- distance.
 create function tenant_internal.said_of_open_table(rel regclass, tenant_column name, columns jsonb) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -4739,8 +4749,8 @@ $$;
 revoke all on function tenant_internal.refuse_publishing_keys(regclass, name) from public;
 grant execute on function tenant_internal.refuse_publishing_keys(regclass, name) to tenant_admin;
 
--- Whether the table is to have rows that are every tenant's: as it is protected already, else as is asked. What is below
--- may have been protected without, and stays so.
+-- Whether the table is to have rows that are every tenant's: as it is protected already, else as is asked. What is
+-- below may have been protected without, and stays so.
 create function tenant_internal.will_share_rows(rel regclass, asked boolean) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce(tenant_internal.has_shared_rows(rel), asked)
@@ -4797,8 +4807,8 @@ create function tenant_internal.fence_steps(rel regclass, tenant_column name, re
     returns table (what text, statement text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-    -- The equality lets the planner use an index, but the planner may also drop it from the plan. The function stays in the
-    -- plan and decides.
+    -- The equality lets the planner use an index, but the planner may also drop it from the plan. The function stays in
+    -- the plan and decides.
     own constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
     shown constant text := case when shared_rows
         then format('(%I operator(pg_catalog.=) %s or %1$I is null) and tenant.is_current_or_shared(%1$I)', tenant_column, reader)
@@ -4847,7 +4857,8 @@ begin
         return query values ('policy', format(
             'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%s)', rel, shown, own));
     end if;
-    -- The permissive policy has the same condition as the restrictive one, not true: if either is lost, the other still holds.
+    -- The permissive policy has the same condition as the restrictive one, not true: if either is lost, the other still
+    -- holds.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
         return query values ('policy', format(
             'create policy tenant_access on %s as permissive for all to public using (%s) with check (%s)', rel, shown, own));
@@ -4915,8 +4926,9 @@ $$;
 revoke all on function tenant_internal.fence(regclass, name, text, boolean) from public;
 grant execute on function tenant_internal.fence(regclass, name, text, boolean) to tenant_admin;
 
--- Fences a table and all below it. The comment of each policy keeps what unprotect gives back: it is the owner's, and goes
--- where the table goes. Foreign tables cannot be fenced: they are an error, or stay closed and are read through their parent.
+-- Fences a table and all below it. The comment of each policy keeps what unprotect gives back: it is the owner's, and
+-- goes where the table goes. Foreign tables cannot be fenced: they are an error, or stay closed and are read through
+-- their parent.
 create function tenant_internal.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean, shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -4932,7 +4944,8 @@ begin
     if shared_rows then
         perform tenant_internal.refuse_publishing_keys(rel, tenant_column);
     end if;
-    -- All tables are checked before the first is changed: a command on a table also reaches its partitions and children.
+    -- All tables are checked before the first is changed: a command on a table also reaches its partitions and
+    -- children.
     foreach part in array parts loop
         before := before || jsonb_build_object(part::text, (
             select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity, 'default', (
@@ -5029,8 +5042,8 @@ $$;
 revoke all on function tenant_internal.is_of_all(text) from public;
 grant execute on function tenant_internal.is_of_all(text) to tenant_admin;
 
--- The statements that protecting the table would run, or the error that it would end in. Nothing is changed, and nothing
--- locked but for reading.
+-- The statements that protecting the table would run, or the error that it would end in. Nothing is changed, and
+-- nothing locked but for reading.
 create function tenant_internal.foresee_protection(rel regclass, tenant_column name, shared_rows boolean) returns setof text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -5237,7 +5250,8 @@ begin
     if dry_run then
         return;
     end if;
-    -- Hardening starts when all are protected: a foreign key of an unprotected table keeps the key that it refers to as it is.
+    -- Hardening starts when all are protected: a foreign key of an unprotected table keeps the key that it refers to as
+    -- it is.
     if harden <> 'false' then
         for i in 1 .. cardinality(all_tables) loop
             if results[i] like 'protected%' then
@@ -5290,8 +5304,8 @@ $$;
 revoke all on function tenant_internal.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) from public;
 grant execute on function tenant_internal.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
--- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but by
--- its schema, so that it calls nothing of the caller's.
+-- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but
+-- by its schema, so that it calls nothing of the caller's.
 create procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id',
     harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
     stop_on_error boolean default false, keep_old_keys boolean default false, shared_rows text[] default null)
@@ -5346,11 +5360,11 @@ revoke all on procedure tenant.protect_schema_stepwise(regnamespace, name, tenan
 grant execute on procedure tenant.protect_schema_stepwise(regnamespace, name, tenant.key_form, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
 -- sql/schema/protect/membership.sql
--- Tables whose rows belong to several tenants, by membership: a row of `users` is a tenant's where the tenant's part of a join
--- table refers to it. Such a row is read only inside a tenant, since the others see it too.
+-- Tables whose rows belong to several tenants, by membership: a row of `users` is a tenant's where the tenant's part of
+-- a join table refers to it. Such a row is read only inside a tenant, since the others see it too.
 --
--- Rows of the join table decide what a tenant sees, so triggers on it refuse that a tenant adds any, unless tenants_add_members
--- was given.
+-- Rows of the join table decide what a tenant sees, so triggers on it refuse that a tenant adds any, unless
+-- tenants_add_members was given.
 
 -- The columns that join the two: as they were named, else those of the one foreign key that there is.
 create function tenant_internal.membership_columns(rel regclass, through regclass, inout member_column name, inout key_column name)
@@ -5383,7 +5397,8 @@ $$;
 revoke all on function tenant_internal.membership_columns(regclass, regclass, name, name) from public;
 grant execute on function tenant_internal.membership_columns(regclass, regclass, name, name) to tenant_admin;
 
--- What the values of a column are compared as; an error where the table has no such column, or one that cannot be compared.
+-- What the values of a column are compared as; an error where the table has no such column, or one that cannot be
+-- compared.
 create function tenant_internal.membership_type(rel regclass, column_name name) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -5428,8 +5443,8 @@ begin
     perform tenant_internal.require_protectable(rel);
     perform tenant_internal.require_table(rel);
     perform tenant_internal.require_owner(through);
-    -- The planner can drop the condition of 0.1.0's policies, so they must be replaced first. A join table with shared rows is
-    -- refused: a membership belongs to one tenant.
+    -- The planner can drop the condition of 0.1.0's policies, so they must be replaced first. A join table with shared
+    -- rows is refused: a membership belongs to one tenant.
     if rel = through or coalesce(tenant_internal.fence_column(through), 0) = 0 or tenant_internal.has_shared_rows(through)
         or tenant_internal.former_column(tenant_internal.fence_policy(through)) is not null then
         raise exception using
@@ -5529,8 +5544,8 @@ end
 $$;
 comment on function tenant.refuse_member() is 'The trigger of tables through which others are reached by membership.';
 revoke all on function tenant.refuse_member() from public;
--- Granted to PUBLIC: the owner of a table that has the trigger need not be an administrator, and a trigger function cannot be
--- called by itself.
+-- Granted to PUBLIC: the owner of a table that has the trigger need not be an administrator, and a trigger function
+-- cannot be called by itself.
 grant execute on function tenant.refuse_member() to public;
 
 -- The tables that are reached through this one, and whether tenants may add members to it for them.
@@ -5548,8 +5563,8 @@ $$;
 revoke all on function tenant_internal.reached_through(regclass) from public;
 grant execute on function tenant_internal.reached_through(regclass) to tenant_admin;
 
--- The triggers that a join table needs, and each table below it. PostgreSQL fires triggers by their names in ASCII, and one
--- that fires later may change the member again: these are the last.
+-- The triggers that a join table needs, and each table below it. PostgreSQL fires triggers by their names in ASCII, and
+-- one that fires later may change the member again: these are the last.
 create function tenant_internal.member_triggers(through regclass) returns table (part regclass, name name, statement text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select h, t.name, format('create trigger %I before %s on %s for each row when (%stenant.current_id() is not null) '
@@ -5568,7 +5583,8 @@ $$;
 revoke all on function tenant_internal.member_triggers(regclass) from public;
 grant execute on function tenant_internal.member_triggers(regclass) to tenant_admin;
 
--- A trigger's definition in a form that can be compared: without its name and table, in lower case, without parentheses.
+-- A trigger's definition in a form that can be compared: without its name and table, in lower case, without
+-- parentheses.
 create function tenant_internal.trigger_text(definition text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select regexp_replace(regexp_replace(lower(definition), '^create trigger \S+ before (\S+) on \S+', '\1'), '[()"]', '', 'g')
@@ -5847,7 +5863,8 @@ begin
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
         perform tenant_internal.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
-        -- A former owner of the table could have written this expression, so an administrator must see it before running it.
+        -- A former owner of the table could have written this expression, so an administrator must see it before
+        -- running it.
         if before ? 'default' then
             raise warning using
                 message = format('column "%s" of table %s had another default before it was protected', col, rel),
@@ -5867,8 +5884,8 @@ $$;
 revoke all on function tenant_internal.unfence(regclass) from public;
 grant execute on function tenant_internal.unfence(regclass) to tenant_admin;
 
--- Removes what is left of the protection of a table whose policies are gone: the default and FORCE. Returns false where there
--- is nothing to remove.
+-- Removes what is left of the protection of a table whose policies are gone: the default and FORCE. Returns false where
+-- there is nothing to remove.
 create function tenant_internal.unfence_remains(rel regclass) returns boolean
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -6011,9 +6028,9 @@ grant select on tenant.protected_tables to tenant_admin;
 -- sql/schema/lives/audit.sql
 -- Journalling of rows: what statements change in a table, by triggers that run once for each statement.
 --
--- A line holds up to 1,000 rows of one tenant and statement: a line for each row would cost what the row itself does, in
--- indexes and in columns that are the same for all; tenant.audit_changes shows the rows one by one. Rows before and after an
--- UPDATE are paired by their place: PostgreSQL puts both into their transition tables at once.
+-- A line holds up to 1,000 rows of one tenant and statement: a line for each row would cost what the row itself does,
+-- in indexes and in columns that are the same for all; tenant.audit_changes shows the rows one by one. Rows before and
+-- after an UPDATE are paired by their place: PostgreSQL puts both into their transition tables at once.
 
 create table tenant.audited (
     relation regclass primary key,
@@ -6031,9 +6048,9 @@ create function tenant_internal.row_change(was record, is_now record, keys name[
     language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_row_change';
 revoke all on function tenant_internal.row_change(record, record, name[], name[], name[]) from public;
 
--- Arguments: the tenant column, or nothing; the key's columns; the columns that are told, or nothing for all; those whose values are
--- left out. SECURITY DEFINER: nobody whose statements are journalled may write the journal. A column of the table stands before
--- the row itself in a name's lookup, hence the row's name.
+-- Arguments: the tenant column, or nothing; the key's columns; the columns that are told, or nothing for all; those
+-- whose values are left out. SECURITY DEFINER: nobody whose statements are journalled may write the journal. A column
+-- of the table stands before the row itself in a name's lookup, hence the row's name.
 create function tenant_internal.audit_change() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp set jit = off as $$
 #variable_conflict use_variable
@@ -6252,8 +6269,9 @@ grant select on tenant.audit_changes to tenant_user;
 --
 -- SECURITY DEFINER, since pg_tenant.id is a setting of superusers; owned by the extension's owner.
 
--- What members of this predefined role can do beyond their own tenant, in words; null for every other role. The predefined
--- roles pg_checkpoint, pg_read_all_settings and pg_use_reserved_connections show and do nothing of other tenants.
+-- What members of this predefined role can do beyond their own tenant, in words; null for every other role. The
+-- predefined roles pg_checkpoint, pg_read_all_settings and pg_use_reserved_connections show and do nothing of other
+-- tenants.
 create function tenant_internal.reach_of(role name) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp as $$
     select case role
@@ -6305,7 +6323,8 @@ begin
             order by r.rolname
             limit 1)
         end;
-    -- From 16, whoever creates a role gets a membership that neither inherits nor allows SET ROLE: that one is harmless.
+    -- From 16, whoever creates a role gets a membership that neither inherits nor allows SET ROLE: that one is
+    -- harmless.
     if why is null then
         select format('Role %I is a member of it: SET ROLE would not carry the binding along.', m.member::regrole) into why
             from pg_auth_members m
@@ -6378,8 +6397,8 @@ grant select on tenant.bound_roles to tenant_admin;
 -- sql/schema/core/system.sql
 -- The system context: across tenants, read-only unless asked otherwise, and never without a reason.
 --
--- enter_system runs with the caller's rights: it is a SET LOCAL ROLE to tenant_system, which PostgreSQL allows to members
--- of that role. A SECURITY DEFINER function could not be one.
+-- enter_system runs with the caller's rights: it is a SET LOCAL ROLE to tenant_system, which PostgreSQL allows to
+-- members of that role. A SECURITY DEFINER function could not be one.
 
 -- Entering a tenant from here is refused (TN014) by the function itself, which says why.
 grant execute on function tenant.enter(text), tenant.enter(uuid), tenant.enter(bigint), tenant.enter_pristine(text)
@@ -6411,8 +6430,8 @@ end
 $$;
 revoke all on function tenant_internal.journal_system_as_owner(text) from public;
 
--- Uses of the system context that no journal could keep: of a standby, or in a transaction that was begun read-only. The
--- server's log has a line of each (pg_tenant/src/entry/unjournalled.rs), in stderr's form, csvlog's or jsonlog's.
+-- Uses of the system context that no journal could keep: of a standby, or in a transaction that was begun read-only.
+-- The server's log has a line of each (pg_tenant/src/entry/unjournalled.rs), in stderr's form, csvlog's or jsonlog's.
 create function tenant.import_readings(lines text[]) returns table (taken bigint, known bigint, elsewhere bigint, refused bigint)
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -6468,8 +6487,8 @@ grant execute on function tenant.import_readings(text[]) to tenant_admin;
 -- sql/schema/core/guards.sql
 -- What the guards offer in place of what they refuse, and what they run for new tables.
 
--- The 64-bit key of an advisory lock: the beginning of a SHA-256 over tenant id and name, so that no tenant can find a name
--- that gives another tenant's key.
+-- The 64-bit key of an advisory lock: the beginning of a SHA-256 over tenant id and name, so that no tenant can find a
+-- name that gives another tenant's key.
 create function tenant_internal.lock_key(key text) returns bigint
     language plpgsql stable strict set search_path = pg_catalog, pg_temp as $$
 begin
@@ -6565,8 +6584,8 @@ end
 $$;
 revoke all on function tenant_internal.protect_newcomer(regclass, regclass) from public;
 
--- The same for pg_tenant.new_tables = warn: a table that has the tenant column of another one, and no protection; a view
--- that shows protected tables with the rights of somebody to whom policies do not apply.
+-- The same for pg_tenant.new_tables = warn: a table that has the tenant column of another one, and no protection; a
+-- view that shows protected tables with the rights of somebody to whom policies do not apply.
 create function tenant_internal.warn_of_newcomer(rel regclass, ignored regclass) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -6612,8 +6631,8 @@ create trigger shared_changed after insert or update or delete on tenant.shared
     for each row execute function tenant_internal.registry_changed();
 alter table tenant.shared enable always trigger shared_changed;
 
--- The apply worker of a subscription truncates tables without calling a guard. It does fire triggers that are ENABLE ALWAYS
--- (T114).
+-- The apply worker of a subscription truncates tables without calling a guard. It does fire triggers that are ENABLE
+-- ALWAYS (T114).
 create function tenant.refuse_truncate() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using
@@ -6716,8 +6735,9 @@ grant select on tenant.audit_log, tenant.current_members, tenant.defined_roles t
 -- Why a key stays without the tenant: its SQLSTATE, what cannot be, and the reason.
 create type tenant_internal.obstacle as (code text, problem text, reason text);
 
--- A step of hardening: the statement and the table that it is run on, why, what applications write otherwise then, and the
--- foreign keys that it validates. Without a statement: what stays, and its obstacle or the table that is not protected yet.
+-- A step of hardening: the statement and the table that it is run on, why, what applications write otherwise then, and
+-- the foreign keys that it validates. Without a statement: what stays, and its obstacle or the table that is not
+-- protected yet.
 create type tenant_internal.hardening_step as (relation regclass, statement text, why text, changes text, foreign_keys oid[],
     obstacle tenant_internal.obstacle, unprotected regclass);
 
@@ -6743,9 +6763,9 @@ create type tenant_internal.key_plan as (
 -- cascades and locks across tenants. plan_hardening finds the statements that put the tenant column first in each:
 -- tenant.hardening shows them, to be run one by one, and apply_hardening runs them.
 --
--- A surrogate key reveals nothing of its row, and applications rely on it alone (group by id, references t (id), on conflict
--- (id)). So it stays, unless all keys are asked for; foreign keys then use a key with the tenant column that is made beside
--- it.
+-- A surrogate key reveals nothing of its row, and applications rely on it alone (group by id, references t (id), on
+-- conflict (id)). So it stays, unless all keys are asked for; foreign keys then use a key with the tenant column that
+-- is made beside it.
 
 -- The tenant column of a protected table, or of one that is planned to be protected (tenant.foreseen_column).
 create function tenant_internal.key_column(rel regclass) returns smallint
@@ -6796,7 +6816,8 @@ $$;
 revoke all on function tenant_internal.without_included(text, oid, smallint) from public;
 grant execute on function tenant_internal.without_included(text, oid, smallint) to tenant_admin;
 
--- Keys of tables with shared rows: those without a tenant are unique among each other only where nulls are not distinct.
+-- Keys of tables with shared rows: those without a tenant are unique among each other only where nulls are not
+-- distinct.
 create function tenant_internal.with_equal_nulls(rest text, rel oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when tenant_internal.has_shared_rows(rel) and rest !~ 'NULLS NOT DISTINCT'
@@ -6857,8 +6878,8 @@ $$;
 revoke all on function tenant_internal.constraint_with_tenant(oid, smallint) from public;
 grant execute on function tenant_internal.constraint_with_tenant(oid, smallint) to tenant_admin;
 
--- The definition of the foreign key with the tenant columns of both tables in front. ON DELETE SET NULL and SET DEFAULT are
--- restricted to the other columns.
+-- The definition of the foreign key with the tenant columns of both tables in front. ON DELETE SET NULL and SET DEFAULT
+-- are restricted to the other columns.
 create function tenant_internal.reference_with_tenant(fk oid) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -6874,8 +6895,8 @@ begin
     period := coalesce((to_jsonb(f) ->> 'conperiod')::boolean, false);
     columns := case when period then trim_array(f.conkey, 1) else f.conkey end;
     referenced := case when period then trim_array(f.confkey, 1) else f.confkey end;
-    -- MATCH FULL wants all columns null, or none. It is kept only where no column can be null: the tenant column is not null,
-    -- so all of them null would be refused.
+    -- MATCH FULL wants all columns null, or none. It is kept only where no column can be null: the tenant column is not
+    -- null, so all of them null would be refused.
     full_match := f.confmatchtype = 'f' and not exists (
         select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull)
         and tenant_internal.has_shared_rows(f.conrelid) is not true;
@@ -6931,8 +6952,8 @@ $$;
 revoke all on function tenant_internal.references_across(oid) from public;
 grant execute on function tenant_internal.references_across(oid) to tenant_admin;
 
--- Counts these rows. Policies hide them from the owner, so the tenant policies are dropped in a subtransaction that is always
--- rolled back. Null where the caller may not drop one.
+-- Counts these rows. Policies hide them from the owner, so the tenant policies are dropped in a subtransaction that is
+-- always rolled back. Null where the caller may not drop one.
 create function tenant_internal.count_across(fk oid) returns bigint
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -7033,8 +7054,8 @@ $$;
 revoke all on function tenant_internal.keys_without_tenant(oid[]) from public;
 grant execute on function tenant_internal.keys_without_tenant(oid[]) to tenant_admin;
 
--- How the database itself generates the values of a single-column key: 'numbered' or 'random'. Null where it does not: then
--- the values have a meaning.
+-- How the database itself generates the values of a single-column key: 'numbered' or 'random'. Null where it does not:
+-- then the values have a meaning.
 create function tenant_internal.surrogate_kind(index oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
@@ -7061,7 +7082,8 @@ $$;
 revoke all on function tenant_internal.is_referable(oid, smallint[]) from public;
 grant execute on function tenant_internal.is_referable(oid, smallint[]) to tenant_admin;
 
--- Whether the constraint of this name is the foreign key that is to replace this one; null where there is no such constraint.
+-- Whether the constraint of this name is the foreign key that is to replace this one; null where there is no such
+-- constraint.
 create function tenant_internal.is_prepared(fk oid, name text) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.contype = 'f' and n.confrelid = f.confrelid
@@ -7082,8 +7104,8 @@ $$;
 revoke all on function tenant_internal.is_prepared(oid, text) from public;
 grant execute on function tenant_internal.is_prepared(oid, text) to tenant_admin;
 
--- The name of an existing constraint that can replace the foreign key: preferably of the name that hardening uses. Of several
--- equal foreign keys only the first gets it.
+-- The name of an existing constraint that can replace the foreign key: preferably of the name that hardening uses. Of
+-- several equal foreign keys only the first gets it.
 create function tenant_internal.prepared_reference(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.conname
@@ -7132,8 +7154,8 @@ revoke all on function tenant_internal.change_of_key(oid, smallint) from public;
 grant execute on function tenant_internal.change_of_key(oid, smallint) to tenant_admin;
 
 -- sql/schema/keys/online.sql
--- The steps of one key while the table is in use: an index beside it, its foreign keys one by one, then the swap. No step
--- holds a lock for as long as it reads the table.
+-- The steps of one key while the table is in use: an index beside it, its foreign keys one by one, then the swap. No
+-- step holds a lock for as long as it reads the table.
 
 create function tenant_internal.plan_key_online(plan tenant_internal.key_plan, concurrent boolean)
     returns setof tenant_internal.hardening_step
@@ -7202,8 +7224,8 @@ $$;
 revoke all on function tenant_internal.plan_key_online(tenant_internal.key_plan, boolean) from public;
 grant execute on function tenant_internal.plan_key_online(tenant_internal.key_plan, boolean) to tenant_admin;
 
--- The steps of one foreign key: one with the tenant beside it, validated by itself, then the swap. Of a partitioned table
--- there is none that is not valid: the other is dropped before.
+-- The steps of one foreign key: one with the tenant beside it, validated by itself, then the swap. Of a partitioned
+-- table there is none that is not valid: the other is dropped before.
 create function tenant_internal.plan_reference_online(fk oid) returns setof tenant_internal.hardening_step
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -7269,8 +7291,8 @@ revoke all on function tenant_internal.restored_with_key(tenant_internal.key_pla
 grant execute on function tenant_internal.restored_with_key(tenant_internal.key_plan) to tenant_admin;
 
 -- sql/schema/keys/at_once.sql
--- The step of one key that has no other way: of a partitioned table, and of an exclusion constraint. One statement takes the
--- foreign keys off, changes the key, and puts them back.
+-- The step of one key that has no other way: of a partitioned table, and of an exclusion constraint. One statement
+-- takes the foreign keys off, changes the key, and puts them back.
 
 create function tenant_internal.plan_key_at_once(plan tenant_internal.key_plan) returns setof tenant_internal.hardening_step
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -7350,12 +7372,12 @@ revoke all on function tenant_internal.plan_key_at_once(tenant_internal.key_plan
 grant execute on function tenant_internal.plan_key_at_once(tenant_internal.key_plan) to tenant_admin;
 
 -- sql/schema/keys/plan.sql
--- The steps that put the tenant into the keys of a table, in order: which keys, which foreign keys go with each, and what
--- stays. keys/online.sql and keys/at_once.sql have the steps of one key.
+-- The steps that put the tenant into the keys of a table, in order: which keys, which foreign keys go with each, and
+-- what stays. keys/online.sql and keys/at_once.sql have the steps of one key.
 
 -- What puts the tenant first in every key of the table and in every foreign key between it and a protected table, in an
--- order in which each statement can run alone. A key stays where a foreign key of an unprotected table needs it: hardening
--- that table completes it. A row without a statement says what stays, and its obstacle, if there is one.
+-- order in which each statement can run alone. A key stays where a foreign key of an unprotected table needs it:
+-- hardening that table completes it. A row without a statement says what stays, and its obstacle, if there is one.
 create function tenant_internal.plan_hardening(rel regclass, concurrent boolean, form tenant.key_form, keep_old_keys boolean, foreseen name)
     returns setof tenant_internal.hardening_step
     language plpgsql stable set search_path = pg_catalog, pg_temp set tenant.foreseen_column = '' as $$
@@ -7426,8 +7448,8 @@ begin
                 tenant_internal.column_list(key.relation, key.columns), key.relation::regclass)
             when plan.held or keep_old_keys then 'Nothing yet: the old key stays. Later: ' || tenant_internal.change_of_key(key.index, plan.own)
             else tenant_internal.change_of_key(key.index, plan.own) end;
-        -- A key that stays gets one with the tenant beside it for the foreign keys that wait for that. A primary key gets it
-        -- for foreign keys that are to come, and every key where the old ones are to be kept.
+        -- A key that stays gets one with the tenant beside it for the foreign keys that wait for that. A primary key
+        -- gets it for foreign keys that are to come, and every key where the old ones are to be kept.
         continue when (plan.held or stays and not coalesce((select contype = 'p' from pg_constraint where oid = key.constraint_oid), false))
             and not (keep_old_keys and not stays) and plan.waiting = '{}';
         plan.held := plan.held or stays or keep_old_keys;
@@ -7452,8 +7474,8 @@ $$;
 revoke all on function tenant_internal.step_of_obstacle(oid, tenant_internal.obstacle) from public;
 grant execute on function tenant_internal.step_of_obstacle(oid, tenant_internal.obstacle) to tenant_admin;
 
--- The foreign keys of these tables that stay without the tenant, but for those that are done: since another table is not
--- protected yet, or for reasons of their own.
+-- The foreign keys of these tables that stay without the tenant, but for those that are done: since another table is
+-- not protected yet, or for reasons of their own.
 create function tenant_internal.plan_references_left(parts oid[], done oid[]) returns setof tenant_internal.hardening_step
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select row(f.child, null,
@@ -7585,15 +7607,15 @@ revoke all on function tenant_internal.apply_hardening(regclass, tenant.key_form
 grant execute on function tenant_internal.apply_hardening(regclass, tenant.key_form, boolean) to tenant_admin;
 
 -- sql/schema/proof/plant.sql
--- tenant.prove(): two synthetic tenants get a row in every protected table, every path from the one to the other's rows is
--- tried as the application's role, and all of it is undone.
+-- tenant.prove(): two synthetic tenants get a row in every protected table, every path from the one to the other's rows
+-- is tried as the application's role, and all of it is undone.
 --
--- A transaction can enter only one tenant. So a superuser, with no tenant entered, plants the rows of both; each attack is a
--- savepoint in which the application's role enters the first tenant, and is rolled back. Afterwards the transaction still
--- cannot enter another tenant.
+-- A transaction can enter only one tenant. So a superuser, with no tenant entered, plants the rows of both; each attack
+-- is a savepoint in which the application's role enters the first tenant, and is rolled back. Afterwards the
+-- transaction still cannot enter another tenant.
 
--- Nothing that the owners of the tables wrote runs with the superuser's rights: rows are planted as their table's owner,
--- attacks run as the application's role, both restricted, so that nobody becomes the superuser again from there.
+-- Nothing that the owners of the tables wrote runs with the superuser's rights: rows are planted as their table's
+-- owner, attacks run as the application's role, both restricted, so that nobody becomes the superuser again from there.
 
 -- Texts to try as the value of a column: those that its checks and partition bounds name, and samples of its type, made
 -- unique by the seed.
@@ -7655,7 +7677,8 @@ end
 $$;
 revoke all on function tenant_internal.sample_values(regclass, smallint, integer) from public;
 
--- The tables that are protected by a tenant column, and those that the journal says are protected and that are not ('lost').
+-- The tables that are protected by a tenant column, and those that the journal says are protected and that are not
+-- ('lost').
 create function tenant_internal.provable() returns table (relation regclass, tenant_column name, tenant_type text, kind text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select p.relation, p.tenant_column, p.tenant_type, p.kind from tenant.protected_tables p where p.through is null
@@ -7669,8 +7692,8 @@ create function tenant_internal.provable() returns table (relation regclass, ten
 $$;
 revoke all on function tenant_internal.provable() from public;
 
--- Plants a row of the tenant, or a row without a tenant where tenant_id is null. Returns {"row": ...}; {"why": ...} where that
--- failed; {"wait": ...} where a table that it refers to must come first.
+-- Plants a row of the tenant, or a row without a tenant where tenant_id is null. Returns {"row": ...}; {"why": ...}
+-- where that failed; {"wait": ...} where a table that it refers to must come first.
 create function tenant_internal.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -7707,8 +7730,8 @@ begin
             end if;
         end loop;
     end loop;
-    -- First with all columns, since the proof of an index needs a value in it, then with the mandatory ones; each with one
-    -- sample value after the other.
+    -- First with all columns, since the proof of an index needs a value in it, then with the mandatory ones; each with
+    -- one sample value after the other.
     for try in 0 .. 23 loop
         columns := '';
         literals := '';
@@ -7745,8 +7768,8 @@ revoke all on function tenant_internal.plant(regclass, name, text, integer, json
 -- sql/schema/proof/table.sql
 -- What the application tries on one table.
 
--- Runs the statement as the role, in the tenant (or in none), and undoes it: gives 'n rows' that it saw or changed, or its
--- SQLSTATE. Triggers and foreign keys are off, since they would stop it for reasons of their own.
+-- Runs the statement as the role, in the tenant (or in none), and undoes it: gives 'n rows' that it saw or changed, or
+-- its SQLSTATE. Triggers and foreign keys are off, since they would stop it for reasons of their own.
 create function tenant_internal.attack(as_role name, tenant_id text, statement text, sees boolean) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -7887,9 +7910,9 @@ end
 $$;
 revoke all on function tenant_internal.prove_table(regclass, name, text, text, jsonb, jsonb) from public;
 
--- The role of this proof to which policies do not apply, made for it and a member of no role. Not the superuser, since the
--- attacks run code of the tables' owners; not another role with BYPASSRLS, which may have more rights; and granting a role
--- would lock it until the transaction ends.
+-- The role of this proof to which policies do not apply, made for it and a member of no role. Not the superuser, since
+-- the attacks run code of the tables' owners; not another role with BYPASSRLS, which may have more rights; and granting
+-- a role would lock it until the transaction ends.
 create function tenant_internal.bypassing() returns name language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('tenant_prove_past_%s', pg_current_xact_id())::name
 $$;
@@ -7904,7 +7927,8 @@ revoke all on function tenant_internal.proof_schema() from public;
 -- sql/schema/proof/ways.sql
 -- The same by other ways: prepared, through functions and views, by COPY, by writing.
 
--- A statement that was planned with no tenant by a role to whom policies do not apply, and is run by the role in the tenant.
+-- A statement that was planned with no tenant by a role to whom policies do not apply, and is run by the role in the
+-- tenant.
 create function tenant_internal.attack_prepared(as_role name, tenant_id text, statement text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -7928,7 +7952,8 @@ end
 $$;
 revoke all on function tenant_internal.attack_prepared(name, text, text) from public;
 
--- As attack, through a function or a view of the table's owner, or of a role to whom policies do not apply, made for it.
+-- As attack, through a function or a view of the table's owner, or of a role to whom policies do not apply, made for
+-- it.
 create function tenant_internal.attack_through(as_role name, tenant_id text, rel regclass, mine boolean, what text, rights text, statement text)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -7952,8 +7977,9 @@ end
 $$;
 revoke all on function tenant_internal.attack_through(name, text, regclass, boolean, text, text, text) from public;
 
--- As attack, by COPY with a file of the server, the only COPY that a function can run. It needs a right that the application
--- should not have, and the guards would refuse it inside a tenant: both are lifted, to try the policy behind them.
+-- As attack, by COPY with a file of the server, the only COPY that a function can run. It needs a right that the
+-- application should not have, and the guards would refuse it inside a tenant: both are lifted, to try the policy
+-- behind them.
 create function tenant_internal.attack_copy(as_role name, tenant_id text, statement text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -7989,7 +8015,8 @@ create function tenant_internal.views_over(rel regclass) returns setof regclass
 $$;
 revoke all on function tenant_internal.views_over(regclass) from public;
 
--- A digest of all that the role sees in the view; where root is given, after the other tenant's rows were deleted from it.
+-- A digest of all that the role sees in the view; where root is given, after the other tenant's rows were deleted from
+-- it.
 create function tenant_internal.attack_view(as_role name, tenant_id text, view regclass, root regclass, tenant_column name, other text)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -8034,8 +8061,8 @@ revoke all on function tenant_internal.prove_mutation(regclass, name, text, text
 -- sql/schema/proof/members.sql
 -- Attacks on tables reached by membership.
 
--- Every path by which tenant a could reach a row, in a table reached by membership, of which only tenant b is a member. mine
--- and theirs are rows of the table; joined describes the join table.
+-- Every path by which tenant a could reach a row, in a table reached by membership, of which only tenant b is a member.
+-- mine and theirs are rows of the table; joined describes the join table.
 create function tenant_internal.prove_members(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb)
     returns table (path text, expected text, got text, passed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -8127,8 +8154,8 @@ revoke all on function tenant_internal.prove_member_mutation(regclass, name, tex
 -- What a proof is about, and the rights that it takes.
 
 -- named: the protected tables that are proved, by their tenant column. reached: those that are protected by membership.
--- granted: both, and the join tables. needed: these, and what their foreign keys refer to, at any distance, so that rows can
--- be planted.
+-- granted: both, and the join tables. needed: these, and what their foreign keys refer to, at any distance, so that
+-- rows can be planted.
 create function tenant_internal.scope_of_proof(tables regclass[], out named regclass[], out reached regclass[], out granted regclass[],
     out needed regclass[]) language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -8149,8 +8176,9 @@ end
 $$;
 revoke all on function tenant_internal.scope_of_proof(regclass[]) from public;
 
--- Makes the schema with the functions that attacks call (proof/plans.sql, proof/indexes.sql): once for all attacks, since
--- PostgreSQL keeps the plans of each function that a session has run, and goes through all of them at each change of a catalog.
+-- Makes the schema with the functions that attacks call (proof/plans.sql, proof/indexes.sql): once for all attacks,
+-- since PostgreSQL keeps the plans of each function that a session has run, and goes through all of them at each change
+-- of a catalog.
 create function tenant_internal.make_for_proof(app name) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -8176,8 +8204,8 @@ end
 $$;
 revoke all on function tenant_internal.make_for_proof(name) from public;
 
--- Where policies ask what the actor may, the application enters as one who may everything: it is the tenants that are to be
--- kept apart.
+-- Where policies ask what the actor may, the application enters as one who may everything: it is the tenants that are
+-- to be kept apart.
 create function tenant_internal.plant_people(a text, b text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -8198,8 +8226,8 @@ create function tenant_internal.entry_of_proof(id text) returns text
 $$;
 revoke all on function tenant_internal.entry_of_proof(text) from public;
 
--- Makes the role to which policies do not apply, which may read the tables. With everything, grants the application's role all
--- rights on the tables, on the views over them and on what these read.
+-- Makes the role to which policies do not apply, which may read the tables. With everything, grants the application's
+-- role all rights on the tables, on the views over them and on what these read.
 create function tenant_internal.grant_for_proof(granted regclass[], app name, everything boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -8244,8 +8272,8 @@ revoke all on function tenant_internal.grant_for_proof(regclass[], name, boolean
 -- A row of each tenant in every table.
 
 -- By table, the row of each tenant, {"<tenant id>": {...}}, and of nobody, {"nobody": {...}}; or why there is none,
--- {"why": "..."}. Null where the table is none of them. A table waits for those that it refers to: they are gone through again
--- and again while a row was planted, then once more without waiting.
+-- {"why": "..."}. Null where the table is none of them. A table waits for those that it refers to: they are gone
+-- through again and again while a row was planted, then once more without waiting.
 create function tenant_internal.plant_all(needed regclass[], a text, b text, keyed_by text) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -8606,7 +8634,8 @@ create trigger channel_changed after insert or update or delete on tenant.channe
     for each row execute function tenant_internal.channel_changed();
 
 -- sql/schema/core/directory.sql
--- For the part of an application that receives requests: the tenant of a slug, and notifications that the registry changed.
+-- For the part of an application that receives requests: the tenant of a slug, and notifications that the registry
+-- changed.
 
 -- SECURITY DEFINER: an application may ask for one tenant, whose slug or id it was told, and cannot list them.
 create function tenant.find(by_slug text default null, by_id text default null, by_domain text default null)
@@ -8654,8 +8683,9 @@ create function tenant_internal.tell_change() returns void
 $$;
 revoke all on function tenant_internal.tell_change() from public;
 
--- A row of the registry announces itself (tenant_internal.registry_changed). TRUNCATE is refused; where that was switched off, it is
--- announced too. Guards are off, since an administrator may be inside a tenant, where a NOTIFY is refused.
+-- A row of the registry announces itself (tenant_internal.registry_changed). TRUNCATE is refused; where that was
+-- switched off, it is announced too. Guards are off, since an administrator may be inside a tenant, where a NOTIFY is
+-- refused.
 create function tenant_internal.announce_change() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin
@@ -8675,9 +8705,9 @@ alter table tenant.tenants enable always trigger announce_truncate;
 -- sql/schema/core/lookup.sql
 -- Which tenant a key belongs to, before one is known: sign-in by e-mail, an API key, a webhook's id, a host.
 --
--- The owner of a table declares a column of it, with a reason; then who may enter tenants and has entered none asks by one
--- value and is told tenant and row, and no other column. It is the only statement that reads across tenants for them, so
--- nothing in it is theirs but the value, which is a parameter.
+-- The owner of a table declares a column of it, with a reason; then who may enter tenants and has entered none asks by
+-- one value and is told tenant and row, and no other column. It is the only statement that reads across tenants for
+-- them, so nothing in it is theirs but the value, which is a parameter.
 
 create table tenant.lookups (
     relation regclass not null,
@@ -8686,8 +8716,8 @@ create table tenant.lookups (
     reason text not null,
     declared_at timestamptz not null default now(),
     declared_by name not null default current_user,
-    -- The numbers of the columns: a declaration ends when its column is dropped, and does not hold for another column that
-    -- gets the name later. Dumps leave them out.
+    -- The numbers of the columns: a declaration ends when its column is dropped, and does not hold for another column
+    -- that gets the name later. Dumps leave them out.
     key_number smallint not null,
     row_number smallint not null,
     primary key (relation, key_column)
@@ -8712,7 +8742,8 @@ revoke all on function tenant_internal.number_lookup() from public;
 create trigger number before insert or update on tenant.lookups for each row execute function tenant_internal.number_lookup();
 alter table tenant.lookups enable always trigger number;
 
--- The column that identifies a row within its tenant: the primary key's column beside the tenant column, or its only column.
+-- The column that identifies a row within its tenant: the primary key's column beside the tenant column, or its only
+-- column.
 create function tenant_internal.lookup_row(rel regclass) returns smallint
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case cardinality(rest) when 0 then tenant_internal.fence_column(rel) when 1 then rest[1] end
@@ -8841,8 +8872,8 @@ $$;
 revoke all on function tenant_internal.refuse_lookup(regclass, name, text) from public;
 grant execute on function tenant_internal.refuse_lookup(regclass, name, text) to tenant_admin;
 
--- SECURITY DEFINER, and the one statement in it runs as the table's owner, restricted: nothing of it is the caller's but
--- the value. Strict is off for it, since there is no tenant.
+-- SECURITY DEFINER, and the one statement in it runs as the table's owner, restricted: nothing of it is the caller's
+-- but the value. Strict is off for it, since there is no tenant.
 create function tenant.lookup(rel regclass, key_column name, value text) returns table (tenant_id text, row_id text)
     language plpgsql volatile strict rows 1 security definer
     set search_path = pg_catalog, pg_temp set pg_tenant.strict = off set max_parallel_workers_per_gather = 0 as $$
@@ -8934,13 +8965,14 @@ revoke all on procedure tenant.upgrade_fences(boolean) from public;
 grant execute on procedure tenant.upgrade_fences(boolean) to tenant_admin;
 
 -- sql/schema/proof/plans.sql
--- Attacks of tenant.prove() on how the planner treats a policy: it drops an equality that a condition of the statement implies,
--- and evaluates conditions without columns before the others.
+-- Attacks of tenant.prove() on how the planner treats a policy: it drops an equality that a condition of the statement
+-- implies, and evaluates conditions without columns before the others.
 
--- As tenant_internal.attack, for a statement whose conditions call what is made for it (proof/scope.sql): tenant_prove_says()
--- and tenant_prove_slow() are declared stable and return the tenant that a setting names; tenant_prove_tick() is declared to
--- cost nothing, counts its calls, and makes the setting name the other tenant. Indexes are not used, since a scan by the
--- tenant column would not visit the other tenant's rows. sees: whether to return the number of 'rows' or of 'calls'.
+-- As tenant_internal.attack, for a statement whose conditions call what is made for it (proof/scope.sql):
+-- tenant_prove_says() and tenant_prove_slow() are declared stable and return the tenant that a setting names;
+-- tenant_prove_tick() is declared to cost nothing, counts its calls, and makes the setting name the other tenant.
+-- Indexes are not used, since a scan by the tenant column would not visit the other tenant's rows. sees: whether to
+-- return the number of 'rows' or of 'calls'.
 create function tenant_internal.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -8990,11 +9022,11 @@ $$;
 revoke all on function tenant_internal.prove_plans(regclass, name, name, text, text) from public;
 
 -- sql/schema/proof/indexes.sql
--- Attacks of tenant.prove() on what an index scan evaluates again for each row: the index condition, where index or bitmap are
--- lossy, and the distance in ORDER BY. PostgreSQL evaluates these before the filter, which has the policy.
+-- Attacks of tenant.prove() on what an index scan evaluates again for each row: the index condition, where index or
+-- bitmap are lossy, and the distance in ORDER BY. PostgreSQL evaluates these before the filter, which has the policy.
 
--- How often the statement calls tenant_prove_counted() in a scan by this index; with gone, after the other tenant's rows were
--- deleted. The planner is made to ignore the table's other indexes.
+-- How often the statement calls tenant_prove_counted() in a scan by this index; with gone, after the other tenant's
+-- rows were deleted. The planner is made to ignore the table's other indexes.
 create function tenant_internal.attack_index(as_role name, a text, b text, index regclass, tenant_column name, statement text, ways text[], gone boolean)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -9173,8 +9205,8 @@ create view tenant_internal.doctor_memberships as
         or coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
         or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true);
 
--- The application's roles: tenant_user, and tenant_support, which enters tenants as well, and whoever can become one of them or
--- use its rights.
+-- The application's roles: tenant_user, and tenant_support, which enters tenants as well, and whoever can become one of
+-- them or use its rights.
 create view tenant_internal.doctor_applications as
     with recursive application (role) as (
         select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_support')
@@ -9255,8 +9287,8 @@ create view tenant_internal.doctor_readers as
     from reader join pg_catalog.pg_class c on c.oid = reader.relation
     where c.relkind in ('v', 'm') group by c.oid;
 
--- Roles to which policies do not apply. tenant_system and tenant_reader have BYPASSRLS and strict mode for it: T020 and T142 are
--- their findings.
+-- Roles to which policies do not apply. tenant_system and tenant_reader have BYPASSRLS and strict mode for it: T020 and
+-- T142 are their findings.
 create view tenant_internal.doctor_exempt as
     select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
     from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname not in ('tenant_system', 'tenant_reader');
@@ -10396,7 +10428,8 @@ create view tenant_internal.finding_t110 as
     join pg_catalog.pg_class c on c.oid = f.conrelid
     join pg_catalog.pg_roles r on r.oid = c.relowner
     where f.contype = 'f' and f.confrelid = 'tenant.tenants'::regclass and f.conparentid = 0 and not r.rolsuper
-        -- An id never changes, and no row is deleted: what is left is the slug, and a registry whose own triggers are off.
+        -- An id never changes, and no row is deleted: what is left is the slug, and a registry whose own triggers are
+        -- off.
         and (f.confupdtype in ('c', 'n', 'd') or f.confdeltype in ('c', 'n', 'd'))
     order by g.oid, f.conname;
 comment on view tenant_internal.finding_t110 is 'A trigger runs when the registry changes';
@@ -10573,8 +10606,8 @@ create view tenant_internal.finding_t098 as
 comment on view tenant_internal.finding_t098 is 'A search index ranks over all tenants';
 
 -- sql/schema/doctor/people.sql
--- Findings on people: tenants that nobody owns, members that may nothing, invitations that nobody took, permissions that
--- nobody has.
+-- Findings on people: tenants that nobody owns, members that may nothing, invitations that nobody took, permissions
+-- that nobody has.
 
 create view tenant_internal.finding_t123 as
     select 'T123' as code, 'warn' as level,
@@ -10867,7 +10900,8 @@ create view tenant_internal.finding_t116 as
 comment on view tenant_internal.finding_t116 is 'The server or the database is in test mode';
 
 -- sql/schema/doctor/impersonation.sql
--- Findings on impersonation: support that needs no grant, and grants that are open for too long or that nobody decides about.
+-- Findings on impersonation: support that needs no grant, and grants that are open for too long or that nobody decides
+-- about.
 
 create view tenant_internal.finding_t139 as
     with recursive reach (login, role, first_step) as (
@@ -10928,8 +10962,8 @@ comment on view tenant_internal.finding_t142 is 'The application may read across
 -- sql/schema/doctor/immutable.sql
 -- Findings on functions whose result PostgreSQL computes once and keeps, and that depend on the tenant.
 --
--- What a function calls and reads is read from its text: a call is a name before a parenthesis, a table a name after FROM
--- or JOIN. Names that are put together at run time are not seen.
+-- What a function calls and reads is read from its text: a call is a name before a parenthesis, a table a name after
+-- FROM or JOIN. Names that are put together at run time are not seen.
 
 create function tenant_internal.doctor_body(function oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -10951,8 +10985,8 @@ create view tenant_internal.doctor_computed as
         and d.classid in ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_attrdef'::regclass, 'pg_catalog.pg_constraint'::regclass,
             'pg_catalog.pg_policy'::regclass, 'pg_catalog.pg_statistic_ext'::regclass, 'pg_catalog.pg_type'::regclass);
 
--- Functions that depend on the tenant, and how: of those that are IMMUTABLE, or of those that something is computed with.
--- Only these and what they call is read, and by words first.
+-- Functions that depend on the tenant, and how: of those that are IMMUTABLE, or of those that something is computed
+-- with. Only these and what they call is read, and by words first.
 create function tenant_internal.doctor_folded_now(used boolean) returns table (function oid, name text, immutable boolean, reads_context boolean, how text)
     language sql stable rows 20 set search_path = pg_catalog, pg_temp set enable_mergejoin = off as $$
     with recursive source as materialized (
@@ -11200,8 +11234,8 @@ end
 $$;
 comment on view tenant_internal.doctor_findings is 'Every finding, waived or not.';
 
--- Whether a fix can be pasted into psql, or run line by line: no line break within quotes, and no control characters that a
--- terminal would act on.
+-- Whether a fix can be pasted into psql, or run line by line: no line break within quotes, and no control characters
+-- that a terminal would act on.
 create function tenant_internal.doctor_pastes(fix text) returns boolean
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select fix !~ '[\x01-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]' and (fix !~ '\n' or not exists (
@@ -11327,9 +11361,9 @@ revoke all on function tenant.assert_healthy(text) from public;
 grant execute on function tenant.assert_healthy(text) to tenant_admin;
 
 -- sql/schema/core/changes.sql
--- tenant_admin may also change the registry, the shared tables and the waivers by plain statements. These triggers apply the
--- same rules as the functions, and write the same lines into the journal. pg_restore is exempt: it restores the journal as
--- well.
+-- tenant_admin may also change the registry, the shared tables and the waivers by plain statements. These triggers
+-- apply the same rules as the functions, and write the same lines into the journal. pg_restore is exempt: it restores
+-- the journal as well.
 
 create function tenant_internal.check_change() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -11395,8 +11429,8 @@ end
 $$;
 revoke all on function tenant_internal.journal_change() from public;
 
--- Writes the journal of updates and deletes of tenants: once for each statement, with a line for each tenant and kind of change,
--- and for each setting. SECURITY DEFINER, so that the line says who acts where a function runs as its owner.
+-- Writes the journal of updates and deletes of tenants: once for each statement, with a line for each tenant and kind
+-- of change, and for each setting. SECURITY DEFINER, so that the line says who acts where a function runs as its owner.
 create function tenant_internal.journal_tenants() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

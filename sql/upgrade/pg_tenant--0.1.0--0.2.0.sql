@@ -3572,8 +3572,9 @@ begin
         perform tenant_internal.refuse_transition(canonical, state, 'purged');
     end if;
     update tenant.onboardings p set abandoned_at = now(), reason = abandon_onboarding.reason where p.tenant_id = canonical;
-    -- What is to be undone: what is done, and what was tried outside of the database. A transaction that was not finished
-    -- never will be: its attempt is over. One outside that runs may answer still; when its lease is over it is undone as well.
+    -- What is to be undone: what is done, and what was tried outside of the database. A transaction that was not
+    -- finished never will be: its attempt is over. One outside that runs may answer still; when its lease is over it is
+    -- undone as well.
     update tenant.onboarding s set abandoned = true, changed_at = clock_timestamp(),
             attempts = s.attempts + case when s.status = 'running' and not (s.outside and s.has_undo) then 1 else 0 end,
             status = case when not s.has_undo or not (s.status = 'done' or s.outside and s.attempts > 0) then 'undone'
@@ -5120,8 +5121,8 @@ create or replace function tenant_internal.fence_steps(rel regclass, tenant_colu
     returns table (what text, statement text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-    -- The equality lets the planner use an index, but the planner may also drop it from the plan. The function stays in the
-    -- plan and decides.
+    -- The equality lets the planner use an index, but the planner may also drop it from the plan. The function stays in
+    -- the plan and decides.
     own constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
     shown constant text := case when shared_rows
         then format('(%I operator(pg_catalog.=) %s or %1$I is null) and tenant.is_current_or_shared(%1$I)', tenant_column, reader)
@@ -5170,7 +5171,8 @@ begin
         return query values ('policy', format(
             'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%s)', rel, shown, own));
     end if;
-    -- The permissive policy has the same condition as the restrictive one, not true: if either is lost, the other still holds.
+    -- The permissive policy has the same condition as the restrictive one, not true: if either is lost, the other still
+    -- holds.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
         return query values ('policy', format(
             'create policy tenant_access on %s as permissive for all to public using (%s) with check (%s)', rel, shown, own));
@@ -5259,7 +5261,8 @@ begin
     if shared_rows then
         perform tenant_internal.refuse_publishing_keys(rel, tenant_column);
     end if;
-    -- All tables are checked before the first is changed: a command on a table also reaches its partitions and children.
+    -- All tables are checked before the first is changed: a command on a table also reaches its partitions and
+    -- children.
     foreach part in array parts loop
         before := before || jsonb_build_object(part::text, (
             select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity, 'default', (
@@ -5569,7 +5572,8 @@ begin
     if dry_run then
         return;
     end if;
-    -- Hardening starts when all are protected: a foreign key of an unprotected table keeps the key that it refers to as it is.
+    -- Hardening starts when all are protected: a foreign key of an unprotected table keeps the key that it refers to as
+    -- it is.
     if harden <> 'false' then
         for i in 1 .. cardinality(all_tables) loop
             if results[i] like 'protected%' then
@@ -5759,8 +5763,8 @@ begin
     perform tenant_internal.require_protectable(rel);
     perform tenant_internal.require_table(rel);
     perform tenant_internal.require_owner(through);
-    -- The planner can drop the condition of 0.1.0's policies, so they must be replaced first. A join table with shared rows is
-    -- refused: a membership belongs to one tenant.
+    -- The planner can drop the condition of 0.1.0's policies, so they must be replaced first. A join table with shared
+    -- rows is refused: a membership belongs to one tenant.
     if rel = through or coalesce(tenant_internal.fence_column(through), 0) = 0 or tenant_internal.has_shared_rows(through)
         or tenant_internal.former_column(tenant_internal.fence_policy(through)) is not null then
         raise exception using
@@ -6189,7 +6193,8 @@ begin
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
         perform tenant_internal.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
-        -- A former owner of the table could have written this expression, so an administrator must see it before running it.
+        -- A former owner of the table could have written this expression, so an administrator must see it before
+        -- running it.
         if before ? 'default' then
             raise warning using
                 message = format('column "%s" of table %s had another default before it was protected', col, rel),
@@ -6632,7 +6637,8 @@ begin
             order by r.rolname
             limit 1)
         end;
-    -- From 16, whoever creates a role gets a membership that neither inherits nor allows SET ROLE: that one is harmless.
+    -- From 16, whoever creates a role gets a membership that neither inherits nor allows SET ROLE: that one is
+    -- harmless.
     if why is null then
         select format('Role %I is a member of it: SET ROLE would not carry the binding along.', m.member::regrole) into why
             from pg_auth_members m
@@ -7116,8 +7122,8 @@ begin
     period := coalesce((to_jsonb(f) ->> 'conperiod')::boolean, false);
     columns := case when period then trim_array(f.conkey, 1) else f.conkey end;
     referenced := case when period then trim_array(f.confkey, 1) else f.confkey end;
-    -- MATCH FULL wants all columns null, or none. It is kept only where no column can be null: the tenant column is not null,
-    -- so all of them null would be refused.
+    -- MATCH FULL wants all columns null, or none. It is kept only where no column can be null: the tenant column is not
+    -- null, so all of them null would be refused.
     full_match := f.confmatchtype = 'f' and not exists (
         select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull)
         and tenant_internal.has_shared_rows(f.conrelid) is not true;
@@ -7663,8 +7669,8 @@ begin
                 tenant_internal.column_list(key.relation, key.columns), key.relation::regclass)
             when plan.held or keep_old_keys then 'Nothing yet: the old key stays. Later: ' || tenant_internal.change_of_key(key.index, plan.own)
             else tenant_internal.change_of_key(key.index, plan.own) end;
-        -- A key that stays gets one with the tenant beside it for the foreign keys that wait for that. A primary key gets it
-        -- for foreign keys that are to come, and every key where the old ones are to be kept.
+        -- A key that stays gets one with the tenant beside it for the foreign keys that wait for that. A primary key
+        -- gets it for foreign keys that are to come, and every key where the old ones are to be kept.
         continue when (plan.held or stays and not coalesce((select contype = 'p' from pg_constraint where oid = key.constraint_oid), false))
             and not (keep_old_keys and not stays) and plan.waiting = '{}';
         plan.held := plan.held or stays or keep_old_keys;
@@ -7934,8 +7940,8 @@ begin
             end if;
         end loop;
     end loop;
-    -- First with all columns, since the proof of an index needs a value in it, then with the mandatory ones; each with one
-    -- sample value after the other.
+    -- First with all columns, since the proof of an index needs a value in it, then with the mandatory ones; each with
+    -- one sample value after the other.
     for try in 0 .. 23 loop
         columns := '';
         literals := '';
@@ -10522,7 +10528,8 @@ create or replace view tenant_internal.finding_t110 as
     join pg_catalog.pg_class c on c.oid = f.conrelid
     join pg_catalog.pg_roles r on r.oid = c.relowner
     where f.contype = 'f' and f.confrelid = 'tenant.tenants'::regclass and f.conparentid = 0 and not r.rolsuper
-        -- An id never changes, and no row is deleted: what is left is the slug, and a registry whose own triggers are off.
+        -- An id never changes, and no row is deleted: what is left is the slug, and a registry whose own triggers are
+        -- off.
         and (f.confupdtype in ('c', 'n', 'd') or f.confdeltype in ('c', 'n', 'd'))
     order by g.oid, f.conname;
 

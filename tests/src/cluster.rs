@@ -65,8 +65,8 @@ impl Cluster {
         kept
     }
 
-    /// This server's databases taken over by one that has none yet, with `pg_upgrade`; both are stopped, and the other is
-    /// started again. What `pg_upgrade` said where it failed.
+    /// This server's databases taken over by one that has none yet, with `pg_upgrade`; both are stopped, and the other
+    /// is started again. What `pg_upgrade` said where it failed.
     pub fn upgrade_to(&self, new: &Cluster) -> Result<(), String> {
         self.stop();
         new.stop();
@@ -108,8 +108,8 @@ impl Cluster {
         self.must(self.pg_ctl("stop").args(["-m", "immediate"]));
     }
 
-    /// Start again after [`stop`](Self::stop) or [`crash`](Self::crash). Meanwhile somebody's connection may have got the
-    /// port for its own end: then wait until it is over.
+    /// Start again after [`stop`](Self::stop) or [`crash`](Self::crash). Meanwhile somebody's connection may have got
+    /// the port for its own end: then wait until it is over.
     pub fn start_again(&self) {
         let since = Instant::now();
         while let Err(why) = self.try_start() {

@@ -56,7 +56,8 @@ impl Goldens {
         result
     }
 
-    /// Compare a result with every output that is right; the unified diff with the nearest to the plain one, if none is.
+    /// Compare a result with every output that is right; the unified diff with the nearest to the plain one, if none
+    /// is.
     pub fn compare(&self, name: &str, result: &Path) -> Result<(), String> {
         let candidates = self.candidates(name);
         let Some(first) = candidates.first() else {

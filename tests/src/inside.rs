@@ -57,8 +57,8 @@ impl Session {
 }
 
 impl Database<'_> {
-    /// Run statements as a superuser inside `tenant`, and undo them. The superuser is a member of tenant_user no longer than
-    /// that: the role is the whole server's, and doctors in other databases would report it.
+    /// Run statements as a superuser inside `tenant`, and undo them. The superuser is a member of tenant_user no longer
+    /// than that: the role is the whole server's, and doctors in other databases would report it.
     #[track_caller]
     pub fn superuser_inside(&self, tenant: &str, sql: &str) -> impl Future<Output = ()> {
         let at = Location::caller();

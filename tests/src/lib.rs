@@ -11,8 +11,8 @@
 //!
 //! Nothing here connects as a superuser unless the call is named [`Database::superuser`].
 //!
-//! A file of `tests/tests/` is named for a failure, and its first lines say what holds instead: `it_is_lost_on_the_way` shows
-//! that the tenant is not lost. What cannot be tested on a server is said by [`skipped`].
+//! A file of `tests/tests/` is named for a failure, and its first lines say what holds instead: `it_is_lost_on_the_way`
+//! shows that the tenant is not lost. What cannot be tested on a server is said by [`skipped`].
 #![forbid(unsafe_code)]
 
 pub mod attack; // isolation, attacked: a stock policy beside pg_tenant

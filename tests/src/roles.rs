@@ -38,8 +38,8 @@ impl Roles {
                 grant select, insert, update, delete on tables to {app}, {bystander};
              alter default privileges for role {owner} grant usage on sequences to {app}, {bystander};"
         );
-        // What a grant locks is the whole server's. So that two tests never wait for each other in a circle: ours first, in
-        // the order that they were made, then PostgreSQL's own.
+        // What a grant locks is the whole server's. So that two tests never wait for each other in a circle: ours
+        // first, in the order that they were made, then PostgreSQL's own.
         if extension {
             sql += &format!("grant tenant_user to {app}; grant tenant_admin to {admin};");
         }

@@ -5,8 +5,8 @@ use std::thread;
 
 use crate::install::Install;
 
-/// Says that the running test, or the rest of it, is skipped, and why. It is said past the capture of the test's output,
-/// which shows that of failed tests only.
+/// Says that the running test, or the rest of it, is skipped, and why. It is said past the capture of the test's
+/// output, which shows that of failed tests only.
 pub fn skipped(why: &str) {
     let thread = thread::current();
     let test = thread.name().filter(|name| *name != "main").map_or(String::new(), |name| format!("{name}: "));

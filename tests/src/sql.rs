@@ -135,7 +135,8 @@ pub fn describe(error: &Error) -> String {
     text
 }
 
-/// Roles are the whole server's: tests that grant the same two in another order wait in a circle. Nothing was done then.
+/// Roles are the whole server's: tests that grant the same two in another order wait in a circle. Nothing was done
+/// then.
 fn is_deadlock_over_roles(error: &Error, sql: &str) -> bool {
     error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) && sql.contains("role ") && sql.contains("grant ")
 }

@@ -1,6 +1,6 @@
-//! Something was added that no test names: a function, table or view of the schema `tenant`, a setting, a refusal. (What
-//! is in `tenant_internal` is tested through what calls it. Arms of the guards: `extension/guards/arm_untested.rs`;
-//! kinds of tables and verbs: `isolation_matrix`.)
+//! Something was added that no test names: a function, table or view of the schema `tenant`, a setting, a refusal.
+//! (What is in `tenant_internal` is tested through what calls it. Arms of the guards:
+//! `extension/guards/arm_untested.rs`; kinds of tables and verbs: `isolation_matrix`.)
 
 use std::fs;
 use std::path::Path;

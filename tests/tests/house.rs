@@ -1,5 +1,5 @@
-//! The order of the house: a room of the extension uses one that stands above it, or a source is longer than one reads at
-//! once and nobody has said why. The client's rooms are in `client/tests/rooms.rs`.
+//! The order of the house: a room of the extension uses one that stands above it, or a source is longer than one reads
+//! at once and nobody has said why. The client's rooms are in `client/tests/rooms.rs`.
 
 #[path = "house/circles.rs"]
 mod circles;
@@ -169,23 +169,35 @@ fn an_arrow_is_seen() {
     assert_eq!(named(source), ["pg", "gucs", "guard", "entry"]);
 }
 
-#[test]
-fn each_long_file_has_its_reason() {
+/// The sources of the repository, written by hand; none where this is no checkout of git, which knows them.
+fn written() -> Vec<String> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
         .current_dir(root())
         .output();
     let listed = match listed {
         Ok(listed) if listed.status.success() => String::from_utf8(listed.stdout).expect("names in UTF-8"),
-        _ => return println!("skipped: not a checkout of git, which says which files are the repository's"),
+        _ => {
+            println!("skipped: not a checkout of git, which says which files are the repository's");
+            return Vec::new();
+        }
     };
     let is_source = |file: &&str| {
         [".rs", ".sql", ".py", ".js", ".mjs", ".ts"].iter().any(|end| file.ends_with(end))
             && !NOT_WRITTEN.iter().any(|generated| file.starts_with(generated))
     };
+    listed.lines().filter(is_source).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_long_file_has_its_reason() {
+    let files = written();
+    if files.is_empty() {
+        return;
+    }
     let lines = |file: &str| fs::read_to_string(root().join(file)).map_or(0, |text| text.lines().count());
     let long: Vec<(&str, usize)> =
-        listed.lines().filter(is_source).map(|file| (file, lines(file))).filter(|(_, lines)| *lines > LONG).collect();
+        files.iter().map(|file| (file.as_str(), lines(file))).filter(|(_, lines)| *lines > LONG).collect();
     let unlisted = long.iter().filter(|(file, _)| !LONG_FILES.iter().any(|(listed, _)| listed == file));
     let unlisted: Vec<_> = unlisted.map(|(file, lines)| format!("{file}: {lines} lines")).collect();
     assert!(unlisted.is_empty(), "longer than {LONG} lines: split it by concept, or say why not: {unlisted:#?}");
@@ -193,6 +205,26 @@ fn each_long_file_has_its_reason() {
         assert!(long.iter().any(|(long, _)| *long == file), "{file} is not long any more: take it off the list");
         assert!(why.len() > 20, "{file}: {why} is no reason");
     }
+}
+
+/// A comment is read without scrolling; a table's row, and code in documentation, is as long as it is.
+#[test]
+fn no_line_of_a_comment_is_longer_than_120() {
+    let mut long = Vec::new();
+    for file in written() {
+        let marker = if file.ends_with(".rs") { "//" } else { "--" };
+        if !(file.ends_with(".rs") || file.starts_with("sql/schema/")) {
+            continue;
+        }
+        for (nth, line) in fs::read_to_string(root().join(&file)).unwrap_or_default().lines().enumerate() {
+            let text = line.trim_start().strip_prefix(marker).map(|text| text.trim_start_matches(['/', '!']));
+            let is_prose = text.is_some_and(|text| !text.starts_with(" |") && !text.starts_with("     "));
+            if is_prose && line.chars().count() > 120 {
+                long.push(format!("{file}:{}", nth + 1));
+            }
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
 }
 
 /// The oids that `pg/oids.rs` writes down are those of PostgreSQL's headers.

@@ -1,5 +1,5 @@
-//! The SQL reference (`pg_tenant/README.md`) says something that is not so, or is silent on something that is there: its
-//! SQL is run, and every function, view, setting and SQLSTATE has its heading or row, in one order.
+//! The SQL reference (`pg_tenant/README.md`) says something that is not so, or is silent on something that is there:
+//! its SQL is run, and every function, view, setting and SQLSTATE has its heading or row, in one order.
 
 #[path = "reference/order.rs"]
 mod order;

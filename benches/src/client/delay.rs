@@ -1,8 +1,8 @@
 //! A longer way to the server: every byte arrives half of the added round trip later, in both directions.
 //!
-//! One thread, nothing of root. Each direction of a connection reads what is there, notes when that is due, and writes it
-//! then: nothing waits for more, nothing overtakes, and how much may be under way is not limited. tokio's timers count
-//! milliseconds, too coarse for half of one; async-io's are the kernel's, exact to some microseconds.
+//! One thread, nothing of root. Each direction of a connection reads what is there, notes when that is due, and writes
+//! it then: nothing waits for more, nothing overtakes, and how much may be under way is not limited. tokio's timers
+//! count milliseconds, too coarse for half of one; async-io's are the kernel's, exact to some microseconds.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

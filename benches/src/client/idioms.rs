@@ -1,10 +1,10 @@
 //! The peers: what applications do today, each in the idiom of its own documentation and with its own pool's defaults.
 //!
-//! deadpool-postgres: `prepare_cached`, recycled without a question (`RecyclingMethod::Fast`). sqlx: its statement cache;
-//! its pool asks a connection whether it lives before it lends it (`test_before_acquire`) and, on its own time, when it
-//! gets it back. diesel-async: the query builder, whose statements are cached, and a query before a connection is lent
-//! (`RecyclingMethod::Verified`). The bare statement has no transaction, no tenant and no policy: the predicate is written
-//! by hand.
+//! deadpool-postgres: `prepare_cached`, recycled without a question (`RecyclingMethod::Fast`). sqlx: its statement
+//! cache; its pool asks a connection whether it lives before it lends it (`test_before_acquire`) and, on its own time,
+//! when it gets it back. diesel-async: the query builder, whose statements are cached, and a query before a connection
+//! is lent (`RecyclingMethod::Verified`). The bare statement has no transaction, no tenant and no policy: the predicate
+//! is written by hand.
 
 use deadpool_postgres::Pool;
 use diesel::prelude::*;

@@ -1,5 +1,5 @@
-//! (f) The client beside what applications do today: the same data, the same server, the same size of pool, in turns, at
-//! three distances from the server, with few tasks and with many. All must return the same rows.
+//! (f) The client beside what applications do today: the same data, the same server, the same size of pool, in turns,
+//! at three distances from the server, with few tasks and with many. All must return the same rows.
 
 mod by_hand; // the peers that pipeline by hand
 mod costs; // processor time and allocations of a call

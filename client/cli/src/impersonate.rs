@@ -1,4 +1,5 @@
-//! `pgtenant impersonate`: support asks to work in a tenant for a time, a second person approves it, and either ends it.
+//! `pgtenant impersonate`: support asks to work in a tenant for a time, a second person approves it, and either ends
+//! it.
 
 use std::process::ExitCode;
 

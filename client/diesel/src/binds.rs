@@ -2,9 +2,9 @@
 //!
 //! diesel serializes values without waiting, and asks in between for the numbers of types that are not built in, which
 //! only the server knows. So those are numbers of ours first, and the server's take their place later: in the types of
-//! the parameters, and where a value (an array, a composite) holds the number of its elements' type. To find those places
-//! the values are serialized twice, with other numbers the second time; what differs is a number. (diesel-async does the
-//! same.)
+//! the parameters, and where a value (an array, a composite) holds the number of its elements' type. To find those
+//! places the values are serialized twice, with other numbers the second time; what differs is a number. (diesel-async
+//! does the same.)
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -26,8 +26,9 @@ const TYPE: &str =
 const TYPE_OF_SCHEMA: &str = "select t.oid, t.typarray from pg_catalog.pg_type t \
     join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.typname = $1 and n.nspname = $2";
 
-/// A connection for diesel-async inside one tenant. Outside `transaction`, each statement is a transaction of its own, in
-/// one round trip once it is prepared; inside, the statements share one. It holds a connection of the pool only then.
+/// A connection for diesel-async inside one tenant. Outside `transaction`, each statement is a transaction of its own,
+/// in one round trip once it is prepared; inside, the statements share one. It holds a connection of the pool only
+/// then.
 ///
 /// Nested `transaction` calls are savepoints. A future of `transaction` that is dropped leaves nothing: what it did is
 /// rolled back, at the latest before the next statement runs.

@@ -73,12 +73,12 @@ fn savepoint(depth: u32) -> String {
 
 impl TenantConnection {
     /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`, and where the
-    /// future is dropped. Inside another it is a savepoint. It comes before `AsyncConnection::transaction`, which cannot
-    /// notice that its future was dropped: the transaction stays open then, until the connection is dropped.
+    /// future is dropped. Inside another it is a savepoint. It comes before `AsyncConnection::transaction`, which
+    /// cannot notice that its future was dropped: the transaction stays open then, until the connection is dropped.
     ///
     /// # Errors
-    /// The closure's; those of beginning, which include those of entering the tenant; those of commit: a transaction that
-    /// failed, or lost its tenant, is not committed.
+    /// The closure's; those of beginning, which include those of entering the tenant; those of commit: a transaction
+    /// that failed, or lost its tenant, is not committed.
     pub async fn transaction<R, E, F>(&mut self, work: F) -> Result<R, E>
     where
         F: AsyncFnOnce(&mut TenantConnection) -> Result<R, E>,

@@ -55,8 +55,8 @@ pub fn steps(pool: TenantPool) -> Onboarding {
         .step(Step::in_tenant("welcome", welcome).after("owner").undo(forget("delete from mails")))
 }
 
-/// The tenant with its steps, or nothing. It is entered when they are done; until then a request is told to try again. The
-/// key is shown once; the database keeps its hash.
+/// The tenant with its steps, or nothing. It is entered when they are done; until then a request is told to try again.
+/// The key is shown once; the database keeps its hash.
 pub async fn sign_up(
     Of(onboarding): Of<Onboarding>,
     Json(SignUp { slug, name, email }): Json<SignUp>,

@@ -1,5 +1,5 @@
-//! Tenants' features and settings as flags of [OpenFeature](https://openfeature.dev): an application that speaks OpenFeature
-//! needs to know nothing of pg_tenant where it asks.
+//! Tenants' features and settings as flags of [OpenFeature](https://openfeature.dev): an application that speaks
+//! OpenFeature needs to know nothing of pg_tenant where it asks.
 //!
 //! ```no_run
 //! # async fn example(pool: pg_tenant_client::TenantPool) {

@@ -16,14 +16,15 @@ use crate::value::structure;
 /// As text: who has no use for JSON otherwise brings no type for it.
 const ASK: &str = "select tenant.setting_json($1)::text, tenant.generation()";
 
-/// Answers from the database what a tenant has: `tenant.setting(name)`. A flag is a feature or a setting that was declared.
+/// Answers from the database what a tenant has: `tenant.setting(name)`. A flag is a feature or a setting that was
+/// declared.
 ///
 /// The tenant is the targeting key of the evaluation context; where it has none, that of the running task
 /// ([`ambient`]). **Take the key from what has been proven**, as the tenant of every other call: whoever
 /// chooses it chooses whose flags are read.
 ///
-/// Each evaluation is one round trip, in a transaction of its own, with a connection of the pool. The tenant's generation is
-/// among the metadata of the answer, as `generation`.
+/// Each evaluation is one round trip, in a transaction of its own, with a connection of the pool. The tenant's
+/// generation is among the metadata of the answer, as `generation`.
 ///
 /// | what is wrong | the code |
 /// |---|---|

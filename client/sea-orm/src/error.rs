@@ -37,8 +37,9 @@ fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
-/// The client's error behind one of sea-orm's: of getting a connection, of entering the tenant (`TN002` unknown, `TN003`
-/// not active), or of ending a transaction. `None` for what a statement failed of: that is sqlx's, see [`code`].
+/// The client's error behind one of sea-orm's: of getting a connection, of entering the tenant (`TN002` unknown,
+/// `TN003` not active), or of ending a transaction. `None` for what a statement failed of: that is sqlx's, see
+/// [`code`].
 pub fn client_error(error: &DbErr) -> Option<&Error> {
     match sqlx_error(error)? {
         sqlx::Error::AnyDriverError(ours) => ours.downcast_ref(),

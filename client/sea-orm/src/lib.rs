@@ -30,10 +30,10 @@
 //! ```
 //!
 //! A [`TenantConnection`] stands where sea-orm's `DatabaseConnection` does, a [`TenantTransaction`] where its
-//! `DatabaseTransaction` does, in every function that takes `&impl ConnectionTrait`, `TransactionTrait` or `StreamTrait`.
-//! What holds of the client holds here: every connection is lent inside exactly one tenant; the server refuses to enter
-//! on a session that is not pristine, and another is taken; tenants get connections in turn and within their limits; a
-//! future may be dropped anywhere.
+//! `DatabaseTransaction` does, in every function that takes `&impl ConnectionTrait`, `TransactionTrait` or
+//! `StreamTrait`. What holds of the client holds here: every connection is lent inside exactly one tenant; the server
+//! refuses to enter on a session that is not pristine, and another is taken; tenants get connections in turn and within
+//! their limits; a future may be dropped anywhere.
 //!
 //! What there is not:
 //!

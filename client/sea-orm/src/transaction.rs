@@ -21,8 +21,8 @@ use crate::statement;
 /// client's.
 ///
 /// Dropping it rolls back. `begin` and `transaction` nest by savepoints; a nested one that is dropped is undone before
-/// the next statement of the transaction runs, and so is one whose closure returned an error. Statements that fail, fail
-/// the transaction as in PostgreSQL; `commit` is an error then, and nothing was committed.
+/// the next statement of the transaction runs, and so is one whose closure returned an error. Statements that fail,
+/// fail the transaction as in PostgreSQL; `commit` is an error then, and nothing was committed.
 pub struct TenantTransaction {
     session: Arc<Session>,
     /// Which of the session's it is.
@@ -100,7 +100,8 @@ impl TransactionTrait for TenantTransaction {
         Ok(self.nested(number))
     }
 
-    /// As sea-orm does it: `SET TRANSACTION` inside the savepoint, of which PostgreSQL refuses what is not possible there.
+    /// As sea-orm does it: `SET TRANSACTION` inside the savepoint, of which PostgreSQL refuses what is not possible
+    /// there.
     async fn begin_with_config(
         &self,
         isolation_level: Option<IsolationLevel>,

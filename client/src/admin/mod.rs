@@ -24,14 +24,14 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Each call needs a login that was granted `tenant_admin`, and [`TenantAdmin::create_with`] one that was granted `tenant_user`
-//! and rights on the tables as well. Give the application another: who manages tenants may suspend all of them. Every
-//! change has a line in `tenant.journal`.
+//! Each call needs a login that was granted `tenant_admin`, and [`TenantAdmin::create_with`] one that was granted
+//! `tenant_user` and rights on the tables as well. Give the application another: who manages tenants may suspend all of
+//! them. Every change has a line in `tenant.journal`.
 //!
 //! `sqlx::TenantAdmin` has the same calls over sqlx, with the feature `sqlx`.
 //!
-//! There is no call that deletes a tenant, because the server refuses it (`TN052`): tables refer to tenants, and an id is
-//! never given to another. Suspend it, and delete its rows in the [system context](crate::danger::system).
+//! There is no call that deletes a tenant, because the server refuses it (`TN052`): tables refer to tenants, and an id
+//! is never given to another. Suspend it, and delete its rows in the [system context](crate::danger::system).
 
 mod alone;
 mod change;

@@ -12,8 +12,8 @@ use crate::pool::tenant_pool::TenantPool;
 use crate::tenant::impersonation::Impersonation;
 use crate::tenant::into_id::IntoTenantId;
 
-/// Asks for grants by which support works in a tenant, approves and ends them. With the connections of a login that was granted
-/// `tenant_support`, and no other right to enter tenants.
+/// Asks for grants by which support works in a tenant, approves and ends them. With the connections of a login that was
+/// granted `tenant_support`, and no other right to enter tenants.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,7 +29,8 @@ use crate::tenant::into_id::IntoTenantId;
 /// # Ok(()) }
 /// ```
 ///
-/// Every call fails with `42501` where the login was not granted `tenant_support`, and `TN158` for what support may not do.
+/// Every call fails with `42501` where the login was not granted `tenant_support`, and `TN158` for what support may not
+/// do.
 #[derive(Clone, Debug)]
 pub struct Support {
     pool: TenantPool,
@@ -85,12 +86,12 @@ impl Support {
         Support { pool }
     }
 
-    /// Asks to work in a tenant. Where `pg_tenant.impersonation_approval` is on, the grant opens nothing until somebody else has
-    /// approved it.
+    /// Asks to work in a tenant. Where `pg_tenant.impersonation_approval` is on, the grant opens nothing until somebody
+    /// else has approved it.
     ///
     /// # Errors
-    /// As every call of this type; `TN002` unknown tenant, `TN004` malformed id, `TN029` no reason, `TN100` a reason that would
-    /// forge a line of a log, `TN141` malformed user.
+    /// As every call of this type; `TN002` unknown tenant, `TN004` malformed id, `TN029` no reason, `TN100` a reason
+    /// that would forge a line of a log, `TN141` malformed user.
     pub async fn ask(&self, new: NewImpersonation) -> Result<Impersonation, Error> {
         let id = new.tenant.map_err(Error::malformed)?;
         let seconds = new.lasts.map(|lasts| lasts.as_secs_f64());
@@ -131,8 +132,8 @@ impl Support {
     /// Approves what another has asked for.
     ///
     /// # Errors
-    /// As every call of this type: `TN158` by the same person; `TN159` for one that has ended or was asked for more than a day
-    /// ago.
+    /// As every call of this type: `TN158` by the same person; `TN159` for one that has ended or was asked for more
+    /// than a day ago.
     pub async fn approve(&self, id: Uuid) -> Result<(), Error> {
         let sql = "select tenant.approve_impersonation($1::text::uuid)";
         run_alone(&self.pool, sql, &[(&id.to_string(), Type::TEXT)]).await.map(drop).map_err(of_support)

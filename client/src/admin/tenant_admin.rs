@@ -36,16 +36,16 @@ impl TenantAdmin {
     /// Registers a tenant, which is active at once, and returns its canonical id.
     ///
     /// # Errors
-    /// As every call of this type; `TN050` where the registry has this id or slug already, `TN053` for a malformed slug or
-    /// settings.
+    /// As every call of this type; `TN050` where the registry has this id or slug already, `TN053` for a malformed slug
+    /// or settings.
     pub async fn create(&self, new: NewTenant) -> Result<TenantId, Error> {
         let id = new.id()?;
         self.call(&new.sql()?, &[]).await?;
         Ok(id)
     }
 
-    /// Registers a tenant and runs a closure inside it, in one transaction: the tenant is there with all that the closure
-    /// wrote, or not at all.
+    /// Registers a tenant and runs a closure inside it, in one transaction: the tenant is there with all that the
+    /// closure wrote, or not at all.
     ///
     /// The closure runs once the tenant has been registered and entered, which is one round trip.
     ///
@@ -61,8 +61,8 @@ impl TenantAdmin {
         run_once(&Creation { admin: self, id, create: new.sql()? }, work).await
     }
 
-    /// Closes a tenant: from now on nobody enters it (`TN003`); transactions that are inside it end as they will. The reason
-    /// stands in the journal.
+    /// Closes a tenant: from now on nobody enters it (`TN003`); transactions that are inside it end as they will. The
+    /// reason stands in the journal.
     ///
     /// # Errors
     /// As every call of this type; `TN002` for an unknown tenant.
@@ -89,8 +89,8 @@ impl TenantAdmin {
     /// Changes name, slug, plan or settings of a tenant.
     ///
     /// # Errors
-    /// As every call of this type; `TN002` for an unknown tenant, `23505` ([`Error::is_unique_violation`]) for the slug of
-    /// another one, `23514` for a malformed slug or settings.
+    /// As every call of this type; `TN002` for an unknown tenant, `23505` ([`Error::is_unique_violation`]) for the slug
+    /// of another one, `23514` for a malformed slug or settings.
     pub async fn change(&self, tenant: impl IntoTenantId, change: TenantChange) -> Result<(), Error> {
         let id = tenant.into_tenant_id().map_err(Error::malformed)?;
         if change.columns.is_empty() {

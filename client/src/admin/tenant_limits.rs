@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The limits of a tenant's transactions, which entering applies and nothing in the transaction may raise (`TN009`). A limit
-/// that is not given is none; a plan's may hold in its place.
+/// The limits of a tenant's transactions, which entering applies and nothing in the transaction may raise (`TN009`). A
+/// limit that is not given is none; a plan's may hold in its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "give it to TenantAdmin::set_limits"]
 pub struct TenantLimits {

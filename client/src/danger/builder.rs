@@ -196,8 +196,8 @@ impl SystemTxBuilder {
         run_once(self, work).await
     }
 
-    /// Runs a closure in a transaction, as [`run`](Self::run) does, whose error is this crate's [`Error`]: so the closure
-    /// ends with a plain `Ok(value)`.
+    /// Runs a closure in a transaction, as [`run`](Self::run) does, whose error is this crate's [`Error`]: so the
+    /// closure ends with a plain `Ok(value)`.
     ///
     /// `run` takes whatever error the closure returns. Where that uses `?`, which converts, Rust cannot infer the type
     /// (`E0283`), and the closure ends with `Ok::<_, MyError>(value)`.

@@ -49,15 +49,15 @@ pub fn system(pool: &TenantPool, reason: impl Into<String>) -> SystemTxBuilder {
     SystemTxBuilder::new(pool.clone(), reason.into())
 }
 
-/// Reads across all tenants, for reports: as [`system`], on a [replica](crate::TenantPoolBuilder::replica) of the pool where
-/// there is one that may serve it. Nothing is sent yet.
+/// Reads across all tenants, for reports: as [`system`], on a [replica](crate::TenantPoolBuilder::replica) of the pool
+/// where there is one that may serve it. Nothing is sent yet.
 ///
-/// Give reports a pool of their own, of a login that is a member of `tenant_reader` alone: it reads, and neither writes nor
-/// enters tenants. A report sees what was written across tenants through the same pool, and is otherwise as late as the replica
-/// is (see [`max_replica_lag`](crate::TenantPoolBuilder::max_replica_lag)).
+/// Give reports a pool of their own, of a login that is a member of `tenant_reader` alone: it reads, and neither writes
+/// nor enters tenants. A report sees what was written across tenants through the same pool, and is otherwise as late as
+/// the replica is (see [`max_replica_lag`](crate::TenantPoolBuilder::max_replica_lag)).
 ///
-/// Each use is audited: on the primary by a line of `tenant.journal`, where it is committed. A replica can write none, so there
-/// the server's log has it, from which `tenant.import_readings` brings it into the journal.
+/// Each use is audited: on the primary by a line of `tenant.journal`, where it is committed. A replica can write none,
+/// so there the server's log has it, from which `tenant.import_readings` brings it into the journal.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

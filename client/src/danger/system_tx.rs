@@ -221,8 +221,8 @@ impl SystemTx {
         savepoint(self, work).await
     }
 
-    /// Runs a closure inside a savepoint, as [`savepoint`](Self::savepoint) does, whose error is this crate's [`Error`]:
-    /// so the closure ends with a plain `Ok(value)`.
+    /// Runs a closure inside a savepoint, as [`savepoint`](Self::savepoint) does, whose error is this crate's
+    /// [`Error`]: so the closure ends with a plain `Ok(value)`.
     ///
     /// # Errors
     /// Those of [`savepoint`](Self::savepoint).

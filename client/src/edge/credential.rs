@@ -25,8 +25,8 @@ pub fn bearer(request: &Parts) -> Result<Option<&str>, Denied> {
 /// The value of a cookie, as it was sent; `None` where there is none of this name.
 ///
 /// # Errors
-/// [`Denied::Unproven`] where it comes twice: the application cannot tell which of them is its own, and a page of a sibling
-/// domain can set one.
+/// [`Denied::Unproven`] where it comes twice: the application cannot tell which of them is its own, and a page of a
+/// sibling domain can set one.
 pub fn cookie<'r>(request: &'r Parts, name: &str) -> Result<Option<&'r str>, Denied> {
     let mut found = None;
     for header in request.headers.get_all(COOKIE) {

@@ -48,8 +48,8 @@ impl Denied {
         Denied::Unavailable,
     ];
 
-    /// Why a tenant in this state is not let in: none where it is active or read-only. One that was purged is as one that
-    /// never was.
+    /// Why a tenant in this state is not let in: none where it is active or read-only. One that was purged is as one
+    /// that never was.
     pub(super) fn of(status: TenantStatus) -> Option<Denied> {
         match status {
             TenantStatus::Active | TenantStatus::ReadOnly => None,
@@ -72,9 +72,9 @@ impl Denied {
     }
 }
 
-/// What an error of the client says of a request whose proof was being looked up: 401 where a token, an id or a row is none,
-/// 404 for a tenant that is unknown, was purged or does not know the actor, 403 where that may not do this, 423 for one that is suspended or leaving, 503 for one that is being set up
-/// and otherwise.
+/// What an error of the client says of a request whose proof was being looked up: 401 where a token, an id or a row is
+/// none, 404 for a tenant that is unknown, was purged or does not know the actor, 403 where that may not do this, 423
+/// for one that is suspended or leaving, 503 for one that is being set up and otherwise.
 impl From<Error> for Denied {
     fn from(error: Error) -> Denied {
         if error.is_bad_token() || error.is_malformed_id() || error.is_no_row() {

@@ -71,9 +71,9 @@ impl TenantLayer {
         self
     }
 
-    /// Names each request to the server by this header, such as `x-request-id`: handles that the service makes have it as
-    /// their [`request_id`](crate::TenantHandle::request_id). Whoever sends the request may choose it; a value that is no
-    /// [`RequestId`](crate::RequestId) is left out.
+    /// Names each request to the server by this header, such as `x-request-id`: handles that the service makes have it
+    /// as their [`request_id`](crate::TenantHandle::request_id). Whoever sends the request may choose it; a value that
+    /// is no [`RequestId`](crate::RequestId) is left out.
     pub fn request_id(mut self, header: HeaderName) -> Self {
         self.change().request_id = Some(header);
         self

@@ -11,8 +11,9 @@ use super::resolve::Resolver;
 use super::source::Source;
 use crate::registry::Directory;
 
-/// Lets a request through that names an active tenant, with a [`NamedTenant`](super::NamedTenant) among its extensions and without a
-/// [`Tenant`](crate::Tenant): on its routes the extractors of a [`TenantLayer`](super::TenantLayer) find nothing.
+/// Lets a request through that names an active tenant, with a [`NamedTenant`](super::NamedTenant) among its extensions
+/// and without a [`Tenant`](crate::Tenant): on its routes the extractors of a [`TenantLayer`](super::TenantLayer) find
+/// nothing.
 ///
 /// ```no_run
 /// # #[cfg(feature = "axum")]
@@ -33,8 +34,8 @@ use crate::registry::Directory;
 /// # }
 /// ```
 ///
-/// The answers tell everybody which names exist, as DNS does. To hide which tenants are suspended, give them the status of
-/// unknown ones: `.status(Denied::Suspended, StatusCode::NOT_FOUND)`.
+/// The answers tell everybody which names exist, as DNS does. To hide which tenants are suspended, give them the status
+/// of unknown ones: `.status(Denied::Suspended, StatusCode::NOT_FOUND)`.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is around a service"]
 pub struct NamedTenantLayer {

@@ -19,11 +19,11 @@ pub trait Proof: Send + Sync + 'static {
     fn prove(&self, request: &Parts) -> Result<Option<Tenant>, Error>;
 }
 
-/// Proves the tenant of a request by looking it up: an opaque session in a store, an API key whose hash is in a database.
-/// Every [`Proof`] is an `AsyncProof`.
+/// Proves the tenant of a request by looking it up: an opaque session in a store, an API key whose hash is in a
+/// database. Every [`Proof`] is an `AsyncProof`.
 ///
-/// Do not compare secrets with `==`: its time tells how many bytes were right. A key whose SHA-256 is looked up in an index
-/// needs no comparison; where there is one, use `ring::constant_time` or the crate `subtle`.
+/// Do not compare secrets with `==`: its time tells how many bytes were right. A key whose SHA-256 is looked up in an
+/// index needs no comparison; where there is one, use `ring::constant_time` or the crate `subtle`.
 ///
 /// ```no_run
 /// use http::request::Parts;
@@ -59,8 +59,8 @@ pub trait AsyncProof: Send + Sync + 'static {
     /// The tenant that the request proves; `None` where it carries no proof of this kind.
     ///
     /// # Errors
-    /// [`Denied::Unproven`] where the proof is invalid, [`Denied::Unavailable`] where it could not be looked up. `?` turns
-    /// the client's errors into these. The request is denied then, whatever other proofs it has.
+    /// [`Denied::Unproven`] where the proof is invalid, [`Denied::Unavailable`] where it could not be looked up. `?`
+    /// turns the client's errors into these. The request is denied then, whatever other proofs it has.
     fn prove_async(&self, request: &Parts) -> impl Future<Output = Result<Option<Tenant>, Denied>> + Send;
 }
 

@@ -16,11 +16,11 @@ use crate::tenant::identity::Tenant;
 const ASK: &str = "select tenant.current_member_role() is not null, tenant.can($1)";
 
 /// Lets a request through whose actor, as a member of its tenant, has a permission. It stands within a
-/// [`TenantLayer`](super::TenantLayer), which proves both. Asks the server with each request, in one round trip, so that a
-/// change of a member's role counts from the next one on.
+/// [`TenantLayer`](super::TenantLayer), which proves both. Asks the server with each request, in one round trip, so
+/// that a change of a member's role counts from the next one on.
 ///
-/// A request that proves nothing is denied with 401, one of somebody who is no active member with 404, as of a tenant that is
-/// not there, and one of a member without the permission with 403.
+/// A request that proves nothing is denied with 401, one of somebody who is no active member with 404, as of a tenant
+/// that is not there, and one of a member without the permission with 403.
 ///
 /// ```no_run
 /// # #[cfg(feature = "axum")]
@@ -35,7 +35,8 @@ const ASK: &str = "select tenant.current_member_role() is not null, tenant.can($
 /// # }
 /// ```
 ///
-/// It decides what is answered; what is written stays the server's decision: `tenant.require_permission(…)` on the table.
+/// It decides what is answered; what is written stays the server's decision: `tenant.require_permission(…)` on the
+/// table.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is around a service"]
 pub struct RequireLayer {

@@ -8,10 +8,10 @@ use super::denied::body;
 use crate::error::Error;
 
 impl Error {
-    /// The HTTP status for the client: 404 for a tenant that is unknown, was purged or does not know the actor, and for a text
-    /// that cannot be a tenant id, 403 where the actor may not, 423 for one that is suspended or leaving, 401 for a token that was refused, 429 for a limit of the
-    /// pool, 503 for a tenant that is being set up and where there is no connection or it was closed, 500 for everything
-    /// else.
+    /// The HTTP status for the client: 404 for a tenant that is unknown, was purged or does not know the actor, and for
+    /// a text that cannot be a tenant id, 403 where the actor may not, 423 for one that is suspended or leaving, 401
+    /// for a token that was refused, 429 for a limit of the pool, 503 for a tenant that is being set up and where there
+    /// is no connection or it was closed, 500 for everything else.
     pub fn http_status(&self) -> StatusCode {
         if self.is_unknown_tenant() || self.is_malformed_id() || self.is_purged() || self.is_not_member() {
             StatusCode::NOT_FOUND

@@ -48,8 +48,8 @@ impl Source {
         Source::new(Place::Subdomain(domain.trim_matches('.').to_owned()))
     }
 
-    /// The host itself, which must be a domain that a tenant has proved to be its own (`tenant.verify_domain`): a customer's
-    /// `orders.acme.com`. The application's `own` domain and what is below it name no tenant here; for them
+    /// The host itself, which must be a domain that a tenant has proved to be its own (`tenant.verify_domain`): a
+    /// customer's `orders.acme.com`. The application's `own` domain and what is below it name no tenant here; for them
     /// [`subdomain`](Self::subdomain) stands beside this source.
     pub fn domain(own: impl Into<String>) -> Source {
         let own = own.into().to_ascii_lowercase().trim_matches('.').to_owned();

@@ -164,8 +164,8 @@ impl Error {
         self.refusal() == Some(Refusal::TenantLeaving)
     }
 
-    /// The impersonation has ended (`TN159`), or opens nothing to this login (`TN158`): it was not approved, or its user is no
-    /// member any more. Ask for another one.
+    /// The impersonation has ended (`TN159`), or opens nothing to this login (`TN158`): it was not approved, or its
+    /// user is no member any more. Ask for another one.
     pub fn is_impersonation_over(&self) -> bool {
         matches!(self.refusal(), Some(Refusal::ImpersonationRefused | Refusal::ImpersonationEnded))
     }
@@ -223,10 +223,10 @@ impl Error {
     }
 
     /// The transaction failed by a conflict with another, and should be run again as a whole: exactly `40001`
-    /// (serialization failure) and `40P01` (deadlock), from a statement or from the commit. So should one in the middle of
-    /// which a migration has changed the schema under a prepared statement (`0A000` "cached plan must not change result
-    /// type", and what such a statement fails of where a column or a type is gone). A closed connection is not among them:
-    /// its commit may have happened ([`outcome_unknown`](Self::outcome_unknown)).
+    /// (serialization failure) and `40P01` (deadlock), from a statement or from the commit. So should one in the middle
+    /// of which a migration has changed the schema under a prepared statement (`0A000` "cached plan must not change
+    /// result type", and what such a statement fails of where a column or a type is gone). A closed connection is not
+    /// among them: its commit may have happened ([`outcome_unknown`](Self::outcome_unknown)).
     pub fn is_retryable(&self) -> bool {
         self.0.kind == Kind::StalePlan || self.code().is_some_and(driver::is_serialization_failure)
     }

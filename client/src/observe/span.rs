@@ -1,4 +1,5 @@
-//! A span around each call: whose it is and, where support works in its place, whose and by whom, what kind of statement, how many rows and retries, and how it failed.
+//! A span around each call: whose it is and, where support works in its place, whose and by whom, what kind of
+//! statement, how many rows and retries, and how it failed.
 //!
 //! Kinds are words of a fixed list. The text of a statement holds literals, and parameters hold everything else, so
 //! neither is ever in a span.

@@ -57,8 +57,8 @@ impl StepContext {
     /// What a step that comes before this one has returned.
     ///
     /// # Errors
-    /// It is none of those before this one (see [`Step::after`](super::Step::after)), or its result is of another type. It
-    /// is not tried again.
+    /// It is none of those before this one (see [`Step::after`](super::Step::after)), or its result is of another type.
+    /// It is not tried again.
     pub fn result_of<T: DeserializeOwned>(&self, step: &str) -> Result<T, StepError> {
         let own = self.name() == step;
         let result = self.0.results.get(step).filter(|_| !own);
@@ -157,8 +157,8 @@ macro_rules! lent {
 }
 
 lent! {
-    /// What a step inside the tenant is given: a transaction in it, which members of `tenant_admin` can enter before anybody
-    /// else.
+    /// What a step inside the tenant is given: a transaction in it, which members of `tenant_admin` can enter before
+    /// anybody else.
     TenantStep, TenantTx
 }
 

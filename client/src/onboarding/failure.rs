@@ -6,7 +6,8 @@ use std::time::Duration;
 
 /// Why an attempt at a step went wrong, and when it is tried again. Every error becomes one by `?`.
 ///
-/// Its text, with that of its sources, is kept in `tenant.onboarding.last_error`, where members of `tenant_admin` read it.
+/// Its text, with that of its sources, is kept in `tenant.onboarding.last_error`, where members of `tenant_admin` read
+/// it.
 pub struct StepError {
     pub(super) message: String,
     pub(super) retry_in: Option<Duration>,

@@ -35,10 +35,11 @@
 //! ```
 //!
 //! A step in the database happens once or not at all, whenever its worker is killed: `tenant.finish_step` stands in its
-//! transaction, and is refused (`TN154`) where the step is another attempt's. A step outside of it happens at least once.
-//! A worker says every third of a lease that it still works on a step; when a worker is silent for a whole lease, others
-//! take the step, as its next attempt. What went wrong is tried again later, and after the last attempt an operator
-//! decides: [`Onboarding::retry`] or [`Onboarding::abandon`]. The doctor's finding T132 names steps that are stuck.
+//! transaction, and is refused (`TN154`) where the step is another attempt's. A step outside of it happens at least
+//! once. A worker says every third of a lease that it still works on a step; when a worker is silent for a whole lease,
+//! others take the step, as its next attempt. What went wrong is tried again later, and after the last attempt an
+//! operator decides: [`Onboarding::retry`] or [`Onboarding::abandon`]. The doctor's finding T132 names steps that are
+//! stuck.
 //!
 //! Over tokio-postgres. A step that needs sqlx is one outside of the database, or calls it there.
 

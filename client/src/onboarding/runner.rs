@@ -14,10 +14,11 @@ use crate::error::Error;
 use crate::observe::{Call, StepOutcome};
 use crate::wire::backoff::Backoff;
 
-/// Takes steps of an [`Onboarding`] and does them. Any number of processes may have one; each step is one worker's at a time.
+/// Takes steps of an [`Onboarding`] and does them. Any number of processes may have one; each step is one worker's at a
+/// time.
 ///
-/// It also [tops up](Onboarding::keep_ready) pools of ready tenants, and with the feature `metrics` counts steps and tells
-/// how many are open (see the crate's README).
+/// It also [tops up](Onboarding::keep_ready) pools of ready tenants, and with the feature `metrics` counts steps and
+/// tells how many are open (see the crate's README).
 #[derive(Clone, Debug)]
 #[must_use = "nothing is done until start(), run_until() or run_idle()"]
 pub struct Runner {
@@ -43,15 +44,15 @@ impl Runner {
         self
     }
 
-    /// How many steps it works on at once; 1 by default. The pool needs one connection more: at most one less than it has
-    /// are worked on, and one at least.
+    /// How many steps it works on at once; 1 by default. The pool needs one connection more: at most one less than it
+    /// has are worked on, and one at least.
     pub fn concurrency(mut self, steps: usize) -> Self {
         self.concurrency = steps;
         self
     }
 
-    /// For how long a worker that is silent keeps its steps, from 1 second to 1 day; a minute by default. It says every third
-    /// of that that it still works, so a step may take longer.
+    /// For how long a worker that is silent keeps its steps, from 1 second to 1 day; a minute by default. It says every
+    /// third of that that it still works, so a step may take longer.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.clamp(Duration::from_secs(1), Duration::from_secs(86_400));
         self
@@ -63,8 +64,8 @@ impl Runner {
         self
     }
 
-    /// How long steps may go on once it was told to stop; 30 seconds by default. Those that do are rolled back then, and given to
-    /// other workers.
+    /// How long steps may go on once it was told to stop; 30 seconds by default. Those that do are rolled back then,
+    /// and given to other workers.
     pub fn drain_timeout(mut self, longest: Duration) -> Self {
         self.drain = longest;
         self
@@ -72,8 +73,8 @@ impl Runner {
 
     /// Works until `stop` is done; then takes no more steps, and ends when those it has are done.
     ///
-    /// Where the server is away it waits until that is back. Dropping the future rolls back what runs; others take it when
-    /// its lease is over.
+    /// Where the server is away it waits until that is back. Dropping the future rolls back what runs; others take it
+    /// when its lease is over.
     pub async fn run_until(self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         let (give_back, given_back) = watch::channel(false);
@@ -114,12 +115,12 @@ impl Runner {
         }
     }
 
-    /// Works on what can be done now, one step after the other, and returns how many attempts that were. For tests, and for
-    /// programs that are started from time to time.
+    /// Works on what can be done now, one step after the other, and returns how many attempts that were. For tests, and
+    /// for programs that are started from time to time.
     ///
     /// # Errors
-    /// Those of claiming a step: `42501` where the login was not granted `tenant_admin`; those of getting a connection. What
-    /// a step's attempt fails with is recorded, and is none of them.
+    /// Those of claiming a step: `42501` where the login was not granted `tenant_admin`; those of getting a connection.
+    /// What a step's attempt fails with is recorded, and is none of them.
     pub async fn run_idle(&self) -> Result<usize, Error> {
         let mut attempts = 0;
         while let Some(attempt) = self.next().await? {

@@ -7,8 +7,8 @@ use tokio::task::JoinHandle;
 
 use super::runner::Runner;
 
-/// A [`Runner`] that works in a task of its own. Dropping it ends the task at once: what runs is rolled back, and others take
-/// it when its lease is over.
+/// A [`Runner`] that works in a task of its own. Dropping it ends the task at once: what runs is rolled back, and
+/// others take it when its lease is over.
 #[must_use = "it stops working when dropped"]
 pub struct RunningRunner {
     stop: watch::Sender<bool>,

@@ -31,8 +31,8 @@ pub(super) enum Place {
 /// A step of an [`Onboarding`](super::Onboarding) that returns `T`: made by [`in_tenant`](Step::in_tenant),
 /// [`in_system`](Step::in_system) or [`outside`](Step::outside).
 ///
-/// It may be attempted more than once, so what it is given is not what an earlier attempt has used up. What it returns is
-/// kept as JSON in `tenant.onboarding.result`, for the steps after it and for undoing it: no place for secrets.
+/// It may be attempted more than once, so what it is given is not what an earlier attempt has used up. What it returns
+/// is kept as JSON in `tenant.onboarding.result`, for the steps after it and for undoing it: no place for secrets.
 #[must_use = "give it to Onboarding::step"]
 pub struct Step<S, T> {
     pub(super) name: String,
@@ -57,8 +57,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Step<TenantStep, T> {
 }
 
 impl<T: Serialize + DeserializeOwned + 'static> Step<SystemStep, T> {
-    /// A step across tenants, in the system context (see [`Onboarding::operators`](super::Onboarding::operators)): what it
-    /// writes is committed together with its end, once, or not at all.
+    /// A step across tenants, in the system context (see [`Onboarding::operators`](super::Onboarding::operators)): what
+    /// it writes is committed together with its end, once, or not at all.
     pub fn in_system<F, Fut>(name: impl Into<String>, run: F) -> Self
     where
         F: Fn(SystemStep) -> Fut + Send + Sync + 'static,
@@ -113,8 +113,8 @@ where
         self
     }
 
-    /// How it is undone, where the onboarding is given up: with what it returned, or `None` where nobody knows whether it
-    /// happened (of a step outside of the database). Without it there is nothing to undo.
+    /// How it is undone, where the onboarding is given up: with what it returned, or `None` where nobody knows whether
+    /// it happened (of a step outside of the database). Without it there is nothing to undo.
     pub fn undo<F, Fut>(mut self, undo: F) -> Self
     where
         F: Fn(S, Option<T>) -> Fut + Send + Sync + 'static,

@@ -21,8 +21,8 @@ use crate::tenant::into_id::IntoTenantId;
 
 /// The steps that set a tenant up. See [`onboarding`](crate::onboarding).
 ///
-/// Every call fails with `42501` where the login was not granted `tenant_admin`. Each is a transaction of its own; one whose
-/// connection broke while its answer was under way is [`Error::outcome_unknown`].
+/// Every call fails with `42501` where the login was not granted `tenant_admin`. Each is a transaction of its own; one
+/// whose connection broke while its answer was under way is [`Error::outcome_unknown`].
 ///
 /// Cloning shares the steps.
 #[derive(Clone)]
@@ -35,8 +35,8 @@ pub struct Onboarding {
 }
 
 impl Onboarding {
-    /// Without steps yet, on a pool whose login was granted `tenant_admin` and `tenant_user`, and rights on the tables that
-    /// steps write. A [`Runner`](super::Runner) needs connections for the steps it works on, and one more.
+    /// Without steps yet, on a pool whose login was granted `tenant_admin` and `tenant_user`, and rights on the tables
+    /// that steps write. A [`Runner`](super::Runner) needs connections for the steps it works on, and one more.
     pub fn new(pool: TenantPool) -> Onboarding {
         let (admin, places, described) = (TenantAdmin::new(pool.clone()), BTreeMap::new(), Vec::new());
         Onboarding { admin, pool, operators: None, places, described }
@@ -52,8 +52,8 @@ impl Onboarding {
 
     /// One more step. Of two with the same name the server refuses both, when an onboarding begins (`TN153`).
     ///
-    /// Tenants that are being set up keep the steps that they were begun with, and a [`Runner`](super::Runner) takes those that it
-    /// has: so take a step out when no tenant has it any more (`tenant.onboarding_state`).
+    /// Tenants that are being set up keep the steps that they were begun with, and a [`Runner`](super::Runner) takes
+    /// those that it has: so take a step out when no tenant has it any more (`tenant.onboarding_state`).
     pub fn step<S, T>(mut self, step: Step<S, T>) -> Self
     where
         S: Deref<Target = StepContext> + Send + 'static,
@@ -64,13 +64,13 @@ impl Onboarding {
         self
     }
 
-    /// Registers a tenant that is being set up, with the steps that do it, and returns its canonical id. Nobody but members
-    /// of `tenant_admin` enters it (`TN130`) until its last step is done. `input` is what the steps are given: a struct
-    /// or a map, an object when it is written as JSON.
+    /// Registers a tenant that is being set up, with the steps that do it, and returns its canonical id. Nobody but
+    /// members of `tenant_admin` enters it (`TN130`) until its last step is done. `input` is what the steps are given:
+    /// a struct or a map, an object when it is written as JSON.
     ///
     /// # Errors
-    /// As every call of this type; `TN004`, `TN050` where the registry has this id or slug already, `TN053` for a malformed slug
-    /// or settings, `TN153` for steps or input that are malformed.
+    /// As every call of this type; `TN004`, `TN050` where the registry has this id or slug already, `TN053` for a
+    /// malformed slug or settings, `TN153` for steps or input that are malformed.
     pub async fn begin(&self, new: NewTenant, input: &impl Serialize) -> Result<TenantId, Error> {
         let id = new.id()?;
         let (steps, input) = (self.described()?, written(input)?);
@@ -100,12 +100,13 @@ impl Onboarding {
         self.admin.call("select tenant.set_ready_pool($1, $2, $3::jsonb)", &params).await.map(drop)
     }
 
-    /// Gives one of the pool's ready tenants this name, slug and plan, and returns its id; `None` where none is ready, so
-    /// that the caller [begins](Self::begin) one. Who asks at the same time gets another. It is active, or goes on with
-    /// the steps that are [`at_claim`](Step::at_claim), which are given `input`.
+    /// Gives one of the pool's ready tenants this name, slug and plan, and returns its id; `None` where none is ready,
+    /// so that the caller [begins](Self::begin) one. Who asks at the same time gets another. It is active, or goes on
+    /// with the steps that are [`at_claim`](Step::at_claim), which are given `input`.
     ///
     /// # Errors
-    /// As every call of this type; `TN050` for a slug that is taken, `TN053` for a malformed one, `TN153` for malformed input.
+    /// As every call of this type; `TN050` for a slug that is taken, `TN053` for a malformed one, `TN153` for malformed
+    /// input.
     pub async fn claim_ready(
         &self,
         pool: &str,
@@ -127,8 +128,8 @@ impl Onboarding {
         id.map(|id| id.parse().map_err(Error::malformed)).transpose()
     }
 
-    /// Gives the tenant up: what was done is undone, the last steps first, and then the tenant is purged. The reason stands in
-    /// the journal.
+    /// Gives the tenant up: what was done is undone, the last steps first, and then the tenant is purged. The reason
+    /// stands in the journal.
     ///
     /// # Errors
     /// As every call of this type; `TN002` for an unknown tenant, `TN029` without a reason, `TN133` where it is set up
@@ -140,7 +141,8 @@ impl Onboarding {
     /// Tries the tenant's failed steps again.
     ///
     /// # Errors
-    /// As every call of this type; `TN002` for an unknown tenant, `TN029` without a reason, `TN153` where it has no onboarding.
+    /// As every call of this type; `TN002` for an unknown tenant, `TN029` without a reason, `TN153` where it has no
+    /// onboarding.
     pub async fn retry(&self, tenant: impl IntoTenantId, reason: &str) -> Result<(), Error> {
         self.decide("select tenant.retry_onboarding($1, $2)", tenant, reason).await
     }

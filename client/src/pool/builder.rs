@@ -149,15 +149,15 @@ impl TenantPoolBuilder {
     }
 
     /// A replica (hot standby) that serves what only reads: single statements and transactions of a
-    /// [`tenant`](TenantPool::tenant) with [`read_only(true)`](crate::TenantHandle::read_only). May be said several times;
-    /// they take turns, each with as many connections as the pool.
+    /// [`tenant`](TenantPool::tenant) with [`read_only(true)`](crate::TenantHandle::read_only). May be said several
+    /// times; they take turns, each with as many connections as the pool.
     ///
     /// A read goes to a replica only if that has replayed what the tenant has written through this pool, and what
-    /// [`read_after`](crate::TenantHandle::read_after) says; it looks for itself in the flight that enters, so a read costs
-    /// no round trip more. Where it has not, where it is older than [`max_replica_lag`](Self::max_replica_lag), where it is
-    /// away, promoted, or refuses the tenant, the same goes to the primary, as long as the caller has seen nothing of it.
-    /// So a new tenant is there at once. One that was suspended on the primary is refused by the replica once that has
-    /// replayed it, and may be read there until then: for as long as the lag at most.
+    /// [`read_after`](crate::TenantHandle::read_after) says; it looks for itself in the flight that enters, so a read
+    /// costs no round trip more. Where it has not, where it is older than [`max_replica_lag`](Self::max_replica_lag),
+    /// where it is away, promoted, or refuses the tenant, the same goes to the primary, as long as the caller has seen
+    /// nothing of it. So a new tenant is there at once. One that was suspended on the primary is refused by the replica
+    /// once that has replayed it, and may be read there until then: for as long as the lag at most.
     ///
     /// Serializable and deferrable transactions, and those that may write, go to the primary. What each server lends is
     /// limited by itself. [`check`](TenantPool::check) and [`status`](TenantPool::status) are about the primary.
@@ -166,8 +166,9 @@ impl TenantPoolBuilder {
         self
     }
 
-    /// How old what a replica answers may be; 10 seconds by default, as old as it is with [`Duration::MAX`]. A replica that has all that the primary has sent it is
-    /// as new as can be told: a primary that it can no longer hear is noticed after `wal_receiver_timeout`.
+    /// How old what a replica answers may be; 10 seconds by default, as old as it is with [`Duration::MAX`]. A replica
+    /// that has all that the primary has sent it is as new as can be told: a primary that it can no longer hear is
+    /// noticed after `wal_receiver_timeout`.
     pub fn max_replica_lag(mut self, lag: Duration) -> Self {
         self.max_replica_lag = lag;
         self

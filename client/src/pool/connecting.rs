@@ -16,8 +16,8 @@ use crate::wire::backoff::Backoff;
 type Got = Result<Object<Manager>, PoolError<Error>>;
 
 impl TenantPool {
-    /// An idle connection, or a new one. A server that refuses for now (it starts, stops, is full, is not there) is asked
-    /// again, after growing pauses, until `patience` is over; a connection that comes back meanwhile is taken.
+    /// An idle connection, or a new one. A server that refuses for now (it starts, stops, is full, is not there) is
+    /// asked again, after growing pauses, until `patience` is over; a connection that comes back meanwhile is taken.
     pub(crate) async fn connection(
         &self,
         since: Instant,

@@ -142,7 +142,8 @@ impl Lease {
         self.connection().statements.description(sql)
     }
 
-    /// The answer to a [`description`](Self::description) is no longer true. A call that failed may have ended the loan.
+    /// The answer to a [`description`](Self::description) is no longer true. A call that failed may have ended the
+    /// loan.
     pub(crate) fn forget_description(&mut self, sql: &str) {
         if let Some(connection) = &mut self.object {
             connection.statements.forget_description(sql);

@@ -27,9 +27,9 @@ impl LookupMatch {
 }
 
 impl TenantPool {
-    /// Finds the tenant and the row of a value before a tenant is known: who has this e-mail, API key or host name. Calls
-    /// `tenant.lookup`, for which the table's owner has declared the column: `select tenant.allow_lookup('members',
-    /// 'email', 'sign-in')`. It tells nothing else of the row.
+    /// Finds the tenant and the row of a value before a tenant is known: who has this e-mail, API key or host name.
+    /// Calls `tenant.lookup`, for which the table's owner has declared the column: `select
+    /// tenant.allow_lookup('members', 'email', 'sign-in')`. It tells nothing else of the row.
     ///
     /// ```no_run
     /// # async fn example(pool: pg_tenant_client::TenantPool) -> Result<(), pg_tenant_client::Error> {
@@ -41,8 +41,8 @@ impl TenantPool {
     /// ```
     ///
     /// # Errors
-    /// `TN056` where the column is not declared, `TN058` where too many rows have the value or the login has looked up too
-    /// often (`pg_tenant.max_lookups_per_minute`); those of getting a connection (see [`check`](Self::check)).
+    /// `TN056` where the column is not declared, `TN058` where too many rows have the value or the login has looked up
+    /// too often (`pg_tenant.max_lookups_per_minute`); those of getting a connection (see [`check`](Self::check)).
     pub async fn lookup(&self, table: &str, column: &str, value: &str) -> Result<Vec<LookupMatch>, Error> {
         let params: [(&(dyn ToSql + Sync), Type); 3] =
             [(&table, Type::TEXT), (&column, Type::TEXT), (&value, Type::TEXT)];

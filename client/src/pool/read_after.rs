@@ -6,12 +6,12 @@ use std::str::FromStr;
 use crate::error::{Error, Kind};
 use crate::wire::lsn::Lsn;
 
-/// How far a server's log had got when a transaction was committed: a read that is told of it sees that commit, whichever
-/// server answers. See [`TenantHandle::last_write`](crate::TenantHandle::last_write) and
+/// How far a server's log had got when a transaction was committed: a read that is told of it sees that commit,
+/// whichever server answers. See [`TenantHandle::last_write`](crate::TenantHandle::last_write) and
 /// [`TenantHandle::read_after`](crate::TenantHandle::read_after).
 ///
-/// It travels as text (a cookie, a header, a message), such as `16/B374D848`, PostgreSQL's `pg_lsn`. Whoever changes it can
-/// have a read go to the primary, or to a replica that is older; nothing else.
+/// It travels as text (a cookie, a header, a message), such as `16/B374D848`, PostgreSQL's `pg_lsn`. Whoever changes it
+/// can have a read go to the primary, or to a replica that is older; nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReadAfter(pub(crate) Lsn);
 

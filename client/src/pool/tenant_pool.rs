@@ -94,8 +94,9 @@ impl TenantPool {
     /// as by every call.
     ///
     /// # Errors
-    /// The driver's where it cannot connect within the wait timeout; [`Error::is_extension_missing`] (`3F000`, `42883`);
-    /// [`Error::is_version_mismatch`]; `42501` where the role was not granted `tenant_user`; [`Error::is_timeout`].
+    /// The driver's where it cannot connect within the wait timeout; [`Error::is_extension_missing`] (`3F000`,
+    /// `42883`); [`Error::is_version_mismatch`]; `42501` where the role was not granted `tenant_user`;
+    /// [`Error::is_timeout`].
     pub async fn check(&self) -> Result<(), Error> {
         self.lease().await.map(drop)
     }

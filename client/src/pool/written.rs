@@ -81,8 +81,8 @@ impl Written {
         }
     }
 
-    /// How far a server must have come for a read of this tenant; for one of any, where it is not known yet. `None`: only
-    /// the primary will do.
+    /// How far a server must have come for a read of this tenant; for one of any, where it is not known yet. `None`:
+    /// only the primary will do.
     pub(crate) fn needs(&self, tenant: Option<&TenantId>) -> Option<Lsn> {
         let marks = self.marks();
         match tenant {

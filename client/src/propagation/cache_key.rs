@@ -42,8 +42,8 @@ impl CacheKey {
         self.part(part)
     }
 
-    /// The key of what was read in this generation of the tenant: after a change of its plan or settings it is another key,
-    /// and what was kept before is not found any more. No part has such a key's last one.
+    /// The key of what was read in this generation of the tenant: after a change of its plan or settings it is another
+    /// key, and what was kept before is not found any more. No part has such a key's last one.
     pub fn at(mut self, generation: Generation) -> CacheKey {
         // The per cent sign is followed by no hexadecimal digit.
         let _ = write!(self.0, "/%g{generation}");

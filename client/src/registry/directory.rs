@@ -120,8 +120,8 @@ impl Directory {
     }
 
     /// The tenant that this host leads to, active or not: the one that has proved the domain to be its own
-    /// (`tenant.verify_domain`). A port is left out. `None` where there is none. A text that cannot be a domain is not looked
-    /// up.
+    /// (`tenant.verify_domain`). A port is left out. `None` where there is none. A text that cannot be a domain is not
+    /// looked up.
     ///
     /// # Errors
     /// The registry's.

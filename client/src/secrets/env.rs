@@ -10,8 +10,8 @@ use crate::error::Error;
 
 /// Secrets in environment variables of this process, for references `env:NAME`.
 ///
-/// A tenant's variables are those that begin with the prefix and its id: with the prefix `SHOP_`, `env:SMTP` of `acme` is
-/// the variable `SHOP_acme_SMTP`. A character of an id that is no letter and no digit is written as `_` and its two
+/// A tenant's variables are those that begin with the prefix and its id: with the prefix `SHOP_`, `env:SMTP` of `acme`
+/// is the variable `SHOP_acme_SMTP`. A character of an id that is no letter and no digit is written as `_` and its two
 /// hexadecimal digits, so that no two ids have the same.
 #[derive(Clone, Debug)]
 pub struct EnvSecrets {
@@ -25,8 +25,8 @@ impl EnvSecrets {
         EnvSecrets { prefix: prefix.into(), shared: false }
     }
 
-    /// The variables are those of the prefix alone: `env:SMTP` is `SHOP_SMTP`, for every tenant. **Every tenant that changes a
-    /// reference of its own reads all of them**: for settings that operators alone change.
+    /// The variables are those of the prefix alone: `env:SMTP` is `SHOP_SMTP`, for every tenant. **Every tenant that
+    /// changes a reference of its own reads all of them**: for settings that operators alone change.
     pub fn shared_by_all_tenants(mut self) -> EnvSecrets {
         self.shared = true;
         self

@@ -14,9 +14,9 @@ const LONGEST: u64 = 64 * 1024;
 
 /// Secrets in files below a directory, for references `file:path`.
 ///
-/// A tenant's files are those in the directory's own directory of its id: below `/run/secrets`, `file:smtp` of `acme` is
-/// `/run/secrets/acme/smtp`. A path from the root is taken where it leads there as well. Links are followed, and must not
-/// lead out of it. A line break at the end is left out; a file of more than 64 kB is refused.
+/// A tenant's files are those in the directory's own directory of its id: below `/run/secrets`, `file:smtp` of `acme`
+/// is `/run/secrets/acme/smtp`. A path from the root is taken where it leads there as well. Links are followed, and
+/// must not lead out of it. A line break at the end is left out; a file of more than 64 kB is refused.
 #[derive(Clone, Debug)]
 pub struct FileSecrets {
     directory: PathBuf,
@@ -29,8 +29,8 @@ impl FileSecrets {
         FileSecrets { directory: directory.into(), shared: false }
     }
 
-    /// The files are those of the directory itself, for every tenant. **Every tenant that changes a reference of its own reads
-    /// all of them**: for settings that operators alone change.
+    /// The files are those of the directory itself, for every tenant. **Every tenant that changes a reference of its
+    /// own reads all of them**: for settings that operators alone change.
     pub fn shared_by_all_tenants(mut self) -> FileSecrets {
         self.shared = true;
         self

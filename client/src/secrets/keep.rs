@@ -21,8 +21,8 @@ const CAPACITY: usize = 10_000;
 
 /// Resolves references to secrets, and keeps each for a time: 60 seconds, unless [`ttl`](Self::ttl) says otherwise.
 ///
-/// A reference of a kind without a source is refused. What is kept is overwritten in memory when its time is over, as soon as
-/// another secret is kept, and with [`forget`](Self::forget). Cloning shares the cache.
+/// A reference of a kind without a source is refused. What is kept is overwritten in memory when its time is over, as
+/// soon as another secret is kept, and with [`forget`](Self::forget). Cloning shares the cache.
 ///
 /// ```no_run
 /// # async fn example(pool: pg_tenant_client::TenantPool) -> Result<(), pg_tenant_client::Error> {

@@ -5,10 +5,10 @@
 //!                                        ──► the transaction ends ──► Secrets: cached? ──► SecretSource of the scheme
 //! ```
 //!
-//! A tenant may be let change its own references (`declare_setting(…, changed_by => 'tenant')`), and then it names what is
-//! read. So [`EnvSecrets`] and [`FileSecrets`] read, for each tenant, only what lies under its own name: `acme` gets neither
-//! `file:/etc/shadow` nor `env:DATABASE_URL`, nor what is `globex`'s. Whoever writes a source of their own decides likewise by
-//! the tenant that is asked for.
+//! A tenant may be let change its own references (`declare_setting(…, changed_by => 'tenant')`), and then it names what
+//! is read. So [`EnvSecrets`] and [`FileSecrets`] read, for each tenant, only what lies under its own name: `acme` gets
+//! neither `file:/etc/shadow` nor `env:DATABASE_URL`, nor what is `globex`'s. Whoever writes a source of their own
+//! decides likewise by the tenant that is asked for.
 
 mod env;
 mod file;

@@ -14,8 +14,8 @@ pub trait SecretSource: Send + Sync + 'static {
     /// `place` may be the tenant's own word: give it nothing of another tenant's, and nothing of the program's.
     ///
     /// # Errors
-    /// [`SecretSource`]s of this crate fail with an [`Error`] that has no SQLSTATE, whose message does not show the secret.
-    /// Errors are not cached.
+    /// [`SecretSource`]s of this crate fail with an [`Error`] that has no SQLSTATE, whose message does not show the
+    /// secret. Errors are not cached.
     fn resolve<'a>(&'a self, tenant: &'a TenantId, place: &'a str) -> SecretFuture<'a>;
 }
 

@@ -140,8 +140,8 @@ impl TenantPool {
     /// waited for, for as long as `acquire_timeout` says.
     ///
     /// # Errors
-    /// [`Error::is_timeout`] or the driver's where it cannot connect; [`Error::is_extension_missing`] (`3F000`, `42883`);
-    /// [`Error::is_version_mismatch`]; `42501` where the role was not granted `tenant_user`.
+    /// [`Error::is_timeout`] or the driver's where it cannot connect; [`Error::is_extension_missing`] (`3F000`,
+    /// `42883`); [`Error::is_version_mismatch`]; `42501` where the role was not granted `tenant_user`.
     pub async fn check(&self) -> Result<(), Error> {
         check(self).await
     }

@@ -1,7 +1,7 @@
 //! What the connections of a pool over sqlx tell each other of plans that the schema has changed under.
 //!
-//! sqlx keeps what each connection has prepared to itself. So each is cleared of it where it is next lent once any of them
-//! has met a change, which costs a round trip.
+//! sqlx keeps what each connection has prepared to itself. So each is cleared of it where it is next lent once any of
+//! them has met a change, which costs a round trip.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -97,8 +97,9 @@ pub(crate) async fn cancel_and_rollback(
     let _ = timeout(Duration::from_secs(5), connection.close()).await;
 }
 
-/// Every address of the server's name: sqlx does not tell which of them a connection has reached, and at the others there is
-/// no such transaction. With `verify-full` the certificate is for the name alone, which then has to lead to the same again.
+/// Every address of the server's name: sqlx does not tell which of them a connection has reached, and at the others
+/// there is no such transaction. With `verify-full` the certificate is for the name alone, which then has to lead to
+/// the same again.
 async fn ways(options: &PgConnectOptions) -> Vec<PgConnectOptions> {
     let (host, port) = (options.get_host(), options.get_port());
     let by_name = vec![options.clone()];

@@ -99,8 +99,8 @@ macro_rules! copies {
             /// ([`Error::is_interrupted`]), because sqlx does not skip the remaining data.
             ///
             /// # Errors
-            /// The server's, from this call or from the stream; no call may follow then. `42601`, and nothing is sent, for
-            /// a text that does not begin with `COPY`.
+            /// The server's, from this call or from the stream; no call may follow then. `42601`, and nothing is sent,
+            /// for a text that does not begin with `COPY`.
             pub async fn copy_out(&mut self, sql: &str) -> Result<BoxStream<'_, Result<Bytes, Error>>, Error> {
                 self.open().copy_out(sql).await
             }

@@ -12,8 +12,8 @@ use crate::wire::sql::GENERATION;
 /// Enters with a token, which is a parameter: in a text it would be shown and logged.
 const ENTER_SIGNED: &str = "select tenant.enter_signed_pristine($1)";
 
-/// What entering returns beside the id: how to find this transaction from another connection, and the version. Behind them
-/// stands the tenant's generation.
+/// What entering returns beside the id: how to find this transaction from another connection, and the version. Behind
+/// them stands the tenant's generation.
 const ENTRY_COLUMNS: &str =
     ", pg_catalog.pg_backend_pid(), extract(epoch from pg_catalog.now())::text, tenant.version()";
 

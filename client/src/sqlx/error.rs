@@ -76,8 +76,8 @@ pub(crate) fn into_sqlx(error: Error) -> ::sqlx::Error {
     ::sqlx::Error::AnyDriverError(Box::new(error))
 }
 
-/// How an error of a statement with parameters looks where sqlx may have it prepared as it was before a migration. What a
-/// function fails of has a context.
+/// How an error of a statement with parameters looks where sqlx may have it prepared as it was before a migration. What
+/// a function fails of has a context.
 pub(super) fn may_be_stale(error: &::sqlx::Error) -> bool {
     let Some(db) = error.as_database_error().and_then(|db| db.try_downcast_ref::<PgDatabaseError>()) else {
         return false;

@@ -203,8 +203,8 @@ impl Lease {
     }
 }
 
-/// A connection of the pool. sqlx waits for a server that refuses to be connected to, and not for one whose name cannot be
-/// looked up, or that cannot be reached, for a moment.
+/// A connection of the pool. sqlx waits for a server that refuses to be connected to, and not for one whose name cannot
+/// be looked up, or that cannot be reached, for a moment.
 async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, ::sqlx::Error> {
     let deadline = Instant::now().checked_add(pool.options().get_acquire_timeout());
     let mut pauses = Backoff::new();

@@ -63,8 +63,8 @@ impl TenantPool {
     /// sqlx has no callback that is asked for the credentials of each connection, as `credentials` of the pool over
     /// tokio-postgres is, and no call that replaces the connections that are there, as `renew()` does. So:
     ///
-    /// - Let a task call this before a token expires, and again where it failed: between an expiry and the call, connections
-    ///   cannot be made (`28P01`, `28000`; those that are open go on).
+    /// - Let a task call this before a token expires, and again where it failed: between an expiry and the call,
+    ///   connections cannot be made (`28P01`, `28000`; those that are open go on).
     /// - Give `PgPoolOptions::max_lifetime` a time that is shorter than an old password may live on: each connection is
     ///   replaced when it has come to that age and is returned.
     /// - To leave a server at once, as after a failover, make another pool and `close()` this one: what runs may end.

@@ -34,8 +34,8 @@ impl RetryingTx {
         run_again(&self.tenant, &self.retry, work).await
     }
 
-    /// Runs a closure in a transaction, as [`run`](Self::run) does, whose error is this crate's [`Error`]: so the closure
-    /// ends with a plain `Ok(value)`.
+    /// Runs a closure in a transaction, as [`run`](Self::run) does, whose error is this crate's [`Error`]: so the
+    /// closure ends with a plain `Ok(value)`.
     ///
     /// `run` takes whatever error the closure returns. Where that uses `?`, which converts, Rust cannot infer the type
     /// (`E0283`), and the closure ends with `Ok::<_, MyError>(value)`.

@@ -7,8 +7,8 @@ use crate::error::Error;
 use crate::secrets::{REFERENCE, SecretString, Secrets};
 
 impl TenantHandle {
-    /// As [`secret`](crate::TenantHandle::secret) over tokio-postgres: the tenant's secret by the name of a setting that is
-    /// declared secret, resolved once the connection is back in the pool.
+    /// As [`secret`](crate::TenantHandle::secret) over tokio-postgres: the tenant's secret by the name of a setting
+    /// that is declared secret, resolved once the connection is back in the pool.
     ///
     /// # Errors
     /// Those of [`secret`](crate::TenantHandle::secret).

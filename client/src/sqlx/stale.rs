@@ -1,8 +1,8 @@
 //! Statements that sqlx has prepared, and that a migration has changed the schema under.
 //!
-//! sqlx keeps a statement that fails, and would send it again for as long as the connection lives. Where nothing has run
-//! in the transaction, or only queries, it is begun anew on the same connection, with all statements prepared afresh, and
-//! the statement is sent again; elsewhere the connection is cleared before it is lent again.
+//! sqlx keeps a statement that fails, and would send it again for as long as the connection lives. Where nothing has
+//! run in the transaction, or only queries, it is begun anew on the same connection, with all statements prepared
+//! afresh, and the statement is sent again; elsewhere the connection is cleared before it is lent again.
 
 use ::sqlx::postgres::{PgQueryResult, PgRow};
 use ::sqlx::{Connection, Either, Error as SqlxError, Executor};

@@ -42,8 +42,8 @@ impl TenantAdmin {
         Ok(id)
     }
 
-    /// Registers a tenant and runs a closure inside it, in one transaction: the tenant is there with all that the closure
-    /// wrote, or not at all.
+    /// Registers a tenant and runs a closure inside it, in one transaction: the tenant is there with all that the
+    /// closure wrote, or not at all.
     ///
     /// # Errors
     /// Those of [`create_with`](crate::admin::TenantAdmin::create_with).
@@ -56,8 +56,8 @@ impl TenantAdmin {
         run_once(&Creation { pool: &self.pool, id, create: new.sql()? }, work).await
     }
 
-    /// Closes a tenant: from now on nobody enters it (`TN003`); transactions that are inside it end as they will. The reason
-    /// stands in the journal.
+    /// Closes a tenant: from now on nobody enters it (`TN003`); transactions that are inside it end as they will. The
+    /// reason stands in the journal.
     ///
     /// # Errors
     /// Those of [`suspend`](crate::admin::TenantAdmin::suspend).

@@ -35,8 +35,8 @@ impl TenantTx {
         &self.id
     }
 
-    /// Of which generation the tenant was when it was entered: another one after every change of its row, plan or settings, at
-    /// no round trip.
+    /// Of which generation the tenant was when it was entered: another one after every change of its row, plan or
+    /// settings, at no round trip.
     pub fn generation(&self) -> Option<Generation> {
         self.open.lease.generation
     }
@@ -75,8 +75,8 @@ impl TenantTx {
         savepoint(self, work).await
     }
 
-    /// Runs a closure inside a savepoint, as [`savepoint`](Self::savepoint) does, whose error is this crate's [`Error`]:
-    /// so the closure ends with a plain `Ok(value)`.
+    /// Runs a closure inside a savepoint, as [`savepoint`](Self::savepoint) does, whose error is this crate's
+    /// [`Error`]: so the closure ends with a plain `Ok(value)`.
     ///
     /// # Errors
     /// Those of [`savepoint`](Self::savepoint).

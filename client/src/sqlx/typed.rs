@@ -119,7 +119,8 @@ macro_rules! calls {
             ///
             /// let acme = pool.tenant("acme");
             /// // Likewise query_as! and query_scalar!.
-            /// let order: Order = acme.fetch_one(sqlx::query_as("select id, total from orders where id = $1").bind(7i64)).await?;
+            /// let one = sqlx::query_as("select id, total from orders where id = $1").bind(7i64);
+            /// let order: Order = acme.fetch_one(one).await?;
             /// let open: i64 = acme.fetch_one(sqlx::query_scalar("select count(*) from orders where open")).await?;
             /// # let _ = order.id + order.total + open;
             /// # Ok(()) }

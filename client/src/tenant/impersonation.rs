@@ -25,8 +25,8 @@ impl Impersonation {
         Impersonation(Arc::new(Parts { id, tenant, as_user, impersonator }))
     }
 
-    /// Its id, for [`Support::find`](crate::admin::Support::find), which finds it again. It is no secret of its own: to another
-    /// login it opens nothing.
+    /// Its id, for [`Support::find`](crate::admin::Support::find), which finds it again. It is no secret of its own: to
+    /// another login it opens nothing.
     pub fn id(&self) -> Uuid {
         self.0.id
     }

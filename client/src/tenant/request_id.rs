@@ -8,8 +8,9 @@ use pg_tenant_core::is_plain;
 /// The longest, in bytes, as `pg_tenant.request_id` has it.
 const LONGEST: usize = 128;
 
-/// The id of a request, for the lines that its transactions leave in `tenant.journal`: a trace id, or what a proxy has put
-/// into `x-request-id`. It tells who reads the journal where else to look; it proves nothing, since whoever asks may choose it.
+/// The id of a request, for the lines that its transactions leave in `tenant.journal`: a trace id, or what a proxy has
+/// put into `x-request-id`. It tells who reads the journal where else to look; it proves nothing, since whoever asks
+/// may choose it.
 ///
 /// A text of 1 to 128 bytes, with no control characters, line breaks or marks of direction.
 ///

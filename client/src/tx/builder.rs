@@ -69,11 +69,11 @@ impl TenantPool {
     }
 
     /// A handle that works in the tenant of a grant, in the place of its user: for support (see
-    /// [`Support`](crate::admin::Support)). It reads only, unless the grant is for writing. Spans carry both identities, as
-    /// `actor` and `impersonator`. Nothing is sent.
+    /// [`Support`](crate::admin::Support)). It reads only, unless the grant is for writing. Spans carry both
+    /// identities, as `actor` and `impersonator`. Nothing is sent.
     ///
-    /// Every call fails with [`Error::is_impersonation_over`] once the grant has ended: `TN159`, and `TN158` where it opens
-    /// nothing to the login of this pool.
+    /// Every call fails with [`Error::is_impersonation_over`] once the grant has ended: `TN159`, and `TN158` where it
+    /// opens nothing to the login of this pool.
     #[track_caller]
     pub fn impersonate(&self, grant: &Impersonation) -> TenantHandle {
         TenantHandle::new(self.clone(), Entry::By(grant.clone()))
@@ -93,9 +93,9 @@ impl TenantHandle {
         self.entry.tenant_id()
     }
 
-    /// Sets the actor, for whom the transaction works: `tenant.enter(id, actor)` on the server, or the claim `sub` of the token
-    /// that the pool signs; `tenant.current_actor()` in SQL. What the actor may do is what it may as a member of the tenant,
-    /// `tenant.can('invoice.write')`. Without effect where a token is forwarded, which names its own.
+    /// Sets the actor, for whom the transaction works: `tenant.enter(id, actor)` on the server, or the claim `sub` of
+    /// the token that the pool signs; `tenant.current_actor()` in SQL. What the actor may do is what it may as a member
+    /// of the tenant, `tenant.can('invoice.write')`. Without effect where a token is forwarded, which names its own.
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
         self.entry = self.entry.map(|tenant| tenant.with_actor(actor.into()));
         self
@@ -194,8 +194,8 @@ impl TenantHandle {
         run_once(self, work).await
     }
 
-    /// Runs a closure in a transaction, as [`run`](Self::run) does, whose error is this crate's [`Error`]: so the closure
-    /// ends with a plain `Ok(value)`.
+    /// Runs a closure in a transaction, as [`run`](Self::run) does, whose error is this crate's [`Error`]: so the
+    /// closure ends with a plain `Ok(value)`.
     ///
     /// `run` takes whatever error the closure returns. Where that uses `?`, which converts, Rust cannot infer the type
     /// (`E0283`), and the closure ends with `Ok::<_, MyError>(value)`.
@@ -231,9 +231,10 @@ impl TenantHandle {
         run_once(self, work).await
     }
 
-    /// How far the server's log had got with the tenant's last commit through this pool: for [`read_after`](Self::read_after)
-    /// in another process, which does not know of it. `None` where it has written nothing through this pool, its pool has no
-    /// [`replica`](crate::TenantPoolBuilder::replica), or a token names the tenant.
+    /// How far the server's log had got with the tenant's last commit through this pool: for
+    /// [`read_after`](Self::read_after) in another process, which does not know of it. `None` where it has written
+    /// nothing through this pool, its pool has no [`replica`](crate::TenantPoolBuilder::replica), or a token names the
+    /// tenant.
     pub fn last_write(&self) -> Option<ReadAfter> {
         let needs = self.pool.replicas()?.written.needs(Some(self.entry.tenant_id()?))?;
         (needs != Lsn::default()).then_some(ReadAfter(needs))

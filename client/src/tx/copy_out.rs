@@ -27,22 +27,23 @@ impl TenantTx {
     /// thrown away.
     ///
     /// # Errors
-    /// As [`query`](Self::query), from this call or from the stream. `42601`, and nothing is sent, for a text that does not
-    /// begin with `COPY`. A COPY that is not to STDOUT fails the transaction.
+    /// As [`query`](Self::query), from this call or from the stream. `42601`, and nothing is sent, for a text that does
+    /// not begin with `COPY`. A COPY that is not to STDOUT fails the transaction.
     pub async fn copy_out(&mut self, sql: &str) -> Result<CopyOutStream<'_>, Error> {
         self.open.copy_out(sql).await
     }
 }
 
 impl TenantHandle {
-    /// Runs a `COPY … TO STDOUT` in a transaction of its own and returns its bytes as they come: text, CSV or binary, as
-    /// the statement says.
+    /// Runs a `COPY … TO STDOUT` in a transaction of its own and returns its bytes as they come: text, CSV or binary,
+    /// as the statement says.
     ///
     /// ```no_run
     /// # async fn example(pool: pg_tenant_client::TenantPool) -> Result<(), pg_tenant_client::Error> {
     /// use futures_util::TryStreamExt;
     ///
-    /// let mut copy = pool.tenant("acme").copy_out("copy orders (id, total) to stdout with (format csv, header)").await?;
+    /// let orders = "copy orders (id, total) to stdout with (format csv, header)";
+    /// let mut copy = pool.tenant("acme").copy_out(orders).await?;
     /// while let Some(bytes) = copy.try_next().await? {
     ///     print!("{}", String::from_utf8_lossy(&bytes));
     /// }

@@ -156,8 +156,9 @@ macro_rules! begin_options {
                 self
             }
 
-            /// Names the request that the transaction works on, for its lines in `tenant.journal`; in place of the running
-            /// task's (see [`ambient::scope_request`]($crate::ambient::scope_request)). It is sent in the same round trip.
+            /// Names the request that the transaction works on, for its lines in `tenant.journal`; in place of the
+            /// running task's (see [`ambient::scope_request`]($crate::ambient::scope_request)). It is sent in the same
+            /// round trip.
             pub fn request_id(mut self, request: $crate::RequestId) -> Self {
                 self.options.request_id = Some(request);
                 self

@@ -8,8 +8,8 @@ pub(crate) const CAN: &str = "select tenant.can($1)";
 pub(crate) const HAS_ROLE: &str = "select tenant.has_role($1)";
 
 impl TenantTx {
-    /// Asks for a permission of the actor's before the next statement, in its round trip. Where the actor has not got it, that
-    /// call fails and nothing of it has run ([`Error::is_not_permitted`]).
+    /// Asks for a permission of the actor's before the next statement, in its round trip. Where the actor has not got
+    /// it, that call fails and nothing of it has run ([`Error::is_not_permitted`]).
     ///
     /// ```no_run
     /// # async fn example(pool: pg_tenant_client::TenantPool) -> Result<(), pg_tenant_client::Error> {

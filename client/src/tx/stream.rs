@@ -44,8 +44,8 @@ impl TenantHandle {
     /// # Ok(()) }
     /// ```
     ///
-    /// The stream has a connection of the pool for as long as it lives. It commits when the last row was read, before it
-    /// ends with `None`; dropped before that it rolls back, and the statement is cancelled on the server.
+    /// The stream has a connection of the pool for as long as it lives. It commits when the last row was read, before
+    /// it ends with `None`; dropped before that it rolls back, and the statement is cancelled on the server.
     ///
     /// # Errors
     /// As every call of this type, from this call or from the stream; those of committing

@@ -58,8 +58,8 @@ impl TenantTx {
         self.open.tenant_id()
     }
 
-    /// Of which generation the tenant was when it was entered: another one after every change of its row, plan or settings, at
-    /// no round trip. `None` as long as nothing was sent.
+    /// Of which generation the tenant was when it was entered: another one after every change of its row, plan or
+    /// settings, at no round trip. `None` as long as nothing was sent.
     pub fn generation(&self) -> Option<Generation> {
         self.open.generation
     }
@@ -177,8 +177,8 @@ impl TenantTx {
         savepoint(self, work).await
     }
 
-    /// Runs a closure inside a savepoint, as [`savepoint`](Self::savepoint) does, whose error is this crate's [`Error`]:
-    /// so the closure ends with a plain `Ok(value)`.
+    /// Runs a closure inside a savepoint, as [`savepoint`](Self::savepoint) does, whose error is this crate's
+    /// [`Error`]: so the closure ends with a plain `Ok(value)`.
     ///
     /// # Errors
     /// Those of [`savepoint`](Self::savepoint).

@@ -88,8 +88,8 @@ impl OpenTx {
             && was_not_sent(error)
             && !std::mem::replace(&mut self.types_learned, true)
         {
-            // Nothing of it has left, nor a commit behind it: it is prepared in the transaction as it stands. Once: what
-            // does not fit the types that the server has just told does not fit.
+            // Nothing of it has left, nor a commit behind it: it is prepared in the transaction as it stands. Once:
+            // what does not fit the types that the server has just told does not fit.
             return Next::RetryReprepared;
         }
         if steps.iter().any(|step| resets_statements(step.sql)) {

@@ -1,7 +1,7 @@
 //! The addresses behind a configuration, one by one, so that it is known which of them a connection has reached.
 //!
-//! A name may stand for several addresses, and a configuration for several hosts. A request to cancel is of use only where
-//! the connection is: asked for by name, another server may answer, which knows nothing of the statement.
+//! A name may stand for several addresses, and a configuration for several hosts. A request to cancel is of use only
+//! where the connection is: asked for by name, another server may answer, which knows nothing of the statement.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -68,8 +68,8 @@ pub(crate) fn stale_statement(error: &tokio_postgres::Error) -> Option<Stale> {
     is_stale_plan(db.code().code(), db.routine()).then_some(Stale::Changed)
 }
 
-/// What a kept statement, which parsed when it was prepared, fails of where its text has another meaning or none by now:
-/// it is parsed again before it runs. What a function of its own fails of has a context.
+/// What a kept statement, which parsed when it was prepared, fails of where its text has another meaning or none by
+/// now: it is parsed again before it runs. What a function of its own fails of has a context.
 pub(crate) fn no_longer_parses(error: &tokio_postgres::Error) -> bool {
     let Some(db) = error.as_db_error() else { return false };
     db.where_().is_none() && says_no_meaning(db.code().code(), db.message())

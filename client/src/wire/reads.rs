@@ -1,8 +1,8 @@
 //! Whether a text only reads, as far as its words tell.
 //!
-//! What it writes to tables the server knows, and says. This is about what no transaction id tells of: what is set, locked or
-//! told for the rest of the transaction (`SET LOCAL`, advisory locks, `NOTIFY`, cursors). So calls of functions are only
-//! those that are known to do nothing of the kind.
+//! What it writes to tables the server knows, and says. This is about what no transaction id tells of: what is set,
+//! locked or told for the rest of the transaction (`SET LOCAL`, advisory locks, `NOTIFY`, cursors). So calls of
+//! functions are only those that are known to do nothing of the kind.
 
 /// Words that may stand before a parenthesis: PostgreSQL's own, and functions that only read.
 const KNOWN: &[&str] = &[

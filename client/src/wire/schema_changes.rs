@@ -14,11 +14,11 @@ use tokio_postgres::Statement;
 use crate::wire::backoff::random;
 
 /// A text that has been stale, and comes back in a form that it had before, was changed by no migration: it means one
-/// thing under one `search_path` and another under the next. For so long it is prepared each time it is used, which is a
-/// round trip more.
+/// thing under one `search_path` and another under the next. For so long it is prepared each time it is used, which is
+/// a round trip more.
 const UNSTEADY: Duration = Duration::from_secs(60 * 60);
-/// A migration seldom comes alone. For so long after one was met, statements that could not be sent again are sent without a
-/// name.
+/// A migration seldom comes alone. For so long after one was met, statements that could not be sent again are sent
+/// without a name.
 const RECENT: Duration = Duration::from_secs(60);
 /// How many texts are remembered.
 const CAPACITY: usize = 1024;

@@ -1,6 +1,7 @@
 //! What is known from a statement's text before it is sent.
 
-/// Enters with a token, which is a parameter: in a text it would be shown and logged. Tells of which generation the tenant is.
+/// Enters with a token, which is a parameter: in a text it would be shown and logged. Tells of which generation the
+/// tenant is.
 pub(crate) const ENTER_SIGNED_AND_TELL: &str = "select tenant.enter_signed_pristine($1), tenant.generation()";
 
 /// A column beside entering: of which generation the tenant is. It is called `generation`.

@@ -57,8 +57,8 @@ impl Statements {
         let count = self.param_types.changes().count();
         if count != self.changes_known {
             self.changes_known = count;
-            // Where names are carried, the session may have it as it was, which fails, or anew: then what is known here of
-            // its columns would not be true.
+            // Where names are carried, the session may have it as it was, which fails, or anew: then what is known here
+            // of its columns would not be true.
             self.by_text.clear();
         }
     }
@@ -165,8 +165,8 @@ impl Statements {
         self.param_types.forget(sql);
     }
 
-    /// The text to ask with what types the parameters of this one have. A pooler that carries statements has its answer to
-    /// a text for as long as it has a session, so after a change it is asked with another.
+    /// The text to ask with what types the parameters of this one have. A pooler that carries statements has its answer
+    /// to a text for as long as it has a session, so after a change it is asked with another.
     pub(crate) fn description(&self, sql: String) -> String {
         match self.param_types.changes().descriptions() {
             0 => sql,

@@ -1,5 +1,5 @@
-//! How often each login role has looked tenants up by each key: what is too often in a minute, and when the journal is due
-//! a line. In shared memory: a table of fixed size, of which all zeros is an empty one.
+//! How often each login role has looked tenants up by each key: what is too often in a minute, and when the journal is
+//! due a line. In shared memory: a table of fixed size, of which all zeros is an empty one.
 
 /// Places for so many keys, of roles and declarations together.
 const PLACES: usize = 1024;

@@ -3,8 +3,8 @@
 /// Whether the text reads as it is written: one line, in one direction, with nothing that cannot be seen.
 ///
 /// Control characters, line and paragraph separators (U+2028, U+2029), marks that turn the direction (Unicode Standard
-/// Annex 9), the byte order mark and the tag characters forge lines or hide what follows. The two joiners (U+200C, U+200D)
-/// are letters of Persian and of Indic scripts, and stay.
+/// Annex 9), the byte order mark and the tag characters forge lines or hide what follows. The two joiners (U+200C,
+/// U+200D) are letters of Persian and of Indic scripts, and stay.
 pub fn is_plain(text: &str) -> bool {
     !text.chars().any(|c| {
         c.is_control()

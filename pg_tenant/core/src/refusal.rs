@@ -5,9 +5,10 @@ macro_rules! refusals {
         /// Why pg_tenant refused, as the SQLSTATE of the error says it.
         ///
         /// `TN00x` a statement or a transaction, `TN02x` protecting a table, `TN03x` a guard, `TN04x` binding a role,
-        /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN07x` what belongs to every tenant, `TN08x` the doctor, `TN09x`
-        /// signed entry, `TN10x` the texts that a journal keeps, `TN11x` looking tenants up, `TN13x` states of
-        /// tenants, `TN14x` their people, `TN15x` their settings, how they are set up, the journal, and impersonation.
+        /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN07x` what belongs to
+        /// every tenant, `TN08x` the doctor, `TN09x` signed entry, `TN10x` the texts that a journal keeps, `TN11x`
+        /// looking tenants up, `TN13x` states of tenants, `TN14x` their people, `TN15x` their settings, how they are
+        /// set up, the journal, and impersonation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
@@ -114,7 +115,8 @@ refusals! {
     SessionObjectRefused = "TN036", "session_object_refused";
     /// A foreign key to a protected table or to the registry would run its maker's code with other rights
     ForeignKeyRefused = "TN037", "foreign_key_refused";
-    /// A schema `tenant` with another owner or with something in it, or `tenant_internal`, was there before the extension
+    /// A schema `tenant` with another owner or with something in it, or `tenant_internal`, was there before the
+    /// extension
     UnsafeSchema = "TN038", "unsafe_schema";
     /// A change of a role, of what it is a member of, or of stored settings, by a session that may enter tenants
     RoleChangeRefused = "TN039", "role_change_refused";
@@ -156,7 +158,8 @@ refusals! {
     ServerFileRefused = "TN067", "server_file_refused";
     /// The row that an INSERT … ON CONFLICT meets is another tenant's
     RowOfAnotherTenant = "TN068", "row_of_another_tenant";
-    /// The relation is no table of the application's and holds what belongs to every tenant: TOAST, statistics, sequences
+    /// The relation is no table of the application's and holds what belongs to every tenant: TOAST, statistics,
+    /// sequences
     HeldForAll = "TN070", "held_for_all";
     /// A replication connection by a login of tenants, or a tenant entered in one
     ReplicationRefused = "TN071", "replication_refused";

@@ -1,5 +1,5 @@
-//! What was refused, until the journal is told: by SQLSTATE, login role and tenant. In shared memory, since the transaction that
-//! was refused is undone: a table of fixed size, of which all zeros is an empty one.
+//! What was refused, until the journal is told: by SQLSTATE, login role and tenant. In shared memory, since the
+//! transaction that was refused is undone: a table of fixed size, of which all zeros is an empty one.
 
 use crate::{Refusal, TenantId};
 

@@ -42,8 +42,8 @@ impl TenantStatus {
         }
     }
 
-    /// The states that it leads to: the registry refuses every other change (`TN133`). The view `tenant.status_transitions`
-    /// says the same.
+    /// The states that it leads to: the registry refuses every other change (`TN133`). The view
+    /// `tenant.status_transitions` says the same.
     pub const fn leads_to(self) -> &'static [TenantStatus] {
         match self {
             Provisioning => &[Active, Purged],

@@ -1,5 +1,5 @@
-//! `tenant.enter_as` and `tenant.enter_as_pristine`: each entry is written to the server's log, and the first of a session to
-//! the journal.
+//! `tenant.enter_as` and `tenant.enter_as_pristine`: each entry is written to the server's log, and the first of a
+//! session to the journal.
 
 use crate::entry::impersonation::{self, GrantedEntry};
 use crate::entry::pristine;

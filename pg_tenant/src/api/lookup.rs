@@ -1,5 +1,5 @@
-//! `tenant_internal.count_lookup(rel regclass, key_number smallint) → text`: counts a lookup, and gives JSON for the journal where a
-//! line is due, else null.
+//! `tenant_internal.count_lookup(rel regclass, key_number smallint) → text`: counts a lookup, and gives JSON for the
+//! journal where a line is due, else null.
 
 use crate::entry::lookup;
 use crate::pg::function::{Args, Returned};

@@ -1,7 +1,7 @@
 //! `tenant.protect` and `tenant.unprotect` turn the guards off for the commands of their SQL bodies, and on again
-//! whatever happens; `tenant_internal.fence_policy`, `tenant_internal.fence_column` and `tenant_internal.has_shared_rows` recognise a fence,
-//! `tenant_internal.membership_…` one that goes by a join table, `tenant_internal.policy_form` what any policy says, and
-//! `tenant_internal.former_column` a policy that 0.1.0 made.
+//! whatever happens; `tenant_internal.fence_policy`, `tenant_internal.fence_column` and
+//! `tenant_internal.has_shared_rows` recognise a fence, `tenant_internal.membership_…` one that goes by a join table,
+//! `tenant_internal.policy_form` what any policy says, and `tenant_internal.former_column` a policy that 0.1.0 made.
 
 use crate::pg::function::{Args, Returned};
 use crate::pg::membership::Member;

@@ -34,7 +34,8 @@ fn registry_changed(args: Args) -> Outcome<Returned> {
     Ok(Returned::Void)
 }
 
-/// Of these tenants something has changed that directories, which listen, need not look at. TRUNCATE names none of them.
+/// Of these tenants something has changed that directories, which listen, need not look at. TRUNCATE names none of
+/// them.
 fn change_quietly(tenants: Vec<String>, registry: Option<Oid>) {
     if let Some(registry) = registry.filter(|_| tenants.is_empty()) {
         invalidation::announce(registry);

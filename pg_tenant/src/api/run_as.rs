@@ -1,5 +1,5 @@
-//! `tenant_internal.run_as_owner`, `run_validation`, `run_past_policies`, `run_as` and `run_lookup`: commands of our own SQL functions,
-//! run as somebody else.
+//! `tenant_internal.run_as_owner`, `run_validation`, `run_past_policies`, `run_as` and `run_lookup`: commands of our
+//! own SQL functions, run as somebody else.
 
 use crate::context::current;
 use crate::gucs;

@@ -1,5 +1,5 @@
-//! `tenant.setting`, `tenant_internal.setting_as_json`, `tenant.feature`: what the transaction's tenant has; `tenant.generation`:
-//! whether it has it still.
+//! `tenant.setting`, `tenant_internal.setting_as_json`, `tenant.feature`: what the transaction's tenant has;
+//! `tenant.generation`: whether it has it still.
 
 use crate::context::settings;
 use crate::pg::asking::Step;

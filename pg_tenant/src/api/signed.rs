@@ -1,5 +1,5 @@
-//! `tenant.enter_signed`, `tenant.enter_signed_pristine`; what the doctor asks of the key file. No refusal of the entries
-//! shows the statement in the server log: a token may stand in it.
+//! `tenant.enter_signed`, `tenant.enter_signed_pristine`; what the doctor asks of the key file. No refusal of the
+//! entries shows the statement in the server log: a token may stand in it.
 
 use crate::entry::{pristine, tenant};
 use crate::pg::function::{Args, Returned};

@@ -1,5 +1,5 @@
-//! `tenant.enter_system`, `tenant.enter_system_pristine`, `tenant.enter_system_as_owner`, `tenant.in_system_context`: each
-//! entry is written to the journal and to the server's log.
+//! `tenant.enter_system`, `tenant.enter_system_pristine`, `tenant.enter_system_as_owner`, `tenant.in_system_context`:
+//! each entry is written to the journal and to the server's log.
 
 use crate::context;
 use crate::entry::system::SystemEntry;

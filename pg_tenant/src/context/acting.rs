@@ -1,5 +1,5 @@
-//! Who acts in the tenant, and as what member of it. It comes with the setting `pg_tenant.id`, and ends with it: entering for an
-//! actor costs no setting more than entering.
+//! Who acts in the tenant, and as what member of it. It comes with the setting `pg_tenant.id`, and ends with it:
+//! entering for an actor costs no setting more than entering.
 
 use crate::people::{Bits, MAX_NAME, Role};
 use crate::pg::backend_cell::BackendCell;
@@ -19,8 +19,8 @@ pub struct Member {
     pub role: TextDatum<MAX_NAME>,
 }
 
-/// The actor whom `tenant.enter(id, actor)` has named (one that a token says stands in [`crate::context::identity`]), and as
-/// what it is a member, whoever has named it.
+/// The actor whom `tenant.enter(id, actor)` has named (one that a token says stands in [`crate::context::identity`]),
+/// and as what it is a member, whoever has named it.
 #[derive(Clone, Copy)]
 pub struct Acting {
     pub actor: Option<Name>,

@@ -13,7 +13,8 @@ thread_local! {
 }
 
 /// Asks the registry once per transaction. If it refuses, only statements on protected tables are refused; the session
-/// may run others. The same (`TN090`, `TN140`) where the role must enter with a token, or as a member, and has not done so yet.
+/// may run others. The same (`TN090`, `TN140`) where the role must enter with a token, or as a member, and has not done
+/// so yet.
 pub fn admit() -> Outcome<()> {
     let Some(tenant) = current::session_tenant() else { return Ok(()) };
     if gucs::require_signed() && current::is_bound() {

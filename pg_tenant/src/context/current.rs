@@ -1,8 +1,9 @@
 //! Where the current tenant stands, or the system context.
 //!
-//! It is the parsed value of the setting `pg_tenant.id` ([`crate::pg::own_setting`]), which policies read once per statement
-//! or row. Only the setting's assign hook and the end of the transaction write it. No value is taken but those that [`set`]
-//! asks for and those that ALTER ROLE … SET has stored: what a superuser writes with SET has passed no registry.
+//! It is the parsed value of the setting `pg_tenant.id` ([`crate::pg::own_setting`]), which policies read once per
+//! statement or row. Only the setting's assign hook and the end of the transaction write it. No value is taken but
+//! those that [`set`] asks for and those that ALTER ROLE … SET has stored: what a superuser writes with SET has passed
+//! no registry.
 
 use crate::context::acting::{self, Acting};
 use crate::context::refusals;
@@ -160,8 +161,8 @@ pub fn set_acting(entered: Entered, limits: Limits, acting: Acting, text: &str) 
 }
 
 fn write_setting(value: &str, writing: (Entered, Limits, Acting)) {
-    // Should set_local raise, WRITING stays set; nothing but this function reaches the check hook with a value of a session,
-    // except a superuser's SET to the very tenant that was being entered.
+    // Should set_local raise, WRITING stays set; nothing but this function reaches the check hook with a value of a
+    // session, except a superuser's SET to the very tenant that was being entered.
     WRITING.set(Some(writing));
     setting::set_local("pg_tenant.id", value);
     WRITING.set(None);

@@ -1,5 +1,6 @@
-//! On whose behalf the transaction runs, and who works in that place: the settings `pg_tenant.actor`, `pg_tenant.actor_role`
-//! and `pg_tenant.impersonator`, and their readers. They are written and end as `pg_tenant.id` does ([`crate::pg::own_setting`]).
+//! On whose behalf the transaction runs, and who works in that place: the settings `pg_tenant.actor`,
+//! `pg_tenant.actor_role` and `pg_tenant.impersonator`, and their readers. They are written and end as `pg_tenant.id`
+//! does ([`crate::pg::own_setting`]).
 
 use crate::context::acting;
 pub use crate::context::acting::{MAX_LEN, Name};

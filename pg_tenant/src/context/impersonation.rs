@@ -1,5 +1,5 @@
-//! The grant by which the transaction works in its tenant, if it does: it is asked again by each statement, so that its end
-//! takes effect at the next one, and by a commit of what was written.
+//! The grant by which the transaction works in its tenant, if it does: it is asked again by each statement, so that its
+//! end takes effect at the next one, and by a commit of what was written.
 
 use crate::context::seal::{self, Identity};
 use crate::pg::lifetime::{self, Ending};

@@ -1,5 +1,5 @@
-//! How many advisory locks of its own a tenant's transaction has taken: each stands in the server's lock table, which has
-//! room for all sessions together.
+//! How many advisory locks of its own a tenant's transaction has taken: each stands in the server's lock table, which
+//! has room for all sessions together.
 
 use crate::gucs;
 use crate::pg::report::{Outcome, Report};

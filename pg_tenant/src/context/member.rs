@@ -1,5 +1,5 @@
-//! What policies ask of the member who acts ([`crate::context::acting`]). In the system context, with no tenant and with no
-//! actor there is none, who may nothing.
+//! What policies ask of the member who acts ([`crate::context::acting`]). In the system context, with no tenant and
+//! with no actor there is none, who may nothing.
 
 use crate::context::{acting, current, identity};
 use crate::people::{self, MAX_NAME};

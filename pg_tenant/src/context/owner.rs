@@ -1,9 +1,10 @@
 //! The system context of a table's owner, for migrations: the role stays what it is, so that definitions of data, the
-//! migrating tool's own tables and what is new belong to it as ever, and row-level security is lifted from the protected
-//! tables that it owns ([`crate::pg::lifted`]).
+//! migrating tool's own tables and what is new belong to it as ever, and row-level security is lifted from the
+//! protected tables that it owns ([`crate::pg::lifted`]).
 //!
-//! It takes what the system context takes: membership in `tenant_system`, a reason, a line in journal and log. Plans that
-//! are kept know nothing of it, so all are forgotten when it begins, when a savepoint may have undone it, and at its end.
+//! It takes what the system context takes: membership in `tenant_system`, a reason, a line in journal and log. Plans
+//! that are kept know nothing of it, so all are forgotten when it begins, when a savepoint may have undone it, and at
+//! its end.
 
 use crate::context::current;
 use crate::context::seal::{self, Entered};

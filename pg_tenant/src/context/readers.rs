@@ -60,8 +60,8 @@ row_function!(pg_tenant_current_id, pg_finfo_pg_tenant_current_id, |call| {
     now().has_id.then(|| call.copy(written(), || now().text))
 });
 
-/// A form of `tenant.is_current`, and the form of `tenant.is_current_or_shared` for the same type, which also takes rows of
-/// nobody for some that the current tenant may see. False where there is no current tenant.
+/// A form of `tenant.is_current`, and the form of `tenant.is_current_or_shared` for the same type, which also takes
+/// rows of nobody for some that the current tenant may see. False where there is no current tenant.
 macro_rules! fence {
     ($own:ident, $own_finfo:ident, $or_shared:ident, $or_shared_finfo:ident, $has:ident, $is_current:expr) => {
         row_function!($own, $own_finfo, |call| {

@@ -1,9 +1,9 @@
 //! The system context: the one way across tenants for a role that is not a superuser.
 //!
 //! It is the role `tenant_system`, whose BYPASSRLS shows every row, together with a value of `pg_tenant.id` that only
-//! [`take`] writes. Both are local to the transaction and stand on PostgreSQL's stack of settings, so whatever undoes one
-//! undoes the other. Neither is enough by itself: the role without the context has no tenant, and in the context every
-//! other user is refused.
+//! [`take`] writes. Both are local to the transaction and stand on PostgreSQL's stack of settings, so whatever undoes
+//! one undoes the other. Neither is enough by itself: the role without the context has no tenant, and in the context
+//! every other user is refused.
 
 use crate::context::{current, owner};
 use crate::pg::report::{Outcome, Report};
@@ -24,8 +24,8 @@ pub fn keep_read_only() {
     }
 }
 
-/// Whether a statement that runs with the rights of `user` is at work in the system context: with the role's own rights,
-/// not by a function, a view or a SET ROLE.
+/// Whether a statement that runs with the rights of `user` is at work in the system context: with the role's own
+/// rights, not by a function, a view or a SET ROLE.
 fn is_at_work(user: Oid) -> bool {
     let is_role = |name| role::by_name(name) == Some(user);
     let reads = current::system() == Some(SystemContext::Read);

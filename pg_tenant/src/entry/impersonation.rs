@@ -25,9 +25,9 @@ pub struct GrantedEntry {
 
 /// Whether this session may enter by the grant now.
 ///
-/// Refuses a grant that opens nothing to the login (`TN158`) or not any more (`TN159`), a login that must sign (`TN090`) or is
-/// bound (`TN158`), a user who is no member (`TN158`), and a transaction that has entered something else (`TN005`, `TN014`,
-/// `TN099`).
+/// Refuses a grant that opens nothing to the login (`TN158`) or not any more (`TN159`), a login that must sign
+/// (`TN090`) or is bound (`TN158`), a user who is no member (`TN158`), and a transaction that has entered something
+/// else (`TN005`, `TN014`, `TN099`).
 pub fn admit(id: Option<GrantId>) -> Outcome<GrantedEntry> {
     let id = id.ok_or_else(no_id)?;
     let by = find(&id)?;

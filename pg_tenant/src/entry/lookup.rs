@@ -17,8 +17,8 @@ pub struct AdmittedLookup {
 
 /// Counts a lookup of the session by this column of this table.
 ///
-/// Refuses one inside a tenant, or where the transaction has entered anything (`TN110`), one by a role that enters with a
-/// signed token only (`TN090`), and one too many in a minute (`TN058`).
+/// Refuses one inside a tenant, or where the transaction has entered anything (`TN110`), one by a role that enters with
+/// a signed token only (`TN090`), and one too many in a minute (`TN058`).
 pub fn admit(table: Oid, column: i16) -> Outcome<AdmittedLookup> {
     if current::entered().is_some() || current::session_tenant().is_some() || seal::sealed().is_some() {
         return Err(lookup_in_tenant());

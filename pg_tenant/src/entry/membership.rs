@@ -9,7 +9,8 @@ use crate::pg::report::{Outcome, Report};
 use pg_tenant_core::{Refusal, TenantId, is_plain};
 use std::rc::Rc;
 
-/// The role in which the tenant is entered, if the actor is an active member. Nothing is looked up where no actor is named.
+/// The role in which the tenant is entered, if the actor is an active member. Nothing is looked up where no actor is
+/// named.
 ///
 /// Refuses (`TN140`) whoever is none, where the session's role requires it.
 pub fn admit(id: &TenantId, who: Who<'_>) -> Outcome<Option<Rc<Role>>> {

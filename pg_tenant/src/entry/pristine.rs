@@ -1,4 +1,5 @@
-//! What a session may not carry into a tenant: state of earlier transactions, cursors that COMMIT fills, locks on tables.
+//! What a session may not carry into a tenant: state of earlier transactions, cursors that COMMIT fills, locks on
+//! tables.
 
 use crate::context::{seal, session_state};
 use crate::pg::report::{Outcome, Report};

@@ -25,9 +25,9 @@ pub struct SystemEntry {
 
 /// Whether this session may enter the system context now.
 ///
-/// Refuses an empty reason (`TN029`) and one that forges lines (`TN100`), a session that may not (`TN013`), a transaction
-/// that has entered a tenant, or the context the other way (`TN014`), and a write where the transaction is read-only
-/// (`TN015`).
+/// Refuses an empty reason (`TN029`) and one that forges lines (`TN100`), a session that may not (`TN013`), a
+/// transaction that has entered a tenant, or the context the other way (`TN014`), and a write where the transaction is
+/// read-only (`TN015`).
 pub fn admit(reason: Option<&str>, write: bool) -> Outcome<SystemEntry> {
     let reason = require_reason(reason)?;
     require_permission_for(write)?;

@@ -18,7 +18,8 @@ use pg_tenant_token::Verified;
 ///
 /// Refuses an id that is malformed (`TN004`), unknown (`TN002`) or not active (`TN003`), a second tenant in the same
 /// transaction (`TN005`), another tenant than the session's role is bound to (`TN006`), and a transaction that has
-/// entered the system context (`TN014`). A role that must sign is refused (`TN090`), and one that must be a member (`TN140`).
+/// entered the system context (`TN014`). A role that must sign is refused (`TN090`), and one that must be a member
+/// (`TN140`).
 pub fn enter(id: &str) -> Outcome<TenantId> {
     if gucs::require_signed() {
         return Err(refusals::signed_entry_required());
@@ -44,8 +45,8 @@ pub fn enter(id: &str) -> Outcome<TenantId> {
 
 /// Enters the tenant on behalf of the actor, for pools that are trusted with the tenant.
 ///
-/// Refuses as [`enter`], an actor that is null or malformed (`TN141`), and a transaction that was entered for nobody or for
-/// another actor (`TN099`). In a session whose role is bound it adds the actor.
+/// Refuses as [`enter`], an actor that is null or malformed (`TN141`), and a transaction that was entered for nobody or
+/// for another actor (`TN099`). In a session whose role is bound it adds the actor.
 pub fn enter_for(id: &str, actor: Option<&str>) -> Outcome<TenantId> {
     if gucs::require_signed() {
         return Err(refusals::signed_entry_required());

@@ -1,5 +1,5 @@
-//! The server log's line of an entry that no journal can keep, since the transaction is read-only or the server a standby: in
-//! a form that `tenant.import_readings` finds in the log and brings into the journal of the primary.
+//! The server log's line of an entry that no journal can keep, since the transaction is read-only or the server a
+//! standby: in a form that `tenant.import_readings` finds in the log and brings into the journal of the primary.
 
 use crate::pg::server;
 

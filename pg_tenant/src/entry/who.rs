@@ -46,8 +46,8 @@ impl Who<'_> {
         }
     }
 
-    /// The tenant's limits, and those of a grant: it reads only unless it is for writing, and no statement goes on for longer
-    /// than the grant had left when it was used.
+    /// The tenant's limits, and those of a grant: it reads only unless it is for writing, and no statement goes on for
+    /// longer than the grant had left when it was used.
     pub(super) fn limits(&self, of_tenant: Limits) -> Limits {
         let Who::Support(by, _) = self else { return of_tenant };
         let remaining = i32::try_from(by.grant.remaining_ms()).unwrap_or(i32::MAX);

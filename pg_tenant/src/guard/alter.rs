@@ -1,5 +1,5 @@
-//! Commands that redefine a table: inside a tenant's transaction none may redefine a protected one, and nobody may weaken
-//! its protection.
+//! Commands that redefine a table: inside a tenant's transaction none may redefine a protected one, and nobody may
+//! weaken its protection.
 
 use crate::context::current;
 use crate::guard::{create, in_tenant, weakened};

@@ -48,8 +48,9 @@ pub fn judge(touched: impl Iterator<Item = Touched>, may_raise: bool) -> Outcome
         let mut written = touched.filter(|touched| touched.writes() && current::is_set());
         return written.try_for_each(|touched| triggered::judge(touched.relation)).map(|()| Verdict::Pass);
     }
-    // A bound session never calls enter: this is where its transaction begins. Only a protected table is refused. What a
-    // worker's functions start is judged in the worker, and so the leader's query is again; none is started unadmitted.
+    // A bound session never calls enter: this is where its transaction begins. Only a protected table is refused. What
+    // a worker's functions start is judged in the worker, and so the leader's query is again; none is started
+    // unadmitted.
     let in_leader = may_raise && !transaction::is_parallel_worker();
     let admitted = if in_leader { bound::admit() } else { Ok(()) };
     if in_leader {
@@ -106,8 +107,8 @@ fn one(touched: Touched, may_raise: bool, admitted: Outcome<()>) -> Outcome<Verd
         Protection::Uncovered(rows) => uncovered(relation, rows, user)?,
         Protection::Shadows(table) if in_tenant::here() => return Err(refusals::shadowed_table(relation, table)),
         Protection::Shadows(_) => None,
-        // In one query PostgreSQL would see what the policies show: let it validate row by row, outside them, unless that
-        // query is outside them as well.
+        // In one query PostgreSQL would see what the policies show: let it validate row by row, outside them, unless
+        // that query is outside them as well.
         _ if !may_raise && referential::is_running() && role::owns(user, relation) => None,
         _ if !may_raise && !is_exempt(user) => return Ok(Verdict::No),
         _ if !may_raise => None,

@@ -12,7 +12,8 @@ use crate::policy::protection;
 use pg_tenant_core::Refusal;
 use pgrx::pg_sys::Oid;
 
-/// The fences that a plan must have where it reads this table with the rights of `user`, InvalidOid for the current one.
+/// The fences that a plan must have where it reads this table with the rights of `user`, InvalidOid for the current
+/// one.
 pub fn of(table: Oid, user: Oid) -> Vec<Fence> {
     if owner::is_lifted(table, user) { Vec::new() } else { protection::fences_in_plan(table) }
 }

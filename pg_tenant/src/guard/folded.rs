@@ -1,8 +1,8 @@
 //! What PostgreSQL computes once and keeps must not be one tenant's: [`crate::pg::folding`] says what that is. Here is
 //! which functions it is asked of, and what counts as a tenant's.
 //!
-//! Nothing is refused: a function that says IMMUTABLE and reads a protected table answers rightly in every transaction, and
-//! only what was computed from it is computed again in the next.
+//! Nothing is refused: a function that says IMMUTABLE and reads a protected table answers rightly in every transaction,
+//! and only what was computed from it is computed again in the next.
 
 use crate::guard::function;
 use crate::pg::oids;

@@ -46,8 +46,8 @@ pub fn judge(constraint: Oid) -> Outcome<()> {
         .detail(format!("Where the row it refers to goes or changes, it sets tenant column \"{column}\" to null, outside of the policies."))
         .hint("Use on delete cascade or no action; with several columns: on delete set null (<those without the tenant>)."));
     }
-    // A partition's share has the types of the key above, which the other table's owner has let in, and its owner owns that
-    // as well.
+    // A partition's share has the types of the key above, which the other table's owner has let in, and its owner owns
+    // that as well.
     if protection::fence(key.to).is_some() && !key.inherited && !role::owns(role::current_user(), key.to) {
         return Err(foreign_key_refused(&key)
             .detail("Its casts would run as that table's owner, and its triggers in every tenant's transactions.")

@@ -1,5 +1,5 @@
-//! Replication connections. They read every tenant's changes, or the files of the whole server, by commands that no hook
-//! sees; so a login of tenants opens none, and no tenant is entered in one.
+//! Replication connections. They read every tenant's changes, or the files of the whole server, by commands that no
+//! hook sees; so a login of tenants opens none, and no tenant is entered in one.
 
 use crate::pg::report::{Outcome, Report};
 use crate::pg::role;

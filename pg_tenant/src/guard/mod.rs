@@ -2,8 +2,8 @@
 //! function for each kind of statement.
 //!
 //! - [`hook`]: all hook chaining, and the order of decide, previous hook, check.
-//! - [`executor`]: statements that touch a protected table; [`exempt`] says who works without a tenant, [`refusals`] what is
-//!   said to the others.
+//! - [`executor`]: statements that touch a protected table; [`exempt`] says who works without a tenant, [`refusals`]
+//!   what is said to the others.
 //! - [`fence`]: plans that would read a protected table around its fence.
 //! - [`referential`]: foreign keys, which PostgreSQL checks outside row-level security.
 //! - [`conflict`]: the WHERE of ON CONFLICT, which PostgreSQL asks before the policy.
@@ -15,8 +15,8 @@
 //! - [`create`]: new tables, views, triggers and temporary objects.
 //! - [`maintenance`]: commands that work on whole tables, whoever's rows are in them.
 //! - [`weakened`]: what a command has made of a protected table.
-//! - [`truncate`], [`lost_fence`], [`changed`], [`foreign_key`], [`function`]: what only the object-access hook sees; `function::list`
-//!   names functions, [`ready`] notes which calls were made ready before the tenant was entered.
+//! - [`truncate`], [`lost_fence`], [`changed`], [`foreign_key`], [`function`]: what only the object-access hook sees;
+//!   `function::list` names functions, [`ready`] notes which calls were made ready before the tenant was entered.
 //! - [`folded`]: what PostgreSQL computes once and keeps across transactions.
 //! - [`triggered`]: functions that run as triggers.
 //! - [`held`], [`hidden`]: relations that hold every tenant's rows and are no tables, and catalogs that show them.

@@ -13,8 +13,8 @@ use pgrx::pg_sys::{self, Oid};
 use std::cell::{Cell, RefCell};
 
 thread_local! {
-    /// Made in a tenant's transaction, or the system context, by the command that runs, and not judged yet. What an error has undone is not found
-    /// any more when it is judged.
+    /// Made in a tenant's transaction, or the system context, by the command that runs, and not judged yet. What an
+    /// error has undone is not found any more when it is judged.
     static MADE: RefCell<Vec<(Oid, Oid)>> = const { RefCell::new(Vec::new()) };
     /// Tables of this transaction that go at its end.
     static ENDING: RefCell<Vec<Oid>> = const { RefCell::new(Vec::new()) };

@@ -1,5 +1,5 @@
-//! What this backend remembers of who is a member of which tenant. Read with the tenant's row, and as that is, kept until the
-//! tenant's version changes anywhere.
+//! What this backend remembers of who is a member of which tenant. Read with the tenant's row, and as that is, kept
+//! until the tenant's version changes anywhere.
 
 use super::dictionary;
 use super::role::Role;

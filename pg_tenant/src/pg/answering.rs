@@ -38,8 +38,8 @@ struct Kept {
 /// # Safety
 /// Called by PostgreSQL's function manager with its own `fcinfo`.
 pub unsafe fn answer(fcinfo: FunctionCallInfo, decides: fn(Oid) -> Outcome<Answer>) -> Datum {
-    // SAFETY: the frame holds only Copy data; fcinfo is valid during the call. Calls are bare: users' errors pass through
-    // as they are.
+    // SAFETY: the frame holds only Copy data; fcinfo is valid during the call. Calls are bare: users' errors pass
+    // through as they are.
     unsafe {
         let kept = (*(*fcinfo).flinfo).fn_extra.cast::<Kept>();
         let kept = if kept.is_null() { boundary::decide(|| keep(fcinfo)) } else { kept };

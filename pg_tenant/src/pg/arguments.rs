@@ -48,7 +48,8 @@ impl Args {
 
     /// A `text` argument; of one that is longer than [`LONGEST`], the beginning, which is no id and no token either.
     pub fn text(self, at: usize) -> String {
-        // SAFETY: the SQL declaration says text, so the datum is a varlena; the slice is detoasted, text_to_cstring copies.
+        // SAFETY: the SQL declaration says text, so the datum is a varlena; the slice is detoasted, text_to_cstring
+        // copies.
         unsafe {
             let slice = pg_sys::pg_detoast_datum_slice(self.datum(at).cast_mut_ptr(), 0, LONGEST);
             let copy = pg_sys::text_to_cstring(slice.cast());

@@ -34,8 +34,8 @@ pub struct Task {
 /// # Safety
 /// Called by PostgreSQL's function manager with its own `fcinfo`.
 pub unsafe fn run(fcinfo: FunctionCallInfo, of: fn(Args) -> Outcome<Task>) -> Datum {
-    // SAFETY: the frame holds only Copy data. The command is a bare call: users' errors pass through it as they are, and
-    // the abort of the transaction or savepoint puts user, context and settings back.
+    // SAFETY: the frame holds only Copy data. The command is a bare call: users' errors pass through it as they are,
+    // and the abort of the transaction or savepoint puts user, context and settings back.
     unsafe {
         let task = boundary::decide_or_raise(|| preloaded().and_then(|()| of(Args::of(fcinfo))));
         let (mut user, mut context) = (Oid::INVALID, 0);
@@ -112,9 +112,9 @@ pub fn as_owner(args: Args) -> Outcome<Task> {
     Ok(Task { statement: ctext(statement), becomes, value: None })
 }
 
-/// `tenant_internal.run_validation(rel regclass, statement text) → text`: as the owner. The policies of the owner's tables do not
-/// apply to the query that validates a foreign key, as they do not to the queries that keep it, unless it is `guarded`;
-/// whatever users' code starts within that is a statement like any other.
+/// `tenant_internal.run_validation(rel regclass, statement text) → text`: as the owner. The policies of the owner's
+/// tables do not apply to the query that validates a foreign key, as they do not to the queries that keep it, unless it
+/// is `guarded`; whatever users' code starts within that is a statement like any other.
 pub fn validation(args: Args, guarded: bool) -> Outcome<Task> {
     let task = as_owner(args)?;
     if guarded {
@@ -124,8 +124,8 @@ pub fn validation(args: Args, guarded: bool) -> Outcome<Task> {
     Ok(Task { becomes: Some((role, restriction | pg_sys::SECURITY_NOFORCE_RLS as c_int)), ..task })
 }
 
-/// `tenant_internal.run_past_policies(rel regclass, statement text) → text`: as the owner, to whom the policies of their own
-/// tables do not apply meanwhile. For a superuser, to whom none does.
+/// `tenant_internal.run_past_policies(rel regclass, statement text) → text`: as the owner, to whom the policies of
+/// their own tables do not apply meanwhile. For a superuser, to whom none does.
 pub fn past_policies(args: Args) -> Outcome<Task> {
     let past = RESTRICTED | pg_sys::SECURITY_NOFORCE_RLS as c_int;
     let user = role::current_user();
@@ -133,8 +133,8 @@ pub fn past_policies(args: Args) -> Outcome<Task> {
     Ok(Task { statement: ctext(args.whole_text(1)), becomes: owner.map(|owner| (owner, past)), value: None })
 }
 
-/// `tenant_internal.run_lookup(rel regclass, statement text, value text) → text`: likewise, with a parameter and in our own path.
-/// The caller of the function that calls it has chosen the value, and nothing else.
+/// `tenant_internal.run_lookup(rel regclass, statement text, value text) → text`: likewise, with a parameter and in our
+/// own path. The caller of the function that calls it has chosen the value, and nothing else.
 pub fn lookup(args: Args) -> Outcome<Task> {
     Ok(Task { value: Some(args.text_datum(2)), ..past_policies(args)? })
 }
@@ -145,7 +145,8 @@ pub fn as_role(args: Args) -> Outcome<Task> {
     Ok(Task { statement: ctext(args.whole_text(1)), becomes, value: None })
 }
 
-/// Whether it is one of the commands of `tenant_internal.fence` and `tenant_internal.keep_members` that name a function of ours.
+/// Whether it is one of the commands of `tenant_internal.fence` and `tenant_internal.keep_members` that name a function
+/// of ours.
 fn names_us(statement: &str) -> bool {
     let begins = |words: &str| statement.starts_with(words);
     (begins("create policy ")
@@ -188,8 +189,8 @@ fn take_path_of_caller() {
 
 /// What stood before the SET clauses of our functions, the innermost of which is the last on PostgreSQL's stack.
 fn path_of_caller() -> String {
-    // SAFETY: search_path is a setting of PostgreSQL's, a text, and never null; the entries of its stack hold what stood
-    // before each, and live until their nest levels end.
+    // SAFETY: search_path is a setting of PostgreSQL's, a text, and never null; the entries of its stack hold what
+    // stood before each, and live until their nest levels end.
     unsafe {
         let setting = search_path();
         let mut path = *(*setting).variable;

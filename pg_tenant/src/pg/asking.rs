@@ -1,4 +1,5 @@
-//! SQL functions that answer out of what this backend remembers, and ask another SQL function where it remembers nothing.
+//! SQL functions that answer out of what this backend remembers, and ask another SQL function where it remembers
+//! nothing.
 
 use crate::pg::function::{self, Args, Returned};
 use crate::pg::report::Outcome;
@@ -28,8 +29,8 @@ pub unsafe fn run(
     decide: fn(Args) -> Outcome<Step>,
     take: fn(Args, Option<String>, bool) -> Outcome<Returned>,
 ) -> Datum {
-    // SAFETY: the frame holds only Copy data. The call is bare: PostgreSQL's errors pass through as they are, and the end
-    // of the transaction or savepoint takes the snapshot back.
+    // SAFETY: the frame holds only Copy data. The call is bare: PostgreSQL's errors pass through as they are, and the
+    // end of the transaction or savepoint takes the snapshot back.
     unsafe {
         let step = boundary::decide_or_raise(|| function::preloaded().and_then(|()| decide(Args::of(fcinfo))));
         let (function, argument) = match step {

@@ -4,8 +4,8 @@ use std::cell::UnsafeCell;
 
 /// A value that only the thread of the process reaches, without a thread-local's look-up: what hooks ask for every row.
 ///
-/// PostgreSQL runs in one thread, and so does what it calls. No reference to the value leaves: it is copied in and out, so
-/// that a hook may write it while another one that has read it is still on the stack.
+/// PostgreSQL runs in one thread, and so does what it calls. No reference to the value leaves: it is copied in and out,
+/// so that a hook may write it while another one that has read it is still on the stack.
 pub struct BackendCell<T>(UnsafeCell<T>);
 
 // SAFETY: a process of PostgreSQL's has one thread that runs our code; pgrx, too, refuses to run in another.

@@ -3,8 +3,8 @@
 use crate::pg::{boundary, function, proc, raw, setting};
 use pgrx::pg_sys;
 
-/// Calls the SQL function `tenant_internal.<name>`, which takes the same arguments, with the guards off until it returns or
-/// fails. Nobody may execute that function but through here.
+/// Calls the SQL function `tenant_internal.<name>`, which takes the same arguments, with the guards off until it
+/// returns or fails. Nobody may execute that function but through here.
 ///
 /// # Safety
 /// Called by PostgreSQL's function manager with its own `fcinfo`.
@@ -22,8 +22,8 @@ pub unsafe fn without_guards(fcinfo: pg_sys::FunctionCallInfo, name: &'static st
     }
 }
 
-/// A call of another function with the same arguments, null or not. Made within [`boundary::decide`], since it allocates
-/// and looks the function up.
+/// A call of another function with the same arguments, null or not. Made within [`boundary::decide`], since it
+/// allocates and looks the function up.
 ///
 /// # Safety
 /// `fcinfo` is a call.

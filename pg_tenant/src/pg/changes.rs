@@ -71,8 +71,8 @@ fn note(slot: Slot, told: bool) {
     });
 }
 
-/// Calls `raise` with the counter of each tenant that was changed; whether there were more than are kept in mind. Neither
-/// fails nor allocates.
+/// Calls `raise` with the counter of each tenant that was changed; whether there were more than are kept in mind.
+/// Neither fails nor allocates.
 pub fn each(raise: impl Fn(Slot)) -> bool {
     CHANGED.with_borrow(|changed| {
         changed.slots[..changed.count.min(Changed::MOST)].iter().for_each(|&slot| raise(Slot(slot)));

@@ -33,7 +33,8 @@ pub fn internal_schema() -> Oid {
     }
 }
 
-/// Whether the table is one of the extension's own. The months of the journal are, and no members of it: a dump brings them.
+/// Whether the table is one of the extension's own. The months of the journal are, and no members of it: a dump brings
+/// them.
 pub fn owns_table(table: Oid) -> bool {
     // SAFETY: syscache lookups that return InvalidOid where there is nothing, and a scan of pg_depend.
     unsafe {

@@ -82,7 +82,8 @@ pub fn begin() {
 
 /// The value was computed, or an error has ended its computation.
 unsafe extern "C-unwind" fn end(bracket: *mut c_void) {
-    // SAFETY: every bracket in the list is in a context that is alive. One that an error has ended is not in it any more.
+    // SAFETY: every bracket in the list is in a context that is alive. One that an error has ended is not in it any
+    // more.
     unsafe {
         let mut link = INNERMOST.as_ptr();
         while !(*link).is_null() {
@@ -153,8 +154,8 @@ pub fn computed() -> u64 {
     COMPUTED.get()
 }
 
-/// A plan was made; `before` is what [`computed`] said when that began. It does not outlive the transaction where it may
-/// hold a tenant's value, nor a change of the tables that its values were read from.
+/// A plan was made; `before` is what [`computed`] said when that began. It does not outlive the transaction where it
+/// may hold a tenant's value, nor a change of the tables that its values were read from.
 ///
 /// # Safety
 /// `plan` was made a moment ago and nobody else has seen it. Called within [`crate::pg::boundary::decide`].
@@ -215,8 +216,9 @@ pub fn is_held() -> bool {
     HELD.get()
 }
 
-/// Takes what may hold a tenant's value out of the relation cache: indexes and partitioned tables that call functions or
-/// operators of users. Where one is in use, its entry stays, and with it the value that this transaction has computed.
+/// Takes what may hold a tenant's value out of the relation cache: indexes and partitioned tables that call functions
+/// or operators of users. Where one is in use, its entry stays, and with it the value that this transaction has
+/// computed.
 pub fn forget_holders() {
     const OPERATOR: Oid = oids::OperatorRelationId;
     let mut holders = Vec::new();

@@ -1,5 +1,5 @@
-//! Reading `tenant.impersonations` without SQL, as [`crate::pg::registry_row`] reads the registry. The columns' numbers are
-//! those of `sql/schema/lives/impersonation/`.
+//! Reading `tenant.impersonations` without SQL, as [`crate::pg::registry_row`] reads the registry. The columns' numbers
+//! are those of `sql/schema/lives/impersonation/`.
 
 use crate::pg::{keyed_row, registry_row, text};
 use pgrx::pg_sys::{self, AttrNumber, Datum, HeapTuple, Oid, TupleDesc};

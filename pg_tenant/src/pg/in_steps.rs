@@ -1,4 +1,5 @@
-//! SQL functions that decide, write the journal with another SQL function, act, and write the server's log, in this order.
+//! SQL functions that decide, write the journal with another SQL function, act, and write the server's log, in this
+//! order.
 
 use crate::pg::function::{self, Args, Returned};
 use crate::pg::report::Outcome;
@@ -26,8 +27,9 @@ pub unsafe fn run<T: Copy>(
     decide: fn(Args) -> Outcome<Steps<T>>,
     act: fn(T) -> Outcome<Returned>,
 ) -> Datum {
-    // SAFETY: the frame holds only Copy data. The call that writes the journal is bare: PostgreSQL's errors pass through
-    // as they are, and like that of the log's line, which checks for interrupts, end the transaction or savepoint.
+    // SAFETY: the frame holds only Copy data. The call that writes the journal is bare: PostgreSQL's errors pass
+    // through as they are, and like that of the log's line, which checks for interrupts, end the transaction or
+    // savepoint.
     unsafe {
         let steps = boundary::decide_or_raise(|| function::preloaded().and_then(|()| decide(Args::of(fcinfo))));
         if let Some(journal) = steps.journal {

@@ -22,8 +22,8 @@ pub fn on_function_change(listener: fn()) {
     unsafe { pg_sys::CacheRegisterSyscacheCallback(cache, Some(function_callback), Datum::from(listener as usize)) };
 }
 
-/// Registers a listener for changes of schemas, under the rules of [`on_relation_change`]: to rename one is no change of
-/// the relations in it.
+/// Registers a listener for changes of schemas, under the rules of [`on_relation_change`]: to rename one is no change
+/// of the relations in it.
 pub fn on_schema_change(listener: fn()) {
     let cache = pg_sys::SysCacheIdentifier::NAMESPACEOID as i32;
     // SAFETY: as above.

@@ -1,16 +1,16 @@
 //! Writing to `tenant.journal` that a tenant was created, without a statement: as the catalog's own rows are written. A
 //! statement would cost more than the tenant, where many are made with a call for each.
 //!
-//! Only while the journal is as `sql/schema/core/journal.sql` has it, and the transaction has entered nothing that the line
-//! would tell of. Where somebody has given it a trigger, a rule, a check or an index on an expression, the line is written by
-//! SQL, in `tenant_internal.journal_created(object, reason)`.
+//! Only while the journal is as `sql/schema/core/journal.sql` has it, and the transaction has entered nothing that the
+//! line would tell of. Where somebody has given it a trigger, a rule, a check or an index on an expression, the line is
+//! written by SQL, in `tenant_internal.journal_created(object, reason)`.
 
 use crate::pg::{boundary, call, function, journal_part, proc, raw, role};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, NullableDatum, Oid};
 use std::ffi::CStr;
 
-/// The types of the columns: id, at, action, object, reason, detail, role, session_role, tenant_id, actor, impersonator,
-/// request_id, xid8, origin.
+/// The types of the columns: id, at, action, object, reason, detail, role, session_role, tenant_id, actor,
+/// impersonator, request_id, xid8, origin.
 const TYPES: [Oid; 14] = [
     pg_sys::INT8OID,
     pg_sys::TIMESTAMPTZOID,
@@ -53,7 +53,8 @@ pub extern "C" fn pg_finfo_pg_tenant_journal_created() -> &'static pg_sys::Pg_fi
 /// Called by PostgreSQL's function manager.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn pg_tenant_journal_created(fcinfo: FunctionCallInfo) -> Datum {
-    // SAFETY: the frame holds only Copy data. The calls outside of `decide` are bare: errors pass through them as they are.
+    // SAFETY: the frame holds only Copy data. The calls outside of `decide` are bare: errors pass through them as they
+    // are.
     unsafe {
         let Some(line) = boundary::decide(|| Line::of(fcinfo)) else { return Datum::null() };
         let is_usual =
@@ -85,8 +86,8 @@ impl Line {
     /// # Safety
     /// `fcinfo` is that of the trigger's call.
     unsafe fn of(fcinfo: FunctionCallInfo) -> Option<Line> {
-        // SAFETY: the cast follows the check of the context's tag; the tuple is of the trigger's table, whose first column is
-        // a text and never null. The rest are syscache lookups, and values of settings.
+        // SAFETY: the cast follows the check of the context's tag; the tuple is of the trigger's table, whose first
+        // column is a text and never null. The rest are syscache lookups, and values of settings.
         unsafe {
             let context = (*fcinfo).context;
             if context.is_null()
@@ -112,8 +113,8 @@ impl Line {
 
     /// Writes it; false where the journal is not as we know it.
     fn write(self, id: i64) -> bool {
-        // SAFETY: the tables and indexes are opened and closed in pairs; on an error the resource owner closes them. The
-        // values are of the columns' types, and live until the tuple is formed of them.
+        // SAFETY: the tables and indexes are opened and closed in pairs; on an error the resource owner closes them.
+        // The values are of the columns' types, and live until the tuple is formed of them.
         unsafe {
             let at = pg_sys::GetCurrentTransactionStartTimestamp();
             let Some(part) = journal_part::of(self.journal, self.lines, at) else { return false };

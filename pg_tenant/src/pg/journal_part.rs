@@ -6,8 +6,9 @@ use pgrx::pg_sys::{self, Oid, Relation, TimestampTz};
 
 static ORIGIN: BackendCell<Option<i64>> = BackendCell::new(None);
 
-/// Which database this is: `tenant_internal.journal_origin`, read once. (An extension that is dropped and made again gets
-/// another; who has read the former one writes lines of its own origin, each in the order of one server's transactions.)
+/// Which database this is: `tenant_internal.journal_origin`, read once. (An extension that is dropped and made again
+/// gets another; who has read the former one writes lines of its own origin, each in the order of one server's
+/// transactions.)
 pub fn origin() -> i64 {
     if let Some(origin) = ORIGIN.get() {
         return origin;
@@ -49,8 +50,8 @@ pub fn on_protection() -> (Oid, Oid) {
     }
 }
 
-/// The part that takes a line of this time, of those under `lines`; none where something else than the parts' bounds has a say
-/// in what becomes of it. Locks both tables as an INSERT does.
+/// The part that takes a line of this time, of those under `lines`; none where something else than the parts' bounds
+/// has a say in what becomes of it. Locks both tables as an INSERT does.
 ///
 /// # Safety
 /// Both are tables of the extension.
@@ -72,8 +73,8 @@ pub unsafe fn of(journal: Oid, lines: Oid, at: TimestampTz) -> Option<Oid> {
 /// # Safety
 /// `table` is open, and partitioned by ranges of one timestamptz.
 unsafe fn part_of(table: Relation, at: TimestampTz) -> Option<Oid> {
-    // SAFETY: the bounds are sorted, each of one value, which is finite or not as its kind says; there is one index more than
-    // there are bounds, and each is that of a part, or -1.
+    // SAFETY: the bounds are sorted, each of one value, which is finite or not as its kind says; there is one index
+    // more than there are bounds, and each is that of a part, or -1.
     unsafe {
         let parts = pg_sys::RelationGetPartitionDesc(table, false).as_ref()?;
         let bounds = parts.boundinfo.as_ref()?;

@@ -1,4 +1,5 @@
-//! JSON, put together a piece at a time with PostgreSQL's own builder. Every call is bare: nothing here holds anything to drop.
+//! JSON, put together a piece at a time with PostgreSQL's own builder. Every call is bare: nothing here holds anything
+//! to drop.
 
 use crate::pg::raw;
 use pgrx::pg_sys::{self, Datum, JsonbIteratorToken, JsonbValue, Oid};

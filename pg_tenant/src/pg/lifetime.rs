@@ -1,8 +1,8 @@
 //! The ends of transactions and savepoints, as callbacks in safe Rust.
 //!
-//! A callback of [`at_end`] or [`at_savepoint_end`] runs past the point of no return: nothing in it may fail, allocate from
-//! PostgreSQL or read a catalog. One of [`before_commit`] or [`before_release`] may still refuse. Those that are registered
-//! later run earlier. All are registered from `_PG_init`, in the postmaster, and inherited by every backend.
+//! A callback of [`at_end`] or [`at_savepoint_end`] runs past the point of no return: nothing in it may fail, allocate
+//! from PostgreSQL or read a catalog. One of [`before_commit`] or [`before_release`] may still refuse. Those that are
+//! registered later run earlier. All are registered from `_PG_init`, in the postmaster, and inherited by every backend.
 
 use crate::pg::boundary::{decide, decide_or_raise};
 use crate::pg::report::Outcome;

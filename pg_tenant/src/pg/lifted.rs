@@ -7,8 +7,8 @@ use crate::pg::list::{length, nodes};
 use crate::pg::query;
 use pgrx::pg_sys::{self, Node, Oid, Query, RTEKind, RangeTblEntry};
 
-/// Whether it is lifted from this table, which is read and written with the rights of this user; of the current one where
-/// it is InvalidOid.
+/// Whether it is lifted from this table, which is read and written with the rights of this user; of the current one
+/// where it is InvalidOid.
 pub type IsLifted = fn(Oid, Oid) -> bool;
 
 /// Lifts it wherever in the query `is_lifted` says so.

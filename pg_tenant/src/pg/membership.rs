@@ -4,8 +4,9 @@
 //! id = any (array(select m.user_id from members m)) and tenant.is_member(id in (select m.user_id from members m))
 //! ```
 //!
-//! The join table is protected itself, so the subselects give the current tenant's members. They do not look at the row: a
-//! statement asks each once. The array leads the planner to an index of the key; the function decides, by a hash table.
+//! The join table is protected itself, so the subselects give the current tenant's members. They do not look at the
+//! row: a statement asks each once. The array leads the planner to an index of the key; the function decides, by a hash
+//! table.
 
 use crate::pg::list::{length, nodes};
 use crate::pg::node::under_label;

@@ -1,8 +1,8 @@
 //! Where Rust's memory comes from: malloc, and a reserve for when that has none.
 //!
-//! A Rust allocation that fails aborts the process, and PostgreSQL then restarts every session of the server. So the last
-//! few allocations come from a reserve; what was being decided is decided, and then this session ends with a FATAL error
-//! ([`crate::pg::boundary::decide`]), and no other.
+//! A Rust allocation that fails aborts the process, and PostgreSQL then restarts every session of the server. So the
+//! last few allocations come from a reserve; what was being decided is decided, and then this session ends with a FATAL
+//! error ([`crate::pg::boundary::decide`]), and no other.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -24,9 +24,9 @@ static ALLOCATOR: WithReserve = WithReserve;
 
 struct WithReserve;
 
-/// Makes what the runtime would otherwise make at first need, and abort where it cannot: in the postmaster, so that every
-/// session has it. A value of a thread that is to be dropped is entered in a list of the C library's when it is first used;
-/// ours are used by their modules' `init`, and here pgrx's, which a panic fills.
+/// Makes what the runtime would otherwise make at first need, and abort where it cannot: in the postmaster, so that
+/// every session has it. A value of a thread that is to be dropped is entered in a list of the C library's when it is
+/// first used; ours are used by their modules' `init`, and here pgrx's, which a panic fills.
 pub fn init() {
     let panicked = std::panic::catch_unwind(|| std::panic::panic_any(()));
     debug_assert!(panicked.is_err());
@@ -79,7 +79,8 @@ unsafe impl GlobalAlloc for WithReserve {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller's promise. A range that moves is copied as far as both reach, and what malloc gave is freed.
+        // SAFETY: the caller's promise. A range that moves is copied as far as both reach, and what malloc gave is
+        // freed.
         unsafe {
             if !is_reserved(pointer) {
                 let moved = System.realloc(pointer, layout, size);

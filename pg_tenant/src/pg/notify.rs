@@ -38,8 +38,8 @@ pub fn send(channel: &str) {
     }
 }
 
-/// Whether `tenant.channel()` of this tenant makes names like this one: `tenant_`, and the beginning of the SHA-256 of its
-/// id, which no other id of those that a registry holds has.
+/// Whether `tenant.channel()` of this tenant makes names like this one: `tenant_`, and the beginning of the SHA-256 of
+/// its id, which no other id of those that a registry holds has.
 pub fn is_own(tenant: Option<TenantId>, channel: &str) -> bool {
     let Some(digits) = channel.strip_prefix("tenant_").and_then(|rest| rest.get(..DIGITS)) else { return false };
     tenant.is_some_and(|id| digits == beginning_of_sha256(id.as_str()))

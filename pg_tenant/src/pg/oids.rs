@@ -1,5 +1,5 @@
-//! Catalogs and their indexes, by the names that PostgreSQL's headers give them (`catalog/pg_*.h`): the bindings have some of
-//! them only. `tests/tests/house.rs` compares them with the headers.
+//! Catalogs and their indexes, by the names that PostgreSQL's headers give them (`catalog/pg_*.h`): the bindings have
+//! some of them only. `tests/tests/house.rs` compares them with the headers.
 #![allow(non_upper_case_globals)]
 
 use pgrx::pg_sys::Oid;

@@ -1,9 +1,9 @@
 //! Text settings that only our own code writes, and what their values are parsed into.
 //!
 //! The truth is the setting, so that PostgreSQL's own stack of settings restores it at the end of a transaction, of a
-//! savepoint and of an exception block, and carries it to parallel workers. Beside it stands its parsed value. The check
-//! hook parses, and refuses what nobody may write; the assign hook copies, and can neither fail nor allocate: an error in
-//! it would leave the value in the next transaction.
+//! savepoint and of an exception block, and carries it to parallel workers. Beside it stands its parsed value. The
+//! check hook parses, and refuses what nobody may write; the assign hook copies, and can neither fail nor allocate: an
+//! error in it would leave the value in the next transaction.
 
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::report::Report;

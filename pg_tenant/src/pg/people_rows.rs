@@ -1,5 +1,5 @@
-//! Reading `tenant.members`, `tenant.roles` and `tenant.permissions` without SQL, as [`crate::pg::registry_row`] reads the
-//! registry. The columns' numbers are those of `sql/schema/lives/people/`.
+//! Reading `tenant.members`, `tenant.roles` and `tenant.permissions` without SQL, as [`crate::pg::registry_row`] reads
+//! the registry. The columns' numbers are those of `sql/schema/lives/people/`.
 
 use crate::pg::{keyed_row, registry_row, text};
 use pgrx::pg_sys::{self, AttrNumber, Datum, HeapTuple, Oid, TupleDesc};

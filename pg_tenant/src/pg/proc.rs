@@ -80,8 +80,8 @@ fn source_if(function: pg_sys::Oid, wanted: impl Fn(bool) -> bool) -> Option<Sou
     }
 }
 
-/// The function `tenant_internal.<name>(regclass, regclass)`, without asking who may see the schema; InvalidOid where there is
-/// none, which fmgr_info refuses.
+/// The function `tenant_internal.<name>(regclass, regclass)`, without asking who may see the schema; InvalidOid where
+/// there is none, which fmgr_info refuses.
 pub fn of_tables(name: &str) -> pg_sys::Oid {
     of_two(name, [pg_sys::REGCLASSOID; 2])
 }
@@ -122,14 +122,14 @@ fn of(name: &str, types: &[pg_sys::Oid]) -> pg_sys::Oid {
     }
 }
 
-/// The function of this name in schema `tenant_internal`; an error of PostgreSQL's own where there is none. The schema is
-/// found by its oid: whoever calls need not have USAGE on it.
+/// The function of this name in schema `tenant_internal`; an error of PostgreSQL's own where there is none. The schema
+/// is found by its oid: whoever calls need not have USAGE on it.
 pub fn internal(name: &str) -> pg_sys::Oid {
     let schema = extension::internal_schema();
     let cache = pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32;
     let key = text::ctext(name);
-    // SAFETY: the key is a text, as the cache's first column asks for; the list and its tuples are valid until released,
-    // and nothing between raises.
+    // SAFETY: the key is a text, as the cache's first column asks for; the list and its tuples are valid until
+    // released, and nothing between raises.
     let found = unsafe {
         let none = pg_sys::Datum::null();
         let list = pg_sys::SearchSysCacheList(cache, 1, pg_sys::Datum::from(key.as_ptr()), none, none);
@@ -150,8 +150,8 @@ fn missing(name: &str) -> pg_sys::Oid {
         // SAFETY: makeString keeps the palloc'ed copy.
         unsafe { pg_sys::makeString(text::ctext(text).as_ptr().cast_mut()) }
     };
-    // SAFETY: a list of two String nodes; -1 takes the function whatever its arguments are, and an array of none is not the
-    // null pointer, which is for functions without any.
+    // SAFETY: a list of two String nodes; -1 takes the function whatever its arguments are, and an array of none is not
+    // the null pointer, which is for functions without any.
     unsafe {
         let names = pg_sys::lappend(std::ptr::null_mut(), string("tenant").cast());
         let names = pg_sys::lappend(names, string(name).cast());

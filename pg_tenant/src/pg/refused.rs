@@ -1,11 +1,12 @@
 //! Refusals, counted in shared memory, where the rollback of the refused transaction does not reach.
 //!
 //! Each is counted by SQLSTATE, whatever becomes of it. Beside that stands what the journal is to be told
-//! ([`pg_tenant_core::Refusals`]), which `tenant.journal_refusals()` writes in a transaction of its own, and `seal_journal` and
-//! `maintain_journal` with what they do. No background worker does it: one would hold a connection to each database, which
-//! keeps it from being dropped or copied, and take the place of a worker of the user's; and the server's log, which has every
-//! refusal anyway, cannot write a table. Nothing waits here: where the table is locked at this moment, or full, the refusal is
-//! in the counts alone. Without preload there is no shared memory, and nothing is counted.
+//! ([`pg_tenant_core::Refusals`]), which `tenant.journal_refusals()` writes in a transaction of its own, and
+//! `seal_journal` and `maintain_journal` with what they do. No background worker does it: one would hold a connection
+//! to each database, which keeps it from being dropped or copied, and take the place of a worker of the user's; and the
+//! server's log, which has every refusal anyway, cannot write a table. Nothing waits here: where the table is locked at
+//! this moment, or full, the refusal is in the counts alone. Without preload there is no shared memory, and nothing is
+//! counted.
 
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::report::Outcome;

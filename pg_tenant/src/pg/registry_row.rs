@@ -69,7 +69,8 @@ pub fn definitions() -> Option<Oid> {
     relation(c"setting_definitions")
 }
 
-/// The empty table whose invalidation stands for a change of the registry's rows, if the schema has it: 0.1.0's has not.
+/// The empty table whose invalidation stands for a change of the registry's rows, if the schema has it: 0.1.0's has
+/// not.
 pub fn mark() -> Option<Oid> {
     relation_in(extension::internal_schema(), c"registry_epoch")
 }
@@ -107,7 +108,8 @@ pub fn plan(name: &str) -> PlanRow {
     row.unwrap_or_default()
 }
 
-/// All definitions of settings as last committed, as one number, which changes whenever they do; 0 where the schema has none.
+/// All definitions of settings as last committed, as one number, which changes whenever they do; 0 where the schema has
+/// none.
 pub fn definitions_digest() -> u64 {
     let stamp = relation_in(extension::internal_schema(), c"definitions_stamp");
     definitions().map_or(0, |table| row_digest::together([sum_of(table), stamp.map_or(0, sum_of), 0]))
@@ -171,8 +173,8 @@ impl RegistryRow {
 
 impl PlanRow {
     /// # Safety
-    /// A tuple of `tenant.plans` with its descriptor: the limits stand in the order of those of `tenant.tenants`, behind
-    /// the plan's name and rank.
+    /// A tuple of `tenant.plans` with its descriptor: the limits stand in the order of those of `tenant.tenants`,
+    /// behind the plan's name and rank.
     unsafe fn new(tuple: pg_sys::HeapTuple, desc: pg_sys::TupleDesc) -> Self {
         let number = |column: i32| {
             let mut isnull = false;
@@ -196,7 +198,8 @@ impl StatusDetail {
     /// A tuple of `tenant.tenants` with its descriptor.
     unsafe fn new(tuple: pg_sys::HeapTuple, desc: pg_sys::TupleDesc) -> Self {
         let get = |column: AttrNumber, output: u32| {
-            // SAFETY: the caller's promise; the columns have the types that the output functions take, where they exist.
+            // SAFETY: the caller's promise; the columns have the types that the output functions take, where they
+            // exist.
             unsafe {
                 let mut isnull = i32::from(column) > (*desc).natts;
                 let datum = if isnull {

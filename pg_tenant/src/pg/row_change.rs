@@ -1,9 +1,10 @@
-//! `tenant_internal.row_change(was record, is_now record, keys name[], told name[], secret name[]) → jsonb`: what a statement
-//! has changed in a row, as `tenant.audit` journals it: the key, and of the columns that differ the values before and after.
-//! `told` limits the columns, null is all; of `secret` ones it says only that they changed. Null where nothing did.
+//! `tenant_internal.row_change(was record, is_now record, keys name[], told name[], secret name[]) → jsonb`: what a
+//! statement has changed in a row, as `tenant.audit` journals it: the key, and of the columns that differ the values
+//! before and after. `told` limits the columns, null is all; of `secret` ones it says only that they changed. Null
+//! where nothing did.
 //!
-//! Called for each row, with the rows as they are: only values that changed become JSON. No frame holds anything to drop, and
-//! every call into PostgreSQL is bare, so that errors of users' types cross as they are.
+//! Called for each row, with the rows as they are: only values that changed become JSON. No frame holds anything to
+//! drop, and every call into PostgreSQL is bare, so that errors of users' types cross as they are.
 
 use crate::pg::json::{self, State, begin, begin_in, end, say};
 use crate::pg::{function, raw};
@@ -52,8 +53,8 @@ pub extern "C" fn pg_finfo_pg_tenant_row_change() -> &'static pg_sys::Pg_finfo_r
 #[doc(hidden)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn pg_tenant_row_change(fcinfo: FunctionCallInfo) -> Datum {
-    // SAFETY: the arguments are of the declared types. Memory is palloc'ed: that of the columns in the expression's context,
-    // the rest in the row's.
+    // SAFETY: the arguments are of the declared types. Memory is palloc'ed: that of the columns in the expression's
+    // context, the rest in the row's.
     unsafe {
         let arguments = (*fcinfo).args.as_slice(5);
         let given = if arguments[1].isnull { arguments[0] } else { arguments[1] };

@@ -9,8 +9,8 @@ use std::mem::offset_of;
 /// # Safety
 /// A tuple of a heap.
 pub unsafe fn of(tuple: pg_sys::HeapTuple) -> u64 {
-    // SAFETY: the caller's promise. Behind the header's fields stand which columns are null, padding that is zero, and the
-    // columns, up to the tuple's length; a value out of line is its pointer, which is another for another value.
+    // SAFETY: the caller's promise. Behind the header's fields stand which columns are null, padding that is zero, and
+    // the columns, up to the tuple's length; a value out of line is its pointer, which is another for another value.
     unsafe {
         let start = offset_of!(pg_sys::HeapTupleHeaderData, t_bits);
         let length = ((*tuple).t_len as usize).saturating_sub(start);

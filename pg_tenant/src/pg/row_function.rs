@@ -1,5 +1,5 @@
-//! SQL functions that are called for each row: no argument is converted, nothing is allocated for a row, and no frame holds
-//! anything to drop, so that an error of PostgreSQL's may cross it.
+//! SQL functions that are called for each row: no argument is converted, nothing is allocated for a row, and no frame
+//! holds anything to drop, so that an error of PostgreSQL's may cross it.
 
 use crate::pg::report::{Outcome, Report};
 use crate::pg::{boundary, folding, raw, text};
@@ -61,8 +61,8 @@ impl Call {
     /// transaction in which it was evaluated.
     #[inline]
     pub fn copy<T: Copy>(self, written: u64, value: impl FnOnce() -> T) -> Datum {
-        // SAFETY: flinfo, where there is one, is valid during the call, and its fn_extra is ours. The allocation may raise:
-        // nothing is to drop. An older copy stays where it is, for whoever holds a pointer to it.
+        // SAFETY: flinfo, where there is one, is valid during the call, and its fn_extra is ours. The allocation may
+        // raise: nothing is to drop. An older copy stays where it is, for whoever holds a pointer to it.
         unsafe {
             let info = (*self.0).flinfo;
             let mut copy = if info.is_null() { std::ptr::null_mut() } else { (*info).fn_extra.cast::<Copied<T>>() };
@@ -92,13 +92,13 @@ struct Found {
 }
 
 impl Call {
-    /// What `find` says of the name that is the first argument: asked once for an expression, and again where the name is
-    /// another or `epoch` has changed. `find` is told whether the name is a constant or a parameter, and so no value of a
-    /// row: only then may it refuse a name.
+    /// What `find` says of the name that is the first argument: asked once for an expression, and again where the name
+    /// is another or `epoch` has changed. `find` is told whether the name is a constant or a parameter, and so no value
+    /// of a row: only then may it refuse a name.
     #[inline]
     pub fn find(self, epoch: fn() -> u64, find: fn(&str, bool) -> Outcome<Option<i32>>) -> Option<i32> {
-        // SAFETY: as in copy; the name is a text, whose bytes are not kept. A bare call: fetching a long one may raise, and
-        // nothing is to drop.
+        // SAFETY: as in copy; the name is a text, whose bytes are not kept. A bare call: fetching a long one may raise,
+        // and nothing is to drop.
         unsafe {
             let name = text::bytes_of(self.argument()?.0);
             let info = (*self.0).flinfo;

@@ -27,9 +27,9 @@ pub const HANDED_ON: [&CStr; 7] = [
     c"TimeZone",
 ];
 
-/// Whether a setting stands as this session has set it at this moment, with SET LOCAL or without. It reads what PostgreSQL
-/// writes down for parallel workers, which leaves out settings with their defaults; for whoever asks for all of them it
-/// sorts them first.
+/// Whether a setting stands as this session has set it at this moment, with SET LOCAL or without. It reads what
+/// PostgreSQL writes down for parallel workers, which leaves out settings with their defaults; for whoever asks for all
+/// of them it sorts them first.
 fn one_is_set() -> bool {
     // SAFETY: the state is written into as much memory as PostgreSQL says it takes; its length comes first.
     unsafe {

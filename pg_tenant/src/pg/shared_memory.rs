@@ -1,4 +1,5 @@
-//! Shared memory of our own: asked for when the server starts, made before there is any backend, inherited by every one.
+//! Shared memory of our own: asked for when the server starts, made before there is any backend, inherited by every
+//! one.
 
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::decide;

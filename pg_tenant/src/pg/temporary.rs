@@ -122,8 +122,8 @@ fn note(seen: &mut Vec<(Oid, Oid)>, (class, object): (Oid, Oid)) {
 }
 
 /// A temporary relation or type, or one of `types`, whose name something else has too: unqualified, the name means the
-/// temporary one. `asked` says which classes to look at. Functions, operators and the rest are never looked for in the temporary schema. Both names, as SQL
-/// writes them.
+/// temporary one. `asked` says which classes to look at. Functions, operators and the rest are never looked for in the
+/// temporary schema. Both names, as SQL writes them.
 pub fn in_front_of_another(types: &[Oid], asked: impl Fn(Oid) -> bool) -> Option<(String, String)> {
     let schema = schema()?;
     let mut mine: Vec<(Oid, Oid)> = types.iter().map(|&of| (TYPE, of)).collect();

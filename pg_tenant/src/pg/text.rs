@@ -87,14 +87,15 @@ fn speaks_utf8() -> bool {
     matches!(unsafe { pg_sys::GetDatabaseEncoding() }, SQL_ASCII | UTF8)
 }
 
-/// The bytes of a `text` value, whichever header it has. One that is compressed or stored elsewhere is fetched, which may
-/// raise: called bare, where nothing is to drop.
+/// The bytes of a `text` value, whichever header it has. One that is compressed or stored elsewhere is fetched, which
+/// may raise: called bare, where nothing is to drop.
 ///
 /// # Safety
 /// The value is a `text` that lives as long as the result is used, in a memory context that ends soon.
 pub unsafe fn bytes_of<'a>(value: pg_sys::Datum) -> &'a [u8] {
-    // SAFETY: a varlena begins with a header of one byte, whose lowest bit is set, or of four; the value 1 says that it is
-    // stored elsewhere, the second bit that it is compressed. `compile_error!` in row_function.rs keeps to little-endian machines.
+    // SAFETY: a varlena begins with a header of one byte, whose lowest bit is set, or of four; the value 1 says that it
+    // is stored elsewhere, the second bit that it is compressed. `compile_error!` in row_function.rs keeps to
+    // little-endian machines.
     unsafe {
         let mut start = value.cast_mut_ptr::<u8>();
         if *start == 1 || *start & 3 == 2 {

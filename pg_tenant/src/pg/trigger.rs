@@ -40,8 +40,8 @@ pub fn refusing_members(relation: Oid) -> usize {
 }
 
 fn on(relation: Oid, wanted: impl Fn(&pg_sys::Trigger) -> bool) -> Vec<Oid> {
-    // SAFETY: the relation cache's entry is held while its triggers are read, and let go of. A statement that is about to
-    // write the relation has locked it.
+    // SAFETY: the relation cache's entry is held while its triggers are read, and let go of. A statement that is about
+    // to write the relation has locked it.
     unsafe {
         let entry = pg_sys::RelationIdGetRelation(relation);
         if entry.is_null() {

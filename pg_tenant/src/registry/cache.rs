@@ -1,15 +1,15 @@
 //! What this backend remembers of the registry.
 //!
-//! Entering costs no query: an entry is read once and kept until its tenant changes anywhere. On a server that writes, a
-//! tenant's version in shared memory tells of that ([`crate::pg::versions`]). On a standby, and for all that is no change of
-//! a row, relcache invalidation does: of `tenant.registry_epoch`, an empty table that stands for the rows, which a standby
-//! hears of by WAL; and of `tenant.tenants` itself or of a table that is in every tenant's entries, `tenant.plans`,
-//! `tenant.setting_definitions` or those of people, which empties the cache wherever it arrives. An entry is kept only if
-//! neither arrived while it was read.
+//! Entering costs no query: an entry is read once and kept until its tenant changes anywhere. On a server that writes,
+//! a tenant's version in shared memory tells of that ([`crate::pg::versions`]). On a standby, and for all that is no
+//! change of a row, relcache invalidation does: of `tenant.registry_epoch`, an empty table that stands for the rows,
+//! which a standby hears of by WAL; and of `tenant.tenants` itself or of a table that is in every tenant's entries,
+//! `tenant.plans`, `tenant.setting_definitions` or those of people, which empties the cache wherever it arrives. An
+//! entry is kept only if neither arrived while it was read.
 //!
-//! With an entry goes its generation, one number for all that a tenant is given: its row, its plan's and the definitions of
-//! settings. They are read one after the other, so that it may be of a state which never was; what is read after it is of
-//! that state or a later one, and no later state has the same number.
+//! With an entry goes its generation, one number for all that a tenant is given: its row, its plan's and the
+//! definitions of settings. They are read one after the other, so that it may be of a state which never was; what is
+//! read after it is of that state or a later one, and no later state has the same number.
 
 use crate::pg::registry_row::{PlanRow, RegistryRow};
 use crate::pg::versions::{self, Slot, Version};
@@ -121,8 +121,8 @@ pub fn stamp(id: &TenantId) -> Option<Stamp> {
     Some(Stamp { ground: Ground::now(), version: versions::version(slot) })
 }
 
-/// The state of what belongs to no single tenant, roles and permissions: equal to a later one while nothing has changed. None
-/// in a database without the registry.
+/// The state of what belongs to no single tenant, roles and permissions: equal to a later one while nothing has
+/// changed. None in a database without the registry.
 pub fn epoch() -> Option<u64> {
     if TABLE.get().is_none() {
         listen(registry_row::table()?);
@@ -149,8 +149,8 @@ pub fn entry(id: &TenantId) -> Entry {
     found(id).entry
 }
 
-/// The tenant's generation now: another number after every change of its row, of its plan, of its settings or of what settings
-/// there are.
+/// The tenant's generation now: another number after every change of its row, of its plan, of its settings or of what
+/// settings there are.
 pub fn generation(id: &TenantId) -> u64 {
     found(id).generation
 }

@@ -1,5 +1,5 @@
-//! Grants by which a login of support works in a tenant, as somebody or as itself (`sql/schema/lives/impersonation/`): who may
-//! use one, and whether it still holds.
+//! Grants by which a login of support works in a tenant, as somebody or as itself (`sql/schema/lives/impersonation/`):
+//! who may use one, and whether it still holds.
 
 use super::cache::{Stamp, stamp};
 use crate::gucs;
@@ -42,8 +42,8 @@ impl Grant {
 
 /// The grant, for the login of this session.
 ///
-/// Refuses (`TN158`) where the login may use none, or not this one, where it waits for approval, and where it was changed by
-/// this very transaction, which could undo that; (`TN159`) where it has ended.
+/// Refuses (`TN158`) where the login may use none, or not this one, where it waits for approval, and where it was
+/// changed by this very transaction, which could undo that; (`TN159`) where it has ended.
 pub fn find(id: &GrantId) -> Outcome<Impersonation> {
     let login = role::session_user();
     require_support(login)?;

@@ -25,8 +25,8 @@ use crate::pg::role;
 use entry::Entry;
 use pg_tenant_core::{Refusal, TenantId, TenantStatus};
 
-/// Admits the tenant, or says why not: unknown (`TN002`), being set up (`TN130`), suspended (`TN003`), leaving (`TN131`),
-/// purged (`TN132`).
+/// Admits the tenant, or says why not: unknown (`TN002`), being set up (`TN130`), suspended (`TN003`), leaving
+/// (`TN131`), purged (`TN132`).
 pub fn admit(id: &TenantId) -> Outcome<Admitted> {
     match cache::entry(id) {
         Entry::Known { status: TenantStatus::Active, limits } => Ok(Admitted { limits }),

@@ -1,9 +1,9 @@
-//! What this backend remembers of tenants' settings: all of a tenant at once, until its version in shared memory changes,
-//! or a plan or a definition does.
+//! What this backend remembers of tenants' settings: all of a tenant at once, until its version in shared memory
+//! changes, or a plan or a definition does.
 //!
-//! An application keeps what it has read under the tenant's generation. So settings are given only beside the generation
-//! that was known before they were asked for: a change can be seen a moment before it is told of, and then the entry may be
-//! new and these settings old.
+//! An application keeps what it has read under the tenant's generation. So settings are given only beside the
+//! generation that was known before they were asked for: a change can be seen a moment before it is told of, and then
+//! the entry may be new and these settings old.
 
 use super::cache::{self, Stamp};
 use crate::pg::report::{Outcome, Report};

@@ -1,8 +1,8 @@
 //! The file that `pg_tenant.jwks_file` names.
 //!
-//! PostgreSQL's rule for its own key file, and a little less where nothing in it is secret: a regular file of the server's
-//! user or of root, which nobody else may write; one that holds a secret (HS256), nobody else may read, but for a group
-//! where it is root's.
+//! PostgreSQL's rule for its own key file, and a little less where nothing in it is secret: a regular file of the
+//! server's user or of root, which nobody else may write; one that holds a secret (HS256), nobody else may read, but
+//! for a group where it is root's.
 
 use crate::pg::server;
 use pg_tenant_token::{KeySet, Zeroizing};

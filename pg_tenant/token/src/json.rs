@@ -1,4 +1,5 @@
-//! JSON objects in which no name comes twice: of two claims with one name, one library reads the first, another the last.
+//! JSON objects in which no name comes twice: of two claims with one name, one library reads the first, another the
+//! last.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;

@@ -51,7 +51,8 @@ enum Material {
 }
 
 impl Key {
-    /// Reads a JWK (RFC 7517, 7518, 8037): none where it serves another purpose, or an algorithm that is not known here.
+    /// Reads a JWK (RFC 7517, 7518, 8037): none where it serves another purpose, or an algorithm that is not known
+    /// here.
     pub(crate) fn read(jwk: &Object) -> Result<Option<Key>, &'static str> {
         let text = |name| jwk.text(name).map_err(|()| "a member of it is not a text");
         let Some(kty) = text("kty")? else { return Err("it has no kty") };

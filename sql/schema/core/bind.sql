@@ -2,8 +2,9 @@
 --
 -- SECURITY DEFINER, since pg_tenant.id is a setting of superusers; owned by the extension's owner.
 
--- What members of this predefined role can do beyond their own tenant, in words; null for every other role. The predefined
--- roles pg_checkpoint, pg_read_all_settings and pg_use_reserved_connections show and do nothing of other tenants.
+-- What members of this predefined role can do beyond their own tenant, in words; null for every other role. The
+-- predefined roles pg_checkpoint, pg_read_all_settings and pg_use_reserved_connections show and do nothing of other
+-- tenants.
 create function tenant_internal.reach_of(role name) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp as $$
     select case role
@@ -55,7 +56,8 @@ begin
             order by r.rolname
             limit 1)
         end;
-    -- From 16, whoever creates a role gets a membership that neither inherits nor allows SET ROLE: that one is harmless.
+    -- From 16, whoever creates a role gets a membership that neither inherits nor allows SET ROLE: that one is
+    -- harmless.
     if why is null then
         select format('Role %I is a member of it: SET ROLE would not carry the binding along.', m.member::regrole) into why
             from pg_auth_members m

@@ -1,6 +1,6 @@
--- tenant_admin may also change the registry, the shared tables and the waivers by plain statements. These triggers apply the
--- same rules as the functions, and write the same lines into the journal. pg_restore is exempt: it restores the journal as
--- well.
+-- tenant_admin may also change the registry, the shared tables and the waivers by plain statements. These triggers
+-- apply the same rules as the functions, and write the same lines into the journal. pg_restore is exempt: it restores
+-- the journal as well.
 
 create function tenant_internal.check_change() returns trigger
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -66,8 +66,8 @@ end
 $$;
 revoke all on function tenant_internal.journal_change() from public;
 
--- Writes the journal of updates and deletes of tenants: once for each statement, with a line for each tenant and kind of change,
--- and for each setting. SECURITY DEFINER, so that the line says who acts where a function runs as its owner.
+-- Writes the journal of updates and deletes of tenants: once for each statement, with a line for each tenant and kind
+-- of change, and for each setting. SECURITY DEFINER, so that the line says who acts where a function runs as its owner.
 create function tenant_internal.journal_tenants() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

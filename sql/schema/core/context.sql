@@ -10,8 +10,8 @@ create function tenant.enter(id bigint) returns text language sql volatile paral
 revoke all on function tenant.enter(bigint) from public;
 grant execute on function tenant.enter(bigint) to tenant_user;
 
--- A client whose statement had an outdated plan rolls back, begins again and sends the statement once more: without anybody
--- noticing, where the transaction had only read.
+-- A client whose statement had an outdated plan rolls back, begins again and sends the statement once more: without
+-- anybody noticing, where the transaction had only read.
 create function tenant.begin_anew() returns void language plpgsql volatile parallel unsafe as $$
 begin
     if not tenant.left_nothing() then

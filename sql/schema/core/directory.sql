@@ -1,4 +1,5 @@
--- For the part of an application that receives requests: the tenant of a slug, and notifications that the registry changed.
+-- For the part of an application that receives requests: the tenant of a slug, and notifications that the registry
+-- changed.
 
 -- SECURITY DEFINER: an application may ask for one tenant, whose slug or id it was told, and cannot list them.
 create function tenant.find(by_slug text default null, by_id text default null, by_domain text default null)
@@ -46,8 +47,9 @@ create function tenant_internal.tell_change() returns void
 $$;
 revoke all on function tenant_internal.tell_change() from public;
 
--- A row of the registry announces itself (tenant_internal.registry_changed). TRUNCATE is refused; where that was switched off, it is
--- announced too. Guards are off, since an administrator may be inside a tenant, where a NOTIFY is refused.
+-- A row of the registry announces itself (tenant_internal.registry_changed). TRUNCATE is refused; where that was
+-- switched off, it is announced too. Guards are off, since an administrator may be inside a tenant, where a NOTIFY is
+-- refused.
 create function tenant_internal.announce_change() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 begin

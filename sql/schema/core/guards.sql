@@ -1,7 +1,7 @@
 -- What the guards offer in place of what they refuse, and what they run for new tables.
 
--- The 64-bit key of an advisory lock: the beginning of a SHA-256 over tenant id and name, so that no tenant can find a name
--- that gives another tenant's key.
+-- The 64-bit key of an advisory lock: the beginning of a SHA-256 over tenant id and name, so that no tenant can find a
+-- name that gives another tenant's key.
 create function tenant_internal.lock_key(key text) returns bigint
     language plpgsql stable strict set search_path = pg_catalog, pg_temp as $$
 begin
@@ -97,8 +97,8 @@ end
 $$;
 revoke all on function tenant_internal.protect_newcomer(regclass, regclass) from public;
 
--- The same for pg_tenant.new_tables = warn: a table that has the tenant column of another one, and no protection; a view
--- that shows protected tables with the rights of somebody to whom policies do not apply.
+-- The same for pg_tenant.new_tables = warn: a table that has the tenant column of another one, and no protection; a
+-- view that shows protected tables with the rights of somebody to whom policies do not apply.
 create function tenant_internal.warn_of_newcomer(rel regclass, ignored regclass) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -144,8 +144,8 @@ create trigger shared_changed after insert or update or delete on tenant.shared
     for each row execute function tenant_internal.registry_changed();
 alter table tenant.shared enable always trigger shared_changed;
 
--- The apply worker of a subscription truncates tables without calling a guard. It does fire triggers that are ENABLE ALWAYS
--- (T114).
+-- The apply worker of a subscription truncates tables without calling a guard. It does fire triggers that are ENABLE
+-- ALWAYS (T114).
 create function tenant.refuse_truncate() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using

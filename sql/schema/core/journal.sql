@@ -1,14 +1,14 @@
--- The journal: who changed protection, shared tables, tenants and bound roles, who entered the system context, and what was
--- done in tenants. Lines are only added; nobody but a superuser can change one.
+-- The journal: who changed protection, shared tables, tenants and bound roles, who entered the system context, and what
+-- was done in tenants. Lines are only added; nobody but a superuser can change one.
 --
--- Partitioned by month. What is said of protection is kept for good, in a part of its own: guards and doctor go by it. The
--- months are no members of the extension, or a dump would leave them out: it takes a member's rows and not its definition,
--- and CREATE EXTENSION does not make the months of another year. As tables of their own they are dumped, and so are their
--- indexes; hence no index stands on a partitioned table, where ATTACH would make it before the dump does. DROP EXTENSION
--- drops them with the journal, since a partition goes with what it is part of.
+-- Partitioned by month. What is said of protection is kept for good, in a part of its own: guards and doctor go by it.
+-- The months are no members of the extension, or a dump would leave them out: it takes a member's rows and not its
+-- definition, and CREATE EXTENSION does not make the months of another year. As tables of their own they are dumped,
+-- and so are their indexes; hence no index stands on a partitioned table, where ATTACH would make it before the dump
+-- does. DROP EXTENSION drops them with the journal, since a partition goes with what it is part of.
 
--- Which database this is: another than the one that it is a dump of, since a dump does not have it. Transactions are numbered
--- in the life of a database; a server that is copied with its files, or upgraded, goes on with both.
+-- Which database this is: another than the one that it is a dump of, since a dump does not have it. Transactions are
+-- numbered in the life of a database; a server that is copied with its files, or upgraded, goes on with both.
 create table tenant_internal.journal_origin (origin bigint not null);
 comment on table tenant_internal.journal_origin is 'Which database this is, to tell the lines of its journal from those that a dump has brought.';
 insert into tenant_internal.journal_origin values (('x' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 16))::bit(64)::bigint);
@@ -56,8 +56,8 @@ create index on tenant_internal.journal_rest (object, action);
 create index on tenant_internal.journal_rest (tenant_id, id);
 create index on tenant_internal.journal_rest (origin, xid8, id);
 
--- A function that runs as the extension's owner could change lines for whoever calls it. Retention is exempt: it runs with
--- session_replication_role = replica, which only superusers can set.
+-- A function that runs as the extension's owner could change lines for whoever calls it. Retention is exempt: it runs
+-- with session_replication_role = replica, which only superusers can set.
 create function tenant_internal.keep_line() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     if not (select rolsuper from pg_roles where rolname = session_user) then
@@ -80,8 +80,9 @@ create trigger keep_lines before truncate on tenant_internal.journal_lines
 create trigger keep_lines before truncate on tenant_internal.journal_rest
     for each statement execute function tenant_internal.keep_line();
 
--- The lines of the current tenant. It runs as the extension's owner, since nobody in a tenant reads the journal itself; its
--- condition is that of a fence. Whose database roles were at work, and which transactions, is the operators' business.
+-- The lines of the current tenant. It runs as the extension's owner, since nobody in a tenant reads the journal itself;
+-- its condition is that of a fence. Whose database roles were at work, and which transactions, is the operators'
+-- business.
 create view tenant.audit_log with (security_barrier = true) as
     select id, at, tenant_id, actor, impersonator, action, object, reason, detail, request_id
     from tenant.journal

@@ -1,8 +1,8 @@
 -- Which tenant a key belongs to, before one is known: sign-in by e-mail, an API key, a webhook's id, a host.
 --
--- The owner of a table declares a column of it, with a reason; then who may enter tenants and has entered none asks by one
--- value and is told tenant and row, and no other column. It is the only statement that reads across tenants for them, so
--- nothing in it is theirs but the value, which is a parameter.
+-- The owner of a table declares a column of it, with a reason; then who may enter tenants and has entered none asks by
+-- one value and is told tenant and row, and no other column. It is the only statement that reads across tenants for
+-- them, so nothing in it is theirs but the value, which is a parameter.
 
 create table tenant.lookups (
     relation regclass not null,
@@ -11,8 +11,8 @@ create table tenant.lookups (
     reason text not null,
     declared_at timestamptz not null default now(),
     declared_by name not null default current_user,
-    -- The numbers of the columns: a declaration ends when its column is dropped, and does not hold for another column that
-    -- gets the name later. Dumps leave them out.
+    -- The numbers of the columns: a declaration ends when its column is dropped, and does not hold for another column
+    -- that gets the name later. Dumps leave them out.
     key_number smallint not null,
     row_number smallint not null,
     primary key (relation, key_column)
@@ -37,7 +37,8 @@ revoke all on function tenant_internal.number_lookup() from public;
 create trigger number before insert or update on tenant.lookups for each row execute function tenant_internal.number_lookup();
 alter table tenant.lookups enable always trigger number;
 
--- The column that identifies a row within its tenant: the primary key's column beside the tenant column, or its only column.
+-- The column that identifies a row within its tenant: the primary key's column beside the tenant column, or its only
+-- column.
 create function tenant_internal.lookup_row(rel regclass) returns smallint
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case cardinality(rest) when 0 then tenant_internal.fence_column(rel) when 1 then rest[1] end
@@ -166,8 +167,8 @@ $$;
 revoke all on function tenant_internal.refuse_lookup(regclass, name, text) from public;
 grant execute on function tenant_internal.refuse_lookup(regclass, name, text) to tenant_admin;
 
--- SECURITY DEFINER, and the one statement in it runs as the table's owner, restricted: nothing of it is the caller's but
--- the value. Strict is off for it, since there is no tenant.
+-- SECURITY DEFINER, and the one statement in it runs as the table's owner, restricted: nothing of it is the caller's
+-- but the value. Strict is off for it, since there is no tenant.
 create function tenant.lookup(rel regclass, key_column name, value text) returns table (tenant_id text, row_id text)
     language plpgsql volatile strict rows 1 security definer
     set search_path = pg_catalog, pg_temp set pg_tenant.strict = off set max_parallel_workers_per_gather = 0 as $$

@@ -27,16 +27,16 @@ create table tenant.tenants (
     status_detail text
 );
 comment on table tenant.tenants is 'The registry of tenants.';
--- No REFERENCES on slug: it can change, and then triggers of the referencing tables would run, through ON UPDATE, with the
--- rights of whoever changes it.
+-- No REFERENCES on slug: it can change, and then triggers of the referencing tables would run, through ON UPDATE, with
+-- the rights of whoever changes it.
 grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
 grant insert (id, status, slug, name, plan, settings) on tenant.tenants to tenant_admin;
 grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms, work_mem_kb,
     read_only, slug, name, plan, settings, purge_after, status_detail) on tenant.tenants to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
 
--- An empty table, whose relation cache entry is invalidated when a row of the registry changes: that message reaches hot
--- standbys, too. Backends of the primary are told by other means and ignore it.
+-- An empty table, whose relation cache entry is invalidated when a row of the registry changes: that message reaches
+-- hot standbys, too. Backends of the primary are told by other means and ignore it.
 create table tenant_internal.registry_epoch ();
 comment on table tenant_internal.registry_epoch is 'Stands for the rows of tenant.tenants where caches are invalidated; it has none.';
 
@@ -44,9 +44,9 @@ create trigger registry_changed after insert or update or delete on tenant.tenan
     for each row execute function tenant_internal.registry_changed();
 alter table tenant.tenants enable always trigger registry_changed;
 
--- Tenants are never deleted, and their ids never change. Otherwise actions of foreign keys that refer to the registry would
--- start here, and triggers of users' tables would run with the rights of whoever changes the registry. ENABLE ALWAYS, as
--- above.
+-- Tenants are never deleted, and their ids never change. Otherwise actions of foreign keys that refer to the registry
+-- would start here, and triggers of users' tables would run with the rights of whoever changes the registry. ENABLE
+-- ALWAYS, as above.
 create function tenant_internal.keep_tenant() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception using

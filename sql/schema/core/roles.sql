@@ -3,7 +3,8 @@
 --   tenant_admin  may protect tables that it owns, and manage the registry.
 --   tenant_reader is the same for who may only read across tenants: for reports.
 --   tenant_support may impersonate: it enters tenants by grants, each for a time and with a reason.
---   tenant_system is the role of the system context: who may SET ROLE to it may enter that. BYPASSRLS shows it every row.
+--   tenant_system is the role of the system context: who may SET ROLE to it may enter that. BYPASSRLS shows it every
+--                 row.
 do $$
 declare
     role_name name;
@@ -42,9 +43,9 @@ $$;
 
 grant usage on schema tenant to tenant_user, tenant_admin, tenant_system, tenant_support, tenant_reader;
 
--- What only the extension itself calls. Closed to PUBLIC and to tenant_user: what their statements reach of it is found by
--- its oid, in plans, views and triggers, or is called by functions that are SECURITY DEFINER. tenant_admin needs USAGE:
--- tenant.protect() and its like run with the caller's rights, and look the names in their bodies up with them.
+-- What only the extension itself calls. Closed to PUBLIC and to tenant_user: what their statements reach of it is found
+-- by its oid, in plans, views and triggers, or is called by functions that are SECURITY DEFINER. tenant_admin needs
+-- USAGE: tenant.protect() and its like run with the caller's rights, and look the names in their bodies up with them.
 create schema tenant_internal;
 comment on schema tenant_internal is 'What only pg_tenant itself calls; it may change with every version.';
 grant usage on schema tenant_internal to tenant_admin;

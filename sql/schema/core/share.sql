@@ -36,8 +36,8 @@ $$;
 revoke all on function tenant_internal.require_reason(text) from public;
 grant execute on function tenant_internal.require_reason(text) to tenant_admin;
 
--- Keeps the reason of the change that a function makes next, for tenant_internal.journal_change. The calling function's SET
--- clause resets it.
+-- Keeps the reason of the change that a function makes next, for tenant_internal.journal_change. The calling function's
+-- SET clause resets it.
 create function tenant_internal.give_reason(reason text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,7 +1,7 @@
 -- The system context: across tenants, read-only unless asked otherwise, and never without a reason.
 --
--- enter_system runs with the caller's rights: it is a SET LOCAL ROLE to tenant_system, which PostgreSQL allows to members
--- of that role. A SECURITY DEFINER function could not be one.
+-- enter_system runs with the caller's rights: it is a SET LOCAL ROLE to tenant_system, which PostgreSQL allows to
+-- members of that role. A SECURITY DEFINER function could not be one.
 
 -- Entering a tenant from here is refused (TN014) by the function itself, which says why.
 grant execute on function tenant.enter(text), tenant.enter(uuid), tenant.enter(bigint), tenant.enter_pristine(text)
@@ -33,8 +33,8 @@ end
 $$;
 revoke all on function tenant_internal.journal_system_as_owner(text) from public;
 
--- Uses of the system context that no journal could keep: of a standby, or in a transaction that was begun read-only. The
--- server's log has a line of each (pg_tenant/src/entry/unjournalled.rs), in stderr's form, csvlog's or jsonlog's.
+-- Uses of the system context that no journal could keep: of a standby, or in a transaction that was begun read-only.
+-- The server's log has a line of each (pg_tenant/src/entry/unjournalled.rs), in stderr's form, csvlog's or jsonlog's.
 create function tenant.import_readings(lines text[]) returns table (taken bigint, known bigint, elsewhere bigint, refused bigint)
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

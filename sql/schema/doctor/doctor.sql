@@ -11,8 +11,8 @@ end
 $$;
 comment on view tenant_internal.doctor_findings is 'Every finding, waived or not.';
 
--- Whether a fix can be pasted into psql, or run line by line: no line break within quotes, and no control characters that a
--- terminal would act on.
+-- Whether a fix can be pasted into psql, or run line by line: no line break within quotes, and no control characters
+-- that a terminal would act on.
 create function tenant_internal.doctor_pastes(fix text) returns boolean
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select fix !~ '[\x01-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]' and (fix !~ '\n' or not exists (

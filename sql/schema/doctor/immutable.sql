@@ -1,7 +1,7 @@
 -- Findings on functions whose result PostgreSQL computes once and keeps, and that depend on the tenant.
 --
--- What a function calls and reads is read from its text: a call is a name before a parenthesis, a table a name after FROM
--- or JOIN. Names that are put together at run time are not seen.
+-- What a function calls and reads is read from its text: a call is a name before a parenthesis, a table a name after
+-- FROM or JOIN. Names that are put together at run time are not seen.
 
 create function tenant_internal.doctor_body(function oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -23,8 +23,8 @@ create view tenant_internal.doctor_computed as
         and d.classid in ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_attrdef'::regclass, 'pg_catalog.pg_constraint'::regclass,
             'pg_catalog.pg_policy'::regclass, 'pg_catalog.pg_statistic_ext'::regclass, 'pg_catalog.pg_type'::regclass);
 
--- Functions that depend on the tenant, and how: of those that are IMMUTABLE, or of those that something is computed with.
--- Only these and what they call is read, and by words first.
+-- Functions that depend on the tenant, and how: of those that are IMMUTABLE, or of those that something is computed
+-- with. Only these and what they call is read, and by words first.
 create function tenant_internal.doctor_folded_now(used boolean) returns table (function oid, name text, immutable boolean, reads_context boolean, how text)
     language sql stable rows 20 set search_path = pg_catalog, pg_temp set enable_mergejoin = off as $$
     with recursive source as materialized (

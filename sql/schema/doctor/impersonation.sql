@@ -1,4 +1,5 @@
--- Findings on impersonation: support that needs no grant, and grants that are open for too long or that nobody decides about.
+-- Findings on impersonation: support that needs no grant, and grants that are open for too long or that nobody decides
+-- about.
 
 create view tenant_internal.finding_t139 as
     with recursive reach (login, role, first_step) as (

@@ -146,7 +146,8 @@ create view tenant_internal.finding_t110 as
     join pg_catalog.pg_class c on c.oid = f.conrelid
     join pg_catalog.pg_roles r on r.oid = c.relowner
     where f.contype = 'f' and f.confrelid = 'tenant.tenants'::regclass and f.conparentid = 0 and not r.rolsuper
-        -- An id never changes, and no row is deleted: what is left is the slug, and a registry whose own triggers are off.
+        -- An id never changes, and no row is deleted: what is left is the slug, and a registry whose own triggers are
+        -- off.
         and (f.confupdtype in ('c', 'n', 'd') or f.confdeltype in ('c', 'n', 'd'))
     order by g.oid, f.conname;
 comment on view tenant_internal.finding_t110 is 'A trigger runs when the registry changes';

@@ -1,5 +1,5 @@
--- Findings on people: tenants that nobody owns, members that may nothing, invitations that nobody took, permissions that
--- nobody has.
+-- Findings on people: tenants that nobody owns, members that may nothing, invitations that nobody took, permissions
+-- that nobody has.
 
 create view tenant_internal.finding_t123 as
     select 'T123' as code, 'warn' as level,

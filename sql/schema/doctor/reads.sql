@@ -67,8 +67,8 @@ create view tenant_internal.doctor_memberships as
         or coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
         or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true);
 
--- The application's roles: tenant_user, and tenant_support, which enters tenants as well, and whoever can become one of them or
--- use its rights.
+-- The application's roles: tenant_user, and tenant_support, which enters tenants as well, and whoever can become one of
+-- them or use its rights.
 create view tenant_internal.doctor_applications as
     with recursive application (role) as (
         select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_support')
@@ -149,8 +149,8 @@ create view tenant_internal.doctor_readers as
     from reader join pg_catalog.pg_class c on c.oid = reader.relation
     where c.relkind in ('v', 'm') group by c.oid;
 
--- Roles to which policies do not apply. tenant_system and tenant_reader have BYPASSRLS and strict mode for it: T020 and T142 are
--- their findings.
+-- Roles to which policies do not apply. tenant_system and tenant_reader have BYPASSRLS and strict mode for it: T020 and
+-- T142 are their findings.
 create view tenant_internal.doctor_exempt as
     select oid as role, rolname, case when rolsuper then 'a superuser' else 'BYPASSRLS' end as how
     from pg_catalog.pg_roles where rolsuper or rolbypassrls and rolname not in ('tenant_system', 'tenant_reader');

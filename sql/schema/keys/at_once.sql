@@ -1,5 +1,5 @@
--- The step of one key that has no other way: of a partitioned table, and of an exclusion constraint. One statement takes the
--- foreign keys off, changes the key, and puts them back.
+-- The step of one key that has no other way: of a partitioned table, and of an exclusion constraint. One statement
+-- takes the foreign keys off, changes the key, and puts them back.
 
 create function tenant_internal.plan_key_at_once(plan tenant_internal.key_plan) returns setof tenant_internal.hardening_step
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$

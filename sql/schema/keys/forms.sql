@@ -4,9 +4,9 @@
 -- cascades and locks across tenants. plan_hardening finds the statements that put the tenant column first in each:
 -- tenant.hardening shows them, to be run one by one, and apply_hardening runs them.
 --
--- A surrogate key reveals nothing of its row, and applications rely on it alone (group by id, references t (id), on conflict
--- (id)). So it stays, unless all keys are asked for; foreign keys then use a key with the tenant column that is made beside
--- it.
+-- A surrogate key reveals nothing of its row, and applications rely on it alone (group by id, references t (id), on
+-- conflict (id)). So it stays, unless all keys are asked for; foreign keys then use a key with the tenant column that
+-- is made beside it.
 
 -- The tenant column of a protected table, or of one that is planned to be protected (tenant.foreseen_column).
 create function tenant_internal.key_column(rel regclass) returns smallint
@@ -57,7 +57,8 @@ $$;
 revoke all on function tenant_internal.without_included(text, oid, smallint) from public;
 grant execute on function tenant_internal.without_included(text, oid, smallint) to tenant_admin;
 
--- Keys of tables with shared rows: those without a tenant are unique among each other only where nulls are not distinct.
+-- Keys of tables with shared rows: those without a tenant are unique among each other only where nulls are not
+-- distinct.
 create function tenant_internal.with_equal_nulls(rest text, rel oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when tenant_internal.has_shared_rows(rel) and rest !~ 'NULLS NOT DISTINCT'
@@ -118,8 +119,8 @@ $$;
 revoke all on function tenant_internal.constraint_with_tenant(oid, smallint) from public;
 grant execute on function tenant_internal.constraint_with_tenant(oid, smallint) to tenant_admin;
 
--- The definition of the foreign key with the tenant columns of both tables in front. ON DELETE SET NULL and SET DEFAULT are
--- restricted to the other columns.
+-- The definition of the foreign key with the tenant columns of both tables in front. ON DELETE SET NULL and SET DEFAULT
+-- are restricted to the other columns.
 create function tenant_internal.reference_with_tenant(fk oid) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -135,8 +136,8 @@ begin
     period := coalesce((to_jsonb(f) ->> 'conperiod')::boolean, false);
     columns := case when period then trim_array(f.conkey, 1) else f.conkey end;
     referenced := case when period then trim_array(f.confkey, 1) else f.confkey end;
-    -- MATCH FULL wants all columns null, or none. It is kept only where no column can be null: the tenant column is not null,
-    -- so all of them null would be refused.
+    -- MATCH FULL wants all columns null, or none. It is kept only where no column can be null: the tenant column is not
+    -- null, so all of them null would be refused.
     full_match := f.confmatchtype = 'f' and not exists (
         select from pg_attribute where attrelid = f.conrelid and attnum = any (f.conkey) and not attnotnull)
         and tenant_internal.has_shared_rows(f.conrelid) is not true;

@@ -24,8 +24,8 @@ $$;
 revoke all on function tenant_internal.keys_without_tenant(oid[]) from public;
 grant execute on function tenant_internal.keys_without_tenant(oid[]) to tenant_admin;
 
--- How the database itself generates the values of a single-column key: 'numbered' or 'random'. Null where it does not: then
--- the values have a meaning.
+-- How the database itself generates the values of a single-column key: 'numbered' or 'random'. Null where it does not:
+-- then the values have a meaning.
 create function tenant_internal.surrogate_kind(index oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case
@@ -52,7 +52,8 @@ $$;
 revoke all on function tenant_internal.is_referable(oid, smallint[]) from public;
 grant execute on function tenant_internal.is_referable(oid, smallint[]) to tenant_admin;
 
--- Whether the constraint of this name is the foreign key that is to replace this one; null where there is no such constraint.
+-- Whether the constraint of this name is the foreign key that is to replace this one; null where there is no such
+-- constraint.
 create function tenant_internal.is_prepared(fk oid, name text) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.contype = 'f' and n.confrelid = f.confrelid
@@ -73,8 +74,8 @@ $$;
 revoke all on function tenant_internal.is_prepared(oid, text) from public;
 grant execute on function tenant_internal.is_prepared(oid, text) to tenant_admin;
 
--- The name of an existing constraint that can replace the foreign key: preferably of the name that hardening uses. Of several
--- equal foreign keys only the first gets it.
+-- The name of an existing constraint that can replace the foreign key: preferably of the name that hardening uses. Of
+-- several equal foreign keys only the first gets it.
 create function tenant_internal.prepared_reference(fk oid) returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select n.conname

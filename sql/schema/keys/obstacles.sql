@@ -16,8 +16,8 @@ $$;
 revoke all on function tenant_internal.references_across(oid) from public;
 grant execute on function tenant_internal.references_across(oid) to tenant_admin;
 
--- Counts these rows. Policies hide them from the owner, so the tenant policies are dropped in a subtransaction that is always
--- rolled back. Null where the caller may not drop one.
+-- Counts these rows. Policies hide them from the owner, so the tenant policies are dropped in a subtransaction that is
+-- always rolled back. Null where the caller may not drop one.
 create function tenant_internal.count_across(fk oid) returns bigint
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

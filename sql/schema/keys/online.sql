@@ -1,5 +1,5 @@
--- The steps of one key while the table is in use: an index beside it, its foreign keys one by one, then the swap. No step
--- holds a lock for as long as it reads the table.
+-- The steps of one key while the table is in use: an index beside it, its foreign keys one by one, then the swap. No
+-- step holds a lock for as long as it reads the table.
 
 create function tenant_internal.plan_key_online(plan tenant_internal.key_plan, concurrent boolean)
     returns setof tenant_internal.hardening_step
@@ -68,8 +68,8 @@ $$;
 revoke all on function tenant_internal.plan_key_online(tenant_internal.key_plan, boolean) from public;
 grant execute on function tenant_internal.plan_key_online(tenant_internal.key_plan, boolean) to tenant_admin;
 
--- The steps of one foreign key: one with the tenant beside it, validated by itself, then the swap. Of a partitioned table
--- there is none that is not valid: the other is dropped before.
+-- The steps of one foreign key: one with the tenant beside it, validated by itself, then the swap. Of a partitioned
+-- table there is none that is not valid: the other is dropped before.
 create function tenant_internal.plan_reference_online(fk oid) returns setof tenant_internal.hardening_step
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,9 +1,9 @@
--- The steps that put the tenant into the keys of a table, in order: which keys, which foreign keys go with each, and what
--- stays. keys/online.sql and keys/at_once.sql have the steps of one key.
+-- The steps that put the tenant into the keys of a table, in order: which keys, which foreign keys go with each, and
+-- what stays. keys/online.sql and keys/at_once.sql have the steps of one key.
 
 -- What puts the tenant first in every key of the table and in every foreign key between it and a protected table, in an
--- order in which each statement can run alone. A key stays where a foreign key of an unprotected table needs it: hardening
--- that table completes it. A row without a statement says what stays, and its obstacle, if there is one.
+-- order in which each statement can run alone. A key stays where a foreign key of an unprotected table needs it:
+-- hardening that table completes it. A row without a statement says what stays, and its obstacle, if there is one.
 create function tenant_internal.plan_hardening(rel regclass, concurrent boolean, form tenant.key_form, keep_old_keys boolean, foreseen name)
     returns setof tenant_internal.hardening_step
     language plpgsql stable set search_path = pg_catalog, pg_temp set tenant.foreseen_column = '' as $$
@@ -74,8 +74,8 @@ begin
                 tenant_internal.column_list(key.relation, key.columns), key.relation::regclass)
             when plan.held or keep_old_keys then 'Nothing yet: the old key stays. Later: ' || tenant_internal.change_of_key(key.index, plan.own)
             else tenant_internal.change_of_key(key.index, plan.own) end;
-        -- A key that stays gets one with the tenant beside it for the foreign keys that wait for that. A primary key gets it
-        -- for foreign keys that are to come, and every key where the old ones are to be kept.
+        -- A key that stays gets one with the tenant beside it for the foreign keys that wait for that. A primary key
+        -- gets it for foreign keys that are to come, and every key where the old ones are to be kept.
         continue when (plan.held or stays and not coalesce((select contype = 'p' from pg_constraint where oid = key.constraint_oid), false))
             and not (keep_old_keys and not stays) and plan.waiting = '{}';
         plan.held := plan.held or stays or keep_old_keys;
@@ -100,8 +100,8 @@ $$;
 revoke all on function tenant_internal.step_of_obstacle(oid, tenant_internal.obstacle) from public;
 grant execute on function tenant_internal.step_of_obstacle(oid, tenant_internal.obstacle) to tenant_admin;
 
--- The foreign keys of these tables that stay without the tenant, but for those that are done: since another table is not
--- protected yet, or for reasons of their own.
+-- The foreign keys of these tables that stay without the tenant, but for those that are done: since another table is
+-- not protected yet, or for reasons of their own.
 create function tenant_internal.plan_references_left(parts oid[], done oid[]) returns setof tenant_internal.hardening_step
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select row(f.child, null,

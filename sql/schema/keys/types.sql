@@ -3,8 +3,9 @@
 -- Why a key stays without the tenant: its SQLSTATE, what cannot be, and the reason.
 create type tenant_internal.obstacle as (code text, problem text, reason text);
 
--- A step of hardening: the statement and the table that it is run on, why, what applications write otherwise then, and the
--- foreign keys that it validates. Without a statement: what stays, and its obstacle or the table that is not protected yet.
+-- A step of hardening: the statement and the table that it is run on, why, what applications write otherwise then, and
+-- the foreign keys that it validates. Without a statement: what stays, and its obstacle or the table that is not
+-- protected yet.
 create type tenant_internal.hardening_step as (relation regclass, statement text, why text, changes text, foreign_keys oid[],
     obstacle tenant_internal.obstacle, unprotected regclass);
 

@@ -23,8 +23,8 @@ create function tenant.current_bigint() returns bigint
     language c stable parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_current_bigint';
 comment on function tenant.current_bigint() is 'The current tenant''s id where it is a bigint; else null.';
 
--- The fence of a policy, beside the equality. PostgreSQL may take an equality out of a plan, where the statement has another
--- one on the same column; it never takes out a call with the column.
+-- The fence of a policy, beside the equality. PostgreSQL may take an equality out of a plan, where the statement has
+-- another one on the same column; it never takes out a call with the column.
 create function tenant_internal.is_current_support(internal) returns internal
     language c strict as 'MODULE_PATHNAME', 'pg_tenant_is_current_support';
 revoke all on function tenant_internal.is_current_support(internal) from public;
@@ -71,8 +71,8 @@ create function tenant.is_current_or_shared(tenant text) returns boolean
     as 'MODULE_PATHNAME', 'pg_tenant_is_current_or_shared_text';
 comment on function tenant.is_current_or_shared(text) is 'Whether this is the current tenant, or null, which is everybody''s; false where there is no current tenant.';
 
--- The fence of a table whose rows belong to several tenants: it is asked whether the row's key is in the current tenant's part
--- of a join table, tenant.is_member(id in (select m.user_id from members m)).
+-- The fence of a table whose rows belong to several tenants: it is asked whether the row's key is in the current
+-- tenant's part of a join table, tenant.is_member(id in (select m.user_id from members m)).
 create function tenant.is_member(found boolean) returns boolean
     language c stable strict parallel safe leakproof cost 0.0001 support tenant_internal.is_current_support
     as 'MODULE_PATHNAME', 'pg_tenant_is_member';

@@ -1,20 +1,21 @@
 -- Functions of the library that the guards use, or offer in place of what they refuse.
 
--- All tenants share the server's lock table, so a transaction may take at most pg_tenant.max_advisory_locks locks; those that
--- a rollback to a savepoint has released still count. Refuses one more (TN055).
+-- All tenants share the server's lock table, so a transaction may take at most pg_tenant.max_advisory_locks locks;
+-- those that a rollback to a savepoint has released still count. Refuses one more (TN055).
 create function tenant_internal.count_lock(key bigint) returns bigint
     language c volatile strict as 'MODULE_PATHNAME', 'pg_tenant_count_lock';
 revoke all on function tenant_internal.count_lock(bigint) from public;
 
--- Asked by each scan of pg_statistic, pg_statistic_ext_data, pg_db_role_setting and pg_largeobject_metadata, for its row.
+-- Asked by each scan of pg_statistic, pg_statistic_ext_data, pg_db_role_setting and pg_largeobject_metadata, for its
+-- row.
 create function tenant_internal.is_shown(catalog oid, key oid) returns boolean
     language c stable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_is_shown';
 comment on function tenant_internal.is_shown(oid, oid) is 'Whether this row of a catalog is shown, or tells of other tenants.';
 -- Granted to PUBLIC, since it runs in scans of catalogs that everybody may read.
 grant execute on function tenant_internal.is_shown(oid, oid) to public;
 
--- Plans call these in the place of a function that would tell of other tenants. SQL cannot call them: there are no values of
--- type internal.
+-- Plans call these in the place of a function that would tell of other tenants. SQL cannot call them: there are no
+-- values of type internal.
 create function tenant_internal.hidden(original internal, argument anyelement) returns anyelement
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_hidden';
 comment on function tenant_internal.hidden(internal, anyelement) is 'Calls the function, or returns null where its result would tell of other tenants.';

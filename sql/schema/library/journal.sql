@@ -6,8 +6,8 @@ create function tenant_internal.journal_origin() returns bigint
 revoke all on function tenant_internal.journal_origin() from public;
 grant execute on function tenant_internal.journal_origin() to tenant_admin;
 
--- Writes the line that a tenant was created, in C and without running a statement. Where the journal has triggers, rules or
--- policies, or the transaction has entered a tenant, it calls the function below instead.
+-- Writes the line that a tenant was created, in C and without running a statement. Where the journal has triggers,
+-- rules or policies, or the transaction has entered a tenant, it calls the function below instead.
 create function tenant_internal.journal_creation() returns trigger
     language c as 'MODULE_PATHNAME', 'pg_tenant_journal_created';
 revoke all on function tenant_internal.journal_creation() from public;

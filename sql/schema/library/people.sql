@@ -12,8 +12,8 @@ comment on function tenant.enter_pristine(text, text) is 'As enter(id, actor), f
 revoke all on function tenant.enter_pristine(text, text) from public;
 grant execute on function tenant.enter_pristine(text, text) to tenant_user;
 
--- Policies are TO PUBLIC, so these are as well: they tell a session only as what it has entered. LEAKPROOF, since a name is
--- refused only where it is a constant or a parameter, and no value of a row.
+-- Policies are TO PUBLIC, so these are as well: they tell a session only as what it has entered. LEAKPROOF, since a
+-- name is refused only where it is a constant or a parameter, and no value of a row.
 create function tenant.can(permission text) returns boolean
     language c stable strict parallel safe leakproof as 'MODULE_PATHNAME', 'pg_tenant_can';
 comment on function tenant.can(text) is 'Whether the actor, as a member of the tenant, has the permission; false with no actor, no tenant and in the system context. TN145 where there is no such permission.';

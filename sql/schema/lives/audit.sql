@@ -1,8 +1,8 @@
 -- Journalling of rows: what statements change in a table, by triggers that run once for each statement.
 --
--- A line holds up to 1,000 rows of one tenant and statement: a line for each row would cost what the row itself does, in
--- indexes and in columns that are the same for all; tenant.audit_changes shows the rows one by one. Rows before and after an
--- UPDATE are paired by their place: PostgreSQL puts both into their transition tables at once.
+-- A line holds up to 1,000 rows of one tenant and statement: a line for each row would cost what the row itself does,
+-- in indexes and in columns that are the same for all; tenant.audit_changes shows the rows one by one. Rows before and
+-- after an UPDATE are paired by their place: PostgreSQL puts both into their transition tables at once.
 
 create table tenant.audited (
     relation regclass primary key,
@@ -20,9 +20,9 @@ create function tenant_internal.row_change(was record, is_now record, keys name[
     language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_row_change';
 revoke all on function tenant_internal.row_change(record, record, name[], name[], name[]) from public;
 
--- Arguments: the tenant column, or nothing; the key's columns; the columns that are told, or nothing for all; those whose values are
--- left out. SECURITY DEFINER: nobody whose statements are journalled may write the journal. A column of the table stands before
--- the row itself in a name's lookup, hence the row's name.
+-- Arguments: the tenant column, or nothing; the key's columns; the columns that are told, or nothing for all; those
+-- whose values are left out. SECURITY DEFINER: nobody whose statements are journalled may write the journal. A column
+-- of the table stands before the row itself in a name's lookup, hence the row's name.
 create function tenant_internal.audit_change() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp set jit = off as $$
 #variable_conflict use_variable

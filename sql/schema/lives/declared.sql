@@ -1,8 +1,8 @@
 -- What is declared holds for every statement: for a value that a tenant or a plan is given, and for a declaration that
 -- changes while values stand.
 
--- Whether a superuser restores a dump, which brings rows as they were and in any order. In a function that runs as its owner
--- it is the caller still.
+-- Whether a superuser restores a dump, which brings rows as they were and in any order. In a function that runs as its
+-- owner it is the caller still.
 create function tenant_internal.is_restoring() returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when current_setting('row_security') = 'off' then coalesce((select rolsuper from pg_roles

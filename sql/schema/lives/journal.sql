@@ -22,8 +22,8 @@ create function tenant_internal.journal_part(month date) returns regclass
 $$;
 revoke all on function tenant_internal.journal_part(date) from public;
 
--- Makes the part of a month that has none, if it can do so without anybody waiting: attaching it locks journal_rest, which
--- nobody writes to once there are parts ahead. False where that is locked, or has lines of the month already.
+-- Makes the part of a month that has none, if it can do so without anybody waiting: attaching it locks journal_rest,
+-- which nobody writes to once there are parts ahead. False where that is locked, or has lines of the month already.
 create function tenant_internal.make_journal_part(month date) returns boolean
     language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare

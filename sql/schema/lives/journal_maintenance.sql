@@ -44,8 +44,8 @@ create function tenant_internal.has_unsealed(before timestamptz) returns boolean
 $$;
 revoke all on function tenant_internal.has_unsealed(timestamptz) from public;
 
--- Removes the months before this one, if nobody reads them at this moment. session_replication_role = replica passes the
--- triggers that keep lines.
+-- Removes the months before this one, if nobody reads them at this moment. session_replication_role = replica passes
+-- the triggers that keep lines.
 create function tenant_internal.remove_journal(before date) returns bigint
     language plpgsql set search_path = pg_catalog, pg_temp set session_replication_role = replica as $$
 declare

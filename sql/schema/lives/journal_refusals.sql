@@ -1,4 +1,5 @@
--- Refusals by the guards: how many there were, and lines of the journal on them, which survive the transactions that were refused.
+-- Refusals by the guards: how many there were, and lines of the journal on them, which survive the transactions that
+-- were refused.
 
 create function tenant_internal.refusal_counts() returns text
     language c volatile as 'MODULE_PATHNAME', 'pg_tenant_refusal_counts';

@@ -1,9 +1,9 @@
--- Seals of the journal: digests of its lines, chained, by which a change, a removal or an insertion shows. The encoding is
--- told byte by byte in pg_tenant/journal-seals.md, so that exports can be verified without a database.
+-- Seals of the journal: digests of its lines, chained, by which a change, a removal or an insertion shows. The encoding
+-- is told byte by byte in pg_tenant/journal-seals.md, so that exports can be verified without a database.
 --
--- A sealing takes all settled lines that no earlier one has taken, in the order of (xid8, id): those of transactions before
--- the oldest one that runs. So no line can come between them any more, and no writer is waited for. Transactions are
--- numbered in the life of a database (origin): lines that a dump has brought from another one are sealed apart.
+-- A sealing takes all settled lines that no earlier one has taken, in the order of (xid8, id): those of transactions
+-- before the oldest one that runs. So no line can come between them any more, and no writer is waited for. Transactions
+-- are numbered in the life of a database (origin): lines that a dump has brought from another one are sealed apart.
 
 create table tenant.journal_sealings (
     number bigint primary key,

@@ -93,8 +93,8 @@ create function tenant.verify_journal(tenant bigint) returns table (tenant_id te
 revoke all on function tenant.verify_journal(bigint) from public;
 grant execute on function tenant.verify_journal(bigint) to tenant_admin;
 
--- Numbers of 64 bits are texts, since readers of JSON round them; times are microseconds since 2000-01-01 00:00 UTC, as they
--- are hashed; detail is the text that is hashed.
+-- Numbers of 64 bits are texts, since readers of JSON round them; times are microseconds since 2000-01-01 00:00 UTC, as
+-- they are hashed; detail is the text that is hashed.
 create function tenant_internal.microseconds(at timestamptz) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp as $$
     select ((extract(epoch from at) * 1000000)::bigint - 946684800000000)::text

@@ -1,4 +1,5 @@
--- Onboarding: the steps that set a tenant up, which any number of workers take, and which are undone if it comes to nothing.
+-- Onboarding: the steps that set a tenant up, which any number of workers take, and which are undone if it comes to
+-- nothing.
 --
 -- Who changes a step locks in this order: the tenant's line in onboardings, its steps, its line in tenants. Finding out
 -- whether a step was the last one is right because of the first: it is updated, so that a transaction with an older
@@ -11,7 +12,8 @@ create table tenant.onboardings (
     begun_at timestamptz not null default now(),
     begun_by name not null,
     changed_at timestamptz not null default now(),
-    -- Of a tenant that is set up before anybody asks for it: where it waits, since when it can be had, since when somebody has it.
+    -- Of a tenant that is set up before anybody asks for it: where it waits, since when it can be had, since when
+    -- somebody has it.
     pool text collate "C",
     ready_at timestamptz,
     claimed_at timestamptz,
@@ -86,8 +88,8 @@ end
 $$;
 revoke all on function tenant_internal.lock_onboarding(text) from public;
 
--- After a change of a step: which others can be claimed now, and whether the tenant is ready, set up or undone. Called with
--- the onboarding locked.
+-- After a change of a step: which others can be claimed now, and whether the tenant is ready, set up or undone. Called
+-- with the onboarding locked.
 create function tenant_internal.advance_onboarding(id text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
 declare

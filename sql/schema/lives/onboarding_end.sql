@@ -1,4 +1,5 @@
--- What an operator decides of an onboarding: to give it up, and have undone what was done; or to try again what has failed.
+-- What an operator decides of an onboarding: to give it up, and have undone what was done; or to try again what has
+-- failed.
 
 create function tenant.abandon_onboarding(id text, reason text) returns text
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -16,8 +17,9 @@ begin
         perform tenant_internal.refuse_transition(canonical, state, 'purged');
     end if;
     update tenant.onboardings p set abandoned_at = now(), reason = abandon_onboarding.reason where p.tenant_id = canonical;
-    -- What is to be undone: what is done, and what was tried outside of the database. A transaction that was not finished
-    -- never will be: its attempt is over. One outside that runs may answer still; when its lease is over it is undone as well.
+    -- What is to be undone: what is done, and what was tried outside of the database. A transaction that was not
+    -- finished never will be: its attempt is over. One outside that runs may answer still; when its lease is over it is
+    -- undone as well.
     update tenant.onboarding s set abandoned = true, changed_at = clock_timestamp(),
             attempts = s.attempts + case when s.status = 'running' and not (s.outside and s.has_undo) then 1 else 0 end,
             status = case when not s.has_undo or not (s.status = 'done' or s.outside and s.attempts > 0) then 'undone'

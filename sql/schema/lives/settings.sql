@@ -31,8 +31,8 @@ create function tenant.set_setting(id bigint, name text, value jsonb, reason tex
 revoke all on function tenant.set_setting(bigint, text, jsonb, text) from public;
 grant execute on function tenant.set_setting(bigint, text, jsonb, text) to tenant_admin;
 
--- Where a tenant stands in the roll-out of a feature, 0 to 9999: below a hundred times its per cent it is in. Of SHA-256,
--- which no version of PostgreSQL computes otherwise.
+-- Where a tenant stands in the roll-out of a feature, 0 to 9999: below a hundred times its per cent it is in. Of
+-- SHA-256, which no version of PostgreSQL computes otherwise.
 create function tenant_internal.rollout_number(id text, name text) returns integer
     language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
     select (('x' || left(encode(sha256(convert_to(name || '/' || id, 'UTF8')), 'hex'), 8))::bit(32)::bigint % 10000)::integer

@@ -1,8 +1,8 @@
--- Attacks of tenant.prove() on what an index scan evaluates again for each row: the index condition, where index or bitmap are
--- lossy, and the distance in ORDER BY. PostgreSQL evaluates these before the filter, which has the policy.
+-- Attacks of tenant.prove() on what an index scan evaluates again for each row: the index condition, where index or
+-- bitmap are lossy, and the distance in ORDER BY. PostgreSQL evaluates these before the filter, which has the policy.
 
--- How often the statement calls tenant_prove_counted() in a scan by this index; with gone, after the other tenant's rows were
--- deleted. The planner is made to ignore the table's other indexes.
+-- How often the statement calls tenant_prove_counted() in a scan by this index; with gone, after the other tenant's
+-- rows were deleted. The planner is made to ignore the table's other indexes.
 create function tenant_internal.attack_index(as_role name, a text, b text, index regclass, tenant_column name, statement text, ways text[], gone boolean)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

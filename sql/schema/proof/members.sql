@@ -1,7 +1,7 @@
 -- Attacks on tables reached by membership.
 
--- Every path by which tenant a could reach a row, in a table reached by membership, of which only tenant b is a member. mine
--- and theirs are rows of the table; joined describes the join table.
+-- Every path by which tenant a could reach a row, in a table reached by membership, of which only tenant b is a member.
+-- mine and theirs are rows of the table; joined describes the join table.
 create function tenant_internal.prove_members(rel regclass, as_role name, a text, b text, mine jsonb, theirs jsonb, joined jsonb)
     returns table (path text, expected text, got text, passed boolean)
     language plpgsql set search_path = pg_catalog, pg_temp as $$

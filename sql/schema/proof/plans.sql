@@ -1,10 +1,11 @@
--- Attacks of tenant.prove() on how the planner treats a policy: it drops an equality that a condition of the statement implies,
--- and evaluates conditions without columns before the others.
+-- Attacks of tenant.prove() on how the planner treats a policy: it drops an equality that a condition of the statement
+-- implies, and evaluates conditions without columns before the others.
 
--- As tenant_internal.attack, for a statement whose conditions call what is made for it (proof/scope.sql): tenant_prove_says()
--- and tenant_prove_slow() are declared stable and return the tenant that a setting names; tenant_prove_tick() is declared to
--- cost nothing, counts its calls, and makes the setting name the other tenant. Indexes are not used, since a scan by the
--- tenant column would not visit the other tenant's rows. sees: whether to return the number of 'rows' or of 'calls'.
+-- As tenant_internal.attack, for a statement whose conditions call what is made for it (proof/scope.sql):
+-- tenant_prove_says() and tenant_prove_slow() are declared stable and return the tenant that a setting names;
+-- tenant_prove_tick() is declared to cost nothing, counts its calls, and makes the setting name the other tenant.
+-- Indexes are not used, since a scan by the tenant column would not visit the other tenant's rows. sees: whether to
+-- return the number of 'rows' or of 'calls'.
 create function tenant_internal.attack_planned(as_role name, a text, b text, rel regclass, statement text, sees text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

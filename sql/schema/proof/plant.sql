@@ -1,12 +1,12 @@
--- tenant.prove(): two synthetic tenants get a row in every protected table, every path from the one to the other's rows is
--- tried as the application's role, and all of it is undone.
+-- tenant.prove(): two synthetic tenants get a row in every protected table, every path from the one to the other's rows
+-- is tried as the application's role, and all of it is undone.
 --
--- A transaction can enter only one tenant. So a superuser, with no tenant entered, plants the rows of both; each attack is a
--- savepoint in which the application's role enters the first tenant, and is rolled back. Afterwards the transaction still
--- cannot enter another tenant.
+-- A transaction can enter only one tenant. So a superuser, with no tenant entered, plants the rows of both; each attack
+-- is a savepoint in which the application's role enters the first tenant, and is rolled back. Afterwards the
+-- transaction still cannot enter another tenant.
 
--- Nothing that the owners of the tables wrote runs with the superuser's rights: rows are planted as their table's owner,
--- attacks run as the application's role, both restricted, so that nobody becomes the superuser again from there.
+-- Nothing that the owners of the tables wrote runs with the superuser's rights: rows are planted as their table's
+-- owner, attacks run as the application's role, both restricted, so that nobody becomes the superuser again from there.
 
 -- Texts to try as the value of a column: those that its checks and partition bounds name, and samples of its type, made
 -- unique by the seed.
@@ -68,7 +68,8 @@ end
 $$;
 revoke all on function tenant_internal.sample_values(regclass, smallint, integer) from public;
 
--- The tables that are protected by a tenant column, and those that the journal says are protected and that are not ('lost').
+-- The tables that are protected by a tenant column, and those that the journal says are protected and that are not
+-- ('lost').
 create function tenant_internal.provable() returns table (relation regclass, tenant_column name, tenant_type text, kind text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select p.relation, p.tenant_column, p.tenant_type, p.kind from tenant.protected_tables p where p.through is null
@@ -82,8 +83,8 @@ create function tenant_internal.provable() returns table (relation regclass, ten
 $$;
 revoke all on function tenant_internal.provable() from public;
 
--- Plants a row of the tenant, or a row without a tenant where tenant_id is null. Returns {"row": ...}; {"why": ...} where that
--- failed; {"wait": ...} where a table that it refers to must come first.
+-- Plants a row of the tenant, or a row without a tenant where tenant_id is null. Returns {"row": ...}; {"why": ...}
+-- where that failed; {"wait": ...} where a table that it refers to must come first.
 create function tenant_internal.plant(rel regclass, tenant_column name, tenant_id text, seed integer, planted jsonb, patient boolean) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -120,8 +121,8 @@ begin
             end if;
         end loop;
     end loop;
-    -- First with all columns, since the proof of an index needs a value in it, then with the mandatory ones; each with one
-    -- sample value after the other.
+    -- First with all columns, since the proof of an index needs a value in it, then with the mandatory ones; each with
+    -- one sample value after the other.
     for try in 0 .. 23 loop
         columns := '';
         literals := '';

@@ -1,8 +1,8 @@
 -- A row of each tenant in every table.
 
 -- By table, the row of each tenant, {"<tenant id>": {...}}, and of nobody, {"nobody": {...}}; or why there is none,
--- {"why": "..."}. Null where the table is none of them. A table waits for those that it refers to: they are gone through again
--- and again while a row was planted, then once more without waiting.
+-- {"why": "..."}. Null where the table is none of them. A table waits for those that it refers to: they are gone
+-- through again and again while a row was planted, then once more without waiting.
 create function tenant_internal.plant_all(needed regclass[], a text, b text, keyed_by text) returns jsonb
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

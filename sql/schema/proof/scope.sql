@@ -1,8 +1,8 @@
 -- What a proof is about, and the rights that it takes.
 
 -- named: the protected tables that are proved, by their tenant column. reached: those that are protected by membership.
--- granted: both, and the join tables. needed: these, and what their foreign keys refer to, at any distance, so that rows can
--- be planted.
+-- granted: both, and the join tables. needed: these, and what their foreign keys refer to, at any distance, so that
+-- rows can be planted.
 create function tenant_internal.scope_of_proof(tables regclass[], out named regclass[], out reached regclass[], out granted regclass[],
     out needed regclass[]) language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -23,8 +23,9 @@ end
 $$;
 revoke all on function tenant_internal.scope_of_proof(regclass[]) from public;
 
--- Makes the schema with the functions that attacks call (proof/plans.sql, proof/indexes.sql): once for all attacks, since
--- PostgreSQL keeps the plans of each function that a session has run, and goes through all of them at each change of a catalog.
+-- Makes the schema with the functions that attacks call (proof/plans.sql, proof/indexes.sql): once for all attacks,
+-- since PostgreSQL keeps the plans of each function that a session has run, and goes through all of them at each change
+-- of a catalog.
 create function tenant_internal.make_for_proof(app name) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -50,8 +51,8 @@ end
 $$;
 revoke all on function tenant_internal.make_for_proof(name) from public;
 
--- Where policies ask what the actor may, the application enters as one who may everything: it is the tenants that are to be
--- kept apart.
+-- Where policies ask what the actor may, the application enters as one who may everything: it is the tenants that are
+-- to be kept apart.
 create function tenant_internal.plant_people(a text, b text) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -72,8 +73,8 @@ create function tenant_internal.entry_of_proof(id text) returns text
 $$;
 revoke all on function tenant_internal.entry_of_proof(text) from public;
 
--- Makes the role to which policies do not apply, which may read the tables. With everything, grants the application's role all
--- rights on the tables, on the views over them and on what these read.
+-- Makes the role to which policies do not apply, which may read the tables. With everything, grants the application's
+-- role all rights on the tables, on the views over them and on what these read.
 create function tenant_internal.grant_for_proof(granted regclass[], app name, everything boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

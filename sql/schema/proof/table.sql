@@ -1,7 +1,7 @@
 -- What the application tries on one table.
 
--- Runs the statement as the role, in the tenant (or in none), and undoes it: gives 'n rows' that it saw or changed, or its
--- SQLSTATE. Triggers and foreign keys are off, since they would stop it for reasons of their own.
+-- Runs the statement as the role, in the tenant (or in none), and undoes it: gives 'n rows' that it saw or changed, or
+-- its SQLSTATE. Triggers and foreign keys are off, since they would stop it for reasons of their own.
 create function tenant_internal.attack(as_role name, tenant_id text, statement text, sees boolean) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -142,9 +142,9 @@ end
 $$;
 revoke all on function tenant_internal.prove_table(regclass, name, text, text, jsonb, jsonb) from public;
 
--- The role of this proof to which policies do not apply, made for it and a member of no role. Not the superuser, since the
--- attacks run code of the tables' owners; not another role with BYPASSRLS, which may have more rights; and granting a role
--- would lock it until the transaction ends.
+-- The role of this proof to which policies do not apply, made for it and a member of no role. Not the superuser, since
+-- the attacks run code of the tables' owners; not another role with BYPASSRLS, which may have more rights; and granting
+-- a role would lock it until the transaction ends.
 create function tenant_internal.bypassing() returns name language sql stable set search_path = pg_catalog, pg_temp as $$
     select format('tenant_prove_past_%s', pg_current_xact_id())::name
 $$;

@@ -1,6 +1,7 @@
 -- The same by other ways: prepared, through functions and views, by COPY, by writing.
 
--- A statement that was planned with no tenant by a role to whom policies do not apply, and is run by the role in the tenant.
+-- A statement that was planned with no tenant by a role to whom policies do not apply, and is run by the role in the
+-- tenant.
 create function tenant_internal.attack_prepared(as_role name, tenant_id text, statement text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -24,7 +25,8 @@ end
 $$;
 revoke all on function tenant_internal.attack_prepared(name, text, text) from public;
 
--- As attack, through a function or a view of the table's owner, or of a role to whom policies do not apply, made for it.
+-- As attack, through a function or a view of the table's owner, or of a role to whom policies do not apply, made for
+-- it.
 create function tenant_internal.attack_through(as_role name, tenant_id text, rel regclass, mine boolean, what text, rights text, statement text)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -48,8 +50,9 @@ end
 $$;
 revoke all on function tenant_internal.attack_through(name, text, regclass, boolean, text, text, text) from public;
 
--- As attack, by COPY with a file of the server, the only COPY that a function can run. It needs a right that the application
--- should not have, and the guards would refuse it inside a tenant: both are lifted, to try the policy behind them.
+-- As attack, by COPY with a file of the server, the only COPY that a function can run. It needs a right that the
+-- application should not have, and the guards would refuse it inside a tenant: both are lifted, to try the policy
+-- behind them.
 create function tenant_internal.attack_copy(as_role name, tenant_id text, statement text) returns text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -85,7 +88,8 @@ create function tenant_internal.views_over(rel regclass) returns setof regclass
 $$;
 revoke all on function tenant_internal.views_over(regclass) from public;
 
--- A digest of all that the role sees in the view; where root is given, after the other tenant's rows were deleted from it.
+-- A digest of all that the role sees in the view; where root is given, after the other tenant's rows were deleted from
+-- it.
 create function tenant_internal.attack_view(as_role name, tenant_id text, view regclass, root regclass, tenant_column name, other text)
     returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

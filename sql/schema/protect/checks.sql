@@ -196,8 +196,8 @@ $$;
 revoke all on function tenant_internal.refuse_publishing_keys(regclass, name) from public;
 grant execute on function tenant_internal.refuse_publishing_keys(regclass, name) to tenant_admin;
 
--- Whether the table is to have rows that are every tenant's: as it is protected already, else as is asked. What is below
--- may have been protected without, and stays so.
+-- Whether the table is to have rows that are every tenant's: as it is protected already, else as is asked. What is
+-- below may have been protected without, and stays so.
 create function tenant_internal.will_share_rows(rel regclass, asked boolean) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select coalesce(tenant_internal.has_shared_rows(rel), asked)

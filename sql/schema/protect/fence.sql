@@ -5,8 +5,8 @@ create function tenant_internal.fence_steps(rel regclass, tenant_column name, re
     returns table (what text, statement text)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-    -- The equality lets the planner use an index, but the planner may also drop it from the plan. The function stays in the
-    -- plan and decides.
+    -- The equality lets the planner use an index, but the planner may also drop it from the plan. The function stays in
+    -- the plan and decides.
     own constant text := format('%I operator(pg_catalog.=) %s and tenant.is_current(%1$I)', tenant_column, reader);
     shown constant text := case when shared_rows
         then format('(%I operator(pg_catalog.=) %s or %1$I is null) and tenant.is_current_or_shared(%1$I)', tenant_column, reader)
@@ -55,7 +55,8 @@ begin
         return query values ('policy', format(
             'create policy tenant_isolation on %s as restrictive for all to public using (%s) with check (%s)', rel, shown, own));
     end if;
-    -- The permissive policy has the same condition as the restrictive one, not true: if either is lost, the other still holds.
+    -- The permissive policy has the same condition as the restrictive one, not true: if either is lost, the other still
+    -- holds.
     if not exists (select from pg_policy where polrelid = rel and polpermissive) then
         return query values ('policy', format(
             'create policy tenant_access on %s as permissive for all to public using (%s) with check (%s)', rel, shown, own));
@@ -123,8 +124,9 @@ $$;
 revoke all on function tenant_internal.fence(regclass, name, text, boolean) from public;
 grant execute on function tenant_internal.fence(regclass, name, text, boolean) to tenant_admin;
 
--- Fences a table and all below it. The comment of each policy keeps what unprotect gives back: it is the owner's, and goes
--- where the table goes. Foreign tables cannot be fenced: they are an error, or stay closed and are read through their parent.
+-- Fences a table and all below it. The comment of each policy keeps what unprotect gives back: it is the owner's, and
+-- goes where the table goes. Foreign tables cannot be fenced: they are an error, or stay closed and are read through
+-- their parent.
 create function tenant_internal.fence_hierarchy(rel regclass, tenant_column name, refuse_foreign boolean, shared_rows boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -140,7 +142,8 @@ begin
     if shared_rows then
         perform tenant_internal.refuse_publishing_keys(rel, tenant_column);
     end if;
-    -- All tables are checked before the first is changed: a command on a table also reaches its partitions and children.
+    -- All tables are checked before the first is changed: a command on a table also reaches its partitions and
+    -- children.
     foreach part in array parts loop
         before := before || jsonb_build_object(part::text, (
             select jsonb_build_object('enabled', relrowsecurity, 'forced', relforcerowsecurity, 'default', (

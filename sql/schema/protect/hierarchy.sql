@@ -19,8 +19,8 @@ $$;
 revoke all on function tenant_internal.hierarchy(regclass) from public;
 grant execute on function tenant_internal.hierarchy(regclass) to tenant_admin;
 
--- The table of the tenants themselves: its tenant column is a key by itself and has a value of its own for a new row, so
--- the current tenant is none of its defaults. (A table with at most one row a tenant has no such default.)
+-- The table of the tenants themselves: its tenant column is a key by itself and has a value of its own for a new row,
+-- so the current tenant is none of its defaults. (A table with at most one row a tenant has no such default.)
 create function tenant_internal.is_root(rel regclass, tenant_column name) returns boolean
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select exists (
@@ -63,7 +63,8 @@ $$;
 revoke all on function tenant_internal.column_of(regclass, name, jsonb) from public;
 grant execute on function tenant_internal.column_of(regclass, name, jsonb) to tenant_admin;
 
--- What a table that is not protected has to do with those that are, or are about to be: by a foreign key, at any distance.
+-- What a table that is not protected has to do with those that are, or are about to be: by a foreign key, at any
+-- distance.
 create function tenant_internal.said_of_open_table(rel regclass, tenant_column name, columns jsonb) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare

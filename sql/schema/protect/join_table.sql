@@ -12,8 +12,8 @@ end
 $$;
 comment on function tenant.refuse_member() is 'The trigger of tables through which others are reached by membership.';
 revoke all on function tenant.refuse_member() from public;
--- Granted to PUBLIC: the owner of a table that has the trigger need not be an administrator, and a trigger function cannot be
--- called by itself.
+-- Granted to PUBLIC: the owner of a table that has the trigger need not be an administrator, and a trigger function
+-- cannot be called by itself.
 grant execute on function tenant.refuse_member() to public;
 
 -- The tables that are reached through this one, and whether tenants may add members to it for them.
@@ -31,8 +31,8 @@ $$;
 revoke all on function tenant_internal.reached_through(regclass) from public;
 grant execute on function tenant_internal.reached_through(regclass) to tenant_admin;
 
--- The triggers that a join table needs, and each table below it. PostgreSQL fires triggers by their names in ASCII, and one
--- that fires later may change the member again: these are the last.
+-- The triggers that a join table needs, and each table below it. PostgreSQL fires triggers by their names in ASCII, and
+-- one that fires later may change the member again: these are the last.
 create function tenant_internal.member_triggers(through regclass) returns table (part regclass, name name, statement text)
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select h, t.name, format('create trigger %I before %s on %s for each row when (%stenant.current_id() is not null) '
@@ -51,7 +51,8 @@ $$;
 revoke all on function tenant_internal.member_triggers(regclass) from public;
 grant execute on function tenant_internal.member_triggers(regclass) to tenant_admin;
 
--- A trigger's definition in a form that can be compared: without its name and table, in lower case, without parentheses.
+-- A trigger's definition in a form that can be compared: without its name and table, in lower case, without
+-- parentheses.
 create function tenant_internal.trigger_text(definition text) returns text
     language sql immutable set search_path = pg_catalog, pg_temp as $$
     select regexp_replace(regexp_replace(lower(definition), '^create trigger \S+ before (\S+) on \S+', '\1'), '[()"]', '', 'g')

@@ -20,8 +20,8 @@ $$;
 revoke all on function tenant_internal.is_of_all(text) from public;
 grant execute on function tenant_internal.is_of_all(text) to tenant_admin;
 
--- The statements that protecting the table would run, or the error that it would end in. Nothing is changed, and nothing
--- locked but for reading.
+-- The statements that protecting the table would run, or the error that it would end in. Nothing is changed, and
+-- nothing locked but for reading.
 create function tenant_internal.foresee_protection(rel regclass, tenant_column name, shared_rows boolean) returns setof text
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

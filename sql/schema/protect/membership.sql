@@ -1,8 +1,8 @@
--- Tables whose rows belong to several tenants, by membership: a row of `users` is a tenant's where the tenant's part of a join
--- table refers to it. Such a row is read only inside a tenant, since the others see it too.
+-- Tables whose rows belong to several tenants, by membership: a row of `users` is a tenant's where the tenant's part of
+-- a join table refers to it. Such a row is read only inside a tenant, since the others see it too.
 --
--- Rows of the join table decide what a tenant sees, so triggers on it refuse that a tenant adds any, unless tenants_add_members
--- was given.
+-- Rows of the join table decide what a tenant sees, so triggers on it refuse that a tenant adds any, unless
+-- tenants_add_members was given.
 
 -- The columns that join the two: as they were named, else those of the one foreign key that there is.
 create function tenant_internal.membership_columns(rel regclass, through regclass, inout member_column name, inout key_column name)
@@ -35,7 +35,8 @@ $$;
 revoke all on function tenant_internal.membership_columns(regclass, regclass, name, name) from public;
 grant execute on function tenant_internal.membership_columns(regclass, regclass, name, name) to tenant_admin;
 
--- What the values of a column are compared as; an error where the table has no such column, or one that cannot be compared.
+-- What the values of a column are compared as; an error where the table has no such column, or one that cannot be
+-- compared.
 create function tenant_internal.membership_type(rel regclass, column_name name) returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -80,8 +81,8 @@ begin
     perform tenant_internal.require_protectable(rel);
     perform tenant_internal.require_table(rel);
     perform tenant_internal.require_owner(through);
-    -- The planner can drop the condition of 0.1.0's policies, so they must be replaced first. A join table with shared rows is
-    -- refused: a membership belongs to one tenant.
+    -- The planner can drop the condition of 0.1.0's policies, so they must be replaced first. A join table with shared
+    -- rows is refused: a membership belongs to one tenant.
     if rel = through or coalesce(tenant_internal.fence_column(through), 0) = 0 or tenant_internal.has_shared_rows(through)
         or tenant_internal.former_column(tenant_internal.fence_policy(through)) is not null then
         raise exception using

@@ -32,7 +32,8 @@ begin
     if dry_run then
         return;
     end if;
-    -- Hardening starts when all are protected: a foreign key of an unprotected table keeps the key that it refers to as it is.
+    -- Hardening starts when all are protected: a foreign key of an unprotected table keeps the key that it refers to as
+    -- it is.
     if harden <> 'false' then
         for i in 1 .. cardinality(all_tables) loop
             if results[i] like 'protected%' then
@@ -85,8 +86,8 @@ $$;
 revoke all on function tenant_internal.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) from public;
 grant execute on function tenant_internal.protect_step(regclass, name, tenant.key_form, boolean, jsonb, boolean, boolean, boolean, text[]) to tenant_admin;
 
--- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but by
--- its schema, so that it calls nothing of the caller's.
+-- A procedure that commits cannot have a search_path of its own: its names are qualified, and it uses no operator but
+-- by its schema, so that it calls nothing of the caller's.
 create procedure tenant.protect_schema_stepwise(schema regnamespace, tenant_column name default 'tenant_id',
     harden tenant.key_form default 'false', columns jsonb default null, dry_run boolean default false,
     stop_on_error boolean default false, keep_old_keys boolean default false, shared_rows text[] default null)

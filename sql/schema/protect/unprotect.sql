@@ -36,7 +36,8 @@ begin
     if (select pg_get_expr(adbin, adrelid) ~ '^tenant\.current_(id|uuid|bigint)\(\)' from pg_attrdef
         join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = rel and attname = col) then
         perform tenant_internal.run_as_owner(rel, format('alter table only %s alter column %I drop default', rel, col));
-        -- A former owner of the table could have written this expression, so an administrator must see it before running it.
+        -- A former owner of the table could have written this expression, so an administrator must see it before
+        -- running it.
         if before ? 'default' then
             raise warning using
                 message = format('column "%s" of table %s had another default before it was protected', col, rel),
@@ -56,8 +57,8 @@ $$;
 revoke all on function tenant_internal.unfence(regclass) from public;
 grant execute on function tenant_internal.unfence(regclass) to tenant_admin;
 
--- Removes what is left of the protection of a table whose policies are gone: the default and FORCE. Returns false where there
--- is nothing to remove.
+-- Removes what is left of the protection of a table whose policies are gone: the default and FORCE. Returns false where
+-- there is nothing to remove.
 create function tenant_internal.unfence_remains(rel regclass) returns boolean
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,5 +1,5 @@
-//! sqlx's macros against a protected schema. `DATABASE_URL` is asked while this is compiled, as a role for development; the
-//! program then works as the application.
+//! sqlx's macros against a protected schema. `DATABASE_URL` is asked while this is compiled, as a role for development;
+//! the program then works as the application.
 //!
 //! `DATABASE_URL=postgres://dev@localhost/shop cargo run -p pg-tenant-query-macros -- postgres://app@…`
 

@@ -26,14 +26,14 @@ const TABLES: [(&str, Says); 4] = [("{protect ", protect), ("{fence ", fence), (
 impl Names {
     /// Fills the placeholders of a step.
     ///
-    /// `{a}` `{b}` tenant ids · `{app}` `{owner}` `{backup}` roles · `{setting}` where the tenant stands ·
-    /// `{enter a}` `{enter b}` the tenant of this transaction · `{bind a}` makes it that of the role `{app}` · `{session a}` `{session b}` what an application does
-    /// that sets the tenant for the session · `{tenant}` an expression for the tenant · `{protect TABLE}` what protects
-    /// one more table, whose column is a uuid (`{protect TABLE as TYPE}`: of this type) · `{fence TABLE}` the same, but on
-    /// the stock side a restrictive policy beside an open one · `{harden TABLE}` what puts the tenant into its keys: nothing
-    /// on the stock side · `{join TABLE by JOIN}` what shows the rows whose `id` is in column TABLE of the tenant's part of JOIN ·
-    /// `{registered}` the tenant in a setting that a library has registered, `{by registered}` makes
-    /// the stock policy of `orders` read it.
+    /// `{a}` `{b}` tenant ids · `{app}` `{owner}` `{backup}` roles · `{setting}` where the tenant stands · `{enter a}`
+    /// `{enter b}` the tenant of this transaction · `{bind a}` makes it that of the role `{app}` · `{session a}`
+    /// `{session b}` what an application does that sets the tenant for the session · `{tenant}` an expression for the
+    /// tenant · `{protect TABLE}` what protects one more table, whose column is a uuid (`{protect TABLE as TYPE}`: of
+    /// this type) · `{fence TABLE}` the same, but on the stock side a restrictive policy beside an open one · `{harden
+    /// TABLE}` what puts the tenant into its keys: nothing on the stock side · `{join TABLE by JOIN}` what shows the
+    /// rows whose `id` is in column TABLE of the tenant's part of JOIN · `{registered}` the tenant in a setting that a
+    /// library has registered, `{by registered}` makes the stock policy of `orders` read it.
     pub(super) fn fill(&self, side: Side, sql: &str) -> String {
         let Names { a, b, app, owner, backup } = self;
         let mut sql = sql.to_owned();

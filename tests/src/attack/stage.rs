@@ -41,8 +41,8 @@ struct Half<'c> {
 }
 
 impl<'c> Stage<'c> {
-    /// Builds both databases. `rows` are lines for `COPY orders (id, tenant_id, total, note)`; `a` attacks, `b` is one of
-    /// the others.
+    /// Builds both databases. `rows` are lines for `COPY orders (id, tenant_id, total, note)`; `a` attacks, `b` is one
+    /// of the others.
     pub async fn new(cluster: &'c Cluster, rows: &str, a: &str, b: &str) -> Stage<'c> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let prefix = format!("regress_attack{}", COUNT.fetch_add(1, Ordering::Relaxed));

@@ -1,7 +1,7 @@
 //! A worker that the tests of onboarding kill: it does what can be done and ends, or stops where it is told to.
 //!
-//! `WORKER_DATABASE`: where to. `WORKER_PAUSE`: `<step>:<point>`, where a step that is undone is called `<step>!`, and the
-//! points are `begun` and `worked`. There it says `paused` and waits for a line, or to be killed.
+//! `WORKER_DATABASE`: where to. `WORKER_PAUSE`: `<step>:<point>`, where a step that is undone is called `<step>!`, and
+//! the points are `begun` and `worked`. There it says `paused` and waits for a line, or to be killed.
 
 use std::io::{BufRead, Write};
 

@@ -1,5 +1,5 @@
-//! `picture TEXT SVG`: draws what the demo has printed, as a terminal shows it: its first three chapters. `make pictures`
-//! keeps the run beside the picture, so that the same text makes the same picture.
+//! `picture TEXT SVG`: draws what the demo has printed, as a terminal shows it: its first three chapters. `make
+//! pictures` keeps the run beside the picture, so that the same text makes the same picture.
 
 use std::fmt::Write as _;
 

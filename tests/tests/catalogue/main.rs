@@ -1,9 +1,9 @@
 //! A leak of the catalogue is not closed, not reported and not admitted; or what answers it has gone.
 //!
 //! Each row is run on a stock policy over a custom setting, where it leaks if it is marked V and is closed if it is
-//! marked F, and with the same steps on pg_tenant. There it is refused with a SQLSTATE, shows nothing, or is reported by
-//! the doctor; what is neither closed nor reported is admitted in SECURITY.md. What came out is compared
-//! with `expected/catalogue.out` (`GOLDENS=write` writes it).
+//! marked F, and with the same steps on pg_tenant. There it is refused with a SQLSTATE, shows nothing, or is reported
+//! by the doctor; what is neither closed nor reported is admitted in SECURITY.md. What came out is compared with
+//! `expected/catalogue.out` (`GOLDENS=write` writes it).
 
 mod a_policy;
 mod answers_are_gone; // rows, refusals, findings, SECURITY.md and tests, tied to each other

@@ -9,7 +9,8 @@ pub struct Row {
     pub id: &'static str,
     /// Who uses it: `T0` a buggy application, to `T5`; the README of the threat model says them all.
     pub threat: &'static str,
-    /// What is done about it, of: B refused at run time, P prevented by `protect`, R reported by the doctor, D documented.
+    /// What is done about it, of: B refused at run time, P prevented by `protect`, R reported by the doctor, D
+    /// documented.
     pub act: &'static str,
     pub stock: Stock,
     /// The leak, in one line.

@@ -1,5 +1,6 @@
-//! A migration in the middle of a transaction: where the transaction has only read, a later statement whose plan is out of
-//! date is sent again in a new one, and nobody notices. Where it has done anything else, the whole is run again or nothing.
+//! A migration in the middle of a transaction: where the transaction has only read, a later statement whose plan is out
+//! of date is sent again in a new one, and nobody notices. Where it has done anything else, the whole is run again or
+//! nothing.
 
 use futures_util::TryStreamExt;
 use pg_tenant_client::pipeline::query;
@@ -93,7 +94,8 @@ async fn where_the_transaction_has_only_read_over_sqlx() {
     fixture.nothing_is_left("later statements").await;
 }
 
-/// What the transaction has done beside reading would be lost: it fails, once, and says that the whole may be run again.
+/// What the transaction has done beside reading would be lost: it fails, once, and says that the whole may be run
+/// again.
 #[tokio::test]
 async fn but_not_where_something_would_be_lost() {
     let fixture = notes("l_lost").await;

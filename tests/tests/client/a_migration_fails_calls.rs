@@ -1,7 +1,7 @@
 //! A migration in the middle of live traffic: plans that were prepared before it fail, once or for ever.
 //!
-//! PostgreSQL refuses a prepared statement that returns other columns than before (`0A000`), and parses it again with the
-//! types that its parameters had. Neither is anything the caller did.
+//! PostgreSQL refuses a prepared statement that returns other columns than before (`0A000`), and parses it again with
+//! the types that its parameters had. Neither is anything the caller did.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 

@@ -1,5 +1,5 @@
-//! Whoever a transaction works for is known to the server, as the member that it is, and asked for a permission in the round
-//! trip of what needs it.
+//! Whoever a transaction works for is known to the server, as the member that it is, and asked for a permission in the
+//! round trip of what needs it.
 //!
 //! Not through PgBouncer: it changes a setting of the login, which sessions behind a pooler learn only when they begin.
 

@@ -98,7 +98,8 @@ async fn arrays_and_composites() {
     }
     assert_eq!(found.len(), 5000);
 
-    // All or none: a key of two columns, a composite key, another tenant, a domain of arrays, a value that does not fit.
+    // All or none: a key of two columns, a composite key, another tenant, a domain of arrays, a value that does not
+    // fit.
     let twice = acme.insert_many("things", &["id", "tags"], [(9000i64, vec!["x"]), (4999, vec!["x"])]).await;
     assert_eq!(twice.unwrap_err().code(), Some("23505"));
     let key = acme

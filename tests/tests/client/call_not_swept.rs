@@ -1,6 +1,7 @@
 //! Every public call that waits is in the cancellation sweep and under load.
 //!
-//! What there is to sweep stands in the list of the public API; a call is swept where a test that runs a sweep makes it.
+//! What there is to sweep stands in the list of the public API; a call is swept where a test that runs a sweep makes
+//! it.
 //!
 //! Not through PgBouncer: reads sources, and asks no server.
 

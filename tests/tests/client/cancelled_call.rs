@@ -157,7 +157,8 @@ async fn a_dropped_statement_runs_on() {
         fixture.nothing_is_left("a transaction with a dropped statement").await;
     }
     assert_eq!(pool.tenant("acme").query("select from orders", &[]).await.unwrap().len(), 2);
-    // With the test its requests to cancel end, answered or not; where a client goes before, PgBouncer 1.18 ends as well.
+    // With the test its requests to cancel end, answered or not; where a client goes before, PgBouncer 1.18 ends as
+    // well.
     tokio::time::sleep(ROUTE.takes_to_cancel()).await;
 }
 

@@ -5,8 +5,9 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// A wire whose `nth` connection, from 0, breaks when the server has said `answers` times that it is ready, and is asked
-/// for more: it does that, and only then the client finds the answer missing. The others are as any. Returns its port.
+/// A wire whose `nth` connection, from 0, breaks when the server has said `answers` times that it is ready, and is
+/// asked for more: it does that, and only then the client finds the answer missing. The others are as any. Returns its
+/// port.
 pub async fn cut(server: u16, nth: usize, answers: usize) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("listen");
     let port = listener.local_addr().expect("an address").port();
@@ -53,8 +54,8 @@ async fn ask(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, asked: watch::Send
     }
 }
 
-/// Carries whole messages of the server, up to and with the `left`th ReadyForQuery, and keeps to itself what comes behind
-/// it. Closes the client's end when that is there and the server has nothing more to do.
+/// Carries whole messages of the server, up to and with the `left`th ReadyForQuery, and keeps to itself what comes
+/// behind it. Closes the client's end when that is there and the server has nothing more to do.
 async fn answer(from: OwnedReadHalf, mut to: OwnedWriteHalf, left: usize, mut asked: watch::Receiver<usize>) {
     let mut from = tokio::io::BufReader::new(from);
     let (mut head, mut answered) = ([0; 5], 0);

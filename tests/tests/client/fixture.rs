@@ -9,8 +9,8 @@ use sqlx::postgres::PgPoolOptions;
 
 use super::ROUTE;
 
-/// `acme` and `globex` are active, `sleepy` is suspended. `acme` has the orders 1 and 2. The operator may enter tenants and
-/// the system context.
+/// `acme` and `globex` are active, `sleepy` is suspended. `acme` has the orders 1 and 2. The operator may enter tenants
+/// and the system context.
 pub struct Fixture {
     pub db: Database<'static>,
     pub superuser: Session,

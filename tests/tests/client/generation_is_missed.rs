@@ -1,5 +1,5 @@
-//! A transaction tells of which generation its tenant is, in both drivers and with a token as without, and pays no round trip
-//! for it.
+//! A transaction tells of which generation its tenant is, in both drivers and with a token as without, and pays no
+//! round trip for it.
 //!
 //! Not through PgBouncer: the entry that tells it is part of every test that goes there.
 

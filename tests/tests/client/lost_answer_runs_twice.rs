@@ -1,6 +1,7 @@
 //! A call whose answer was lost is not executed twice.
 //!
-//! The connection breaks at each point of the answer: what was sent has arrived, and the rest of the answer never comes.
+//! The connection breaks at each point of the answer: what was sent has arrived, and the rest of the answer never
+//! comes.
 
 use std::pin::Pin;
 

@@ -1,4 +1,5 @@
-//! An application that speaks OpenFeature gets what the tenant has, of the type it asks for, or a code that says why not.
+//! An application that speaks OpenFeature gets what the tenant has, of the type it asks for, or a code that says why
+//! not.
 //!
 //! Not through PgBouncer: one statement is sent, and the rest happens in this process.
 

@@ -129,8 +129,8 @@ async fn on_a_dirty_connection() {
     assert_eq!(pool.status().size, 1);
 }
 
-/// One statement is known to the connection, one is prepared first, which takes another connection: what was known of the
-/// first says nothing of that.
+/// One statement is known to the connection, one is prepared first, which takes another connection: what was known of
+/// the first says nothing of that.
 #[tokio::test]
 async fn on_a_dirty_connection_that_knows_a_part() {
     let fixture = Fixture::new("p_part").await;

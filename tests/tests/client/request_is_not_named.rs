@@ -1,4 +1,5 @@
-//! The server does not learn which request a transaction works on: the journal's lines do not say it. Over both drivers.
+//! The server does not learn which request a transaction works on: the journal's lines do not say it. Over both
+//! drivers.
 
 use pg_tenant_client::{RequestId, ambient};
 

@@ -12,8 +12,8 @@ use super::fixture::PATIENCE;
 
 const SOON: Duration = Duration::from_secs(2);
 
-/// A server of our own, to be stopped, with the tenant `acme`, and pools of its application. The second of each driver's
-/// gives up soon where it finds no connection.
+/// A server of our own, to be stopped, with the tenant `acme`, and pools of its application. The second of each
+/// driver's gives up soon where it finds no connection.
 pub async fn own_server() -> (&'static Cluster, Session, TenantPool, TenantPool, SqlxPool, SqlxPool) {
     let cluster = Box::leak(Box::new(Cluster::start(Options::default())));
     let db = cluster.database("broken").await;

@@ -14,8 +14,8 @@ use super::ROUTE;
 use super::fixture::{Fixture, INSERT, PATIENCE};
 use super::proxy::Proxy;
 
-/// Slow enough that what is sent together arrives together. Client and wire have one thread, so nothing is carried before
-/// the client has sent all it sends without waiting.
+/// Slow enough that what is sent together arrives together. Client and wire have one thread, so nothing is carried
+/// before the client has sent all it sends without waiting.
 const DELAY: Duration = Duration::from_millis(5);
 
 /// Waits until sqlx's pool has its only connection back, which it pings before.

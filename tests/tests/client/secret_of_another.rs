@@ -1,5 +1,5 @@
-//! A tenant's secret is resolved from what its setting refers to, after the transaction has ended; a reference of a tenant's
-//! own choice leads to nothing of another tenant's, nor of the program's.
+//! A tenant's secret is resolved from what its setting refers to, after the transaction has ended; a reference of a
+//! tenant's own choice leads to nothing of another tenant's, nor of the program's.
 //!
 //! Not through PgBouncer: one statement is sent, and the rest happens in this process.
 

@@ -1,6 +1,7 @@
 //! Support works in a tenant otherwise than by its grant, or goes on after that has ended: over both drivers.
 //!
-//! Not through PgBouncer: entering by a grant is a message of the same form as entering by an id, which other modules send.
+//! Not through PgBouncer: entering by a grant is a message of the same form as entering by an id, which other modules
+//! send.
 
 use std::time::Duration;
 

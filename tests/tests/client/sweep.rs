@@ -39,8 +39,8 @@ async fn slow_wire(fixture: &Fixture) -> Proxy {
     Proxy::start(fixture.port(), Duration::from_micros(300)).await
 }
 
-/// Waits until the wire carries no more than the pool's connections. PgBouncer 1.18 may be asked to cancel what has ended
-/// meanwhile, and then cancels what its session does next, for whomever.
+/// Waits until the wire carries no more than the pool's connections. PgBouncer 1.18 may be asked to cancel what has
+/// ended meanwhile, and then cancels what its session does next, for whomever.
 async fn nothing_is_under_way(wire: &Proxy, size: impl Fn() -> usize, after: &str) {
     let since = Instant::now();
     while wire.open() > size() {

@@ -28,8 +28,8 @@ pub const fn by_hand(code: &'static str, object: &'static str, plant: &'static s
 
 /// Runs the cases one after the other in one database: two tenants, and `orders`, which is protected.
 ///
-/// `{owner}`, `{app}`, `{admin}`, `{backup}` and `{db}` in them stand for the roles and the database, `{x}` for a role of
-/// the case alone.
+/// `{owner}`, `{app}`, `{admin}`, `{backup}` and `{db}` in them stand for the roles and the database, `{x}` for a role
+/// of the case alone.
 pub async fn prove(name: &str, cases: &[Case]) {
     prove_on(Cluster::shared(), name, cases).await;
 }

@@ -15,7 +15,8 @@ fn here() -> Option<String> {
     ambient::current().ok().map(|tenant| tenant.id().to_string())
 }
 
-/// What the helpers are for: tokio's own spawn does not carry a task-local, and then there is no tenant, not the wrong one.
+/// What the helpers are for: tokio's own spawn does not carry a task-local, and then there is no tenant, not the wrong
+/// one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn spawned_plainly() {
     ambient::scope(tenant(A), async {

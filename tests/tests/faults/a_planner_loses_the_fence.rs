@@ -96,8 +96,8 @@ async fn and_what_it_made_is_refused() {
     app.inside("acme", "execute p").await;
 }
 
-/// Where rows of nobody are everybody's to read: what finds them, and what is lost. Without `is_current` they are found to
-/// be written; without `is_current_or_shared` all tenants' are read.
+/// Where rows of nobody are everybody's to read: what finds them, and what is lost. Without `is_current` they are found
+/// to be written; without `is_current_or_shared` all tenants' are read.
 const OF_NOBODY: [(&str, &str, &str); 13] = [
     ("is_current_or_shared", "indexscan, bitmapscan, indexonlyscan", "select * from roles"),
     ("is_current_or_shared", "seqscan", "select note from roles where id < 3"),

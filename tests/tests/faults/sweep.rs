@@ -35,7 +35,8 @@ impl Fault {
     fn gives(self, error: &DbError) -> bool {
         let code = error.code().code();
         match self {
-            // Where the extension itself has called PostgreSQL, the code is lost on the way: pgrx knows PostgreSQL's own only.
+            // Where the extension itself has called PostgreSQL, the code is lost on the way: pgrx knows PostgreSQL's
+            // own only.
             Fault::Error => code == "FT001" || code == "XX000",
             Fault::Cancel => code == "57014",
             Fault::Terminate => code == "57P01",
@@ -163,7 +164,8 @@ fn number(messages: &[tokio_postgres::SimpleQueryMessage]) -> Option<i64> {
     })
 }
 
-/// Ends the transaction, and the fault that is still to come; false where the connection is gone. The fault may come now.
+/// Ends the transaction, and the fault that is still to come; false where the connection is gone. The fault may come
+/// now.
 async fn is_disarmed(session: &Session) -> bool {
     for _ in 0..3 {
         if session.simple_query("rollback; select fault_arm('none', 0)").await.is_ok() {

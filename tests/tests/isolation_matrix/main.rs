@@ -1,7 +1,7 @@
 //! A role, on some kind of table, with some verb, in some context, sees or changes a row that is another tenant's.
 //!
-//! Every combination is run. What came out is compared with `expected/isolation_matrix.out` (`GOLDENS=write` writes it),
-//! and, whatever that file says: with a tenant entered nobody sees or changes a row that is not that tenant's.
+//! Every combination is run. What came out is compared with `expected/isolation_matrix.out` (`GOLDENS=write` writes
+//! it), and, whatever that file says: with a tenant entered nobody sees or changes a row that is not that tenant's.
 
 mod world;
 

@@ -26,7 +26,8 @@ async fn poll_times(mut call: Pin<Box<dyn Future<Output = ()> + Send + '_>>, tim
     .await
 }
 
-/// The connection comes back before, while or after the waiting call is dropped, at each poll; a second one waits behind.
+/// The connection comes back before, while or after the waiting call is dropped, at each poll; a second one waits
+/// behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_each_poll() {
     let fixture = Fixture::new("l_sweep").await;

@@ -177,8 +177,9 @@ impl Reply {
     }
 
     /// Whether what comes of a plan is all in its text: where a row lies is not, nor beside which ones (BRIN keeps one
-    /// summary for a range of pages, and an ordered scan reads one entry ahead), nor how often the planner asked, nor which
-    /// side of a hash join is asked first for a row: costs decide, and where that side has none the other is not read.
+    /// summary for a range of pages, and an ordered scan reads one entry ahead), nor how often the planner asked, nor
+    /// which side of a hash join is asked first for a row: costs decide, and where that side has none the other is not
+    /// read.
     fn is_told(&self) -> bool {
         let text = self.to_string();
         !["ctid", "amount_idx", "<->", "lie('"].iter().any(|word| text.contains(word))

@@ -24,8 +24,8 @@ pub struct Statement {
     pub params: Vec<&'static str>,
 }
 
-/// What is compared. A condition that changes as it is asked, or counts, tells of the plan as well as of rows: unless the
-/// plans are the same, only what is of others is looked at.
+/// What is compared. A condition that changes as it is asked, or counts, tells of the plan as well as of rows: unless
+/// the plans are the same, only what is of others is looked at.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Seen {
     All,

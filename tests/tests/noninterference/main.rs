@@ -1,9 +1,9 @@
 //! Two-world noninterference: what a tenant sees does not depend on what other tenants have.
 //!
 //! Two databases have the same rows of the tenants that are watched and different ones of all others. A seeded
-//! generator writes programs; each runs as the same tenant in both, and everything that comes back must be equal.
-//! Left out is what is known to tell (`pg_tenant/SECURITY.md`): time, EXPLAIN, where a row lies, sequences and keys that
-//! all tenants share.
+//! generator writes programs; each runs as the same tenant in both, and everything that comes back must be equal. Left
+//! out is what is known to tell (`pg_tenant/SECURITY.md`): time, EXPLAIN, where a row lies, sequences and keys that all
+//! tenants share.
 
 mod lane; // who works: tenants, ids, roles
 mod tables; // what statements are about

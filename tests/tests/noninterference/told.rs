@@ -1,5 +1,5 @@
-//! What PostgreSQL tells of sizes, counters, locks and sessions: every function that the extension hides, and every view
-//! over them. Both are looked up, not listed.
+//! What PostgreSQL tells of sizes, counters, locks and sessions: every function that the extension hides, and every
+//! view over them. Both are looked up, not listed.
 
 use pg_tenant_tests::Session;
 

@@ -1,5 +1,5 @@
-//! The tables that are attacked: nobody changes them but in what is rolled back, so that the rows of those who are watched
-//! lie in the same order in both worlds, and a count of calls is the same where the plan is.
+//! The tables that are attacked: nobody changes them but in what is rolled back, so that the rows of those who are
+//! watched lie in the same order in both worlds, and a count of calls is the same where the plan is.
 
 use crate::lane::Lane;
 

@@ -1,5 +1,5 @@
-//! A worker is killed (SIGKILL), at any step, before and after its commit: nothing is half made, nothing is done twice, and
-//! what is given up is undone.
+//! A worker is killed (SIGKILL), at any step, before and after its commit: nothing is half made, nothing is done twice,
+//! and what is given up is undone.
 //!
 //! `KILLS=100 SEED=…` kills as often at random places (`make fuzz`).
 

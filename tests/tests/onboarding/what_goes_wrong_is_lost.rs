@@ -123,7 +123,8 @@ async fn what_is_not_there() {
     assert!(lines[2].starts_with("failed invalid type: string"), "{}", lines[2]);
 }
 
-/// The session ends while the step works, or while it is committed: it is not known whether it was, and not done again if so.
+/// The session ends while the step works, or while it is committed: it is not known whether it was, and not done again
+/// if so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection() {
     let world = World::new("o_broken").await;

@@ -17,8 +17,8 @@ pub struct World {
 }
 
 impl World {
-    /// `made` and `undone` are protected; `calls`, which has no tenant, is what happens outside. What writes them commits when
-    /// nobody holds the row of `gate`.
+    /// `made` and `undone` are protected; `calls`, which has no tenant, is what happens outside. What writes them
+    /// commits when nobody holds the row of `gate`.
     pub async fn new(name: &str) -> World {
         let db = database(name).await;
         let superuser = db.superuser().await;

@@ -1,5 +1,5 @@
-//! `packaging/Dockerfile` is built where Docker is, which is not here. What it runs is: the script that makes the package
-//! (`a_deb_is_installed`), and the one that makes the extension in each database.
+//! `packaging/Dockerfile` is built where Docker is, which is not here. What it runs is: the script that makes the
+//! package (`a_deb_is_installed`), and the one that makes the extension in each database.
 
 use std::fs;
 use std::process::Command;

@@ -1,7 +1,8 @@
 //! Every module of the client's tests runs through PgBouncer as well, or says in its first lines why not:
 //! `//! Not through PgBouncer: <reason>`.
 //!
-//! The list that is compiled is made of the files: `GOLDENS=write cargo test -p pg-tenant-tests --test pgbouncer left_out`.
+//! The list that is compiled is made of the files: `GOLDENS=write cargo test -p pg-tenant-tests --test pgbouncer
+//! left_out`.
 
 use std::collections::BTreeMap;
 use std::fs;

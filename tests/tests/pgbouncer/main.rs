@@ -1,7 +1,7 @@
 //! Tenants stay apart behind PgBouncer, which gives a server connection to one client after another.
 //!
-//! Beside tests of its own, the client's, on each path through it. Which of them that is, `client/through_pgbouncer.list`
-//! says: it is made of the files of `client/`, see `a_module_is_left_out`.
+//! Beside tests of its own, the client's, on each path through it. Which of them that is,
+//! `client/through_pgbouncer.list` says: it is made of the files of `client/`, see `a_module_is_left_out`.
 #![allow(clippy::duplicate_mod, reason = "the same tests on three paths")]
 
 mod a_module_is_left_out;

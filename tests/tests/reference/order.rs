@@ -1,5 +1,5 @@
-//! Each entry of the SQL reference says what it is for, shows it, and lists what it refuses, in this order; and the table of
-//! contents leads to each.
+//! Each entry of the SQL reference says what it is for, shows it, and lists what it refuses, in this order; and the
+//! table of contents leads to each.
 //!
 //! `GOLDENS=write cargo test -p pg-tenant-tests --test reference contents` writes the table of contents anew.
 

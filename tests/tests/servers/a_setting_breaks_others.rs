@@ -1,5 +1,5 @@
-//! A setting of ours that is made for the whole server breaks nothing in a database that has not the extension, while the
-//! extension is being made, updated or dropped, and in an upgrade of the server.
+//! A setting of ours that is made for the whole server breaks nothing in a database that has not the extension, while
+//! the extension is being made, updated or dropped, and in an upgrade of the server.
 
 use pg_tenant_tests::{Cluster, Database, Install, Options, Session};
 

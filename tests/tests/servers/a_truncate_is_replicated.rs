@@ -1,5 +1,5 @@
-//! TRUNCATE that comes through a subscription removes every tenant's rows: no guard is called where it is applied, and on
-//! 16 and later not even `run_as_owner = false` stops it. The doctor says so, and what it names closes it.
+//! TRUNCATE that comes through a subscription removes every tenant's rows: no guard is called where it is applied, and
+//! on 16 and later not even `run_as_owner = false` stops it. The doctor says so, and what it names closes it.
 
 use std::time::{Duration, Instant};
 

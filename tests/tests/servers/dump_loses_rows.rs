@@ -1,5 +1,5 @@
-//! A dump that is restored has every tenant's rows, the registry and the journal, and is protected. Who cannot see every
-//! row gets an error, not part of a dump.
+//! A dump that is restored has every tenant's rows, the registry and the journal, and is protected. Who cannot see
+//! every row gets an error, not part of a dump.
 
 use std::path::PathBuf;
 
@@ -152,8 +152,8 @@ async fn a_parallel_restore_stumbles() {
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.dump", source.name));
     run(source.program("pg_dump", &source.roles.backup).args(["-Fc", "-f"]).arg(&file), "").expect("pg_dump");
     let target = fresh("unarchived").await;
-    // In parallel pg_restore does not know that a key to the registry has to wait for the registry's rows: an extension's
-    // tables are not in the archive, only their rows. The reference says to restore by sections.
+    // In parallel pg_restore does not know that a key to the registry has to wait for the registry's rows: an
+    // extension's tables are not in the archive, only their rows. The reference says to restore by sections.
     for section in ["pre-data", "data", "post-data"] {
         let section = format!("--section={section}");
         let mut restore = target.program("pg_restore", "postgres");

@@ -1,5 +1,5 @@
-//! One table that is brought back from a dump, without its policies as `pg_restore -t` does it, is closed to sessions that
-//! enter tenants until it is protected; the recipe of the reference brings it back whole.
+//! One table that is brought back from a dump, without its policies as `pg_restore -t` does it, is closed to sessions
+//! that enter tenants until it is protected; the recipe of the reference brings it back whole.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! A hot standby serves tenants as the primary does: the same refusals, the same limits, and what the primary decides is
-//! seen by the standby's next transaction.
+//! A hot standby serves tenants as the primary does: the same refusals, the same limits, and what the primary decides
+//! is seen by the standby's next transaction.
 
 use std::time::{Duration, Instant};
 

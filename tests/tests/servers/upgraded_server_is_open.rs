@@ -11,8 +11,8 @@ const TABLES: &str = "select tenant.create('acme'), tenant.create('globex');
     insert into orders values ('acme', 1), ('globex', 2); insert into events values ('acme', 1), ('globex', 2);
     grant select, insert on orders, events, countries to regress_upgraded";
 
-/// 15.20 keeps an option with every column that minors before it do not know: pg_upgrade fails where the other server is
-/// of such a one, with pg_tenant and without.
+/// 15.20 keeps an option with every column that minors before it do not know: pg_upgrade fails where the other server
+/// is of such a one, with pg_tenant and without.
 const FORGET_VERSIONS: &str = "update pg_attribute set attoptions = null
     where attrelid >= 16384 and array_to_string(attoptions, ' ') like 'pg_attver=%'";
 

@@ -1,5 +1,5 @@
-//! A token says who acts; what the actor may is what it is as a member, whatever role the token says, unless it was configured
-//! that the token's role counts as well.
+//! A token says who acts; what the actor may is what it is as a member, whatever role the token says, unless it was
+//! configured that the token's role counts as well.
 
 use pg_tenant_tests::Session;
 use pg_tenant_tests::shop::A;

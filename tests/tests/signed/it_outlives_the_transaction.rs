@@ -67,7 +67,8 @@ async fn or_the_savepoint() {
     app.run("rollback").await;
 }
 
-/// An argument of CALL is evaluated in a transaction that its procedure then ends: it is a copy, not what stands there now.
+/// An argument of CALL is evaluated in a transaction that its procedure then ends: it is a copy, not what stands there
+/// now.
 #[tokio::test]
 async fn and_an_argument_of_call_changes() {
     let (db, _) = shop_with_keys("argument").await;

@@ -65,7 +65,8 @@ async fn in_the_text_of_a_statement() {
     app.expect_error("22012", &format!("select 1 / length(replace(tenant.enter_signed('{good}'), '{A}', ''))")).await;
     app.run("rollback").await;
     app.expect_error("TN094", &format!("select tenant.enter_signed('{bad}')")).await;
-    // Within a function the error's CONTEXT quotes the statement, to the client and in the log; stock PostgreSQL shows it.
+    // Within a function the error's CONTEXT quotes the statement, to the client and in the log; stock PostgreSQL shows
+    // it.
     let quoted =
         app.expect_error("22012", &format!("do $$ begin perform 1 / length(left('{shown}', 0)); end $$")).await;
     assert!(quoted.where_().is_some_and(|context| leaks(context, &shown)), "stock: {quoted:?}");

@@ -65,7 +65,8 @@ async fn on_the_way() {
     assert_eq!(bi.value("select count(*) from over_it").await.as_deref(), Some("1"));
     bi.expect_error("TN006", "select tenant.enter('globex')").await;
 
-    // Until it has the new fence a table is a finding; then it is none, and what is not the extension's stays as it was.
+    // Until it has the new fence a table is a finding; then it is none, and what is not the extension's stays as it
+    // was.
     let former = "select count(*) from tenant.doctor() where code = 'T100' and level = 'error'";
     assert_eq!(boss.value(former).await.as_deref(), Some("13"));
     boss.run("call tenant.upgrade_fences()").await;

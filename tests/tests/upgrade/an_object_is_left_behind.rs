@@ -6,7 +6,8 @@ use pg_tenant_tests::{Session, database};
 
 use crate::formerly;
 
-/// Everything that belongs to the extension, each with all that is said of it; nothing that counts (oids, column numbers).
+/// Everything that belongs to the extension, each with all that is said of it; nothing that counts (oids, column
+/// numbers).
 const OBJECTS: &str = include_str!("objects.sql");
 
 async fn objects(boss: &Session) -> BTreeSet<String> {

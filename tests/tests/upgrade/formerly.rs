@@ -2,8 +2,8 @@
 
 use pg_tenant_tests::{Cluster, Database};
 
-/// Two tenants, tables protected in every way, what is shared and waived, a bound role, limits, a suspended tenant; lines of
-/// the journal of each. `{x}` is a role of the database's own.
+/// Two tenants, tables protected in every way, what is shared and waived, a bound role, limits, a suspended tenant;
+/// lines of the journal of each. `{x}` is a role of the database's own.
 const USED: &str = include_str!("formerly.sql");
 
 /// The role that is bound to `acme` there.

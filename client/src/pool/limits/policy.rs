@@ -91,8 +91,9 @@ pub trait LimitPolicy: Send + Sync + 'static {
     /// The limits of one tenant.
     fn limits(&self, tenant: &TenantId) -> Limits;
 
-    /// Looks up what [`limits`](Self::limits) will be asked for, where that takes a wait: awaited before each call of the
-    /// tenant, for as long as that may wait for a connection. `None`, the default, where nothing has to be looked up.
+    /// Looks up what [`limits`](Self::limits) will be asked for, where that takes a wait: awaited before each call of
+    /// the tenant, for as long as that may wait for a connection. `None`, the default, where nothing has to be looked
+    /// up.
     fn refresh<'a>(&'a self, tenant: &'a TenantId) -> Option<Refresh<'a>> {
         let _ = tenant;
         None

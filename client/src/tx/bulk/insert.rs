@@ -28,9 +28,10 @@ impl TenantTx {
     ///
     /// The table is `table` or `schema.table`; names are taken as they are, quoted. Leave the tenant column out: its
     /// default is the tenant. A row that names another tenant is refused by the policy (`42501`), like any insert's.
-    /// Values have the types of their columns, as in [`execute`](TenantTx::execute): enums, domains and `Option`s too, and
-    /// a label of an enum may be a text. With a column whose type is an array or composite, rows go in statements of up
-    /// to 256 rows, which are slower than the arrays below. Rows are read as they are sent: an iterator may make them.
+    /// Values have the types of their columns, as in [`execute`](TenantTx::execute): enums, domains and `Option`s too,
+    /// and a label of an enum may be a text. With a column whose type is an array or composite, rows go in statements
+    /// of up to 256 rows, which are slower than the arrays below. Rows are read as they are sent: an iterator may make
+    /// them.
     ///
     /// # Why not COPY
     ///

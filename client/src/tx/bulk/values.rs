@@ -1,5 +1,5 @@
-//! Rows whose columns have types of which there is no array to be sent in, such as arrays: `INSERT … VALUES` with as many
-//! rows as a statement has parameters for, several of them in one flight.
+//! Rows whose columns have types of which there is no array to be sent in, such as arrays: `INSERT … VALUES` with as
+//! many rows as a statement has parameters for, several of them in one flight.
 
 use std::iter::Peekable;
 

@@ -88,8 +88,8 @@ pub fn is_random(function: Oid) -> bool {
     matches!(u32::from(function), 1598 | 1599 | 6212 | 6215 | 6216 | 6339..=6341)
 }
 
-/// Judges a call inside a tenant's transaction, and notes what may set a setting in any, and what is made ready for a call
-/// with no tenant.
+/// Judges a call inside a tenant's transaction, and notes what may set a setting in any, and what is made ready for a
+/// call with no tenant.
 pub fn judge(function: Oid) -> Outcome<()> {
     let kind = kind(function);
     if kind == Kind::Foreign {

@@ -44,8 +44,8 @@ unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) 
     }
 }
 
-/// Where the registry refuses, the permission check says so, for protected tables only; but a worker cannot ask, so none
-/// is started then.
+/// Where the registry refuses, the permission check says so, for protected tables only; but a worker cannot ask, so
+/// none is started then.
 ///
 /// # Safety
 /// Nothing to drop in the caller's frame.

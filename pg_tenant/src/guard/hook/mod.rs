@@ -1,5 +1,5 @@
-//! All hook chaining, a file for each subsystem of PostgreSQL's. A hook decides, calls the previous hook (or PostgreSQL's
-//! own function) exactly once, and checks.
+//! All hook chaining, a file for each subsystem of PostgreSQL's. A hook decides, calls the previous hook (or
+//! PostgreSQL's own function) exactly once, and checks.
 //!
 //! The previous hook is a bare call outside any guard: users' errors pass through these frames by longjmp with their
 //! SQLSTATE, CONTEXT and constraint names intact. So a hook's frame never holds anything to drop across that call.

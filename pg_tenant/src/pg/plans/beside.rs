@@ -46,8 +46,8 @@ pub(super) unsafe fn beside(plan: *mut Plan) -> Beside {
     }
 }
 
-/// Puts these conditions, in this order, in place of the scan's filter, which has no fewer; and the fence in front of what
-/// is evaluated beside it.
+/// Puts these conditions, in this order, in place of the scan's filter, which has no fewer; and the fence in front of
+/// what is evaluated beside it.
 ///
 /// # Safety
 /// The node is one of a plan that was made a moment ago, and ours to change.

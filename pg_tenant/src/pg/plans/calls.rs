@@ -11,7 +11,8 @@ use crate::pg::raw;
 use pgrx::pg_sys::{self, Datum, FuncExpr, Node, NodeTag, Oid, Plan, PlannedStmt, RangeTblFunction};
 use std::ffi::c_void;
 
-/// `tenant_internal.hidden` and `tenant_internal.hidden_set`, which answer for functions with one result and for those that return sets.
+/// `tenant_internal.hidden` and `tenant_internal.hidden_set`, which answer for functions with one result and for those
+/// that return sets.
 #[derive(Clone, Copy)]
 pub struct Answering {
     pub one: Oid,

@@ -163,8 +163,8 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
         self.range.relation(unfenced).map(Unfenced::Scan)
     }
 
-    /// The plan below the node, which is walked after it, scans the table that it merges into; no policy is in it where no
-    /// column is read.
+    /// The plan below the node, which is walked after it, scans the table that it merges into; no policy is in it where
+    /// no column is read.
     ///
     /// # Safety
     /// The node is valid, and one of this plan.

@@ -11,7 +11,8 @@ use crate::pg::relation;
 use pgrx::pg_sys::{self, Node, NodeTag, Oid, Plan, SubLinkType, SubPlan, TargetEntry, Var};
 
 impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
-    /// Puts the fence on this key in front of the scan's filter and of what is evaluated beside it. Whether there is one.
+    /// Puts the fence on this key in front of the scan's filter and of what is evaluated beside it. Whether there is
+    /// one.
     ///
     /// # Safety
     /// The node is one of a plan that was made a moment ago, and ours to change.
@@ -70,8 +71,8 @@ impl<F: Fn(Oid, Oid) -> Vec<Fence>> Pass<'_, F> {
         found.map_or(std::ptr::null_mut(), |plan| plan.cast())
     }
 
-    /// Whether the plan gives the column of the join table, read under its own fence, and nothing else: of any part of the
-    /// tenant's rows, or of all. That every scan of it has the fence is seen when the scan is looked at.
+    /// Whether the plan gives the column of the join table, read under its own fence, and nothing else: of any part of
+    /// the tenant's rows, or of all. That every scan of it has the fence is seen when the scan is looked at.
     ///
     /// # Safety
     /// The node is valid, and one of this plan.

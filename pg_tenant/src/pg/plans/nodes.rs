@@ -1,5 +1,5 @@
-//! The nodes of a plan. `tests/tests/extension/strict/` compares the two lists with what PostgreSQL's header declares: a node that is
-//! in neither may scan a table in a way that nobody has looked at.
+//! The nodes of a plan. `tests/tests/extension/strict/` compares the two lists with what PostgreSQL's header declares:
+//! a node that is in neither may scan a table in a way that nobody has looked at.
 
 use crate::pg::list::nodes;
 use pgrx::pg_sys::{self, List, Node, NodeTag, Plan, PlannedStmt};
@@ -59,8 +59,8 @@ pub fn does(tag: NodeTag) -> Does {
     }
 }
 
-/// Whether a list of conditions has one that is false whatever the row is: where a table has no permissive policy that is
-/// all that PostgreSQL puts into a plan.
+/// Whether a list of conditions has one that is false whatever the row is: where a table has no permissive policy that
+/// is all that PostgreSQL puts into a plan.
 ///
 /// # Safety
 /// The list is null or one of valid nodes.
@@ -83,8 +83,8 @@ pub unsafe fn is_false(node: *mut Node) -> bool {
     }
 }
 
-/// Calls `each` with every node of the plan, those of its subplans included, but for what is below one that never gives a
-/// row.
+/// Calls `each` with every node of the plan, those of its subplans included, but for what is below one that never gives
+/// a row.
 ///
 /// # Safety
 /// The plan is valid and nobody changes it meanwhile but `each`, which leaves the children of a node as they are.

@@ -4,8 +4,8 @@ use crate::pg::list::nodes;
 use crate::pg::own_function::{self, Own};
 use pgrx::pg_sys::{self, Node, NodeTag};
 
-/// Whether evaluating the condition for a hidden row tells nothing of it: an operator that does not leak, between columns
-/// and values that do not change meanwhile. No call of a function but our readers.
+/// Whether evaluating the condition for a hidden row tells nothing of it: an operator that does not leak, between
+/// columns and values that do not change meanwhile. No call of a function but our readers.
 ///
 /// # Safety
 /// `node` is a node of a finished plan.

@@ -66,8 +66,8 @@ pub fn table_of(policy: Oid) -> Option<Oid> {
     found
 }
 
-/// The conditions of all fences, as the catalog has them: the table is the range table's first entry. None of a table that
-/// its tenants do not write.
+/// The conditions of all fences, as the catalog has them: the table is the range table's first entry. None of a table
+/// that its tenants do not write.
 pub fn fence_conditions(relation: Oid) -> Vec<*mut Node> {
     let mut found = Vec::new();
     catalog::scan(POLICY, POLICY_BY_RELATION, &[(POLRELID, relation)], |row| {
@@ -135,8 +135,8 @@ fn read(row: Row) -> Option<Part> {
     is_part.then(|| Part { command, name: name(row), policy: row.oid(POLOID), said })
 }
 
-/// The tenant's condition, where it is all that the policy says: in USING, and in WITH CHECK if there is one. Where USING
-/// shows rows of nobody, WITH CHECK has to be there and to say that only the tenant's own are written.
+/// The tenant's condition, where it is all that the policy says: in USING, and in WITH CHECK if there is one. Where
+/// USING shows rows of nobody, WITH CHECK has to be there and to say that only the tenant's own are written.
 fn condition(row: Row) -> Option<Condition> {
     let using = expression(row, POLQUAL)?;
     // SAFETY: expression() gives a whole node tree.

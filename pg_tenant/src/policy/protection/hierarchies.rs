@@ -1,8 +1,8 @@
 //! Tables of hierarchies in which nothing is protected, each until a table that says so changes.
 //!
-//! That rests on the table, on those above it and on those below it. PostgreSQL tells of a change of each: a policy made or
-//! dropped invalidates its table; a table that is put below another invalidates that one, a table that leaves or is dropped
-//! invalidates itself.
+//! That rests on the table, on those above it and on those below it. PostgreSQL tells of a change of each: a policy
+//! made or dropped invalidates its table; a table that is put below another invalidates that one, a table that leaves
+//! or is dropped invalidates itself.
 
 use pgrx::pg_sys::Oid;
 use rustc_hash::{FxHashMap, FxHashSet};

@@ -1,5 +1,5 @@
--- Impersonation: a login of support works in a tenant for a time, in the place of a user or without one. It needs no right to
--- enter tenants: it enters those that a grant of its own opens.
+-- Impersonation: a login of support works in a tenant for a time, in the place of a user or without one. It needs no
+-- right to enter tenants: it enters those that a grant of its own opens.
 
 -- pg_tenant/src/pg/impersonation_row.rs knows the numbers of the columns.
 create table tenant.impersonations (
@@ -67,7 +67,8 @@ end
 $$;
 revoke all on function tenant_internal.refuse_impersonation(text, text, text) from public;
 
--- Impersonations are asked for, approved and ended outside of tenants, by the login and not by what SET ROLE makes of it.
+-- Impersonations are asked for, approved and ended outside of tenants, by the login and not by what SET ROLE makes of
+-- it.
 create function tenant_internal.require_outside(what text) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin

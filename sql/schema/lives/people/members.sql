@@ -45,8 +45,8 @@ create function tenant_internal.caller() returns name
 $$;
 revoke all on function tenant_internal.caller() from public;
 
--- Who changes a tenant's members: an operator, or inside the tenant a member of it who may. Gives the id, and the highest rank
--- that may be given, taken or changed; null is any.
+-- Who changes a tenant's members: an operator, or inside the tenant a member of it who may. Gives the id, and the
+-- highest rank that may be given, taken or changed; null is any.
 create function tenant_internal.manager_of(id text, out canonical text, out most integer)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -125,8 +125,8 @@ end
 $$;
 revoke all on function tenant_internal.refuse_member(text, text, text) from public;
 
--- Locks the member and, before it, the tenant's owners, always in the same order: of two owners who leave at once the second
--- waits, and then sees that the first is gone; under REPEATABLE READ it fails with 40001.
+-- Locks the member and, before it, the tenant's owners, always in the same order: of two owners who leave at once the
+-- second waits, and then sees that the first is gone; under REPEATABLE READ it fails with 40001.
 create function tenant_internal.lock_member(id text, user_id text, most integer) returns tenant.members
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

@@ -100,8 +100,8 @@ async fn work(conn: &mut TenantConnection) -> QueryResult<()> {
     .await
 }
 
-/// Dropped after any number of polls, a transaction leaves no tenant, nothing open and no slot taken; and the connection
-/// goes on outside it.
+/// Dropped after any number of polls, a transaction leaves no tenant, nothing open and no slot taken; and the
+/// connection goes on outside it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_future_leaves_a_tenant() {
     let fixture = Fixture::new("o_diesel_dropped").await;

@@ -1,5 +1,5 @@
-//! The planner takes the policy's equality out of the plan: a condition of the statement implies it, and is no longer true
-//! when the rows are read.
+//! The planner takes the policy's equality out of the plan: a condition of the statement implies it, and is no longer
+//! true when the rows are read.
 
 use crate::attack::Step::{Connect, Read, Run};
 use crate::attack::Who::{App, Dba};

@@ -2,7 +2,8 @@
 //! its own.
 //!
 //! The code on a page is what runs: a fenced block names its file (`python tenant.py`), the files of a page become a
-//! directory under `target/clients/`, and the checks of `tests/clients/PAGE/` run there, on a database of the page's own.
+//! directory under `target/clients/`, and the checks of `tests/clients/PAGE/` run there, on a database of the page's
+//! own.
 //!
 //! `clients [pip|npm|debian]…`: the pages that need this; without, all. The last line is `N passed, N failed`. Where
 //! packages cannot be had it says `skipped: …`.

@@ -47,8 +47,8 @@ impl World {
         [Some(direct), bouncer].into_iter().flatten().collect()
     }
 
-    /// A fresh database with the tables of `tests/clients/shop.sql` and what the page, or the directory of its checks, has in
-    /// `server.sql` (once), `superuser.sql` and `owner.sql`.
+    /// A fresh database with the tables of `tests/clients/shop.sql` and what the page, or the directory of its checks,
+    /// has in `server.sql` (once), `superuser.sql` and `owner.sql`.
     pub(crate) async fn database(&self, page: &str, files: &Path) -> anyhow::Result<String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}_{}", page.to_lowercase().replace('-', "_"), COUNT.fetch_add(1, Ordering::Relaxed));

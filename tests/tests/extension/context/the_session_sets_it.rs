@@ -7,8 +7,8 @@ use pg_tenant_tests::{Session, describe};
 /// How pg_tenant answers: an SQLSTATE, or the statement runs and changes nothing.
 const CHANGES_NOTHING: &str = "00000";
 
-/// `{s}` is the setting, `{b}` the other tenant; the verdict is pg_tenant's. Stock PostgreSQL accepts all but the update
-/// of pg_settings, which does not list settings that nobody declared.
+/// `{s}` is the setting, `{b}` the other tenant; the verdict is pg_tenant's. Stock PostgreSQL accepts all but the
+/// update of pg_settings, which does not list settings that nobody declared.
 const WAYS: &[(&str, &str)] = &[
     ("42501", "set {s} = '{b}'"),
     ("42501", "set session {s} = '{b}'"),
@@ -93,7 +93,8 @@ async fn by_a_clause_of_a_function() {
              as $$ begin return (select count(*) from {{t}}); end $$"
         )
     };
-    // Stock PostgreSQL lets a function's clause set a declared setting: with any of those in the policy, this is the way.
+    // Stock PostgreSQL lets a function's clause set a declared setting: with any of those in the policy, this is the
+    // way.
     app.run("set application_name = 'a'").await;
     app.run(
         &function(&format!("set application_name = '{B}'"))

@@ -1,5 +1,5 @@
-//! A channel that all tenants share wakes a worker, where an administrator has declared it, and carries nothing of what a
-//! tenant writes: nothing, or the id of the tenant.
+//! A channel that all tenants share wakes a worker, where an administrator has declared it, and carries nothing of what
+//! a tenant writes: nothing, or the id of the tenant.
 
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Database, Session};

@@ -3,7 +3,8 @@
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Database, Session};
 
-/// Statistics that PostgreSQL shows to the owner of a table under forced row-level security, and to who reads everything.
+/// Statistics that PostgreSQL shows to the owner of a table under forced row-level security, and to who reads
+/// everything.
 const STATISTICS: &[&str] = &[
     "select count(*) from pg_stats where tablename = '{t}_upper' and {values}",
     "select count(*) from (select (select tablename from pg_stats s where s.tablename = '{t}_upper' and {values} limit 1) t) x where t is not null",

@@ -1,5 +1,6 @@
 //! A function that nobody has judged: a new major, or a new version of a module of contrib, brings one that may tell of
-//! other tenants. Whoever adds it to `judged/` has looked at what it does; else it is refused, in `guard/function/list.rs`.
+//! other tenants. Whoever adds it to `judged/` has looked at what it does; else it is refused, in
+//! `guard/function/list.rs`.
 
 use std::collections::BTreeSet;
 
@@ -92,7 +93,8 @@ async fn of_contrib() {
     judge(&all, &refused().1, &words(CONTRIB));
 }
 
-/// Some of those that were let pass once, with the module that brings them; each does something with no tenant, or says 42501 to who is no superuser.
+/// Some of those that were let pass once, with the module that brings them; each does something with no tenant, or says
+/// 42501 to who is no superuser.
 const CALLS: &[(&str, &str, &str)] = &[
     ("", "TN063", "select pg_logical_emit_message(true, 'outbox', 'forged')"),
     ("", "TN063", "select pg_logical_emit_message(false, 'outbox', '\\x00'::bytea)"),

@@ -1,5 +1,5 @@
-//! Relations that hold rows of every tenant and are no tables are read or written inside a tenant, by a right that somebody
-//! gave for other ends: a predefined role, a grant.
+//! Relations that hold rows of every tenant and are no tables are read or written inside a tenant, by a right that
+//! somebody gave for other ends: a predefined role, a grant.
 
 use pg_tenant_tests::shop::{A, shop};
 use pg_tenant_tests::{Database, Session, skipped};

@@ -52,7 +52,8 @@ async fn finds_a_temporary_object() {
 #[tokio::test]
 async fn finds_a_table_in_front_of_another() {
     let db = shop("shadow").await;
-    // A transaction's own, or that of a bound session; what was there before the tenant, enter refuses (stands_in_front).
+    // A transaction's own, or that of a bound session; what was there before the tenant, enter refuses
+    // (stands_in_front).
     let app = db.app().await;
     let table = "create temp table orders (tenant_id uuid, id int, note text) on commit drop";
     for sql in
@@ -200,7 +201,8 @@ async fn finds_another_role() {
         db.roles.bystander, db.roles.backup, db.roles.app
     ))
     .await;
-    // SET ROLE inside a tenant: the tenant does not depend on it, and to a role that bypasses policies nothing is shown.
+    // SET ROLE inside a tenant: the tenant does not depend on it, and to a role that bypasses policies nothing is
+    // shown.
     let (set, to_backup) = (format!("set role {}", db.roles.bystander), format!("set role {}", db.roles.backup));
     assert_eq!(app.inside_value(A, &format!("{set}; select count(*) from orders")).await.as_deref(), Some("3"));
     app.run("reset role").await;

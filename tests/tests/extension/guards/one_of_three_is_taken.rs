@@ -1,5 +1,5 @@
-//! Where rows of nobody are everybody's to read, three policies stand together: no command takes one of them, and without
-//! one the table is closed. Nor does a foreign key make rows nobody's.
+//! Where rows of nobody are everybody's to read, three policies stand together: no command takes one of them, and
+//! without one the table is closed. Nor does a foreign key make rows nobody's.
 
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Database, Session};

@@ -3,7 +3,8 @@
 use pg_tenant_tests::Session;
 use pg_tenant_tests::shop::{A, B, shop};
 
-/// By a session that may enter tenants, and by one that is bound; `{r}` is its own role, `{o}` another, `{d}` the database.
+/// By a session that may enter tenants, and by one that is bound; `{r}` is its own role, `{o}` another, `{d}` the
+/// database.
 const CHANGES: &[&str] = &[
     "alter role {r} set search_path = scratch, pg_catalog, public",
     "alter user {r} set work_mem = '4MB'",

@@ -1,5 +1,5 @@
-//! Ways that name no table where the guards would look, and are judged all the same: the statement inside is a statement.
-//! They were closed before; they must stay so, with what newer majors add.
+//! Ways that name no table where the guards would look, and are judged all the same: the statement inside is a
+//! statement. They were closed before; they must stay so, with what newer majors add.
 
 use pg_tenant_tests::Install;
 use pg_tenant_tests::shop::{A, B, shop};

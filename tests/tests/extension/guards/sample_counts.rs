@@ -1,5 +1,5 @@
-//! A method of TABLESAMPLE that an extension brings sees rows before the fence does: of n rows of everybody's, how many are
-//! one's own tells how many others there are.
+//! A method of TABLESAMPLE that an extension brings sees rows before the fence does: of n rows of everybody's, how many
+//! are one's own tells how many others there are.
 
 use pg_tenant_tests::Install;
 use pg_tenant_tests::shop::{A, shop};

@@ -1,5 +1,5 @@
-//! A table that was protected and has come back without its policies, however it was made again, is not read by sessions
-//! that enter tenants; its owner mends it, or says that it is no tenant's.
+//! A table that was protected and has come back without its policies, however it was made again, is not read by
+//! sessions that enter tenants; its owner mends it, or says that it is no tenant's.
 
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Database, Session};

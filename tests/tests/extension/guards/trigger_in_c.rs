@@ -1,5 +1,5 @@
-//! Triggers whose function is written in C: the executor calls them without asking. Contrib's `tcn` notifies on a channel
-//! that all tenants share, `lo_manage` removes large objects.
+//! Triggers whose function is written in C: the executor calls them without asking. Contrib's `tcn` notifies on a
+//! channel that all tenants share, `lo_manage` removes large objects.
 
 use pg_tenant_tests::Install;
 use pg_tenant_tests::shop::{A, shop};

@@ -1,5 +1,5 @@
-//! A key that is there already, under whatever name, and is what hardening would make is taken over: it gets the name of the
-//! key whose place it takes. One that differs stays beside what is made.
+//! A key that is there already, under whatever name, and is what hardening would make is taken over: it gets the name
+//! of the key whose place it takes. One that differs stays beside what is made.
 
 use super::fixture::{keys, stage};
 

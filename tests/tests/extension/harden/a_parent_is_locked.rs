@@ -28,8 +28,8 @@ async fn is(boss: &Session, locked: &str, after: &str) {
     assert_eq!(reference.as_deref(), Some("FOREIGN KEY (tenant_id, p) REFERENCES p(tenant_id, id)true"), "{after}");
 }
 
-/// These tables in a schema of their own, where both sessions look: under the name of a table that was protected another is
-/// not open.
+/// These tables in a schema of their own, where both sessions look: under the name of a table that was protected
+/// another is not open.
 async fn make(owner: &Session, boss: &Session, schema: &str, ddl: &str) {
     owner.run(&format!("create schema {schema}; set search_path = {schema}; {ddl}")).await;
     boss.run(&format!("set search_path = {schema}")).await;

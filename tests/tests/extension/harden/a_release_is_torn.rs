@@ -1,5 +1,5 @@
-//! While an application goes over, both its old statements and its new ones work; what was made for it beforehand is taken
-//! over, and nothing else of the same name.
+//! While an application goes over, both its old statements and its new ones work; what was made for it beforehand is
+//! taken over, and nothing else of the same name.
 
 use super::fixture::{A, keys, stage};
 

@@ -1,5 +1,5 @@
-//! What object-relational mappers write leans on a surrogate key alone: `group by id`, `references t (id)`, `on conflict
-//! (id)`. `harden => true` leaves such keys as they are, and `harden => 'all'` does not.
+//! What object-relational mappers write leans on a surrogate key alone: `group by id`, `references t (id)`, `on
+//! conflict (id)`. `harden => true` leaves such keys as they are, and `harden => 'all'` does not.
 
 use super::fixture::{A, B, keys, stage};
 use pg_tenant_tests::{Database, Session};

@@ -1,4 +1,5 @@
-//! Hardening a table of which some rows are everybody's: those stay unique, references to them stay, the tenants' tell nothing.
+//! Hardening a table of which some rows are everybody's: those stay unique, references to them stay, the tenants' tell
+//! nothing.
 
 use super::fixture::{A, B, stage};
 

@@ -1,4 +1,5 @@
-//! Somebody enters a tenant who was not let in: another login, with another's id, without one, or before it is committed.
+//! Somebody enters a tenant who was not let in: another login, with another's id, without one, or before it is
+//! committed.
 
 use pg_tenant_tests::shop::{A, B, shop};
 

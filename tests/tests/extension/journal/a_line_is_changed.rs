@@ -1,4 +1,5 @@
-//! Somebody but a superuser changes or removes a line of the journal: by a right, or by a function that runs as its owner.
+//! Somebody but a superuser changes or removes a line of the journal: by a right, or by a function that runs as its
+//! owner.
 
 use pg_tenant_tests::shop::{A, shop};
 

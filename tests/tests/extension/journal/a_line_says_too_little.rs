@@ -1,4 +1,5 @@
-//! A line does not say for whom, in which request or in which transaction it was written, or says what its writer made up.
+//! A line does not say for whom, in which request or in which transaction it was written, or says what its writer made
+//! up.
 
 use pg_tenant_tests::shop::{A, shop};
 

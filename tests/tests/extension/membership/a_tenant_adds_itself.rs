@@ -1,4 +1,5 @@
-//! Whoever adds a row to the join table sees the row that it refers to: in a tenant nobody does, unless it is asked for.
+//! Whoever adds a row to the join table sees the row that it refers to: in a tenant nobody does, unless it is asked
+//! for.
 
 use super::fixture::{SEEN, stage, text, unfenced};
 
@@ -46,7 +47,8 @@ async fn and_sees_a_stranger() {
 #[tokio::test]
 async fn or_by_a_key_that_follows() {
     let (db, owner) = stage("members_follow").await;
-    // A table of the tenant's own, to which the join table refers as well: what follows its key is a change like any other.
+    // A table of the tenant's own, to which the join table refers as well: what follows its key is a change like any
+    // other.
     owner
         .run(
             "create table seats (account_id bigint not null, user_id bigint, unique (account_id, user_id));

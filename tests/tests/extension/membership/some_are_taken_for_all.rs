@@ -1,5 +1,5 @@
-//! Whoever asks for some of the tenant's members, in the words of the policy, is given those and not all: the statement, and
-//! a policy of the owner's.
+//! Whoever asks for some of the tenant's members, in the words of the policy, is given those and not all: the
+//! statement, and a policy of the owner's.
 
 use super::fixture::stage;
 

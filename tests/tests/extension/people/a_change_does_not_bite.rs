@@ -1,5 +1,5 @@
-//! A change of a member or a role is in force with every other session's next transaction, whichever way it was made; what was
-//! taken back never was.
+//! A change of a member or a role is in force with every other session's next transaction, whichever way it was made;
+//! what was taken back never was.
 
 use pg_tenant_tests::shop::{A, B};
 

@@ -1,5 +1,5 @@
-//! Members are managed by operators, and inside the tenant by members who may: nobody gives, takes or changes a role above the
-//! own one, and nobody reaches another tenant's members.
+//! Members are managed by operators, and inside the tenant by members who may: nobody gives, takes or changes a role
+//! above the own one, and nobody reaches another tenant's members.
 
 use pg_tenant_tests::shop::{A, B};
 

@@ -1,5 +1,5 @@
-//! A command on a table takes a permission: who has it not reads nothing and is told so when writing; beside the fence, in
-//! every plan, on every partition, and taken back as a whole.
+//! A command on a table takes a permission: who has it not reads nothing and is told so when writing; beside the fence,
+//! in every plan, on every partition, and taken back as a whole.
 
 use pg_tenant_tests::shop::{A, B};
 use pg_tenant_tests::{Database, Session};

@@ -1,5 +1,5 @@
-//! A role is what it was defined to be: rank and permissions, whole and in force at once; a misspelt permission is an error
-//! and not "no", except where it comes from a row.
+//! A role is what it was defined to be: rank and permissions, whole and in force at once; a misspelt permission is an
+//! error and not "no", except where it comes from a row.
 
 use pg_tenant_tests::shop::A;
 

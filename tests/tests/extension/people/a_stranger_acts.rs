@@ -1,4 +1,5 @@
-//! Who acts is the actor that the tenant was entered for, as what it is a member; where that is required, nobody else enters.
+//! Who acts is the actor that the tenant was entered for, as what it is a member; where that is required, nobody else
+//! enters.
 
 use pg_tenant_tests::Install;
 use pg_tenant_tests::shop::{A, B};

@@ -1,5 +1,5 @@
-//! A tenant's session reads its own tenant's members and invitations by the views, and no table; who signs in is told its own
-//! tenants by its user id, and not how many there are.
+//! A tenant's session reads its own tenant's members and invitations by the views, and no table; who signs in is told
+//! its own tenants by its user id, and not how many there are.
 
 use pg_tenant_tests::shop::{A, B};
 

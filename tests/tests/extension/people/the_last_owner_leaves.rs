@@ -1,4 +1,5 @@
-//! A tenant that has an owner, an active member in a role of the highest rank, keeps one: also of two who leave at once.
+//! A tenant that has an owner, an active member in a role of the highest rank, keeps one: also of two who leave at
+//! once.
 
 use pg_tenant_tests::shop::A;
 

@@ -54,7 +54,8 @@ async fn an_orphan_is_refused_inside_a_tenant() {
     owner.run(&(order(A, 1) + &item(A, 1) + &item(B, 7))).await;
     owner.run("select tenant.protect('orders')").await;
     db.superuser().await.run(&format!("grant tenant_user to {}", db.roles.owner)).await;
-    // Only the referenced table is protected: its check tells which keys are there, and its triggers stay on that table.
+    // Only the referenced table is protected: its check tells which keys are there, and its triggers stay on that
+    // table.
     owner.refused_inside("TN032", A, ADD).await;
     owner.expect_error("23503", ADD).await;
     owner.refused_inside("TN032", B, ADD).await;

@@ -1,5 +1,5 @@
-//! The blocks of README.md for the DBA, for SQL tools and for who runs the service, and the steps of adopting it, work as they are written. Without the
-//! right that the DBA gives, the refusal names it.
+//! The blocks of README.md for the DBA, for SQL tools and for who runs the service, and the steps of adopting it, work
+//! as they are written. Without the right that the DBA gives, the refusal names it.
 
 use pg_tenant_tests::Session;
 

@@ -1,4 +1,5 @@
-//! Rows of nobody (`shared_rows => true`) are every tenant's to read: no other row is, and none of them without a tenant.
+//! Rows of nobody (`shared_rows => true`) are every tenant's to read: no other row is, and none of them without a
+//! tenant.
 
 use pg_tenant_tests::{Database, Session};
 

@@ -1,5 +1,5 @@
-//! `tenant.prove()`: it passes where tenants are kept apart, fails where they are not, notices every weakening that it makes
-//! itself, and leaves nothing.
+//! `tenant.prove()`: it passes where tenants are kept apart, fails where they are not, notices every weakening that it
+//! makes itself, and leaves nothing.
 
 mod fixture;
 

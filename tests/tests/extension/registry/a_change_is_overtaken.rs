@@ -1,5 +1,5 @@
-//! A change and an entry cross each other: a tenant is entered after its suspension was committed, or refused after it was
-//! resumed. And a change of one tenant makes sessions forget the others.
+//! A change and an entry cross each other: a tenant is entered after its suspension was committed, or refused after it
+//! was resumed. And a change of one tenant makes sessions forget the others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

@@ -1,5 +1,5 @@
-//! A tenant's generation is another one after every change of what it is given, and the same in between: in every session,
-//! after a restart and on a standby.
+//! A tenant's generation is another one after every change of what it is given, and the same in between: in every
+//! session, after a restart and on a standby.
 
 use std::collections::HashSet;
 
@@ -139,8 +139,8 @@ async fn on_another_server() {
     assert_eq!(of(&db.app().await, A).await, now);
 }
 
-/// An application keeps what it has read under the generation that it entered with. Whoever finds it there finds nothing
-/// that was replaced before it entered, whatever is committed meanwhile.
+/// An application keeps what it has read under the generation that it entered with. Whoever finds it there finds
+/// nothing that was replaced before it entered, whatever is committed meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn for_an_older_value() {
     let db = shop("generation_pairs").await;

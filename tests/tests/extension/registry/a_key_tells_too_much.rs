@@ -332,7 +332,8 @@ async fn another_equality() {
     assert_eq!(rows("c", "ann@x").await, 1);
 }
 
-/// What the owner wrote runs as the owner, in a path that has nothing of the caller's, and no policy of theirs is asked.
+/// What the owner wrote runs as the owner, in a path that has nothing of the caller's, and no policy of theirs is
+/// asked.
 #[tokio::test]
 async fn it_lends_a_superusers_rights() {
     let (db, owner, app) = stage("lends").await;

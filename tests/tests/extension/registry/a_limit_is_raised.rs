@@ -64,8 +64,8 @@ async fn refuse(session: &Session, verdicts: &[&str], enter: &str, way: &str) {
     session.run("rollback; deallocate all").await;
 }
 
-/// What lets writes back in: PostgreSQL refuses it after a query (25001) or since 16 (0A000), else pg_tenant (TN009; TN017 for
-/// BEGIN in a transaction that is open).
+/// What lets writes back in: PostgreSQL refuses it after a query (25001) or since 16 (0A000), else pg_tenant (TN009;
+/// TN017 for BEGIN in a transaction that is open).
 const NOT_WRITABLE: &[&str] = &["TN009", "TN017", "25001", "0A000"];
 
 #[tokio::test]

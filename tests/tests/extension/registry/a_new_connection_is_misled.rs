@@ -1,5 +1,5 @@
-//! A new connection finds in shared memory what others have read of the registry, and takes it for what the registry says
-//! when that has changed since.
+//! A new connection finds in shared memory what others have read of the registry, and takes it for what the registry
+//! says when that has changed since.
 
 use pg_tenant_tests::shop::{A, B, shop, shop_on};
 use pg_tenant_tests::{Cluster, Database, Options};
@@ -13,8 +13,8 @@ async fn is_refused(db: &Database<'_>, code: &str, tenant: &str) {
     db.app().await.refused_inside(code, tenant, "select 1").await;
 }
 
-/// Without what others have read this could not enter: the registry is locked against everybody. On a server of its own,
-/// where nothing else takes the places in shared memory.
+/// Without what others have read this could not enter: the registry is locked against everybody. On a server of its
+/// own, where nothing else takes the places in shared memory.
 #[tokio::test]
 async fn or_reads_it_again() {
     let cluster = Cluster::start(Options::default());

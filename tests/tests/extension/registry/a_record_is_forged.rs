@@ -155,7 +155,8 @@ async fn by_a_number_that_has_no_key() {
     }
 }
 
-/// The line of a new tenant is written without a statement, and by one where the journal is not as the extension made it.
+/// The line of a new tenant is written without a statement, and by one where the journal is not as the extension made
+/// it.
 #[tokio::test]
 async fn by_the_way_it_is_written() {
     let db = shop("journal_lines").await;

@@ -1,5 +1,5 @@
-//! A tenant changes the settings that were declared to be its own to change, of itself alone and within what was declared;
-//! operators' settings it does not.
+//! A tenant changes the settings that were declared to be its own to change, of itself alone and within what was
+//! declared; operators' settings it does not.
 
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Database, Session};

@@ -1,5 +1,5 @@
-//! A tenant leaves the registry or changes its id: what refers to it follows, and the triggers that it meets run with the
-//! rights of whoever did it.
+//! A tenant leaves the registry or changes its id: what refers to it follows, and the triggers that it meets run with
+//! the rights of whoever did it.
 
 use pg_tenant_tests::Database;
 use pg_tenant_tests::shop::{A, shop};

@@ -1,5 +1,5 @@
-//! No table and no view of the extension tells a tenant a line of another one's, whoever asks inside it; and none can be
-//! changed there. They are taken from the catalog: one that comes later is in it, and needs lines here, or a reason.
+//! No table and no view of the extension tells a tenant a line of another one's, whoever asks inside it; and none can
+//! be changed there. They are taken from the catalog: one that comes later is in it, and needs lines here, or a reason.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use pg_tenant_tests::{Database, Session};
 /// Stands in all that B has.
 const MARK: &str = "zebra";
 
-/// Tables whose lines are of all tenants, or of none: what is declared, allowed and waived, and how the journal is kept.
+/// Tables whose lines are of all tenants, or of none: what is declared, allowed and waived, and how the journal is
+/// kept.
 const OF_NOBODY: [&str; 20] = [
     "tenant.audited",
     "tenant.channels",

@@ -1,5 +1,6 @@
-//! What is declared of a setting holds for each statement that gives a value, of a tenant or of a plan, and a declaration that
-//! would leave values which do not fit is refused; a plan that a tenant is being given is not dropped meanwhile.
+//! What is declared of a setting holds for each statement that gives a value, of a tenant or of a plan, and a
+//! declaration that would leave values which do not fit is refused; a plan that a tenant is being given is not dropped
+//! meanwhile.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What a plan gives is in force for its tenants, unless a tenant has its own; a change of either reaches every backend's
-//! next transaction.
+//! What a plan gives is in force for its tenants, unless a tenant has its own; a change of either reaches every
+//! backend's next transaction.
 
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Database, Session};

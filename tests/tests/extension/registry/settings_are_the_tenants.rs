@@ -1,5 +1,5 @@
-//! Settings and features: each tenant reads its own, its plan's, a roll-out's or the default; a change is in force with the
-//! next transaction of every session; nothing is read from tables for each row.
+//! Settings and features: each tenant reads its own, its plan's, a roll-out's or the default; a change is in force with
+//! the next transaction of every session; nothing is read from tables for each row.
 
 use pg_tenant_tests::shop::{A, B, shop};
 use pg_tenant_tests::{Database, Session};

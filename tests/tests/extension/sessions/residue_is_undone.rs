@@ -1,5 +1,5 @@
-//! What a rolled-back transaction has left of a LISTEN, a cursor WITH HOLD, a setting or a temporary object: nothing, so that
-//! the connection can be lent. What PostgreSQL does not undo is residue still.
+//! What a rolled-back transaction has left of a LISTEN, a cursor WITH HOLD, a setting or a temporary object: nothing,
+//! so that the connection can be lent. What PostgreSQL does not undo is residue still.
 
 use super::residue_is_lent::{RESIDUE, lend};
 use pg_tenant_tests::shop::{A, B, shop};

@@ -1,9 +1,10 @@
-//! A condition without columns runs once for each row that a scan visits: how often it ran tells how many rows others have,
-//! and together with another condition, which.
+//! A condition without columns runs once for each row that a scan visits: how often it ran tells how many rows others
+//! have, and together with another condition, which.
 
 use pg_tenant_tests::{Database, Session, database};
 
-/// `people`: globex has 500 rows, acme five; with an index of every kind. `tick()` counts its calls, and says that it is cheap.
+/// `people`: globex has 500 rows, acme five; with an index of every kind. `tick()` counts its calls, and says that it
+/// is cheap.
 async fn people(name: &str, protect: bool) -> Database<'static> {
     let db = database(name).await;
     let boss = db.superuser().await;

@@ -1,5 +1,5 @@
-//! A condition of the statement is evaluated for a row before the tenant policy is: what it does, or how it fails, tells
-//! of another tenant's row.
+//! A condition of the statement is evaluated for a row before the tenant policy is: what it does, or how it fails,
+//! tells of another tenant's row.
 
 use pg_tenant_tests::shop::{A, B, shop, stock_shop};
 

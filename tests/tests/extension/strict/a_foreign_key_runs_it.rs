@@ -1,5 +1,5 @@
-//! A statement that starts within a foreign key's action, where PostgreSQL applies no policies to the table's owner: any
-//! tenant can make such an action, on temporary tables of its own.
+//! A statement that starts within a foreign key's action, where PostgreSQL applies no policies to the table's owner:
+//! any tenant can make such an action, on temporary tables of its own.
 
 use pg_tenant_tests::Session;
 use pg_tenant_tests::shop::{A, B, shop, stock_shop};

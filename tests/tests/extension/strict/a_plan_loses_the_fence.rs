@@ -1,11 +1,11 @@
-//! The planner takes the policy out of a plan: it merges an equality of a policy with those of the statement, keeps one of
-//! them in the scan and tests the other once, before the scan. Whose value changes after that test reads everything.
+//! The planner takes the policy out of a plan: it merges an equality of a policy with those of the statement, keeps one
+//! of them in the scan and tests the other once, before the scan. Whose value changes after that test reads everything.
 
 use pg_tenant_tests::Session;
 use pg_tenant_tests::shop::{A, B, shop};
 
-/// Statements over `{t}`, whose rows of [`A`] are 1, 2, 3, that have an equality on the tenant column with an expression of
-/// their own: `{x}` is [`A`] when the statement begins, and [`B`] once `{flip}` is evaluated.
+/// Statements over `{t}`, whose rows of [`A`] are 1, 2, 3, that have an equality on the tenant column with an
+/// expression of their own: `{x}` is [`A`] when the statement begins, and [`B`] once `{flip}` is evaluated.
 const READS: [&str; 8] = [
     "select id from {t} where tenant_id = {x} and {flip}",
     "select id from {t} where {x} = tenant_id and {flip}",
@@ -27,7 +27,8 @@ fn fill(sql: &str, table: &str) -> String {
     sql.replace("{t}", table).replace("{x}", X).replace("{flip}", &flip())
 }
 
-/// The ids that come back of the statement inside [`A`], on the stock table and on ours, with the planner told to scan so.
+/// The ids that come back of the statement inside [`A`], on the stock table and on ours, with the planner told to scan
+/// so.
 async fn ids(app: &Session, enter: &str, sql: &str, scan: &str) -> Vec<String> {
     app.run(&format!("begin; {enter}; {scan}; select set_config('evil.t', '{A}', true)")).await;
     let rows = app.rows(sql).await;
@@ -96,8 +97,8 @@ async fn of_what_it_changes() {
     assert_eq!(app.inside_value(B, "select string_agg(note, ' ') from orders").await.as_deref(), Some("note 4 note 5"));
 }
 
-/// Plans that are kept: parameters, custom and generic, prepared inside and with no tenant; a setting that changes between
-/// two FETCHes; a function that says it is stable.
+/// Plans that are kept: parameters, custom and generic, prepared inside and with no tenant; a setting that changes
+/// between two FETCHes; a function that says it is stable.
 #[tokio::test]
 async fn that_is_kept() {
     let db = shop("kept_plans").await;

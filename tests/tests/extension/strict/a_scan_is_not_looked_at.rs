@@ -1,4 +1,5 @@
-//! A plan that scans a protected table without its fence, or in a node that nobody has looked at. (What the refusal covers: `faults/a_planner_loses_the_fence`.)
+//! A plan that scans a protected table without its fence, or in a node that nobody has looked at. (What the refusal
+//! covers: `faults/a_planner_loses_the_fence`.)
 
 use std::collections::BTreeSet;
 use std::fs;

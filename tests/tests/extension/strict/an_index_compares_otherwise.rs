@@ -1,5 +1,5 @@
-//! An index is asked for the current tenant under another collation than the column's, and may give other tenants' rows:
-//! there the fence stays in the scan. Where the index compares as the column does it may go.
+//! An index is asked for the current tenant under another collation than the column's, and may give other tenants'
+//! rows: there the fence stays in the scan. Where the index compares as the column does it may go.
 
 use pg_tenant_tests::{Database, Session, database, skipped};
 

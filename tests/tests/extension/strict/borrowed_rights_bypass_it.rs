@@ -138,7 +138,8 @@ async fn by_turning_strict_off() {
     }
 }
 
-/// PostgreSQL evaluates the conditions of a MERGE before the policies, where the statement reads no column of its target.
+/// PostgreSQL evaluates the conditions of a MERGE before the policies, where the statement reads no column of its
+/// target.
 #[tokio::test]
 async fn in_the_condition_of_a_merge() {
     let db = shop("merge").await;

@@ -1,5 +1,5 @@
-//! A migration by the tables' owner, inside the tool's own transaction: definitions of data, a backfill of every tenant's
-//! rows and the tool's own table go together; outside of it the owner sees no row.
+//! A migration by the tables' owner, inside the tool's own transaction: definitions of data, a backfill of every
+//! tenant's rows and the tool's own table go together; outside of it the owner sees no row.
 
 use pg_tenant_tests::Database;
 use pg_tenant_tests::shop::{A, B, shop};

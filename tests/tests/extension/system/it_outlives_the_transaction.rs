@@ -88,7 +88,8 @@ async fn however_it_ended() {
     }
 }
 
-/// SET ROLE without LOCAL stays, as it does on stock, and is only a role: what it reaches is refused, and no pool lends it.
+/// SET ROLE without LOCAL stays, as it does on stock, and is only a role: what it reaches is refused, and no pool lends
+/// it.
 #[tokio::test]
 async fn in_a_role_that_stays() {
     let db = system_shop("system_stays").await;
