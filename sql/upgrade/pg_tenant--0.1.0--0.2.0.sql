@@ -6357,10 +6357,20 @@ comment on table tenant.audited is 'The tables whose changes are journalled, wit
 
 grant select on tenant.audited to tenant_admin;
 
-create or replace function tenant_internal.row_change(was record, is_now record, keys name[], told name[], secret name[]) returns jsonb
-    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_row_change';
+create or replace function tenant_internal.row_changes_add(document internal, was record, is_now record, keys name[], told name[], secret name[])
+    returns internal language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_row_changes_add';
 
-revoke all on function tenant_internal.row_change(record, record, name[], name[], name[]) from public;
+revoke all on function tenant_internal.row_changes_add(internal, record, record, name[], name[], name[]) from public;
+
+create or replace function tenant_internal.row_changes_end(document internal) returns jsonb
+    language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_row_changes_end';
+
+revoke all on function tenant_internal.row_changes_end(internal) from public;
+
+create aggregate tenant_internal.row_changes(was record, is_now record, keys name[], told name[], secret name[]) (
+    sfunc = tenant_internal.row_changes_add, stype = internal, finalfunc = tenant_internal.row_changes_end);
+
+revoke all on function tenant_internal.row_changes(record, record, name[], name[], name[]) from public;
 
 create or replace function tenant_internal.audit_change() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp set jit = off as $$
@@ -6378,37 +6388,43 @@ begin
     case tg_op
         when 'INSERT' then
             insert into tenant.journal (action, object, detail, tenant_id, role, session_role)
-            select 'insert_rows', subject, jsonb_build_object('rows', jsonb_agg(c.change)), c.tenant_id, by_role, session_user
-            from (select tenant_internal.row_change(null, "the row", keys, told, secret) as change, coalesce(whose, to_jsonb("the row") ->> by_column) as tenant_id,
-                    (row_number() over () - 1) / most as part from new_rows "the row") c
-            where c.change is not null group by c.tenant_id, c.part;
+            select 'insert_rows', subject, c.changes, c.tenant_id, by_role, session_user
+            from (select r.tenant_id, tenant_internal.row_changes(null, r.is_now, keys, told, secret) as changes
+                from (select "the row" as is_now, coalesce(whose, to_jsonb("the row") ->> by_column) as tenant_id,
+                        (row_number() over () - 1) / most as part from new_rows "the row") r
+                group by r.tenant_id, r.part) c
+            where c.changes is not null;
         when 'DELETE' then
             insert into tenant.journal (action, object, detail, tenant_id, role, session_role)
-            select 'delete_rows', subject, jsonb_build_object('rows', jsonb_agg(c.change)), c.tenant_id, by_role, session_user
-            from (select tenant_internal.row_change("the row", null, keys, told, secret) as change, coalesce(whose, to_jsonb("the row") ->> by_column) as tenant_id,
-                    (row_number() over () - 1) / most as part from old_rows "the row") c
-            where c.change is not null group by c.tenant_id, c.part;
+            select 'delete_rows', subject, c.changes, c.tenant_id, by_role, session_user
+            from (select r.tenant_id, tenant_internal.row_changes(r.was, null, keys, told, secret) as changes
+                from (select "the row" as was, coalesce(whose, to_jsonb("the row") ->> by_column) as tenant_id,
+                        (row_number() over () - 1) / most as part from old_rows "the row") r
+                group by r.tenant_id, r.part) c
+            where c.changes is not null;
         when 'UPDATE' then
             -- A row that went to another tenant is told to each of them as far as it was its own.
             insert into tenant.journal (action, object, detail, tenant_id, role, session_role)
-            select 'update_rows', subject, jsonb_build_object('rows', jsonb_agg(c.change)), c.tenant_id, by_role, session_user
-            from (select case when whose is not null or p.former is not distinct from p.tenant_id
-                        then tenant_internal.row_change(p.was, p.is_now, keys, told, secret)
-                        else tenant_internal.row_change(null, p.is_now, keys, told, secret) end as change, p.tenant_id, (p.nth - 1) / most as part
+            select 'update_rows', subject, c.changes, c.tenant_id, by_role, session_user
+            from (select p.tenant_id, tenant_internal.row_changes(
+                        case when whose is not null or p.former is not distinct from p.tenant_id then p.was end,
+                        p.is_now, keys, told, secret) as changes
                 from (select o.was, n.is_now, n.nth, coalesce(whose, to_jsonb(n.is_now) ->> by_column) as tenant_id,
                         coalesce(whose, to_jsonb(o.was) ->> by_column) as former
                     from (select "the row" as is_now, row_number() over () as nth from new_rows "the row") n
-                    left join (select "the row" as was, row_number() over () as nth from old_rows "the row") o on o.nth = n.nth) p) c
-            where c.change is not null group by c.tenant_id, c.part;
+                    left join (select "the row" as was, row_number() over () as nth from old_rows "the row") o on o.nth = n.nth) p
+                group by p.tenant_id, (p.nth - 1) / most) c
+            where c.changes is not null;
             if whose is null and by_column <> '' then
                 insert into tenant.journal (action, object, detail, tenant_id, role, session_role)
-                select 'update_rows', subject, jsonb_build_object('rows', jsonb_agg(c.change)), c.tenant_id, by_role, session_user
-                from (select tenant_internal.row_change(o.was, null, keys, told, secret) as change, to_jsonb(o.was) ->> by_column as tenant_id,
-                        (o.nth - 1) / most as part
+                select 'update_rows', subject, c.changes, c.tenant_id, by_role, session_user
+                from (select to_jsonb(o.was) ->> by_column as tenant_id,
+                        tenant_internal.row_changes(o.was, null, keys, told, secret) as changes
                     from (select "the row" as was, row_number() over () as nth from old_rows "the row") o
                     left join (select "the row" as is_now, row_number() over () as nth from new_rows "the row") n on o.nth = n.nth
-                    where to_jsonb(o.was) ->> by_column is distinct from to_jsonb(n.is_now) ->> by_column) c
-                where c.change is not null group by c.tenant_id, c.part;
+                    where to_jsonb(o.was) ->> by_column is distinct from to_jsonb(n.is_now) ->> by_column
+                    group by 1, (o.nth - 1) / most) c
+                where c.changes is not null;
             end if;
         else
             insert into tenant.journal (action, object, tenant_id, role, session_role)

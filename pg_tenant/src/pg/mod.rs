@@ -20,7 +20,7 @@ pub mod in_steps; // that write to journal and log
 mod json; // put together a piece at a time
 pub mod own_function; // which function of ours a policy calls
 pub mod proc; // functions by oid and by name
-mod row_change; // what a statement has changed in a row
+mod row_changes; // what a statement has changed in a row
 pub mod row_digest; // one number for what stands in a row
 pub mod row_function; // that are called for each row
 mod sql_function; // macros that export ours

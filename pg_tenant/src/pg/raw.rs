@@ -122,6 +122,8 @@ unsafe extern "C-unwind" {
         what: pg_sys::JsonbIteratorToken::Type,
         value: *mut pg_sys::JsonbValue,
     ) -> *mut pg_sys::JsonbValue;
+    pub fn AggCheckCallContext(fcinfo: pg_sys::FunctionCallInfo, context: *mut pg_sys::MemoryContext) -> c_int;
+    pub fn toast_raw_datum_size(value: pg_sys::Datum) -> usize;
     pub fn JsonbValueToJsonb(value: *mut pg_sys::JsonbValue) -> *mut pg_sys::Jsonb;
     pub fn JsonbExtractScalar(of: *mut pg_sys::JsonbContainer, value: *mut pg_sys::JsonbValue) -> bool;
     // None of these raises or allocates.

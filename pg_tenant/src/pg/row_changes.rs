@@ -1,16 +1,20 @@
-//! `tenant_internal.row_change(was record, is_now record, keys name[], told name[], secret name[]) → jsonb`: what a
-//! statement has changed in a row, as `tenant.audit` journals it: the key, and of the columns that differ the values
-//! before and after. `told` limits the columns, null is all; of `secret` ones it says only that they changed. Null
-//! where nothing did.
+//! The aggregate `tenant_internal.row_changes(was record, is_now record, keys name[], told name[], secret name[]) →
+//! jsonb`: what a statement has changed in rows, as `tenant.audit` journals it: of each row the key, and of the columns
+//! that differ the values before and after. `told` limits the columns, null is all; of `secret` ones it says only that
+//! they changed. Null where nothing did.
 //!
-//! Called for each row, with the rows as they are: only values that changed become JSON. No frame holds anything to
-//! drop, and every call into PostgreSQL is bare, so that errors of users' types cross as they are.
+//! It takes rows as they are, and puts one document together: only values that changed become JSON, and each once. No
+//! frame holds anything to drop, and every call into PostgreSQL is bare, so that errors of users' types cross as they
+//! are.
 
 use crate::pg::json::{self, State, begin, begin_in, end, say};
 use crate::pg::{function, raw};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, JsonbIteratorToken, Oid};
 use std::ffi::{CStr, c_char};
 use std::ptr::null_mut;
+
+/// In bytes, header included.
+const LONG_TEXT: usize = 1 << 27;
 
 /// A column, as long as the calling expression lives.
 #[derive(Clone, Copy)]
@@ -23,6 +27,7 @@ struct Column {
     is_key: bool,
     is_told: bool,
     is_secret: bool,
+    is_text: bool,
     to_json: *mut pg_sys::FmgrInfo,
 }
 
@@ -42,74 +47,140 @@ struct Row {
     nulls: *mut bool,
 }
 
+/// The document of a group, as far as it has come. It lives in the aggregate's context, with all that it points to.
+struct Document {
+    state: State,
+}
+
 #[doc(hidden)]
 #[unsafe(no_mangle)]
-pub extern "C" fn pg_finfo_pg_tenant_row_change() -> &'static pg_sys::Pg_finfo_record {
+pub extern "C" fn pg_finfo_pg_tenant_row_changes_add() -> &'static pg_sys::Pg_finfo_record {
+    &function::VERSION_1
+}
+
+#[doc(hidden)]
+#[unsafe(no_mangle)]
+pub extern "C" fn pg_finfo_pg_tenant_row_changes_end() -> &'static pg_sys::Pg_finfo_record {
     &function::VERSION_1
 }
 
 /// # Safety
-/// Called by PostgreSQL's function manager; declared in `sql/schema/` with these arguments.
+/// Called by PostgreSQL's executor; declared in `sql/schema/` with these arguments, and as the step of an aggregate.
 #[doc(hidden)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn pg_tenant_row_change(fcinfo: FunctionCallInfo) -> Datum {
-    // SAFETY: the arguments are of the declared types. Memory is palloc'ed: that of the columns in the expression's
-    // context, the rest in the row's.
+pub unsafe extern "C-unwind" fn pg_tenant_row_changes_add(fcinfo: FunctionCallInfo) -> Datum {
+    // SAFETY: the arguments are of the declared types. Memory is palloc'ed: that of the columns in the expression's context,
+    // that of the document in the aggregate's, the rest in the row's.
     unsafe {
-        let arguments = (*fcinfo).args.as_slice(5);
-        let given = if arguments[1].isnull { arguments[0] } else { arguments[1] };
-        if given.isnull {
+        let mut context = null_mut();
+        let arguments = (*fcinfo).args.as_slice(6);
+        let given = if arguments[2].isnull { arguments[1] } else { arguments[2] };
+        let mut document = if arguments[0].isnull { null_mut() } else { arguments[0].value.cast_mut_ptr::<Document>() };
+        if !given.isnull && raw::AggCheckCallContext(fcinfo, &mut context) != 0 {
+            let header = raw::pg_detoast_datum(given.value.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
+            let columns = columns_of(fcinfo, header);
+            let (was, is_now) = (row(arguments[1], columns), row(arguments[2], columns));
+            let count = (*(*columns).desc).natts as usize;
+            let is_changed = |nth| {
+                let column = (*columns).all.add(nth);
+                (*column).is_told && differs(column, was, is_now, nth)
+            };
+            if (0..count).any(is_changed) {
+                let row_context = pg_sys::CurrentMemoryContext;
+                pg_sys::CurrentMemoryContext = context;
+                if document.is_null() {
+                    document = begin_document();
+                }
+                add(&mut (*document).state, columns, was, is_now);
+                pg_sys::CurrentMemoryContext = row_context;
+            }
+        }
+        (*fcinfo).isnull = document.is_null();
+        Datum::from(document)
+    }
+}
+
+/// # Safety
+/// As [`pg_tenant_row_changes_add`], as the end of the aggregate: called once for a group.
+#[doc(hidden)]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn pg_tenant_row_changes_end(fcinfo: FunctionCallInfo) -> Datum {
+    // SAFETY: the argument is what the step has made.
+    unsafe {
+        let argument = (*fcinfo).args.as_slice(1)[0];
+        if argument.isnull {
             (*fcinfo).isnull = true;
             return Datum::null();
         }
-        let header = raw::pg_detoast_datum(given.value.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
-        let columns = columns_of(fcinfo, header);
-        let (was, is_now) = (row(arguments[0], columns), row(arguments[1], columns));
+        let state = &mut (*argument.value.cast_mut_ptr::<Document>()).state;
+        raw::pushJsonbValue(state, JsonbIteratorToken::WJB_END_ARRAY, null_mut());
+        Datum::from(raw::JsonbValueToJsonb(end(state)))
+    }
+}
+
+/// `{"rows": [`, in the current context.
+///
+/// # Safety
+/// Called in the aggregate's context.
+unsafe fn begin_document() -> *mut Document {
+    // SAFETY: palloc'ed.
+    unsafe {
+        let document = raw::palloc(size_of::<Document>()).cast::<Document>();
+        document.write(Document { state: null_mut() });
+        let state = &mut (*document).state;
+        begin(state);
+        say(state, JsonbIteratorToken::WJB_KEY, c"rows".as_ptr());
+        raw::pushJsonbValue(state, JsonbIteratorToken::WJB_BEGIN_ARRAY, null_mut());
+        document
+    }
+}
+
+/// A row as an element: key, before, after, and what was left out.
+///
+/// # Safety
+/// The state takes an element now; the current context is the state's; the rows have these columns.
+unsafe fn add(state: &mut State, columns: *const Columns, was: Row, is_now: Row) {
+    // SAFETY: the caller's promise.
+    unsafe {
         let count = (*(*columns).desc).natts as usize;
-        let mut state = null_mut();
-        begin(&mut state);
-        let (mut changed, mut left_out) = (false, false);
+        let mut left_out = false;
+        begin(state);
         let key = if is_now.values.is_null() { was } else { is_now };
-        begin_in(&mut state, c"key");
+        begin_in(state, c"key");
         for nth in (0..count).filter(|&nth| (*(*columns).all.add(nth)).is_key) {
-            push(&mut state, (*columns).all.add(nth), key, nth);
+            push(state, (*columns).all.add(nth), key, nth);
         }
-        end(&mut state);
+        end(state);
         for (name, side) in [(c"before", was), (c"after", is_now)] {
             if side.values.is_null() {
                 continue;
             }
-            begin_in(&mut state, name);
+            begin_in(state, name);
             for nth in 0..count {
                 let column = (*columns).all.add(nth);
                 if !(*column).is_told || !differs(column, was, is_now, nth) {
                     continue;
                 }
-                changed = true;
                 if (*column).is_secret {
                     left_out = true;
                 } else {
-                    push(&mut state, column, side, nth);
+                    push(state, column, side, nth);
                 }
             }
-            end(&mut state);
-        }
-        if !changed {
-            (*fcinfo).isnull = true;
-            return Datum::null();
+            end(state);
         }
         if left_out {
-            say(&mut state, JsonbIteratorToken::WJB_KEY, c"left_out".as_ptr());
-            raw::pushJsonbValue(&mut state, JsonbIteratorToken::WJB_BEGIN_ARRAY, null_mut());
+            say(state, JsonbIteratorToken::WJB_KEY, c"left_out".as_ptr());
+            raw::pushJsonbValue(state, JsonbIteratorToken::WJB_BEGIN_ARRAY, null_mut());
             for nth in 0..count {
                 let column = (*columns).all.add(nth);
                 if (*column).is_told && (*column).is_secret && differs(column, was, is_now, nth) {
-                    say(&mut state, JsonbIteratorToken::WJB_ELEM, (*column).name);
+                    say(state, JsonbIteratorToken::WJB_ELEM, (*column).name);
                 }
             }
-            raw::pushJsonbValue(&mut state, JsonbIteratorToken::WJB_END_ARRAY, null_mut());
+            raw::pushJsonbValue(state, JsonbIteratorToken::WJB_END_ARRAY, null_mut());
         }
-        Datum::from(raw::JsonbValueToJsonb(end(&mut state)))
+        end(state);
     }
 }
 
@@ -188,14 +259,15 @@ unsafe fn columns_of(fcinfo: FunctionCallInfo, header: pg_sys::HeapTupleHeader) 
                 is_key: false,
                 is_told: false,
                 is_secret: false,
+                is_text: of == pg_sys::TEXTOID || of == pg_sys::VARCHAROID,
                 to_json: null_mut(),
             };
             if of != Oid::INVALID {
                 raw::get_typlenbyval(of, &mut column.length, &mut column.by_value);
-                let arguments = (*fcinfo).args.as_slice(5);
-                column.is_key = lists(arguments[2], column.name);
-                column.is_told = arguments[3].isnull || lists(arguments[3], column.name);
-                column.is_secret = lists(arguments[4], column.name);
+                let arguments = (*fcinfo).args.as_slice(6);
+                column.is_key = lists(arguments[3], column.name);
+                column.is_told = arguments[4].isnull || lists(arguments[4], column.name);
+                column.is_secret = lists(arguments[5], column.name);
                 column.to_json = json::to_jsonb_of(of, (*info).fn_mcxt);
             }
             all.add(nth).write(column);
@@ -244,6 +316,12 @@ unsafe fn push(state: &mut State, column: *const Column, row: Row, nth: usize) {
     // SAFETY: the caller's promise.
     unsafe {
         say(state, JsonbIteratorToken::WJB_KEY, (*column).name);
-        json::give(state, (*column).to_json, *row.values.add(nth), *row.nulls.add(nth));
+        let (value, isnull) = (*row.values.add(nth), *row.nulls.add(nth));
+        // The longest text that a document can hold is to_jsonb's to refuse.
+        if (*column).is_text && !isnull && raw::toast_raw_datum_size(value) < LONG_TEXT {
+            json::give_text(state, value);
+        } else {
+            json::give(state, (*column).to_json, value, isnull);
+        }
     }
 }
