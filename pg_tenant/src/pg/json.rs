@@ -99,28 +99,3 @@ pub unsafe fn give(state: &mut State, to_jsonb: *mut pg_sys::FmgrInfo, of: Datum
         raw::pushJsonbValue(state, JsonbIteratorToken::WJB_VALUE, &mut value);
     }
 }
-
-/// A value of type text, as a string: what [`give`] does, without a document in between.
-///
-/// # Safety
-/// As [`begin`]; the value is a text, not null.
-pub unsafe fn give_text(state: &mut State, of: Datum) {
-    // SAFETY: as above. Without its header a text is its bytes; those of a value as it stands in the row are copied, since
-    // the row is gone before the state is.
-    unsafe {
-        let given = of.cast_mut_ptr::<pg_sys::varlena>();
-        let plain = raw::pg_detoast_datum(given);
-        let length = (*plain.cast::<u32>() >> 2) as usize - 4;
-        let mut text = plain.cast::<c_char>().add(4);
-        if plain == given {
-            let copy = raw::palloc(length).cast::<c_char>();
-            std::ptr::copy_nonoverlapping(text, copy, length);
-            text = copy;
-        }
-        let mut value: JsonbValue = std::mem::zeroed();
-        value.type_ = pg_sys::jbvType::jbvString;
-        value.val.string.len = length as i32;
-        value.val.string.val = text;
-        raw::pushJsonbValue(state, JsonbIteratorToken::WJB_VALUE, &mut value);
-    }
-}

@@ -18,6 +18,7 @@ pub mod call; // SQL functions, called from Rust
 pub mod function; // ours, as PostgreSQL calls them
 pub mod in_steps; // that write to journal and log
 mod json; // put together a piece at a time
+mod json_scalar; // values of common types as JSON
 pub mod own_function; // which function of ours a policy calls
 pub mod proc; // functions by oid and by name
 mod row_changes; // what a statement has changed in a row

@@ -123,6 +123,16 @@ unsafe extern "C-unwind" {
         value: *mut pg_sys::JsonbValue,
     ) -> *mut pg_sys::JsonbValue;
     pub fn AggCheckCallContext(fcinfo: pg_sys::FunctionCallInfo, context: *mut pg_sys::MemoryContext) -> c_int;
+    pub fn OidOutputFunctionCall(function: pg_sys::Oid, value: pg_sys::Datum) -> *mut c_char;
+    pub fn JsonEncodeDateTime(
+        room: *mut c_char,
+        value: pg_sys::Datum,
+        of: pg_sys::Oid,
+        zone: *const c_int,
+    ) -> *mut c_char;
+    pub fn int64_to_numeric(number: i64) -> pg_sys::Numeric;
+    pub fn numeric_is_nan(number: pg_sys::Numeric) -> bool;
+    pub fn numeric_is_inf(number: pg_sys::Numeric) -> bool;
     pub fn toast_raw_datum_size(value: pg_sys::Datum) -> usize;
     pub fn JsonbValueToJsonb(value: *mut pg_sys::JsonbValue) -> *mut pg_sys::Jsonb;
     pub fn JsonbExtractScalar(of: *mut pg_sys::JsonbContainer, value: *mut pg_sys::JsonbValue) -> bool;

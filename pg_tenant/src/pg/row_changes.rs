@@ -7,14 +7,12 @@
 //! frame holds anything to drop, and every call into PostgreSQL is bare, so that errors of users' types cross as they
 //! are.
 
-use crate::pg::json::{self, State, begin, begin_in, end, say};
+use crate::pg::json::{State, begin, begin_in, end, say};
+use crate::pg::json_scalar::Form;
 use crate::pg::{function, raw};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, JsonbIteratorToken, Oid};
 use std::ffi::{CStr, c_char};
 use std::ptr::null_mut;
-
-/// In bytes, header included.
-const LONG_TEXT: usize = 1 << 27;
 
 /// A column, as long as the calling expression lives.
 #[derive(Clone, Copy)]
@@ -27,8 +25,7 @@ struct Column {
     is_key: bool,
     is_told: bool,
     is_secret: bool,
-    is_text: bool,
-    to_json: *mut pg_sys::FmgrInfo,
+    form: Form,
 }
 
 /// The columns of the rows' type.
@@ -259,8 +256,7 @@ unsafe fn columns_of(fcinfo: FunctionCallInfo, header: pg_sys::HeapTupleHeader) 
                 is_key: false,
                 is_told: false,
                 is_secret: false,
-                is_text: of == pg_sys::TEXTOID || of == pg_sys::VARCHAROID,
-                to_json: null_mut(),
+                form: Form::Other(null_mut()),
             };
             if of != Oid::INVALID {
                 raw::get_typlenbyval(of, &mut column.length, &mut column.by_value);
@@ -268,7 +264,7 @@ unsafe fn columns_of(fcinfo: FunctionCallInfo, header: pg_sys::HeapTupleHeader) 
                 column.is_key = lists(arguments[3], column.name);
                 column.is_told = arguments[4].isnull || lists(arguments[4], column.name);
                 column.is_secret = lists(arguments[5], column.name);
-                column.to_json = json::to_jsonb_of(of, (*info).fn_mcxt);
+                column.form = Form::of(of, (*info).fn_mcxt);
             }
             all.add(nth).write(column);
         }
@@ -317,11 +313,6 @@ unsafe fn push(state: &mut State, column: *const Column, row: Row, nth: usize) {
     unsafe {
         say(state, JsonbIteratorToken::WJB_KEY, (*column).name);
         let (value, isnull) = (*row.values.add(nth), *row.nulls.add(nth));
-        // The longest text that a document can hold is to_jsonb's to refuse.
-        if (*column).is_text && !isnull && raw::toast_raw_datum_size(value) < LONG_TEXT {
-            json::give_text(state, value);
-        } else {
-            json::give(state, (*column).to_json, value, isnull);
-        }
+        (*column).form.give(state, value, isnull);
     }
 }

@@ -12,6 +12,7 @@ mod a_month_makes_writers_wait;
 mod a_refusal_is_forgotten;
 mod a_seal_is_broken;
 mod a_sealer_makes_writers_wait;
+mod a_value_is_written_otherwise;
 mod an_export_cannot_be_verified;
 mod another_tenants_line_is_read;
 
