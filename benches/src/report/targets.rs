@@ -50,6 +50,7 @@ const TARGETS: &[Target] = &[
     target("doctor", "s", "doctor_1000_tables_10000_grants", "first", AtMost(2.0)),
     target("doctor", "processor_s", "doctor_1000_tables_10000_grants", "first", AtMost(2.0)),
     target("registry", "times", "enter", "of_100_tenants", AtMost(1.5)),
+    target("registry", "times", "enter_for_member_and_ask", "of_1000000_tenants", AtMost(1.5)),
     target("registry", "ratio", "enter_beside_100_changes_a_second", "without_changes", AtLeast(0.97)),
     target("audit", "times", "audit_update_1000_rows", "overhead_of_a_row_trigger", AtMost(0.5)),
     target("audit", "times", "audit_insert_1000_rows", "overhead_of_a_row_trigger", AtMost(0.5)),
