@@ -6025,24 +6025,9 @@ create view tenant.protected_tables as
 comment on view tenant.protected_tables is 'What is protected, how, by which column or through which join table, with which index, since when and by whom.';
 grant select on tenant.protected_tables to tenant_admin;
 
--- sql/schema/lives/audit.sql
--- Journalling of rows: what statements change in a table, by triggers that run once for each statement.
---
--- A line holds up to 1,000 rows of one tenant and statement: a line for each row would cost what the row itself does,
--- in indexes and in columns that are the same for all; tenant.audit_changes shows the rows one by one. Rows before and
--- after an UPDATE are paired by their place: PostgreSQL puts both into their transition tables at once.
-
-create table tenant.audited (
-    relation regclass primary key,
-    -- Null: all.
-    columns name[],
-    secret name[] not null,
-    audited_at timestamptz not null default now(),
-    audited_by name not null
-);
-comment on table tenant.audited is 'The tables whose changes are journalled, with the columns that are told, and those whose values are left out.';
-grant select on tenant.audited to tenant_admin;
-select pg_catalog.pg_extension_config_dump('tenant.audited', '');
+-- sql/schema/lives/audit_change.sql
+-- What a statement has changed in an audited table, as a line of the journal: the trigger, and the aggregate that puts
+-- a line's document together.
 
 create function tenant_internal.row_changes_add(document internal, was record, is_now record, keys name[], told name[], secret name[])
     returns internal language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_row_changes_add';
@@ -6121,6 +6106,25 @@ begin
 end
 $$;
 revoke all on function tenant_internal.audit_change() from public;
+
+-- sql/schema/lives/audit.sql
+-- Journalling of rows: what statements change in a table, by triggers that run once for each statement.
+--
+-- A line holds up to 1,000 rows of one tenant and statement: a line for each row would cost what the row itself does,
+-- in indexes and in columns that are the same for all; tenant.audit_changes shows the rows one by one. Rows before and
+-- after an UPDATE are paired by their place: PostgreSQL puts both into their transition tables at once.
+
+create table tenant.audited (
+    relation regclass primary key,
+    -- Null: all.
+    columns name[],
+    secret name[] not null,
+    audited_at timestamptz not null default now(),
+    audited_by name not null
+);
+comment on table tenant.audited is 'The tables whose changes are journalled, with the columns that are told, and those whose values are left out.';
+grant select on tenant.audited to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.audited', '');
 
 create function tenant_internal.drop_audit_triggers(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$

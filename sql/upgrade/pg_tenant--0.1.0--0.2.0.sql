@@ -6353,10 +6353,6 @@ create or replace view tenant.protected_tables as
 
 comment on view tenant.protected_tables is 'What is protected, how, by which column or through which join table, with which index, since when and by whom.';
 
-comment on table tenant.audited is 'The tables whose changes are journalled, with the columns that are told, and those whose values are left out.';
-
-grant select on tenant.audited to tenant_admin;
-
 create or replace function tenant_internal.row_changes_add(document internal, was record, is_now record, keys name[], told name[], secret name[])
     returns internal language c stable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_row_changes_add';
 
@@ -6435,6 +6431,10 @@ end
 $$;
 
 revoke all on function tenant_internal.audit_change() from public;
+
+comment on table tenant.audited is 'The tables whose changes are journalled, with the columns that are told, and those whose values are left out.';
+
+grant select on tenant.audited to tenant_admin;
 
 create or replace function tenant_internal.drop_audit_triggers(rel regclass) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$

@@ -1,5 +1,5 @@
-//! Values of common types as JSON: what [`json::give`] makes of them by `to_jsonb`, without looking the type up for each
-//! value and without a document in between. Every call is bare: nothing here holds anything to drop.
+//! Values of common types as JSON: what [`json::give`] makes of them by `to_jsonb`, without looking the type up for
+//! each value and without a document in between. Every call is bare: nothing here holds anything to drop.
 
 use crate::pg::json::{self, State};
 use crate::pg::raw;

@@ -21,7 +21,8 @@ mod json; // put together a piece at a time
 mod json_scalar; // values of common types as JSON
 pub mod own_function; // which function of ours a policy calls
 pub mod proc; // functions by oid and by name
-mod row_changes; // what a statement has changed in a row
+mod row_changes; // what a statement has changed in rows
+mod row_columns; // their columns and values
 pub mod row_digest; // one number for what stands in a row
 pub mod row_function; // that are called for each row
 mod sql_function; // macros that export ours

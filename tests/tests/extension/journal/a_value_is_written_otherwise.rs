@@ -1,5 +1,5 @@
-//! A value in a line of `tenant.audit` is what `to_jsonb` makes of the row, whatever its type, its length and its form in
-//! the table.
+//! A value in a line of `tenant.audit` is what `to_jsonb` makes of the row, whatever its type, its length and its form
+//! in the table.
 
 use pg_tenant_tests::shop::{A, shop};
 
