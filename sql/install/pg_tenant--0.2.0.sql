@@ -52,13 +52,14 @@ $$;
 --   tenant_admin  may protect tables that it owns, and manage the registry.
 --   tenant_reader is the same for who may only read across tenants: for reports.
 --   tenant_support may impersonate: it enters tenants by grants, each for a time and with a reason.
+--   tenant_worker claims jobs of all tenants: which tenant and which kind, and nothing of what they say.
 --   tenant_system is the role of the system context: who may SET ROLE to it may enter that. BYPASSRLS shows it every
 --                 row.
 do $$
 declare
     role_name name;
 begin
-    foreach role_name in array array['tenant_user', 'tenant_admin', 'tenant_system', 'tenant_support', 'tenant_reader']::name[] loop
+    foreach role_name in array array['tenant_user', 'tenant_admin', 'tenant_system', 'tenant_support', 'tenant_reader', 'tenant_worker']::name[] loop
         if not exists (select from pg_catalog.pg_roles where rolname = role_name) then
             -- The extension may be created in another database of the cluster at the same time.
             begin
@@ -80,7 +81,7 @@ begin
         select m.roleid::pg_catalog.regrole as role, m.member::pg_catalog.regrole as member
         from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.member
         where m.admin_option and not r.rolsuper
-            and m.roleid in (select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_admin', 'tenant_system', 'tenant_support', 'tenant_reader'))
+            and m.roleid in (select oid from pg_catalog.pg_roles where rolname in ('tenant_user', 'tenant_admin', 'tenant_system', 'tenant_support', 'tenant_reader', 'tenant_worker'))
     loop
         raise warning using
             message = pg_catalog.format('role %s may grant role %s to anybody', maker.member, maker.role),
@@ -90,7 +91,7 @@ begin
 end
 $$;
 
-grant usage on schema tenant to tenant_user, tenant_admin, tenant_system, tenant_support, tenant_reader;
+grant usage on schema tenant to tenant_user, tenant_admin, tenant_system, tenant_support, tenant_reader, tenant_worker;
 
 -- What only the extension itself calls. Closed to PUBLIC and to tenant_user: what their statements reach of it is found
 -- by its oid, in plans, views and triggers, or is called by functions that are SECURITY DEFINER. tenant_admin needs
@@ -4442,6 +4443,1114 @@ create function tenant.impersonate(tenant_id bigint, as_user text, reason text, 
     begin atomic select tenant.impersonate(tenant_id::text, as_user, reason, lasts, write, actor); end;
 revoke all on function tenant.impersonate(bigint, text, text, interval, boolean, text) from public;
 grant execute on function tenant.impersonate(bigint, text, text, interval, boolean, text) to tenant_support;
+
+-- sql/schema/work/jobs/jobs.sql
+-- Jobs: work for tenants, and for the system, that is queued by a transaction and done by workers.
+--
+-- A job's tenant is that of the transaction that has queued it, and never changes. Workers learn which tenant a job is
+-- of, and its kind; the rest is read inside that tenant.
+--
+-- Who claims goes by tenant.job_queues, of which a tenant has a line for each lane, and never looks at the jobs of a
+-- tenant whose turn it is not. Only those who claim write it: a transaction that queues jobs reads its line, and where
+-- that says that nobody looks, leaves a line of its own in tenant_internal.job_wakes. So nobody who queues waits for
+-- anybody, however long transactions are. A line that said otherwise when it was read, and does not any more when the
+-- job is committed, is found by a look at all jobs, every five seconds (tend.sql).
+--
+-- Locks, in this order: kinds with a limit; what tends (an advisory lock that is only tried); lines of job_queues,
+-- which are waited for only by who has none, or who tends; jobs, which are skipped where they are locked.
+
+create table tenant.job_kinds (
+    kind text collate "C" primary key check (kind ~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$'),
+    lane text collate "C" not null default 'default' check (lane ~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$'),
+    priority smallint not null default 0,
+    max_attempts integer not null default 20 check (max_attempts between 1 and 1000),
+    -- How long an attempt may take; workers end it then.
+    time_limit interval check (time_limit > interval '0'),
+    -- Pause before the second attempt; it doubles with each one, up to max_backoff.
+    backoff interval not null default '10 s' check (backoff >= interval '0'),
+    max_backoff interval not null default '1 h' check (max_backoff >= backoff),
+    -- How many run at once, in all and of one tenant.
+    concurrency integer check (concurrency > 0),
+    tenant_concurrency integer check (tenant_concurrency > 0),
+    -- How long finished ones stay, to be looked at. Null: they go at once.
+    keep interval check (keep > interval '0'),
+    changed_at timestamptz not null default now()
+);
+comment on table tenant.job_kinds is 'Kinds of jobs that differ from what holds for all: lane, priority, attempts, pauses, time limit, how many at once.';
+grant select on tenant.job_kinds to tenant_admin, tenant_worker, tenant_user;
+select pg_catalog.pg_extension_config_dump('tenant.job_kinds', '');
+
+create table tenant.jobs (
+    id bigint generated always as identity primary key,
+    -- Null: the system's.
+    tenant_id text collate "C",
+    kind text collate "C" not null,
+    lane text collate "C" not null,
+    priority smallint not null,
+    state text collate "C" not null default 'ready' check (state in ('ready', 'scheduled', 'running', 'failed', 'done', 'dead')),
+    -- Attempts are numbered for good; tries are those that count, since the job was queued or retried.
+    attempt integer not null default 0,
+    tries integer not null default 0,
+    max_attempts integer not null,
+    run_at timestamptz not null,
+    lease_until timestamptz,
+    created_at timestamptz not null default now(),
+    finished_at timestamptz,
+    worker text,
+    key text,
+    -- The W3C trace context of who has queued it.
+    trace text,
+    -- The system's: why the system context is entered.
+    reason text,
+    payload jsonb not null,
+    result jsonb,
+    last_error text
+)
+-- Lines change state twice and go: vacuum comes often, for its own sake and for the indexes below, whose dead entries
+-- every claim would step over.
+with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+comment on table tenant.jobs is 'Jobs of tenants and of the system, with their payloads. Nobody but superusers reads it; tenant.my_jobs and tenant.job_counts show what may be seen.';
+create index jobs_ready on tenant.jobs (lane, (coalesce(tenant_id, '')), priority, run_at, id) where state = 'ready';
+create index jobs_later on tenant.jobs (run_at) where state in ('scheduled', 'failed');
+create index jobs_running on tenant.jobs (lease_until) where state = 'running';
+create index jobs_of_tenant on tenant.jobs ((coalesce(tenant_id, '')), id);
+create index jobs_running_of_tenant on tenant.jobs ((coalesce(tenant_id, ''))) where state = 'running';
+create unique index jobs_key on tenant.jobs ((coalesce(tenant_id, '')), kind, key)
+    where key is not null and state in ('ready', 'scheduled', 'running', 'failed');
+create index jobs_over on tenant.jobs (finished_at) where state in ('done', 'dead');
+select pg_catalog.pg_extension_config_dump('tenant.jobs', '');
+select pg_catalog.pg_extension_config_dump('tenant.jobs_id_seq', '');
+
+create table tenant.job_queues (
+    lane text collate "C",
+    -- '': the system's.
+    tenant_id text collate "C",
+    -- Who has used less of the workers is next: it grows with each job that is claimed, by less where the weight is
+    -- more.
+    virtual_time double precision not null default 0,
+    -- When it is looked at again. Infinity: when a job is queued.
+    next_at timestamptz not null default now(),
+    -- How often in succession there was nothing.
+    misses smallint not null default 0,
+    primary key (lane, tenant_id)
+)
+with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
+comment on table tenant.job_queues is 'Whose turn it is in each lane: the lowest virtual time of those with jobs.';
+create index job_queues_turn on tenant.job_queues (lane, virtual_time) where next_at < 'infinity';
+grant select on tenant.job_queues to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.job_queues', '');
+
+-- Tenants' shares that differ from those of their plans: quota job_weight, and job_concurrency for how many run at
+-- once.
+create table tenant.job_weights (
+    tenant_id text collate "C" primary key,
+    weight real check (weight between 0.01 and 1000),
+    concurrency integer check (concurrency > 0)
+);
+comment on table tenant.job_weights is 'How large a tenant''s share of the workers is beside others'', and how many of its jobs run at once, where that is not its plan''s.';
+grant select on tenant.job_weights to tenant_admin;
+select pg_catalog.pg_extension_config_dump('tenant.job_weights', '');
+
+-- Lines are left and taken; nothing is lost with them, see above.
+create table tenant_internal.job_wakes (lane text not null, tenant_id text not null, run_at timestamptz not null)
+    with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
+comment on table tenant_internal.job_wakes is 'Queues that have jobs again.';
+create table tenant_internal.job_look (looked_at timestamptz not null) with (fillfactor = 50);
+comment on table tenant_internal.job_look is 'When all jobs were last looked at.';
+insert into tenant_internal.job_look values ('-infinity');
+
+create function tenant_internal.refuse_job(message text, detail text, hint text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using errcode = 'TN161', message = message, detail = detail, hint = hint;
+end
+$$;
+revoke all on function tenant_internal.refuse_job(text, text, text) from public;
+
+-- Of a tenant that is active again the jobs go on; of one that was purged none is left.
+create function tenant_internal.tenant_has_jobs() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if new.status = 'purged' then
+        delete from tenant.jobs j where coalesce(j.tenant_id, '') = new.id;
+        delete from tenant.job_queues q where q.tenant_id = new.id;
+        delete from tenant.job_weights w where w.tenant_id = new.id;
+    else
+        insert into tenant_internal.job_wakes select q.lane, q.tenant_id, now() from tenant.job_queues q where q.tenant_id = new.id;
+    end if;
+    return null;
+end
+$$;
+revoke all on function tenant_internal.tenant_has_jobs() from public;
+create trigger tenant_has_jobs after update on tenant.tenants for each row
+    when (new.status <> old.status and new.status in ('active', 'purged')) execute function tenant_internal.tenant_has_jobs();
+
+-- sql/schema/work/jobs/enqueue.sql
+-- Queueing jobs, in the transaction that wants them done: with it committed, or not at all.
+
+-- The line that wakes who claims, where nobody looks at the queue, and NOTIFY, which says nothing but that. Where the
+-- queue has jobs already, neither: NOTIFY would have every committing transaction wait for the others.
+create function tenant_internal.wake_queue(lane text, tenant_id text, run_at timestamptz) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if not exists (select from tenant.job_queues q where q.lane = wake_queue.lane and q.tenant_id = wake_queue.tenant_id
+            and q.next_at <= wake_queue.run_at) then
+        insert into tenant_internal.job_wakes values (lane, tenant_id, run_at);
+        perform pg_notify('pg_tenant_jobs', '');
+    end if;
+end
+$$;
+revoke all on function tenant_internal.wake_queue(text, text, timestamptz) from public;
+
+create function tenant_internal.check_job(kind text, lane text, payload jsonb, key text, max_attempts integer, trace text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    if kind is null or kind !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$' then
+        perform tenant_internal.refuse_job(format('a job cannot be of kind %s', coalesce(quote_literal(left(kind, 80)), 'null')),
+            'Workers claim jobs by their kind.', 'A kind has 1 to 63 characters A-Z a-z 0-9 _ . : / - as in invoice.send.');
+    elsif lane !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$' then
+        perform tenant_internal.refuse_job(format('a job cannot be in lane %s', quote_literal(left(lane, 80))),
+            'Workers claim jobs of the lanes that they serve.', 'A lane has 1 to 63 characters A-Z a-z 0-9 _ . : / - as in batch.');
+    elsif payload is null then
+        perform tenant_internal.refuse_job(format('a job of kind "%s" has no payload', kind),
+            'It is null: a variable or a parameter was not set.', 'Leave it out where there is nothing to say.');
+    elsif length(key) > 255 then
+        perform tenant_internal.refuse_job(format('a job of kind "%s" cannot have this key', kind),
+            'It has more than 255 characters.', 'Use a digest of it.');
+    elsif max_attempts not between 1 and 1000 then
+        perform tenant_internal.refuse_job(format('a job cannot have %s attempts', max_attempts),
+            'Each of them may fail.', 'It is between 1 and 1000.');
+    elsif trace !~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' then
+        perform tenant_internal.refuse_job(format('a job of kind "%s" cannot have this trace', kind),
+            'Workers read it before they are in the tenant, so nothing else may stand there.', 'It is the header traceparent of W3C Trace Context.');
+    end if;
+end
+$$;
+revoke all on function tenant_internal.check_job(text, text, jsonb, text, integer, text) from public;
+
+-- Queues jobs for whoever `tenant_id` names; its callers know who that is.
+create function tenant_internal.add_jobs(tenant_id text, kind text, payloads jsonb[], keys text[], lane text, priority integer,
+    run_at timestamptz, max_attempts integer, trace text, reason text) returns setof bigint
+    language plpgsql security definer rows 1 set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    k tenant.job_kinds;
+    moment constant timestamptz := clock_timestamp();
+    due constant timestamptz := greatest(coalesce(run_at, moment), moment);
+    at constant text := case when due > moment then 'scheduled' else 'ready' end;
+    of constant text := coalesce(add_jobs.tenant_id, '');
+    made bigint[];
+    added bigint;
+    n integer;
+begin
+    select * into k from tenant.job_kinds d where d.kind = add_jobs.kind;
+    lane := coalesce(lane, k.lane, 'default');
+    priority := coalesce(priority, k.priority, 0);
+    max_attempts := coalesce(max_attempts, k.max_attempts, 20);
+    perform tenant_internal.check_job(kind, lane, p, null, max_attempts, trace) from unnest(payloads) p;
+    if keys is null then
+        return query insert into tenant.jobs as j (tenant_id, kind, lane, priority, state, max_attempts, run_at, created_at, trace, reason, payload)
+            select add_jobs.tenant_id, add_jobs.kind, add_jobs.lane, add_jobs.priority, at, add_jobs.max_attempts, due, moment, add_jobs.trace, add_jobs.reason, p
+            from unnest(payloads) p returning j.id;
+    else
+        -- One after the other: of two with one key in the same call the second is the first.
+        for n in 1 .. cardinality(payloads) loop
+            perform tenant_internal.check_job(kind, lane, payloads[n], keys[n], max_attempts, trace);
+            loop
+                insert into tenant.jobs as j (tenant_id, kind, lane, priority, state, max_attempts, run_at, created_at, key, trace, reason, payload)
+                    values (add_jobs.tenant_id, add_jobs.kind, add_jobs.lane, add_jobs.priority, at, add_jobs.max_attempts, due, moment, keys[n],
+                        add_jobs.trace, add_jobs.reason, payloads[n])
+                    on conflict ((coalesce(tenant_id, '')), kind, key)
+                        where key is not null and state in ('ready', 'scheduled', 'running', 'failed') do nothing
+                    returning j.id into added;
+                exit when found;
+                select j.id into added from tenant.jobs j
+                    where coalesce(j.tenant_id, '') = of and j.kind = add_jobs.kind and j.key = keys[n]
+                        and j.state in ('ready', 'scheduled', 'running', 'failed');
+                exit when found;
+            end loop;
+            return next added;
+        end loop;
+    end if;
+    if at = 'ready' and cardinality(payloads) > 0 then
+        perform tenant_internal.wake_queue(lane, of, moment);
+    end if;
+end
+$$;
+revoke all on function tenant_internal.add_jobs(text, text, jsonb[], text[], text, integer, timestamptz, integer, text, text) from public;
+
+create function tenant_internal.require_tenant_for_jobs() returns text
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    here constant text := tenant.current_id();
+begin
+    if here is null then
+        raise exception using
+            errcode = 'TN001',
+            message = 'no tenant: a job is a tenant''s',
+            detail = 'The transaction has not entered a tenant.',
+            hint = 'Enter one first: select tenant.enter(''<id>''); in the system context it is tenant.enqueue_system().';
+    end if;
+    return here;
+end
+$$;
+revoke all on function tenant_internal.require_tenant_for_jobs() from public;
+
+-- The same for the one job that most transactions queue: without a key and at once, a third of the time.
+create function tenant.enqueue(kind text, payload jsonb default '{}', key text default null, run_at timestamptz default null,
+    lane text default null, priority integer default null, max_attempts integer default null, trace text default null) returns bigint
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+declare
+    here constant text := tenant.current_id();
+    moment constant timestamptz := clock_timestamp();
+    k tenant.job_kinds;
+    added bigint;
+begin
+    if here is null or key is not null or run_at > moment or kind is null or payload is null or trace is not null or max_attempts is not null then
+        return tenant_internal.add_jobs(tenant_internal.require_tenant_for_jobs(), kind, array[payload],
+            case when key is not null then array[key] end, lane, priority, run_at, max_attempts, trace, null);
+    end if;
+    select * into k from tenant.job_kinds d where d.kind = enqueue.kind;
+    lane := coalesce(lane, k.lane, 'default');
+    if not found then
+        perform tenant_internal.check_job(kind, lane, payload, null, null, null);
+    end if;
+    insert into tenant.jobs as j (tenant_id, kind, lane, priority, max_attempts, run_at, created_at, payload)
+        values (here, kind, lane, coalesce(priority, k.priority, 0), coalesce(k.max_attempts, 20), moment, moment, payload)
+        returning j.id into added;
+    if not exists (select from tenant.job_queues q where q.lane = enqueue.lane and q.tenant_id = here and q.next_at <= moment) then
+        perform tenant_internal.wake_queue(lane, here, moment);
+    end if;
+    return added;
+end
+$$;
+comment on function tenant.enqueue is 'Queues a job for the transaction''s tenant and gives its id; with a key, that of the job that has it and is not finished, if there is one. TN001 without a tenant, TN161 malformed.';
+revoke all on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) from public;
+grant execute on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) to tenant_user;
+
+create function tenant.enqueue_many(kind text, payloads jsonb[], keys text[] default null, run_at timestamptz default null,
+    lane text default null, priority integer default null, max_attempts integer default null, trace text default null)
+    returns setof bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if cardinality(keys) <> cardinality(payloads) then
+        perform tenant_internal.refuse_job(format('%s jobs cannot have %s keys', cardinality(payloads), cardinality(keys)),
+            'Each job has one, in the order of the payloads.', 'Null is a job without a key.');
+    end if;
+    return query select tenant_internal.add_jobs(tenant_internal.require_tenant_for_jobs(), kind, coalesce(payloads, '{}'), keys, lane, priority,
+        run_at, max_attempts, trace, null);
+end
+$$;
+comment on function tenant.enqueue_many is 'As tenant.enqueue, a job for each payload, in one statement.';
+revoke all on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) from public;
+grant execute on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) to tenant_user;
+
+-- The system's own: it is run in the system context, for the reason that is given here.
+create function tenant.enqueue_system(kind text, payload jsonb, reason text, key text default null, run_at timestamptz default null,
+    lane text default null, priority integer default null, max_attempts integer default null, trace text default null) returns bigint
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.require_reason(reason);
+    if tenant.current_id() is not null then
+        raise exception using
+            errcode = 'TN162',
+            message = 'a job of the system is not queued inside a tenant',
+            detail = format('The transaction has entered tenant "%s", and the job would be run across tenants.', tenant.current_id()),
+            hint = 'tenant.enqueue() queues one of the tenant; the system''s is queued in a transaction of its own.';
+    end if;
+    return tenant_internal.add_jobs(null, kind, array[payload], case when key is not null then array[key] end, lane, priority, run_at,
+        max_attempts, trace, btrim(reason));
+end
+$$;
+comment on function tenant.enqueue_system is 'Queues a job that is run in the system context, for this reason. TN029 no reason, TN162 inside a tenant, TN161 malformed.';
+revoke all on function tenant.enqueue_system(text, jsonb, text, text, timestamptz, text, integer, integer, text) from public;
+grant execute on function tenant.enqueue_system(text, jsonb, text, text, timestamptz, text, integer, integer, text) to tenant_system, tenant_admin;
+
+-- sql/schema/work/jobs/tend.sql
+-- What is done on the side by those who claim, one at a time: jobs whose workers are gone, jobs whose time has come,
+-- queues that have jobs again.
+
+-- The state of a job whose attempt came to nothing.
+create function tenant_internal.after_failure(tries integer, max_attempts integer) returns text
+    language sql immutable set search_path = pg_catalog, pg_temp
+    return case when tries >= max_attempts then 'dead' else 'failed' end;
+revoke all on function tenant_internal.after_failure(integer, integer) from public;
+
+-- The pause before the next attempt: it doubles, and is up to a quarter shorter, by the job's id and its attempt, so
+-- that jobs that failed together do not come back together.
+create function tenant_internal.job_pause(kind text, id bigint, attempt integer, tries integer) returns interval
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    k tenant.job_kinds;
+    least_pause constant interval := '10 s';
+    most constant interval := '1 h';
+begin
+    select * into k from tenant.job_kinds d where d.kind = job_pause.kind;
+    return least(coalesce(k.backoff, least_pause) * power(2, least(greatest(tries, 1) - 1, 30)), coalesce(k.max_backoff, most))
+        * (1 - abs(hashint8extended(id, attempt) % 1000) / 4000.0);
+end
+$$;
+revoke all on function tenant_internal.job_pause(text, bigint, integer, integer) from public;
+
+create function tenant_internal.reap_jobs(moment timestamptz, at_most integer) returns bigint
+    language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off as $$
+declare
+    reaped bigint;
+begin
+    with gone as (
+        select j.id from tenant.jobs j where j.state = 'running' and j.lease_until < moment
+            order by j.lease_until limit at_most for update skip locked
+    ), back as (
+        update tenant.jobs j set
+            state = case when j.tries >= j.max_attempts then 'dead' else 'ready' end,
+            lease_until = null, worker = null,
+            finished_at = case when j.tries >= j.max_attempts then moment end,
+            last_error = 'The worker was gone before the job ended.'
+        from gone where j.id = gone.id returning j.lane, coalesce(j.tenant_id, '') as tenant_id, j.state
+    ), woken as (
+        insert into tenant_internal.job_wakes select distinct b.lane, b.tenant_id, moment from back b where b.state = 'ready'
+    )
+    select count(*) into reaped from back;
+    return reaped;
+end
+$$;
+revoke all on function tenant_internal.reap_jobs(timestamptz, integer) from public;
+
+create function tenant_internal.promote_jobs(moment timestamptz, at_most integer) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off as $$
+begin
+    with due as (
+        select j.id from tenant.jobs j where j.state in ('scheduled', 'failed') and j.run_at <= moment
+            order by j.run_at limit at_most for update skip locked
+    ), ready as (
+        update tenant.jobs j set state = 'ready' from due where j.id = due.id returning j.lane, coalesce(j.tenant_id, '') as tenant_id
+    )
+    insert into tenant_internal.job_wakes select distinct r.lane, r.tenant_id, moment from ready r;
+end
+$$;
+revoke all on function tenant_internal.promote_jobs(timestamptz, integer) from public;
+
+-- Every queue that has a job, found by going from one to the next in the index.
+create function tenant_internal.look_at_jobs(moment timestamptz) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off as $$
+begin
+    insert into tenant_internal.job_wakes
+    with recursive queue (lane, tenant_id) as (
+        (select j.lane, coalesce(j.tenant_id, '') from tenant.jobs j where j.state = 'ready'
+            order by j.lane, coalesce(j.tenant_id, '') limit 1)
+        union all
+        select n.lane, n.tenant_id from queue q cross join lateral (
+            select j.lane, coalesce(j.tenant_id, '') as tenant_id from tenant.jobs j
+            where j.state = 'ready' and (j.lane, coalesce(j.tenant_id, '')) > (q.lane, q.tenant_id)
+            order by j.lane, coalesce(j.tenant_id, '') limit 1) n
+    )
+    select w.lane, w.tenant_id, moment from queue w
+    left join tenant.job_queues q on (q.lane, q.tenant_id) = (w.lane, w.tenant_id)
+    left join tenant.tenants t on t.id = w.tenant_id
+    where (q.next_at is null or q.next_at = 'infinity') and (w.tenant_id = '' or t.status = 'active');
+    update tenant_internal.job_look set looked_at = moment;
+end
+$$;
+revoke all on function tenant_internal.look_at_jobs(timestamptz) from public;
+
+create function tenant_internal.tend_jobs(moment timestamptz) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    pause constant interval := '5 s';
+    at_most constant integer := 1000;
+begin
+    if not pg_try_advisory_xact_lock(hashtext('tenant.jobs'), 0) then
+        return;
+    end if;
+    perform tenant_internal.reap_jobs(moment, at_most), tenant_internal.promote_jobs(moment, at_most);
+    if exists (select from tenant_internal.job_look l where l.looked_at < moment - pause) then
+        perform tenant_internal.look_at_jobs(moment);
+    end if;
+    if not exists (select from tenant_internal.job_wakes) then
+        return;
+    end if;
+    with taken as (
+        delete from tenant_internal.job_wakes w where w.ctid = any (array(
+            select s.ctid from tenant_internal.job_wakes s limit at_most for update skip locked))
+        returning w.lane, w.tenant_id
+    ), least_of as (
+        select l.lane, coalesce((select q.virtual_time from tenant.job_queues q
+            where q.lane = l.lane and q.next_at < 'infinity' order by q.virtual_time limit 1), 0) - 1 as virtual_time
+        from (select distinct lane from taken) l
+    )
+    -- Who had nothing to do has saved nothing for later, but is next.
+    insert into tenant.job_queues as q (lane, tenant_id, virtual_time, next_at, misses)
+        select distinct t.lane, t.tenant_id, l.virtual_time, moment, 0 from taken t join least_of l using (lane)
+        order by t.lane, t.tenant_id
+        on conflict on constraint job_queues_pkey do update set next_at = least(q.next_at, excluded.next_at), misses = 0,
+            virtual_time = case when q.next_at = 'infinity' then greatest(q.virtual_time, excluded.virtual_time) else q.virtual_time end;
+end
+$$;
+revoke all on function tenant_internal.tend_jobs(timestamptz) from public;
+
+-- sql/schema/work/jobs/claim.sql
+-- What a worker calls first: it claims jobs, fairly between tenants, and learns no more than where they are to be done.
+
+-- A share of the jobs of one queue, but of those kinds. Only the index jobs_ready gives them without looking at the
+-- rest of the queue; what the planner knows of a table that fills and empties would choose others.
+create function tenant_internal.claim_of_queue(lane text, queue_of text, kinds text[], full_kinds text[], at_most integer, worker text,
+    moment timestamptz, lease interval) returns setof tenant.jobs
+    language plpgsql rows 10 set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+begin
+    return query with picked as (
+        select j.id from tenant.jobs j
+        where j.state = 'ready' and j.lane = claim_of_queue.lane and coalesce(j.tenant_id, '') = queue_of
+            and (kinds is null or j.kind = any (kinds)) and not j.kind = any (full_kinds)
+        order by j.priority, j.run_at, j.id limit at_most for no key update skip locked
+    )
+    update tenant.jobs j set state = 'running', attempt = j.attempt + 1, tries = j.tries + 1, lease_until = moment + lease,
+            worker = claim_of_queue.worker
+        from picked where j.id = picked.id returning j.*;
+end
+$$;
+revoke all on function tenant_internal.claim_of_queue(text, text, text[], text[], integer, text, timestamptz, interval) from public;
+
+-- Locks the kinds that have limits, and gives them all, and those of which none may run more: since as many do, or
+-- since another claim counts them at this moment.
+create function tenant_internal.lock_limited_kinds(out limited_kinds text[], out full_kinds text[])
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    held text[];
+begin
+    limited_kinds := array(select k.kind from tenant.job_kinds k where k.concurrency is not null or k.tenant_concurrency is not null);
+    full_kinds := '{}';
+    if limited_kinds <> '{}' then
+        held := array(select k.kind from tenant.job_kinds k where k.kind = any (limited_kinds) for no key update skip locked);
+        full_kinds := array(select k from unnest(limited_kinds) k where not k = any (held));
+    end if;
+end
+$$;
+revoke all on function tenant_internal.lock_limited_kinds() from public;
+
+-- How many more of this kind the tenant may have.
+create function tenant_internal.kind_room(kind text, queue_of text) returns integer
+    language sql volatile set search_path = pg_catalog, pg_temp
+    return (select least(coalesce(k.concurrency, 1000) - case when k.concurrency is null then 0 else
+                (select count(*) from tenant.jobs j where j.state = 'running' and j.kind = k.kind) end,
+            coalesce(k.tenant_concurrency, 1000) - case when k.tenant_concurrency is null then 0 else
+                (select count(*) from tenant.jobs j where j.state = 'running' and coalesce(j.tenant_id, '') = queue_of and j.kind = k.kind) end)::integer
+        from tenant.job_kinds k where k.kind = kind_room.kind);
+revoke all on function tenant_internal.kind_room(text, text) from public;
+
+-- Whether these tenants' jobs are done now, and how large their shares are: their own, or their plans'.
+create function tenant_internal.shares_of(queues text[])
+    returns table (tenant_id text, nth bigint, may_work boolean, weight double precision, concurrency integer)
+    language sql stable rows 10 set search_path = pg_catalog, pg_temp as $$
+    select s.tenant_id, s.nth, s.tenant_id = '' or coalesce(t.status = 'active', false),
+        greatest(0.01, least(1000, coalesce(w.weight, case when jsonb_typeof(p.quotas -> 'job_weight') = 'number'
+            then (p.quotas ->> 'job_weight')::double precision end, 1))),
+        coalesce(w.concurrency, case when jsonb_typeof(p.quotas -> 'job_concurrency') = 'number'
+            then greatest(0, least(1000000, (p.quotas ->> 'job_concurrency')::double precision))::integer end)
+    from unnest(queues) with ordinality s (tenant_id, nth)
+    left join tenant.tenants t on t.id = s.tenant_id left join tenant.plans p using (plan)
+    left join tenant.job_weights w on w.tenant_id = s.tenant_id
+$$;
+revoke all on function tenant_internal.shares_of(text[]) from public;
+
+create function tenant.claim_jobs(worker text, lanes text[] default null, kinds text[] default null, at_most integer default 1,
+    lease interval default '1 min')
+    returns table (id bigint, tenant_id text, kind text, attempt integer, lane text, time_limit interval, trace text, reason text)
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    moment constant timestamptz := clock_timestamp();
+    rest integer := at_most;
+    l text;
+    q record;
+    share integer;
+    round integer;
+    taken integer;
+    of_kind integer;
+    room integer;
+    room_of_kind integer;
+    queues text[];
+    tried text[];
+    limited text;
+    limited_kinds text[];
+    full_kinds text[];
+begin
+    if tenant.current_id() is not null then
+        raise exception using
+            errcode = 'TN162',
+            message = 'jobs are not claimed inside a tenant',
+            detail = format('The transaction has entered tenant "%s", and a claim tells which tenants have jobs.', tenant.current_id()),
+            hint = 'Claim in a transaction of its own, then enter the job''s tenant.';
+    elsif coalesce(btrim(worker), '') = '' or length(worker) > 200 then
+        perform tenant_internal.refuse_job('a worker has a name', 'It stands beside what the worker has claimed.',
+            'Name host and process, as in worker-3:4711; up to 200 characters.');
+    elsif at_most is null or at_most not between 1 and 1000 then
+        perform tenant_internal.refuse_job(format('cannot claim %s jobs', coalesce(at_most::text, 'null')),
+            'Others wait for what one has claimed.', 'Claim as many as there are hands free: 1 to 1000.');
+    elsif lease is null or lease not between interval '1 s' and interval '1 day' then
+        perform tenant_internal.refuse_job(format('jobs cannot be claimed for %s', coalesce(lease::text, 'null')),
+            'When that is over, others get them.', 'A lease stands between 1 second and 1 day.');
+    end if;
+    perform tenant_internal.require_plain('the worker''s name', worker);
+    select k.limited_kinds, k.full_kinds into limited_kinds, full_kinds from tenant_internal.lock_limited_kinds() k;
+    perform tenant_internal.tend_jobs(moment);
+    lanes := coalesce(lanes, array(select distinct s.lane from tenant.job_queues s order by 1));
+    foreach l in array lanes loop
+        -- Whose turn it is. Where others have all of them at this moment, one is waited for.
+        tried := '{}';
+        loop
+            queues := array(select s.tenant_id from tenant.job_queues s
+                where s.lane = l and s.next_at <= moment and s.next_at < 'infinity' and not s.tenant_id = any (tried)
+                order by s.virtual_time limit rest + cardinality(tried) for no key update skip locked);
+            if queues = '{}' and rest = at_most and tried = '{}' then
+                queues := array(select s.tenant_id from tenant.job_queues s
+                    where s.lane = l and s.next_at <= moment and s.next_at < 'infinity'
+                    order by s.virtual_time limit 1 for no key update);
+            end if;
+            exit when queues = '{}';
+            tried := tried || queues;
+            round := 0;
+            while rest > 0 and queues <> '{}' loop
+                round := round + 1;
+                share := rest;
+                for q in select s.*, sum(s.weight) over () as weights
+                        from tenant_internal.shares_of(queues) s order by s.nth loop
+                    exit when rest = 0;
+                    taken := 0;
+                    if q.may_work then
+                        room := least(rest, greatest(1, (share * q.weight / q.weights)::integer));
+                        if q.concurrency is not null then
+                            -- Its other lanes are counted by one claim at a time.
+                            room := case when pg_try_advisory_xact_lock(hashtext('tenant.jobs'), hashtext(q.tenant_id)) then least(room, q.concurrency
+                                - (select count(*) from tenant.jobs r where coalesce(r.tenant_id, '') = q.tenant_id and r.state = 'running')::integer)
+                                else 0 end;
+                        end if;
+                        if room > 0 then
+                            return query select c.id, c.tenant_id, c.kind, c.attempt, c.lane,
+                                    (select d.time_limit from tenant.job_kinds d where d.kind = c.kind), c.trace, c.reason
+                                from tenant_internal.claim_of_queue(l, q.tenant_id, kinds, limited_kinds, room, worker, moment, lease) c;
+                            get diagnostics taken = row_count;
+                        end if;
+                        -- Kinds with limits, each for itself.
+                        foreach limited in array limited_kinds loop
+                            continue when kinds is not null and not limited = any (kinds);
+                            room_of_kind := least(room - taken, tenant_internal.kind_room(limited, q.tenant_id));
+                            continue when room_of_kind <= 0;
+                            return query select c.id, c.tenant_id, c.kind, c.attempt, c.lane,
+                                    (select d.time_limit from tenant.job_kinds d where d.kind = c.kind), c.trace, c.reason
+                                from tenant_internal.claim_of_queue(l, q.tenant_id, array[limited], full_kinds, room_of_kind, worker, moment, lease) c;
+                            get diagnostics of_kind = row_count;
+                            taken := taken + of_kind;
+                        end loop;
+                    end if;
+                    rest := rest - taken;
+                    if taken > 0 then
+                        update tenant.job_queues s set virtual_time = s.virtual_time + taken / q.weight, misses = 0, next_at = moment
+                            where s.lane = l and s.tenant_id = q.tenant_id;
+                    else
+                        queues := array_remove(queues, q.tenant_id);
+                        -- A queue whose jobs are others' is looked at again.
+                        if round = 1 and (not q.may_work or not exists (select from tenant.jobs r
+                                where r.state = 'ready' and r.lane = l and coalesce(r.tenant_id, '') = q.tenant_id)) then
+                            update tenant.job_queues s set misses = least(s.misses, 3) + 1,
+                                    next_at = case when s.misses >= 3 or not q.may_work then 'infinity' else moment + interval '100 ms' * power(2, s.misses) end
+                                where s.lane = l and s.tenant_id = q.tenant_id;
+                        end if;
+                    end if;
+                end loop;
+            end loop;
+            exit when rest = 0;
+        end loop;
+        exit when rest = 0;
+    end loop;
+end
+$$;
+comment on function tenant.claim_jobs is 'Claims jobs that can be done now for a worker, and tells tenant, kind and attempt of each. TN161 malformed, TN162 inside a tenant.';
+revoke all on function tenant.claim_jobs(text, text[], text[], integer, interval) from public;
+grant execute on function tenant.claim_jobs(text, text[], text[], integer, interval) to tenant_worker;
+
+create function tenant.reap_jobs() returns bigint
+    language sql security definer set search_path = pg_catalog, pg_temp
+    return tenant_internal.reap_jobs(clock_timestamp(), 1000);
+comment on function tenant.reap_jobs() is 'Gives back the jobs of workers that are gone, up to 1,000, and says how many; every claim does so, too.';
+revoke all on function tenant.reap_jobs() from public;
+grant execute on function tenant.reap_jobs() to tenant_worker, tenant_admin;
+
+-- sql/schema/work/jobs/answer.sql
+-- What a worker does with a job that it has claimed: inside the job's tenant it takes and finishes it; outside it says
+-- that it failed, that it gives it back, or that it still works on it.
+
+create function tenant_internal.refuse_attempt_at_job(id bigint, attempt integer) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    j tenant.jobs;
+begin
+    select * into j from tenant.jobs o where o.id = refuse_attempt_at_job.id;
+    raise exception using
+        errcode = 'TN160',
+        message = format('attempt %s at job %s is over', coalesce(attempt::text, 'null'), coalesce(id::text, 'null')),
+        -- Another tenant's job is none, for whoever asks.
+        detail = case when j.id is null or j.tenant_id is distinct from tenant.current_id() and tenant.current_id() is not null
+            then 'There is no such job here: it was finished, or deleted, or is not this tenant''s.'
+            else format('The job is %s, and its last attempt is %s.', j.state, j.attempt) end,
+        hint = 'Roll back what this attempt did; whoever has claimed the job since does it.';
+end
+$$;
+revoke all on function tenant_internal.refuse_attempt_at_job(bigint, integer) from public;
+
+-- The line is not locked: who says that the worker lives must not wait for the worker's transaction. That the attempt
+-- is still the last one is what finish_job proves.
+create function tenant.take_job(id bigint, attempt integer)
+    returns table (payload jsonb, max_attempts integer, created_at timestamptz, key text)
+    language plpgsql security definer rows 1 set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    here constant text := tenant.current_id();
+begin
+    return query select j.payload, j.max_attempts, j.created_at, j.key from tenant.jobs j
+        where j.id = take_job.id and j.attempt = take_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here;
+    if not found then
+        perform tenant_internal.refuse_attempt_at_job(id, attempt);
+    end if;
+end
+$$;
+comment on function tenant.take_job is 'What a claimed job is to do, for who is inside its tenant, or of the system''s outside of any. TN160 the attempt is over.';
+revoke all on function tenant.take_job(bigint, integer) from public;
+grant execute on function tenant.take_job(bigint, integer) to tenant_worker, tenant_system;
+
+create function tenant.finish_job(id bigint, attempt integer, result jsonb default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    here constant text := tenant.current_id();
+    kept interval;
+begin
+    select k.keep into kept from tenant.jobs j join tenant.job_kinds k using (kind) where j.id = finish_job.id;
+    if kept is null then
+        delete from tenant.jobs j where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running'
+            and j.tenant_id is not distinct from here;
+    else
+        update tenant.jobs j set state = 'done', lease_until = null, finished_at = clock_timestamp(), result = finish_job.result, last_error = null
+            where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here;
+    end if;
+    if not found then
+        perform tenant_internal.refuse_attempt_at_job(id, attempt);
+    end if;
+end
+$$;
+comment on function tenant.finish_job is 'The job is done: the last statement of the transaction that did it, with which it commits. TN160 the attempt is over.';
+revoke all on function tenant.finish_job(bigint, integer, jsonb) from public;
+grant execute on function tenant.finish_job(bigint, integer, jsonb) to tenant_worker, tenant_system;
+
+-- Whose job it is decides nothing here: the tenant may be suspended, and its worker says so from outside. Inside a
+-- tenant it is one of that tenant.
+create function tenant_internal.end_attempt(id bigint, attempt integer, wanted text, error text, retry_in interval) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    here constant text := tenant.current_id();
+    moment constant timestamptz := clock_timestamp();
+    j tenant.jobs;
+    state text;
+begin
+    select * into j from tenant.jobs o where o.id = end_attempt.id and o.attempt = end_attempt.attempt and o.state = 'running'
+        and (here is null or o.tenant_id = here) for no key update;
+    if not found then
+        perform tenant_internal.refuse_attempt_at_job(id, attempt);
+    end if;
+    state := case when wanted = 'failed' then tenant_internal.after_failure(j.tries, j.max_attempts) else wanted end;
+    update tenant.jobs o set state = end_attempt_state.state, lease_until = null, worker = null,
+            tries = case when wanted = 'ready' then greatest(o.tries - 1, 0) else o.tries end,
+            last_error = coalesce(left(error, 8192), o.last_error),
+            run_at = case end_attempt_state.state when 'failed' then moment + coalesce(retry_in, tenant_internal.job_pause(o.kind, o.id, o.attempt, o.tries)) else o.run_at end,
+            finished_at = case end_attempt_state.state when 'dead' then moment end
+        from (select state) end_attempt_state where o.id = end_attempt.id;
+    if state = 'ready' then
+        perform tenant_internal.wake_queue(j.lane, coalesce(j.tenant_id, ''), moment);
+    end if;
+    return state;
+end
+$$;
+revoke all on function tenant_internal.end_attempt(bigint, integer, text, text, interval) from public;
+
+create function tenant.fail_job(id bigint, attempt integer, error text, retry_in interval default null) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if retry_in < interval '0' or retry_in > interval '1 year' then
+        perform tenant_internal.refuse_job(format('a job cannot be tried again in %s', retry_in),
+            'It is how long to wait before the next attempt.', 'It is at most a year; null is the kind''s own pause.');
+    end if;
+    return tenant_internal.end_attempt(id, attempt, 'failed', coalesce(error, 'failed'), retry_in);
+end
+$$;
+comment on function tenant.fail_job is 'The attempt came to nothing: it is tried again later (failed), or was the last one (dead). TN160 the attempt is over.';
+revoke all on function tenant.fail_job(bigint, integer, text, interval) from public;
+grant execute on function tenant.fail_job(bigint, integer, text, interval) to tenant_worker;
+
+create function tenant.release_job(id bigint, attempt integer) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.end_attempt(id, attempt, 'ready', null, null);
+end
+$$;
+comment on function tenant.release_job is 'Gives a job back that was not done: others claim it at once, and the attempt does not count. TN160 the attempt is over.';
+revoke all on function tenant.release_job(bigint, integer) from public;
+grant execute on function tenant.release_job(bigint, integer) to tenant_worker;
+
+create function tenant.extend_jobs(ids bigint[], attempts integer[], lease interval default '1 min') returns setof bigint
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if lease is null or lease not between interval '1 s' and interval '1 day' then
+        perform tenant_internal.refuse_job(format('jobs cannot be claimed for %s', coalesce(lease::text, 'null')),
+            'When that is over, others get them.', 'A lease stands between 1 second and 1 day.');
+    end if;
+    -- One that is being finished is locked, and needs no more time.
+    return query with held as (
+        select j.id from tenant.jobs j join unnest(ids, attempts) c (id, attempt) on (j.id, j.attempt) = (c.id, c.attempt)
+            where j.state = 'running' order by j.id for no key update of j skip locked
+    ), extended as (
+        update tenant.jobs j set lease_until = clock_timestamp() + lease from held where j.id = held.id returning j.id
+    )
+    select e.id from extended e
+    union
+    select j.id from tenant.jobs j join unnest(ids, attempts) c (id, attempt) on (j.id, j.attempt) = (c.id, c.attempt) where j.state = 'running';
+end
+$$;
+comment on function tenant.extend_jobs is 'The worker still works on these jobs: the ids of those that are still its own.';
+revoke all on function tenant.extend_jobs(bigint[], integer[], interval) from public;
+grant execute on function tenant.extend_jobs(bigint[], integer[], interval) to tenant_worker;
+
+-- sql/schema/work/jobs/own.sql
+-- What a tenant sees of its jobs, and how it takes one back.
+
+create view tenant.my_jobs with (security_barrier) as
+    select j.id, j.kind, j.lane, j.priority, j.state, j.attempt, j.max_attempts, j.run_at, j.created_at, j.finished_at, j.key, j.payload,
+        j.result, j.last_error
+    from tenant.jobs j where coalesce(j.tenant_id, '') = tenant.current_id() and tenant.is_current(j.tenant_id);
+comment on view tenant.my_jobs is 'The jobs of the tenant that the transaction has entered.';
+grant select on tenant.my_jobs to tenant_user;
+
+create function tenant.cancel_job(id bigint) returns boolean
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    here constant text := tenant_internal.require_tenant_for_jobs();
+begin
+    delete from tenant.jobs j where j.id = cancel_job.id and j.tenant_id = here and j.state in ('ready', 'scheduled', 'failed', 'dead');
+    return found;
+end
+$$;
+comment on function tenant.cancel_job is 'Takes a job of the transaction''s tenant back, unless it runs or is done: false. TN001 without a tenant.';
+revoke all on function tenant.cancel_job(bigint) from public;
+grant execute on function tenant.cancel_job(bigint) to tenant_user;
+
+-- sql/schema/work/jobs/operators.sql
+-- Kinds, shares, and jobs as operators see them: whose, of which kind, in which state. What they say is the tenant's.
+
+create function tenant.define_job_kind(kind text, lane text default 'default', priority integer default 0, max_attempts integer default 20,
+    time_limit interval default null, backoff interval default '10 s', max_backoff interval default '1 h',
+    concurrency integer default null, tenant_concurrency integer default null, keep interval default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.check_job(kind, coalesce(lane, 'default'), '{}', null, max_attempts, null);
+    if priority not between -32768 and 32767 or time_limit <= interval '0' or backoff < interval '0' or max_backoff < backoff
+            or concurrency < 1 or tenant_concurrency < 1 or keep <= interval '0' then
+        perform tenant_internal.refuse_job(format('kind "%s" cannot be defined like this', kind),
+            'Priority, time limit, pauses, numbers of jobs at once and the time that finished ones are kept have to make sense.',
+            'Times and numbers are above zero, max_backoff is at least backoff; null is no limit, and for keep not at all.');
+    end if;
+    insert into tenant.job_kinds as k (kind, lane, priority, max_attempts, time_limit, backoff, max_backoff, concurrency, tenant_concurrency, keep)
+        values (define_job_kind.kind, coalesce(define_job_kind.lane, 'default'), coalesce(define_job_kind.priority, 0), coalesce(define_job_kind.max_attempts, 20),
+            define_job_kind.time_limit, coalesce(define_job_kind.backoff, '10 s'), coalesce(define_job_kind.max_backoff, '1 h'),
+            define_job_kind.concurrency, define_job_kind.tenant_concurrency, define_job_kind.keep)
+        on conflict on constraint job_kinds_pkey do update set lane = excluded.lane, priority = excluded.priority, max_attempts = excluded.max_attempts,
+            time_limit = excluded.time_limit, backoff = excluded.backoff, max_backoff = excluded.max_backoff, concurrency = excluded.concurrency,
+            tenant_concurrency = excluded.tenant_concurrency, keep = excluded.keep, changed_at = now();
+    perform tenant_internal.write_journal('define_job_kind', kind, null, null);
+end
+$$;
+comment on function tenant.define_job_kind is 'Says what holds for jobs of this kind; jobs that are queued already keep their lane, priority and attempts. TN161 malformed.';
+revoke all on function tenant.define_job_kind(text, text, integer, integer, interval, interval, interval, integer, integer, interval) from public;
+grant execute on function tenant.define_job_kind(text, text, integer, integer, interval, interval, interval, integer, integer, interval) to tenant_admin;
+
+create function tenant.set_job_share(id text, weight real default null, concurrency integer default null, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.require_known(canonical);
+    if weight not between 0.01 and 1000 or concurrency < 1 then
+        perform tenant_internal.refuse_job(format('tenant "%s" cannot have this share of the workers', canonical),
+            'Its weight says how many jobs of it are done for one of a tenant of weight 1.', 'A weight is between 0.01 and 1000, concurrency at least 1; null is the plan''s.');
+    end if;
+    if reason is not null then
+        perform tenant_internal.give_reason(reason);
+    end if;
+    insert into tenant.job_weights as w (tenant_id, weight, concurrency) values (canonical, set_job_share.weight, set_job_share.concurrency)
+        on conflict on constraint job_weights_pkey do update set weight = excluded.weight, concurrency = excluded.concurrency;
+    perform tenant_internal.write_journal('set_job_share', canonical, reason, jsonb_build_object('weight', weight, 'concurrency', concurrency));
+end
+$$;
+comment on function tenant.set_job_share(text, real, integer, text) is 'How large the tenant''s share of the workers is, and how many of its jobs run at once; null is its plan''s (quotas job_weight and job_concurrency). TN002 unknown, TN161 malformed.';
+revoke all on function tenant.set_job_share(text, real, integer, text) from public;
+grant execute on function tenant.set_job_share(text, real, integer, text) to tenant_admin;
+
+create function tenant.set_job_share(id uuid, weight real default null, concurrency integer default null, reason text default null) returns void language sql
+    begin atomic select tenant.set_job_share(id::text, weight, concurrency, reason); end;
+revoke all on function tenant.set_job_share(uuid, real, integer, text) from public;
+grant execute on function tenant.set_job_share(uuid, real, integer, text) to tenant_admin;
+
+create function tenant.set_job_share(id bigint, weight real default null, concurrency integer default null, reason text default null) returns void language sql
+    begin atomic select tenant.set_job_share(id::text, weight, concurrency, reason); end;
+revoke all on function tenant.set_job_share(bigint, real, integer, text) from public;
+grant execute on function tenant.set_job_share(bigint, real, integer, text) to tenant_admin;
+
+-- Outside of a tenant; what tenants see of their jobs is tenant.my_jobs.
+create view tenant.job_counts with (security_barrier) as
+    select j.tenant_id, j.lane, j.kind,
+        count(*) filter (where j.state = 'ready') as ready,
+        count(*) filter (where j.state = 'scheduled') as scheduled,
+        count(*) filter (where j.state = 'running') as running,
+        count(*) filter (where j.state = 'failed') as failed,
+        count(*) filter (where j.state = 'dead') as dead,
+        count(*) filter (where j.state = 'done') as done,
+        min(j.run_at) filter (where j.state = 'ready') as oldest_ready
+    from tenant.jobs j where tenant.current_id() is null group by j.tenant_id, j.lane, j.kind;
+comment on view tenant.job_counts is 'How many jobs there are, by tenant, lane and kind, and since when the oldest can be done; nothing inside a tenant.';
+grant select on tenant.job_counts to tenant_admin, tenant_worker;
+
+create view tenant.dead_jobs with (security_barrier) as
+    select j.id, j.tenant_id, j.lane, j.kind, j.attempt, j.tries, j.created_at, j.finished_at, j.worker
+    from tenant.jobs j where j.state = 'dead' and tenant.current_id() is null;
+comment on view tenant.dead_jobs is 'Jobs whose last attempt has failed, without what they say; nothing inside a tenant.';
+grant select on tenant.dead_jobs to tenant_admin, tenant_worker;
+
+create function tenant.retry_job(id bigint, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    j tenant.jobs;
+begin
+    perform tenant_internal.give_reason(reason);
+    update tenant.jobs o set state = 'ready', tries = 0, finished_at = null, run_at = clock_timestamp()
+        where o.id = retry_job.id and o.state in ('dead', 'failed', 'scheduled') returning * into j;
+    if not found then
+        perform tenant_internal.refuse_job(format('job %s cannot be tried again', coalesce(id::text, 'null')),
+            coalesce((select format('It is %s.', o.state) from tenant.jobs o where o.id = retry_job.id), 'There is no such job.'),
+            'One that is dead, has failed or waits for its time can.');
+    end if;
+    perform tenant_internal.wake_queue(j.lane, coalesce(j.tenant_id, ''), clock_timestamp());
+    perform tenant_internal.write_journal('retry_job', id::text, reason, jsonb_build_object('kind', j.kind, 'tenant', j.tenant_id));
+end
+$$;
+comment on function tenant.retry_job is 'Runs a job that is dead, has failed or waits, now, with all its attempts. TN029 no reason, TN161 another state.';
+revoke all on function tenant.retry_job(bigint, text) from public;
+grant execute on function tenant.retry_job(bigint, text) to tenant_admin;
+
+create function tenant.delete_job(id bigint, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    j tenant.jobs;
+begin
+    perform tenant_internal.give_reason(reason);
+    delete from tenant.jobs o where o.id = delete_job.id and o.state <> 'running' returning * into j;
+    if not found then
+        perform tenant_internal.refuse_job(format('job %s cannot be deleted', coalesce(id::text, 'null')),
+            coalesce((select format('It is %s.', o.state) from tenant.jobs o where o.id = delete_job.id), 'There is no such job.'),
+            'One that runs is deleted after its attempt.');
+    end if;
+    perform tenant_internal.write_journal('delete_job', id::text, reason, jsonb_build_object('kind', j.kind, 'tenant', j.tenant_id));
+end
+$$;
+comment on function tenant.delete_job is 'Deletes a job that does not run. TN029 no reason, TN161 it runs, or there is none.';
+revoke all on function tenant.delete_job(bigint, text) from public;
+grant execute on function tenant.delete_job(bigint, text) to tenant_admin;
+
+create function tenant.prune_jobs(at_most integer default 10000) returns bigint
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    pruned bigint;
+begin
+    with old as (
+        select j.id from tenant.jobs j left join tenant.job_kinds k using (kind)
+            where j.state = 'done' and j.finished_at < clock_timestamp() - coalesce(k.keep, interval '0')
+            order by j.finished_at limit at_most for update of j skip locked
+    )
+    delete from tenant.jobs j using old where j.id = old.id;
+    get diagnostics pruned = row_count;
+    return pruned;
+end
+$$;
+comment on function tenant.prune_jobs is 'Deletes finished jobs whose kind keeps them no longer, and says how many.';
+revoke all on function tenant.prune_jobs(integer) from public;
+grant execute on function tenant.prune_jobs(integer) to tenant_worker, tenant_admin;
+
+-- sql/schema/work/jobs/schedules.sql
+-- Schedules: jobs that are queued again and again. Who reads a cron expression is the client's scheduler; which due
+-- time was the last one stands here, and moves once however many schedulers there are.
+
+create table tenant.schedules (
+    name text collate "C" primary key check (name ~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$'),
+    cron text not null,
+    time_zone text not null default 'UTC',
+    scope text not null check (scope in ('each_tenant', 'system')),
+    kind text collate "C" not null,
+    lane text collate "C",
+    payload jsonb not null default '{}',
+    -- The system's: why its context is entered.
+    reason text,
+    -- What is done about due times that passed while nobody was there: one of them, all, or none.
+    catch_up text not null default 'once' check (catch_up in ('once', 'all', 'none')),
+    -- Tenants' jobs are spread over it, each always at the same place.
+    spread interval not null default '0' check (spread >= interval '0'),
+    enabled boolean not null default true,
+    -- The last due time for which jobs were queued, or from which on it counts; and how far the one that is being fired
+    -- has come.
+    last_due timestamptz not null default now(),
+    firing timestamptz,
+    fired_after text collate "C",
+    changed_at timestamptz not null default now()
+);
+comment on table tenant.schedules is 'Which jobs are queued when, for each active tenant or for the system, and for which due time last.';
+grant select on tenant.schedules to tenant_admin, tenant_worker;
+select pg_catalog.pg_extension_config_dump('tenant.schedules', '');
+
+create function tenant.define_schedule(name text, cron text, scope text, kind text, payload jsonb default '{}', time_zone text default 'UTC',
+    lane text default null, catch_up text default 'once', spread interval default '0', reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+begin
+    perform tenant_internal.check_job(kind, lane, payload, null, null, null);
+    if name is null or name !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$' or coalesce(array_length(regexp_split_to_array(btrim(cron), '\s+'), 1), 0) not in (5, 6)
+            or scope is null or scope not in ('each_tenant', 'system') or catch_up is null or catch_up not in ('once', 'all', 'none')
+            or spread is null or spread < interval '0' or not exists (select from pg_timezone_names z where z.name = time_zone) then
+        perform tenant_internal.refuse_job(format('schedule %s cannot be defined like this', coalesce(quote_literal(left(name, 80)), 'without a name')),
+            'It has a name, a cron expression, a time zone that the server knows, a scope and a rule for what was missed.',
+            'As in: select tenant.define_schedule(''nightly'', ''0 3 * * *'', ''each_tenant'', ''report'', time_zone => ''Europe/Zurich'');');
+    end if;
+    if scope = 'system' then
+        perform tenant_internal.require_reason(reason);
+    end if;
+    insert into tenant.schedules as s (name, cron, time_zone, scope, kind, lane, payload, reason, catch_up, spread)
+        values (define_schedule.name, btrim(define_schedule.cron), define_schedule.time_zone, define_schedule.scope, define_schedule.kind,
+            define_schedule.lane, define_schedule.payload, btrim(define_schedule.reason), define_schedule.catch_up, define_schedule.spread)
+        on conflict on constraint schedules_pkey do update set cron = excluded.cron, time_zone = excluded.time_zone, scope = excluded.scope,
+            kind = excluded.kind, lane = excluded.lane, payload = excluded.payload, reason = excluded.reason, catch_up = excluded.catch_up,
+            spread = excluded.spread, changed_at = now(),
+            -- Another rhythm counts from now on.
+            last_due = case when (s.cron, s.time_zone) = (excluded.cron, excluded.time_zone) then s.last_due else now() end;
+    perform tenant_internal.write_journal('define_schedule', name, reason, jsonb_build_object('cron', cron, 'time_zone', time_zone, 'scope', scope, 'kind', kind));
+end
+$$;
+comment on function tenant.define_schedule is 'Queues a job of this kind at each time of the cron expression: of every active tenant, or one of the system. TN161 malformed, TN029 no reason for one of the system.';
+revoke all on function tenant.define_schedule(text, text, text, text, jsonb, text, text, text, interval, text) from public;
+grant execute on function tenant.define_schedule(text, text, text, text, jsonb, text, text, text, interval, text) to tenant_admin;
+
+create function tenant_internal.hold_schedule(name text) returns tenant.schedules
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    s tenant.schedules;
+begin
+    select * into s from tenant.schedules o where o.name = hold_schedule.name for update;
+    if not found then
+        perform tenant_internal.refuse_job(format('there is no schedule %s', coalesce(quote_literal(left(name, 80)), 'without a name')),
+            coalesce((select format('There are: %s.', string_agg(o.name, ', ' order by o.name)) from tenant.schedules o), 'tenant.schedules is empty.'),
+            'Define it with tenant.define_schedule().');
+    end if;
+    return s;
+end
+$$;
+revoke all on function tenant_internal.hold_schedule(text) from public;
+
+-- What passed while it was disabled is not caught up.
+create function tenant.enable_schedule(name text, enabled boolean, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+begin
+    perform tenant_internal.give_reason(reason), tenant_internal.hold_schedule(name);
+    update tenant.schedules s set enabled = coalesce(enable_schedule.enabled, true), changed_at = now(),
+            last_due = case when s.enabled then s.last_due else now() end
+        where s.name = enable_schedule.name and s.enabled <> coalesce(enable_schedule.enabled, true);
+    if found then
+        perform tenant_internal.write_journal(case when enabled then 'enable_schedule' else 'disable_schedule' end, name, reason, null);
+    end if;
+end
+$$;
+comment on function tenant.enable_schedule is 'Lets the schedule rest, or go on from now. TN029 no reason, TN161 unknown.';
+revoke all on function tenant.enable_schedule(text, boolean, text) from public;
+grant execute on function tenant.enable_schedule(text, boolean, text) to tenant_admin;
+
+create function tenant.drop_schedule(name text, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+begin
+    perform tenant_internal.give_reason(reason), tenant_internal.hold_schedule(name);
+    delete from tenant.schedules s where s.name = drop_schedule.name;
+    perform tenant_internal.write_journal('drop_schedule', name, reason, null);
+end
+$$;
+comment on function tenant.drop_schedule is 'Ends the schedule; jobs that it has queued stay. TN029 no reason, TN161 unknown.';
+revoke all on function tenant.drop_schedule(text, text) from public;
+grant execute on function tenant.drop_schedule(text, text) to tenant_admin;
+
+-- One scheduler at a time has the lead, for as long as its session lasts.
+create function tenant.lead_schedules() returns boolean
+    language sql security definer set search_path = pg_catalog, pg_temp
+    return pg_try_advisory_lock(hashtext('tenant.schedules'), 0);
+comment on function tenant.lead_schedules() is 'Whether this session is the scheduler: the first that asks, until it ends.';
+revoke all on function tenant.lead_schedules() from public;
+grant execute on function tenant.lead_schedules() to tenant_worker;
+
+-- Queues the jobs of a due time, for the system or for up to at_most tenants, and gives how many; `complete` says
+-- whether that was all. `previous` is the last due time that the caller has read: where it is another by now, somebody
+-- else has fired, and nothing is done. A due time that was begun is completed before another one.
+create function tenant.fire_schedule(name text, due timestamptz, previous timestamptz, at_most integer default 1000)
+    returns table (queued bigint, complete boolean)
+    language plpgsql security definer rows 1 set search_path = pg_catalog, pg_temp as $$
+declare
+    s tenant.schedules := tenant_internal.hold_schedule(name);
+    at timestamptz;
+    ids text[];
+begin
+    if not s.enabled or s.last_due is distinct from previous or due is null or due <= previous or due > clock_timestamp() then
+        return query select 0::bigint, true;
+        return;
+    end if;
+    at := coalesce(s.firing, due);
+    if s.scope = 'system' then
+        perform tenant_internal.add_jobs(null, s.kind, array[s.payload], array[format('%s@%s', s.name, extract(epoch from at)::bigint)], s.lane, null, null, null, null, s.reason);
+        update tenant.schedules o set last_due = at, firing = null, fired_after = null where o.name = fire_schedule.name;
+        return query select 1::bigint, true;
+        return;
+    end if;
+    ids := array(select t.id from tenant.tenants t where t.status = 'active' and (s.fired_after is null or t.id > s.fired_after)
+        order by t.id limit greatest(coalesce(at_most, 1000), 1));
+    -- Where a tenant stands in the spread is its own, and does not change.
+    perform tenant_internal.add_jobs(i, s.kind, array[s.payload], array[format('%s@%s', s.name, extract(epoch from at)::bigint)], s.lane, null,
+            at + s.spread * ((hashtextextended(i, 0) & 65535) / 65536.0), null, null, null)
+        from unnest(ids) i;
+    if cardinality(ids) < greatest(coalesce(at_most, 1000), 1) then
+        update tenant.schedules o set last_due = at, firing = null, fired_after = null where o.name = fire_schedule.name;
+        return query select cardinality(ids)::bigint, true;
+    else
+        update tenant.schedules o set firing = at, fired_after = ids[cardinality(ids)] where o.name = fire_schedule.name;
+        return query select cardinality(ids)::bigint, false;
+    end if;
+end
+$$;
+comment on function tenant.fire_schedule is 'Queues the jobs of one due time of a schedule, in parts of at_most tenants, each part once. TN161 unknown.';
+revoke all on function tenant.fire_schedule(text, timestamptz, timestamptz, integer) from public;
+grant execute on function tenant.fire_schedule(text, timestamptz, timestamptz, integer) to tenant_worker;
+
+-- Due times that are passed over, by the schedule's rule for what was missed.
+create function tenant.skip_schedule(name text, due timestamptz, previous timestamptz) returns boolean
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    s tenant.schedules := tenant_internal.hold_schedule(name);
+begin
+    if s.last_due is distinct from previous or s.firing is not null or due is null or due <= previous or due > clock_timestamp() then
+        return false;
+    end if;
+    update tenant.schedules o set last_due = due where o.name = skip_schedule.name;
+    return true;
+end
+$$;
+comment on function tenant.skip_schedule is 'Passes over the due times up to this one: nothing is queued for them. TN161 unknown.';
+revoke all on function tenant.skip_schedule(text, timestamptz, timestamptz) from public;
+grant execute on function tenant.skip_schedule(text, timestamptz, timestamptz) to tenant_worker;
 
 -- sql/schema/protect/hierarchy.sql
 -- Protecting a table.
@@ -11133,6 +12242,55 @@ create view tenant_internal.finding_t134 as
         where o.pool = p.pool and o.claimed_at is null and o.abandoned_at is null) h
     where h.have < p.target and greatest(p.topped_up_at, p.changed_at) < now() - interval '15 min';
 comment on view tenant_internal.finding_t134 is 'A pool of ready tenants is not topped up';
+
+-- sql/schema/doctor/jobs.sql
+-- Findings on jobs and schedules. They tell whose and which kind, not what the jobs say.
+
+create view tenant_internal.finding_t143 as
+    select 'T143' as code, 'warn' as level,
+        'jobs/' || coalesce(j.worker, '') as object,
+        format('%s jobs were claimed by worker "%s", whose lease was over at %s, and nobody has taken them since', count(*),
+            coalesce(j.worker, ''), min(j.lease_until)) as problem,
+        'Every claim gives such jobs to others, so nobody claims: the work stands still.' as why,
+        'select tenant.reap_jobs();' as fix
+    from tenant.jobs j where j.state = 'running' and j.lease_until < now() - interval '15 min'
+    group by j.worker;
+comment on view tenant_internal.finding_t143 is 'Jobs of a worker that is gone are taken by nobody';
+
+create view tenant_internal.finding_t144 as
+    select 'T144' as code, 'warn' as level,
+        'jobs/' || j.kind as object,
+        format('%s jobs of kind "%s" are dead, the first since %s', count(*), j.kind, min(j.finished_at)) as problem,
+        'They have failed as often as they may, and are not tried again.' as why,
+        null::text as fix
+    from tenant.jobs j where j.state = 'dead' group by j.kind;
+comment on view tenant_internal.finding_t144 is 'Jobs are dead';
+
+create view tenant_internal.finding_t145 as
+    select 'T145' as code, 'warn' as level,
+        'jobs/' || j.lane || '/' || j.kind as object,
+        format('%s jobs of kind "%s" in lane "%s" can be done since %s, and nobody does them', count(*), j.kind, j.lane, min(j.run_at)) as problem,
+        'No worker serves this lane and kind, or too few do.' as why,
+        null::text as fix
+    from tenant.jobs j left join tenant.tenants t on t.id = j.tenant_id
+    where (j.state = 'ready' or j.state in ('scheduled', 'failed')) and j.run_at < now() - interval '1 h'
+        and (j.tenant_id is null or t.status = 'active')
+    group by j.lane, j.kind;
+comment on view tenant_internal.finding_t145 is 'Jobs wait for a worker';
+
+create view tenant_internal.finding_t146 as
+    select 'T146' as code, 'warn' as level,
+        'tenant.schedules' as object,
+        format('%s schedules are enabled, and no scheduler has the lead', count(*)) as problem,
+        'Nothing is queued when they are due.' as why,
+        null::text as fix
+    from tenant.schedules s
+    where s.enabled and s.changed_at < now() - interval '15 min'
+        and not exists (select from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 2
+            and l.database = (select d.oid from pg_database d where d.datname = current_database())
+            and l.classid::bigint = hashtext('tenant.schedules')::bigint & 4294967295 and l.objid = 0)
+    having count(*) > 0;
+comment on view tenant_internal.finding_t146 is 'Schedules have no scheduler';
 
 -- sql/schema/doctor/journal.sql
 -- Findings on the journal.

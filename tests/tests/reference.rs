@@ -101,6 +101,9 @@ async fn a_signature_or_a_default_is_another() {
                     .replace("::regclass[]", "")
                     .replace("::jsonb", "")
                     .replace("::numeric", "")
+                    .replace("::integer", "")
+                    .replace("::real", "")
+                    .replace("null::timestamp with time zone", "null")
                     .replace("null[]", "null")
                     .replace("'{}'[]", "'{}'")
                     .replace("IN ", "");

@@ -267,6 +267,12 @@ refusals! {
     ImpersonationRefused = "TN158", "impersonation_refused";
     /// The impersonation was ended, or has expired
     ImpersonationEnded = "TN159", "impersonation_ended";
+    /// The attempt at a job is over: another has it, or it was finished
+    JobAttemptOver = "TN160", "job_attempt_over";
+    /// A job, a kind of jobs or a schedule cannot be like this
+    InvalidJob = "TN161", "invalid_job";
+    /// Jobs are not claimed, nor those of the system queued, inside a tenant
+    JobsOutsideTenants = "TN162", "jobs_outside_tenants";
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use crate::pg::notify::{self, Sent};
 use crate::pg::report::{Outcome, Report};
 use pg_tenant_core::Refusal;
 
+/// Wakes workers that claim jobs (`sql/schema/work/jobs/`). Every tenant may, since nothing is said on it.
+const JOBS: &str = "pg_tenant_jobs";
+
 /// Whether a call of `pg_notify` is looked at: inside a tenant, unless our own function made it.
 pub fn is_judged() -> bool {
     current::is_set() && gucs::guards()
@@ -18,6 +21,9 @@ pub fn is_judged() -> bool {
 pub fn judge(channel: &str) -> Outcome<Sent> {
     if notify::is_own(current::tenant(), channel) {
         return Ok(Sent::AsGiven);
+    }
+    if channel == JOBS {
+        return Ok(Sent::Nothing);
     }
     match channel_row::find(channel) {
         Some(Payload::None) => Ok(Sent::Nothing),

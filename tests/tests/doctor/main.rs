@@ -16,6 +16,7 @@ mod a_setting_is_missed;
 mod a_waiver_stays;
 mod an_onboarding_is_stuck;
 mod it_says_too_much;
+mod jobs_stand_still;
 
 /// Findings that a test of their own plants: they are of a whole server.
 const ALONE: &[&str] = &["T081", "T085", "T092", "T093"];
@@ -30,6 +31,7 @@ fn cases() -> impl Iterator<Item = &'static case::Case> {
         a_kept_value_is_missed::CASES,
         a_setting_is_missed::CASES,
         an_onboarding_is_stuck::CASES,
+        jobs_stand_still::CASES,
         a_journal_is_not_kept::CASES,
         a_journal_is_not_kept::SEALS,
     ]

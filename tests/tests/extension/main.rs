@@ -4,6 +4,7 @@ mod context;
 mod guards;
 mod harden;
 mod impersonation;
+mod jobs;
 mod journal;
 mod membership;
 mod onboarding;

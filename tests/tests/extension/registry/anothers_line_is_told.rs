@@ -11,9 +11,10 @@ const MARK: &str = "zebra";
 
 /// Tables whose lines are of all tenants, or of none: what is declared, allowed and waived, and how the journal is
 /// kept.
-const OF_NOBODY: [&str; 20] = [
+const OF_NOBODY: [&str; 24] = [
     "tenant.audited",
     "tenant.channels",
+    "tenant.job_kinds",
     "tenant.journal_removals",
     "tenant.journal_retention",
     "tenant.journal_sealings",
@@ -24,10 +25,13 @@ const OF_NOBODY: [&str; 20] = [
     "tenant.reserved_slugs",
     "tenant.roles",
     "tenant.row_security_cves",
+    "tenant.schedules",
     "tenant.setting_definitions",
     "tenant.shared",
     "tenant.waivers",
     "tenant_internal.definitions_stamp",
+    "tenant_internal.job_look",
+    "tenant_internal.job_wakes",
     "tenant_internal.journal_origin",
     "tenant_internal.journal_protection",
     "tenant_internal.journal_rest",
@@ -60,7 +64,12 @@ async fn stage(name: &str) -> Database<'static> {
     boss.run(&format!("set session authorization {ann}; select tenant.impersonate('{B}', '{MARK}', 'for {MARK}')"))
         .await;
     let app = db.app().await;
-    app.inside(B, &format!("insert into orders (id, note) values (9001, '{MARK}')")).await;
+    app.inside(B, &format!("insert into orders (id, note) values (9001, '{MARK}'); select tenant.enqueue('{MARK}')"))
+        .await;
+    boss.run(&format!(
+        "reset session authorization; select tenant.set_job_share('{B}', 2), tenant.claim_jobs('{MARK}')"
+    ))
+    .await;
     db.superuser().await.run("select tenant.seal_journal()").await;
     db
 }

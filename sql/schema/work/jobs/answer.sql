@@ -1,0 +1,140 @@
+-- What a worker does with a job that it has claimed: inside the job's tenant it takes and finishes it; outside it says
+-- that it failed, that it gives it back, or that it still works on it.
+
+create function tenant_internal.refuse_attempt_at_job(id bigint, attempt integer) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    j tenant.jobs;
+begin
+    select * into j from tenant.jobs o where o.id = refuse_attempt_at_job.id;
+    raise exception using
+        errcode = 'TN160',
+        message = format('attempt %s at job %s is over', coalesce(attempt::text, 'null'), coalesce(id::text, 'null')),
+        -- Another tenant's job is none, for whoever asks.
+        detail = case when j.id is null or j.tenant_id is distinct from tenant.current_id() and tenant.current_id() is not null
+            then 'There is no such job here: it was finished, or deleted, or is not this tenant''s.'
+            else format('The job is %s, and its last attempt is %s.', j.state, j.attempt) end,
+        hint = 'Roll back what this attempt did; whoever has claimed the job since does it.';
+end
+$$;
+revoke all on function tenant_internal.refuse_attempt_at_job(bigint, integer) from public;
+
+-- The line is not locked: who says that the worker lives must not wait for the worker's transaction. That the attempt
+-- is still the last one is what finish_job proves.
+create function tenant.take_job(id bigint, attempt integer)
+    returns table (payload jsonb, max_attempts integer, created_at timestamptz, key text)
+    language plpgsql security definer rows 1 set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    here constant text := tenant.current_id();
+begin
+    return query select j.payload, j.max_attempts, j.created_at, j.key from tenant.jobs j
+        where j.id = take_job.id and j.attempt = take_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here;
+    if not found then
+        perform tenant_internal.refuse_attempt_at_job(id, attempt);
+    end if;
+end
+$$;
+comment on function tenant.take_job is 'What a claimed job is to do, for who is inside its tenant, or of the system''s outside of any. TN160 the attempt is over.';
+revoke all on function tenant.take_job(bigint, integer) from public;
+grant execute on function tenant.take_job(bigint, integer) to tenant_worker, tenant_system;
+
+create function tenant.finish_job(id bigint, attempt integer, result jsonb default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    here constant text := tenant.current_id();
+    kept interval;
+begin
+    select k.keep into kept from tenant.jobs j join tenant.job_kinds k using (kind) where j.id = finish_job.id;
+    if kept is null then
+        delete from tenant.jobs j where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running'
+            and j.tenant_id is not distinct from here;
+    else
+        update tenant.jobs j set state = 'done', lease_until = null, finished_at = clock_timestamp(), result = finish_job.result, last_error = null
+            where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here;
+    end if;
+    if not found then
+        perform tenant_internal.refuse_attempt_at_job(id, attempt);
+    end if;
+end
+$$;
+comment on function tenant.finish_job is 'The job is done: the last statement of the transaction that did it, with which it commits. TN160 the attempt is over.';
+revoke all on function tenant.finish_job(bigint, integer, jsonb) from public;
+grant execute on function tenant.finish_job(bigint, integer, jsonb) to tenant_worker, tenant_system;
+
+-- Whose job it is decides nothing here: the tenant may be suspended, and its worker says so from outside. Inside a
+-- tenant it is one of that tenant.
+create function tenant_internal.end_attempt(id bigint, attempt integer, wanted text, error text, retry_in interval) returns text
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    here constant text := tenant.current_id();
+    moment constant timestamptz := clock_timestamp();
+    j tenant.jobs;
+    state text;
+begin
+    select * into j from tenant.jobs o where o.id = end_attempt.id and o.attempt = end_attempt.attempt and o.state = 'running'
+        and (here is null or o.tenant_id = here) for no key update;
+    if not found then
+        perform tenant_internal.refuse_attempt_at_job(id, attempt);
+    end if;
+    state := case when wanted = 'failed' then tenant_internal.after_failure(j.tries, j.max_attempts) else wanted end;
+    update tenant.jobs o set state = end_attempt_state.state, lease_until = null, worker = null,
+            tries = case when wanted = 'ready' then greatest(o.tries - 1, 0) else o.tries end,
+            last_error = coalesce(left(error, 8192), o.last_error),
+            run_at = case end_attempt_state.state when 'failed' then moment + coalesce(retry_in, tenant_internal.job_pause(o.kind, o.id, o.attempt, o.tries)) else o.run_at end,
+            finished_at = case end_attempt_state.state when 'dead' then moment end
+        from (select state) end_attempt_state where o.id = end_attempt.id;
+    if state = 'ready' then
+        perform tenant_internal.wake_queue(j.lane, coalesce(j.tenant_id, ''), moment);
+    end if;
+    return state;
+end
+$$;
+revoke all on function tenant_internal.end_attempt(bigint, integer, text, text, interval) from public;
+
+create function tenant.fail_job(id bigint, attempt integer, error text, retry_in interval default null) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if retry_in < interval '0' or retry_in > interval '1 year' then
+        perform tenant_internal.refuse_job(format('a job cannot be tried again in %s', retry_in),
+            'It is how long to wait before the next attempt.', 'It is at most a year; null is the kind''s own pause.');
+    end if;
+    return tenant_internal.end_attempt(id, attempt, 'failed', coalesce(error, 'failed'), retry_in);
+end
+$$;
+comment on function tenant.fail_job is 'The attempt came to nothing: it is tried again later (failed), or was the last one (dead). TN160 the attempt is over.';
+revoke all on function tenant.fail_job(bigint, integer, text, interval) from public;
+grant execute on function tenant.fail_job(bigint, integer, text, interval) to tenant_worker;
+
+create function tenant.release_job(id bigint, attempt integer) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.end_attempt(id, attempt, 'ready', null, null);
+end
+$$;
+comment on function tenant.release_job is 'Gives a job back that was not done: others claim it at once, and the attempt does not count. TN160 the attempt is over.';
+revoke all on function tenant.release_job(bigint, integer) from public;
+grant execute on function tenant.release_job(bigint, integer) to tenant_worker;
+
+create function tenant.extend_jobs(ids bigint[], attempts integer[], lease interval default '1 min') returns setof bigint
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if lease is null or lease not between interval '1 s' and interval '1 day' then
+        perform tenant_internal.refuse_job(format('jobs cannot be claimed for %s', coalesce(lease::text, 'null')),
+            'When that is over, others get them.', 'A lease stands between 1 second and 1 day.');
+    end if;
+    -- One that is being finished is locked, and needs no more time.
+    return query with held as (
+        select j.id from tenant.jobs j join unnest(ids, attempts) c (id, attempt) on (j.id, j.attempt) = (c.id, c.attempt)
+            where j.state = 'running' order by j.id for no key update of j skip locked
+    ), extended as (
+        update tenant.jobs j set lease_until = clock_timestamp() + lease from held where j.id = held.id returning j.id
+    )
+    select e.id from extended e
+    union
+    select j.id from tenant.jobs j join unnest(ids, attempts) c (id, attempt) on (j.id, j.attempt) = (c.id, c.attempt) where j.state = 'running';
+end
+$$;
+comment on function tenant.extend_jobs is 'The worker still works on these jobs: the ids of those that are still its own.';
+revoke all on function tenant.extend_jobs(bigint[], integer[], interval) from public;
+grant execute on function tenant.extend_jobs(bigint[], integer[], interval) to tenant_worker;
