@@ -39,6 +39,42 @@ comment on function tenant.take_job is 'What a claimed job is to do, for who is 
 revoke all on function tenant.take_job(bigint, integer) from public;
 grant execute on function tenant.take_job(bigint, integer) to tenant_worker, tenant_system;
 
+-- Enters and takes in one statement, the first of its transaction, with the caller's rights: what refuses an entry refuses
+-- this one. Where a token is required, the client enters with it and calls take_job.
+create function tenant.job_owner(id bigint, attempt integer) returns table (tenant_id text, reason text)
+    language plpgsql stable security definer rows 1 set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query select j.tenant_id, j.reason from tenant.jobs j
+        where j.id = job_owner.id and j.attempt = job_owner.attempt and j.state = 'running' and tenant.current_id() is null;
+    if not found then
+        perform tenant_internal.refuse_attempt_at_job(id, attempt);
+    end if;
+end
+$$;
+comment on function tenant.job_owner is 'Whose a claimed job is, as its claim has told: a tenant, or null and the reason for which the system context is entered. TN160 the attempt is over, or a tenant is entered.';
+revoke all on function tenant.job_owner(bigint, integer) from public;
+grant execute on function tenant.job_owner(bigint, integer) to tenant_worker;
+
+create function tenant.enter_job(id bigint, attempt integer)
+    returns table (payload jsonb, max_attempts integer, created_at timestamptz, key text)
+    language plpgsql rows 1 as $$
+declare
+    o record;
+begin
+    select w.tenant_id, w.reason into o from tenant.job_owner(id, attempt) w;
+    if o.tenant_id is null then
+        perform tenant.enter_system(o.reason, true);
+    else
+        perform tenant.enter(o.tenant_id);
+    end if;
+    return query select t.payload, t.max_attempts, t.created_at, t.key from tenant.take_job(id, attempt) t;
+end
+$$;
+comment on function tenant.enter_job is 'Enters the job''s tenant, or the system context for the job''s reason, and takes the job. TN160 the attempt is over; and as tenant.enter or tenant.enter_system.';
+revoke all on function tenant.enter_job(bigint, integer) from public;
+grant execute on function tenant.enter_job(bigint, integer) to tenant_worker;
+
 create function tenant.finish_job(id bigint, attempt integer, result jsonb default null) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

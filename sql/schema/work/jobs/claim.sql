@@ -1,35 +1,70 @@
 -- What a worker calls first: it claims jobs, fairly between tenants, and learns no more than where they are to be done.
 
--- A share of the jobs of one queue, but of those kinds. Only the index jobs_ready gives them without looking at the
--- rest of the queue; what the planner knows of a table that fills and empties would choose others.
-create function tenant_internal.claim_of_queue(lane text, queue_of text, kinds text[], full_kinds text[], at_most integer, worker text,
-    moment timestamptz, lease interval) returns setof tenant.jobs
-    language plpgsql rows 10 set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+-- A share of the jobs of one queue: of kinds without limits, or of the kind that is named as the part. Only the index
+-- jobs_ready gives them without looking at the rest of the queue; what the planner knows of a table that fills and
+-- empties would choose others, hence the settings of tenant.claim_jobs. A worker of few kinds steps over the others of
+-- its lanes: lanes keep them apart.
+create function tenant_internal.claim_of_queue(of_lane text, queue_of text, part text, kinds text[], at_most integer, worker text,
+    moment timestamptz, lease interval)
+    returns table (id bigint, tenant_id text, kind text, attempt integer, lane text, time_limit interval, trace text, reason text)
+    language plpgsql rows 10 set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
 begin
     return query with picked as (
         select j.id from tenant.jobs j
-        where j.state = 'ready' and j.lane = claim_of_queue.lane and coalesce(j.tenant_id, '') = queue_of
-            and (kinds is null or j.kind = any (kinds)) and not j.kind = any (full_kinds)
+        where j.state = 'ready' and j.lane = of_lane and coalesce(j.tenant_id, '') = queue_of and j.part = claim_of_queue.part
+            and (kinds is null or j.kind = any (kinds))
         order by j.priority, j.run_at, j.id limit at_most for no key update skip locked
+    ), claimed as (
+        update tenant.jobs j set state = 'running', attempt = j.attempt + 1, tries = j.tries + 1, lease_until = moment + lease,
+                worker = claim_of_queue.worker
+            from picked where j.id = picked.id returning j.id, j.tenant_id, j.kind, j.attempt, j.lane, j.trace, j.reason
     )
-    update tenant.jobs j set state = 'running', attempt = j.attempt + 1, tries = j.tries + 1, lease_until = moment + lease,
-            worker = claim_of_queue.worker
-        from picked where j.id = picked.id returning j.*;
+    select c.id, c.tenant_id, c.kind, c.attempt, c.lane, (select k.time_limit from tenant.job_kinds k where k.kind = c.kind), c.trace, c.reason
+        from claimed c;
 end
 $$;
-revoke all on function tenant_internal.claim_of_queue(text, text, text[], text[], integer, text, timestamptz, interval) from public;
+revoke all on function tenant_internal.claim_of_queue(text, text, text, text[], integer, text, timestamptz, interval) from public;
 
--- Locks the kinds that have limits, and gives them all, and those of which none may run more: since as many do, or
--- since another claim counts them at this moment.
+-- The lanes that there are, in any order, so that none is always the last.
+create function tenant_internal.every_lane() returns text[]
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    with recursive l (lane) as (
+        (select q.lane from tenant.job_queues q order by q.lane limit 1)
+        union all
+        select (select q.lane from tenant.job_queues q where q.lane > l.lane order by q.lane limit 1) from l where l.lane is not null
+    )
+    select coalesce(array_agg(l.lane order by random()) filter (where l.lane is not null), '{}') from l
+$$;
+revoke all on function tenant_internal.every_lane() from public;
+
+-- The parts of a queue that have jobs, the one with the next job first.
+create function tenant_internal.parts_of_queue(lane text, queue_of text) returns text[]
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    with recursive p as (
+        (select j.part, j.priority, j.run_at, j.id from tenant.jobs j
+            where j.state = 'ready' and j.lane = parts_of_queue.lane and coalesce(j.tenant_id, '') = queue_of
+            order by j.part, j.priority, j.run_at, j.id limit 1)
+        union all
+        select n.* from p cross join lateral (select j.part, j.priority, j.run_at, j.id from tenant.jobs j
+            where j.state = 'ready' and j.lane = parts_of_queue.lane and coalesce(j.tenant_id, '') = queue_of and j.part > p.part
+            order by j.part, j.priority, j.run_at, j.id limit 1) n
+    )
+    select coalesce(array_agg(p.part order by p.priority, p.run_at, p.id), '{}') from p
+$$;
+revoke all on function tenant_internal.parts_of_queue(text, text) from public;
+
+-- Locks the kinds that have limits, and gives them all, and those that another claim counts at this moment: of these
+-- none is claimed.
 create function tenant_internal.lock_limited_kinds(out limited_kinds text[], out full_kinds text[])
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     held text[];
 begin
-    limited_kinds := array(select k.kind from tenant.job_kinds k where k.concurrency is not null or k.tenant_concurrency is not null);
+    limited_kinds := array(select k.kind from tenant.job_kinds k where k.has_part);
     full_kinds := '{}';
     if limited_kinds <> '{}' then
-        held := array(select k.kind from tenant.job_kinds k where k.kind = any (limited_kinds) for no key update skip locked);
+        held := array(select k.kind from tenant.job_kinds k where k.has_part for no key update skip locked);
         full_kinds := array(select k from unnest(limited_kinds) k where not k = any (held));
     end if;
 end
@@ -64,7 +99,8 @@ revoke all on function tenant_internal.shares_of(text[]) from public;
 create function tenant.claim_jobs(worker text, lanes text[] default null, kinds text[] default null, at_most integer default 1,
     lease interval default '1 min')
     returns table (id bigint, tenant_id text, kind text, attempt integer, lane text, time_limit interval, trace text, reason text)
-    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
     moment constant timestamptz := clock_timestamp();
@@ -74,14 +110,17 @@ declare
     share integer;
     round integer;
     taken integer;
-    of_kind integer;
+    of_part integer;
     room integer;
-    room_of_kind integer;
+    room_of_part integer;
     queues text[];
     tried text[];
-    limited text;
+    part text;
+    parts text[];
     limited_kinds text[];
     full_kinds text[];
+    has_more boolean;
+    served double precision;
 begin
     if tenant.current_id() is not null then
         raise exception using
@@ -102,7 +141,7 @@ begin
     perform tenant_internal.require_plain('the worker''s name', worker);
     select k.limited_kinds, k.full_kinds into limited_kinds, full_kinds from tenant_internal.lock_limited_kinds() k;
     perform tenant_internal.tend_jobs(moment);
-    lanes := coalesce(lanes, array(select distinct s.lane from tenant.job_queues s order by 1));
+    lanes := coalesce(lanes, tenant_internal.every_lane());
     foreach l in array lanes loop
         -- Whose turn it is. Where others have all of them at this moment, one is waited for.
         tried := '{}';
@@ -133,37 +172,36 @@ begin
                                 - (select count(*) from tenant.jobs r where coalesce(r.tenant_id, '') = q.tenant_id and r.state = 'running')::integer)
                                 else 0 end;
                         end if;
-                        if room > 0 then
-                            return query select c.id, c.tenant_id, c.kind, c.attempt, c.lane,
-                                    (select d.time_limit from tenant.job_kinds d where d.kind = c.kind), c.trace, c.reason
-                                from tenant_internal.claim_of_queue(l, q.tenant_id, kinds, limited_kinds, room, worker, moment, lease) c;
-                            get diagnostics taken = row_count;
-                        end if;
-                        -- Kinds with limits, each for itself.
-                        foreach limited in array limited_kinds loop
-                            continue when kinds is not null and not limited = any (kinds);
-                            room_of_kind := least(room - taken, tenant_internal.kind_room(limited, q.tenant_id));
-                            continue when room_of_kind <= 0;
-                            return query select c.id, c.tenant_id, c.kind, c.attempt, c.lane,
-                                    (select d.time_limit from tenant.job_kinds d where d.kind = c.kind), c.trace, c.reason
-                                from tenant_internal.claim_of_queue(l, q.tenant_id, array[limited], full_kinds, room_of_kind, worker, moment, lease) c;
-                            get diagnostics of_kind = row_count;
-                            taken := taken + of_kind;
+                        parts := case when limited_kinds = '{}' then array[''] else tenant_internal.parts_of_queue(l, q.tenant_id) end;
+                        foreach part in array parts loop
+                            continue when part <> '' and (part = any (full_kinds) or kinds is not null and not part = any (kinds));
+                            room_of_part := least(room - taken, case when part <> '' then tenant_internal.kind_room(part, q.tenant_id) end);
+                            continue when room_of_part <= 0;
+                            return query select * from tenant_internal.claim_of_queue(l, q.tenant_id, part, kinds, room_of_part, worker, moment, lease);
+                            get diagnostics of_part = row_count;
+                            taken := taken + of_part;
                         end loop;
                     end if;
                     rest := rest - taken;
+                    has_more := q.may_work and exists (select from tenant.jobs r
+                        where r.state = 'ready' and r.lane = l and coalesce(r.tenant_id, '') = q.tenant_id);
                     if taken > 0 then
-                        update tenant.job_queues s set virtual_time = s.virtual_time + taken / q.weight, misses = 0, next_at = moment
-                            where s.lane = l and s.tenant_id = q.tenant_id;
-                    else
+                        update tenant.job_queues s set virtual_time = s.virtual_time + taken / q.weight,
+                                misses = case when has_more then 0 else 1 end
+                            where s.lane = l and s.tenant_id = q.tenant_id returning s.virtual_time into served;
+                    end if;
+                    if taken = 0 or not has_more then
                         queues := array_remove(queues, q.tenant_id);
-                        -- A queue whose jobs are others' is looked at again.
-                        if round = 1 and (not q.may_work or not exists (select from tenant.jobs r
-                                where r.state = 'ready' and r.lane = l and coalesce(r.tenant_id, '') = q.tenant_id)) then
-                            update tenant.job_queues s set misses = least(s.misses, 3) + 1,
-                                    next_at = case when s.misses >= 3 or not q.may_work then 'infinity' else moment + interval '100 ms' * power(2, s.misses) end
-                                where s.lane = l and s.tenant_id = q.tenant_id;
-                        end if;
+                    end if;
+                    -- Nothing: it is looked at again, later and later, and then when a job is queued. Where its jobs are
+                    -- not for this worker, or as many run as may, it does not save its turns for later.
+                    if taken = 0 and has_more then
+                        update tenant.job_queues s set misses = greatest(s.misses, 1), virtual_time = greatest(s.virtual_time, served)
+                            where s.lane = l and s.tenant_id = q.tenant_id and (s.misses = 0 or s.virtual_time < served - 100);
+                    elsif taken = 0 and round = 1 then
+                        update tenant.job_queues s set misses = least(s.misses, 3) + 1,
+                                next_at = case when s.misses >= 3 or not q.may_work then 'infinity' else moment + interval '100 ms' * power(2, s.misses) end
+                            where s.lane = l and s.tenant_id = q.tenant_id;
                     end if;
                 end loop;
             end loop;

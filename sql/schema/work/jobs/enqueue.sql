@@ -1,13 +1,19 @@
 -- Queueing jobs, in the transaction that wants them done: with it committed, or not at all.
 
--- The line that wakes who claims, where nobody looks at the queue, and NOTIFY, which says nothing but that. Where the
--- queue has jobs already, neither: NOTIFY would have every committing transaction wait for the others.
+-- The line that has the queue looked at, where nobody looks, and NOTIFY, which says nothing but that there is work. Where
+-- the queue had jobs left when it was looked at last, neither: NOTIFY has committing transactions wait for each other.
 create function tenant_internal.wake_queue(lane text, tenant_id text, run_at timestamptz) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    is_looked_at boolean;
+    is_busy boolean;
 begin
-    if not exists (select from tenant.job_queues q where q.lane = wake_queue.lane and q.tenant_id = wake_queue.tenant_id
-            and q.next_at <= wake_queue.run_at) then
+    select q.next_at <= wake_queue.run_at, q.misses = 0 into is_looked_at, is_busy
+        from tenant.job_queues q where q.lane = wake_queue.lane and q.tenant_id = wake_queue.tenant_id;
+    if is_looked_at is not true then
         insert into tenant_internal.job_wakes values (lane, tenant_id, run_at);
+    end if;
+    if is_looked_at is not true or is_busy is not true then
         perform pg_notify('pg_tenant_jobs', '');
     end if;
 end
@@ -51,7 +57,7 @@ declare
     due constant timestamptz := greatest(coalesce(run_at, moment), moment);
     at constant text := case when due > moment then 'scheduled' else 'ready' end;
     of constant text := coalesce(add_jobs.tenant_id, '');
-    made bigint[];
+    part text;
     added bigint;
     n integer;
 begin
@@ -59,18 +65,19 @@ begin
     lane := coalesce(lane, k.lane, 'default');
     priority := coalesce(priority, k.priority, 0);
     max_attempts := coalesce(max_attempts, k.max_attempts, 20);
+    part := case when k.has_part then kind else '' end;
     perform tenant_internal.check_job(kind, lane, p, null, max_attempts, trace) from unnest(payloads) p;
     if keys is null then
-        return query insert into tenant.jobs as j (tenant_id, kind, lane, priority, state, max_attempts, run_at, created_at, trace, reason, payload)
-            select add_jobs.tenant_id, add_jobs.kind, add_jobs.lane, add_jobs.priority, at, add_jobs.max_attempts, due, moment, add_jobs.trace, add_jobs.reason, p
+        return query insert into tenant.jobs as j (tenant_id, kind, lane, part, priority, state, max_attempts, run_at, created_at, trace, reason, payload)
+            select add_jobs.tenant_id, add_jobs.kind, add_jobs.lane, part, add_jobs.priority, at, add_jobs.max_attempts, due, moment, add_jobs.trace, add_jobs.reason, p
             from unnest(payloads) p returning j.id;
     else
         -- One after the other: of two with one key in the same call the second is the first.
         for n in 1 .. cardinality(payloads) loop
             perform tenant_internal.check_job(kind, lane, payloads[n], keys[n], max_attempts, trace);
             loop
-                insert into tenant.jobs as j (tenant_id, kind, lane, priority, state, max_attempts, run_at, created_at, key, trace, reason, payload)
-                    values (add_jobs.tenant_id, add_jobs.kind, add_jobs.lane, add_jobs.priority, at, add_jobs.max_attempts, due, moment, keys[n],
+                insert into tenant.jobs as j (tenant_id, kind, lane, part, priority, state, max_attempts, run_at, created_at, key, trace, reason, payload)
+                    values (add_jobs.tenant_id, add_jobs.kind, add_jobs.lane, part, add_jobs.priority, at, add_jobs.max_attempts, due, moment, keys[n],
                         add_jobs.trace, add_jobs.reason, payloads[n])
                     on conflict ((coalesce(tenant_id, '')), kind, key)
                         where key is not null and state in ('ready', 'scheduled', 'running', 'failed') do nothing
@@ -91,6 +98,18 @@ end
 $$;
 revoke all on function tenant_internal.add_jobs(text, text, jsonb[], text[], text, integer, timestamptz, integer, text, text) from public;
 
+-- Why the transaction has entered the system context for writing, if it has: the journal has the line, and is the only
+-- one to know. Null otherwise.
+create function tenant_internal.reason_of_system() returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select j.reason from tenant.journal j
+        where j.at = now() and j.xid8 = pg_current_xact_id_if_assigned() and j.origin = tenant_internal.journal_origin()
+            and j.action = 'enter_system' and j.detail -> 'write' = 'true' and j.session_role = session_user
+            and (select pg_has_role(session_user, r.oid, 'member') from pg_roles r where r.rolname = 'tenant_system')
+        order by j.id desc limit 1
+$$;
+revoke all on function tenant_internal.reason_of_system() from public;
+
 create function tenant_internal.require_tenant_for_jobs() returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -101,7 +120,7 @@ begin
             errcode = 'TN001',
             message = 'no tenant: a job is a tenant''s',
             detail = 'The transaction has not entered a tenant.',
-            hint = 'Enter one first: select tenant.enter(''<id>''); in the system context it is tenant.enqueue_system().';
+            hint = 'Enter one first: select tenant.enter(''<id>''); or the system context, for writing, for a job of the system.';
     end if;
     return here;
 end
@@ -118,44 +137,59 @@ declare
     moment constant timestamptz := clock_timestamp();
     k tenant.job_kinds;
     added bigint;
+    why text;
 begin
     if here is null or key is not null or run_at > moment or kind is null or payload is null or trace is not null or max_attempts is not null then
-        return tenant_internal.add_jobs(tenant_internal.require_tenant_for_jobs(), kind, array[payload],
-            case when key is not null then array[key] end, lane, priority, run_at, max_attempts, trace, null);
+        if here is null then
+            why := tenant_internal.reason_of_system();
+            if why is null then
+                perform tenant_internal.require_tenant_for_jobs();
+            end if;
+        end if;
+        return tenant_internal.add_jobs(here, kind, array[payload],
+            case when key is not null then array[key] end, lane, priority, run_at, max_attempts, trace, why);
     end if;
     select * into k from tenant.job_kinds d where d.kind = enqueue.kind;
     lane := coalesce(lane, k.lane, 'default');
     if not found then
         perform tenant_internal.check_job(kind, lane, payload, null, null, null);
     end if;
-    insert into tenant.jobs as j (tenant_id, kind, lane, priority, max_attempts, run_at, created_at, payload)
-        values (here, kind, lane, coalesce(priority, k.priority, 0), coalesce(k.max_attempts, 20), moment, moment, payload)
+    insert into tenant.jobs as j (tenant_id, kind, lane, part, priority, max_attempts, run_at, created_at, payload)
+        values (here, kind, lane, case when k.has_part then kind else '' end, coalesce(priority, k.priority, 0), coalesce(k.max_attempts, 20), moment, moment, payload)
         returning j.id into added;
-    if not exists (select from tenant.job_queues q where q.lane = enqueue.lane and q.tenant_id = here and q.next_at <= moment) then
+    if not exists (select from tenant.job_queues q where q.lane = enqueue.lane and q.tenant_id = here and q.next_at <= moment and q.misses = 0) then
         perform tenant_internal.wake_queue(lane, here, moment);
     end if;
     return added;
 end
 $$;
-comment on function tenant.enqueue is 'Queues a job for the transaction''s tenant and gives its id; with a key, that of the job that has it and is not finished, if there is one. TN001 without a tenant, TN161 malformed.';
+comment on function tenant.enqueue is 'Queues a job for the transaction''s tenant and gives its id; with a key, that of the job that has it and is not finished, if there is one. In the system context, for writing, it is a job of the system and carries the context''s reason. TN001 without a tenant, TN161 malformed.';
 revoke all on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) from public;
-grant execute on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) to tenant_user;
+grant execute on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) to tenant_user, tenant_system;
 
 create function tenant.enqueue_many(kind text, payloads jsonb[], keys text[] default null, run_at timestamptz default null,
     lane text default null, priority integer default null, max_attempts integer default null, trace text default null)
     returns setof bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    here constant text := tenant.current_id();
+    why text;
 begin
     if cardinality(keys) <> cardinality(payloads) then
         perform tenant_internal.refuse_job(format('%s jobs cannot have %s keys', cardinality(payloads), cardinality(keys)),
             'Each job has one, in the order of the payloads.', 'Null is a job without a key.');
     end if;
-    return query select tenant_internal.add_jobs(tenant_internal.require_tenant_for_jobs(), kind, coalesce(payloads, '{}'), keys, lane, priority,
-        run_at, max_attempts, trace, null);
+    if here is null then
+        why := tenant_internal.reason_of_system();
+        if why is null then
+            perform tenant_internal.require_tenant_for_jobs();
+        end if;
+    end if;
+    return query select tenant_internal.add_jobs(here, kind, coalesce(payloads, '{}'), keys, lane, priority, run_at, max_attempts, trace, why);
 end
 $$;
 comment on function tenant.enqueue_many is 'As tenant.enqueue, a job for each payload, in one statement.';
 revoke all on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) from public;
-grant execute on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) to tenant_user;
+grant execute on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) to tenant_user, tenant_system;
 
 -- The system's own: it is run in the system context, for the reason that is given here.
 create function tenant.enqueue_system(kind text, payload jsonb, reason text, key text default null, run_at timestamptz default null,

@@ -25,12 +25,14 @@ create table tenant.job_kinds (
     -- How many run at once, in all and of one tenant.
     concurrency integer check (concurrency > 0),
     tenant_concurrency integer check (tenant_concurrency > 0),
+    -- It has, or had, such a limit: its jobs are claimed apart.
+    has_part boolean not null default false,
     -- How long finished ones stay, to be looked at. Null: they go at once.
     keep interval check (keep > interval '0'),
     changed_at timestamptz not null default now()
 );
 comment on table tenant.job_kinds is 'Kinds of jobs that differ from what holds for all: lane, priority, attempts, pauses, time limit, how many at once.';
-grant select on tenant.job_kinds to tenant_admin, tenant_worker, tenant_user;
+grant select on tenant.job_kinds to tenant_admin, tenant_worker;
 select pg_catalog.pg_extension_config_dump('tenant.job_kinds', '');
 
 create table tenant.jobs (
@@ -39,6 +41,9 @@ create table tenant.jobs (
     tenant_id text collate "C",
     kind text collate "C" not null,
     lane text collate "C" not null,
+    -- Kinds of which only so many run at once are claimed apart, so that nobody steps over those that wait: their
+    -- name, else ''.
+    part text collate "C" not null default '',
     priority smallint not null,
     state text collate "C" not null default 'ready' check (state in ('ready', 'scheduled', 'running', 'failed', 'done', 'dead')),
     -- Attempts are numbered for good; tries are those that count, since the job was queued or retried.
@@ -64,11 +69,10 @@ create table tenant.jobs (
 with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 comment on table tenant.jobs is 'Jobs of tenants and of the system, with their payloads. Nobody but superusers reads it; tenant.my_jobs and tenant.job_counts show what may be seen.';
-create index jobs_ready on tenant.jobs (lane, (coalesce(tenant_id, '')), priority, run_at, id) where state = 'ready';
+create index jobs_ready on tenant.jobs (lane, (coalesce(tenant_id, '')), part, priority, run_at, id) where state = 'ready';
 create index jobs_later on tenant.jobs (run_at) where state in ('scheduled', 'failed');
 create index jobs_running on tenant.jobs (lease_until) where state = 'running';
 create index jobs_of_tenant on tenant.jobs ((coalesce(tenant_id, '')), id);
-create index jobs_running_of_tenant on tenant.jobs ((coalesce(tenant_id, ''))) where state = 'running';
 create unique index jobs_key on tenant.jobs ((coalesce(tenant_id, '')), kind, key)
     where key is not null and state in ('ready', 'scheduled', 'running', 'failed');
 create index jobs_over on tenant.jobs (finished_at) where state in ('done', 'dead');
@@ -84,13 +88,15 @@ create table tenant.job_queues (
     virtual_time double precision not null default 0,
     -- When it is looked at again. Infinity: when a job is queued.
     next_at timestamptz not null default now(),
-    -- How often in succession there was nothing.
+    -- How often in succession there was nothing, or nothing was left. At 0 those who claim come again by themselves; else
+    -- whoever queues a job wakes them.
     misses smallint not null default 0,
     primary key (lane, tenant_id)
 )
 with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
 comment on table tenant.job_queues is 'Whose turn it is in each lane: the lowest virtual time of those with jobs.';
 create index job_queues_turn on tenant.job_queues (lane, virtual_time) where next_at < 'infinity';
+create index job_queues_resting on tenant.job_queues (lane, virtual_time) where next_at = 'infinity';
 grant select on tenant.job_queues to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.job_queues', '');
 

@@ -12,13 +12,19 @@ begin
             'Priority, time limit, pauses, numbers of jobs at once and the time that finished ones are kept have to make sense.',
             'Times and numbers are above zero, max_backoff is at least backoff; null is no limit, and for keep not at all.');
     end if;
-    insert into tenant.job_kinds as k (kind, lane, priority, max_attempts, time_limit, backoff, max_backoff, concurrency, tenant_concurrency, keep)
+    if (concurrency is not null or tenant_concurrency is not null)
+            and not exists (select from tenant.job_kinds k where k.kind = define_job_kind.kind and k.has_part) then
+        update tenant.jobs j set part = define_job_kind.kind where j.kind = define_job_kind.kind and j.state in ('ready', 'scheduled', 'running', 'failed');
+    end if;
+    insert into tenant.job_kinds as k (kind, lane, priority, max_attempts, time_limit, backoff, max_backoff, concurrency, tenant_concurrency, has_part, keep)
         values (define_job_kind.kind, coalesce(define_job_kind.lane, 'default'), coalesce(define_job_kind.priority, 0), coalesce(define_job_kind.max_attempts, 20),
             define_job_kind.time_limit, coalesce(define_job_kind.backoff, '10 s'), coalesce(define_job_kind.max_backoff, '1 h'),
-            define_job_kind.concurrency, define_job_kind.tenant_concurrency, define_job_kind.keep)
+            define_job_kind.concurrency, define_job_kind.tenant_concurrency,
+            define_job_kind.concurrency is not null or define_job_kind.tenant_concurrency is not null, define_job_kind.keep)
         on conflict on constraint job_kinds_pkey do update set lane = excluded.lane, priority = excluded.priority, max_attempts = excluded.max_attempts,
             time_limit = excluded.time_limit, backoff = excluded.backoff, max_backoff = excluded.max_backoff, concurrency = excluded.concurrency,
-            tenant_concurrency = excluded.tenant_concurrency, keep = excluded.keep, changed_at = now();
+            tenant_concurrency = excluded.tenant_concurrency,
+            has_part = k.has_part or excluded.has_part, keep = excluded.keep, changed_at = now();
     perform tenant_internal.write_journal('define_job_kind', kind, null, null);
 end
 $$;

@@ -105,8 +105,11 @@ begin
             select s.ctid from tenant_internal.job_wakes s limit at_most for update skip locked))
         returning w.lane, w.tenant_id
     ), least_of as (
+        -- Where all rest, time stands where the last one has left it.
         select l.lane, coalesce((select q.virtual_time from tenant.job_queues q
-            where q.lane = l.lane and q.next_at < 'infinity' order by q.virtual_time limit 1), 0) - 1 as virtual_time
+                where q.lane = l.lane and q.next_at < 'infinity' order by q.virtual_time limit 1),
+            (select q.virtual_time from tenant.job_queues q
+                where q.lane = l.lane and q.next_at = 'infinity' order by q.virtual_time desc limit 1), 0) - 1 as virtual_time
         from (select distinct lane from taken) l
     )
     -- Who had nothing to do has saved nothing for later, but is next.
