@@ -4516,6 +4516,8 @@ create table tenant.jobs (
 with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 comment on table tenant.jobs is 'Jobs of tenants and of the system, with their payloads. Nobody but superusers reads it; tenant.my_jobs and tenant.job_counts show what may be seen.';
+-- Without a policy, so that a right to read everything shows nothing of it, but to who takes dumps.
+alter table tenant.jobs enable row level security;
 create index jobs_ready on tenant.jobs (lane, (coalesce(tenant_id, '')), part, priority, run_at, id) where state = 'ready';
 create index jobs_later on tenant.jobs (run_at) where state in ('scheduled', 'failed');
 create index jobs_running on tenant.jobs (lease_until) where state = 'running';
@@ -4535,8 +4537,8 @@ create table tenant.job_queues (
     virtual_time double precision not null default 0,
     -- When it is looked at again. Infinity: when a job is queued.
     next_at timestamptz not null default now(),
-    -- How often in succession there was nothing, or nothing was left. At 0 those who claim come again by themselves; else
-    -- whoever queues a job wakes them.
+    -- How often in succession there was nothing, or nothing was left. At 0 those who claim come again by themselves;
+    -- else whoever queues a job wakes them.
     misses smallint not null default 0,
     primary key (lane, tenant_id)
 )
@@ -4595,8 +4597,9 @@ create trigger tenant_has_jobs after update on tenant.tenants for each row
 -- sql/schema/work/jobs/enqueue.sql
 -- Queueing jobs, in the transaction that wants them done: with it committed, or not at all.
 
--- The line that has the queue looked at, where nobody looks, and NOTIFY, which says nothing but that there is work. Where
--- the queue had jobs left when it was looked at last, neither: NOTIFY has committing transactions wait for each other.
+-- The line that has the queue looked at, where nobody looks, and NOTIFY, which says nothing but that there is work.
+-- Where the queue had jobs left when it was looked at last, neither: NOTIFY has committing transactions wait for each
+-- other.
 create function tenant_internal.wake_queue(lane text, tenant_id text, run_at timestamptz) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -4699,8 +4702,7 @@ create function tenant_internal.reason_of_system() returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select j.reason from tenant.journal j
         where j.at = now() and j.xid8 = pg_current_xact_id_if_assigned() and j.origin = tenant_internal.journal_origin()
-            and j.action = 'enter_system' and j.detail -> 'write' = 'true' and j.session_role = session_user
-            and (select pg_has_role(session_user, r.oid, 'member') from pg_roles r where r.rolname = 'tenant_system')
+            and j.action = 'enter_system' and j.detail -> 'write' = 'true' and j.session_role = session_user and tenant_internal.works_on_system_jobs()
         order by j.id desc limit 1
 $$;
 revoke all on function tenant_internal.reason_of_system() from public;
@@ -4746,7 +4748,7 @@ begin
     end if;
     select * into k from tenant.job_kinds d where d.kind = enqueue.kind;
     lane := coalesce(lane, k.lane, 'default');
-    if not found then
+    if k.kind is null or lane <> k.lane then
         perform tenant_internal.check_job(kind, lane, payload, null, null, null);
     end if;
     insert into tenant.jobs as j (tenant_id, kind, lane, part, priority, max_attempts, run_at, created_at, payload)
@@ -5128,8 +5130,8 @@ begin
                     if taken = 0 or not has_more then
                         queues := array_remove(queues, q.tenant_id);
                     end if;
-                    -- Nothing: it is looked at again, later and later, and then when a job is queued. Where its jobs are
-                    -- not for this worker, or as many run as may, it does not save its turns for later.
+                    -- Nothing: it is looked at again, later and later, and then when a job is queued. Where its jobs
+                    -- are not for this worker, or as many run as may, it does not save its turns for later.
                     if taken = 0 and has_more then
                         update tenant.job_queues s set misses = greatest(s.misses, 1), virtual_time = greatest(s.virtual_time, served)
                             where s.lane = l and s.tenant_id = q.tenant_id and (s.misses = 0 or s.virtual_time < served - 100);
@@ -5179,6 +5181,12 @@ end
 $$;
 revoke all on function tenant_internal.refuse_attempt_at_job(bigint, integer) from public;
 
+-- The transaction may work on jobs of the system: it is in that context, for writing.
+create function tenant_internal.works_on_system_jobs() returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp
+    return coalesce(current_setting('pg_tenant.id', true) in ('*system write', '*system owner'), false);
+revoke all on function tenant_internal.works_on_system_jobs() from public;
+
 -- The line is not locked: who says that the worker lives must not wait for the worker's transaction. That the attempt
 -- is still the last one is what finish_job proves.
 create function tenant.take_job(id bigint, attempt integer)
@@ -5189,18 +5197,19 @@ declare
     here constant text := tenant.current_id();
 begin
     return query select j.payload, j.max_attempts, j.created_at, j.key from tenant.jobs j
-        where j.id = take_job.id and j.attempt = take_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here;
+        where j.id = take_job.id and j.attempt = take_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here
+            and (here is not null or tenant_internal.works_on_system_jobs());
     if not found then
         perform tenant_internal.refuse_attempt_at_job(id, attempt);
     end if;
 end
 $$;
-comment on function tenant.take_job is 'What a claimed job is to do, for who is inside its tenant, or of the system''s outside of any. TN160 the attempt is over.';
+comment on function tenant.take_job is 'What a claimed job is to do, for who is inside its tenant, or in the system context, for one of the system''s. TN160 the attempt is over.';
 revoke all on function tenant.take_job(bigint, integer) from public;
 grant execute on function tenant.take_job(bigint, integer) to tenant_worker, tenant_system;
 
--- Enters and takes in one statement, the first of its transaction, with the caller's rights: what refuses an entry refuses
--- this one. Where a token is required, the client enters with it and calls take_job.
+-- Enters and takes in one statement, the first of its transaction, with the caller's rights: what refuses an entry
+-- refuses this one. Where a token is required, the client enters with it and calls take_job.
 create function tenant.job_owner(id bigint, attempt integer) returns table (tenant_id text, reason text)
     language plpgsql stable security definer rows 1 set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -5244,10 +5253,11 @@ begin
     select k.keep into kept from tenant.jobs j join tenant.job_kinds k using (kind) where j.id = finish_job.id;
     if kept is null then
         delete from tenant.jobs j where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running'
-            and j.tenant_id is not distinct from here;
+            and j.tenant_id is not distinct from here and (here is not null or tenant_internal.works_on_system_jobs());
     else
         update tenant.jobs j set state = 'done', lease_until = null, finished_at = clock_timestamp(), result = finish_job.result, last_error = null
-            where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here;
+            where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running'
+                and j.tenant_id is not distinct from here and (here is not null or tenant_internal.works_on_system_jobs());
     end if;
     if not found then
         perform tenant_internal.refuse_attempt_at_job(id, attempt);

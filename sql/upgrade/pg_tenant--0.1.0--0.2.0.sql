@@ -646,12 +646,14 @@ create table tenant.job_kinds (
     -- How many run at once, in all and of one tenant.
     concurrency integer check (concurrency > 0),
     tenant_concurrency integer check (tenant_concurrency > 0),
+    -- It has, or had, such a limit: its jobs are claimed apart.
+    has_part boolean not null default false,
     -- How long finished ones stay, to be looked at. Null: they go at once.
     keep interval check (keep > interval '0'),
     changed_at timestamptz not null default now()
 );
 comment on table tenant.job_kinds is 'Kinds of jobs that differ from what holds for all: lane, priority, attempts, pauses, time limit, how many at once.';
-grant select on tenant.job_kinds to tenant_admin, tenant_worker, tenant_user;
+grant select on tenant.job_kinds to tenant_admin, tenant_worker;
 select pg_catalog.pg_extension_config_dump('tenant.job_kinds', '');
 
 create table tenant.jobs (
@@ -660,6 +662,7 @@ create table tenant.jobs (
     tenant_id text collate "C",
     kind text collate "C" not null,
     lane text collate "C" not null,
+    part text collate "C" not null default '',
     priority smallint not null,
     state text collate "C" not null default 'ready' check (state in ('ready', 'scheduled', 'running', 'failed', 'done', 'dead')),
     -- Attempts are numbered for good; tries are those that count, since the job was queued or retried.
@@ -685,11 +688,11 @@ create table tenant.jobs (
 with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 comment on table tenant.jobs is 'Jobs of tenants and of the system, with their payloads. Nobody but superusers reads it; tenant.my_jobs and tenant.job_counts show what may be seen.';
-create index jobs_ready on tenant.jobs (lane, (coalesce(tenant_id, '')), priority, run_at, id) where state = 'ready';
+alter table tenant.jobs enable row level security;
+create index jobs_ready on tenant.jobs (lane, (coalesce(tenant_id, '')), part, priority, run_at, id) where state = 'ready';
 create index jobs_later on tenant.jobs (run_at) where state in ('scheduled', 'failed');
 create index jobs_running on tenant.jobs (lease_until) where state = 'running';
 create index jobs_of_tenant on tenant.jobs ((coalesce(tenant_id, '')), id);
-create index jobs_running_of_tenant on tenant.jobs ((coalesce(tenant_id, ''))) where state = 'running';
 create unique index jobs_key on tenant.jobs ((coalesce(tenant_id, '')), kind, key)
     where key is not null and state in ('ready', 'scheduled', 'running', 'failed');
 create index jobs_over on tenant.jobs (finished_at) where state in ('done', 'dead');
@@ -711,6 +714,7 @@ create table tenant.job_queues (
 with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
 comment on table tenant.job_queues is 'Whose turn it is in each lane: the lowest virtual time of those with jobs.';
 create index job_queues_turn on tenant.job_queues (lane, virtual_time) where next_at < 'infinity';
+create index job_queues_resting on tenant.job_queues (lane, virtual_time) where next_at = 'infinity';
 grant select on tenant.job_queues to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.job_queues', '');
 
@@ -4900,7 +4904,7 @@ grant execute on function tenant.impersonate(bigint, text, text, interval, boole
 
 comment on table tenant.job_kinds is 'Kinds of jobs that differ from what holds for all: lane, priority, attempts, pauses, time limit, how many at once.';
 
-grant select on tenant.job_kinds to tenant_admin, tenant_worker, tenant_user;
+grant select on tenant.job_kinds to tenant_admin, tenant_worker;
 
 comment on table tenant.jobs is 'Jobs of tenants and of the system, with their payloads. Nobody but superusers reads it; tenant.my_jobs and tenant.job_counts show what may be seen.';
 
@@ -4943,10 +4947,16 @@ revoke all on function tenant_internal.tenant_has_jobs() from public;
 
 create or replace function tenant_internal.wake_queue(lane text, tenant_id text, run_at timestamptz) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    is_looked_at boolean;
+    is_busy boolean;
 begin
-    if not exists (select from tenant.job_queues q where q.lane = wake_queue.lane and q.tenant_id = wake_queue.tenant_id
-            and q.next_at <= wake_queue.run_at) then
+    select q.next_at <= wake_queue.run_at, q.misses = 0 into is_looked_at, is_busy
+        from tenant.job_queues q where q.lane = wake_queue.lane and q.tenant_id = wake_queue.tenant_id;
+    if is_looked_at is not true then
         insert into tenant_internal.job_wakes values (lane, tenant_id, run_at);
+    end if;
+    if is_looked_at is not true or is_busy is not true then
         perform pg_notify('pg_tenant_jobs', '');
     end if;
 end
@@ -4991,7 +5001,7 @@ declare
     due constant timestamptz := greatest(coalesce(run_at, moment), moment);
     at constant text := case when due > moment then 'scheduled' else 'ready' end;
     of constant text := coalesce(add_jobs.tenant_id, '');
-    made bigint[];
+    part text;
     added bigint;
     n integer;
 begin
@@ -4999,18 +5009,19 @@ begin
     lane := coalesce(lane, k.lane, 'default');
     priority := coalesce(priority, k.priority, 0);
     max_attempts := coalesce(max_attempts, k.max_attempts, 20);
+    part := case when k.has_part then kind else '' end;
     perform tenant_internal.check_job(kind, lane, p, null, max_attempts, trace) from unnest(payloads) p;
     if keys is null then
-        return query insert into tenant.jobs as j (tenant_id, kind, lane, priority, state, max_attempts, run_at, created_at, trace, reason, payload)
-            select add_jobs.tenant_id, add_jobs.kind, add_jobs.lane, add_jobs.priority, at, add_jobs.max_attempts, due, moment, add_jobs.trace, add_jobs.reason, p
+        return query insert into tenant.jobs as j (tenant_id, kind, lane, part, priority, state, max_attempts, run_at, created_at, trace, reason, payload)
+            select add_jobs.tenant_id, add_jobs.kind, add_jobs.lane, part, add_jobs.priority, at, add_jobs.max_attempts, due, moment, add_jobs.trace, add_jobs.reason, p
             from unnest(payloads) p returning j.id;
     else
         -- One after the other: of two with one key in the same call the second is the first.
         for n in 1 .. cardinality(payloads) loop
             perform tenant_internal.check_job(kind, lane, payloads[n], keys[n], max_attempts, trace);
             loop
-                insert into tenant.jobs as j (tenant_id, kind, lane, priority, state, max_attempts, run_at, created_at, key, trace, reason, payload)
-                    values (add_jobs.tenant_id, add_jobs.kind, add_jobs.lane, add_jobs.priority, at, add_jobs.max_attempts, due, moment, keys[n],
+                insert into tenant.jobs as j (tenant_id, kind, lane, part, priority, state, max_attempts, run_at, created_at, key, trace, reason, payload)
+                    values (add_jobs.tenant_id, add_jobs.kind, add_jobs.lane, part, add_jobs.priority, at, add_jobs.max_attempts, due, moment, keys[n],
                         add_jobs.trace, add_jobs.reason, payloads[n])
                     on conflict ((coalesce(tenant_id, '')), kind, key)
                         where key is not null and state in ('ready', 'scheduled', 'running', 'failed') do nothing
@@ -5032,6 +5043,16 @@ $$;
 
 revoke all on function tenant_internal.add_jobs(text, text, jsonb[], text[], text, integer, timestamptz, integer, text, text) from public;
 
+create or replace function tenant_internal.reason_of_system() returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select j.reason from tenant.journal j
+        where j.at = now() and j.xid8 = pg_current_xact_id_if_assigned() and j.origin = tenant_internal.journal_origin()
+            and j.action = 'enter_system' and j.detail -> 'write' = 'true' and j.session_role = session_user and tenant_internal.works_on_system_jobs()
+        order by j.id desc limit 1
+$$;
+
+revoke all on function tenant_internal.reason_of_system() from public;
+
 create or replace function tenant_internal.require_tenant_for_jobs() returns text
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -5042,7 +5063,7 @@ begin
             errcode = 'TN001',
             message = 'no tenant: a job is a tenant''s',
             detail = 'The transaction has not entered a tenant.',
-            hint = 'Enter one first: select tenant.enter(''<id>''); in the system context it is tenant.enqueue_system().';
+            hint = 'Enter one first: select tenant.enter(''<id>''); or the system context, for writing, for a job of the system.';
     end if;
     return here;
 end
@@ -5059,42 +5080,57 @@ declare
     moment constant timestamptz := clock_timestamp();
     k tenant.job_kinds;
     added bigint;
+    why text;
 begin
     if here is null or key is not null or run_at > moment or kind is null or payload is null or trace is not null or max_attempts is not null then
-        return tenant_internal.add_jobs(tenant_internal.require_tenant_for_jobs(), kind, array[payload],
-            case when key is not null then array[key] end, lane, priority, run_at, max_attempts, trace, null);
+        if here is null then
+            why := tenant_internal.reason_of_system();
+            if why is null then
+                perform tenant_internal.require_tenant_for_jobs();
+            end if;
+        end if;
+        return tenant_internal.add_jobs(here, kind, array[payload],
+            case when key is not null then array[key] end, lane, priority, run_at, max_attempts, trace, why);
     end if;
     select * into k from tenant.job_kinds d where d.kind = enqueue.kind;
     lane := coalesce(lane, k.lane, 'default');
-    if not found then
+    if k.kind is null or lane <> k.lane then
         perform tenant_internal.check_job(kind, lane, payload, null, null, null);
     end if;
-    insert into tenant.jobs as j (tenant_id, kind, lane, priority, max_attempts, run_at, created_at, payload)
-        values (here, kind, lane, coalesce(priority, k.priority, 0), coalesce(k.max_attempts, 20), moment, moment, payload)
+    insert into tenant.jobs as j (tenant_id, kind, lane, part, priority, max_attempts, run_at, created_at, payload)
+        values (here, kind, lane, case when k.has_part then kind else '' end, coalesce(priority, k.priority, 0), coalesce(k.max_attempts, 20), moment, moment, payload)
         returning j.id into added;
-    if not exists (select from tenant.job_queues q where q.lane = enqueue.lane and q.tenant_id = here and q.next_at <= moment) then
+    if not exists (select from tenant.job_queues q where q.lane = enqueue.lane and q.tenant_id = here and q.next_at <= moment and q.misses = 0) then
         perform tenant_internal.wake_queue(lane, here, moment);
     end if;
     return added;
 end
 $$;
 
-comment on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) is 'Queues a job for the transaction''s tenant and gives its id; with a key, that of the job that has it and is not finished, if there is one. TN001 without a tenant, TN161 malformed.';
+comment on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) is 'Queues a job for the transaction''s tenant and gives its id; with a key, that of the job that has it and is not finished, if there is one. In the system context, for writing, it is a job of the system and carries the context''s reason. TN001 without a tenant, TN161 malformed.';
 
 revoke all on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) from public;
 
-grant execute on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) to tenant_user;
+grant execute on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) to tenant_user, tenant_system;
 
 create or replace function tenant.enqueue_many(kind text, payloads jsonb[], keys text[] default null, run_at timestamptz default null,
     lane text default null, priority integer default null, max_attempts integer default null, trace text default null)
     returns setof bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    here constant text := tenant.current_id();
+    why text;
 begin
     if cardinality(keys) <> cardinality(payloads) then
         perform tenant_internal.refuse_job(format('%s jobs cannot have %s keys', cardinality(payloads), cardinality(keys)),
             'Each job has one, in the order of the payloads.', 'Null is a job without a key.');
     end if;
-    return query select tenant_internal.add_jobs(tenant_internal.require_tenant_for_jobs(), kind, coalesce(payloads, '{}'), keys, lane, priority,
-        run_at, max_attempts, trace, null);
+    if here is null then
+        why := tenant_internal.reason_of_system();
+        if why is null then
+            perform tenant_internal.require_tenant_for_jobs();
+        end if;
+    end if;
+    return query select tenant_internal.add_jobs(here, kind, coalesce(payloads, '{}'), keys, lane, priority, run_at, max_attempts, trace, why);
 end
 $$;
 
@@ -5102,7 +5138,7 @@ comment on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text
 
 revoke all on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) from public;
 
-grant execute on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) to tenant_user;
+grant execute on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) to tenant_user, tenant_system;
 
 create or replace function tenant.enqueue_system(kind text, payload jsonb, reason text, key text default null, run_at timestamptz default null,
     lane text default null, priority integer default null, max_attempts integer default null, trace text default null) returns bigint
@@ -5232,8 +5268,11 @@ begin
             select s.ctid from tenant_internal.job_wakes s limit at_most for update skip locked))
         returning w.lane, w.tenant_id
     ), least_of as (
+        -- Where all rest, time stands where the last one has left it.
         select l.lane, coalesce((select q.virtual_time from tenant.job_queues q
-            where q.lane = l.lane and q.next_at < 'infinity' order by q.virtual_time limit 1), 0) - 1 as virtual_time
+                where q.lane = l.lane and q.next_at < 'infinity' order by q.virtual_time limit 1),
+            (select q.virtual_time from tenant.job_queues q
+                where q.lane = l.lane and q.next_at = 'infinity' order by q.virtual_time desc limit 1), 0) - 1 as virtual_time
         from (select distinct lane from taken) l
     )
     -- Who had nothing to do has saved nothing for later, but is next.
@@ -5247,33 +5286,66 @@ $$;
 
 revoke all on function tenant_internal.tend_jobs(timestamptz) from public;
 
-create or replace function tenant_internal.claim_of_queue(lane text, queue_of text, kinds text[], full_kinds text[], at_most integer, worker text,
-    moment timestamptz, lease interval) returns setof tenant.jobs
-    language plpgsql rows 10 set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+create or replace function tenant_internal.claim_of_queue(of_lane text, queue_of text, part text, kinds text[], at_most integer, worker text,
+    moment timestamptz, lease interval)
+    returns table (id bigint, tenant_id text, kind text, attempt integer, lane text, time_limit interval, trace text, reason text)
+    language plpgsql rows 10 set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
 begin
     return query with picked as (
         select j.id from tenant.jobs j
-        where j.state = 'ready' and j.lane = claim_of_queue.lane and coalesce(j.tenant_id, '') = queue_of
-            and (kinds is null or j.kind = any (kinds)) and not j.kind = any (full_kinds)
+        where j.state = 'ready' and j.lane = of_lane and coalesce(j.tenant_id, '') = queue_of and j.part = claim_of_queue.part
+            and (kinds is null or j.kind = any (kinds))
         order by j.priority, j.run_at, j.id limit at_most for no key update skip locked
+    ), claimed as (
+        update tenant.jobs j set state = 'running', attempt = j.attempt + 1, tries = j.tries + 1, lease_until = moment + lease,
+                worker = claim_of_queue.worker
+            from picked where j.id = picked.id returning j.id, j.tenant_id, j.kind, j.attempt, j.lane, j.trace, j.reason
     )
-    update tenant.jobs j set state = 'running', attempt = j.attempt + 1, tries = j.tries + 1, lease_until = moment + lease,
-            worker = claim_of_queue.worker
-        from picked where j.id = picked.id returning j.*;
+    select c.id, c.tenant_id, c.kind, c.attempt, c.lane, (select k.time_limit from tenant.job_kinds k where k.kind = c.kind), c.trace, c.reason
+        from claimed c;
 end
 $$;
 
-revoke all on function tenant_internal.claim_of_queue(text, text, text[], text[], integer, text, timestamptz, interval) from public;
+revoke all on function tenant_internal.claim_of_queue(text, text, text, text[], integer, text, timestamptz, interval) from public;
+
+create or replace function tenant_internal.every_lane() returns text[]
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    with recursive l (lane) as (
+        (select q.lane from tenant.job_queues q order by q.lane limit 1)
+        union all
+        select (select q.lane from tenant.job_queues q where q.lane > l.lane order by q.lane limit 1) from l where l.lane is not null
+    )
+    select coalesce(array_agg(l.lane order by random()) filter (where l.lane is not null), '{}') from l
+$$;
+
+revoke all on function tenant_internal.every_lane() from public;
+
+create or replace function tenant_internal.parts_of_queue(lane text, queue_of text) returns text[]
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    with recursive p as (
+        (select j.part, j.priority, j.run_at, j.id from tenant.jobs j
+            where j.state = 'ready' and j.lane = parts_of_queue.lane and coalesce(j.tenant_id, '') = queue_of
+            order by j.part, j.priority, j.run_at, j.id limit 1)
+        union all
+        select n.* from p cross join lateral (select j.part, j.priority, j.run_at, j.id from tenant.jobs j
+            where j.state = 'ready' and j.lane = parts_of_queue.lane and coalesce(j.tenant_id, '') = queue_of and j.part > p.part
+            order by j.part, j.priority, j.run_at, j.id limit 1) n
+    )
+    select coalesce(array_agg(p.part order by p.priority, p.run_at, p.id), '{}') from p
+$$;
+
+revoke all on function tenant_internal.parts_of_queue(text, text) from public;
 
 create or replace function tenant_internal.lock_limited_kinds(out limited_kinds text[], out full_kinds text[])
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     held text[];
 begin
-    limited_kinds := array(select k.kind from tenant.job_kinds k where k.concurrency is not null or k.tenant_concurrency is not null);
+    limited_kinds := array(select k.kind from tenant.job_kinds k where k.has_part);
     full_kinds := '{}';
     if limited_kinds <> '{}' then
-        held := array(select k.kind from tenant.job_kinds k where k.kind = any (limited_kinds) for no key update skip locked);
+        held := array(select k.kind from tenant.job_kinds k where k.has_part for no key update skip locked);
         full_kinds := array(select k from unnest(limited_kinds) k where not k = any (held));
     end if;
 end
@@ -5309,7 +5381,8 @@ revoke all on function tenant_internal.shares_of(text[]) from public;
 create or replace function tenant.claim_jobs(worker text, lanes text[] default null, kinds text[] default null, at_most integer default 1,
     lease interval default '1 min')
     returns table (id bigint, tenant_id text, kind text, attempt integer, lane text, time_limit interval, trace text, reason text)
-    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
     moment constant timestamptz := clock_timestamp();
@@ -5319,14 +5392,17 @@ declare
     share integer;
     round integer;
     taken integer;
-    of_kind integer;
+    of_part integer;
     room integer;
-    room_of_kind integer;
+    room_of_part integer;
     queues text[];
     tried text[];
-    limited text;
+    part text;
+    parts text[];
     limited_kinds text[];
     full_kinds text[];
+    has_more boolean;
+    served double precision;
 begin
     if tenant.current_id() is not null then
         raise exception using
@@ -5347,7 +5423,7 @@ begin
     perform tenant_internal.require_plain('the worker''s name', worker);
     select k.limited_kinds, k.full_kinds into limited_kinds, full_kinds from tenant_internal.lock_limited_kinds() k;
     perform tenant_internal.tend_jobs(moment);
-    lanes := coalesce(lanes, array(select distinct s.lane from tenant.job_queues s order by 1));
+    lanes := coalesce(lanes, tenant_internal.every_lane());
     foreach l in array lanes loop
         -- Whose turn it is. Where others have all of them at this moment, one is waited for.
         tried := '{}';
@@ -5378,37 +5454,36 @@ begin
                                 - (select count(*) from tenant.jobs r where coalesce(r.tenant_id, '') = q.tenant_id and r.state = 'running')::integer)
                                 else 0 end;
                         end if;
-                        if room > 0 then
-                            return query select c.id, c.tenant_id, c.kind, c.attempt, c.lane,
-                                    (select d.time_limit from tenant.job_kinds d where d.kind = c.kind), c.trace, c.reason
-                                from tenant_internal.claim_of_queue(l, q.tenant_id, kinds, limited_kinds, room, worker, moment, lease) c;
-                            get diagnostics taken = row_count;
-                        end if;
-                        -- Kinds with limits, each for itself.
-                        foreach limited in array limited_kinds loop
-                            continue when kinds is not null and not limited = any (kinds);
-                            room_of_kind := least(room - taken, tenant_internal.kind_room(limited, q.tenant_id));
-                            continue when room_of_kind <= 0;
-                            return query select c.id, c.tenant_id, c.kind, c.attempt, c.lane,
-                                    (select d.time_limit from tenant.job_kinds d where d.kind = c.kind), c.trace, c.reason
-                                from tenant_internal.claim_of_queue(l, q.tenant_id, array[limited], full_kinds, room_of_kind, worker, moment, lease) c;
-                            get diagnostics of_kind = row_count;
-                            taken := taken + of_kind;
+                        parts := case when limited_kinds = '{}' then array[''] else tenant_internal.parts_of_queue(l, q.tenant_id) end;
+                        foreach part in array parts loop
+                            continue when part <> '' and (part = any (full_kinds) or kinds is not null and not part = any (kinds));
+                            room_of_part := least(room - taken, case when part <> '' then tenant_internal.kind_room(part, q.tenant_id) end);
+                            continue when room_of_part <= 0;
+                            return query select * from tenant_internal.claim_of_queue(l, q.tenant_id, part, kinds, room_of_part, worker, moment, lease);
+                            get diagnostics of_part = row_count;
+                            taken := taken + of_part;
                         end loop;
                     end if;
                     rest := rest - taken;
+                    has_more := q.may_work and exists (select from tenant.jobs r
+                        where r.state = 'ready' and r.lane = l and coalesce(r.tenant_id, '') = q.tenant_id);
                     if taken > 0 then
-                        update tenant.job_queues s set virtual_time = s.virtual_time + taken / q.weight, misses = 0, next_at = moment
-                            where s.lane = l and s.tenant_id = q.tenant_id;
-                    else
+                        update tenant.job_queues s set virtual_time = s.virtual_time + taken / q.weight,
+                                misses = case when has_more then 0 else 1 end
+                            where s.lane = l and s.tenant_id = q.tenant_id returning s.virtual_time into served;
+                    end if;
+                    if taken = 0 or not has_more then
                         queues := array_remove(queues, q.tenant_id);
-                        -- A queue whose jobs are others' is looked at again.
-                        if round = 1 and (not q.may_work or not exists (select from tenant.jobs r
-                                where r.state = 'ready' and r.lane = l and coalesce(r.tenant_id, '') = q.tenant_id)) then
-                            update tenant.job_queues s set misses = least(s.misses, 3) + 1,
-                                    next_at = case when s.misses >= 3 or not q.may_work then 'infinity' else moment + interval '100 ms' * power(2, s.misses) end
-                                where s.lane = l and s.tenant_id = q.tenant_id;
-                        end if;
+                    end if;
+                    -- Nothing: it is looked at again, later and later, and then when a job is queued. Where its jobs
+                    -- are not for this worker, or as many run as may, it does not save its turns for later.
+                    if taken = 0 and has_more then
+                        update tenant.job_queues s set misses = greatest(s.misses, 1), virtual_time = greatest(s.virtual_time, served)
+                            where s.lane = l and s.tenant_id = q.tenant_id and (s.misses = 0 or s.virtual_time < served - 100);
+                    elsif taken = 0 and round = 1 then
+                        update tenant.job_queues s set misses = least(s.misses, 3) + 1,
+                                next_at = case when s.misses >= 3 or not q.may_work then 'infinity' else moment + interval '100 ms' * power(2, s.misses) end
+                            where s.lane = l and s.tenant_id = q.tenant_id;
                     end if;
                 end loop;
             end loop;
@@ -5454,6 +5529,12 @@ $$;
 
 revoke all on function tenant_internal.refuse_attempt_at_job(bigint, integer) from public;
 
+create or replace function tenant_internal.works_on_system_jobs() returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp
+    return coalesce(current_setting('pg_tenant.id', true) in ('*system write', '*system owner'), false);
+
+revoke all on function tenant_internal.works_on_system_jobs() from public;
+
 create or replace function tenant.take_job(id bigint, attempt integer)
     returns table (payload jsonb, max_attempts integer, created_at timestamptz, key text)
     language plpgsql security definer rows 1 set search_path = pg_catalog, pg_temp as $$
@@ -5462,7 +5543,8 @@ declare
     here constant text := tenant.current_id();
 begin
     return query select j.payload, j.max_attempts, j.created_at, j.key from tenant.jobs j
-        where j.id = take_job.id and j.attempt = take_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here;
+        where j.id = take_job.id and j.attempt = take_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here
+            and (here is not null or tenant_internal.works_on_system_jobs());
     if not found then
         perform tenant_internal.refuse_attempt_at_job(id, attempt);
     end if;
@@ -5475,6 +5557,46 @@ revoke all on function tenant.take_job(bigint, integer) from public;
 
 grant execute on function tenant.take_job(bigint, integer) to tenant_worker, tenant_system;
 
+create or replace function tenant.job_owner(id bigint, attempt integer) returns table (tenant_id text, reason text)
+    language plpgsql stable security definer rows 1 set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query select j.tenant_id, j.reason from tenant.jobs j
+        where j.id = job_owner.id and j.attempt = job_owner.attempt and j.state = 'running' and tenant.current_id() is null;
+    if not found then
+        perform tenant_internal.refuse_attempt_at_job(id, attempt);
+    end if;
+end
+$$;
+
+comment on function tenant.job_owner(bigint, integer) is 'Whose a claimed job is, as its claim has told: a tenant, or null and the reason for which the system context is entered. TN160 the attempt is over, or a tenant is entered.';
+
+revoke all on function tenant.job_owner(bigint, integer) from public;
+
+grant execute on function tenant.job_owner(bigint, integer) to tenant_worker;
+
+create or replace function tenant.enter_job(id bigint, attempt integer)
+    returns table (payload jsonb, max_attempts integer, created_at timestamptz, key text)
+    language plpgsql rows 1 as $$
+declare
+    o record;
+begin
+    select w.tenant_id, w.reason into o from tenant.job_owner(id, attempt) w;
+    if o.tenant_id is null then
+        perform tenant.enter_system(o.reason, true);
+    else
+        perform tenant.enter(o.tenant_id);
+    end if;
+    return query select t.payload, t.max_attempts, t.created_at, t.key from tenant.take_job(id, attempt) t;
+end
+$$;
+
+comment on function tenant.enter_job(bigint, integer) is 'Enters the job''s tenant, or the system context for the job''s reason, and takes the job. TN160 the attempt is over; and as tenant.enter or tenant.enter_system.';
+
+revoke all on function tenant.enter_job(bigint, integer) from public;
+
+grant execute on function tenant.enter_job(bigint, integer) to tenant_worker;
+
 create or replace function tenant.finish_job(id bigint, attempt integer, result jsonb default null) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -5484,7 +5606,7 @@ begin
     select k.keep into kept from tenant.jobs j join tenant.job_kinds k using (kind) where j.id = finish_job.id;
     if kept is null then
         delete from tenant.jobs j where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running'
-            and j.tenant_id is not distinct from here;
+            and j.tenant_id is not distinct from here and (here is not null or tenant_internal.works_on_system_jobs());
     else
         update tenant.jobs j set state = 'done', lease_until = null, finished_at = clock_timestamp(), result = finish_job.result, last_error = null
             where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here;
@@ -5623,13 +5745,19 @@ begin
             'Priority, time limit, pauses, numbers of jobs at once and the time that finished ones are kept have to make sense.',
             'Times and numbers are above zero, max_backoff is at least backoff; null is no limit, and for keep not at all.');
     end if;
-    insert into tenant.job_kinds as k (kind, lane, priority, max_attempts, time_limit, backoff, max_backoff, concurrency, tenant_concurrency, keep)
+    if (concurrency is not null or tenant_concurrency is not null)
+            and not exists (select from tenant.job_kinds k where k.kind = define_job_kind.kind and k.has_part) then
+        update tenant.jobs j set part = define_job_kind.kind where j.kind = define_job_kind.kind and j.state in ('ready', 'scheduled', 'running', 'failed');
+    end if;
+    insert into tenant.job_kinds as k (kind, lane, priority, max_attempts, time_limit, backoff, max_backoff, concurrency, tenant_concurrency, has_part, keep)
         values (define_job_kind.kind, coalesce(define_job_kind.lane, 'default'), coalesce(define_job_kind.priority, 0), coalesce(define_job_kind.max_attempts, 20),
             define_job_kind.time_limit, coalesce(define_job_kind.backoff, '10 s'), coalesce(define_job_kind.max_backoff, '1 h'),
-            define_job_kind.concurrency, define_job_kind.tenant_concurrency, define_job_kind.keep)
+            define_job_kind.concurrency, define_job_kind.tenant_concurrency,
+            define_job_kind.concurrency is not null or define_job_kind.tenant_concurrency is not null, define_job_kind.keep)
         on conflict on constraint job_kinds_pkey do update set lane = excluded.lane, priority = excluded.priority, max_attempts = excluded.max_attempts,
             time_limit = excluded.time_limit, backoff = excluded.backoff, max_backoff = excluded.max_backoff, concurrency = excluded.concurrency,
-            tenant_concurrency = excluded.tenant_concurrency, keep = excluded.keep, changed_at = now();
+            tenant_concurrency = excluded.tenant_concurrency,
+            has_part = k.has_part or excluded.has_part, keep = excluded.keep, changed_at = now();
     perform tenant_internal.write_journal('define_job_kind', kind, null, null);
 end
 $$;

@@ -19,6 +19,12 @@ end
 $$;
 revoke all on function tenant_internal.refuse_attempt_at_job(bigint, integer) from public;
 
+-- The transaction may work on jobs of the system: it is in that context, for writing.
+create function tenant_internal.works_on_system_jobs() returns boolean
+    language sql stable set search_path = pg_catalog, pg_temp
+    return coalesce(current_setting('pg_tenant.id', true) in ('*system write', '*system owner'), false);
+revoke all on function tenant_internal.works_on_system_jobs() from public;
+
 -- The line is not locked: who says that the worker lives must not wait for the worker's transaction. That the attempt
 -- is still the last one is what finish_job proves.
 create function tenant.take_job(id bigint, attempt integer)
@@ -29,18 +35,19 @@ declare
     here constant text := tenant.current_id();
 begin
     return query select j.payload, j.max_attempts, j.created_at, j.key from tenant.jobs j
-        where j.id = take_job.id and j.attempt = take_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here;
+        where j.id = take_job.id and j.attempt = take_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here
+            and (here is not null or tenant_internal.works_on_system_jobs());
     if not found then
         perform tenant_internal.refuse_attempt_at_job(id, attempt);
     end if;
 end
 $$;
-comment on function tenant.take_job is 'What a claimed job is to do, for who is inside its tenant, or of the system''s outside of any. TN160 the attempt is over.';
+comment on function tenant.take_job is 'What a claimed job is to do, for who is inside its tenant, or in the system context, for one of the system''s. TN160 the attempt is over.';
 revoke all on function tenant.take_job(bigint, integer) from public;
 grant execute on function tenant.take_job(bigint, integer) to tenant_worker, tenant_system;
 
--- Enters and takes in one statement, the first of its transaction, with the caller's rights: what refuses an entry refuses
--- this one. Where a token is required, the client enters with it and calls take_job.
+-- Enters and takes in one statement, the first of its transaction, with the caller's rights: what refuses an entry
+-- refuses this one. Where a token is required, the client enters with it and calls take_job.
 create function tenant.job_owner(id bigint, attempt integer) returns table (tenant_id text, reason text)
     language plpgsql stable security definer rows 1 set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -84,10 +91,11 @@ begin
     select k.keep into kept from tenant.jobs j join tenant.job_kinds k using (kind) where j.id = finish_job.id;
     if kept is null then
         delete from tenant.jobs j where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running'
-            and j.tenant_id is not distinct from here;
+            and j.tenant_id is not distinct from here and (here is not null or tenant_internal.works_on_system_jobs());
     else
         update tenant.jobs j set state = 'done', lease_until = null, finished_at = clock_timestamp(), result = finish_job.result, last_error = null
-            where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here;
+            where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running'
+                and j.tenant_id is not distinct from here and (here is not null or tenant_internal.works_on_system_jobs());
     end if;
     if not found then
         perform tenant_internal.refuse_attempt_at_job(id, attempt);

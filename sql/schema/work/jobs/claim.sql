@@ -193,8 +193,8 @@ begin
                     if taken = 0 or not has_more then
                         queues := array_remove(queues, q.tenant_id);
                     end if;
-                    -- Nothing: it is looked at again, later and later, and then when a job is queued. Where its jobs are
-                    -- not for this worker, or as many run as may, it does not save its turns for later.
+                    -- Nothing: it is looked at again, later and later, and then when a job is queued. Where its jobs
+                    -- are not for this worker, or as many run as may, it does not save its turns for later.
                     if taken = 0 and has_more then
                         update tenant.job_queues s set misses = greatest(s.misses, 1), virtual_time = greatest(s.virtual_time, served)
                             where s.lane = l and s.tenant_id = q.tenant_id and (s.misses = 0 or s.virtual_time < served - 100);

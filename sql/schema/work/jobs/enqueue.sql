@@ -1,7 +1,8 @@
 -- Queueing jobs, in the transaction that wants them done: with it committed, or not at all.
 
--- The line that has the queue looked at, where nobody looks, and NOTIFY, which says nothing but that there is work. Where
--- the queue had jobs left when it was looked at last, neither: NOTIFY has committing transactions wait for each other.
+-- The line that has the queue looked at, where nobody looks, and NOTIFY, which says nothing but that there is work.
+-- Where the queue had jobs left when it was looked at last, neither: NOTIFY has committing transactions wait for each
+-- other.
 create function tenant_internal.wake_queue(lane text, tenant_id text, run_at timestamptz) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -104,8 +105,7 @@ create function tenant_internal.reason_of_system() returns text
     language sql stable set search_path = pg_catalog, pg_temp as $$
     select j.reason from tenant.journal j
         where j.at = now() and j.xid8 = pg_current_xact_id_if_assigned() and j.origin = tenant_internal.journal_origin()
-            and j.action = 'enter_system' and j.detail -> 'write' = 'true' and j.session_role = session_user
-            and (select pg_has_role(session_user, r.oid, 'member') from pg_roles r where r.rolname = 'tenant_system')
+            and j.action = 'enter_system' and j.detail -> 'write' = 'true' and j.session_role = session_user and tenant_internal.works_on_system_jobs()
         order by j.id desc limit 1
 $$;
 revoke all on function tenant_internal.reason_of_system() from public;
@@ -151,7 +151,7 @@ begin
     end if;
     select * into k from tenant.job_kinds d where d.kind = enqueue.kind;
     lane := coalesce(lane, k.lane, 'default');
-    if not found then
+    if k.kind is null or lane <> k.lane then
         perform tenant_internal.check_job(kind, lane, payload, null, null, null);
     end if;
     insert into tenant.jobs as j (tenant_id, kind, lane, part, priority, max_attempts, run_at, created_at, payload)

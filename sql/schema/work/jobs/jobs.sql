@@ -69,6 +69,8 @@ create table tenant.jobs (
 with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 comment on table tenant.jobs is 'Jobs of tenants and of the system, with their payloads. Nobody but superusers reads it; tenant.my_jobs and tenant.job_counts show what may be seen.';
+-- Without a policy, so that a right to read everything shows nothing of it, but to who takes dumps.
+alter table tenant.jobs enable row level security;
 create index jobs_ready on tenant.jobs (lane, (coalesce(tenant_id, '')), part, priority, run_at, id) where state = 'ready';
 create index jobs_later on tenant.jobs (run_at) where state in ('scheduled', 'failed');
 create index jobs_running on tenant.jobs (lease_until) where state = 'running';
@@ -88,8 +90,8 @@ create table tenant.job_queues (
     virtual_time double precision not null default 0,
     -- When it is looked at again. Infinity: when a job is queued.
     next_at timestamptz not null default now(),
-    -- How often in succession there was nothing, or nothing was left. At 0 those who claim come again by themselves; else
-    -- whoever queues a job wakes them.
+    -- How often in succession there was nothing, or nothing was left. At 0 those who claim come again by themselves;
+    -- else whoever queues a job wakes them.
     misses smallint not null default 0,
     primary key (lane, tenant_id)
 )
