@@ -5551,7 +5551,7 @@ begin
 end
 $$;
 
-comment on function tenant.take_job(bigint, integer) is 'What a claimed job is to do, for who is inside its tenant, or of the system''s outside of any. TN160 the attempt is over.';
+comment on function tenant.take_job(bigint, integer) is 'What a claimed job is to do, for who is inside its tenant, or in the system context, for one of the system''s. TN160 the attempt is over.';
 
 revoke all on function tenant.take_job(bigint, integer) from public;
 
@@ -5609,7 +5609,8 @@ begin
             and j.tenant_id is not distinct from here and (here is not null or tenant_internal.works_on_system_jobs());
     else
         update tenant.jobs j set state = 'done', lease_until = null, finished_at = clock_timestamp(), result = finish_job.result, last_error = null
-            where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here;
+            where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running'
+                and j.tenant_id is not distinct from here and (here is not null or tenant_internal.works_on_system_jobs());
     end if;
     if not found then
         perform tenant_internal.refuse_attempt_at_job(id, attempt);

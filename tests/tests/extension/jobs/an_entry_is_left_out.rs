@@ -9,7 +9,9 @@ async fn of_a_tenant() {
     let (app, admin) = (db.app().await, db.admin().await);
     let id = enqueue(&app, "acme", "'mail', '{\"order\": 7}', key => 'k'").await;
     let one = claim(&worker, "").await.remove(0);
-    let enter = format!("select tenant.current_id() || ' ' || (payload ->> 'order') || ' ' || key from tenant.enter_job({id}, 1)");
+    let enter = format!(
+        "select tenant.current_id() || ' ' || (payload ->> 'order') || ' ' || key from tenant.enter_job({id}, 1)"
+    );
     worker.run("begin").await;
     assert_eq!(worker.value("select tenant_id from tenant.job_owner(1, 1)").await.as_deref(), Some("acme"));
     worker.run(&one.call("enter_job", "")).await;
