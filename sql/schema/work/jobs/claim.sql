@@ -28,20 +28,23 @@ revoke all on function tenant_internal.claim_of_queue(text, text, text, text[], 
 
 -- The lanes that there are, in any order, so that none is always the last.
 create function tenant_internal.every_lane() returns text[]
-    language sql volatile set search_path = pg_catalog, pg_temp as $$
-    with recursive l (lane) as (
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    return (with recursive l (lane) as (
         (select q.lane from tenant.job_queues q order by q.lane limit 1)
         union all
         select (select q.lane from tenant.job_queues q where q.lane > l.lane order by q.lane limit 1) from l where l.lane is not null
     )
-    select coalesce(array_agg(l.lane order by random()) filter (where l.lane is not null), '{}') from l
+    select coalesce(array_agg(l.lane order by random()) filter (where l.lane is not null), '{}') from l);
+end
 $$;
 revoke all on function tenant_internal.every_lane() from public;
 
 -- The parts of a queue that have jobs, the one with the next job first.
 create function tenant_internal.parts_of_queue(lane text, queue_of text) returns text[]
-    language sql volatile set search_path = pg_catalog, pg_temp as $$
-    with recursive p as (
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    return (with recursive p as (
         (select j.part, j.priority, j.run_at, j.id from tenant.jobs j
             where j.state = 'ready' and j.lane = parts_of_queue.lane and coalesce(j.tenant_id, '') = queue_of
             order by j.part, j.priority, j.run_at, j.id limit 1)
@@ -50,7 +53,8 @@ create function tenant_internal.parts_of_queue(lane text, queue_of text) returns
             where j.state = 'ready' and j.lane = parts_of_queue.lane and coalesce(j.tenant_id, '') = queue_of and j.part > p.part
             order by j.part, j.priority, j.run_at, j.id limit 1) n
     )
-    select coalesce(array_agg(p.part order by p.priority, p.run_at, p.id), '{}') from p
+    select coalesce(array_agg(p.part order by p.priority, p.run_at, p.id), '{}') from p);
+end
 $$;
 revoke all on function tenant_internal.parts_of_queue(text, text) from public;
 
@@ -81,18 +85,20 @@ create function tenant_internal.kind_room(kind text, queue_of text) returns inte
         from tenant.job_kinds k where k.kind = kind_room.kind);
 revoke all on function tenant_internal.kind_room(text, text) from public;
 
--- Whether these tenants' jobs are done now, and how large their shares are: their own, or their plans'.
+-- In PL/pgSQL, which keeps its plans, like all that a claim calls. Whether these tenants' jobs are done now, and how large their shares are: their own, or their plans'.
 create function tenant_internal.shares_of(queues text[])
     returns table (tenant_id text, nth bigint, may_work boolean, weight double precision, concurrency integer)
-    language sql stable rows 10 set search_path = pg_catalog, pg_temp as $$
-    select s.tenant_id, s.nth, s.tenant_id = '' or coalesce(t.status = 'active', false),
+    language plpgsql volatile rows 10 set search_path = pg_catalog, pg_temp as $$
+begin
+    return query select s.tenant_id, s.nth, s.tenant_id = '' or coalesce(t.status = 'active', false),
         greatest(0.01, least(1000, coalesce(w.weight, case when jsonb_typeof(p.quotas -> 'job_weight') = 'number'
             then (p.quotas ->> 'job_weight')::double precision end, 1))),
         coalesce(w.concurrency, case when jsonb_typeof(p.quotas -> 'job_concurrency') = 'number'
             then greatest(0, least(1000000, (p.quotas ->> 'job_concurrency')::double precision))::integer end)
     from unnest(queues) with ordinality s (tenant_id, nth)
     left join tenant.tenants t on t.id = s.tenant_id left join tenant.plans p using (plan)
-    left join tenant.job_weights w on w.tenant_id = s.tenant_id
+    left join tenant.job_weights w on w.tenant_id = s.tenant_id;
+end
 $$;
 revoke all on function tenant_internal.shares_of(text[]) from public;
 
@@ -100,7 +106,7 @@ create function tenant.claim_jobs(worker text, lanes text[] default null, kinds 
     lease interval default '1 min')
     returns table (id bigint, tenant_id text, kind text, attempt integer, lane text, time_limit interval, trace text, reason text)
     language plpgsql security definer set search_path = pg_catalog, pg_temp
-    set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+    set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     moment constant timestamptz := clock_timestamp();

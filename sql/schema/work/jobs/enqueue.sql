@@ -9,6 +9,10 @@ declare
     is_looked_at boolean;
     is_busy boolean;
 begin
+    -- Once for a transaction: the setting lasts as long as what was done for it, up to a savepoint that is rolled back.
+    if current_setting('tenant.jobs_woken', true) = lane || '/' || tenant_id then
+        return;
+    end if;
     select q.next_at <= wake_queue.run_at, q.misses = 0 into is_looked_at, is_busy
         from tenant.job_queues q where q.lane = wake_queue.lane and q.tenant_id = wake_queue.tenant_id;
     if is_looked_at is not true then
@@ -16,6 +20,7 @@ begin
     end if;
     if is_looked_at is not true or is_busy is not true then
         perform pg_notify('pg_tenant_jobs', '');
+        perform set_config('tenant.jobs_woken', lane || '/' || tenant_id, true);
     end if;
 end
 $$;
@@ -135,7 +140,9 @@ create function tenant.enqueue(kind text, payload jsonb default '{}', key text d
 declare
     here constant text := tenant.current_id();
     moment constant timestamptz := clock_timestamp();
-    k tenant.job_kinds;
+    part text;
+    is_known boolean;
+    is_busy boolean;
     added bigint;
     why text;
 begin
@@ -149,15 +156,18 @@ begin
         return tenant_internal.add_jobs(here, kind, array[payload],
             case when key is not null then array[key] end, lane, priority, run_at, max_attempts, trace, why);
     end if;
-    select * into k from tenant.job_kinds d where d.kind = enqueue.kind;
-    lane := coalesce(lane, k.lane, 'default');
-    if k.kind is null or lane <> k.lane then
+    select coalesce(enqueue.lane, k.lane, 'default'), coalesce(enqueue.priority, k.priority, 0), coalesce(k.max_attempts, 20),
+            case when k.has_part then k.kind else '' end, k.kind is not null and enqueue.lane is null,
+            exists (select from tenant.job_queues q
+                where q.lane = coalesce(enqueue.lane, k.lane, 'default') and q.tenant_id = here and q.next_at <= moment and q.misses = 0)
+        into lane, priority, max_attempts, part, is_known, is_busy
+        from (select) one left join tenant.job_kinds k on k.kind = enqueue.kind;
+    if not is_known and (kind !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$' or lane !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$') then
         perform tenant_internal.check_job(kind, lane, payload, null, null, null);
     end if;
     insert into tenant.jobs as j (tenant_id, kind, lane, part, priority, max_attempts, run_at, created_at, payload)
-        values (here, kind, lane, case when k.has_part then kind else '' end, coalesce(priority, k.priority, 0), coalesce(k.max_attempts, 20), moment, moment, payload)
-        returning j.id into added;
-    if not exists (select from tenant.job_queues q where q.lane = enqueue.lane and q.tenant_id = here and q.next_at <= moment and q.misses = 0) then
+        values (here, kind, lane, part, priority, max_attempts, moment, moment, payload) returning j.id into added;
+    if not is_busy then
         perform tenant_internal.wake_queue(lane, here, moment);
     end if;
     return added;
