@@ -4951,6 +4951,10 @@ declare
     is_looked_at boolean;
     is_busy boolean;
 begin
+    -- Once for a transaction: the setting lasts as long as what was done for it, up to a savepoint that is rolled back.
+    if current_setting('tenant.jobs_woken', true) = lane || '/' || tenant_id then
+        return;
+    end if;
     select q.next_at <= wake_queue.run_at, q.misses = 0 into is_looked_at, is_busy
         from tenant.job_queues q where q.lane = wake_queue.lane and q.tenant_id = wake_queue.tenant_id;
     if is_looked_at is not true then
@@ -4958,6 +4962,7 @@ begin
     end if;
     if is_looked_at is not true or is_busy is not true then
         perform pg_notify('pg_tenant_jobs', '');
+        perform set_config('tenant.jobs_woken', lane || '/' || tenant_id, true);
     end if;
 end
 $$;
@@ -5078,7 +5083,9 @@ create or replace function tenant.enqueue(kind text, payload jsonb default '{}',
 declare
     here constant text := tenant.current_id();
     moment constant timestamptz := clock_timestamp();
-    k tenant.job_kinds;
+    part text;
+    is_known boolean;
+    is_busy boolean;
     added bigint;
     why text;
 begin
@@ -5092,15 +5099,18 @@ begin
         return tenant_internal.add_jobs(here, kind, array[payload],
             case when key is not null then array[key] end, lane, priority, run_at, max_attempts, trace, why);
     end if;
-    select * into k from tenant.job_kinds d where d.kind = enqueue.kind;
-    lane := coalesce(lane, k.lane, 'default');
-    if k.kind is null or lane <> k.lane then
+    select coalesce(enqueue.lane, k.lane, 'default'), coalesce(enqueue.priority, k.priority, 0), coalesce(k.max_attempts, 20),
+            case when k.has_part then k.kind else '' end, k.kind is not null and enqueue.lane is null,
+            exists (select from tenant.job_queues q
+                where q.lane = coalesce(enqueue.lane, k.lane, 'default') and q.tenant_id = here and q.next_at <= moment and q.misses = 0)
+        into lane, priority, max_attempts, part, is_known, is_busy
+        from (select) one left join tenant.job_kinds k on k.kind = enqueue.kind;
+    if not is_known and (kind !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$' or lane !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$') then
         perform tenant_internal.check_job(kind, lane, payload, null, null, null);
     end if;
     insert into tenant.jobs as j (tenant_id, kind, lane, part, priority, max_attempts, run_at, created_at, payload)
-        values (here, kind, lane, case when k.has_part then kind else '' end, coalesce(priority, k.priority, 0), coalesce(k.max_attempts, 20), moment, moment, payload)
-        returning j.id into added;
-    if not exists (select from tenant.job_queues q where q.lane = enqueue.lane and q.tenant_id = here and q.next_at <= moment and q.misses = 0) then
+        values (here, kind, lane, part, priority, max_attempts, moment, moment, payload) returning j.id into added;
+    if not is_busy then
         perform tenant_internal.wake_queue(lane, here, moment);
     end if;
     return added;
@@ -5310,20 +5320,23 @@ $$;
 revoke all on function tenant_internal.claim_of_queue(text, text, text, text[], integer, text, timestamptz, interval) from public;
 
 create or replace function tenant_internal.every_lane() returns text[]
-    language sql volatile set search_path = pg_catalog, pg_temp as $$
-    with recursive l (lane) as (
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    return (with recursive l (lane) as (
         (select q.lane from tenant.job_queues q order by q.lane limit 1)
         union all
         select (select q.lane from tenant.job_queues q where q.lane > l.lane order by q.lane limit 1) from l where l.lane is not null
     )
-    select coalesce(array_agg(l.lane order by random()) filter (where l.lane is not null), '{}') from l
+    select coalesce(array_agg(l.lane order by random()) filter (where l.lane is not null), '{}') from l);
+end
 $$;
 
 revoke all on function tenant_internal.every_lane() from public;
 
 create or replace function tenant_internal.parts_of_queue(lane text, queue_of text) returns text[]
-    language sql volatile set search_path = pg_catalog, pg_temp as $$
-    with recursive p as (
+    language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    return (with recursive p as (
         (select j.part, j.priority, j.run_at, j.id from tenant.jobs j
             where j.state = 'ready' and j.lane = parts_of_queue.lane and coalesce(j.tenant_id, '') = queue_of
             order by j.part, j.priority, j.run_at, j.id limit 1)
@@ -5332,7 +5345,8 @@ create or replace function tenant_internal.parts_of_queue(lane text, queue_of te
             where j.state = 'ready' and j.lane = parts_of_queue.lane and coalesce(j.tenant_id, '') = queue_of and j.part > p.part
             order by j.part, j.priority, j.run_at, j.id limit 1) n
     )
-    select coalesce(array_agg(p.part order by p.priority, p.run_at, p.id), '{}') from p
+    select coalesce(array_agg(p.part order by p.priority, p.run_at, p.id), '{}') from p);
+end
 $$;
 
 revoke all on function tenant_internal.parts_of_queue(text, text) from public;
@@ -5365,15 +5379,17 @@ revoke all on function tenant_internal.kind_room(text, text) from public;
 
 create or replace function tenant_internal.shares_of(queues text[])
     returns table (tenant_id text, nth bigint, may_work boolean, weight double precision, concurrency integer)
-    language sql stable rows 10 set search_path = pg_catalog, pg_temp as $$
-    select s.tenant_id, s.nth, s.tenant_id = '' or coalesce(t.status = 'active', false),
+    language plpgsql volatile rows 10 set search_path = pg_catalog, pg_temp as $$
+begin
+    return query select s.tenant_id, s.nth, s.tenant_id = '' or coalesce(t.status = 'active', false),
         greatest(0.01, least(1000, coalesce(w.weight, case when jsonb_typeof(p.quotas -> 'job_weight') = 'number'
             then (p.quotas ->> 'job_weight')::double precision end, 1))),
         coalesce(w.concurrency, case when jsonb_typeof(p.quotas -> 'job_concurrency') = 'number'
             then greatest(0, least(1000000, (p.quotas ->> 'job_concurrency')::double precision))::integer end)
     from unnest(queues) with ordinality s (tenant_id, nth)
     left join tenant.tenants t on t.id = s.tenant_id left join tenant.plans p using (plan)
-    left join tenant.job_weights w on w.tenant_id = s.tenant_id
+    left join tenant.job_weights w on w.tenant_id = s.tenant_id;
+end
 $$;
 
 revoke all on function tenant_internal.shares_of(text[]) from public;
@@ -5382,7 +5398,7 @@ create or replace function tenant.claim_jobs(worker text, lanes text[] default n
     lease interval default '1 min')
     returns table (id bigint, tenant_id text, kind text, attempt integer, lane text, time_limit interval, trace text, reason text)
     language plpgsql security definer set search_path = pg_catalog, pg_temp
-    set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+    set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
     moment constant timestamptz := clock_timestamp();

@@ -17,6 +17,7 @@ mod h_commands;
 mod i_kept;
 mod j_catalogs;
 mod k_support;
+mod l_jobs;
 mod row;
 mod verdict; // what came out, judged and printed
 
@@ -44,6 +45,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         i_kept::ROWS,
         j_catalogs::ROWS,
         k_support::ROWS,
+        l_jobs::ROWS,
     ]
     .into_iter()
     .flatten()

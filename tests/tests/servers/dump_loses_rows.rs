@@ -60,6 +60,20 @@ async fn furnished(name: &str) -> Database<'static> {
              select tenant.claim_step('w')"
         ))
         .await;
+    db.superuser()
+        .await
+        .run(
+            "select tenant.define_job_kind('pdf', concurrency => 2, keep => '1 day'), tenant.set_job_share('begun', 2)",
+        )
+        .await;
+    let nightly = "select tenant.define_schedule('nightly', '0 3 * * *', 'each_tenant', 'report')";
+    db.admin().await.run(nightly).await;
+    app.inside(
+        A,
+        "select tenant.enqueue('pdf', '{\"n\": 1}', key => 'k'), tenant.enqueue('mail'), tenant.enqueue('mail')",
+    )
+    .await;
+    db.superuser().await.run("select tenant.claim_jobs('w', at_most => 2)").await;
     // What does not fit any more comes back as it was.
     let unfit =
         format!("set row_security = off; update tenant.tenants set settings = '{{\"gone\": 1}}' where id = '{B}'");
@@ -84,6 +98,8 @@ async fn content(session: &Session) -> Vec<String> {
              select 'shared', * from tenant.shared;
              select 'steps', * from tenant.onboarding; select 'onboardings', * from tenant.onboardings;
              select 'pools', * from tenant.ready_pools;
+             select 'jobs', * from tenant.jobs; select 'kinds', * from tenant.job_kinds; select 'queues', * from tenant.job_queues;
+             select 'shares', * from tenant.job_weights; select 'schedules', * from tenant.schedules;
              select 'lookups', l.relation, l.key_column, l.row_column, l.reason, l.declared_at, l.declared_by from tenant.lookups l
                 where tenant_internal.lookup_ended(l) is null;
              select relation, kind, parent, tenant_column, policy, enforced, index, shared_rows, through from tenant.protected_tables;
@@ -117,6 +133,14 @@ async fn restored(source: &Database<'_>, target: &Database<'_>) {
     assert_eq!(app.inside_value(A, people).await.as_deref(), Some("ann all"));
     app.refused_inside("TN072", A, "insert into belongs (person) values (2)").await;
     app.refused_inside("TN074", A, "update people set name = 'x'").await;
+    // Jobs go on: those that were claimed when their worker's time is over, and others after them.
+    app.run(&format!("begin; select tenant.enter('{A}'); select tenant.enqueue('mail')")).await;
+    assert_eq!(app.value("select max(id) || ' ' || count(*) from tenant.my_jobs").await.as_deref(), Some("4 4"));
+    app.run("rollback").await;
+    boss.run("begin; update tenant.jobs set lease_until = now() - interval '1 s' where state = 'running'").await;
+    let again = "select string_agg(kind || ' ' || attempt, ', ' order by id) from tenant.claim_jobs('w', at_most => 9)";
+    assert_eq!(boss.value(again).await.as_deref(), Some("pdf 2, mail 2, mail 1"));
+    boss.run("rollback").await;
     let looked_up = app.rows("select * from tenant.lookup('logins', 'mail', 'a@x')").await;
     assert_eq!(looked_up, [[Some(A.to_owned()), Some("1".into())]]);
     app.expect_error("TN056", "select * from tenant.lookup('logins', 'was', 'b@x')").await;

@@ -46,7 +46,8 @@ async fn that_waits_for_a_job() {
     }
     // Nor does what a savepoint has undone, and what is noted of it is not left in the session.
     claim(&worker, "").await;
-    app.run("begin; select tenant.enter_pristine('acme'); savepoint s; select tenant.enqueue('mail'); rollback to s").await;
+    app.run("begin; select tenant.enter_pristine('acme'); savepoint s; select tenant.enqueue('mail'); rollback to s")
+        .await;
     app.run("select tenant.enqueue('mail'); commit; begin; select tenant.enter_pristine('acme'); commit").await;
     assert_eq!(woken(&listener).await, 1);
     assert_eq!(claim(&worker, "").await.len(), 1);
