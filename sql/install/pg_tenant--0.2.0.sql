@@ -5032,7 +5032,8 @@ create function tenant_internal.kind_room(kind text, queue_of text) returns inte
         from tenant.job_kinds k where k.kind = kind_room.kind);
 revoke all on function tenant_internal.kind_room(text, text) from public;
 
--- In PL/pgSQL, which keeps its plans, like all that a claim calls. Whether these tenants' jobs are done now, and how large their shares are: their own, or their plans'.
+-- Whether these tenants' jobs are done now, and how large their shares are: their own, or their plans'. In PL/pgSQL,
+-- like all that a claim calls, since it keeps its plans.
 create function tenant_internal.shares_of(queues text[])
     returns table (tenant_id text, nth bigint, may_work boolean, weight double precision, concurrency integer)
     language plpgsql volatile rows 10 set search_path = pg_catalog, pg_temp as $$
@@ -12440,6 +12441,15 @@ create view tenant_internal.finding_t146 as
             and l.classid::bigint = hashtext('tenant.schedules')::bigint & 4294967295 and l.objid = 0)
     having count(*) > 0;
 comment on view tenant_internal.finding_t146 is 'Schedules have no scheduler';
+
+create view tenant_internal.finding_t147 as
+    select 'T147' as code, 'warn' as level,
+        'schedules/' || s.name as object,
+        format('schedule "%s" has queued jobs for a part of the tenants, those up to "%s", for the time %s', s.name, s.fired_after, s.firing) as problem,
+        'The others'' jobs are not queued, and no later time is, until somebody goes on.' as why,
+        format('select * from tenant.fire_schedule(%L, %L, %L);', s.name, s.firing, s.last_due) as fix
+    from tenant.schedules s where s.enabled and s.firing < now() - interval '15 min';
+comment on view tenant_internal.finding_t147 is 'A schedule was fired for a part of the tenants';
 
 -- sql/schema/doctor/journal.sql
 -- Findings on the journal.

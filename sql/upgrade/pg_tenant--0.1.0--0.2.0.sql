@@ -12604,6 +12604,16 @@ create or replace view tenant_internal.finding_t146 as
 
 comment on view tenant_internal.finding_t146 is 'Schedules have no scheduler';
 
+create or replace view tenant_internal.finding_t147 as
+    select 'T147' as code, 'warn' as level,
+        'schedules/' || s.name as object,
+        format('schedule "%s" has queued jobs for a part of the tenants, those up to "%s", for the time %s', s.name, s.fired_after, s.firing) as problem,
+        'The others'' jobs are not queued, and no later time is, until somebody goes on.' as why,
+        format('select * from tenant.fire_schedule(%L, %L, %L);', s.name, s.firing, s.last_due) as fix
+    from tenant.schedules s where s.enabled and s.firing < now() - interval '15 min';
+
+comment on view tenant_internal.finding_t147 is 'A schedule was fired for a part of the tenants';
+
 create or replace view tenant_internal.finding_t128 as
     select 'T128' as code, 'warn' as level,
         'tenant.journal' as object,

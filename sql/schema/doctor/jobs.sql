@@ -45,3 +45,12 @@ create view tenant_internal.finding_t146 as
             and l.classid::bigint = hashtext('tenant.schedules')::bigint & 4294967295 and l.objid = 0)
     having count(*) > 0;
 comment on view tenant_internal.finding_t146 is 'Schedules have no scheduler';
+
+create view tenant_internal.finding_t147 as
+    select 'T147' as code, 'warn' as level,
+        'schedules/' || s.name as object,
+        format('schedule "%s" has queued jobs for a part of the tenants, those up to "%s", for the time %s', s.name, s.fired_after, s.firing) as problem,
+        'The others'' jobs are not queued, and no later time is, until somebody goes on.' as why,
+        format('select * from tenant.fire_schedule(%L, %L, %L);', s.name, s.firing, s.last_due) as fix
+    from tenant.schedules s where s.enabled and s.firing < now() - interval '15 min';
+comment on view tenant_internal.finding_t147 is 'A schedule was fired for a part of the tenants';

@@ -27,6 +27,12 @@ pub const CASES: &[Case] = &[
          update tenant.schedules set changed_at = now() - interval '1 hour'",
         "select tenant.enable_schedule('t146', false, 'nobody needs it')",
     ),
+    fixed(
+        "T147",
+        "schedules/t147",
+        "select tenant.define_schedule('t147', '0 3 * * *', 'each_tenant', 't147')
+         update tenant.schedules set firing = now() - interval '1 hour', fired_after = 'a', last_due = now() - interval '1 day' where name = 't147'",
+    ),
 ];
 
 #[tokio::test]

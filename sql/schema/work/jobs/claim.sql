@@ -85,7 +85,8 @@ create function tenant_internal.kind_room(kind text, queue_of text) returns inte
         from tenant.job_kinds k where k.kind = kind_room.kind);
 revoke all on function tenant_internal.kind_room(text, text) from public;
 
--- In PL/pgSQL, which keeps its plans, like all that a claim calls. Whether these tenants' jobs are done now, and how large their shares are: their own, or their plans'.
+-- Whether these tenants' jobs are done now, and how large their shares are: their own, or their plans'. In PL/pgSQL,
+-- like all that a claim calls, since it keeps its plans.
 create function tenant_internal.shares_of(queues text[])
     returns table (tenant_id text, nth bigint, may_work boolean, weight double precision, concurrency integer)
     language plpgsql volatile rows 10 set search_path = pg_catalog, pg_temp as $$
