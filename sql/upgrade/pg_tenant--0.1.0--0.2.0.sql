@@ -759,6 +759,98 @@ create table tenant.schedules (
 comment on table tenant.schedules is 'Which jobs are queued when, for each active tenant or for the system, and for which due time last.';
 grant select on tenant.schedules to tenant_admin, tenant_worker;
 select pg_catalog.pg_extension_config_dump('tenant.schedules', '');
+-- Usage and quotas.
+create table tenant.meters (
+    meter text collate "C" primary key check (meter ~ '^[a-z][a-z0-9_]{0,62}$'),
+    unit text not null check (unit <> ''),
+    period text collate "C" not null check (period in ('minute', 'hour', 'day', 'month', 'year', 'forever')),
+    aggregation text collate "C" not null check (aggregation in ('sum', 'max', 'last')),
+    -- Of tenants whose plan does not say. Null is none.
+    hard_limit numeric check (hard_limit >= 0),
+    soft_limit numeric check (soft_limit >= 0),
+    -- Of a meter that counts rows: of which table, and the column that says which rows do not count.
+    relation regclass unique,
+    unless name,
+    created_at timestamptz not null default now(),
+    changed_at timestamptz not null default now()
+);
+comment on table tenant.meters is 'The meters: unit, period, aggregation, the limits of tenants whose plan says nothing, and the table whose rows are counted.';
+grant select on tenant.meters to tenant_admin, tenant_system, tenant_reader;
+select pg_catalog.pg_extension_config_dump('tenant.meters', '');
+create table tenant.quotas (
+    tenant_id text collate "C",
+    meter text collate "C" references tenant.meters on delete cascade,
+    hard_limit numeric check (hard_limit >= 0),
+    soft_limit numeric check (soft_limit >= 0),
+    changed_at timestamptz not null default now(),
+    primary key (tenant_id, meter)
+);
+comment on table tenant.quotas is 'Limits that a tenant has of its own, in place of its plan''s. Null is no limit.';
+create index on tenant.quotas (meter);
+grant select on tenant.quotas to tenant_admin, tenant_system, tenant_reader;
+select pg_catalog.pg_extension_config_dump('tenant.quotas', '');
+create table tenant.usage (
+    tenant_id text collate "C",
+    meter text collate "C" references tenant.meters,
+    period_start timestamptz,
+    stripe smallint check (stripe between 0 and 15),
+    used numeric not null,
+    granted numeric not null,
+    -- The limits that the part was made of.
+    hard numeric not null,
+    soft numeric not null,
+    -- What was used on the last day on which there was something. Days before are in tenant.usage_days.
+    day date not null,
+    on_day numeric not null default 0,
+    at timestamptz not null,
+    primary key (tenant_id, meter, period_start, stripe),
+    check (used <= granted)
+) with (fillfactor = 40);
+comment on table tenant.usage is 'What tenants have used in the periods that are not over, by meter, in 16 stripes.';
+create index on tenant.usage (meter, period_start);
+grant select on tenant.usage to tenant_admin, tenant_system, tenant_reader;
+select pg_catalog.pg_extension_config_dump('tenant.usage', '');
+create table tenant.usage_days (
+    tenant_id text collate "C",
+    meter text collate "C",
+    day date,
+    -- -1: all of them, put together by tenant.roll_up_usage().
+    stripe smallint,
+    used numeric not null,
+    at timestamptz not null,
+    primary key (tenant_id, meter, day, stripe)
+);
+comment on table tenant.usage_days is 'What tenants have used on days before the last one of each stripe.';
+create index on tenant.usage_days (day) where stripe >= 0;
+grant select on tenant.usage_days to tenant_admin, tenant_system, tenant_reader;
+select pg_catalog.pg_extension_config_dump('tenant.usage_days', '');
+create table tenant.usage_warnings (
+    tenant_id text collate "C",
+    meter text collate "C",
+    period_start timestamptz,
+    at timestamptz not null default now(),
+    primary key (tenant_id, meter, period_start)
+);
+comment on table tenant.usage_warnings is 'Who has passed a soft limit in which period: it is told once. Of meters without a period, once a day.';
+grant select on tenant.usage_warnings to tenant_admin, tenant_system, tenant_reader;
+select pg_catalog.pg_extension_config_dump('tenant.usage_warnings', '');
+create table tenant.usage_records (
+    record_id text collate "C" primary key,
+    tenant_id text collate "C" not null,
+    meter text collate "C" not null,
+    unit text not null,
+    day date not null,
+    version integer not null,
+    -- What the day comes to, and what of it the versions before did not have.
+    quantity numeric not null,
+    change numeric not null,
+    exported_at timestamptz not null default now(),
+    unique (tenant_id, meter, day, version)
+);
+comment on table tenant.usage_records is 'What tenant.export_usage() has given out: a line for each tenant, meter and day, and another one, with the next version, where more has come to it since.';
+create index on tenant.usage_records (day);
+grant select on tenant.usage_records to tenant_admin, tenant_system, tenant_reader;
+select pg_catalog.pg_extension_config_dump('tenant.usage_records', '');
 
 -- Functions and views, as sql/schema/ has them, with their comments and rights.
 
@@ -7910,6 +8002,931 @@ comment on view tenant.audit_changes is 'What was changed in the current tenant'
 
 grant select on tenant.audit_changes to tenant_user;
 
+comment on table tenant.meters is 'The meters: unit, period, aggregation, the limits of tenants whose plan says nothing, and the table whose rows are counted.';
+
+grant select on tenant.meters to tenant_admin, tenant_system, tenant_reader;
+
+comment on table tenant.quotas is 'Limits that a tenant has of its own, in place of its plan''s. Null is no limit.';
+
+grant select on tenant.quotas to tenant_admin, tenant_system, tenant_reader;
+
+create or replace function tenant_internal.refuse_meter(message text, detail text, hint text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using errcode = 'TN170', message = message, detail = detail, hint = hint;
+end
+$$;
+
+revoke all on function tenant_internal.refuse_meter(text, text, text) from public;
+
+grant execute on function tenant_internal.refuse_meter(text, text, text) to tenant_admin;
+
+create or replace function tenant_internal.require_meter(meter text) returns tenant.meters
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    m tenant.meters;
+begin
+    select * into m from tenant.meters n where n.meter = require_meter.meter;
+    if not found then
+        perform tenant_internal.refuse_meter(format('there is no meter %s', coalesce(quote_literal(left(require_meter.meter, 80)), 'null')),
+            'tenant.meters has no such line.', 'An operator declares it: select tenant.define_meter(''<meter>'', ''<unit>'');');
+    end if;
+    return m;
+end
+$$;
+
+revoke all on function tenant_internal.require_meter(text) from public;
+
+create or replace function tenant_internal.is_quota(quota jsonb) returns boolean
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select case jsonb_typeof(quota)
+        when 'null' then true
+        when 'number' then quota::numeric >= 0
+        when 'object' then quota - '{hard,soft}'::text[] = '{}' and (select bool_and(case jsonb_typeof(e.value)
+            when 'null' then true when 'number' then e.value::numeric >= 0 else false end) from jsonb_each(quota) e) is not false
+        else false end
+$$;
+
+revoke all on function tenant_internal.is_quota(jsonb) from public;
+
+create or replace function tenant_internal.check_quotas() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    wrong text;
+begin
+    select e.key into wrong from jsonb_each(new.quotas) e join tenant.meters m on m.meter = e.key
+        where not tenant_internal.is_quota(e.value) order by 1 limit 1;
+    if found and not tenant_internal.is_restoring() then
+        raise exception using
+            errcode = 'TN136',
+            message = format('plan "%s" cannot have such a quota of meter "%s"', new.plan, wrong),
+            detail = format('It is %s.', left((new.quotas -> wrong)::text, 200)),
+            hint = 'A quota is a number, null for no limit, or {"hard": number, "soft": number}.';
+    end if;
+    return new;
+end
+$$;
+
+revoke all on function tenant_internal.check_quotas() from public;
+
+create or replace function tenant_internal.quota_of(id text, meter text, out hard numeric, out soft numeric)
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select coalesce(case when q.tenant_id is not null then q.hard_limit
+            when p.quotas ? m.meter then case jsonb_typeof(p.quotas -> m.meter) when 'object' then p.quotas -> m.meter ->> 'hard'
+                else p.quotas ->> m.meter end::numeric
+            else m.hard_limit end, 'Infinity'),
+        coalesce(case when q.tenant_id is not null then q.soft_limit
+            when p.quotas ? m.meter then case jsonb_typeof(p.quotas -> m.meter) when 'object' then p.quotas -> m.meter ->> 'soft' end::numeric
+            else m.soft_limit end, 'Infinity')
+    from tenant.meters m
+    left join tenant.tenants t on t.id = quota_of.id
+    left join tenant.plans p on p.plan = t.plan
+    left join tenant.quotas q on (q.tenant_id, q.meter) = (quota_of.id, m.meter)
+    where m.meter = quota_of.meter
+$$;
+
+revoke all on function tenant_internal.quota_of(text, text) from public;
+
+grant execute on function tenant_internal.quota_of(text, text) to tenant_admin, tenant_system, tenant_reader;
+
+create or replace function tenant.define_meter(meter text, unit text, period text default 'month', aggregation text default 'sum',
+    hard_limit numeric default null, soft_limit numeric default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    why text;
+    was tenant.meters;
+begin
+    why := case
+        when define_meter.meter is null or define_meter.meter !~ '^[a-z][a-z0-9_]{0,62}$' then 'A meter''s name has 1 to 63 characters a-z 0-9 _ and begins with a letter.'
+        when coalesce(btrim(unit), '') = '' then 'Its unit is empty.'
+        when coalesce(period not in ('minute', 'hour', 'day', 'month', 'year', 'forever'), true) then 'Its period is none of minute, hour, day, month, year, forever.'
+        when coalesce(aggregation not in ('sum', 'max', 'last'), true) then 'Its aggregation is none of sum, max, last.'
+        when hard_limit < 0 or soft_limit < 0 or hard_limit in ('NaN', 'Infinity') or soft_limit in ('NaN', 'Infinity') then 'A limit is a number from 0 on, or null.'
+        when soft_limit > hard_limit then 'Its soft limit is above the hard one.' end;
+    select * into was from tenant.meters m where m.meter = define_meter.meter for update;
+    if why is null and (was.period, was.aggregation) <> (define_meter.period, define_meter.aggregation)
+            and exists (select from tenant.usage u where u.meter = was.meter) then
+        why := 'Its period and aggregation stay as they are while there is usage: it was counted by them.';
+    elsif why is null then
+        select format('Plan "%s" has a quota of it that is none: %s.', p.plan, left((p.quotas -> define_meter.meter)::text, 200)) into why
+            from tenant.plans p where p.quotas ? define_meter.meter and not tenant_internal.is_quota(p.quotas -> define_meter.meter)
+            order by p.plan limit 1;
+    end if;
+    if why is not null then
+        perform tenant_internal.refuse_meter(format('meter %s cannot be like this', coalesce(quote_literal(left(define_meter.meter, 80)), 'null')),
+            why, 'select tenant.define_meter(''api_calls'', ''calls'', ''month'', hard_limit => 10000);');
+    end if;
+    perform tenant_internal.require_plain('a unit', unit);
+    insert into tenant.meters as m (meter, unit, period, aggregation, hard_limit, soft_limit)
+        values (define_meter.meter, define_meter.unit, define_meter.period, define_meter.aggregation, define_meter.hard_limit, define_meter.soft_limit)
+        on conflict on constraint meters_pkey do update set unit = excluded.unit, period = excluded.period,
+            aggregation = excluded.aggregation, hard_limit = excluded.hard_limit, soft_limit = excluded.soft_limit;
+    perform tenant_internal.write_journal('define_meter', define_meter.meter, null, jsonb_strip_nulls(jsonb_build_object('unit', unit,
+        'period', period, 'aggregation', aggregation, 'hard_limit', hard_limit, 'soft_limit', soft_limit)));
+end
+$$;
+
+comment on function tenant.define_meter(text, text, text, text, numeric, numeric) is 'Declares a meter, or changes it to this. The limits are those of tenants whose plan says nothing of the meter; null is none. Periods begin in UTC. TN170 malformed, TN100 a unit with control characters.';
+
+revoke all on function tenant.define_meter(text, text, text, text, numeric, numeric) from public;
+
+grant execute on function tenant.define_meter(text, text, text, text, numeric, numeric) to tenant_admin;
+
+create or replace function tenant.drop_meter(meter text, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant tenant.meters := tenant_internal.require_meter(meter);
+begin
+    perform tenant_internal.require_reason(reason);
+    if m.relation is not null then
+        perform tenant_internal.refuse_meter(format('meter "%s" cannot be dropped', m.meter), format('It counts the rows of %s.', m.relation),
+            format('select tenant.unmeter_rows(%L, ''<reason>'');', m.meter));
+    end if;
+    delete from tenant.usage u where u.meter = m.meter;
+    delete from tenant.usage_days d where d.meter = m.meter;
+    delete from tenant.usage_warnings w where w.meter = m.meter;
+    delete from tenant.meters n where n.meter = m.meter;
+    perform tenant_internal.write_journal('drop_meter', m.meter, reason);
+end
+$$;
+
+comment on function tenant.drop_meter(text, text) is 'Removes a meter with what was counted by it, and the tenants'' own quotas of it; usage records stay. TN170 where there is none or it counts rows, TN029 without a reason.';
+
+revoke all on function tenant.drop_meter(text, text) from public;
+
+grant execute on function tenant.drop_meter(text, text) to tenant_admin;
+
+create or replace function tenant.set_quota(id text, meter text, hard_limit numeric, soft_limit numeric default null, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    m constant tenant.meters := tenant_internal.require_meter(meter);
+begin
+    perform tenant_internal.require_known(canonical);
+    if reason is not null then
+        perform tenant_internal.require_reason(reason);
+    end if;
+    if hard_limit < 0 or soft_limit < 0 or soft_limit > hard_limit or hard_limit in ('NaN', 'Infinity') or soft_limit in ('NaN', 'Infinity') then
+        perform tenant_internal.refuse_meter(format('tenant "%s" cannot have such a quota of meter "%s"', canonical, m.meter),
+            format('The hard limit is %s, the soft one %s.', coalesce(hard_limit::text, 'none'), coalesce(soft_limit::text, 'none')),
+            'Limits are numbers from 0 on, the soft one not above the hard one; null is none.');
+    end if;
+    insert into tenant.quotas as q (tenant_id, meter, hard_limit, soft_limit)
+        values (canonical, m.meter, set_quota.hard_limit, set_quota.soft_limit)
+        on conflict on constraint quotas_pkey do update set hard_limit = excluded.hard_limit, soft_limit = excluded.soft_limit, changed_at = now();
+    perform tenant_internal.write_journal('set_quota', m.meter, reason, jsonb_build_object('hard_limit', hard_limit, 'soft_limit', soft_limit), canonical);
+end
+$$;
+
+comment on function tenant.set_quota(text, text, numeric, numeric, text) is 'Gives the tenant limits of its own, in place of its plan''s; null is no limit. In force from the next consumption on. TN170 no such meter or limits, TN002 no such tenant.';
+
+revoke all on function tenant.set_quota(text, text, numeric, numeric, text) from public;
+
+grant execute on function tenant.set_quota(text, text, numeric, numeric, text) to tenant_admin;
+
+create or replace function tenant.set_quota(id uuid, meter text, hard_limit numeric, soft_limit numeric default null, reason text default null) returns void language sql
+    begin atomic select tenant.set_quota(id::text, meter, hard_limit, soft_limit, reason); end;
+
+revoke all on function tenant.set_quota(uuid, text, numeric, numeric, text) from public;
+
+grant execute on function tenant.set_quota(uuid, text, numeric, numeric, text) to tenant_admin;
+
+create or replace function tenant.set_quota(id bigint, meter text, hard_limit numeric, soft_limit numeric default null, reason text default null) returns void language sql
+    begin atomic select tenant.set_quota(id::text, meter, hard_limit, soft_limit, reason); end;
+
+revoke all on function tenant.set_quota(bigint, text, numeric, numeric, text) from public;
+
+grant execute on function tenant.set_quota(bigint, text, numeric, numeric, text) to tenant_admin;
+
+create or replace function tenant.clear_quota(id text, meter text, reason text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    m constant tenant.meters := tenant_internal.require_meter(meter);
+begin
+    perform tenant_internal.require_known(canonical);
+    if reason is not null then
+        perform tenant_internal.require_reason(reason);
+    end if;
+    delete from tenant.quotas q where (q.tenant_id, q.meter) = (canonical, m.meter);
+    if found then
+        perform tenant_internal.write_journal('clear_quota', m.meter, reason, null, canonical);
+    end if;
+end
+$$;
+
+comment on function tenant.clear_quota(text, text, text) is 'The tenant has the limits of its plan again. TN170 no such meter, TN002 no such tenant.';
+
+revoke all on function tenant.clear_quota(text, text, text) from public;
+
+grant execute on function tenant.clear_quota(text, text, text) to tenant_admin;
+
+create or replace function tenant.clear_quota(id uuid, meter text, reason text default null) returns void language sql
+    begin atomic select tenant.clear_quota(id::text, meter, reason); end;
+
+revoke all on function tenant.clear_quota(uuid, text, text) from public;
+
+grant execute on function tenant.clear_quota(uuid, text, text) to tenant_admin;
+
+create or replace function tenant.clear_quota(id bigint, meter text, reason text default null) returns void language sql
+    begin atomic select tenant.clear_quota(id::text, meter, reason); end;
+
+revoke all on function tenant.clear_quota(bigint, text, text) from public;
+
+grant execute on function tenant.clear_quota(bigint, text, text) to tenant_admin;
+
+comment on table tenant.usage is 'What tenants have used in the periods that are not over, by meter, in 16 stripes.';
+
+grant select on tenant.usage to tenant_admin, tenant_system, tenant_reader;
+
+comment on table tenant.usage_days is 'What tenants have used on days before the last one of each stripe.';
+
+grant select on tenant.usage_days to tenant_admin, tenant_system, tenant_reader;
+
+comment on table tenant.usage_warnings is 'Who has passed a soft limit in which period: it is told once. Of meters without a period, once a day.';
+
+grant select on tenant.usage_warnings to tenant_admin, tenant_system, tenant_reader;
+
+create or replace function tenant_internal.period_start(period text, at timestamptz) returns timestamptz
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+    select case period when 'forever' then '-infinity' else date_trunc(period, at at time zone 'UTC') at time zone 'UTC' end
+$$;
+
+revoke all on function tenant_internal.period_start(text, timestamptz) from public;
+
+grant execute on function tenant_internal.period_start(text, timestamptz) to tenant_admin, tenant_system, tenant_reader;
+
+create or replace function tenant_internal.period_end(period text, begins timestamptz) returns timestamptz
+    language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+    select case period when 'forever' then 'infinity' else (begins at time zone 'UTC' + ('1 ' || period)::interval) at time zone 'UTC' end
+$$;
+
+revoke all on function tenant_internal.period_end(text, timestamptz) from public;
+
+grant execute on function tenant_internal.period_end(text, timestamptz) to tenant_admin, tenant_system, tenant_reader;
+
+create or replace function tenant_internal.refuse_usage(id text, m tenant.meters, hard numeric, used numeric, amount numeric) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    resets constant timestamptz := tenant_internal.period_end(m.period, tenant_internal.period_start(m.period, clock_timestamp()));
+begin
+    raise exception using
+        errcode = 'TN171',
+        message = format('tenant "%s" is over its limit of meter "%s"', id, m.meter),
+        detail = format('The limit is %s %s%s; %s used, and %s more asked for. ', trim_scale(hard), m.unit,
+                case m.period when 'forever' then '' else ' per ' || m.period end, trim_scale(used), trim_scale(amount))
+            || case m.period when 'forever' then 'It does not reset.' else format('It resets in %s s, at %s.',
+                ceil(extract(epoch from resets - clock_timestamp()))::bigint, to_char(resets at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) end
+            || coalesce((select format(' Plan "%s" has %s.', p.plan, coalesce(q.hard::text, 'no limit'))
+                from tenant.plans p
+                cross join lateral (select case jsonb_typeof(p.quotas -> m.meter) when 'object' then p.quotas -> m.meter ->> 'hard'
+                    else p.quotas ->> m.meter end::numeric as hard) q
+                where p.quotas ? m.meter and coalesce(q.hard, 'Infinity') >= used + amount and coalesce(q.hard, 'Infinity') > refuse_usage.hard
+                order by p.rank, p.plan limit 1), ' No plan has more.'),
+        hint = case m.period when 'forever' then 'Give something back, or have an operator raise the limit: '
+            else 'Try again after that, or have an operator raise the limit: ' end
+            || format('tenant.set_plan(), tenant.set_quota(%L, %L, <limit>).', id, m.meter);
+end
+$$;
+
+revoke all on function tenant_internal.refuse_usage(text, tenant.meters, numeric, numeric, numeric) from public;
+
+create or replace function tenant_internal.warn_of_usage(id text, m tenant.meters, begins timestamptz, soft numeric, used numeric) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    insert into tenant.usage_warnings (tenant_id, meter, period_start) values (id, m.meter,
+        case m.period when 'forever' then tenant_internal.period_start('day', clock_timestamp()) else begins end)
+        on conflict on constraint usage_warnings_pkey do nothing;
+    if found then
+        perform tenant_internal.write_journal('soft_limit', m.meter, null,
+            jsonb_build_object('soft_limit', soft, 'used', used, 'period_start', begins), id);
+        raise warning using
+            errcode = 'TN173',
+            message = format('tenant "%s" has passed its soft limit of meter "%s"', id, m.meter),
+            detail = format('The soft limit is %s %s%s; %s used.', trim_scale(soft), m.unit,
+                case m.period when 'forever' then '' else ' per ' || m.period end, trim_scale(used)),
+            hint = 'Nothing is refused before the hard limit.';
+    end if;
+end
+$$;
+
+revoke all on function tenant_internal.warn_of_usage(text, tenant.meters, timestamptz, numeric, numeric) from public;
+
+create or replace function tenant_internal.add_day(id text, m tenant.meters, day date, stripe smallint, used numeric, at timestamptz) returns void
+    language sql set search_path = pg_catalog, pg_temp as $$
+    insert into tenant.usage_days as d (tenant_id, meter, day, stripe, used, at)
+        select add_day.id, (add_day.m).meter, add_day.day, add_day.stripe, add_day.used, add_day.at
+        where (add_day.m).relation is null
+        on conflict on constraint usage_days_pkey do update set at = greatest(d.at, excluded.at),
+            used = case (add_day.m).aggregation when 'sum' then d.used + excluded.used when 'max' then greatest(d.used, excluded.used)
+                else case when d.at > excluded.at then d.used else excluded.used end end
+$$;
+
+revoke all on function tenant_internal.add_day(text, tenant.meters, date, smallint, numeric, timestamptz) from public;
+
+create or replace function tenant_internal.consume_exactly(id text, m tenant.meters, amount numeric, here smallint, enforce boolean) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+declare
+    moment timestamptz := clock_timestamp();
+    begins timestamptz := tenant_internal.period_start(m.period, moment);
+    q record;
+    total numeric;
+    rest numeric;
+    part numeric;
+begin
+    select * into q from tenant_internal.quota_of(id, m.meter);
+    select sum(u.used) into total from tenant.usage u where (u.tenant_id, u.meter, u.period_start) = (id, m.meter, begins);
+    -- What is committed does not become less, but by rows that others are deleting: nobody waits to be refused.
+    if enforce and amount > 0 and coalesce(total, 0) + amount > q.hard then
+        perform tenant_internal.refuse_usage(id, m, q.hard, coalesce(total, 0), amount);
+    end if;
+    perform pg_advisory_xact_lock(('x' || encode(substr(sha256(convert_to('pg_tenant usage/' || m.meter || '/' || id, 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint);
+    -- Another moment, after the wait, and what is in force then.
+    moment := clock_timestamp();
+    begins := tenant_internal.period_start(m.period, moment);
+    select * into q from tenant_internal.quota_of(id, m.meter);
+    insert into tenant.usage (tenant_id, meter, period_start, stripe, used, granted, hard, soft, day, at)
+        select id, m.meter, begins, s, 0, 0, q.hard, q.soft, (moment at time zone 'UTC')::date, moment from generate_series(0, 15) s
+        on conflict do nothing;
+    select sum(l.used) into total from (select u.used from tenant.usage u
+        where (u.tenant_id, u.meter, u.period_start) = (id, m.meter, begins) order by u.stripe for no key update) l;
+    if enforce and amount > 0 and total + amount > q.hard then
+        perform tenant_internal.refuse_usage(id, m, q.hard, total, amount);
+    end if;
+    -- Below the soft limit there is only so much to grant as leads to it: who passes it comes through here.
+    if total + amount > q.soft then
+        perform tenant_internal.warn_of_usage(id, m, begins, q.soft, total + amount);
+        rest := q.hard - total - amount;
+    else
+        rest := least(q.hard, q.soft) - total - amount;
+    end if;
+    part := case when rest > 0 then trunc(rest / 16) else 0 end;
+    rest := case when rest > 0 and rest <> 'Infinity' then rest - 16 * part else 0 end;
+    perform tenant_internal.add_day(id, m, u.day, u.stripe, u.on_day, u.at) from tenant.usage u
+        where (u.tenant_id, u.meter, u.period_start) = (id, m.meter, begins) and u.day <> (moment at time zone 'UTC')::date and u.on_day <> 0;
+    -- Of more than the limit, a part is what is used, which becomes less when rows are deleted: it is a part of no limit.
+    update tenant.usage u set hard = case when total + consume_exactly.amount > q.hard then -1 else q.hard end, soft = q.soft, day = (moment at time zone 'UTC')::date,
+            used = u.used + n.amount, granted = u.used + n.amount + part + case u.stripe when here then rest else 0 end,
+            on_day = case u.day when (moment at time zone 'UTC')::date then u.on_day else 0 end + n.amount,
+            at = case u.stripe when here then moment else u.at end
+        from (select s::smallint as stripe, case s when here then consume_exactly.amount else 0 end as amount from generate_series(0, 15) s) n
+        where (u.tenant_id, u.meter, u.period_start) = (id, m.meter, begins) and u.stripe = n.stripe;
+end
+$$;
+
+revoke all on function tenant_internal.consume_exactly(text, tenant.meters, numeric, smallint, boolean) from public;
+
+create or replace function tenant_internal.count(id text, m tenant.meters, amount numeric, enforce boolean default true) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    moment constant timestamptz := clock_timestamp();
+    today constant date := (moment at time zone 'UTC')::date;
+    begins constant timestamptz := tenant_internal.period_start(m.period, moment);
+    here constant smallint := pg_backend_pid() % 16;
+    q record;
+    mine tenant.usage;
+begin
+    select * into q from tenant_internal.quota_of(id, m.meter);
+    -- A stripe that nobody has locked, this session's usual one first.
+    update tenant.usage u set used = u.used + count.amount, on_day = u.on_day + count.amount, at = moment
+        where (u.tenant_id, u.meter, u.period_start) = (id, m.meter, begins) and u.stripe = (select v.stripe from tenant.usage v
+            where (v.tenant_id, v.meter, v.period_start) = (id, m.meter, begins) and v.day = today
+                and (count.amount <= 0 or (v.hard, v.soft) = (q.hard, q.soft) and v.used + count.amount <= v.granted)
+            order by v.stripe <> here limit 1 for no key update skip locked);
+    if found then
+        return;
+    end if;
+    -- They are locked, or the day is another: the usual one, when it is free. Where it has no room then, its lock is
+    -- given back before the meter's is waited for: whoever has that may wait for this.
+    if exists (select from tenant.usage v where (v.tenant_id, v.meter, v.period_start, v.stripe) = (id, m.meter, begins, here)
+            and (count.amount <= 0 or (v.hard, v.soft) = (q.hard, q.soft) and v.used + count.amount <= v.granted)) then
+        begin
+            select * into mine from tenant.usage u
+                where (u.tenant_id, u.meter, u.period_start, u.stripe) = (id, m.meter, begins, here) for no key update;
+            if mine.day < today and mine.on_day <> 0 then
+                perform tenant_internal.add_day(id, m, mine.day, here, mine.on_day, mine.at);
+            end if;
+            update tenant.usage u set used = u.used + count.amount, day = today, at = moment,
+                    on_day = case u.day when today then u.on_day else 0 end + count.amount
+                where (u.tenant_id, u.meter, u.period_start, u.stripe) = (id, m.meter, begins, here)
+                    and (count.amount <= 0 or (u.hard, u.soft) = (q.hard, q.soft) and u.used + count.amount <= u.granted);
+            if not found then
+                raise exception using errcode = 'PTN17';
+            end if;
+            return;
+        exception when sqlstate 'PTN17' then null;
+        end;
+    end if;
+    perform tenant_internal.consume_exactly(id, m, amount, here, enforce);
+end
+$$;
+
+revoke all on function tenant_internal.count(text, tenant.meters, numeric, boolean) from public;
+
+create or replace function tenant_internal.keep_amount(id text, m tenant.meters, amount numeric) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    moment constant timestamptz := clock_timestamp();
+    today constant date := (moment at time zone 'UTC')::date;
+    begins constant timestamptz := tenant_internal.period_start(m.period, moment);
+    here constant smallint := pg_backend_pid() % 16;
+    q record;
+    mine tenant.usage;
+begin
+    select * into q from tenant_internal.quota_of(id, m.meter);
+    if amount > q.hard then
+        perform tenant_internal.refuse_usage(id, m, q.hard, 0, amount);
+    elsif amount > q.soft then
+        perform tenant_internal.warn_of_usage(id, m, begins, q.soft, amount);
+    end if;
+    insert into tenant.usage (tenant_id, meter, period_start, stripe, used, granted, hard, soft, day, on_day, at)
+        values (id, m.meter, begins, here, amount, 'Infinity', q.hard, q.soft, today, amount, moment)
+        on conflict on constraint usage_pkey do nothing;
+    if found then
+        return;
+    end if;
+    select * into mine from tenant.usage u
+        where (u.tenant_id, u.meter, u.period_start, u.stripe) = (id, m.meter, begins, here) for no key update;
+    if mine.day < today then
+        perform tenant_internal.add_day(id, m, mine.day, here, mine.on_day, mine.at);
+    elsif m.aggregation = 'max' and amount <= mine.on_day then
+        return;
+    end if;
+    update tenant.usage u set at = moment, day = today,
+            used = case m.aggregation when 'max' then greatest(u.used, amount) else amount end,
+            on_day = case when m.aggregation = 'max' and mine.day = today then greatest(u.on_day, amount) else amount end
+        where (u.tenant_id, u.meter, u.period_start, u.stripe) = (id, m.meter, begins, here);
+end
+$$;
+
+revoke all on function tenant_internal.keep_amount(text, tenant.meters, numeric) from public;
+
+create or replace function tenant_internal.consume(id text, meter text, amount numeric, out used numeric, out "limit" numeric, out remaining numeric, out resets_at timestamptz)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    m constant tenant.meters := tenant_internal.require_meter(meter);
+    begins timestamptz;
+begin
+    if m.relation is not null or amount is null or amount < 0 or amount in ('NaN', 'Infinity') then
+        raise exception using
+            errcode = 'TN172',
+            message = format('%s of meter "%s" cannot be consumed', coalesce(amount::text, 'null'), m.meter),
+            detail = case when m.relation is not null then format('It counts the rows of %s.', m.relation) else 'An amount is a number from 0 on.' end,
+            hint = case when m.relation is not null then 'Insert and delete rows.' else 'What was consumed is not given back but by a rollback.' end;
+    end if;
+    if m.aggregation <> 'sum' then
+        perform tenant_internal.keep_amount(id, m, amount);
+    elsif amount > 0 then
+        perform tenant_internal.count(id, m, amount);
+    end if;
+    begins := tenant_internal.period_start(m.period, clock_timestamp());
+    select case m.aggregation when 'sum' then sum(u.used) when 'max' then max(u.used) else (array_agg(u.used order by u.at desc))[1] end
+        into used from tenant.usage u where (u.tenant_id, u.meter, u.period_start) = (id, m.meter, begins);
+    used := trim_scale(coalesce(used, 0));
+    select nullif(q.hard, 'Infinity') into "limit" from tenant_internal.quota_of(id, m.meter) q;
+    remaining := trim_scale(greatest("limit" - used, 0));
+    resets_at := nullif(tenant_internal.period_end(m.period, begins), 'infinity');
+end
+$$;
+
+revoke all on function tenant_internal.consume(text, text, numeric) from public;
+
+create or replace function tenant.consume(meter text, amount numeric default 1)
+    returns table (used numeric, "limit" numeric, remaining numeric, resets_at timestamptz)
+    language plpgsql volatile security definer rows 1 set search_path = pg_catalog, pg_temp as $$
+declare
+    here constant text := tenant.current_id();
+begin
+    if here is null then
+        raise exception using
+            errcode = 'TN001',
+            message = 'no tenant: what is consumed is a tenant''s',
+            detail = 'The transaction has not entered a tenant.',
+            hint = 'Enter one first: select tenant.enter(''<id>''); operators: select tenant.consume_for(''<id>'', ''<meter>'');';
+    end if;
+    return query select c.used, c."limit", c.remaining, c.resets_at from tenant_internal.consume(here, meter, amount) c;
+end
+$$;
+
+comment on function tenant.consume(text, numeric) is 'Counts an amount of the meter for the transaction''s tenant, if the transaction commits; gives what is used as far as this transaction sees, the limit, what remains, and when it resets (null: no limit, never). TN171 over the limit, TN170 no such meter, TN172 an amount below 0 or a meter that counts rows, TN001 with no tenant; warns (TN173) when a soft limit is passed, once in a period.';
+
+revoke all on function tenant.consume(text, numeric) from public;
+
+grant execute on function tenant.consume(text, numeric) to tenant_user, tenant_system;
+
+create or replace function tenant.consume_for(id text, meter text, amount numeric default 1)
+    returns table (used numeric, "limit" numeric, remaining numeric, resets_at timestamptz)
+    language plpgsql volatile security definer rows 1 set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+begin
+    if tenant.current_id() <> canonical then
+        raise exception using
+            errcode = 'TN005',
+            message = format('tenant "%s" is entered: nothing is consumed for tenant "%s"', tenant.current_id(), canonical),
+            detail = 'A tenant''s transaction changes no line of another one.',
+            hint = 'Call it outside of a tenant.';
+    end if;
+    perform tenant_internal.require_known(canonical);
+    return query select c.used, c."limit", c.remaining, c.resets_at from tenant_internal.consume(canonical, meter, amount) c;
+end
+$$;
+
+comment on function tenant.consume_for(text, text, numeric) is 'As tenant.consume(), for the tenant that is named: for operators and the system context. TN002 no such tenant, TN005 in another tenant''s transaction.';
+
+revoke all on function tenant.consume_for(text, text, numeric) from public;
+
+grant execute on function tenant.consume_for(text, text, numeric) to tenant_admin, tenant_system;
+
+create or replace function tenant.consume_for(id uuid, meter text, amount numeric default 1)
+    returns table (used numeric, "limit" numeric, remaining numeric, resets_at timestamptz) language sql rows 1
+    begin atomic select c.used, c."limit", c.remaining, c.resets_at from tenant.consume_for(id::text, meter, amount) c; end;
+
+revoke all on function tenant.consume_for(uuid, text, numeric) from public;
+
+grant execute on function tenant.consume_for(uuid, text, numeric) to tenant_admin, tenant_system;
+
+create or replace function tenant.consume_for(id bigint, meter text, amount numeric default 1)
+    returns table (used numeric, "limit" numeric, remaining numeric, resets_at timestamptz) language sql rows 1
+    begin atomic select c.used, c."limit", c.remaining, c.resets_at from tenant.consume_for(id::text, meter, amount) c; end;
+
+revoke all on function tenant.consume_for(bigint, text, numeric) from public;
+
+grant execute on function tenant.consume_for(bigint, text, numeric) to tenant_admin, tenant_system;
+
+create or replace function tenant_internal.refuse_rows(rel regclass, detail text, hint text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using
+        errcode = 'TN174',
+        message = format('rows of %s cannot be counted', rel),
+        detail = detail,
+        hint = hint;
+end
+$$;
+
+revoke all on function tenant_internal.refuse_rows(regclass, text, text) from public;
+
+create or replace function tenant_internal.rows_that_count(rel regclass, unless name) returns text
+    language sql stable set search_path = pg_catalog, pg_temp as $$
+    select coalesce((select format(case a.atttypid when 'bool'::regtype then '"the row".%I is not true' else '"the row".%I is null' end, a.attname)
+        from pg_attribute a where a.attrelid = rel and a.attname = unless and a.attnum > 0 and not a.attisdropped), 'true')
+$$;
+
+revoke all on function tenant_internal.rows_that_count(regclass, name) from public;
+
+create or replace function tenant_internal.rows_of_tenants(rel regclass, unless name, alone boolean) returns jsonb
+    language sql volatile set search_path = pg_catalog, pg_temp set pg_tenant.strict = off as $$
+    select coalesce(tenant_internal.run_past_policies(rel, format(
+        'select pg_catalog.jsonb_object_agg(c.tenant_id, c.rows) from (select "the row".%I::pg_catalog.text as tenant_id, pg_catalog.count(*) as rows
+            from %s %s as "the row" where %s and "the row".%1$I is not null group by 1) c',
+        (select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.fence_column(rel)),
+        case when alone then 'only' else '' end, rel, tenant_internal.rows_that_count(rel, unless)))::jsonb, '{}')
+$$;
+
+revoke all on function tenant_internal.rows_of_tenants(regclass, name, boolean) from public;
+
+create or replace function tenant_internal.count_rows() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set jit = off as $$
+declare
+    m tenant.meters;
+    change record;
+    of_old constant text := format('select "the row".%I::text as tenant_id, -count(*) as rows from old_rows "the row" where %s group by 1', tg_argv[1], tg_argv[2]);
+    of_new constant text := format('select "the row".%I::text as tenant_id, count(*) as rows from new_rows "the row" where %s group by 1', tg_argv[1], tg_argv[2]);
+begin
+    select * into m from tenant.meters n where n.meter = tg_argv[0];
+    if not found then
+        return null;
+    elsif tg_op = 'TRUNCATE' then
+        perform tenant_internal.require_latest('TN174', 'the number of rows that are counted');
+        for change in select e.key as tenant_id, e.value::bigint as rows
+                from jsonb_each_text(tenant_internal.rows_of_tenants(tg_relid, m.unless, true)) e order by 1 loop
+            perform tenant_internal.count(change.tenant_id, m, -change.rows);
+        end loop;
+        return null;
+    end if;
+    for change in execute format('select c.tenant_id, sum(c.rows) as rows from (%s) c where c.tenant_id is not null
+            group by 1 having sum(c.rows) <> 0 order by 1',
+            case tg_op when 'INSERT' then of_new when 'DELETE' then of_old else of_old || ' union all ' || of_new end) loop
+        perform tenant_internal.count(change.tenant_id, m, change.rows);
+    end loop;
+    return null;
+end
+$$;
+
+revoke all on function tenant_internal.count_rows() from public;
+
+create or replace function tenant_internal.drop_row_triggers(rel regclass, meter text) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
+declare
+    trigger name;
+begin
+    for trigger in select t.tgname from pg_trigger t where t.tgrelid = rel and t.tgfoid = 'tenant_internal.count_rows()'::regprocedure
+            and convert_from(substr(t.tgargs, 1, length(meter)), 'UTF8') = meter loop
+        execute format('drop trigger %I on %s', trigger, rel);
+    end loop;
+end
+$$;
+
+revoke all on function tenant_internal.drop_row_triggers(regclass, text) from public;
+
+create or replace function tenant_internal.make_row_triggers(rel regclass, meter text, unless name) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    arguments constant text := format('%L, %L, %L', meter, (select attname from pg_attribute where attrelid = rel
+        and attnum = tenant_internal.fence_column(rel)), tenant_internal.rows_that_count(rel, unless));
+    of record;
+begin
+    perform tenant_internal.drop_row_triggers(rel, meter);
+    for of in values ('insert', 'after', 'referencing new table as new_rows'), ('delete', 'after', 'referencing old table as old_rows'),
+            ('update', 'after', 'referencing old table as old_rows new table as new_rows'), ('truncate', 'before', '') loop
+        execute format('create trigger %I %s %s on %s %s for each statement execute function tenant_internal.count_rows(%s)',
+            'tenant_meter_' || left(meter, 40) || '_' || of.column1, of.column2, of.column1, rel, of.column3, arguments);
+        -- Also where a session has turned triggers off, as those that load data do.
+        execute format('alter table %s enable always trigger %I', rel, 'tenant_meter_' || left(meter, 40) || '_' || of.column1);
+    end loop;
+end
+$$;
+
+revoke all on function tenant_internal.make_row_triggers(regclass, text, name) from public;
+
+create or replace function tenant_internal.require_countable(rel regclass) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    class pg_class;
+    why text;
+begin
+    select * into class from pg_class where oid = rel;
+    if class.relowner is null or not pg_has_role(tenant_internal.caller(), class.relowner, 'usage') then
+        raise exception using
+            errcode = '42501',
+            message = format('must be owner of table %s', rel),
+            hint = 'Only its owner decides what of it is counted.';
+    end if;
+    why := case when tenant.current_id() is not null then 'A tenant is entered.'
+        when class.relkind not in ('r', 'p') then 'Only tables have the triggers that it takes.'
+        when class.relpersistence = 't' then 'It is temporary.'
+        when tenant_internal.fence_column(rel) is null then 'It is not protected by a tenant column.' end;
+    if why is not null then
+        perform tenant_internal.refuse_rows(rel, why, 'select tenant.meter_rows(''<meter>'', ''<table>''); outside of a tenant, by the owner of a protected table.');
+    end if;
+    perform tenant_internal.require_latest('TN174', 'what is counted');
+end
+$$;
+
+revoke all on function tenant_internal.require_countable(regclass) from public;
+
+create or replace function tenant.meter_rows(meter text, rel regclass, unless name default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+declare
+    m tenant.meters := tenant_internal.require_meter(meter);
+    why text;
+    part regclass;
+begin
+    perform tenant_internal.require_countable(rel);
+    why := case when m.aggregation <> 'sum' or m.period <> 'forever' then format('Meter "%s" is not the sum of what was used ever.', m.meter)
+        when m.relation is null and exists (select from tenant.usage u where u.meter = m.meter) then format('Of meter "%s" something was consumed.', m.meter)
+        when m.relation <> rel and exists (select from pg_class c where c.oid = m.relation) then format('Meter "%s" counts rows of %s.', m.meter, m.relation)
+        when exists (select from tenant.meters n where n.relation = rel and n.meter <> m.meter) then format('Meter "%s" counts them.', (select n.meter from tenant.meters n where n.relation = rel))
+        when unless is not null and not exists (select from pg_attribute a where a.attrelid = rel and a.attname = unless and a.attnum > 0 and not a.attisdropped)
+            then format('It has no column "%s".', unless) end;
+    if why is not null then
+        perform tenant_internal.refuse_rows(rel, why, format('select tenant.define_meter(%L, ''rows'', ''forever'');', m.meter));
+    end if;
+    execute format('lock table %s in share row exclusive mode', rel);
+    for part in select p from tenant_internal.hierarchy(rel) p join pg_class c on c.oid = p where c.relkind in ('r', 'p') loop
+        perform tenant_internal.make_row_triggers(part, m.meter, unless);
+    end loop;
+    update tenant.meters n set relation = rel, unless = meter_rows.unless where n.meter = m.meter returning * into m;
+    -- As they are now: nobody has the table, so nobody has a part of what is counted.
+    delete from tenant.usage u where u.meter = m.meter;
+    insert into tenant.usage (tenant_id, meter, period_start, stripe, used, granted, hard, soft, day, at)
+        select e.key, m.meter, '-infinity', 0, e.value::bigint, e.value::bigint, -1, -1, (clock_timestamp() at time zone 'UTC')::date, clock_timestamp()
+        from jsonb_each_text(tenant_internal.rows_of_tenants(rel, unless, false)) e;
+    perform tenant_internal.write_journal('meter_rows', rel::text, null, jsonb_strip_nulls(jsonb_build_object('meter', m.meter, 'unless', unless)));
+end
+$$;
+
+comment on function tenant.meter_rows(text, regclass, name) is 'From now on the meter, which is one without a period, says how many rows each tenant has in the table, its partitions and its children: inserts over the limit are refused (TN171), deletes give back. Rows whose column "unless" is not null, or true, do not count. Counts what is there; called again it counts anew, while nobody writes. TN174 where that cannot be, TN170 no such meter.';
+
+revoke all on function tenant.meter_rows(text, regclass, name) from public;
+
+grant execute on function tenant.meter_rows(text, regclass, name) to tenant_admin;
+
+create or replace function tenant.unmeter_rows(meter text, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
+declare
+    m constant tenant.meters := tenant_internal.require_meter(meter);
+    part regclass;
+begin
+    perform tenant_internal.require_reason(reason);
+    if m.relation is null then
+        perform tenant_internal.refuse_meter(format('meter "%s" counts no rows', m.meter), 'It was never given a table.',
+            format('select tenant.drop_meter(%L, ''<reason>'');', m.meter));
+    end if;
+    if exists (select from pg_class c where c.oid = m.relation) then
+        perform tenant_internal.require_countable(m.relation);
+        execute format('lock table %s in share row exclusive mode', m.relation);
+        for part in select tenant_internal.hierarchy(m.relation) loop
+            perform tenant_internal.drop_row_triggers(part, m.meter);
+        end loop;
+    end if;
+    delete from tenant.usage u where u.meter = m.meter;
+    update tenant.meters n set relation = null, unless = null where n.meter = m.meter;
+    perform tenant_internal.write_journal('unmeter_rows', m.relation::text, reason, jsonb_build_object('meter', m.meter));
+end
+$$;
+
+comment on function tenant.unmeter_rows(text, text) is 'The meter no longer counts rows, and forgets what it has counted. TN029 without a reason, TN170 where it counts none, TN174 where that cannot be.';
+
+revoke all on function tenant.unmeter_rows(text, text) from public;
+
+grant execute on function tenant.unmeter_rows(text, text) to tenant_admin;
+
+create or replace function tenant_internal.meter_newcomer(child regclass, parent regclass) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    m tenant.meters;
+    part regclass;
+    change record;
+begin
+    for m in select n.* from tenant.meters n where n.relation in (select parent union select tenant_internal.ancestors_of(parent)) order by n.meter loop
+        for part in select p from tenant_internal.hierarchy(child) p join pg_class c on c.oid = p where c.relkind in ('r', 'p') loop
+            perform tenant_internal.make_row_triggers(part, m.meter, m.unless);
+        end loop;
+        for change in select e.key as tenant_id, e.value::bigint as rows
+                from jsonb_each_text(tenant_internal.rows_of_tenants(child, m.unless, false)) e order by 1 loop
+            perform tenant_internal.count(change.tenant_id, m, change.rows, enforce => false);
+        end loop;
+    end loop;
+end
+$$;
+
+revoke all on function tenant_internal.meter_newcomer(regclass, regclass) from public;
+
+comment on table tenant.usage_records is 'What tenant.export_usage() has given out: a line for each tenant, meter and day, and another one, with the next version, where more has come to it since.';
+
+grant select on tenant.usage_records to tenant_admin, tenant_system, tenant_reader;
+
+create or replace view tenant.usage_state with (security_invoker = true) as
+    select t.id as tenant_id, m.meter, m.unit, m.period, p.period_start, tenant_internal.period_end(m.period, p.period_start) as resets_at,
+        trim_scale(coalesce(case m.aggregation when 'sum' then c.total when 'max' then c.greatest else c.latest end, 0)) as used,
+        nullif(q.hard, 'Infinity') as hard_limit, nullif(q.soft, 'Infinity') as soft_limit
+    from tenant.meters m
+    cross join tenant.tenants t
+    cross join lateral (select tenant_internal.period_start(m.period, now()) as period_start) p
+    cross join lateral tenant_internal.quota_of(t.id, m.meter) q
+    left join lateral (select sum(u.used) as total, max(u.used) as greatest, (array_agg(u.used order by u.at desc))[1] as latest
+        from tenant.usage u where (u.tenant_id, u.meter, u.period_start) = (t.id, m.meter, p.period_start)) c on true
+    where t.status <> 'purged';
+
+comment on view tenant.usage_state is 'What each tenant has used of each meter in the period that it is, and its limits; null is none.';
+
+grant select on tenant.usage_state to tenant_admin, tenant_system, tenant_reader;
+
+create or replace view tenant.usage_by_day with (security_invoker = true) as
+    select d.tenant_id, d.meter, m.unit, d.day,
+        trim_scale(case when m.relation is not null then (array_agg(d.used order by d.at desc))[1]
+            when m.aggregation = 'sum' then sum(d.used) when m.aggregation = 'max' then max(d.used)
+            else (array_agg(d.used order by d.at desc))[1] end) as used
+    from (
+        select a.tenant_id, a.meter, a.day, a.used, a.at from tenant.usage_days a
+        union all
+        select u.tenant_id, u.meter, u.day, u.on_day, u.at from tenant.usage u join tenant.meters n on n.meter = u.meter and n.relation is null
+        union all
+        select u.tenant_id, u.meter, (now() at time zone 'UTC')::date, sum(u.used), now()
+            from tenant.usage u join tenant.meters n on n.meter = u.meter and n.relation is not null group by 1, 2
+    ) d join tenant.meters m on m.meter = d.meter
+    group by d.tenant_id, d.meter, d.day, m.unit, m.relation, m.aggregation;
+
+comment on view tenant.usage_by_day is 'What each tenant has used of each meter on each day, in UTC; of a meter that counts rows, how many there were when tenant.roll_up_usage() last ran on that day.';
+
+grant select on tenant.usage_by_day to tenant_admin, tenant_system, tenant_reader;
+
+create or replace view tenant.usage_by_month with (security_invoker = true) as
+    select d.tenant_id, d.meter, d.unit, date_trunc('month', d.day::timestamp)::date as month,
+        trim_scale(case when m.relation is not null or m.aggregation = 'last' then (array_agg(d.used order by d.day desc))[1]
+            when m.aggregation = 'sum' then sum(d.used) else max(d.used) end) as used
+    from tenant.usage_by_day d join tenant.meters m on m.meter = d.meter
+    group by d.tenant_id, d.meter, d.unit, 4, m.relation, m.aggregation;
+
+comment on view tenant.usage_by_month is 'What each tenant has used of each meter in each month, in UTC: the sum of its days, the greatest, or the last one.';
+
+grant select on tenant.usage_by_month to tenant_admin, tenant_system, tenant_reader;
+
+create or replace function tenant.own_usage() returns table (meter text, unit text, period text, period_start timestamptz, resets_at timestamptz,
+    used numeric, hard_limit numeric, soft_limit numeric)
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select s.meter, s.unit, s.period, nullif(s.period_start, '-infinity'), nullif(s.resets_at, 'infinity'), s.used, s.hard_limit, s.soft_limit
+    from tenant.usage_state s where s.tenant_id = tenant.current_id() order by s.meter
+$$;
+
+comment on function tenant.own_usage() is 'What the transaction''s tenant has used of each meter in the period that it is, its limits, and when it resets; no row with no tenant.';
+
+revoke all on function tenant.own_usage() from public;
+
+grant execute on function tenant.own_usage() to tenant_user;
+
+create or replace function tenant.own_usage_by_day(since date default null) returns table (meter text, unit text, day date, used numeric)
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select d.meter, d.unit, d.day, d.used from tenant.usage_by_day d
+    where d.tenant_id = tenant.current_id() and d.day >= coalesce(since, '-infinity') order by d.day, d.meter
+$$;
+
+comment on function tenant.own_usage_by_day(date) is 'What the transaction''s tenant has used on each day, in UTC; no row with no tenant.';
+
+revoke all on function tenant.own_usage_by_day(date) from public;
+
+grant execute on function tenant.own_usage_by_day(date) to tenant_user;
+
+create or replace function tenant.roll_up_usage() returns table (periods bigint, days bigint) rows 1 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    today constant date := (now() at time zone 'UTC')::date;
+begin
+    -- Periods that have been over for an hour, so that nobody is about to consume in them. Whose stripe is locked has
+    -- one that does: later.
+    with over as materialized (
+        select u.* from tenant.usage u join tenant.meters m on m.meter = u.meter
+            where m.relation is null and tenant_internal.period_end(m.period, u.period_start) < now() - interval '1 hour'
+            for update of u skip locked
+    ), gone as (
+        delete from tenant.usage u using over o
+            where (u.tenant_id, u.meter, u.period_start, u.stripe) = (o.tenant_id, o.meter, o.period_start, o.stripe) returning u.*
+    ), kept as (
+        insert into tenant.usage_days as d (tenant_id, meter, day, stripe, used, at)
+            select g.tenant_id, g.meter, g.day, -1, case m.aggregation when 'sum' then sum(g.on_day) when 'max' then max(g.on_day)
+                else (array_agg(g.on_day order by g.at desc))[1] end, max(g.at)
+            from gone g join tenant.meters m on m.meter = g.meter group by 1, 2, 3, m.aggregation
+            on conflict on constraint usage_days_pkey do update set at = greatest(d.at, excluded.at),
+                used = case (select m.aggregation from tenant.meters m where m.meter = excluded.meter) when 'sum' then d.used + excluded.used
+                    when 'max' then greatest(d.used, excluded.used) else case when d.at > excluded.at then d.used else excluded.used end end
+    )
+    select count(distinct (g.tenant_id, g.meter, g.period_start)) into periods from gone g;
+    -- Days of several stripes, as one line.
+    with gone as (
+        delete from tenant.usage_days d where d.stripe >= 0 and d.day < today - 1 returning d.*
+    ), kept as (
+        insert into tenant.usage_days as d (tenant_id, meter, day, stripe, used, at)
+            select g.tenant_id, g.meter, g.day, -1, case m.aggregation when 'sum' then sum(g.used) when 'max' then max(g.used)
+                else (array_agg(g.used order by g.at desc))[1] end, max(g.at)
+            from gone g join tenant.meters m on m.meter = g.meter group by 1, 2, 3, m.aggregation
+            on conflict on constraint usage_days_pkey do update set at = greatest(d.at, excluded.at),
+                used = case (select m.aggregation from tenant.meters m where m.meter = excluded.meter) when 'sum' then d.used + excluded.used
+                    when 'max' then greatest(d.used, excluded.used) else case when d.at > excluded.at then d.used else excluded.used end end
+    )
+    select count(distinct (g.tenant_id, g.meter, g.day)) into days from gone g;
+    -- How many rows there are today.
+    insert into tenant.usage_days as d (tenant_id, meter, day, stripe, used, at)
+        select u.tenant_id, u.meter, today, -1, sum(u.used), now() from tenant.usage u join tenant.meters m on m.meter = u.meter
+            where m.relation is not null group by 1, 2
+        on conflict on constraint usage_days_pkey do update set used = excluded.used, at = excluded.at;
+    return next;
+end
+$$;
+
+comment on function tenant.roll_up_usage() is 'Puts together what was used in periods and on days that are over, and notes how many rows are counted today; gives how many of each. To be called at least once a day.';
+
+revoke all on function tenant.roll_up_usage() from public;
+
+grant execute on function tenant.roll_up_usage() to tenant_admin;
+
+create or replace function tenant.export_usage(since date, until date default null) returns setof tenant.usage_records
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    -- Two that export give out the same.
+    perform tenant_internal.require_latest('TN174', 'what is exported');
+    lock table tenant.usage_records in share row exclusive mode;
+    insert into tenant.usage_records (record_id, tenant_id, meter, unit, day, version, quantity, change)
+        select 'usage_' || left(encode(sha256(convert_to(concat_ws('/', d.tenant_id, d.meter, d.day, coalesce(r.version, 0) + 1), 'UTF8')), 'hex'), 40),
+            d.tenant_id, d.meter, d.unit, d.day, coalesce(r.version, 0) + 1, d.used, d.used - coalesce(r.quantity, 0)
+        from tenant.usage_by_day d
+        left join lateral (select p.version, p.quantity from tenant.usage_records p
+            where (p.tenant_id, p.meter, p.day) = (d.tenant_id, d.meter, d.day) order by p.version desc limit 1) r on true
+        where d.day >= since and d.day < least(until, (now() at time zone 'UTC')::date) and d.used is distinct from coalesce(r.quantity, 0);
+    return query select p.* from tenant.usage_records p where p.day >= since and p.day < coalesce(until, 'infinity') order by p.day, p.tenant_id, p.meter, p.version;
+end
+$$;
+
+comment on function tenant.export_usage(date, date) is 'The usage records of the days from since to before until (null: today) that are over, in UTC: the same ones, with the same ids, whenever it is called, and further versions where more has come to a day. The id does for a billing provider''s idempotency key; change is what is added by it, quantity what the day comes to.';
+
+revoke all on function tenant.export_usage(date, date) from public;
+
+grant execute on function tenant.export_usage(date, date) to tenant_admin;
+
+create or replace function tenant_internal.forget_usage() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    delete from tenant.usage u where u.tenant_id = new.id;
+    delete from tenant.usage_days d where d.tenant_id = new.id;
+    delete from tenant.usage_warnings w where w.tenant_id = new.id;
+    delete from tenant.usage_records r where r.tenant_id = new.id;
+    delete from tenant.quotas q where q.tenant_id = new.id;
+    return null;
+end
+$$;
+
+revoke all on function tenant_internal.forget_usage() from public;
+
 create or replace function tenant_internal.reach_of(role name) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp as $$
     select case role
@@ -8163,7 +9180,7 @@ begin
     end if;
     perform tenant_internal.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant_internal.has_shared_rows(parent));
     perform tenant_internal.spread_permissions(parent, child);
-    perform tenant_internal.audit_newcomer(child, parent);
+    perform tenant_internal.audit_newcomer(child, parent), tenant_internal.meter_newcomer(child, parent);
     insert into tenant.journal (action, object, detail, role)
         values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
 end
@@ -12614,6 +13631,64 @@ create or replace view tenant_internal.finding_t147 as
 
 comment on view tenant_internal.finding_t147 is 'A schedule was fired for a part of the tenants';
 
+create or replace view tenant_internal.finding_t148 as
+    select 'T148' as code, 'info' as level,
+        m.meter as object,
+        format('meter "%s" has no limit, of its own, of a plan or of a tenant', m.meter) as problem,
+        'Whatever a tenant uses is counted, and nothing is refused.' as why,
+        null::text as fix
+    from tenant.meters m
+    where m.hard_limit is null and m.soft_limit is null
+        and not exists (select from tenant.plans p where p.quotas ? m.meter and jsonb_typeof(p.quotas -> m.meter) <> 'null')
+        and not exists (select from tenant.quotas q where q.meter = m.meter);
+
+comment on view tenant_internal.finding_t148 is 'A meter has no limit';
+
+create or replace view tenant_internal.finding_t149 as
+    select 'T149' as code, 'error' as level,
+        coalesce(p.part::text, m.meter) as object,
+        case when p.part is null then format('meter "%s" counts the rows of a table that is not there', m.meter)
+            else format('rows of %s are not counted, though meter "%s" counts those of %s', p.part, m.meter, m.relation) end as problem,
+        'Rows come and go without being counted: tenants pass their limits, or are refused below them.' as why,
+        case when p.part is null then format('select tenant.unmeter_rows(%L, ''<reason>'');', m.meter)
+            else format('select tenant.meter_rows(%L, %L%s);', m.meter, m.relation, ', ' || quote_literal(m.unless)) end as fix
+    from tenant.meters m
+    left join lateral (select h as part from tenant_internal.hierarchy(m.relation) h join pg_class c on c.oid = h where c.relkind in ('r', 'p')) p on true
+    where m.relation is not null and (p.part is null or (select count(*) from pg_trigger t
+        where t.tgrelid = p.part and t.tgfoid = 'tenant_internal.count_rows()'::regprocedure and t.tgenabled = 'A'
+            and convert_from(substr(t.tgargs, 1, length(m.meter)), 'UTF8') = m.meter) < 4);
+
+comment on view tenant_internal.finding_t149 is 'A metered table''s triggers are gone or disabled';
+
+create or replace view tenant_internal.finding_t150 as
+    select 'T150' as code, 'warn' as level,
+        s.tenant_id || '/' || s.meter as object,
+        format('tenant "%s" has used %s of meter "%s", and its limit is %s', s.tenant_id, s.used, s.meter, s.hard_limit) as problem,
+        'The limit was lowered since, or rows were there before they were counted: what is more is refused until it is less.' as why,
+        null::text as fix
+    from tenant.usage_state s where s.used > s.hard_limit;
+
+comment on view tenant_internal.finding_t150 is 'A tenant has used more than its limit';
+
+create or replace view tenant_internal.finding_t151 as
+    select 'T151' as code, 'warn' as level,
+        m.meter as object,
+        format('usage of meter "%s" since %s is not rolled up', m.meter, to_char(o.since, 'YYYY-MM-DD')) as problem,
+        'Each period keeps 16 rows for each tenant, and reports add them up; of meters that count rows, days are missing.' as why,
+        'select tenant.roll_up_usage();' as fix
+    from tenant.meters m
+    cross join lateral (select min(b.at) as since from (
+        select u.period_start from tenant.usage u where u.meter = m.meter and m.relation is null
+            and tenant_internal.period_end(m.period, u.period_start) < now() - interval '2 days'
+        union all
+        select d.day from tenant.usage_days d where d.meter = m.meter and d.stripe >= 0 and d.day < (now() - interval '4 days')::date
+        union all
+        select (select max(d.at) from tenant.usage_days d where d.meter = m.meter) where m.relation is not null
+            and coalesce((select max(d.at) from tenant.usage_days d where d.meter = m.meter), m.changed_at) < now() - interval '2 days') b (at)) o
+    where o.since is not null;
+
+comment on view tenant_internal.finding_t151 is 'Usage is not rolled up';
+
 create or replace view tenant_internal.finding_t128 as
     select 'T128' as code, 'warn' as level,
         'tenant.journal' as object,
@@ -13095,3 +14170,9 @@ alter table tenant.impersonations enable always trigger impersonations_truncated
 -- Jobs.
 create trigger tenant_has_jobs after update on tenant.tenants for each row
     when (new.status <> old.status and new.status in ('active', 'purged')) execute function tenant_internal.tenant_has_jobs();
+-- Usage and quotas.
+create trigger stamp_change before update on tenant.meters for each row execute function tenant_internal.stamp_change();
+create trigger check_quotas before insert or update on tenant.plans for each row
+    when (new.quotas <> '{}') execute function tenant_internal.check_quotas();
+create trigger forget_usage after update on tenant.tenants for each row
+    when (new.status = 'purged' and old.status <> 'purged') execute function tenant_internal.forget_usage();

@@ -8,7 +8,7 @@ macro_rules! refusals {
         /// `TN05x` the registry, `TN06x` a guard of what is new, shared, or outside policies, `TN07x` what belongs to
         /// every tenant, `TN08x` the doctor, `TN09x` signed entry, `TN10x` the texts that a journal keeps, `TN11x`
         /// looking tenants up, `TN13x` states of tenants, `TN14x` their people, `TN15x` their settings, how they are
-        /// set up, the journal, and impersonation.
+        /// set up, the journal, and impersonation, `TN17x` what they use.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Refusal { $($(#[doc = $doc])+ $name,)+ }
@@ -273,6 +273,16 @@ refusals! {
     InvalidJob = "TN161", "invalid_job";
     /// Jobs are not claimed, nor those of the system queued, inside a tenant
     JobsOutsideTenants = "TN162", "jobs_outside_tenants";
+    /// There is no such meter, or a meter or a quota cannot be like this
+    InvalidMeter = "TN170", "invalid_meter";
+    /// The tenant would use more of a meter than its limit
+    OverQuota = "TN171", "over_quota";
+    /// The amount cannot be consumed
+    InvalidAmount = "TN172", "invalid_amount";
+    /// Not a refusal but a warning: the tenant has passed a soft limit
+    SoftLimitPassed = "TN173", "soft_limit_passed";
+    /// The rows of the table cannot be counted, or usage cannot be read, like this
+    RowsNotCountable = "TN174", "rows_not_countable";
 }
 
 #[cfg(test)]

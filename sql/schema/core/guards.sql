@@ -90,7 +90,7 @@ begin
     end if;
     perform tenant_internal.fence_hierarchy(child, tenant_column, refuse_foreign => false, shared_rows => tenant_internal.has_shared_rows(parent));
     perform tenant_internal.spread_permissions(parent, child);
-    perform tenant_internal.audit_newcomer(child, parent);
+    perform tenant_internal.audit_newcomer(child, parent), tenant_internal.meter_newcomer(child, parent);
     insert into tenant.journal (action, object, detail, role)
         values ('protect_below', child::text, jsonb_build_object('tenant_column', tenant_column, 'parent', parent::text), session_user);
 end

@@ -9,6 +9,7 @@ mod a_healthy_database_has_findings;
 mod a_journal_is_not_kept;
 mod a_kept_value_is_missed;
 mod a_key_defect_is_missed;
+mod a_limit_is_passed;
 mod a_path_defect_is_missed;
 mod a_people_defect_is_missed;
 mod a_policy_defect_is_missed;
@@ -32,6 +33,7 @@ fn cases() -> impl Iterator<Item = &'static case::Case> {
         a_setting_is_missed::CASES,
         an_onboarding_is_stuck::CASES,
         jobs_stand_still::CASES,
+        a_limit_is_passed::CASES,
         a_journal_is_not_kept::CASES,
         a_journal_is_not_kept::SEALS,
     ]

@@ -15,3 +15,4 @@ mod registry;
 mod sessions;
 mod strict;
 mod system;
+mod usage;
