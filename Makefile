@@ -27,7 +27,8 @@ test-clients: ## the pages for other languages (client/docs/clients/), with the 
 fuzz: ## a million random statements in two worlds that a tenant must not tell apart, and a hundred killed workers (SEED=… repeats)
 	@$(ON_SERVER) export SEED=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} STATEMENTS=$${STATEMENTS:-1000000}; \
 	cargo test --locked -p pg-tenant-tests --test noninterference tells_them_apart -- --nocapture; \
-	KILLS=$${KILLS:-100} cargo test --locked -p pg-tenant-tests --test onboarding anywhere -- --nocapture
+	KILLS=$${KILLS:-100} cargo test --locked -p pg-tenant-tests --test onboarding anywhere -- --nocapture; \
+	KILLS=$${KILLS:-100} cargo test --locked -p pg-tenant-tests --test extension in_a_storm -- --nocapture
 lint: ## fmt, clippy, documentation, unsafe only where it belongs, cargo-deny, the generated schema is current
 	@tests/lint
 goldens: ## write the SQL goldens, the isolation matrix and the catalogue anew; what is reviewed is the diff

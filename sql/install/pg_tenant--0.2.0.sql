@@ -7778,24 +7778,8 @@ create function tenant.clear_quota(id bigint, meter text, reason text default nu
 revoke all on function tenant.clear_quota(bigint, text, text) from public;
 grant execute on function tenant.clear_quota(bigint, text, text) to tenant_admin;
 
--- sql/schema/work/usage/consume.sql
--- Consuming: an amount is counted once with its transaction, and never beyond the limit, without one row that all
--- transactions of a tenant wait for.
---
--- A meter's amount in a period is the sum of 16 stripes. Each has been granted a part of what is left, and it holds that
---   (1) used <= granted in each stripe, which is a CHECK;
---   (2) the parts that were granted under a limit sum up to no more than that limit, or than what was used already.
--- A transaction consumes in one stripe whose row it locks until it ends, of which it therefore knows everything, and
--- needs to know nothing of what others have in flight: (1) holds in each, so by (2) the sum stays below the limit,
--- whoever commits or rolls back. Parts are made anew, where no stripe has room, by who holds the rows of all 16, and so
--- has waited for whatever was in flight. This is rare far from the limit, since each time a sixteenth or less is left;
--- near it, where parts are smaller than what is consumed, each consumption does so, and is exact. Who makes parts anew
--- takes the meter's advisory lock first, so that two of them never hold some rows each and wait for the other's.
--- A stripe remembers the limits that its part was made of: others are in force at once, since the parts do not count.
--- Where more was used than the limit, that is -1, which is nobody's limit.
---
--- Transactions that consume twice near the limit can deadlock like others that lock rows (40P01), and repeatable read
--- fails where another has used the same stripe since (40001).
+-- sql/schema/work/usage/usage.sql
+-- What was used: the stripes of periods that are not over, days that are, and what is told of a limit.
 
 create table tenant.usage (
     tenant_id text collate "C",
@@ -7918,8 +7902,28 @@ create function tenant_internal.add_day(id text, m tenant.meters, day date, stri
 $$;
 revoke all on function tenant_internal.add_day(text, tenant.meters, date, smallint, numeric, timestamptz) from public;
 
+-- sql/schema/work/usage/stripes.sql
+-- Consuming: an amount is counted once with its transaction, and never beyond the limit, without one row that all
+-- transactions of a tenant wait for.
+--
+-- A meter's amount in a period is the sum of 16 stripes. Each has been granted a part of what is left, and
+--   (1) in each stripe used <= granted, which is a CHECK;
+--   (2) the parts that were granted under a limit sum up to no more than that limit, or than what was used already.
+-- A transaction consumes in one stripe whose row it locks until it ends, of which it therefore knows everything, and
+-- needs to know nothing of what others have in flight: (1) holds in each, so by (2) the sum stays below the limit,
+-- whoever commits or rolls back. Parts are made anew, where no stripe has room, by who holds the rows of all 16, and so
+-- has waited for whatever was in flight. This is rare far from the limit, since each time a sixteenth or less is left;
+-- near it, where parts are smaller than what is consumed, each consumption does so, and is exact. Who makes parts anew
+-- takes the meter's advisory lock first, so that two of them never hold some rows each and wait for the other's.
+-- A stripe remembers the limits that its part was made of: others are in force at once, since the parts do not count.
+-- Where more was used than the limit, that is -1, which is nobody's limit.
+--
+-- Transactions that consume twice near the limit can deadlock like others that lock rows (40P01), and repeatable read
+-- fails where another has used the same stripe since (40001).
+
 -- With all rows of the tenant's period in hand: refuses, or consumes and makes parts of what is left. It turns the
--- guards off for an advisory lock under a key of our own: a SHA-256 that begins unlike those of tenant.advisory_lock().
+-- guards off for an advisory lock. Its key is none of tenant.advisory_lock(), which are made of a tenant id: none has a
+-- space.
 create function tenant_internal.consume_exactly(id text, m tenant.meters, amount numeric, here smallint, enforce boolean) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
 declare
@@ -7936,7 +7940,7 @@ begin
     if enforce and amount > 0 and coalesce(total, 0) + amount > q.hard then
         perform tenant_internal.refuse_usage(id, m, q.hard, coalesce(total, 0), amount);
     end if;
-    perform pg_advisory_xact_lock(('x' || encode(substr(sha256(convert_to('pg_tenant usage/' || m.meter || '/' || id, 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint);
+    perform pg_advisory_xact_lock(('x' || left(encode(sha256(convert_to('pg_tenant usage/' || m.meter || '/' || id, 'UTF8')), 'hex'), 16))::bit(64)::bigint);
     -- Another moment, after the wait, and what is in force then.
     moment := clock_timestamp();
     begins := tenant_internal.period_start(m.period, moment);
@@ -7960,7 +7964,7 @@ begin
     rest := case when rest > 0 and rest <> 'Infinity' then rest - 16 * part else 0 end;
     perform tenant_internal.add_day(id, m, u.day, u.stripe, u.on_day, u.at) from tenant.usage u
         where (u.tenant_id, u.meter, u.period_start) = (id, m.meter, begins) and u.day <> (moment at time zone 'UTC')::date and u.on_day <> 0;
-    -- Of more than the limit, a part is what is used, which becomes less when rows are deleted: it is a part of no limit.
+    -- Beyond the limit a part is what is used, and that becomes less when rows are deleted: it is a part of no limit.
     update tenant.usage u set hard = case when total + consume_exactly.amount > q.hard then -1 else q.hard end, soft = q.soft, day = (moment at time zone 'UTC')::date,
             used = u.used + n.amount, granted = u.used + n.amount + part + case u.stripe when here then rest else 0 end,
             on_day = case u.day when (moment at time zone 'UTC')::date then u.on_day else 0 end + n.amount,
@@ -8017,6 +8021,9 @@ begin
 end
 $$;
 revoke all on function tenant_internal.count(text, tenant.meters, numeric, boolean) from public;
+
+-- sql/schema/work/usage/consume.sql
+-- Consuming, by tenants and for them.
 
 -- Keeps an amount of a meter whose greatest or last one counts: each is compared with the limit by itself.
 create function tenant_internal.keep_amount(id text, m tenant.meters, amount numeric) returns void

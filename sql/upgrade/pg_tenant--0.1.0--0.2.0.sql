@@ -8340,7 +8340,7 @@ begin
     if enforce and amount > 0 and coalesce(total, 0) + amount > q.hard then
         perform tenant_internal.refuse_usage(id, m, q.hard, coalesce(total, 0), amount);
     end if;
-    perform pg_advisory_xact_lock(('x' || encode(substr(sha256(convert_to('pg_tenant usage/' || m.meter || '/' || id, 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint);
+    perform pg_advisory_xact_lock(('x' || left(encode(sha256(convert_to('pg_tenant usage/' || m.meter || '/' || id, 'UTF8')), 'hex'), 16))::bit(64)::bigint);
     -- Another moment, after the wait, and what is in force then.
     moment := clock_timestamp();
     begins := tenant_internal.period_start(m.period, moment);
@@ -8364,7 +8364,7 @@ begin
     rest := case when rest > 0 and rest <> 'Infinity' then rest - 16 * part else 0 end;
     perform tenant_internal.add_day(id, m, u.day, u.stripe, u.on_day, u.at) from tenant.usage u
         where (u.tenant_id, u.meter, u.period_start) = (id, m.meter, begins) and u.day <> (moment at time zone 'UTC')::date and u.on_day <> 0;
-    -- Of more than the limit, a part is what is used, which becomes less when rows are deleted: it is a part of no limit.
+    -- Beyond the limit a part is what is used, and that becomes less when rows are deleted: it is a part of no limit.
     update tenant.usage u set hard = case when total + consume_exactly.amount > q.hard then -1 else q.hard end, soft = q.soft, day = (moment at time zone 'UTC')::date,
             used = u.used + n.amount, granted = u.used + n.amount + part + case u.stripe when here then rest else 0 end,
             on_day = case u.day when (moment at time zone 'UTC')::date then u.on_day else 0 end + n.amount,
