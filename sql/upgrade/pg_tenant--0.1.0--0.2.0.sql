@@ -5291,16 +5291,16 @@ create or replace function tenant_internal.reap_jobs(moment timestamptz, at_most
 declare
     reaped bigint;
 begin
-    with gone as (
-        select j.id from tenant.jobs j where j.state = 'running' and j.lease_until < moment
-            order by j.lease_until limit at_most for update skip locked
-    ), back as (
+    -- Arrays, here and below, since how many there are is known to nobody who plans.
+    with back as (
         update tenant.jobs j set
             state = case when j.tries >= j.max_attempts then 'dead' else 'ready' end,
             lease_until = null, worker = null,
             finished_at = case when j.tries >= j.max_attempts then moment end,
             last_error = 'The worker was gone before the job ended.'
-        from gone where j.id = gone.id returning j.lane, coalesce(j.tenant_id, '') as tenant_id, j.state
+        where j.id = any (array(select g.id from tenant.jobs g where g.state = 'running' and g.lease_until < moment
+            order by g.lease_until limit at_most for update skip locked))
+        returning j.lane, coalesce(j.tenant_id, '') as tenant_id, j.state
     ), woken as (
         insert into tenant_internal.job_wakes select distinct b.lane, b.tenant_id, moment from back b where b.state = 'ready'
     )
@@ -5314,11 +5314,11 @@ revoke all on function tenant_internal.reap_jobs(timestamptz, integer) from publ
 create or replace function tenant_internal.promote_jobs(moment timestamptz, at_most integer) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off as $$
 begin
-    with due as (
-        select j.id from tenant.jobs j where j.state in ('scheduled', 'failed') and j.run_at <= moment
-            order by j.run_at limit at_most for update skip locked
-    ), ready as (
-        update tenant.jobs j set state = 'ready' from due where j.id = due.id returning j.lane, coalesce(j.tenant_id, '') as tenant_id
+    with ready as (
+        update tenant.jobs j set state = 'ready'
+            where j.id = any (array(select d.id from tenant.jobs d where d.state in ('scheduled', 'failed') and d.run_at <= moment
+                order by d.run_at limit at_most for update skip locked))
+            returning j.lane, coalesce(j.tenant_id, '') as tenant_id
     )
     insert into tenant_internal.job_wakes select distinct r.lane, r.tenant_id, moment from ready r;
 end
@@ -5394,15 +5394,15 @@ create or replace function tenant_internal.claim_of_queue(of_lane text, queue_of
     language plpgsql rows 10 set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
-    return query with picked as (
-        select j.id from tenant.jobs j
-        where j.state = 'ready' and j.lane = of_lane and coalesce(j.tenant_id, '') = queue_of and j.part = claim_of_queue.part
-            and (kinds is null or j.kind = any (kinds))
-        order by j.priority, j.run_at, j.id limit at_most for no key update skip locked
-    ), claimed as (
+    -- An array, since the number of those picked is known to nobody who plans.
+    return query with claimed as (
         update tenant.jobs j set state = 'running', attempt = j.attempt + 1, tries = j.tries + 1, lease_until = moment + lease,
                 worker = claim_of_queue.worker
-            from picked where j.id = picked.id returning j.id, j.tenant_id, j.kind, j.attempt, j.lane, j.trace, j.reason
+            where j.id = any (array(select p.id from tenant.jobs p
+                where p.state = 'ready' and p.lane = of_lane and coalesce(p.tenant_id, '') = queue_of and p.part = claim_of_queue.part
+                    and (kinds is null or p.kind = any (kinds))
+                order by p.priority, p.run_at, p.id limit at_most for no key update skip locked))
+            returning j.id, j.tenant_id, j.kind, j.attempt, j.lane, j.trace, j.reason
     )
     select c.id, c.tenant_id, c.kind, c.attempt, c.lane, (select k.time_limit from tenant.job_kinds k where k.kind = c.kind), c.trace, c.reason
         from claimed c;
@@ -5573,8 +5573,10 @@ begin
                         end loop;
                     end if;
                     rest := rest - taken;
-                    has_more := q.may_work and exists (select from tenant.jobs r
-                        where r.state = 'ready' and r.lane = l and coalesce(r.tenant_id, '') = q.tenant_id);
+                    -- In the order of jobs_ready, or another index would be taken.
+                    has_more := q.may_work and (select true from tenant.jobs r
+                        where r.state = 'ready' and r.lane = l and coalesce(r.tenant_id, '') = q.tenant_id
+                        order by r.part, r.priority, r.run_at, r.id limit 1) is not null;
                     if taken > 0 then
                         update tenant.job_queues s set virtual_time = s.virtual_time + taken / q.weight,
                                 misses = case when has_more then 0 else 1 end

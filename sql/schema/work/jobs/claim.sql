@@ -10,15 +10,15 @@ create function tenant_internal.claim_of_queue(of_lane text, queue_of text, part
     language plpgsql rows 10 set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
-    return query with picked as (
-        select j.id from tenant.jobs j
-        where j.state = 'ready' and j.lane = of_lane and coalesce(j.tenant_id, '') = queue_of and j.part = claim_of_queue.part
-            and (kinds is null or j.kind = any (kinds))
-        order by j.priority, j.run_at, j.id limit at_most for no key update skip locked
-    ), claimed as (
+    -- An array, since the number of those picked is known to nobody who plans.
+    return query with claimed as (
         update tenant.jobs j set state = 'running', attempt = j.attempt + 1, tries = j.tries + 1, lease_until = moment + lease,
                 worker = claim_of_queue.worker
-            from picked where j.id = picked.id returning j.id, j.tenant_id, j.kind, j.attempt, j.lane, j.trace, j.reason
+            where j.id = any (array(select p.id from tenant.jobs p
+                where p.state = 'ready' and p.lane = of_lane and coalesce(p.tenant_id, '') = queue_of and p.part = claim_of_queue.part
+                    and (kinds is null or p.kind = any (kinds))
+                order by p.priority, p.run_at, p.id limit at_most for no key update skip locked))
+            returning j.id, j.tenant_id, j.kind, j.attempt, j.lane, j.trace, j.reason
     )
     select c.id, c.tenant_id, c.kind, c.attempt, c.lane, (select k.time_limit from tenant.job_kinds k where k.kind = c.kind), c.trace, c.reason
         from claimed c;
@@ -190,8 +190,10 @@ begin
                         end loop;
                     end if;
                     rest := rest - taken;
-                    has_more := q.may_work and exists (select from tenant.jobs r
-                        where r.state = 'ready' and r.lane = l and coalesce(r.tenant_id, '') = q.tenant_id);
+                    -- In the order of jobs_ready, or another index would be taken.
+                    has_more := q.may_work and (select true from tenant.jobs r
+                        where r.state = 'ready' and r.lane = l and coalesce(r.tenant_id, '') = q.tenant_id
+                        order by r.part, r.priority, r.run_at, r.id limit 1) is not null;
                     if taken > 0 then
                         update tenant.job_queues s set virtual_time = s.virtual_time + taken / q.weight,
                                 misses = case when has_more then 0 else 1 end

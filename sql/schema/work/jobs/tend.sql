@@ -28,16 +28,16 @@ create function tenant_internal.reap_jobs(moment timestamptz, at_most integer) r
 declare
     reaped bigint;
 begin
-    with gone as (
-        select j.id from tenant.jobs j where j.state = 'running' and j.lease_until < moment
-            order by j.lease_until limit at_most for update skip locked
-    ), back as (
+    -- Arrays, here and below, since how many there are is known to nobody who plans.
+    with back as (
         update tenant.jobs j set
             state = case when j.tries >= j.max_attempts then 'dead' else 'ready' end,
             lease_until = null, worker = null,
             finished_at = case when j.tries >= j.max_attempts then moment end,
             last_error = 'The worker was gone before the job ended.'
-        from gone where j.id = gone.id returning j.lane, coalesce(j.tenant_id, '') as tenant_id, j.state
+        where j.id = any (array(select g.id from tenant.jobs g where g.state = 'running' and g.lease_until < moment
+            order by g.lease_until limit at_most for update skip locked))
+        returning j.lane, coalesce(j.tenant_id, '') as tenant_id, j.state
     ), woken as (
         insert into tenant_internal.job_wakes select distinct b.lane, b.tenant_id, moment from back b where b.state = 'ready'
     )
@@ -50,11 +50,11 @@ revoke all on function tenant_internal.reap_jobs(timestamptz, integer) from publ
 create function tenant_internal.promote_jobs(moment timestamptz, at_most integer) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off as $$
 begin
-    with due as (
-        select j.id from tenant.jobs j where j.state in ('scheduled', 'failed') and j.run_at <= moment
-            order by j.run_at limit at_most for update skip locked
-    ), ready as (
-        update tenant.jobs j set state = 'ready' from due where j.id = due.id returning j.lane, coalesce(j.tenant_id, '') as tenant_id
+    with ready as (
+        update tenant.jobs j set state = 'ready'
+            where j.id = any (array(select d.id from tenant.jobs d where d.state in ('scheduled', 'failed') and d.run_at <= moment
+                order by d.run_at limit at_most for update skip locked))
+            returning j.lane, coalesce(j.tenant_id, '') as tenant_id
     )
     insert into tenant_internal.job_wakes select distinct r.lane, r.tenant_id, moment from ready r;
 end
