@@ -4772,7 +4772,7 @@ end
 $$;
 comment on function tenant.enqueue is 'Queues a job for the transaction''s tenant and gives its id; with a key, that of the job that has it and is not finished, if there is one. In the system context, for writing, it is a job of the system and carries the context''s reason. TN001 without a tenant, TN161 malformed.';
 revoke all on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) from public;
-grant execute on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) to tenant_user, tenant_system;
+grant execute on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) to tenant_user, tenant_system, tenant_support;
 
 create function tenant.enqueue_many(kind text, payloads jsonb[], keys text[] default null, run_at timestamptz default null,
     lane text default null, priority integer default null, max_attempts integer default null, trace text default null)
@@ -4796,7 +4796,7 @@ end
 $$;
 comment on function tenant.enqueue_many is 'As tenant.enqueue, a job for each payload, in one statement.';
 revoke all on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) from public;
-grant execute on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) to tenant_user, tenant_system;
+grant execute on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) to tenant_user, tenant_system, tenant_support;
 
 -- The system's own: it is run in the system context, for the reason that is given here.
 create function tenant.enqueue_system(kind text, payload jsonb, reason text, key text default null, run_at timestamptz default null,
@@ -5050,6 +5050,18 @@ end
 $$;
 revoke all on function tenant_internal.shares_of(text[]) from public;
 
+-- What runs is counted behind a lock; an older snapshot would count what ran before.
+create function tenant_internal.require_latest_snapshots(of_what text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        perform tenant_internal.refuse_job(format('%s is not claimed in a transaction that is %s', of_what, current_setting('transaction_isolation')),
+            'Only so many run at once, and it does not see how many do.', 'Claim with: begin isolation level read committed;');
+    end if;
+end
+$$;
+revoke all on function tenant_internal.require_latest_snapshots(text) from public;
+
 create function tenant.claim_jobs(worker text, lanes text[] default null, kinds text[] default null, at_most integer default 1,
     lease interval default '1 min')
     returns table (id bigint, tenant_id text, kind text, attempt integer, lane text, time_limit interval, trace text, reason text)
@@ -5094,6 +5106,9 @@ begin
     end if;
     perform tenant_internal.require_plain('the worker''s name', worker);
     select k.limited_kinds, k.full_kinds into limited_kinds, full_kinds from tenant_internal.lock_limited_kinds() k;
+    if limited_kinds <> '{}' then
+        perform tenant_internal.require_latest_snapshots('a kind with a limit');
+    end if;
     perform tenant_internal.tend_jobs(moment);
     lanes := coalesce(lanes, tenant_internal.every_lane());
     foreach l in array lanes loop
@@ -5121,6 +5136,7 @@ begin
                     if q.may_work then
                         room := least(rest, greatest(1, (share * q.weight / q.weights)::integer));
                         if q.concurrency is not null then
+                            perform tenant_internal.require_latest_snapshots('a tenant with a limit');
                             -- Its other lanes are counted by one claim at a time.
                             room := case when pg_try_advisory_xact_lock(hashtext('tenant.jobs'), hashtext(q.tenant_id)) then least(room, q.concurrency
                                 - (select count(*) from tenant.jobs r where coalesce(r.tenant_id, '') = q.tenant_id and r.state = 'running')::integer)
@@ -5372,7 +5388,7 @@ create view tenant.my_jobs with (security_barrier) as
         j.result, j.last_error
     from tenant.jobs j where coalesce(j.tenant_id, '') = tenant.current_id() and tenant.is_current(j.tenant_id);
 comment on view tenant.my_jobs is 'The jobs of the tenant that the transaction has entered.';
-grant select on tenant.my_jobs to tenant_user;
+grant select on tenant.my_jobs to tenant_user, tenant_support;
 
 create function tenant.cancel_job(id bigint) returns boolean
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -5385,7 +5401,7 @@ end
 $$;
 comment on function tenant.cancel_job is 'Takes a job of the transaction''s tenant back, unless it runs or is done: false. TN001 without a tenant.';
 revoke all on function tenant.cancel_job(bigint) from public;
-grant execute on function tenant.cancel_job(bigint) to tenant_user;
+grant execute on function tenant.cancel_job(bigint) to tenant_user, tenant_support;
 
 -- sql/schema/work/jobs/operators.sql
 -- Kinds, shares, and jobs as operators see them: whose, of which kind, in which state. What they say is the tenant's.

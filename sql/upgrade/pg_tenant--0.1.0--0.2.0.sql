@@ -5213,7 +5213,7 @@ comment on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer
 
 revoke all on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) from public;
 
-grant execute on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) to tenant_user, tenant_system;
+grant execute on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) to tenant_user, tenant_system, tenant_support;
 
 create or replace function tenant.enqueue_many(kind text, payloads jsonb[], keys text[] default null, run_at timestamptz default null,
     lane text default null, priority integer default null, max_attempts integer default null, trace text default null)
@@ -5240,7 +5240,7 @@ comment on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text
 
 revoke all on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) from public;
 
-grant execute on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) to tenant_user, tenant_system;
+grant execute on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) to tenant_user, tenant_system, tenant_support;
 
 create or replace function tenant.enqueue_system(kind text, payload jsonb, reason text, key text default null, run_at timestamptz default null,
     lane text default null, priority integer default null, max_attempts integer default null, trace text default null) returns bigint
@@ -5486,6 +5486,18 @@ $$;
 
 revoke all on function tenant_internal.shares_of(text[]) from public;
 
+create or replace function tenant_internal.require_latest_snapshots(of_what text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        perform tenant_internal.refuse_job(format('%s is not claimed in a transaction that is %s', of_what, current_setting('transaction_isolation')),
+            'Only so many run at once, and it does not see how many do.', 'Claim with: begin isolation level read committed;');
+    end if;
+end
+$$;
+
+revoke all on function tenant_internal.require_latest_snapshots(text) from public;
+
 create or replace function tenant.claim_jobs(worker text, lanes text[] default null, kinds text[] default null, at_most integer default 1,
     lease interval default '1 min')
     returns table (id bigint, tenant_id text, kind text, attempt integer, lane text, time_limit interval, trace text, reason text)
@@ -5530,6 +5542,9 @@ begin
     end if;
     perform tenant_internal.require_plain('the worker''s name', worker);
     select k.limited_kinds, k.full_kinds into limited_kinds, full_kinds from tenant_internal.lock_limited_kinds() k;
+    if limited_kinds <> '{}' then
+        perform tenant_internal.require_latest_snapshots('a kind with a limit');
+    end if;
     perform tenant_internal.tend_jobs(moment);
     lanes := coalesce(lanes, tenant_internal.every_lane());
     foreach l in array lanes loop
@@ -5557,6 +5572,7 @@ begin
                     if q.may_work then
                         room := least(rest, greatest(1, (share * q.weight / q.weights)::integer));
                         if q.concurrency is not null then
+                            perform tenant_internal.require_latest_snapshots('a tenant with a limit');
                             -- Its other lanes are counted by one claim at a time.
                             room := case when pg_try_advisory_xact_lock(hashtext('tenant.jobs'), hashtext(q.tenant_id)) then least(room, q.concurrency
                                 - (select count(*) from tenant.jobs r where coalesce(r.tenant_id, '') = q.tenant_id and r.state = 'running')::integer)
@@ -5826,7 +5842,7 @@ create or replace view tenant.my_jobs with (security_barrier) as
 
 comment on view tenant.my_jobs is 'The jobs of the tenant that the transaction has entered.';
 
-grant select on tenant.my_jobs to tenant_user;
+grant select on tenant.my_jobs to tenant_user, tenant_support;
 
 create or replace function tenant.cancel_job(id bigint) returns boolean
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -5842,7 +5858,7 @@ comment on function tenant.cancel_job(bigint) is 'Takes a job of the transaction
 
 revoke all on function tenant.cancel_job(bigint) from public;
 
-grant execute on function tenant.cancel_job(bigint) to tenant_user;
+grant execute on function tenant.cancel_job(bigint) to tenant_user, tenant_support;
 
 create or replace function tenant.define_job_kind(kind text, lane text default 'default', priority integer default 0, max_attempts integer default 20,
     time_limit interval default null, backoff interval default '10 s', max_backoff interval default '1 h',

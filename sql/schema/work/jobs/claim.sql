@@ -103,6 +103,18 @@ end
 $$;
 revoke all on function tenant_internal.shares_of(text[]) from public;
 
+-- What runs is counted behind a lock; an older snapshot would count what ran before.
+create function tenant_internal.require_latest_snapshots(of_what text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        perform tenant_internal.refuse_job(format('%s is not claimed in a transaction that is %s', of_what, current_setting('transaction_isolation')),
+            'Only so many run at once, and it does not see how many do.', 'Claim with: begin isolation level read committed;');
+    end if;
+end
+$$;
+revoke all on function tenant_internal.require_latest_snapshots(text) from public;
+
 create function tenant.claim_jobs(worker text, lanes text[] default null, kinds text[] default null, at_most integer default 1,
     lease interval default '1 min')
     returns table (id bigint, tenant_id text, kind text, attempt integer, lane text, time_limit interval, trace text, reason text)
@@ -147,6 +159,9 @@ begin
     end if;
     perform tenant_internal.require_plain('the worker''s name', worker);
     select k.limited_kinds, k.full_kinds into limited_kinds, full_kinds from tenant_internal.lock_limited_kinds() k;
+    if limited_kinds <> '{}' then
+        perform tenant_internal.require_latest_snapshots('a kind with a limit');
+    end if;
     perform tenant_internal.tend_jobs(moment);
     lanes := coalesce(lanes, tenant_internal.every_lane());
     foreach l in array lanes loop
@@ -174,6 +189,7 @@ begin
                     if q.may_work then
                         room := least(rest, greatest(1, (share * q.weight / q.weights)::integer));
                         if q.concurrency is not null then
+                            perform tenant_internal.require_latest_snapshots('a tenant with a limit');
                             -- Its other lanes are counted by one claim at a time.
                             room := case when pg_try_advisory_xact_lock(hashtext('tenant.jobs'), hashtext(q.tenant_id)) then least(room, q.concurrency
                                 - (select count(*) from tenant.jobs r where coalesce(r.tenant_id, '') = q.tenant_id and r.state = 'running')::integer)

@@ -175,7 +175,7 @@ end
 $$;
 comment on function tenant.enqueue is 'Queues a job for the transaction''s tenant and gives its id; with a key, that of the job that has it and is not finished, if there is one. In the system context, for writing, it is a job of the system and carries the context''s reason. TN001 without a tenant, TN161 malformed.';
 revoke all on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) from public;
-grant execute on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) to tenant_user, tenant_system;
+grant execute on function tenant.enqueue(text, jsonb, text, timestamptz, text, integer, integer, text) to tenant_user, tenant_system, tenant_support;
 
 create function tenant.enqueue_many(kind text, payloads jsonb[], keys text[] default null, run_at timestamptz default null,
     lane text default null, priority integer default null, max_attempts integer default null, trace text default null)
@@ -199,7 +199,7 @@ end
 $$;
 comment on function tenant.enqueue_many is 'As tenant.enqueue, a job for each payload, in one statement.';
 revoke all on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) from public;
-grant execute on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) to tenant_user, tenant_system;
+grant execute on function tenant.enqueue_many(text, jsonb[], text[], timestamptz, text, integer, integer, text) to tenant_user, tenant_system, tenant_support;
 
 -- The system's own: it is run in the system context, for the reason that is given here.
 create function tenant.enqueue_system(kind text, payload jsonb, reason text, key text default null, run_at timestamptz default null,

@@ -1,5 +1,6 @@
 //! Jobs: queued in a tenant's transaction, claimed fairly, done once.
 
+mod a_limit_is_passed;
 mod a_schedule_fires_twice;
 mod a_tenant_waits_behind_another;
 mod a_turn_is_saved_for_later;
