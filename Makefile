@@ -28,6 +28,7 @@ fuzz: ## a million random statements in two worlds that a tenant must not tell a
 	@$(ON_SERVER) export SEED=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} STATEMENTS=$${STATEMENTS:-1000000}; \
 	cargo test --locked -p pg-tenant-tests --test noninterference tells_them_apart -- --nocapture; \
 	KILLS=$${KILLS:-100} cargo test --locked -p pg-tenant-tests --test onboarding anywhere -- --nocapture; \
+	KILLS=$${KILLS:-100} cargo test --locked -p pg-tenant-tests --test jobs anywhere -- --nocapture; \
 	KILLS=$${KILLS:-100} cargo test --locked -p pg-tenant-tests --test extension in_a_storm -- --nocapture
 lint: ## fmt, clippy, documentation, unsafe only where it belongs, cargo-deny, the generated schema is current
 	@tests/lint

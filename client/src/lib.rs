@@ -59,6 +59,7 @@
 //! | `metrics` | counts for the recorder of the crate `metrics`, with a bounded number of series: `MetricLabels` |
 //! | `opentelemetry` | the module `baggage`: the tenant in the baggage of outgoing calls |
 //! | `directory` | the module `directory`: which tenant a slug is, cached |
+//! | `jobs` | the module `jobs`: work that is queued in a tenant's transaction and done inside that tenant, and schedules |
 //! | `onboarding` | the module `onboarding`: tenants that are set up in steps, and the worker that takes them |
 //! | `tower` | the module `edge`: a layer that finds and proves the tenant of a request |
 //! | `axum` | the same, and extractors |
@@ -81,6 +82,8 @@ pub mod directory {
 #[cfg(feature = "tower")]
 pub mod edge;
 mod error;
+#[cfg(feature = "jobs")]
+pub mod jobs;
 mod listener;
 mod observe;
 #[cfg(feature = "onboarding")]
@@ -107,6 +110,8 @@ pub mod testing {
 }
 mod tx;
 mod wire;
+#[cfg(any(feature = "onboarding", feature = "jobs"))]
+mod worker;
 
 /// For the crates that are released together with this one. Nothing here is kept from version to version.
 #[doc(hidden)]

@@ -87,8 +87,22 @@ fn the_system_context_lacks_a_call() {
     };
     for (tenant, system, of_a_tenant_alone) in [
         // As a TenantExecutor a transaction has `run`, which is its savepoint. Generations are a tenant's, and
-        // permissions those of a member of one.
-        ("TenantTx", "danger::SystemTx", &["tenant_id", "run", "generation", "can", "has_role", "require"][..]),
+        // permissions those of a member of one. Jobs of the system have a reason: `enqueue_system`.
+        (
+            "TenantTx",
+            "danger::SystemTx",
+            &[
+                "tenant_id",
+                "run",
+                "generation",
+                "can",
+                "has_role",
+                "require",
+                "enqueue",
+                "enqueue_many",
+                "enqueue_with",
+            ][..],
+        ),
         // What crosses tenants is rare and long: its author decides whether all of it may run again. Replicas are asked
         // for a tenant's reads: what it has written last is remembered for each tenant. Secrets are tenants'.
         (
@@ -99,7 +113,18 @@ fn the_system_context_lacks_a_call() {
         (
             "sqlx::TenantTx",
             "sqlx::danger::SystemTx",
-            &["tenant_id", "run", "executor", "generation", "can", "has_role", "require"],
+            &[
+                "tenant_id",
+                "run",
+                "executor",
+                "generation",
+                "can",
+                "has_role",
+                "require",
+                "enqueue",
+                "enqueue_many",
+                "enqueue_with",
+            ],
         ),
         (
             "sqlx::TenantHandle",

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and those that it may use: only rooms before it, so no two use each other.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("error", &[]),
     ("tenant", &["error"]),
     ("listener", &["error", "tenant"]),
@@ -18,12 +18,27 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("tx", &["error", "tenant", "wire", "observe", "pool"]),
     ("admin", &["error", "tenant", "wire", "pool", "tx"]),
     ("danger", &["error", "tenant", "wire", "observe", "pool", "tx"]),
-    ("onboarding", &["error", "tenant", "wire", "observe", "pool", "tx", "admin", "danger"]),
+    ("worker", &[]),
+    ("onboarding", &["error", "tenant", "wire", "observe", "pool", "tx", "admin", "danger", "worker"]),
+    ("jobs", &["error", "tenant", "wire", "observe", "pool", "tx", "admin", "danger", "worker"]),
     ("registry", &["error", "tenant", "listener", "wire", "observe", "pool", "tx"]),
     ("secrets", &["error", "tx"]),
     (
         "sqlx",
-        &["error", "tenant", "propagation", "wire", "observe", "pool", "tx", "admin", "danger", "registry", "secrets"],
+        &[
+            "error",
+            "tenant",
+            "propagation",
+            "wire",
+            "observe",
+            "pool",
+            "tx",
+            "admin",
+            "danger",
+            "jobs",
+            "registry",
+            "secrets",
+        ],
     ),
 ];
 /// It stands above all others.

@@ -8,7 +8,7 @@ use crate::pool::tenant_pool::TenantPool;
 use crate::tenant::share::Share;
 
 /// Runs one statement, with no tenant entered and in a transaction of its own.
-pub(super) async fn run_alone(
+pub(crate) async fn run_alone(
     pool: &TenantPool,
     sql: &str,
     params: &[(&(dyn ToSql + Sync), Type)],

@@ -33,7 +33,7 @@
 //! There is no call that deletes a tenant, because the server refuses it (`TN052`): tables refer to tenants, and an id
 //! is never given to another. Suspend it, and delete its rows in the [system context](crate::danger::system).
 
-mod alone;
+pub(crate) mod alone;
 mod change;
 mod new_tenant;
 mod support;

@@ -16,8 +16,7 @@ use tokio_postgres::types::ToSql;
 use tracing::{Instrument, Span};
 
 use super::claim::{Claim, FINISH, FINISH_IN_SYSTEM, is_over};
-use super::context::{Home, OutsideStep, StepContext, SystemStep, TenantStep};
-use super::failure::StepError;
+use super::context::{OutsideStep, StepContext, SystemStep, TenantStep};
 use super::step::{Place, Work, Works};
 use super::steps::Onboarding;
 use crate::admin::TenantAdmin;
@@ -26,6 +25,7 @@ use crate::error::Error;
 use crate::observe::StepOutcome;
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::backoff::Backoff;
+use crate::worker::{WorkError as StepError, in_tx, panicked};
 
 /// What the work left behind: its result as JSON, and the transaction that it was done in.
 struct Worked {
@@ -192,7 +192,10 @@ async fn work(onboarding: Onboarding, context: StepContext) -> Result<Worked, St
         Place::Tenant(works) => {
             let tx = onboarding.pool.tenant(claim.tenant).begin().await?;
             let lend = |lent| TenantStep { context: context.clone(), lent };
-            let (result, tx) = in_tx(chosen(works, claim.undo), tx, lend).await?;
+            let (result, tx) = match chosen(works, claim.undo) {
+                Some(work) => in_tx(tx, |lent| work(lend(lent))).await?,
+                None => (nothing(), tx),
+            };
             Ok(Worked { result, tx: Tx::Tenant(tx) })
         }
         Place::System(works) => {
@@ -200,7 +203,10 @@ async fn work(onboarding: Onboarding, context: StepContext) -> Result<Worked, St
             let reason = format!("onboarding: {}", claim.key);
             let tx = danger::system(pool, reason).write().begin().await?;
             let lend = |lent| SystemStep { context: context.clone(), lent };
-            let (result, tx) = in_tx(chosen(works, claim.undo), tx, lend).await?;
+            let (result, tx) = match chosen(works, claim.undo) {
+                Some(work) => in_tx(tx, |lent| work(lend(lent))).await?,
+                None => (nothing(), tx),
+            };
             Ok(Worked { result, tx: Tx::System(tx) })
         }
         Place::Outside(works) => {
@@ -220,26 +226,4 @@ fn chosen<S>(works: &Works<S>, undo: bool) -> Option<&Work<S>> {
 
 fn nothing() -> String {
     "null".to_owned()
-}
-
-async fn in_tx<S, T>(
-    work: Option<&Work<S>>,
-    tx: T,
-    lend: impl FnOnce(super::context::Lent<T>) -> S,
-) -> Result<(String, T), StepError> {
-    let home = Home::new();
-    let result = match work {
-        Some(work) => work(lend(home.lend(tx))).await,
-        None => return Ok((nothing(), tx)),
-    };
-    let tx = home.take();
-    let result = result?;
-    let kept = || StepError::new("the step has kept its transaction beyond its end").give_up();
-    Ok((result, tx.ok_or_else(kept)?))
-}
-
-fn panicked(panic: &(dyn std::any::Any + Send)) -> StepError {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    StepError::new(format!("the step panicked: {}", text.as_deref().unwrap_or("with no text")))
 }

@@ -7,9 +7,9 @@ use pg_tenant_core::{Refusal, TenantId};
 use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::failure::StepError;
 use crate::admin::TenantAdmin;
 use crate::error::{Error, Kind};
+use crate::worker::WorkError as StepError;
 
 /// A step that this worker has, until somebody else has.
 pub(super) struct Claim {

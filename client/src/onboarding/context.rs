@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use pg_tenant_core::TenantId;
 use serde::de::DeserializeOwned;
 
 use super::claim::Claim;
-use super::failure::StepError;
 use crate::danger::SystemTx;
 use crate::tx::tenant_tx::TenantTx;
+use crate::worker::{Lent, WorkError as StepError};
 
 /// What every step is given, wherever it works.
 #[derive(Clone)]
@@ -85,42 +85,6 @@ fn read<T: DeserializeOwned>(
 impl fmt::Debug for StepContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("StepContext").field(&self.idempotency_key()).finish()
-    }
-}
-
-/// Where a step's transaction comes back to, when the step lets go of it.
-pub(super) struct Home<Tx>(Arc<Mutex<Option<Tx>>>);
-
-impl<Tx> Home<Tx> {
-    pub(super) fn new() -> Home<Tx> {
-        Home(Arc::new(Mutex::new(None)))
-    }
-
-    pub(super) fn take(&self) -> Option<Tx> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    pub(super) fn lend(&self, tx: Tx) -> Lent<Tx> {
-        Lent { tx: Some(tx), home: Home(Arc::clone(&self.0)) }
-    }
-}
-
-/// A transaction that goes home when it is dropped.
-pub(super) struct Lent<Tx> {
-    tx: Option<Tx>,
-    home: Home<Tx>,
-}
-
-impl<Tx> Lent<Tx> {
-    fn tx(&mut self) -> &mut Tx {
-        // It is taken by `drop` alone.
-        self.tx.as_mut().expect("a transaction that is lent")
-    }
-}
-
-impl<Tx> Drop for Lent<Tx> {
-    fn drop(&mut self) {
-        *self.home.0.lock().unwrap_or_else(PoisonError::into_inner) = self.tx.take();
     }
 }
 

@@ -46,7 +46,6 @@
 mod attempt;
 mod claim;
 mod context;
-mod failure;
 mod ready;
 mod runner;
 mod running;
@@ -55,9 +54,10 @@ mod steps;
 mod upkeep;
 
 pub use context::{OutsideStep, StepContext, SystemStep, TenantStep};
-pub use failure::StepError;
 pub use ready::ReadyTenant;
 pub use runner::Runner;
 pub use running::RunningRunner;
 pub use step::Step;
 pub use steps::Onboarding;
+
+pub use crate::worker::WorkError as StepError;

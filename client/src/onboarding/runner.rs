@@ -13,6 +13,7 @@ use super::upkeep;
 use crate::error::Error;
 use crate::observe::{Call, StepOutcome};
 use crate::wire::backoff::Backoff;
+use crate::worker::host;
 
 /// Takes steps of an [`Onboarding`] and does them. Any number of processes may have one; each step is one worker's at a
 /// time.
@@ -156,10 +157,4 @@ impl Runner {
             outcome
         }
     }
-}
-
-fn host() -> String {
-    let named = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let named = named.map(|name| name.trim().chars().filter(|c| c.is_ascii_graphic()).take(100).collect::<String>());
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| "worker".to_owned())
 }

@@ -2,48 +2,31 @@
 
 use std::fmt;
 
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-
 use super::runner::Runner;
+use crate::worker::Running;
 
 /// A [`Runner`] that works in a task of its own. Dropping it ends the task at once: what runs is rolled back, and
 /// others take it when its lease is over.
 #[must_use = "it stops working when dropped"]
-pub struct RunningRunner {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
+pub struct RunningRunner(Running);
 
 impl Runner {
     /// Starts it in a task of its own.
     pub fn start(self) -> RunningRunner {
-        let (stop, mut stopped) = watch::channel(false);
-        let told = async move {
-            let _ = stopped.wait_for(|stop| *stop).await;
-        };
-        RunningRunner { stop, task: tokio::spawn(self.run_until(told)) }
+        RunningRunner(Running::start(|stop| self.run_until(stop)))
     }
 }
 
 impl RunningRunner {
     /// Lets it take no more steps, and waits until those it has are done, as long as
     /// [`drain_timeout`](Runner::drain_timeout) lets them.
-    pub async fn drain(mut self) {
-        self.stop.send_replace(true);
-        // A panic in it has ended it.
-        let _ = (&mut self.task).await;
+    pub async fn drain(self) {
+        self.0.drain().await;
     }
 
     /// Whether it has ended: only by a panic, before it was told to.
     pub fn is_finished(&self) -> bool {
-        self.task.is_finished()
-    }
-}
-
-impl Drop for RunningRunner {
-    fn drop(&mut self) {
-        self.task.abort();
+        self.0.is_finished()
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::context::{OutsideStep, StepContext, SystemStep, TenantStep};
-use super::failure::StepError;
+use crate::worker::WorkError as StepError;
 
 pub(super) type Ending = Pin<Box<dyn Future<Output = Result<String, StepError>> + Send>>;
 /// What a step does with what it is given; gives its result as JSON.

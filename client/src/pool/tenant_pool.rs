@@ -194,7 +194,7 @@ impl TenantPool {
         }
     }
 
-    #[cfg(any(feature = "metrics", feature = "onboarding"))]
+    #[cfg(any(feature = "metrics", feature = "onboarding", feature = "jobs"))]
     pub(crate) fn meter(&self) -> &crate::observe::Meter {
         self.admission.meter()
     }

@@ -44,6 +44,8 @@ mod builder;
 mod changes;
 mod cleanup;
 mod copy_out;
+#[cfg(feature = "jobs")]
+mod enqueue;
 mod entering;
 mod error;
 mod executor;

@@ -12,7 +12,7 @@ const LOAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/load");
 const API: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../client/api/current.txt");
 
 /// Calls that neither makes, and why a dropped one leaves nothing.
-const EXEMPT: [(&str, &str); 47] = [
+const EXEMPT: [(&str, &str); 58] = [
     ("TenantTx::query_typed", "goes the way of query and execute; tests/orms drops it half-way"),
     ("TenantTx::execute_typed", "likewise"),
     ("TenantHandle::query_typed", "likewise"),
@@ -52,6 +52,17 @@ const EXEMPT: [(&str, &str); 47] = [
     ("objects::TenantStore", "the object store's own streams"),
     ("pg_tenant_testing::isolation", "has no connection"),
     ("pg_tenant_testing::assert_isolated", "has no connection"),
+    ("jobs::Worker", "it is killed at random: tests/jobs"),
+    ("jobs::RunningWorker", "waits for a task of its own, which a drop ends"),
+    ("jobs::Scheduler", "it is killed at random: tests/jobs"),
+    ("jobs::RunningScheduler", "waits for a task of its own, which a drop ends"),
+    ("TenantTx::enqueue", "goes the way of query_one"),
+    ("TenantTx::enqueue_with", "likewise"),
+    ("TenantTx::enqueue_many", "goes the way of query"),
+    ("danger::SystemTx::enqueue_system", "goes the way of query_one"),
+    ("sqlx::TenantTx::enqueue", "goes the way of fetch_one"),
+    ("sqlx::TenantTx::enqueue_with", "likewise"),
+    ("sqlx::TenantTx::enqueue_many", "goes the way of fetch_all"),
     ("TenantTx::can", "goes the way of query_one"),
     ("TenantTx::has_role", "likewise"),
     ("sqlx::TenantTx::can", "goes the way of fetch_one"),

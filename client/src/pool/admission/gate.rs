@@ -160,7 +160,7 @@ impl Admission {
         })
     }
 
-    #[cfg(any(feature = "metrics", feature = "onboarding"))]
+    #[cfg(any(feature = "metrics", feature = "onboarding", feature = "jobs"))]
     pub(crate) fn meter(&self) -> &Meter {
         &self.0.meter
     }

@@ -136,19 +136,19 @@ end
 $$;
 revoke all on function tenant_internal.end_attempt(bigint, integer, text, text, interval) from public;
 
-create function tenant.fail_job(id bigint, attempt integer, error text, retry_in interval default null) returns text
+create function tenant.fail_job(id bigint, attempt integer, error text, retry_in interval default null, give_up boolean default false) returns text
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if retry_in < interval '0' or retry_in > interval '1 year' then
         perform tenant_internal.refuse_job(format('a job cannot be tried again in %s', retry_in),
             'It is how long to wait before the next attempt.', 'It is at most a year; null is the kind''s own pause.');
     end if;
-    return tenant_internal.end_attempt(id, attempt, 'failed', coalesce(error, 'failed'), retry_in);
+    return tenant_internal.end_attempt(id, attempt, case when give_up then 'dead' else 'failed' end, coalesce(error, 'failed'), retry_in);
 end
 $$;
-comment on function tenant.fail_job is 'The attempt came to nothing: it is tried again later (failed), or was the last one (dead). TN160 the attempt is over.';
-revoke all on function tenant.fail_job(bigint, integer, text, interval) from public;
-grant execute on function tenant.fail_job(bigint, integer, text, interval) to tenant_worker;
+comment on function tenant.fail_job is 'The attempt came to nothing: it is tried again later (failed), or was the last one, or is given up (dead). TN160 the attempt is over.';
+revoke all on function tenant.fail_job(bigint, integer, text, interval, boolean) from public;
+grant execute on function tenant.fail_job(bigint, integer, text, interval, boolean) to tenant_worker;
 
 create function tenant.release_job(id bigint, attempt integer) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -128,4 +128,8 @@ async fn more_often_than_it_may() {
     assert_eq!(again.attempt, 5);
     again.perform(&worker).await;
     admin.expect_error("TN161", &format!("select tenant.retry_job({id}, 'once more')")).await;
+    enqueue(&app, "acme", "'mail'").await;
+    let hopeless = claim(&worker, "").await.remove(0);
+    let given_up = hopeless.call("fail_job", ", 'no such address', give_up => true");
+    assert_eq!(worker.value(&given_up).await.as_deref(), Some("dead"));
 }
