@@ -9,6 +9,8 @@ pub struct Config {
     pub operator: String,
     /// As who sets tenants up: `SAAS_PROVISIONING_DATABASE`.
     pub provisioning: String,
+    /// As who does jobs: `SAAS_WORKER_DATABASE`.
+    pub worker: String,
     /// As who reads for reports, `SAAS_REPORTS_DATABASE`, and on which standby if there is one, `SAAS_REPORTS_REPLICA`.
     pub reports: String,
     pub reports_replica: Option<String>,
@@ -33,6 +35,7 @@ impl Config {
         let application = required("SAAS_DATABASE", "host=… user=app dbname=shop");
         let operator = required("SAAS_OPERATOR_DATABASE", "host=… user=operator dbname=shop");
         let provisioning = required("SAAS_PROVISIONING_DATABASE", "host=… user=provisioning dbname=shop");
+        let worker = required("SAAS_WORKER_DATABASE", "host=… user=worker dbname=shop");
         let reports = required("SAAS_REPORTS_DATABASE", "host=… user=reporting dbname=shop");
         let secret = required("SAAS_SECRET", "a secret of at least 32 bytes");
         let mut address = |name: &str| {
@@ -45,7 +48,17 @@ impl Config {
         let (listen, metrics) = (address("SAAS_LISTEN"), address("SAAS_METRICS"));
         if wrong.is_empty() {
             let reports_replica = std::env::var("SAAS_REPORTS_REPLICA").ok();
-            Ok(Config { application, operator, provisioning, reports, reports_replica, secret, listen, metrics })
+            Ok(Config {
+                application,
+                operator,
+                provisioning,
+                worker,
+                reports,
+                reports_replica,
+                secret,
+                listen,
+                metrics,
+            })
         } else {
             Err(wrong.join("\n"))
         }

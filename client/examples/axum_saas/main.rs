@@ -1,7 +1,7 @@
 //! A small SaaS: members of a tenant sign in, and keep projects and tasks; operators look across tenants.
 //!
 //! ```text
-//!  POST /sign-up  ──► a tenant; the worker sets it up: its first owner, and a mail that the other worker sends
+//!  POST /sign-up  ──► a tenant, set up in steps: its first owner, and a job: the mail that the worker sends
 //!  POST /sign-in  ──► directory: which tenant is this slug? ──► its member with this key? ──► a token, for 15 minutes
 //!  /projects …    ──► TenantLayer: the token, and the header x-tenant if it is there ──► handler(db: TenantHandle)
 //!  /admin/…       ──► a token of an operator's ──► danger::system(reason)
@@ -11,8 +11,8 @@
 //! No handler names a tenant: each gets a `TenantHandle` that is inside the one that the request has proven.
 //!
 //! Once: `psql -f client/examples/axum_saas/schema.sql`. Then, with what `config.rs` reads from the environment: `cargo
-//! run --features axum,sign,metrics,onboarding --example axum_saas`. SIGTERM and Ctrl-C end it when requests and worker
-//! are done.
+//! run --features axum,sign,metrics,onboarding,jobs --example axum_saas`. SIGTERM and Ctrl-C end it when requests and
+//! worker are done.
 
 mod admin;
 mod config;
@@ -82,7 +82,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let _listener = state.directory.listen(config.application.parse()?);
 
     let (stop, stopped) = watch::channel(false);
-    let worker = tokio::spawn(worker::run(state.pool.clone(), state.operators.clone(), stopped.clone()));
+    let worker = worker::start(state.worker.clone(), config.worker.parse()?);
     let roll_up = tokio::spawn(roll_up::run(state.reports.clone(), state.operators.clone(), stopped.clone()));
     let onboarding = Runner::new(state.onboarding.clone()).concurrency(2).poll(Duration::from_millis(200)).start();
     let metrics = tokio::net::TcpListener::bind(config.metrics).await?;
@@ -94,7 +94,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     axum::serve(listener, app(&state)).with_graceful_shutdown(told_to_stop()).await?;
     stop.send_replace(true);
     onboarding.drain().await;
-    worker.await?;
+    worker.drain().await;
     roll_up.await?;
     println!("stopped");
     Ok(())

@@ -19,16 +19,6 @@ create table tasks (
     done boolean not null default false
 );
 create index on tasks (project);
--- What is to be sent, written in the transaction that is the reason for it: the worker sends it after the commit.
-create table mails (
-    tenant_id text not null,
-    id bigint generated always as identity primary key,
-    recipient text not null,
-    subject text not null,
-    sent_at timestamptz
-);
-create index on mails (tenant_id, id) where sent_at is null;
-
 -- What each tenant had at the end of a day: the nightly roll-up writes it.
 create table daily_usage (
     tenant_id text not null,
@@ -40,21 +30,20 @@ create table daily_usage (
 
 -- The tenant becomes the first column of every key: two tenants may have a project of the same name and a member of the
 -- same address, and no task is in another tenant's project.
-select tenant.protect(t, harden => true) from unnest('{keys,projects,tasks,mails,daily_usage}'::regclass[]) t;
+select tenant.protect(t, harden => true) from unnest('{keys,projects,tasks,daily_usage}'::regclass[]) t;
 
 -- What members may: whoever removes a project is told 403 by the program, and by the table where the program forgets to ask.
 select tenant.define_role('owner', 100, '{members.manage,projects.delete}'), tenant.define_role('member', 10);
 select tenant.require_permission('projects', 'delete', 'projects.delete');
 
 -- The application's role is a member of tenant_user, the operators' one of tenant_user and tenant_system, that which sets
--- tenants up one of tenant_user and tenant_admin (nobody else enters a tenant before it is set up), and that of reports one of
--- tenant_reader alone.
+-- tenants up one of tenant_user and tenant_admin (nobody else enters a tenant before it is set up), that which does jobs one of
+-- tenant_user and tenant_worker, and that of reports one of tenant_reader alone.
 grant select, insert on keys to tenant_user;
-grant delete on keys, mails to tenant_admin;
+grant delete on keys to tenant_admin;
 grant select on daily_usage to tenant_user;
 grant select, insert, update, delete on projects, tasks to tenant_user;
-grant select, insert, update on mails to tenant_user;
-grant select on projects, mails to tenant_system;
+grant select on projects to tenant_system;
 grant select, delete on tasks to tenant_system;
 grant select, insert on daily_usage to tenant_system;
 grant select on projects, tasks to tenant_reader;

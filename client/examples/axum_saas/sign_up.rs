@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Answer;
+use crate::worker::Mail;
 
 #[derive(Deserialize)]
 pub struct SignUp {
@@ -39,20 +40,18 @@ pub fn steps(pool: TenantPool) -> Onboarding {
     };
     let welcome = async |mut step: TenantStep| {
         let (name, email): (String, String) = (step.input("name")?, step.input("email")?);
-        let sql = "insert into mails (recipient, subject) values ($1, 'Welcome to ' || $2)";
-        step.tx().execute(sql, &[&email, &name]).await?;
+        step.tx().enqueue(&Mail { recipient: email, subject: format!("Welcome to {name}") }).await?;
         Ok(())
     };
-    // Undone where an operator gives the tenant up: tenant.abandon_onboarding(id, reason). Its members go with it.
-    let forget = |sql: &'static str| {
-        move |mut step: TenantStep, _: Option<()>| async move {
-            step.tx().execute(sql, &[]).await?;
-            Ok(())
-        }
+    // Undone where an operator gives the tenant up: tenant.abandon_onboarding(id, reason). Its members and its jobs go
+    // with it.
+    let forget = async |mut step: TenantStep, _: Option<()>| {
+        step.tx().execute("delete from keys", &[]).await?;
+        Ok(())
     };
     Onboarding::new(pool)
-        .step(Step::in_tenant("owner", owner).undo(forget("delete from keys")))
-        .step(Step::in_tenant("welcome", welcome).after("owner").undo(forget("delete from mails")))
+        .step(Step::in_tenant("owner", owner).undo(forget))
+        .step(Step::in_tenant("welcome", welcome).after("owner"))
 }
 
 /// The tenant with its steps, or nothing. It is entered when they are done; until then a request is told to try again.

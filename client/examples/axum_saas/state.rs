@@ -20,6 +20,9 @@ pub struct State {
     /// As an operator: a role and a pool of its own.
     #[from_ref(skip)]
     pub operators: TenantPool,
+    /// Does jobs: likewise.
+    #[from_ref(skip)]
+    pub worker: TenantPool,
     /// Reads across tenants, on a replica where there is one: likewise.
     #[from_ref(skip)]
     pub reports: TenantPool,
@@ -37,6 +40,7 @@ impl State {
         };
         let onboarding = steps(pool(&config.provisioning, 4)?);
         let (pool, operators) = (pool(&config.application, 16)?, pool(&config.operator, 2)?);
+        let worker = TenantPool::builder(config.worker.parse()?).max_size(5).build()?;
         let mut reports = TenantPool::builder(config.reports.parse()?).max_size(1);
         if let Some(replica) = &config.reports_replica {
             reports = reports.replica(replica.parse()?);
@@ -47,7 +51,7 @@ impl State {
         let signer = Arc::new(Signer::hs256(Some("saas"), secret)?);
         let key = URL_SAFE_NO_PAD.encode(secret);
         let jwks = format!(r#"{{"keys":[{{"kty":"oct","kid":"saas","alg":"HS256","k":"{key}"}}]}}"#).into();
-        Ok(State { pool, operators, reports, directory, signer, jwks, onboarding })
+        Ok(State { pool, operators, worker, reports, directory, signer, jwks, onboarding })
     }
 }
 

@@ -44,10 +44,12 @@ impl Example {
         let operator = format!("regress_{}_operator", db.name);
         let provisioning = format!("regress_{}_provisioning", db.name);
         let reporting = format!("regress_{}_reporting", db.name);
+        let worker = format!("regress_{}_worker", db.name);
         superuser
             .run(&format!(
                 "create role {operator} login in role tenant_user, tenant_system;
                  create role {provisioning} login in role tenant_user, tenant_admin;
+                 create role {worker} login in role tenant_user, tenant_worker;
                  create role {reporting} login in role tenant_reader"
             ))
             .await;
@@ -60,7 +62,7 @@ impl Example {
         cargo.args(["--example", "axum_saas"]).stdout(Stdio::piped());
         cargo.env("SAAS_DATABASE", config(&db.roles.app)).env("SAAS_OPERATOR_DATABASE", config(&operator));
         cargo.env("SAAS_PROVISIONING_DATABASE", config(&provisioning));
-        cargo.env("SAAS_REPORTS_DATABASE", config(&reporting));
+        cargo.env("SAAS_REPORTS_DATABASE", config(&reporting)).env("SAAS_WORKER_DATABASE", config(&worker));
         cargo.env("SAAS_SECRET", String::from_utf8_lossy(SECRET).as_ref());
         let mut program = tokio::task::block_in_place(|| cargo.spawn()).expect("run cargo");
         let mut line = String::new();

@@ -34,15 +34,16 @@ async fn a_tenant_signs_up_and_works() {
     assert_eq!(count(&saas, "select count(*) from keys where email = 'ann@example.com'").await, 4);
     assert_eq!(count(&saas, "select count(*) from tenant.members where user_id = 'ann@example.com'").await, 4);
 
-    until(&saas, "select count(*) = 1 from mails where sent_at is not null", "the mail is sent").await;
+    until(&saas, "select count(*) = 0 from tenant.jobs", "the mail is sent").await;
     // Another tenant's mails wait for nobody; a suspended one's wait for it.
-    saas.superuser
-        .run("insert into mails (tenant_id, recipient, subject) values ('globex', 'x', 'y'), ('asleep', 'x', 'y')")
-        .await;
-    until(&saas, "select sent_at is not null from mails where tenant_id = 'globex'", "globex's").await;
-    assert_eq!(count(&saas, "select count(*) from mails where tenant_id = 'asleep' and sent_at is not null").await, 0);
+    let mail = "insert into tenant.jobs (tenant_id, kind, lane, priority, max_attempts, run_at, payload)
+        select tenant, 'mail', 'default', 0, 20, now(), '{\"recipient\": \"x\", \"subject\": \"y\"}'
+        from unnest('{globex,asleep}'::text[]) tenant";
+    saas.superuser.run(mail).await;
+    until(&saas, "select count(*) = 0 from tenant.jobs where tenant_id = 'globex'", "globex's").await;
+    assert_eq!(count(&saas, "select count(*) from tenant.jobs where tenant_id = 'asleep' and attempt = 0").await, 1);
     saas.superuser.run("select tenant.resume('asleep')").await;
-    until(&saas, "select sent_at is not null from mails where tenant_id = 'asleep'", "asleep's").await;
+    until(&saas, "select count(*) = 0 from tenant.jobs", "asleep's").await;
 }
 
 /// Also of a suspended tenant; with a reason that is written down; each tenant sees its own.
@@ -97,6 +98,7 @@ fn what_is_missing_is_said_at_once() {
     let required = [
         "SAAS_DATABASE",
         "SAAS_OPERATOR_DATABASE",
+        "SAAS_WORKER_DATABASE",
         "SAAS_PROVISIONING_DATABASE",
         "SAAS_REPORTS_DATABASE",
         "SAAS_SECRET",
