@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pg_tenant_client::TenantPool;
 use pg_tenant_client::jobs::{Job, JobError, JobOptions, JobTx, OutsideJob, Worker};
 
 use super::world::{Mark, World};
@@ -205,7 +204,7 @@ async fn outside_of_the_database() {
     };
     let worker = Worker::new(world.pool(2)).on_outside(call);
     assert_eq!(worker.run_idle().await.expect("it works"), 4);
-    let seen = seen.lock().expect("it is no poison");
+    let seen = seen.lock().expect("it is no poison").clone();
     let one = (format!("job/{id}"), 7, Some(trace.to_owned()), Some("acme".to_owned()));
     assert_eq!(seen.iter().filter(|told| **told == one).count(), 2, "{seen:?}");
     assert_eq!(world.value("select count(*) from tenant.jobs").await, "0");
