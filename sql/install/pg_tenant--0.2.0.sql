@@ -4586,6 +4586,7 @@ begin
         delete from tenant.job_weights w where w.tenant_id = new.id;
     else
         insert into tenant_internal.job_wakes select q.lane, q.tenant_id, now() from tenant.job_queues q where q.tenant_id = new.id;
+        perform pg_notify('pg_tenant_jobs', '');
     end if;
     return null;
 end

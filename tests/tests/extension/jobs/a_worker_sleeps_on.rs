@@ -51,8 +51,14 @@ async fn that_waits_for_a_job() {
     app.run("select tenant.enqueue('mail'); commit; begin; select tenant.enter_pristine('acme'); commit").await;
     assert_eq!(woken(&listener).await, 1);
     assert_eq!(claim(&worker, "").await.len(), 1);
+    // And when its tenant may be entered again.
+    let admin = db.admin().await;
+    admin.run("select tenant.suspend('acme', 'unpaid')").await;
+    assert_eq!(woken(&listener).await, 0);
+    admin.run("select tenant.resume('acme', 'paid')").await;
+    assert_eq!(woken(&listener).await, 1);
     // A job that may not run, or is not this worker's, keeps nobody asleep.
-    db.admin().await.run("select tenant.define_job_kind('pdf', concurrency => 1)").await;
+    admin.run("select tenant.define_job_kind('pdf', concurrency => 1)").await;
     for _ in 0..2 {
         enqueue(&app, "acme", "'pdf'").await;
     }

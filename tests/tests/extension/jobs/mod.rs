@@ -8,6 +8,7 @@ mod a_worker_sleeps_on;
 mod an_attempt_is_done_twice;
 mod an_entry_is_left_out;
 mod anothers_job_is_read;
+mod everybody_is_killed;
 mod fixture;
 mod it_is_lost;
 mod jobs_are_malformed;
