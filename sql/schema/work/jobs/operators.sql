@@ -90,9 +90,15 @@ declare
     j tenant.jobs;
 begin
     perform tenant_internal.give_reason(reason);
-    update tenant.jobs o set state = 'ready', tries = 0, finished_at = null, run_at = clock_timestamp()
-        where o.id = retry_job.id and o.state in ('dead', 'failed', 'scheduled') returning * into j;
-    if not found then
+    begin
+        update tenant.jobs o set state = 'ready', tries = 0, finished_at = null, run_at = clock_timestamp()
+            where o.id = retry_job.id and o.state in ('dead', 'failed', 'scheduled') returning * into j;
+    exception when unique_violation then
+        -- What the key is, is the tenant's.
+        perform tenant_internal.refuse_job(format('job %s cannot be tried again', id),
+            'Another job of its tenant and kind has its key, and is not finished.', 'Wait until that one is done, or delete this one.');
+    end;
+    if j.id is null then
         perform tenant_internal.refuse_job(format('job %s cannot be tried again', coalesce(id::text, 'null')),
             coalesce((select format('It is %s.', o.state) from tenant.jobs o where o.id = retry_job.id), 'There is no such job.'),
             'One that is dead, has failed or waits for its time can.');

@@ -128,6 +128,12 @@ async fn more_often_than_it_may() {
     assert_eq!(again.attempt, 5);
     again.perform(&worker).await;
     admin.expect_error("TN161", &format!("select tenant.retry_job({id}, 'once more')")).await;
+    // Nor beside one that has its key by now; which key it is, is the tenant's.
+    let id = enqueue(&app, "acme", "'mail', key => 'IBAN CH93', max_attempts => 1").await;
+    worker.run(&claim(&worker, "").await[0].call("fail_job", ", 'no route'")).await;
+    enqueue(&app, "acme", "'mail', key => 'IBAN CH93'").await;
+    let refused = admin.expect_error("TN161", &format!("select tenant.retry_job({id}, 'once more')")).await;
+    assert!(!format!("{refused:?}").contains("CH93"), "{refused:?}");
     enqueue(&app, "acme", "'mail'").await;
     let hopeless = claim(&worker, "").await.remove(0);
     let given_up = hopeless.call("fail_job", ", 'no such address', give_up => true");
