@@ -121,6 +121,7 @@ pub mod internal {
 
 pub use error::Error;
 pub use error::limit::Limit;
+pub use error::usage::Usage;
 pub use listener::{Heard, TenantListener, TenantNotification};
 #[cfg(feature = "metrics")]
 pub use observe::MetricLabels;

@@ -30,13 +30,15 @@ pub enum Denied {
     Suspended,
     /// The actor is a member of the tenant, and may not do this: 403.
     NotPermitted,
+    /// The tenant has used as much of a meter as it may: 429.
+    OverQuota,
     /// The registry could not be asked: 503.
     Unavailable,
 }
 
 impl Denied {
     /// Every reason, in order.
-    pub const ALL: [Denied; 9] = [
+    pub const ALL: [Denied; 10] = [
         Denied::NoTenant,
         Denied::Ambiguous,
         Denied::Unproven,
@@ -45,6 +47,7 @@ impl Denied {
         Denied::NotReady,
         Denied::Suspended,
         Denied::NotPermitted,
+        Denied::OverQuota,
         Denied::Unavailable,
     ];
 
@@ -67,6 +70,7 @@ impl Denied {
             Denied::Mismatch | Denied::NotPermitted => StatusCode::FORBIDDEN,
             Denied::Unknown => StatusCode::NOT_FOUND,
             Denied::Suspended => StatusCode::LOCKED,
+            Denied::OverQuota => StatusCode::TOO_MANY_REQUESTS,
             Denied::NotReady | Denied::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -79,6 +83,8 @@ impl From<Error> for Denied {
     fn from(error: Error) -> Denied {
         if error.is_bad_token() || error.is_malformed_id() || error.is_no_row() {
             Denied::Unproven
+        } else if error.is_over_quota() {
+            Denied::OverQuota
         } else if error.is_not_permitted() {
             Denied::NotPermitted
         } else if error.is_unknown_tenant() || error.is_purged() || error.is_not_member() {

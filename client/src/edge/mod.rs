@@ -24,6 +24,7 @@ mod resolve;
 #[cfg(feature = "axum")]
 mod respond;
 mod source;
+mod usage;
 
 pub use credential::{bearer, cookie};
 pub use denied::Denied;
@@ -37,3 +38,4 @@ pub use named_tenant::NamedTenant;
 pub use proof::{AsyncProof, Proof};
 pub use require::{RequireLayer, RequireService};
 pub use source::Source;
+pub use usage::{UsageLayer, UsageService};

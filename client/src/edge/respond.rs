@@ -10,8 +10,8 @@ use crate::error::Error;
 impl Error {
     /// The HTTP status for the client: 404 for a tenant that is unknown, was purged or does not know the actor, and for
     /// a text that cannot be a tenant id, 403 where the actor may not, 423 for one that is suspended or leaving, 401
-    /// for a token that was refused, 429 for a limit of the pool, 503 for a tenant that is being set up and where there
-    /// is no connection or it was closed, 500 for everything else.
+    /// for a token that was refused, 429 for a limit of the pool or of a meter, 503 for a tenant that is being set up
+    /// and where there is no connection or it was closed, 500 for everything else.
     pub fn http_status(&self) -> StatusCode {
         if self.is_unknown_tenant() || self.is_malformed_id() || self.is_purged() || self.is_not_member() {
             StatusCode::NOT_FOUND
@@ -21,7 +21,7 @@ impl Error {
             StatusCode::FORBIDDEN
         } else if self.is_bad_token() {
             StatusCode::UNAUTHORIZED
-        } else if self.is_limited() {
+        } else if self.is_limited() || self.is_over_quota() {
             StatusCode::TOO_MANY_REQUESTS
         } else if self.is_timeout() || self.is_closed() || self.is_not_ready() {
             StatusCode::SERVICE_UNAVAILABLE
@@ -40,6 +40,9 @@ impl IntoResponse for Error {
         if let Some(after) = self.retry_after() {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(usage) = self.usage() {
+            super::usage::tell(response.headers_mut(), &usage);
         }
         response.extensions_mut().insert(std::sync::Arc::new(self));
         response

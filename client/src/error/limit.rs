@@ -48,8 +48,10 @@ impl Error {
 
     /// How long to wait before the same call can succeed. Exact for a rate; for other limits an estimate, from how long
     /// connections have been lent lately. `None` where waiting does not help.
+    ///
+    /// Also where a meter's limit was reached ([`is_over_quota`](Self::is_over_quota)): until it begins anew.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.retry_after
+        self.0.retry_after.or_else(|| self.usage()?.resets_in)
     }
 
     pub(crate) fn limited(limit: Limit, detail: String, retry_after: Option<Duration>) -> Error {

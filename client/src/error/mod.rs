@@ -5,6 +5,7 @@ pub(crate) mod driver;
 mod execution;
 mod fields;
 pub(crate) mod limit;
+pub(crate) mod usage;
 
 use std::fmt;
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 /// | [`is_leaving`](Error::is_leaving), [`is_purged`](Error::is_purged) | the tenant was not entered | tell the caller. HTTP: 423, 404 |
 /// | [`is_unknown_tenant`](Error::is_unknown_tenant), [`is_suspended`](Error::is_suspended), [`is_malformed_id`](Error::is_malformed_id), [`is_bad_token`](Error::is_bad_token) | the tenant was not entered | tell the caller. HTTP: 404, 403, 400, 401 |
 /// | [`is_not_member`](Error::is_not_member), [`is_not_permitted`](Error::is_not_permitted) | the actor is no member of the tenant; or may not do this | tell the caller. HTTP: 404, 403 |
+/// | [`is_over_quota`](Error::is_over_quota) | the tenant has used as much of a meter as it may: [`usage`](Error::usage) | tell the caller. HTTP: 429 |
 /// | [`is_no_row`](Error::is_no_row) | `query_one` found none | tell the caller. HTTP: 404 |
 /// | [`is_unique_violation`](Error::is_unique_violation), another of class 23 | a constraint does not allow it: [`constraint`](Error::constraint), [`column`](Error::column) | tell the caller. HTTP: 409, 422 |
 /// | `57014` | the statement ran for too long, or was cancelled | make it faster, or raise `statement_timeout` |

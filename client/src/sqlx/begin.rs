@@ -30,9 +30,11 @@ pub(super) async fn begin(
     method: &EntryMethod,
     options: &BeginOptions,
     site: Site,
+    consume: Option<String>,
 ) -> Result<(Lease, Option<TenantId>), Error> {
     let call = Call::of("begin", Whose { tenant: share.tenant(), by: method.by() });
-    let begun = call.watch(enter(pool, share, method, options, site, None, &call)).await;
+    let first = First { create: None, consume };
+    let begun = call.watch(enter(pool, share, method, options, site, first, &call)).await;
     call.ended(&begun);
     begun
 }
@@ -47,9 +49,16 @@ pub(super) async fn begin_creating(
     create: &str,
 ) -> Result<(Lease, Option<TenantId>), Error> {
     let call = Call::of("begin", share.tenant());
-    let begun = call.watch(enter(pool, share, method, options, site, Some(create), &call)).await;
+    let first = First { create: Some(create), consume: None };
+    let begun = call.watch(enter(pool, share, method, options, site, first, &call)).await;
     call.ended(&begun);
     begun
+}
+
+/// What is done besides: before the tenant is entered, and behind that.
+struct First<'a> {
+    create: Option<&'a str>,
+    consume: Option<String>,
 }
 
 async fn enter(
@@ -58,7 +67,7 @@ async fn enter(
     method: &EntryMethod,
     options: &BeginOptions,
     site: Site,
-    create: Option<&str>,
+    first: First<'_>,
     call: &Call,
 ) -> Result<(Lease, Option<TenantId>), Error> {
     // Every connection that is there may be of no use, and one more may be made meanwhile. (sqlx's count of idle ones
@@ -71,8 +80,17 @@ async fn enter(
     let patience = pool.pool.options().get_acquire_timeout();
     let permit = pool.admission.admit_from(share, Some(patience), site).await?;
     let mut entering = Entering::new(method, &options.within(Some(&permit)));
+    let First { create, consume } = first;
     if let Some(create) = create {
         entering.begin.insert_str(options.begin().len(), &format!("; {create}"));
+    }
+    if let Some(consume) = consume {
+        // A column behind those of entering, and so after it.
+        let column = format!(", ({consume}) as consumed");
+        match &mut entering.signed {
+            Some((signed, _)) => signed.push_str(&column),
+            None => entering.begin.push_str(&column),
+        }
     }
     let entering = Arc::new(entering);
     let mut permit = Some(permit);

@@ -12,12 +12,15 @@ use super::pool::TenantPool;
 use super::tenant_tx::TenantTx;
 use crate::error::{Error, Kind};
 use crate::pool::admission::Site;
+use crate::tenant::ambient;
+use crate::tenant::charge::Riding;
 use crate::tenant::impersonation::Impersonation;
 use crate::tenant::into_id::IntoTenantId;
 use crate::tenant::token::Token;
 use crate::tx::entry::Entry;
 use crate::tx::options::{BeginOptions, begin_options};
 use crate::tx::run::{Begin, run_once};
+use crate::tx::usage::consume_first;
 
 /// One tenant on one pool: runs single statements, or begins transactions. Made by
 /// [`TenantPool::tenant`](super::TenantPool::tenant).
@@ -147,9 +150,24 @@ impl TenantHandle {
             self.pool.signer.as_ref(),
         )?;
         let share = self.entry.share(|token| self.pool.admission.share_of(token));
-        let (lease, id) = begin(&self.pool, share, &method, &self.options, self.site).await?;
+        let riding = self.riding();
+        let consume = riding.as_ref().map(|riding| consume_first(riding.charge()));
+        let begun = begin(&self.pool, share, &method, &self.options, self.site, consume).await;
+        let (lease, id) = begun.inspect_err(|error| {
+            if let (Some(riding), Some(usage)) = (&riding, error.usage()) {
+                riding.refuse(usage);
+            }
+        })?;
         let id = id.ok_or_else(|| Error::new(Kind::Driver, "entering returned no tenant"))?;
-        Ok(TenantTx::new(lease, id, self.entry.by()))
+        Ok(TenantTx::new(lease, id, self.entry.by(), riding))
+    }
+
+    /// What the running request is charged for, where this transaction may write.
+    fn riding(&self) -> Option<Riding> {
+        if self.options.read_only == Some(true) {
+            return None;
+        }
+        ambient::charge()?.ride(self.entry.tenant_id())
     }
 
     /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.

@@ -66,6 +66,7 @@ mod tenant_admin;
 mod tenant_executor;
 mod tenant_tx;
 mod typed;
+mod usage;
 
 pub mod danger;
 

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::observe::{Call, Meter, Whose};
 use crate::pool::cleanup::roll_back;
 use crate::pool::lease::Wire;
+use crate::tenant::charge::Riding;
 use crate::tenant::impersonation::Impersonation;
 use crate::tx::health::Health;
 use crate::tx::scope::TxScope;
@@ -23,6 +24,8 @@ pub(crate) struct OpenTx {
     pub(super) by: Option<Impersonation>,
     /// How many savepoints are open.
     pub(super) savepoints: u32,
+    /// What its request was charged for as it began.
+    pub(super) riding: Option<Riding>,
 }
 
 /// What the closure of a savepoint gets.
@@ -45,7 +48,7 @@ impl Handle for OpenTx {
 
 impl OpenTx {
     pub(super) fn new(lease: Lease, scope: TxScope) -> OpenTx {
-        OpenTx { lease, scope, by: None, savepoints: 0 }
+        OpenTx { lease, scope, by: None, savepoints: 0, riding: None }
     }
 
     pub(super) async fn commit(self) -> Result<(), Error> {
@@ -82,6 +85,9 @@ impl OpenTx {
             return Err(Error::tenant_lost(&self.scope, found.as_deref()));
         }
         self.lease.state.open = false;
+        if let Some(riding) = &self.riding {
+            riding.keep();
+        }
         Ok(())
     }
 

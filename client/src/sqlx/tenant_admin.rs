@@ -175,6 +175,6 @@ impl Begin for Creation<'_> {
         let site = Some(Location::caller());
         let begun = begin_creating(self.pool, Share::NoTenant, &method, &options, site, &self.create).await;
         let (lease, _) = begun.map_err(of_an_admin)?;
-        Ok(TenantTx::new(lease, self.id, None))
+        Ok(TenantTx::new(lease, self.id, None, None))
     }
 }

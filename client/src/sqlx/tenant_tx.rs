@@ -7,6 +7,7 @@ use pg_tenant_core::TenantId;
 use super::lease::Lease;
 use super::open_tx::{Handle, OpenTx, savepoint};
 use crate::error::Error;
+use crate::tenant::charge::Riding;
 use crate::tenant::generation::Generation;
 use crate::tenant::impersonation::Impersonation;
 use crate::tx::run::Transaction;
@@ -24,9 +25,9 @@ pub struct TenantTx {
 }
 
 impl TenantTx {
-    pub(super) fn new(lease: Lease, id: TenantId, by: Option<&Impersonation>) -> TenantTx {
+    pub(super) fn new(lease: Lease, id: TenantId, by: Option<&Impersonation>, riding: Option<Riding>) -> TenantTx {
         let mut open = OpenTx::new(lease, TxScope::Tenant(id));
-        open.by = by.cloned();
+        (open.by, open.riding) = (by.cloned(), riding);
         TenantTx { open, id }
     }
 

@@ -21,15 +21,19 @@
 //! It belongs to the task, as a local variable does: another task, a thread and what a library spawns begin with none,
 //! and are told so ([`Error::is_no_tenant`]) rather than given somebody's.
 
+use std::sync::Arc;
+
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
+use crate::tenant::charge::Charge;
 use crate::tenant::identity::Tenant;
 use crate::tenant::request_id::RequestId;
 
 tokio::task_local! {
     static TENANT: Tenant;
     static REQUEST: RequestId;
+    static CHARGE: Arc<Charge>;
 }
 
 /// Runs a future for a request: handles that are made in it name it to the server, as
@@ -41,6 +45,17 @@ pub async fn scope_request<F: Future>(request: RequestId, work: F) -> F::Output 
 /// The request that the running task works on; `None` outside of [`scope_request`].
 pub fn request_id() -> Option<RequestId> {
     REQUEST.try_with(|request| *request).ok()
+}
+
+/// Runs a future for a request that is charged.
+#[cfg(feature = "tower")]
+pub(crate) async fn scope_charge<F: Future>(charge: Arc<Charge>, work: F) -> F::Output {
+    CHARGE.scope(charge, work).await
+}
+
+/// What the running task's request is charged for.
+pub(crate) fn charge() -> Option<Arc<Charge>> {
+    CHARGE.try_with(Arc::clone).ok()
 }
 
 /// Runs a future inside a tenant. Scopes nest: the innermost is in force until it ends.

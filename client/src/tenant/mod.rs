@@ -1,6 +1,7 @@
 //! Tenants: ids, actors, tokens, and the tenant of a task.
 
 pub mod ambient; // the tenant of the running task
+pub(crate) mod charge; // what the running request is charged for
 pub(crate) mod generation;
 pub(crate) mod identity;
 pub(crate) mod impersonation; // a grant by which support works in a tenant

@@ -10,6 +10,8 @@ use crate::error::Error;
 use crate::pool::admission::Site;
 use crate::pool::read_after::ReadAfter;
 use crate::pool::tenant_pool::TenantPool;
+use crate::tenant::ambient;
+use crate::tenant::charge::Riding;
 use crate::tenant::impersonation::Impersonation;
 use crate::tenant::into_id::IntoTenantId;
 use crate::tenant::share::Share;
@@ -177,7 +179,11 @@ impl TenantHandle {
         }
         let lease = self.pool.lease_by(share, self.site, self.entry.by()).await?;
         let options = self.options.within(lease.permit());
-        Ok(TenantTx::new(self.pool.clone(), lease, method, &options))
+        let mut tx = TenantTx::new(self.pool.clone(), lease, method, &options);
+        if let Some(riding) = self.riding() {
+            tx.open.take_along(riding);
+        }
+        Ok(tx)
     }
 
     /// Runs a closure in a transaction: commits where it returns `Ok`, rolls back where it returns `Err`.
@@ -245,6 +251,14 @@ impl TenantHandle {
     pub fn read_after(mut self, position: ReadAfter) -> Self {
         self.after = self.after.max(Some(position));
         self
+    }
+
+    /// What the running request is charged for, where this transaction may write.
+    fn riding(&self) -> Option<Riding> {
+        if self.options.read_only == Some(true) {
+            return None;
+        }
+        ambient::charge()?.ride(self.entry.tenant_id())
     }
 
     /// On a replica, where it only reads and there is one that may serve it.

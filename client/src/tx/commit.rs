@@ -16,6 +16,9 @@ impl OpenTx {
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
         self.usable()?;
         if !self.opening.has_begun() {
+            if let Some(riding) = &self.riding {
+                riding.withdraw();
+            }
             return Ok(());
         }
         let then = self.then(Then::Commit);
@@ -29,6 +32,12 @@ impl OpenTx {
 
     /// Reads the answer to a commit.
     pub(super) fn check_commit(&mut self, committed: Committed) -> Result<(), Error> {
+        let done = self.read_commit(committed);
+        self.note_commit(&done);
+        done
+    }
+
+    fn read_commit(&mut self, committed: Committed) -> Result<(), Error> {
         self.note_write(&committed);
         let Committed { probed, found, done, .. } = committed;
         if self.pool.is_replica() && done.as_ref().is_err_and(|error| !is_answered(error) || is_fatal(error)) {

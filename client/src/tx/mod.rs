@@ -25,4 +25,5 @@ mod send;
 mod spans;
 pub(crate) mod stream;
 pub(crate) mod tenant_tx;
+pub(crate) mod usage;
 mod verdict;

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::observe::Whose;
 use crate::pool::lease::{Lease, Wire};
 use crate::pool::tenant_pool::TenantPool;
+use crate::tenant::charge::Riding;
 use crate::tenant::generation::Generation;
 use crate::tenant::impersonation::Impersonation;
 use crate::tenant::token::Token;
@@ -38,6 +39,8 @@ pub(crate) struct OpenTx {
     pub(super) types_learned: bool,
     /// What entering has told, once it was answered.
     pub(super) generation: Option<Generation>,
+    /// What its request is charged for, and it consumes as it begins.
+    pub(super) riding: Option<Riding>,
 }
 
 /// A transaction as its public type: what the closure of a savepoint gets.
@@ -63,6 +66,7 @@ impl OpenTx {
             primary: None,
             types_learned: false,
             generation: None,
+            riding: None,
         }
     }
 

@@ -38,6 +38,7 @@ impl OpenTx {
             opening,
             health,
             savepoints: 0,
+            riding: None,
             primary,
             types_learned: false,
             generation: None,

@@ -21,7 +21,7 @@ impl OpenTx {
         let outer = std::mem::take(&mut self.types_learned);
         let done = self.fly_until_final(flight).await;
         self.types_learned = outer;
-        done
+        done.inspect_err(|error| self.note_refusal(error))
     }
 
     async fn fly_until_final<A: Attempt>(&mut self, flight: A) -> Result<A::Answer, Error> {

@@ -13,6 +13,7 @@ mod a_header_is_forged;
 mod a_job_has_no_tenant;
 mod a_permission_is_not_asked_for;
 mod a_request_is_believed;
+mod a_request_is_not_charged;
 mod a_session_is_believed;
 mod a_task_has_the_wrong_tenant;
 mod somebody_else_acts;

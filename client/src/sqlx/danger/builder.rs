@@ -90,7 +90,7 @@ impl SystemTxBuilder {
     /// As every call of this type; [`Error::is_timeout`] where no connection became free.
     pub async fn begin(&self) -> Result<SystemTx, Error> {
         let method = EntryMethod::System(self.context, self.reason.checked()?.to_owned());
-        let (lease, _) = begin(&self.pool, Share::NoTenant, &method, &self.options, self.site).await?;
+        let (lease, _) = begin(&self.pool, Share::NoTenant, &method, &self.options, self.site, None).await?;
         Ok(SystemTx::new(lease, self.context))
     }
 
