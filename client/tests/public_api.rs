@@ -101,6 +101,7 @@ fn the_system_context_lacks_a_call() {
                 "enqueue",
                 "enqueue_many",
                 "enqueue_with",
+                "consume",
             ][..],
         ),
         // What crosses tenants is rare and long: its author decides whether all of it may run again. Replicas are asked
@@ -124,6 +125,7 @@ fn the_system_context_lacks_a_call() {
                 "enqueue",
                 "enqueue_many",
                 "enqueue_with",
+                "consume",
             ],
         ),
         (
