@@ -117,8 +117,9 @@ select pg_catalog.pg_extension_config_dump('tenant.job_weights', '');
 create table tenant_internal.job_wakes (lane text not null, tenant_id text not null, run_at timestamptz not null)
     with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
 comment on table tenant_internal.job_wakes is 'Queues that have jobs again.';
-create table tenant_internal.job_look (looked_at timestamptz not null) with (fillfactor = 50);
-comment on table tenant_internal.job_look is 'When all jobs were last looked at.';
+create table tenant_internal.job_look (looked_at timestamptz not null, lane text collate "C" not null default '',
+    tenant_id text collate "C" not null default '') with (fillfactor = 50);
+comment on table tenant_internal.job_look is 'When all queues were last looked at, and how far the look that is under way has come.';
 insert into tenant_internal.job_look values ('-infinity');
 
 create function tenant_internal.refuse_job(message text, detail text, hint text) returns void

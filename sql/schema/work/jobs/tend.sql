@@ -61,28 +61,33 @@ end
 $$;
 revoke all on function tenant_internal.promote_jobs(timestamptz, integer) from public;
 
--- Every queue that has a job, found by going from one to the next in the index.
-create function tenant_internal.look_at_jobs(moment timestamptz) returns void
+-- Every queue that has a job, found by going from one to the next in the index: up to at_most of them in one claim, and
+-- the others in the next ones.
+create function tenant_internal.look_at_jobs(moment timestamptz, at_most integer) returns void
     language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off as $$
 begin
-    insert into tenant_internal.job_wakes
-    with recursive queue (lane, tenant_id) as (
-        (select j.lane, coalesce(j.tenant_id, '') from tenant.jobs j where j.state = 'ready'
-            order by j.lane, coalesce(j.tenant_id, '') limit 1)
+    with recursive queue (lane, tenant_id, nth) as (
+        select l.lane, l.tenant_id, 0 from tenant_internal.job_look l
         union all
-        select n.lane, n.tenant_id from queue q cross join lateral (
+        select n.lane, n.tenant_id, q.nth + 1 from queue q cross join lateral (
             select j.lane, coalesce(j.tenant_id, '') as tenant_id from tenant.jobs j
             where j.state = 'ready' and (j.lane, coalesce(j.tenant_id, '')) > (q.lane, q.tenant_id)
             order by j.lane, coalesce(j.tenant_id, '') limit 1) n
+        where q.nth < at_most
+    ), woken as (
+        insert into tenant_internal.job_wakes select w.lane, w.tenant_id, moment from queue w
+            left join tenant.job_queues q on (q.lane, q.tenant_id) = (w.lane, w.tenant_id)
+            left join tenant.tenants t on t.id = w.tenant_id
+            where w.nth > 0 and (q.next_at is null or q.next_at = 'infinity') and (w.tenant_id = '' or t.status = 'active')
+    ), reached as (
+        select w.lane, w.tenant_id, w.nth = at_most as goes_on from queue w order by w.nth desc limit 1
     )
-    select w.lane, w.tenant_id, moment from queue w
-    left join tenant.job_queues q on (q.lane, q.tenant_id) = (w.lane, w.tenant_id)
-    left join tenant.tenants t on t.id = w.tenant_id
-    where (q.next_at is null or q.next_at = 'infinity') and (w.tenant_id = '' or t.status = 'active');
-    update tenant_internal.job_look set looked_at = moment;
+    update tenant_internal.job_look l set looked_at = case when r.goes_on then l.looked_at else moment end,
+            lane = case when r.goes_on then r.lane else '' end, tenant_id = case when r.goes_on then r.tenant_id else '' end
+        from reached r;
 end
 $$;
-revoke all on function tenant_internal.look_at_jobs(timestamptz) from public;
+revoke all on function tenant_internal.look_at_jobs(timestamptz, integer) from public;
 
 create function tenant_internal.tend_jobs(moment timestamptz) returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -95,7 +100,7 @@ begin
     end if;
     perform tenant_internal.reap_jobs(moment, at_most), tenant_internal.promote_jobs(moment, at_most);
     if exists (select from tenant_internal.job_look l where l.looked_at < moment - pause) then
-        perform tenant_internal.look_at_jobs(moment);
+        perform tenant_internal.look_at_jobs(moment, at_most);
     end if;
     if not exists (select from tenant_internal.job_wakes) then
         return;

@@ -23,6 +23,25 @@ async fn with_its_transaction() {
     assert_eq!(claim(&worker, "").await.len(), 1, "a look at all jobs finds it");
 }
 
+/// However many queues there are, a claim looks at a thousand of them, and the next one goes on from there.
+#[tokio::test]
+async fn among_many_queues() {
+    let (db, worker) = workshop("many_queues").await;
+    let app = db.app().await;
+    app.inside("acme", "select tenant.enqueue('mail', lane => 'lane-' || n) from generate_series(1, 2500) n").await;
+    enqueue(&app, "globex", "'mail', lane => 'zoo'").await;
+    let superuser = db.superuser().await;
+    superuser.run("delete from tenant_internal.job_wakes").await;
+    let woken = "select count(*) from tenant.job_queues";
+    for expected in [1000, 2000, 2501] {
+        claim(&worker, ", lanes => '{none}'").await;
+        assert_eq!(superuser.value(woken).await, Some(expected.to_string()));
+    }
+    assert_eq!(claim(&worker, ", lanes => '{zoo}'").await.len(), 1);
+    let far = "select lane || tenant_id || (looked_at > '-infinity') from tenant_internal.job_look";
+    assert_eq!(superuser.value(far).await.as_deref(), Some("true"));
+}
+
 /// In whichever transaction it was queued, whoever claims meanwhile: nobody who queues waits.
 #[tokio::test]
 async fn behind_a_lock() {
