@@ -17,14 +17,15 @@ mod registry; // (h) a large registry, and its changes
 mod report; // figures: printed, written, drawn
 mod scan; // (b) reads of a whole table
 mod signed; // (d) entering with a token
+mod usage; // (j) what is consumed of a meter
 mod world; // the server and its tables
 
 use report::{About, Record};
 use world::World;
 
 /// The suites, in the order in which they run.
-pub const SUITES: [&str; 9] =
-    ["isolation", "guard", "signed", "doctor", "registry", "audit", "costs", "client", "fairness"];
+pub const SUITES: [&str; 10] =
+    ["isolation", "guard", "signed", "doctor", "registry", "audit", "usage", "costs", "client", "fairness"];
 
 /// Runs one suite, prints its figures and writes them down.
 ///
@@ -42,6 +43,7 @@ async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
         "doctor" => doctor::run(&mut record).await?,
         "registry" => registry::run(&mut record).await?,
         "audit" => audit::run(&mut record).await?,
+        "usage" => usage::run(&mut record).await?,
         "costs" => client::costs(world, &mut record).await?,
         "client" => client::run(world, &mut record).await?,
         "fairness" => fairness::run(world, &mut record).await?,

@@ -7664,9 +7664,10 @@ revoke all on function tenant_internal.check_quotas() from public;
 create trigger check_quotas before insert or update on tenant.plans for each row
     when (new.quotas <> '{}') execute function tenant_internal.check_quotas();
 
--- The limits that are in force; Infinity where there is none.
+-- The limits that are in force; Infinity where there is none. In PL/pgSQL, which keeps the plan.
 create function tenant_internal.quota_of(id text, meter text, out hard numeric, out soft numeric)
-    language sql stable set search_path = pg_catalog, pg_temp as $$
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
     select coalesce(case when q.tenant_id is not null then q.hard_limit
             when p.quotas ? m.meter then case jsonb_typeof(p.quotas -> m.meter) when 'object' then p.quotas -> m.meter ->> 'hard'
                 else p.quotas ->> m.meter end::numeric
@@ -7674,11 +7675,12 @@ create function tenant_internal.quota_of(id text, meter text, out hard numeric, 
         coalesce(case when q.tenant_id is not null then q.soft_limit
             when p.quotas ? m.meter then case jsonb_typeof(p.quotas -> m.meter) when 'object' then p.quotas -> m.meter ->> 'soft' end::numeric
             else m.soft_limit end, 'Infinity')
-    from tenant.meters m
+    into hard, soft from tenant.meters m
     left join tenant.tenants t on t.id = quota_of.id
     left join tenant.plans p on p.plan = t.plan
     left join tenant.quotas q on (q.tenant_id, q.meter) = (quota_of.id, m.meter)
-    where m.meter = quota_of.meter
+    where m.meter = quota_of.meter;
+end
 $$;
 revoke all on function tenant_internal.quota_of(text, text) from public;
 grant execute on function tenant_internal.quota_of(text, text) to tenant_admin, tenant_system, tenant_reader;
@@ -7860,18 +7862,21 @@ comment on table tenant.usage_warnings is 'Who has passed a soft limit in which 
 grant select on tenant.usage_warnings to tenant_admin, tenant_system, tenant_reader;
 select pg_catalog.pg_extension_config_dump('tenant.usage_warnings', '');
 
--- In UTC, whatever the session's time zone.
+-- In UTC, whatever the session's time zone. Each stands in the statements that call it, where it is planned once.
 create function tenant_internal.period_start(period text, at timestamptz) returns timestamptz
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-    select case period when 'forever' then '-infinity' else date_trunc(period, at at time zone 'UTC') at time zone 'UTC' end
-$$;
+    language sql immutable parallel safe
+    begin atomic
+        select (case period when 'forever' then timestamptz '-infinity' else date_trunc(period, at at time zone 'UTC') at time zone 'UTC' end);
+    end;
 revoke all on function tenant_internal.period_start(text, timestamptz) from public;
 grant execute on function tenant_internal.period_start(text, timestamptz) to tenant_admin, tenant_system, tenant_reader;
 
 create function tenant_internal.period_end(period text, begins timestamptz) returns timestamptz
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-    select case period when 'forever' then 'infinity' else (begins at time zone 'UTC' + ('1 ' || period)::interval) at time zone 'UTC' end
-$$;
+    language sql immutable parallel safe
+    begin atomic
+        select (case period when 'forever' then timestamptz 'infinity'
+            else (begins at time zone 'UTC' + ('1 ' || period)::interval) at time zone 'UTC' end);
+    end;
 revoke all on function tenant_internal.period_end(text, timestamptz) from public;
 grant execute on function tenant_internal.period_end(text, timestamptz) to tenant_admin, tenant_system, tenant_reader;
 

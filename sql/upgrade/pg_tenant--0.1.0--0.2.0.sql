@@ -8100,7 +8100,8 @@ $$;
 revoke all on function tenant_internal.check_quotas() from public;
 
 create or replace function tenant_internal.quota_of(id text, meter text, out hard numeric, out soft numeric)
-    language sql stable set search_path = pg_catalog, pg_temp as $$
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
     select coalesce(case when q.tenant_id is not null then q.hard_limit
             when p.quotas ? m.meter then case jsonb_typeof(p.quotas -> m.meter) when 'object' then p.quotas -> m.meter ->> 'hard'
                 else p.quotas ->> m.meter end::numeric
@@ -8108,11 +8109,12 @@ create or replace function tenant_internal.quota_of(id text, meter text, out har
         coalesce(case when q.tenant_id is not null then q.soft_limit
             when p.quotas ? m.meter then case jsonb_typeof(p.quotas -> m.meter) when 'object' then p.quotas -> m.meter ->> 'soft' end::numeric
             else m.soft_limit end, 'Infinity')
-    from tenant.meters m
+    into hard, soft from tenant.meters m
     left join tenant.tenants t on t.id = quota_of.id
     left join tenant.plans p on p.plan = t.plan
     left join tenant.quotas q on (q.tenant_id, q.meter) = (quota_of.id, m.meter)
-    where m.meter = quota_of.meter
+    where m.meter = quota_of.meter;
+end
 $$;
 
 revoke all on function tenant_internal.quota_of(text, text) from public;
@@ -8278,18 +8280,21 @@ comment on table tenant.usage_warnings is 'Who has passed a soft limit in which 
 grant select on tenant.usage_warnings to tenant_admin, tenant_system, tenant_reader;
 
 create or replace function tenant_internal.period_start(period text, at timestamptz) returns timestamptz
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-    select case period when 'forever' then '-infinity' else date_trunc(period, at at time zone 'UTC') at time zone 'UTC' end
-$$;
+    language sql immutable parallel safe
+    begin atomic
+        select (case period when 'forever' then timestamptz '-infinity' else date_trunc(period, at at time zone 'UTC') at time zone 'UTC' end);
+    end;
 
 revoke all on function tenant_internal.period_start(text, timestamptz) from public;
 
 grant execute on function tenant_internal.period_start(text, timestamptz) to tenant_admin, tenant_system, tenant_reader;
 
 create or replace function tenant_internal.period_end(period text, begins timestamptz) returns timestamptz
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-    select case period when 'forever' then 'infinity' else (begins at time zone 'UTC' + ('1 ' || period)::interval) at time zone 'UTC' end
-$$;
+    language sql immutable parallel safe
+    begin atomic
+        select (case period when 'forever' then timestamptz 'infinity'
+            else (begins at time zone 'UTC' + ('1 ' || period)::interval) at time zone 'UTC' end);
+    end;
 
 revoke all on function tenant_internal.period_end(text, timestamptz) from public;
 

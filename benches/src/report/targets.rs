@@ -55,6 +55,8 @@ const TARGETS: &[Target] = &[
     target("audit", "times", "audit_update_1000_rows", "overhead_of_a_row_trigger", AtMost(0.5)),
     target("audit", "times", "audit_insert_1000_rows", "overhead_of_a_row_trigger", AtMost(0.5)),
     target("audit", "times", "audit_delete_1000_rows", "overhead_of_a_row_trigger", AtMost(0.5)),
+    target("usage", "ratio", "usage", "64_tenants", AtLeast(0.8)),
+    target("usage", "ratio", "usage_and_2_ms", "64_tenants", AtLeast(0.8)),
     target("costs", "ratio", "one_statement_processor", "same_wire", AtLeast(0.95)),
     target("costs", "ratio", "one_statement_processor", "stock_pipelined", AtLeast(1.0)),
     target("costs", "ratio", "one_statement_sqlx_processor", "sqlx", AtLeast(1.0)),

@@ -32,7 +32,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, StatusCode};
 use axum::routing::{delete, get, post};
-use pg_tenant_client::edge::{Denied, RequireLayer, Source, TenantLayer};
+use pg_tenant_client::edge::{Denied, RequireLayer, Source, TenantLayer, UsageLayer};
 use pg_tenant_client::onboarding::Runner;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -47,13 +47,15 @@ fn app(state: &State) -> Router {
         .status(Denied::NoTenant, StatusCode::UNAUTHORIZED)
         .status(Denied::Mismatch, StatusCode::NOT_FOUND);
     let may_remove = RequireLayer::new(state.pool.clone(), "projects.delete");
+    // Each search counts, with the transaction that it is; over the tenant's limit of a day it is answered 429.
+    let searches = UsageLayer::new(state.pool.clone(), "searches");
     let project = get(projects::read).put(projects::rename).merge(delete(projects::remove).layer(may_remove));
     let of_a_tenant = Router::new()
         .route("/me", get(sign_in::me))
         .route("/projects", get(projects::list).post(projects::create))
         .route("/projects/{project}", project)
         .route("/projects/{project}/tasks", get(tasks::list).post(tasks::create))
-        .route("/tasks", get(tasks::search))
+        .route("/tasks", get(tasks::search).layer(searches))
         .route("/tasks/{task}", get(tasks::read).patch(tasks::change).delete(tasks::remove))
         .layer(tenant);
     let of_operators =

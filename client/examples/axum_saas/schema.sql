@@ -36,6 +36,9 @@ select tenant.protect(t, harden => true) from unnest('{keys,projects,tasks,daily
 select tenant.define_role('owner', 100, '{members.manage,projects.delete}'), tenant.define_role('member', 10);
 select tenant.require_permission('projects', 'delete', 'projects.delete');
 
+-- How many searches a tenant may make in a day, unless its plan or its own quota says otherwise.
+select tenant.define_meter('searches', 'searches', 'day', hard_limit => 1000);
+
 -- The application's role is a member of tenant_user, the operators' one of tenant_user and tenant_system, that which sets
 -- tenants up one of tenant_user and tenant_admin (nobody else enters a tenant before it is set up), that which does jobs one of
 -- tenant_user and tenant_worker, and that of reports one of tenant_reader alone.

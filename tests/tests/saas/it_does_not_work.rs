@@ -77,6 +77,10 @@ async fn work(saas: &Example, acme: &str) -> i64 {
     assert_eq!(saas.call(acme, Method::GET, "/tasks?q=LOG", None).await.1, json!([done]));
     assert_eq!(saas.call(acme, Method::GET, "/tasks?q=none", None).await.1, json!([]));
     assert_eq!(saas.call(acme, Method::GET, &one, None).await.1, done);
+    // Two searches were counted, and a third is one too many.
+    saas.superuser.run("select tenant.set_quota('acme', 'searches', 2)").await;
+    assert_eq!(saas.call(acme, Method::GET, "/tasks?q=LOG", None).await.0, 429);
+    saas.superuser.run("select tenant.clear_quota('acme', 'searches')").await;
     let second = saas.call(acme, Method::POST, &tasks, Some(json!({"title": "Text"}))).await.1;
     assert_eq!(saas.call(acme, Method::DELETE, &format!("/tasks/{}", second["id"]), None).await.0, 204);
     assert_eq!(saas.call(acme, Method::DELETE, &format!("/tasks/{}", second["id"]), None).await.0, 404);

@@ -89,9 +89,10 @@ revoke all on function tenant_internal.check_quotas() from public;
 create trigger check_quotas before insert or update on tenant.plans for each row
     when (new.quotas <> '{}') execute function tenant_internal.check_quotas();
 
--- The limits that are in force; Infinity where there is none.
+-- The limits that are in force; Infinity where there is none. In PL/pgSQL, which keeps the plan.
 create function tenant_internal.quota_of(id text, meter text, out hard numeric, out soft numeric)
-    language sql stable set search_path = pg_catalog, pg_temp as $$
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
     select coalesce(case when q.tenant_id is not null then q.hard_limit
             when p.quotas ? m.meter then case jsonb_typeof(p.quotas -> m.meter) when 'object' then p.quotas -> m.meter ->> 'hard'
                 else p.quotas ->> m.meter end::numeric
@@ -99,11 +100,12 @@ create function tenant_internal.quota_of(id text, meter text, out hard numeric, 
         coalesce(case when q.tenant_id is not null then q.soft_limit
             when p.quotas ? m.meter then case jsonb_typeof(p.quotas -> m.meter) when 'object' then p.quotas -> m.meter ->> 'soft' end::numeric
             else m.soft_limit end, 'Infinity')
-    from tenant.meters m
+    into hard, soft from tenant.meters m
     left join tenant.tenants t on t.id = quota_of.id
     left join tenant.plans p on p.plan = t.plan
     left join tenant.quotas q on (q.tenant_id, q.meter) = (quota_of.id, m.meter)
-    where m.meter = quota_of.meter
+    where m.meter = quota_of.meter;
+end
 $$;
 revoke all on function tenant_internal.quota_of(text, text) from public;
 grant execute on function tenant_internal.quota_of(text, text) to tenant_admin, tenant_system, tenant_reader;

@@ -48,18 +48,21 @@ comment on table tenant.usage_warnings is 'Who has passed a soft limit in which 
 grant select on tenant.usage_warnings to tenant_admin, tenant_system, tenant_reader;
 select pg_catalog.pg_extension_config_dump('tenant.usage_warnings', '');
 
--- In UTC, whatever the session's time zone.
+-- In UTC, whatever the session's time zone. Each stands in the statements that call it, where it is planned once.
 create function tenant_internal.period_start(period text, at timestamptz) returns timestamptz
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-    select case period when 'forever' then '-infinity' else date_trunc(period, at at time zone 'UTC') at time zone 'UTC' end
-$$;
+    language sql immutable parallel safe
+    begin atomic
+        select (case period when 'forever' then timestamptz '-infinity' else date_trunc(period, at at time zone 'UTC') at time zone 'UTC' end);
+    end;
 revoke all on function tenant_internal.period_start(text, timestamptz) from public;
 grant execute on function tenant_internal.period_start(text, timestamptz) to tenant_admin, tenant_system, tenant_reader;
 
 create function tenant_internal.period_end(period text, begins timestamptz) returns timestamptz
-    language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-    select case period when 'forever' then 'infinity' else (begins at time zone 'UTC' + ('1 ' || period)::interval) at time zone 'UTC' end
-$$;
+    language sql immutable parallel safe
+    begin atomic
+        select (case period when 'forever' then timestamptz 'infinity'
+            else (begins at time zone 'UTC' + ('1 ' || period)::interval) at time zone 'UTC' end);
+    end;
 revoke all on function tenant_internal.period_end(text, timestamptz) from public;
 grant execute on function tenant_internal.period_end(text, timestamptz) to tenant_admin, tenant_system, tenant_reader;
 
