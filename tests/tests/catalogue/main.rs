@@ -18,6 +18,7 @@ mod i_kept;
 mod j_catalogs;
 mod k_support;
 mod l_jobs;
+mod m_usage;
 mod row;
 mod verdict; // what came out, judged and printed
 
@@ -46,6 +47,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         j_catalogs::ROWS,
         k_support::ROWS,
         l_jobs::ROWS,
+        m_usage::ROWS,
     ]
     .into_iter()
     .flatten()
