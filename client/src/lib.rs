@@ -60,6 +60,7 @@
 //! | `opentelemetry` | the module `baggage`: the tenant in the baggage of outgoing calls |
 //! | `directory` | the module `directory`: which tenant a slug is, cached |
 //! | `jobs` | the module `jobs`: work that is queued in a tenant's transaction and done inside that tenant, and schedules |
+//! | `keys`, `keys-vault` | the module `keys`: sealed columns, and keys of tenants that can be destroyed |
 //! | `onboarding` | the module `onboarding`: tenants that are set up in steps, and the worker that takes them |
 //! | `tower` | the module `edge`: a layer that finds and proves the tenant of a request |
 //! | `axum` | the same, and extractors |
@@ -84,6 +85,8 @@ pub mod edge;
 mod error;
 #[cfg(feature = "jobs")]
 pub mod jobs;
+#[cfg(feature = "keys")]
+pub mod keys;
 mod listener;
 mod observe;
 #[cfg(feature = "onboarding")]

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and those that it may use: only rooms before it, so no two use each other.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("error", &[]),
     ("tenant", &["error"]),
     ("listener", &["error", "tenant"]),
@@ -21,6 +21,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("worker", &[]),
     ("onboarding", &["error", "tenant", "wire", "observe", "pool", "tx", "admin", "danger", "worker"]),
     ("jobs", &["error", "tenant", "wire", "observe", "pool", "tx", "admin", "danger", "worker"]),
+    ("keys", &["error", "tenant", "pool", "tx", "admin"]),
     ("registry", &["error", "tenant", "listener", "wire", "observe", "pool", "tx"]),
     ("secrets", &["error", "tx"]),
     (

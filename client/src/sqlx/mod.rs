@@ -50,6 +50,8 @@ mod entering;
 mod error;
 mod executor;
 mod generator;
+#[cfg(feature = "keys")]
+mod keys;
 mod lease;
 mod lookup;
 mod one_shot;

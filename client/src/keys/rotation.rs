@@ -1,0 +1,56 @@
+//! A new version of a data key, and values that are sealed anew by it, some at a time.
+
+use zeroize::Zeroizing;
+
+use super::cache::{TenantKeys, no_random};
+use super::column::Column;
+use super::data_key::{self, LENGTH};
+use super::opened::OpenKeys;
+use super::sealed::Sealed;
+use super::store::Stored;
+use crate::error::Error;
+use crate::tx::tenant_tx::TenantTx;
+
+impl TenantKeys {
+    /// Adds a version of the data key, by which values are sealed once the transaction is committed and caches have
+    /// heard of it; older versions open what they have sealed. Blind indexes stay as they are.
+    ///
+    /// # Errors
+    /// Those of [`enter`](Self::enter).
+    pub async fn rotate(&self, tx: &mut TenantTx, purpose: &str) -> Result<OpenKeys, Error> {
+        let place = (Stored::tenant(tx).await?, purpose.to_owned());
+        self.cache.invalidate(&place).await;
+        let stored = tx.stored(purpose).await?;
+        let Some((newest, wrapped)) = stored.first() else { return self.enter(tx, purpose).await };
+        let old = self.service.unwrap(&place.0, wrapped).await?;
+        let mut bytes: Zeroizing<Vec<u8>> = data_key::random().ok_or_else(no_random)?;
+        let index = old.get(32..LENGTH).ok_or_else(|| Error::key_service(&place.0, "unwrapped", "It is no data key."))?;
+        bytes[32..].copy_from_slice(index);
+        self.added(tx, purpose, newest + 1, bytes, stored.clone()).await
+    }
+
+    /// Seals up to `at_most` values of the column anew that another version has sealed, and returns how many: call it,
+    /// each time in a transaction of its own, until that is 0. Rows that others have locked are left for the next time.
+    /// Who is interrupted goes on where it was.
+    ///
+    /// # Errors
+    /// Those of [`enter`](Self::enter) and [`OpenKeys::open`]; `42501` where the role may not update the column.
+    pub async fn reseal(&self, tx: &mut TenantTx, purpose: &str, column: &Column, at_most: u32) -> Result<u64, Error> {
+        let keys = self.enter(tx, purpose).await?;
+        let (table, name, newest) = (column.table, column.column, keys.version().to_be_bytes().to_vec());
+        let some = format!(
+            "select tableoid::oid, ctid::text, {name} from {table}
+             where {name} is not null and substr({name}, 5, 4) <> $1 limit $2 for no key update skip locked"
+        );
+        let rows = tx.query(&some, &[&newest, &i64::from(at_most)]).await?;
+        let anew = format!("update {table} set {name} = $3 where tableoid = $1 and ctid = $2::text::tid");
+        let mut resealed = 0;
+        for row in rows {
+            let (part, place, value): (u32, &str, Sealed<serde_json::Value>) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            let value = keys.seal(column, &keys.open(column, &value)?)?;
+            resealed += tx.execute(&anew, &[&part, &place, &value]).await?;
+        }
+        Ok(resealed)
+    }
+}

@@ -1,0 +1,34 @@
+//! Data keys over sqlx.
+
+use ::sqlx::Row;
+use pg_tenant_core::TenantId;
+
+use super::tenant_tx::TenantTx;
+use crate::error::Error;
+use crate::keys::{ADD, OpenKeys, STORED, Stored, TenantKeys};
+
+impl TenantKeys {
+    /// As [`enter`](TenantKeys::enter), in a transaction over sqlx.
+    ///
+    /// # Errors
+    /// Those of [`enter`](TenantKeys::enter).
+    pub async fn enter_sqlx(&self, tx: &mut TenantTx, purpose: &str) -> Result<OpenKeys, Error> {
+        self.enter_stored(tx, purpose).await
+    }
+}
+
+impl Stored for TenantTx {
+    async fn tenant(&mut self) -> Result<TenantId, Error> {
+        Ok(*self.tenant_id())
+    }
+
+    async fn stored(&mut self, purpose: &str) -> Result<Vec<(i32, Vec<u8>)>, Error> {
+        let rows = ::sqlx::query(STORED).bind(purpose.to_owned()).fetch_all(&mut *self).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    async fn add(&mut self, purpose: &str, version: i32, wrapped: &[u8]) -> Result<Vec<u8>, Error> {
+        let query = ::sqlx::query(ADD).bind(purpose.to_owned()).bind(version).bind(wrapped.to_vec());
+        Ok(query.fetch_one(&mut *self).await?.try_get(0)?)
+    }
+}

@@ -1,0 +1,67 @@
+//! Values that an old key has sealed are forgotten when it is rotated, or are lost half-way.
+
+use pg_tenant_client::keys::Sealed;
+
+use super::world::{IBAN, World};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_key_is_rotated() {
+    let world = World::new("rotated").await;
+    let (pool, keys) = (world.pool(), world.keys());
+    for n in 0..25 {
+        world.customer(&pool, &keys, "acme", &format!("CH{n}")).await;
+    }
+    world.customer(&pool, &keys, "globex", "DE12").await;
+    let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
+    let index = keys.enter(&mut tx, "pii").await.expect("keys").blind_index(&IBAN, b"CH7");
+    let rotated = keys.rotate(&mut tx, "pii").await.expect("rotated");
+    assert_eq!((rotated.version(), rotated.blind_index(&IBAN, b"CH7") == index), (2, true));
+    tx.commit().await.expect("committed");
+    // One batch is undone, as by a worker that is killed; another is kept while somebody else has a row.
+    let reseal = async |commit: bool| {
+        let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
+        let some = keys.reseal(&mut tx, "pii", &IBAN, 10).await.expect("resealed");
+        if commit { tx.commit().await.expect("committed") } else { tx.rollback().await.expect("undone") }
+        some
+    };
+    assert_eq!(reseal(false).await, 10);
+    let busy = world.db.app().await;
+    busy.run("begin; select tenant.enter('acme'); select from customers where id = 1 for update").await;
+    assert_eq!((reseal(true).await, reseal(true).await, reseal(true).await), (10, 10, 4));
+    assert_eq!(reseal(true).await, 0);
+    busy.run("commit").await;
+    assert_eq!((reseal(true).await, reseal(true).await), (1, 0));
+    let versions = "select string_agg(distinct tenant_id || encode(substr(iban, 5, 4), 'hex'), ' ') from customers";
+    assert_eq!(world.superuser.value(versions).await.as_deref(), Some("acme00000002 globex00000001"));
+    // A process that has not heard of the new version opens what it has; one that begins now opens all.
+    let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
+    let acme = world.keys().enter(&mut tx, "pii").await.expect("keys");
+    let rows = tx.query("select iban from customers where iban_index = $1", &[&index]).await.expect("rows");
+    let ibans: Vec<String> = rows.iter().map(|row| acme.open(&IBAN, &row.get::<_, Sealed<String>>(0)).expect("opened")).collect();
+    assert_eq!(ibans, ["CH7"]);
+}
+
+/// Two that make the first key at once have the same one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_first_keys() {
+    let world = World::new("first").await;
+    let pool = world.pool();
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..4 {
+        let (pool, keys) = (pool.clone(), world.keys());
+        tasks.spawn(async move {
+            let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
+            let acme = keys.enter(&mut tx, "pii").await.expect("keys");
+            let sealed = acme.seal(&IBAN, &format!("CH{n}")).expect("sealed");
+            tx.execute("insert into customers (iban) values ($1)", &[&sealed]).await.expect("inserted");
+            tx.commit().await.expect("committed");
+        });
+    }
+    tasks.join_all().await;
+    let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
+    let acme = world.keys().enter(&mut tx, "pii").await.expect("keys");
+    let rows = tx.query("select iban from customers", &[]).await.expect("rows");
+    let mut ibans: Vec<String> = rows.iter().map(|row| acme.open(&IBAN, &row.get::<_, Sealed<String>>(0)).expect("opened")).collect();
+    ibans.sort();
+    assert_eq!(ibans, ["CH0", "CH1", "CH2", "CH3"]);
+}
