@@ -37,6 +37,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
             "admin",
             "danger",
             "jobs",
+            "keys",
             "registry",
             "secrets",
         ],

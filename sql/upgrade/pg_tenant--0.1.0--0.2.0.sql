@@ -853,6 +853,18 @@ create index on tenant.usage_records (day);
 grant select on tenant.usage_records to tenant_admin, tenant_system, tenant_reader;
 select pg_catalog.pg_extension_config_dump('tenant.usage_records', '');
 
+-- Sealed columns: wrapped data keys.
+create table tenant.data_keys (
+    tenant_id text collate "C",
+    purpose text collate "C" check (purpose ~ '^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,62}$'),
+    version integer check (version > 0),
+    wrapped bytea not null check (octet_length(wrapped) between 1 and 8192),
+    created_at timestamptz not null default now(),
+    primary key (tenant_id, purpose, version)
+);
+comment on table tenant.data_keys is 'Tenants'' data keys, each wrapped by a key that is elsewhere.';
+select pg_catalog.pg_extension_config_dump('tenant.data_keys', '');
+
 -- Functions and views, as sql/schema/ has them, with their comments and rights.
 
 grant usage on schema tenant to tenant_user, tenant_admin, tenant_system, tenant_support, tenant_reader, tenant_worker;
@@ -8032,6 +8044,136 @@ comment on view tenant.audit_changes is 'What was changed in the current tenant'
 
 grant select on tenant.audit_changes to tenant_user;
 
+comment on table tenant.data_keys is 'Tenants'' data keys, each wrapped by a key that is elsewhere.';
+
+create or replace function tenant.data_keys_for(purpose text) returns table (version integer, wrapped bytea)
+    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select k.version, k.wrapped from tenant.data_keys k
+    where k.tenant_id = tenant.current_id() and tenant.is_current(k.tenant_id) and k.purpose = data_keys_for.purpose
+    order by k.version desc
+$$;
+
+comment on function tenant.data_keys_for(text) is 'The wrapped data keys of the transaction''s tenant, the newest first; none without a tenant.';
+
+revoke all on function tenant.data_keys_for(text) from public;
+
+grant execute on function tenant.data_keys_for(text) to tenant_user;
+
+create or replace function tenant.add_data_key(purpose text, version integer, wrapped bytea) returns bytea
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+    here constant text := tenant.current_id();
+    stored bytea;
+begin
+    if here is null then
+        raise exception using
+            errcode = 'TN001',
+            message = 'no tenant: data keys are a tenant''s',
+            detail = 'The transaction has not entered a tenant.',
+            hint = 'Enter one first: select tenant.enter(''<id>'');';
+    end if;
+    insert into tenant.data_keys as k (tenant_id, purpose, version, wrapped)
+        values (here, add_data_key.purpose, add_data_key.version, add_data_key.wrapped)
+        on conflict on constraint data_keys_pkey do nothing;
+    select k.wrapped into strict stored from tenant.data_keys k
+        where k.tenant_id = here and k.purpose = add_data_key.purpose and k.version = add_data_key.version;
+    return stored;
+end
+$$;
+
+comment on function tenant.add_data_key(text, integer, bytea) is 'Keeps a wrapped data key of the transaction''s tenant, and gives the one that is kept. TN001 without a tenant.';
+
+revoke all on function tenant.add_data_key(text, integer, bytea) from public;
+
+grant execute on function tenant.add_data_key(text, integer, bytea) to tenant_user;
+
+create or replace function tenant.forget_data_keys(id text, reason text) returns bigint
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    forgotten bigint;
+    state text;
+begin
+    perform tenant_internal.give_reason(reason), tenant_internal.require_known(canonical);
+    select t.status into state from tenant.tenants t where t.id = canonical for no key update;
+    if state not in ('offboarding', 'purged') then
+        raise exception using
+            errcode = 'TN169',
+            message = format('the data keys of tenant "%s" are needed', canonical),
+            detail = format('The tenant is %s, and what they have sealed could not be opened any more.', state),
+            hint = format('Of a tenant that leaves they are forgotten: select tenant.offboard(%L, ''<reason>'');', canonical);
+    end if;
+    delete from tenant.data_keys k where k.tenant_id = canonical;
+    get diagnostics forgotten = row_count;
+    perform tenant_internal.write_journal('forget_data_keys', canonical, reason, jsonb_build_object('keys', forgotten));
+    return forgotten;
+end
+$$;
+
+comment on function tenant.forget_data_keys(text, text) is 'Forgets the data keys of a tenant that leaves, after its key was destroyed, and says how many. TN002 unknown, TN029 no reason, TN169 the tenant does not leave.';
+
+revoke all on function tenant.forget_data_keys(text, text) from public;
+
+grant execute on function tenant.forget_data_keys(text, text) to tenant_admin;
+
+create or replace function tenant.forget_data_keys(id uuid, reason text) returns bigint language sql
+    begin atomic select tenant.forget_data_keys(id::text, reason); end;
+
+revoke all on function tenant.forget_data_keys(uuid, text) from public;
+
+grant execute on function tenant.forget_data_keys(uuid, text) to tenant_admin;
+
+create or replace function tenant.forget_data_keys(id bigint, reason text) returns bigint language sql
+    begin atomic select tenant.forget_data_keys(id::text, reason); end;
+
+revoke all on function tenant.forget_data_keys(bigint, text) from public;
+
+grant execute on function tenant.forget_data_keys(bigint, text) to tenant_admin;
+
+create or replace function tenant_internal.tenant_has_keys() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    delete from tenant.data_keys k where k.tenant_id = new.id;
+    return null;
+end
+$$;
+
+revoke all on function tenant_internal.tenant_has_keys() from public;
+
+create or replace function tenant.is_sealed(value bytea) returns boolean
+    language sql immutable parallel safe
+    return pg_catalog.octet_length(value) >= 36 and pg_catalog.substr(value, 1, 4) operator(pg_catalog.=) '\x50545331'::bytea;
+
+comment on function tenant.is_sealed(bytea) is 'Whether a value was sealed by the client, judged by its form.';
+
+grant execute on function tenant.is_sealed(bytea) to public;
+
+create or replace function tenant.declare_sealed(rel regclass, column_name name) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    kind oid;
+begin
+    select a.atttypid into kind from pg_attribute a where a.attrelid = rel and a.attname = column_name and a.attnum > 0 and not a.attisdropped;
+    if kind is distinct from 'bytea'::regtype then
+        raise exception using
+            errcode = '42804',
+            message = format('column %I of %s cannot hold sealed values', column_name, rel),
+            detail = case when kind is null then 'There is no such column.' else format('It is of type %s.', kind::regtype) end,
+            hint = 'Sealed values are bytea.';
+    end if;
+    -- A value that is there already and is none is said by PostgreSQL: 23514.
+    execute format('alter table %s drop constraint if exists %I, add constraint %2$I check (tenant.is_sealed(%I))',
+        rel, left(column_name, 50) || '_sealed', column_name);
+end
+$$;
+
+comment on function tenant.declare_sealed(regclass, name) is 'Lets the column hold sealed values alone: a constraint refuses others (23514). 42804 it is no bytea.';
+
+revoke all on function tenant.declare_sealed(regclass, name) from public;
+
+grant execute on function tenant.declare_sealed(regclass, name) to tenant_admin;
+
 comment on table tenant.meters is 'The meters: unit, period, aggregation, the limits of tenants whose plan says nothing, and the table whose rows are counted.';
 
 grant select on tenant.meters to tenant_admin, tenant_system, tenant_reader;
@@ -13666,6 +13808,35 @@ create or replace view tenant_internal.finding_t147 as
 
 comment on view tenant_internal.finding_t147 is 'A schedule was fired for a part of the tenants';
 
+create or replace view tenant_internal.finding_t155 as
+    select 'T155' as code, 'warn' as level,
+        format('%s.%I', c.conrelid::regclass, a.attname) as object,
+        format('column %I of %s was declared sealed, and rows from before were not looked at', a.attname, c.conrelid::regclass) as problem,
+        'What was written in plain text before stays so.' as why,
+        format('alter table %s validate constraint %I;', c.conrelid::regclass, c.conname) as fix
+    from pg_constraint c
+    join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+    join pg_depend d on d.classid = 'pg_constraint'::regclass and d.objid = c.oid and d.refclassid = 'pg_proc'::regclass
+        and d.refobjid = 'tenant.is_sealed(bytea)'::regprocedure
+    where c.contype = 'c' and not c.convalidated;
+
+comment on view tenant_internal.finding_t155 is 'A sealed column has rows that were not looked at';
+
+create or replace view tenant_internal.finding_t156 as
+    select 'T156' as code, 'info' as level,
+        i.indexrelid::regclass::text as object,
+        format('index %s is on sealed column %I of %s', i.indexrelid::regclass, a.attname, i.indrelid::regclass) as problem,
+        'The same value is sealed differently each time, so the index finds nothing and costs each write.' as why,
+        format('drop index %s;', i.indexrelid::regclass) as fix
+    from pg_constraint c
+    join pg_depend d on d.classid = 'pg_constraint'::regclass and d.objid = c.oid and d.refclassid = 'pg_proc'::regclass
+        and d.refobjid = 'tenant.is_sealed(bytea)'::regprocedure
+    join pg_index i on i.indrelid = c.conrelid and c.conkey[1] = any (i.indkey)
+    join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+    where c.contype = 'c';
+
+comment on view tenant_internal.finding_t156 is 'An index is on a sealed column';
+
 create or replace view tenant_internal.finding_t148 as
     select 'T148' as code, 'info' as level,
         m.meter as object,
@@ -14211,3 +14382,7 @@ create trigger check_quotas before insert or update on tenant.plans for each row
     when (new.quotas <> '{}') execute function tenant_internal.check_quotas();
 create trigger forget_usage after update on tenant.tenants for each row
     when (new.status = 'purged' and old.status <> 'purged') execute function tenant_internal.forget_usage();
+
+-- Data keys.
+create trigger tenant_has_keys after update on tenant.tenants for each row
+    when (new.status = 'purged' and old.status <> 'purged') execute function tenant_internal.tenant_has_keys();

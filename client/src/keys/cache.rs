@@ -62,9 +62,7 @@ impl TenantKeys {
         let fetch = self.unwrapped(&place.0, purpose, stored);
         self.cache.try_get_with(place.clone(), fetch).await.map_err(|error: Arc<Error>| {
             // Whoever waited for the same fetch has the same error.
-            Arc::try_unwrap(error).unwrap_or_else(|error| {
-                Error::key_service(&place.0, "unwrapped", format!("{error}"))
-            })
+            Arc::try_unwrap(error).unwrap_or_else(|error| Error::key_service(&place.0, "unwrapped", format!("{error}")))
         })
     }
 

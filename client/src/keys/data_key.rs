@@ -41,9 +41,7 @@ impl DataKey {
         value.extend(self.version.to_be_bytes());
         value.extend(nonce);
         let mut sealed = plain.to_vec();
-        self.sealing
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut sealed)
-            .ok()?;
+        self.sealing.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut sealed).ok()?;
         value.extend(sealed);
         Some(value)
     }
@@ -51,7 +49,8 @@ impl DataKey {
     pub(super) fn open(&self, aad: &[u8], value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let nonce: [u8; NONCE_LEN] = value.get(8..HEADER)?.try_into().ok()?;
         let mut sealed = Zeroizing::new(value.get(HEADER..)?.to_vec());
-        let opened = self.sealing.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut sealed).ok()?;
+        let opened =
+            self.sealing.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut sealed).ok()?;
         let length = opened.len();
         sealed.truncate(length);
         Some(sealed)

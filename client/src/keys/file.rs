@@ -76,7 +76,11 @@ impl KeyService for FileKeys {
         self.run(tenant, "destroyed", |directory, tenant| {
             let io = |error: std::io::Error| error.to_string();
             fs::create_dir_all(directory).map_err(io)?;
-            private(&destroyed(directory, tenant)).open(destroyed(directory, tenant)).map_err(io)?.sync_all().map_err(io)?;
+            private(&destroyed(directory, tenant))
+                .open(destroyed(directory, tenant))
+                .map_err(io)?
+                .sync_all()
+                .map_err(io)?;
             let file = place(directory, tenant);
             // Overwritten first, for what that is worth on this file system.
             if let Ok(mut old) = OpenOptions::new().write(true).open(&file) {

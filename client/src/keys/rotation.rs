@@ -24,7 +24,8 @@ impl TenantKeys {
         let Some((newest, wrapped)) = stored.first() else { return self.enter(tx, purpose).await };
         let old = self.service.unwrap(&place.0, wrapped).await?;
         let mut bytes: Zeroizing<Vec<u8>> = data_key::random().ok_or_else(no_random)?;
-        let index = old.get(32..LENGTH).ok_or_else(|| Error::key_service(&place.0, "unwrapped", "It is no data key."))?;
+        let index =
+            old.get(32..LENGTH).ok_or_else(|| Error::key_service(&place.0, "unwrapped", "It is no data key."))?;
         bytes[32..].copy_from_slice(index);
         self.added(tx, purpose, newest + 1, bytes, stored.clone()).await
     }

@@ -8,8 +8,8 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 
 type Failed = Box<dyn std::error::Error + Sync + Send>;
 
-/// A value of a `bytea` column that opens inside the tenant that has sealed it: `PTS1`, four bytes of the key's version,
-/// twelve of a nonce, and AES-256-GCM's ciphertext and tag of the value as JSON.
+/// A value of a `bytea` column that opens inside the tenant that has sealed it: `PTS1`, four bytes of the key's
+/// version, twelve of a nonce, and AES-256-GCM's ciphertext and tag of the value as JSON.
 ///
 /// It can be carried, compared and copied without a key; [`OpenKeys::open`](super::OpenKeys::open) opens it.
 pub struct Sealed<T> {

@@ -96,7 +96,8 @@ impl KeyService for VaultKeys {
         Box::pin(async move {
             let failed = |why| Error::key_service(tenant, "unwrapped", why);
             let text = std::str::from_utf8(wrapped).map_err(|_| failed("It was wrapped by another service.".into()))?;
-            let plain = self.asked("decrypt", tenant, json!({"ciphertext": text}), "plaintext").await.map_err(failed)?;
+            let plain =
+                self.asked("decrypt", tenant, json!({"ciphertext": text}), "plaintext").await.map_err(failed)?;
             let plain = Zeroizing::new(plain);
             let key = STANDARD.decode(plain.as_bytes()).map_err(|_| failed("It has answered no key.".into()))?;
             Ok(Zeroizing::new(key))

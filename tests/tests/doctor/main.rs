@@ -1,5 +1,6 @@
 //! The doctor: finds what is planted and nothing else, gives SQL that mends it, and keeps to what was waived.
 
+mod a_column_is_not_sealed;
 mod case; // a defect, the finding it makes, the remedy: 0, 1, 0
 mod page; // pg_tenant/doctor/: one page a finding
 
@@ -24,6 +25,7 @@ const ALONE: &[&str] = &["T081", "T085", "T092", "T093"];
 
 fn cases() -> impl Iterator<Item = &'static case::Case> {
     [
+        a_column_is_not_sealed::CASES,
         a_defect_is_missed::CASES,
         a_policy_defect_is_missed::CASES,
         a_key_defect_is_missed::CASES,

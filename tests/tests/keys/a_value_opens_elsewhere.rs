@@ -24,7 +24,8 @@ async fn in_another_tenant() {
     let (pool, keys) = (world.pool(), world.keys());
     let id = world.customer(&pool, &keys, "globex", "CH93").await;
     world.customer(&pool, &keys, "acme", "DE12").await;
-    let stolen = format!("update customers set iban = (select iban from customers where id = {id}) where tenant_id = 'acme'");
+    let stolen =
+        format!("update customers set iban = (select iban from customers where id = {id}) where tenant_id = 'acme'");
     world.superuser.run(&stolen).await;
     let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
     let acme = keys.enter(&mut tx, "pii").await.expect("keys");
@@ -49,7 +50,8 @@ async fn in_another_column_or_purpose() {
     let world = World::new("column").await;
     let (pool, keys) = (world.pool(), world.keys());
     let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
-    let (pii, other) = (keys.enter(&mut tx, "pii").await.expect("keys"), keys.enter(&mut tx, "other").await.expect("keys"));
+    let (pii, other) =
+        (keys.enter(&mut tx, "pii").await.expect("keys"), keys.enter(&mut tx, "other").await.expect("keys"));
     let sealed = pii.seal(&IBAN, "CH93").expect("sealed");
     assert_eq!(pii.open(&IBAN, &sealed).expect("opened"), "CH93");
     assert!(pii.open(&NAME, &sealed).is_err());
@@ -99,13 +101,17 @@ async fn by_its_wrapped_key() {
     let (pool, keys) = (world.pool(), world.keys());
     world.customer(&pool, &keys, "globex", "CH93").await;
     let app = world.db.app().await;
-    for statement in ["table tenant.data_keys", "delete from tenant.data_keys", "select tenant.forget_data_keys('globex', 'x')"] {
+    for statement in
+        ["table tenant.data_keys", "delete from tenant.data_keys", "select tenant.forget_data_keys('globex', 'x')"]
+    {
         app.expect_error("42501", statement).await;
     }
     app.run("begin; select tenant.enter('acme')").await;
     assert!(app.rows("select * from tenant.data_keys_for('pii')").await.is_empty());
     app.run("rollback").await;
     app.expect_error("TN001", "select tenant.add_data_key('pii', 1, 'x')").await;
+    let needed = "select tenant.forget_data_keys('globex', 'a mistake')";
+    world.db.admin().await.expect_error("TN169", needed).await;
     // One that is put under another tenant does not unwrap there.
     world.superuser.run("update tenant.data_keys set tenant_id = 'acme'").await;
     let mut tx = pool.tenant("acme").begin().await.expect("a transaction");

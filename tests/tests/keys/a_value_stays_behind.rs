@@ -21,7 +21,11 @@ async fn when_the_key_is_rotated() {
     let reseal = async |commit: bool| {
         let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
         let some = keys.reseal(&mut tx, "pii", &IBAN, 10).await.expect("resealed");
-        if commit { tx.commit().await.expect("committed") } else { tx.rollback().await.expect("undone") }
+        if commit {
+            tx.commit().await.expect("committed")
+        } else {
+            tx.rollback().await.expect("undone")
+        }
         some
     };
     assert_eq!(reseal(false).await, 10);
@@ -37,7 +41,8 @@ async fn when_the_key_is_rotated() {
     let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
     let acme = world.keys().enter(&mut tx, "pii").await.expect("keys");
     let rows = tx.query("select iban from customers where iban_index = $1", &[&index]).await.expect("rows");
-    let ibans: Vec<String> = rows.iter().map(|row| acme.open(&IBAN, &row.get::<_, Sealed<String>>(0)).expect("opened")).collect();
+    let ibans: Vec<String> =
+        rows.iter().map(|row| acme.open(&IBAN, &row.get::<_, Sealed<String>>(0)).expect("opened")).collect();
     assert_eq!(ibans, ["CH7"]);
 }
 
@@ -61,7 +66,8 @@ async fn of_two_first_keys() {
     let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
     let acme = world.keys().enter(&mut tx, "pii").await.expect("keys");
     let rows = tx.query("select iban from customers", &[]).await.expect("rows");
-    let mut ibans: Vec<String> = rows.iter().map(|row| acme.open(&IBAN, &row.get::<_, Sealed<String>>(0)).expect("opened")).collect();
+    let mut ibans: Vec<String> =
+        rows.iter().map(|row| acme.open(&IBAN, &row.get::<_, Sealed<String>>(0)).expect("opened")).collect();
     ibans.sort();
     assert_eq!(ibans, ["CH0", "CH1", "CH2", "CH3"]);
 }

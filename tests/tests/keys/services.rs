@@ -18,13 +18,17 @@ use serde_json::{Value, json};
 async fn keeps(service: &dyn KeyService) {
     let (acme, globex) = ("acme".parse().expect("an id"), "glo:bex".parse().expect("an id"));
     let key = [5; 64];
-    let (one, other) = (service.wrap(&acme, &key).await.expect("wrapped"), service.wrap(&globex, &key).await.expect("wrapped"));
+    let (one, other) =
+        (service.wrap(&acme, &key).await.expect("wrapped"), service.wrap(&globex, &key).await.expect("wrapped"));
     assert_ne!(one, other);
     assert!(!one.windows(8).any(|window| window == [5; 8]), "it is in it");
     assert_eq!(service.unwrap(&acme, &one).await.expect("unwrapped").as_slice(), key);
     assert_eq!(service.unwrap(&globex, &other).await.expect("unwrapped").as_slice(), key);
     let refused = service.unwrap(&acme, &other).await.expect_err("it is globex's");
-    assert!(refused.code().is_none() && refused.to_string().contains("of tenant acme could not be unwrapped"), "{refused}");
+    assert!(
+        refused.code().is_none() && refused.to_string().contains("of tenant acme could not be unwrapped"),
+        "{refused}"
+    );
     for _ in 0..2 {
         service.destroy(&acme).await.expect("destroyed");
     }
@@ -72,7 +76,10 @@ async fn of_a_command() {
         (CommandKeys::new("false"), "has ended with"),
         (CommandKeys::new("pg_tenant-no-such-program"), "cannot be run"),
         (CommandKeys::new("sleep").argument("3600").timeout(Duration::from_millis(50)), "has not ended in"),
-        (CommandKeys::new("bash").argument("-c").argument("sleep 3600").timeout(Duration::from_millis(50)), "has not ended in"),
+        (
+            CommandKeys::new("bash").argument("-c").argument("sleep 3600").timeout(Duration::from_millis(50)),
+            "has not ended in",
+        ),
     ] {
         let refused = service.wrap(&acme, &[1; 64]).await.expect_err(why);
         // `sleep 3600 wrap acme` is refused by sleep itself.
@@ -98,7 +105,12 @@ fn error(status: StatusCode, text: &str) -> Answer {
     (status, Json(json!({"errors": [text]})))
 }
 
-async fn encrypt(State(vault): State<Vault>, Path(name): Path<String>, headers: HeaderMap, Json(body): Json<Value>) -> Answer {
+async fn encrypt(
+    State(vault): State<Vault>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Answer {
     if denied(&headers) {
         return error(StatusCode::FORBIDDEN, "permission denied");
     }
@@ -111,7 +123,12 @@ async fn encrypt(State(vault): State<Vault>, Path(name): Path<String>, headers: 
     (StatusCode::OK, Json(json!({"data": {"ciphertext": format!("vault:v1:{key}.{}", STANDARD.encode(turned))}})))
 }
 
-async fn decrypt(State(vault): State<Vault>, Path(name): Path<String>, headers: HeaderMap, Json(body): Json<Value>) -> Answer {
+async fn decrypt(
+    State(vault): State<Vault>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Answer {
     if denied(&headers) {
         return error(StatusCode::FORBIDDEN, "permission denied");
     }
@@ -156,7 +173,10 @@ async fn of_a_vault() {
     assert_eq!(names, ["tenant_hex-676c6f3a626578"], "what a path cannot have is written otherwise");
     let acme = "acme".parse().expect("an id");
     let refused = service("wrong").wrap(&acme, &[1; 64]).await.expect_err("the token is wrong");
-    assert!(refused.detail().is_some_and(|detail| detail.contains("403") && detail.contains("permission denied")), "{refused:?}");
+    assert!(
+        refused.detail().is_some_and(|detail| detail.contains("403") && detail.contains("permission denied")),
+        "{refused:?}"
+    );
     let nowhere = VaultKeys::new("http://127.0.0.1:1", SecretString::from(TOKEN)).expect("a client");
     assert!(nowhere.destroy(&acme).await.is_err());
 }

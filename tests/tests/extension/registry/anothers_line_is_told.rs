@@ -65,7 +65,7 @@ async fn stage(name: &str) -> Database<'static> {
     boss.run(&format!("set session authorization {ann}; select tenant.impersonate('{B}', '{MARK}', 'for {MARK}')"))
         .await;
     let app = db.app().await;
-    app.inside(B, &format!("insert into orders (id, note) values (9001, '{MARK}'); select tenant.enqueue('{MARK}')"))
+    app.inside(B, &format!("insert into orders (id, note) values (9001, '{MARK}'); select tenant.enqueue('{MARK}'), tenant.add_data_key('{MARK}', 1, 'x')"))
         .await;
     boss.run(&format!(
         "reset session authorization; select tenant.set_job_share('{B}', 2), tenant.claim_jobs('{MARK}')"
