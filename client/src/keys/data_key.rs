@@ -31,7 +31,7 @@ impl DataKey {
     pub(super) fn seal(&self, aad: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new().fill(&mut nonce).ok()?;
-        Some(self.seal_with(nonce, aad, plain)?)
+        self.seal_with(nonce, aad, plain)
     }
 
     /// The nonce is random: of 2^32 values by one key two have the same with a chance of 2^-33.

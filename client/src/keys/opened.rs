@@ -54,9 +54,9 @@ impl OpenKeys {
     ///
     /// # Errors
     /// The value cannot be written as JSON, or the system gives no random numbers.
-    pub fn seal<T: Serialize + ?Sized>(&self, column: &Column, value: &T) -> Result<Sealed<T::Owned>, Error>
+    pub fn seal<T>(&self, column: &Column, value: &T) -> Result<Sealed<T::Owned>, Error>
     where
-        T: ToOwned,
+        T: Serialize + ToOwned + ?Sized,
     {
         let failed = |why: String| Error::new(Kind::Driver, "a value could not be sealed").with_detail(why);
         let plain = Zeroizing::new(serde_json::to_vec(value).map_err(|why| failed(why.to_string()))?);
