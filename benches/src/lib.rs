@@ -11,6 +11,7 @@ mod client; // (f) the client beside what applications do today: what a call cos
 mod doctor; // (e) the doctor on a large schema
 mod fairness; // (g) a greedy tenant
 mod guard; // (c) what the hooks cost
+mod jobs; // (k) jobs done a second, and who waits
 mod point; // (a) reads by primary key
 mod processor; // the time that a backend has had
 mod registry; // (h) a large registry, and its changes
@@ -24,8 +25,8 @@ use report::{About, Record};
 use world::World;
 
 /// The suites, in the order in which they run.
-pub const SUITES: [&str; 10] =
-    ["isolation", "guard", "signed", "doctor", "registry", "audit", "usage", "costs", "client", "fairness"];
+pub const SUITES: [&str; 11] =
+    ["isolation", "guard", "signed", "doctor", "registry", "audit", "usage", "jobs", "costs", "client", "fairness"];
 
 /// Runs one suite, prints its figures and writes them down.
 ///
@@ -44,6 +45,7 @@ async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
         "registry" => registry::run(&mut record).await?,
         "audit" => audit::run(&mut record).await?,
         "usage" => usage::run(&mut record).await?,
+        "jobs" => jobs::run(&mut record).await?,
         "costs" => client::costs(world, &mut record).await?,
         "client" => client::run(world, &mut record).await?,
         "fairness" => fairness::run(world, &mut record).await?,
