@@ -32,11 +32,13 @@ fn queues() -> [Queue; 3] {
             "truncate {table}; insert into {table} (tenant_id, payload) select 't' || t, '{{}}' from generate_series(1, {JOBS}) j, generate_series(1, {TENANTS}) t; analyze {table}"
         )
     };
-    let ours = format!(
-        "do $$ begin truncate tenant.jobs; for t in 1..{TENANTS} loop perform tenant.enter('t' || t);
-            perform tenant.enqueue_many('mark', array_fill('{{}}'::jsonb, array[{JOBS}])); commit; end loop; end $$;
-         analyze tenant.jobs"
-    );
+    let of_each = (1..=TENANTS).map(|t| {
+        format!(
+            "begin; select tenant.enter('t{t}');
+             select count(*) from tenant.enqueue_many('mark', array_fill('{{}}'::jsonb, array[{JOBS}])); commit;"
+        )
+    });
+    let ours = format!("truncate tenant.jobs; {} analyze tenant.jobs", of_each.collect::<String>());
     [
         Queue {
             name: "pg_tenant",
@@ -53,9 +55,9 @@ fn queues() -> [Queue; 3] {
         Queue {
             name: "pgmq_sql",
             fill: fill("pgmq"),
-            claim: "with some as (select id from pgmq where vt <= clock_timestamp() order by id limit 10 for update skip locked)
-                update pgmq q set vt = clock_timestamp() + interval '30 s', read_ct = read_ct + 1 from some
-                where q.id = some.id returning q.id, q.tenant_id, q.payload",
+            claim: "with picked as (select id from pgmq where vt <= clock_timestamp() order by id limit 10 for update skip locked)
+                update pgmq q set vt = clock_timestamp() + interval '30 s', read_ct = read_ct + 1 from picked
+                where q.id = picked.id returning q.id, q.tenant_id, q.payload",
             done: |job| {
                 let id = job[0].as_deref().unwrap_or_default();
                 format!("begin; insert into plain_done (tenant_id, job) values ('t', {id}); delete from pgmq where id = {id}; commit")
@@ -64,10 +66,10 @@ fn queues() -> [Queue; 3] {
         Queue {
             name: "graphile_worker_sql",
             fill: fill("graphile"),
-            claim: "with some as (select id from graphile where locked_at is null and run_at <= now()
+            claim: "with picked as (select id from graphile where locked_at is null and run_at <= now()
                     order by priority, run_at, id limit 10 for update skip locked)
-                update graphile q set attempts = attempts + 1, locked_by = 'bench', locked_at = now() from some
-                where q.id = some.id returning q.id, q.tenant_id, q.payload",
+                update graphile q set attempts = attempts + 1, locked_by = 'bench', locked_at = now() from picked
+                where q.id = picked.id returning q.id, q.tenant_id, q.payload",
             done: |job| {
                 let id = job[0].as_deref().unwrap_or_default();
                 format!("begin; insert into plain_done (tenant_id, job) values ('t', {id}); delete from graphile where id = {id}; commit")
