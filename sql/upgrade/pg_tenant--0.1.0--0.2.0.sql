@@ -852,6 +852,95 @@ comment on table tenant.usage_records is 'What tenant.export_usage() has given o
 create index on tenant.usage_records (day);
 grant select on tenant.usage_records to tenant_admin, tenant_system, tenant_reader;
 select pg_catalog.pg_extension_config_dump('tenant.usage_records', '');
+-- Billing: the role of webhooks, and their tables.
+do $$
+begin
+    if not exists (select from pg_catalog.pg_roles where rolname = 'tenant_billing') then
+        begin
+            create role tenant_billing nologin nobypassrls;
+        exception when duplicate_object or unique_violation then null;
+        end;
+    end if;
+end
+$$;
+grant usage on schema tenant to tenant_billing;
+create table tenant.billing_customers (
+    provider text collate "C" check (provider ~ '^[a-z][a-z0-9_-]{0,62}$'),
+    customer_id text collate "C" check (customer_id <> ''),
+    tenant_id text collate "C" not null,
+    linked_at timestamptz not null default now(),
+    primary key (provider, customer_id)
+);
+comment on table tenant.billing_customers is 'Which tenant a customer of a payment provider is. Only operators link them.';
+create index on tenant.billing_customers (tenant_id);
+grant select on tenant.billing_customers to tenant_admin, tenant_system;
+select pg_catalog.pg_extension_config_dump('tenant.billing_customers', '');
+
+create table tenant.billing_events (
+    provider text collate "C",
+    event_id text collate "C",
+    occurred_at timestamptz not null,
+    type text collate "C" not null,
+    customer_id text collate "C",
+    -- Null: the customer is nobody's so far.
+    tenant_id text collate "C",
+    payload jsonb not null,
+    received_at timestamptz not null default now(),
+    applied_at timestamptz,
+    outcome text collate "C" not null check (outcome in ('applied', 'ignored', 'unmatched')),
+    why text,
+    primary key (provider, event_id)
+);
+comment on table tenant.billing_events is 'What payment providers have said, each event once, and what came of it.';
+create index billing_events_of_tenant on tenant.billing_events (tenant_id, occurred_at);
+create index billing_events_unmatched on tenant.billing_events (provider, customer_id) where outcome = 'unmatched';
+grant select on tenant.billing_events to tenant_admin, tenant_system;
+select pg_catalog.pg_extension_config_dump('tenant.billing_events', '');
+
+create table tenant.subscriptions (
+    tenant_id text collate "C" primary key,
+    provider text collate "C",
+    subscription_id text collate "C",
+    plan text collate "C",
+    status text collate "C" not null default 'none'
+        check (status in ('none', 'incomplete', 'trialing', 'active', 'past_due', 'paused', 'ended')),
+    paid_until timestamptz,
+    past_due_since timestamptz,
+    cancel_at timestamptz,
+    ended_at timestamptz,
+    -- What the tenant may do by what was paid.
+    access text collate "C" not null default 'full' check (access in ('full', 'read_only', 'suspended')),
+    -- When that changes with time alone.
+    next_at timestamptz,
+    as_of timestamptz,
+    -- An operator lets it go on until then, whatever was paid.
+    grace_until timestamptz,
+    -- The state that billing has put the tenant in, and the one before; null where it has not, or an operator has since.
+    held text collate "C" check (held in ('read_only', 'suspended')),
+    held_from text collate "C" check (held_from in ('active', 'read_only')),
+    -- The plan that billing gave it last: it gives another when the subscription has another.
+    given_plan text collate "C",
+    -- The plan that it had before there was any event.
+    plan_before text collate "C",
+    changed_at timestamptz not null default now()
+);
+comment on table tenant.subscriptions is 'What follows from all events of a tenant''s customers: plan, paid until, past due since, what it may do.';
+create index subscriptions_next on tenant.subscriptions (next_at);
+grant select on tenant.subscriptions to tenant_admin, tenant_system;
+select pg_catalog.pg_extension_config_dump('tenant.subscriptions', '');
+
+create table tenant.billing_policies (
+    -- '': of plans that have none.
+    plan text collate "C" primary key,
+    grace interval not null check (grace >= interval '0'),
+    read_only_for interval not null check (read_only_for >= interval '0'),
+    after_end text collate "C" not null check (after_end in ('full', 'read_only', 'suspended')),
+    end_plan text collate "C",
+    changed_at timestamptz not null default now()
+);
+comment on table tenant.billing_policies is 'How long a tenant of the plan goes on when it is past due, how long it is read-only then before it is suspended, and what is left when its subscription has ended.';
+grant select on tenant.billing_policies to tenant_admin, tenant_system;
+select pg_catalog.pg_extension_config_dump('tenant.billing_policies', '');
 
 -- Sealed columns: wrapped data keys.
 create table tenant.data_keys (
@@ -867,7 +956,7 @@ select pg_catalog.pg_extension_config_dump('tenant.data_keys', '');
 
 -- Functions and views, as sql/schema/ has them, with their comments and rights.
 
-grant usage on schema tenant to tenant_user, tenant_admin, tenant_system, tenant_support, tenant_reader, tenant_worker;
+grant usage on schema tenant to tenant_user, tenant_admin, tenant_system, tenant_support, tenant_reader, tenant_worker, tenant_billing;
 
 comment on schema tenant_internal is 'What only pg_tenant itself calls; it may change with every version.';
 
@@ -2179,6 +2268,7 @@ begin
     end if;
     update tenant.tenants t set status = wanted, purge_after = change_status.purge_after
         where t.id = change_status.id and (was <> wanted or t.purge_after is distinct from change_status.purge_after);
+    perform tenant_internal.billing_lets_go(id);
 end
 $$;
 
@@ -9104,6 +9194,503 @@ $$;
 
 revoke all on function tenant_internal.forget_usage() from public;
 
+comment on table tenant.billing_customers is 'Which tenant a customer of a payment provider is. Only operators link them.';
+
+grant select on tenant.billing_customers to tenant_admin, tenant_system;
+
+comment on table tenant.billing_events is 'What payment providers have said, each event once, and what came of it.';
+
+grant select on tenant.billing_events to tenant_admin, tenant_system;
+
+comment on table tenant.subscriptions is 'What follows from all events of a tenant''s customers: plan, paid until, past due since, what it may do.';
+
+grant select on tenant.subscriptions to tenant_admin, tenant_system;
+
+comment on table tenant.billing_policies is 'How long a tenant of the plan goes on when it is past due, how long it is read-only then before it is suspended, and what is left when its subscription has ended.';
+
+grant select on tenant.billing_policies to tenant_admin, tenant_system;
+
+create or replace function tenant_internal.refuse_billing(code text, message text, detail text, hint text) returns void
+    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception using errcode = code, message = message, detail = detail, hint = hint;
+end
+$$;
+
+revoke all on function tenant_internal.refuse_billing(text, text, text, text) from public;
+
+create or replace function tenant_internal.billing_time(value jsonb) returns timestamptz
+    language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO' as $$
+    select case jsonb_typeof(value) when 'number' then to_timestamp(value::double precision)
+        when 'string' then (value #>> '{}')::timestamptz end
+$$;
+
+revoke all on function tenant_internal.billing_time(jsonb) from public;
+
+create or replace function tenant_internal.billing_rank(type text, status text) returns integer
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select case when type = 'subscription_ended' or status = 'ended' then 9
+        when type = 'invoice_paid' then 8 when status = 'active' then 7 when status = 'trialing' then 6
+        when type = 'payment_failed' then 5 when status = 'past_due' then 4 when status = 'paused' then 3 else 1 end
+$$;
+
+revoke all on function tenant_internal.billing_rank(text, text) from public;
+
+create or replace function tenant_internal.billing_lets_go(id text) returns void
+    language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    update tenant.subscriptions s set held = null, held_from = null where s.tenant_id = id and s.held is not null
+$$;
+
+revoke all on function tenant_internal.billing_lets_go(text) from public;
+
+grant execute on function tenant_internal.billing_lets_go(text) to tenant_admin;
+
+create or replace function tenant_internal.tenant_was_changed() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform tenant_internal.billing_lets_go(new.id);
+    if new.status = 'purged' then
+        delete from tenant.billing_events e where e.tenant_id = new.id;
+        delete from tenant.subscriptions s where s.tenant_id = new.id;
+    end if;
+    return null;
+end
+$$;
+
+revoke all on function tenant_internal.tenant_was_changed() from public;
+
+create or replace function tenant_internal.fold_billing(id text, out subscriptions jsonb, out as_of timestamptz)
+    language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    e record;
+    s jsonb;
+    key text;
+    status text;
+    since jsonb;
+    because text;
+begin
+    subscriptions := '{}';
+    for e in select v.*, v.payload ->> 'status' as says, to_jsonb(v.occurred_at) as at from tenant.billing_events v
+            where v.tenant_id = id
+            order by v.occurred_at, tenant_internal.billing_rank(v.type, v.payload ->> 'status'), v.provider, v.event_id loop
+        key := e.provider || '/' || coalesce(e.payload ->> 'subscription', '');
+        s := coalesce(subscriptions -> key, jsonb_build_object('provider', e.provider, 'subscription', e.payload ->> 'subscription',
+            'status', 'incomplete'));
+        because := case
+            when e.type not in ('subscription', 'subscription_ended', 'invoice_paid', 'payment_failed') then
+                format('events of type %s change nothing', quote_literal(left(e.type, 80)))
+            when e.payload ->> 'subscription' is null then 'it is of no subscription'
+            when s ->> 'status' = 'ended' then format('the subscription ended on %s', s ->> 'ended_at')
+            when e.type = 'payment_failed' and s ->> 'status' = 'incomplete' and not s ? 'plan' then
+                'the subscription has not begun' end;
+        if because is null then
+            as_of := e.occurred_at;
+            status := case e.type when 'subscription' then e.says when 'subscription_ended' then 'ended'
+                when 'invoice_paid' then 'active' when 'payment_failed' then 'past_due' end;
+            -- A trial's invoice over nothing does not end the trial.
+            if e.type = 'invoice_paid' and s ->> 'status' in ('trialing', 'paused') then
+                status := s ->> 'status';
+            end if;
+            since := case when status = 'past_due' then coalesce(s -> 'past_due_since', e.at) end;
+            s := s || jsonb_strip_nulls(jsonb_build_object('status', status, 'plan', e.payload ->> 'plan',
+                'ended_at', case when status = 'ended' then coalesce(to_jsonb(tenant_internal.billing_time(e.payload -> 'ended_at')), e.at) end));
+            s := case when since is null then s - 'past_due_since' else jsonb_set(s, '{past_due_since}', since) end;
+            if e.type = 'subscription' then
+                s := s - 'cancel_at' || jsonb_strip_nulls(jsonb_build_object('cancel_at', tenant_internal.billing_time(e.payload -> 'cancel_at')));
+            end if;
+            if status in ('active', 'trialing') and tenant_internal.billing_time(e.payload -> 'paid_until') is not null then
+                s := s || jsonb_build_object('paid_until', case e.type
+                    when 'subscription' then tenant_internal.billing_time(e.payload -> 'paid_until')
+                    else greatest((s ->> 'paid_until')::timestamptz, tenant_internal.billing_time(e.payload -> 'paid_until')) end);
+            end if;
+            subscriptions := subscriptions || jsonb_build_object(key, s);
+        end if;
+        update tenant.billing_events v set outcome = case when because is null then 'applied' else 'ignored' end, why = because,
+                applied_at = coalesce(v.applied_at, clock_timestamp())
+            where (v.provider, v.event_id) = (e.provider, e.event_id)
+                and (v.outcome, v.why) is distinct from (case when because is null then 'applied' else 'ignored' end, because);
+    end loop;
+end
+$$;
+
+revoke all on function tenant_internal.fold_billing(text) from public;
+
+create or replace function tenant_internal.billing_access(s jsonb, moment timestamptz, out access text, out state text, out since timestamptz,
+    out ended timestamptz, out next_at timestamptz)
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    p tenant.billing_policies;
+    paid_until constant timestamptz := (s ->> 'paid_until')::timestamptz;
+    cancel_at constant timestamptz := (s ->> 'cancel_at')::timestamptz;
+begin
+    select * into p from tenant.billing_policies b where b.plan in (s ->> 'plan', '') order by b.plan desc limit 1;
+    if not found then
+        p.grace := interval '7 days'; p.read_only_for := interval '14 days'; p.after_end := 'suspended';
+    end if;
+    state := s ->> 'status';
+    ended := least((s ->> 'ended_at')::timestamptz, cancel_at);
+    if state = 'incomplete' then
+        access := 'none';
+    elsif ended <= moment then
+        state := 'ended';
+        access := case when p.end_plan is not null then 'full' else p.after_end end;
+    elsif state = 'ended' then
+        -- It was said that it ends, at a time to come.
+        state := 'active';
+        access := 'full';
+    elsif state = 'paused' then
+        access := 'read_only';
+    else
+        -- What was not renewed is past due, whether or not the provider has said so.
+        since := least((s ->> 'past_due_since')::timestamptz, case when paid_until <= moment then paid_until end);
+        if since is null then
+            access := 'full';
+            next_at := paid_until;
+        else
+            state := 'past_due';
+            access := case when moment < since + p.grace then 'full' when moment < since + p.grace + p.read_only_for then 'read_only' else 'suspended' end;
+            next_at := case when moment < since + p.grace then since + p.grace
+                when moment < since + p.grace + p.read_only_for then since + p.grace + p.read_only_for end;
+        end if;
+    end if;
+    if ended > moment then
+        next_at := least(next_at, ended);
+    else
+        ended := case when state = 'ended' then ended end;
+    end if;
+end
+$$;
+
+revoke all on function tenant_internal.billing_access(jsonb, timestamptz) from public;
+
+create or replace function tenant_internal.bill(id text, moment timestamptz) returns void
+    language plpgsql set search_path = pg_catalog, pg_temp set tenant.reason = '' as $$
+declare
+    t tenant.tenants;
+    s tenant.subscriptions;
+    f record;
+    best record;
+    wanted_plan text;
+    wanted text;
+begin
+    select * into t from tenant.tenants n where n.id = bill.id for no key update;
+    if not found or t.status = 'purged' then
+        update tenant.billing_events e set outcome = 'ignored', why = 'the tenant was purged', payload = '{}' where e.tenant_id = bill.id;
+        return;
+    end if;
+    insert into tenant.subscriptions (tenant_id, plan_before, given_plan) values (bill.id, t.plan, t.plan) on conflict do nothing;
+    select * into s from tenant.subscriptions c where c.tenant_id = bill.id for update;
+    select * into f from tenant_internal.fold_billing(bill.id);
+    -- The one that lets it do most; of those, the one of the higher plan.
+    select c.value as s, a.* into best from jsonb_each(f.subscriptions) c cross join lateral tenant_internal.billing_access(c.value, moment) a
+        left join tenant.plans p on p.plan = c.value ->> 'plan'
+        order by a.access = 'none', a.state = 'ended', array_position(array['full', 'read_only', 'suspended'], a.access),
+            a.state = 'past_due', p.rank desc nulls last, a.ended desc nulls first, c.key limit 1;
+    update tenant.subscriptions c set provider = best.s ->> 'provider', subscription_id = best.s ->> 'subscription', plan = best.s ->> 'plan',
+            status = coalesce(best.state, 'none'), paid_until = (best.s ->> 'paid_until')::timestamptz, past_due_since = best.since,
+            cancel_at = (best.s ->> 'cancel_at')::timestamptz, ended_at = best.ended,
+            access = case when c.grace_until > moment then 'full' else replace(coalesce(best.access, 'full'), 'none', 'full') end,
+            next_at = (select min(n) from (select a.next_at from jsonb_each(f.subscriptions) v cross join lateral tenant_internal.billing_access(v.value, moment) a
+                union all select c.grace_until where c.grace_until > moment) m (n)),
+            as_of = f.as_of, changed_at = now()
+        where c.tenant_id = bill.id returning * into s;
+    wanted_plan := case when s.status in ('none', 'incomplete') then s.plan_before
+        when s.status = 'ended' then coalesce((select b.end_plan from tenant.billing_policies b where b.plan in (s.plan, '')
+            order by b.plan desc limit 1), s.plan)
+        else s.plan end;
+    if wanted_plan is distinct from s.given_plan then
+        perform tenant_internal.give_reason('billing: the subscription''s plan');
+        update tenant.tenants n set plan = wanted_plan where n.id = bill.id and n.plan is distinct from wanted_plan;
+        update tenant.subscriptions c set given_plan = wanted_plan where c.tenant_id = bill.id;
+    end if;
+    -- What an operator has put it in stays: only what billing holds is given back.
+    wanted := case
+        when t.status not in ('active', 'read_only', 'suspended') then t.status
+        when s.access = 'full' then case when s.held is not null then s.held_from else t.status end
+        when s.held is null and (t.status = 'suspended' or t.status = 'read_only' and s.access = 'read_only') then t.status
+        when s.held_from = 'read_only' and s.access = 'read_only' then 'read_only'
+        else s.access end;
+    if wanted <> t.status then
+        perform tenant_internal.give_reason(format('billing: %s', case when s.access = 'full' then 'paid' when s.status = 'past_due'
+            then format('past due since %s', s.past_due_since) else s.status end));
+        update tenant.tenants n set status = wanted where n.id = bill.id;
+        -- The trigger has let go of it.
+        if s.access <> 'full' and wanted <> coalesce(s.held_from, t.status) then
+            update tenant.subscriptions c set held = wanted, held_from = coalesce(s.held_from, t.status) where c.tenant_id = bill.id;
+        end if;
+    end if;
+end
+$$;
+
+revoke all on function tenant_internal.bill(text, timestamptz) from public;
+
+create or replace function tenant_internal.check_billing_event(provider text, event_id text, occurred_at timestamptz, type text, payload jsonb)
+    returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    why text;
+    name text;
+begin
+    why := case
+        when tenant.current_id() is not null then 'The transaction is inside a tenant.'
+        when current_setting('transaction_isolation') <> 'read committed' then 'The transaction does not see what others have applied: it is not in READ COMMITTED.'
+        when coalesce(provider !~ '^[a-z][a-z0-9_-]{0,62}$', true) then 'The provider''s name is not 1 to 63 characters a-z 0-9 _ - that begin with a letter.'
+        when coalesce(length(event_id) not between 1 and 255, true) then 'The event''s id is not 1 to 255 characters.'
+        when coalesce(not isfinite(occurred_at), true) then 'It has not occurred at any time.'
+        when coalesce(length(type) not between 1 and 255, true) then 'Its type is not 1 to 255 characters.'
+        when jsonb_typeof(payload) is distinct from 'object' then 'Its payload is no object.'
+        when type in ('subscription', 'subscription_ended', 'invoice_paid', 'payment_failed') then case
+            when coalesce(payload ->> 'customer', '') = '' then 'Its payload has no "customer".'
+            when type <> 'subscription' then null
+            when coalesce(payload ->> 'subscription', '') = '' then 'Its payload has no "subscription".'
+            when coalesce(payload ->> 'status' not in ('incomplete', 'trialing', 'active', 'past_due', 'paused', 'ended'), true) then
+                'Its "status" is none of incomplete, trialing, active, past_due, paused, ended.' end end;
+    if why is null then
+        foreach name in array array['paid_until', 'cancel_at', 'ended_at'] loop
+            begin
+                if jsonb_typeof(payload -> name) <> 'null' and not coalesce(isfinite(tenant_internal.billing_time(payload -> name)), false) then
+                    why := format('Its "%s" is no time.', name);
+                end if;
+            exception when data_exception then
+                why := format('Its "%s" is no time.', name);
+            end;
+        end loop;
+    end if;
+    if why is not null then
+        perform tenant_internal.refuse_billing('TN175', 'the billing event cannot be applied', why,
+            'Pass provider, id, time, type and {"customer": ..., "subscription": ..., "status": ..., "plan": ..., "paid_until": ...} in a transaction of its own.');
+    end if;
+end
+$$;
+
+revoke all on function tenant_internal.check_billing_event(text, text, timestamptz, text, jsonb) from public;
+
+create or replace function tenant_internal.lock_customer(provider text, customer_id text) returns void
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    select pg_advisory_xact_lock(hashtextextended('pg_tenant billing ' || provider || '/' || customer_id, 0))
+$$;
+
+revoke all on function tenant_internal.lock_customer(text, text) from public;
+
+create or replace function tenant.apply_billing_event(provider text, event_id text, occurred_at timestamptz, type text, payload jsonb) returns text
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    customer constant text := nullif(payload ->> 'customer', '');
+    whose text;
+    was tenant.billing_events;
+    result text;
+begin
+    perform tenant_internal.check_billing_event(provider, event_id, occurred_at, type, payload);
+    if customer is not null then
+        perform tenant_internal.lock_customer(provider, customer);
+        select c.tenant_id into whose from tenant.billing_customers c where (c.provider, c.customer_id) = (apply_billing_event.provider, customer);
+    end if;
+    insert into tenant.billing_events as e (provider, event_id, occurred_at, type, customer_id, tenant_id, payload, outcome, why)
+        values (apply_billing_event.provider, apply_billing_event.event_id, apply_billing_event.occurred_at, apply_billing_event.type, customer,
+            whose, apply_billing_event.payload, case when customer is null then 'ignored' else 'unmatched' end,
+            case when customer is null then 'it is of no customer' else 'no tenant is this customer' end)
+        on conflict on constraint billing_events_pkey do nothing;
+    if not found then
+        select * into was from tenant.billing_events e where (e.provider, e.event_id) = (apply_billing_event.provider, apply_billing_event.event_id);
+        if (was.occurred_at, was.type, was.payload - 'raw') is distinct from (occurred_at, type, payload - 'raw') and was.payload <> '{}' then
+            perform tenant_internal.refuse_billing('TN177', format('event %s of %s was another one before', quote_literal(left(event_id, 80)), provider),
+                format('It came on %s, of type %s and time %s.', was.received_at, quote_literal(left(was.type, 80)), was.occurred_at),
+                'A provider sends an event as it was. Give another one an id of its own.');
+        end if;
+        return 'duplicate';
+    end if;
+    if whose is not null then
+        perform tenant_internal.bill(whose, clock_timestamp());
+    end if;
+    select e.outcome into result from tenant.billing_events e where (e.provider, e.event_id) = (apply_billing_event.provider, apply_billing_event.event_id);
+    return result;
+end
+$$;
+
+comment on function tenant.apply_billing_event(text, text, timestamptz, text, jsonb) is 'Keeps what a payment provider has said, once, and does what follows: plan, read-only, suspended, active again. In any order, any number of times. Gives applied, ignored, unmatched (no tenant is this customer) or duplicate. TN175 malformed, TN177 another event of this id.';
+
+revoke all on function tenant.apply_billing_event(text, text, timestamptz, text, jsonb) from public;
+
+grant execute on function tenant.apply_billing_event(text, text, timestamptz, text, jsonb) to tenant_billing, tenant_admin;
+
+create or replace function tenant.link_billing_customer(id text, provider text, customer_id text) returns bigint
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+    whose text;
+    matched bigint;
+begin
+    perform tenant_internal.require_known(canonical);
+    if coalesce(provider !~ '^[a-z][a-z0-9_-]{0,62}$', true) or coalesce(length(customer_id) not between 1 and 255, true) then
+        perform tenant_internal.refuse_billing('TN175', 'the customer cannot be linked', 'The provider''s name or the customer''s id is malformed.',
+            'A provider has 1 to 63 characters a-z 0-9 _ -, an id has 1 to 255.');
+    end if;
+    perform tenant_internal.lock_customer(provider, customer_id);
+    insert into tenant.billing_customers (provider, customer_id, tenant_id)
+        values (link_billing_customer.provider, link_billing_customer.customer_id, canonical) on conflict on constraint billing_customers_pkey do nothing;
+    select c.tenant_id into whose from tenant.billing_customers c
+        where (c.provider, c.customer_id) = (link_billing_customer.provider, link_billing_customer.customer_id);
+    if whose <> canonical then
+        perform tenant_internal.refuse_billing('TN176', format('customer %s of %s is tenant "%s"', quote_literal(left(customer_id, 80)), provider, whose),
+            format('It cannot be tenant "%s" as well.', canonical),
+            format('If it was linked by mistake: select tenant.unlink_billing_customer(%L, %L, ''<reason>'');', provider, customer_id));
+    end if;
+    perform from tenant.tenants t where t.id = canonical for no key update;
+    update tenant.billing_events e set tenant_id = canonical
+        where (e.provider, e.customer_id) = (link_billing_customer.provider, link_billing_customer.customer_id) and e.tenant_id is null;
+    get diagnostics matched = row_count;
+    perform tenant_internal.bill(canonical, clock_timestamp());
+    perform tenant_internal.write_journal('link_billing_customer', provider || '/' || customer_id, null, null, canonical);
+    return matched;
+end
+$$;
+
+comment on function tenant.link_billing_customer(text, text, text) is 'The customer of the provider is this tenant: what was said of it so far is applied; gives how many events. TN002 no such tenant, TN175 malformed, TN176 it is another tenant.';
+
+revoke all on function tenant.link_billing_customer(text, text, text) from public;
+
+grant execute on function tenant.link_billing_customer(text, text, text) to tenant_admin;
+
+create or replace function tenant.link_billing_customer(id uuid, provider text, customer_id text) returns bigint language sql
+    begin atomic select tenant.link_billing_customer(id::text, provider, customer_id); end;
+
+revoke all on function tenant.link_billing_customer(uuid, text, text) from public;
+
+grant execute on function tenant.link_billing_customer(uuid, text, text) to tenant_admin;
+
+create or replace function tenant.link_billing_customer(id bigint, provider text, customer_id text) returns bigint language sql
+    begin atomic select tenant.link_billing_customer(id::text, provider, customer_id); end;
+
+revoke all on function tenant.link_billing_customer(bigint, text, text) from public;
+
+grant execute on function tenant.link_billing_customer(bigint, text, text) to tenant_admin;
+
+create or replace function tenant.unlink_billing_customer(provider text, customer_id text, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    whose text;
+begin
+    perform tenant_internal.require_reason(reason);
+    perform tenant_internal.lock_customer(provider, customer_id);
+    delete from tenant.billing_customers c
+        where (c.provider, c.customer_id) = (unlink_billing_customer.provider, unlink_billing_customer.customer_id) returning c.tenant_id into whose;
+    if whose is null then
+        perform tenant_internal.refuse_billing('TN175', 'the customer is linked to no tenant', 'tenant.billing_customers has no such line.',
+            'select * from tenant.billing_customers;');
+    end if;
+    perform from tenant.tenants t where t.id = whose for no key update;
+    update tenant.billing_events e set tenant_id = null, outcome = 'unmatched', why = 'no tenant is this customer', applied_at = null
+        where (e.provider, e.customer_id) = (unlink_billing_customer.provider, unlink_billing_customer.customer_id);
+    perform tenant_internal.bill(whose, clock_timestamp());
+    perform tenant_internal.write_journal('unlink_billing_customer', provider || '/' || customer_id, reason, null, whose);
+end
+$$;
+
+comment on function tenant.unlink_billing_customer(text, text, text) is 'The customer is nobody''s again, and its events wait. The tenant goes on as if there had been none of them. TN029 without a reason, TN175 no such customer.';
+
+revoke all on function tenant.unlink_billing_customer(text, text, text) from public;
+
+grant execute on function tenant.unlink_billing_customer(text, text, text) to tenant_admin;
+
+create or replace function tenant.billing_tick(batch integer default 100) returns bigint
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    one text;
+    done bigint := 0;
+begin
+    for one in select s.tenant_id from tenant.subscriptions s join tenant.tenants t on t.id = s.tenant_id
+            where s.next_at <= clock_timestamp() order by s.next_at, s.tenant_id limit greatest(batch, 1) for no key update of t skip locked loop
+        perform tenant_internal.bill(one, clock_timestamp());
+        done := done + 1;
+    end loop;
+    return done;
+end
+$$;
+
+comment on function tenant.billing_tick(integer) is 'Does what follows from time alone: what was not paid in time becomes past due, then read-only, then suspended; what was cancelled ends. Gives how many tenants it has looked at; to be called until that is 0, every few minutes. Any number of sessions may.';
+
+revoke all on function tenant.billing_tick(integer) from public;
+
+grant execute on function tenant.billing_tick(integer) to tenant_billing, tenant_admin;
+
+create or replace function tenant.set_billing_policy(plan text, grace interval default '7 days', read_only_for interval default '14 days',
+    after_end text default 'suspended', end_plan text default null) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    why text;
+begin
+    why := case when coalesce(grace < interval '0' or read_only_for < interval '0', true) then 'A time is below 0, or null.'
+        when coalesce(after_end not in ('full', 'read_only', 'suspended'), true) then 'What is left after the end is none of full, read_only, suspended.'
+        when set_billing_policy.plan is null then 'It is of no plan; '''' is for all that have none.'
+        when set_billing_policy.plan <> '' and not exists (select from tenant.plans p where p.plan = set_billing_policy.plan) then 'There is no such plan.'
+        when end_plan is not null and not exists (select from tenant.plans p where p.plan = set_billing_policy.end_plan) then 'There is no such plan to fall back to.' end;
+    if why is not null then
+        perform tenant_internal.refuse_billing('TN178', 'there can be no such billing policy', why, 'select tenant.set_billing_policy(''<plan>'', ''7 days'', ''14 days'');');
+    end if;
+    insert into tenant.billing_policies as p values (set_billing_policy.plan, set_billing_policy.grace, set_billing_policy.read_only_for,
+            set_billing_policy.after_end, set_billing_policy.end_plan, now())
+        on conflict on constraint billing_policies_pkey do update set grace = excluded.grace, read_only_for = excluded.read_only_for,
+            after_end = excluded.after_end, end_plan = excluded.end_plan, changed_at = excluded.changed_at;
+    -- The next tick goes through its tenants.
+    update tenant.subscriptions s set next_at = now() where s.plan = set_billing_policy.plan or set_billing_policy.plan = '';
+    perform tenant_internal.write_journal('set_billing_policy', set_billing_policy.plan, null,
+        jsonb_build_object('grace', grace, 'read_only_for', read_only_for, 'after_end', after_end, 'end_plan', end_plan));
+end
+$$;
+
+comment on function tenant.set_billing_policy(text, interval, interval, text, text) is 'What happens to tenants of the plan that do not pay: they go on for the grace, are read-only for a time, and suspended then; and after their subscription''s end, unless there is a plan they fall back to. In force with the next tenant.billing_tick(). TN178 malformed.';
+
+revoke all on function tenant.set_billing_policy(text, interval, interval, text, text) from public;
+
+grant execute on function tenant.set_billing_policy(text, interval, interval, text, text) to tenant_admin;
+
+create or replace function tenant.give_billing_grace(id text, until timestamptz, reason text) returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    canonical constant text := tenant.canonical_id(id);
+begin
+    perform tenant_internal.require_known(canonical), tenant_internal.require_reason(reason);
+    perform from tenant.tenants t where t.id = canonical for no key update;
+    insert into tenant.subscriptions as s (tenant_id, grace_until, plan_before, given_plan)
+        select t.id, until, t.plan, t.plan from tenant.tenants t where t.id = canonical
+        on conflict on constraint subscriptions_pkey do update set grace_until = excluded.grace_until;
+    perform tenant_internal.bill(canonical, clock_timestamp());
+    perform tenant_internal.write_journal('give_billing_grace', coalesce(until::text, 'none'), reason, null, canonical);
+end
+$$;
+
+comment on function tenant.give_billing_grace(text, timestamptz, text) is 'The tenant goes on until then, whatever was paid; null takes that back. TN002 no such tenant, TN029 without a reason.';
+
+revoke all on function tenant.give_billing_grace(text, timestamptz, text) from public;
+
+grant execute on function tenant.give_billing_grace(text, timestamptz, text) to tenant_admin;
+
+create or replace function tenant.give_billing_grace(id uuid, until timestamptz, reason text) returns void language sql
+    begin atomic select tenant.give_billing_grace(id::text, until, reason); end;
+
+revoke all on function tenant.give_billing_grace(uuid, timestamptz, text) from public;
+
+grant execute on function tenant.give_billing_grace(uuid, timestamptz, text) to tenant_admin;
+
+create or replace function tenant.give_billing_grace(id bigint, until timestamptz, reason text) returns void language sql
+    begin atomic select tenant.give_billing_grace(id::text, until, reason); end;
+
+revoke all on function tenant.give_billing_grace(bigint, timestamptz, text) from public;
+
+grant execute on function tenant.give_billing_grace(bigint, timestamptz, text) to tenant_admin;
+
+create or replace function tenant.own_subscription() returns table (plan text, status text, paid_until timestamptz, past_due_since timestamptz,
+    cancel_at timestamptz, ended_at timestamptz, access text, next_at timestamptz)
+    language sql stable security definer rows 1 set search_path = pg_catalog, pg_temp as $$
+    select s.plan, s.status, s.paid_until, s.past_due_since, s.cancel_at, s.ended_at, s.access, s.next_at
+    from tenant.subscriptions s where s.tenant_id = tenant.current_id()
+$$;
+
+comment on function tenant.own_subscription() is 'What the transaction''s tenant has subscribed to, until when it is paid, what it may do, and when that changes with time alone; no row with no tenant.';
+
+revoke all on function tenant.own_subscription() from public;
+
+grant execute on function tenant.own_subscription() to tenant_user;
+
 create or replace function tenant_internal.reach_of(role name) returns text
     language sql immutable strict set search_path = pg_catalog, pg_temp as $$
     select case role
@@ -13895,6 +14482,40 @@ create or replace view tenant_internal.finding_t151 as
 
 comment on view tenant_internal.finding_t151 is 'Usage is not rolled up';
 
+create or replace view tenant_internal.finding_t152 as
+    select 'T152' as code, 'warn' as level,
+        e.provider || '/' || e.customer_id as object,
+        format('%s billing events of customer %s are nobody''s, the first since %s', count(*), quote_literal(left(e.customer_id, 80)), min(e.received_at)) as problem,
+        'Whoever pays as this customer is given nothing for it, and who does not pay goes on.' as why,
+        null::text as fix
+    from tenant.billing_events e where e.outcome = 'unmatched'
+    group by e.provider, e.customer_id having min(e.received_at) < now() - interval '1 day';
+
+comment on view tenant_internal.finding_t152 is 'Billing events are nobody''s';
+
+create or replace view tenant_internal.finding_t153 as
+    select 'T153' as code, 'warn' as level,
+        s.tenant_id as object,
+        format('tenant "%s" should have been looked at on %s, and tenant.billing_tick() has not', s.tenant_id, s.next_at) as problem,
+        'What it has not paid for goes on, or what it has is still withheld.' as why,
+        'select tenant.billing_tick(10000);' as fix
+    from tenant.subscriptions s join tenant.tenants t on t.id = s.tenant_id
+    where s.next_at < now() - interval '15 min';
+
+comment on view tenant_internal.finding_t153 is 'A billing policy was not carried out';
+
+create or replace view tenant_internal.finding_t154 as
+    select 'T154' as code, 'info' as level,
+        t.id as object,
+        format('tenant "%s" has plan "%s", which is billed, and no subscription', t.id, t.plan) as problem,
+        'Nobody pays for it, and no event of a provider will change that.' as why,
+        null::text as fix
+    from tenant.tenants t join tenant.billing_policies p on p.plan = t.plan
+    left join tenant.subscriptions s on s.tenant_id = t.id
+    where t.status in ('active', 'read_only') and coalesce(s.status, 'none') in ('none', 'ended');
+
+comment on view tenant_internal.finding_t154 is 'A tenant has a plan that is billed, and no subscription';
+
 create or replace view tenant_internal.finding_t128 as
     select 'T128' as code, 'warn' as level,
         'tenant.journal' as object,
@@ -14386,3 +15007,6 @@ create trigger forget_usage after update on tenant.tenants for each row
 -- Data keys.
 create trigger tenant_has_keys after update on tenant.tenants for each row
     when (new.status = 'purged' and old.status <> 'purged') execute function tenant_internal.tenant_has_keys();
+-- Billing.
+create trigger billing_lets_go after update on tenant.tenants for each row
+    when (new.status <> old.status) execute function tenant_internal.tenant_was_changed();

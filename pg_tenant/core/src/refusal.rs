@@ -285,6 +285,14 @@ refusals! {
     SoftLimitPassed = "TN173", "soft_limit_passed";
     /// The rows of the table cannot be counted, or usage cannot be read, like this
     RowsNotCountable = "TN174", "rows_not_countable";
+    /// The billing event, or the customer of a provider, cannot be like this
+    InvalidBillingEvent = "TN175", "invalid_billing_event";
+    /// The customer of the provider is another tenant
+    CustomerOfAnotherTenant = "TN176", "customer_of_another_tenant";
+    /// The provider's event came before, and was another one
+    BillingEventContradicts = "TN177", "billing_event_contradicts";
+    /// A billing policy cannot be like this
+    InvalidBillingPolicy = "TN178", "invalid_billing_policy";
 }
 
 #[cfg(test)]

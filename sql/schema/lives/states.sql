@@ -67,7 +67,7 @@ revoke all on function tenant_internal.check_first_status() from public;
 create trigger check_first_status before insert on tenant.tenants for each row
     when (new.status not in ('provisioning', 'active')) execute function tenant_internal.check_first_status();
 
--- Changes the state, where it is another; the reason goes into the journal.
+-- Changes the state, where it is another; the reason goes into the journal. From now on it is no longer billing's.
 create function tenant_internal.change_status(id text, wanted text, made_by text, reason text, purge_after timestamptz default null)
     returns void
     language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -85,6 +85,7 @@ begin
     end if;
     update tenant.tenants t set status = wanted, purge_after = change_status.purge_after
         where t.id = change_status.id and (was <> wanted or t.purge_after is distinct from change_status.purge_after);
+    perform tenant_internal.billing_lets_go(id);
 end
 $$;
 revoke all on function tenant_internal.change_status(text, text, text, text, timestamptz) from public;

@@ -4,6 +4,7 @@ mod a_column_is_not_sealed;
 mod case; // a defect, the finding it makes, the remedy: 0, 1, 0
 mod page; // pg_tenant/doctor/: one page a finding
 
+mod a_bill_is_not_paid;
 mod a_defect_is_missed;
 mod a_finding_has_no_proof;
 mod a_healthy_database_has_findings;
@@ -35,6 +36,7 @@ fn cases() -> impl Iterator<Item = &'static case::Case> {
         a_setting_is_missed::CASES,
         an_onboarding_is_stuck::CASES,
         jobs_stand_still::CASES,
+        a_bill_is_not_paid::CASES,
         a_limit_is_passed::CASES,
         a_journal_is_not_kept::CASES,
         a_journal_is_not_kept::SEALS,

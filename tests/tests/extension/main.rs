@@ -1,5 +1,6 @@
 //! The extension, a folder for each of its parts, on one server: only one binary is built, and only one server started.
 
+mod billing;
 mod context;
 mod guards;
 mod harden;

@@ -11,8 +11,9 @@ const MARK: &str = "zebra";
 
 /// Tables whose lines are of all tenants, or of none: what is declared, allowed and waived, and how the journal is
 /// kept.
-const OF_NOBODY: [&str; 25] = [
+const OF_NOBODY: [&str; 26] = [
     "tenant.audited",
+    "tenant.billing_policies",
     "tenant.channels",
     "tenant.job_kinds",
     "tenant.journal_removals",
@@ -76,6 +77,12 @@ async fn stage(name: &str) -> Database<'static> {
         "select tenant.define_meter('calls', 'calls'), tenant.set_quota('{B}', 'calls', 9, 1), tenant.consume_for('{B}', 'calls', 2);
          select tenant.define_meter('orders', 'orders', 'forever'); select tenant.meter_rows('orders', 'orders');
          insert into tenant.usage_days values ('{B}', 'calls', current_date - 2, 0, 7, now()); select tenant.export_usage('2020-01-01')"
+    ))
+    .await;
+    boss.run(&format!(
+        "select tenant.set_billing_policy(''), tenant.link_billing_customer('{B}', 'stripe', '{MARK}');
+         select tenant.apply_billing_event('stripe', 'evt', now(), 'subscription',
+             '{{\"customer\": \"{MARK}\", \"subscription\": \"{MARK}\", \"status\": \"active\", \"plan\": \"basic\"}}')"
     ))
     .await;
     // Lines are sealed when no transaction of the server is older; other tests have such.

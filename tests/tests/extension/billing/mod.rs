@@ -1,0 +1,8 @@
+//! What payment providers say, and what follows from it.
+
+mod a_model_disagrees;
+mod an_event_counts_twice;
+mod an_operator_is_overruled;
+mod another_is_billed;
+mod events_are_malformed;
+mod fixture;
