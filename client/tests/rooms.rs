@@ -20,7 +20,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("danger", &["error", "tenant", "wire", "observe", "pool", "tx"]),
     ("worker", &[]),
     ("onboarding", &["error", "tenant", "wire", "observe", "pool", "tx", "admin", "danger", "worker"]),
-    ("jobs", &["error", "tenant", "wire", "observe", "pool", "tx", "admin", "danger", "worker"]),
+    ("jobs", &["error", "tenant", "listener", "wire", "observe", "pool", "tx", "admin", "danger", "worker"]),
     ("keys", &["error", "tenant", "pool", "tx", "admin"]),
     ("registry", &["error", "tenant", "listener", "wire", "observe", "pool", "tx"]),
     ("secrets", &["error", "tx"]),

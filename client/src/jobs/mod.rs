@@ -48,6 +48,7 @@
 
 mod attempt;
 mod claim;
+mod connect;
 mod context;
 mod cron;
 mod enqueue;

@@ -3,9 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use tokio::time::sleep;
-use tokio_postgres::{Client, Config, NoTls, types::Type};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Config, NoTls, Socket};
 
+use super::connect::Connector;
 use super::cron::{CatchUp, Due, due};
+use crate::listener::connection::Next;
 use crate::wire::backoff::Backoff;
 
 /// Queues the jobs of schedules (`tenant.define_schedule`) when they are due. Any number of processes may run one: the
@@ -17,7 +21,7 @@ use crate::wire::backoff::Backoff;
 #[must_use = "nothing is queued until start() or run_until()"]
 #[derive(Debug)]
 pub struct Scheduler {
-    config: Config,
+    connector: Connector,
     poll: Duration,
     batch: i32,
 }
@@ -39,9 +43,20 @@ const FIRE: &str = "select complete from tenant.fire_schedule($1, $2, $3, $4)";
 const SKIP: &str = "select tenant.skip_schedule($1, $2, $3)";
 
 impl Scheduler {
-    /// On a connection of its own.
+    /// On a connection of its own, without encryption.
     pub fn new(config: Config) -> Scheduler {
-        Scheduler { config, poll: Duration::from_secs(5), batch: 500 }
+        Scheduler::new_tls(config, NoTls)
+    }
+
+    /// As [`new`](Self::new), encrypted.
+    pub fn new_tls<T>(config: Config, tls: T) -> Scheduler
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send,
+        T::TlsConnect: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        Scheduler { connector: Connector::new(config, tls), poll: Duration::from_secs(5), batch: 500 }
     }
 
     /// How often it looks whether schedules have changed, and whether it has the lead; 5 seconds by default. What is
@@ -63,13 +78,14 @@ impl Scheduler {
         let mut backoff = Backoff::new();
         loop {
             let session = async {
-                let Ok((client, connection)) = self.config.connect(NoTls).await else { return false };
-                let ended = tokio::spawn(connection);
+                let Some((client, mut ear)) = self.connector.connect().await else { return false };
+                // Whoever waits for an answer is told when the connection ends.
+                let driven = tokio::spawn(async move { while !matches!(ear.next().await, Ok(Next::End) | Err(_)) {} });
                 if let Err(error) = self.serve(&client).await {
                     let code = error.code().map(|code| code.code().to_owned());
                     tracing::warn!(target: "pg_tenant_client", code, "the scheduler was interrupted");
                 }
-                ended.abort();
+                driven.abort();
                 true
             };
             tokio::select! {

@@ -1,31 +1,33 @@
 //! Waiting for jobs that are queued, on a connection that listens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Config, NoTls};
 
+use super::connect::Connector;
+use crate::listener::connection::Next;
 use crate::wire::backoff::Backoff;
 
 /// Said when a queue that had no jobs has some; nothing else is.
-const CHANNEL: &str = "listen pg_tenant_jobs";
+const LISTEN: &str = "listen pg_tenant_jobs";
 
 pub(super) struct Wake {
-    heard: std::sync::Arc<Notify>,
+    heard: Arc<Notify>,
     task: Option<JoinHandle<()>>,
 }
 
 impl Wake {
-    /// Without a configuration it never hears anything.
-    pub(super) fn new(config: Option<Config>) -> Wake {
-        let heard = std::sync::Arc::new(Notify::new());
-        let task = config.map(|config| {
+    /// Without a connection it never hears anything.
+    pub(super) fn new(connector: Option<Connector>) -> Wake {
+        let heard = Arc::new(Notify::new());
+        let task = connector.map(|connector| {
             let heard = heard.clone();
             tokio::spawn(async move {
                 let mut backoff = Backoff::new();
                 loop {
-                    if listen(&config, &heard).await {
+                    if listen(&connector, &heard).await {
                         backoff = Backoff::new();
                     }
                     tokio::time::sleep(backoff.next().max(Duration::from_millis(100))).await;
@@ -48,28 +50,24 @@ impl Drop for Wake {
     }
 }
 
-/// Until the connection ends; whether there was one.
-async fn listen(config: &Config, heard: &Notify) -> bool {
-    let Ok((client, mut connection)) = config.connect(NoTls).await else { return false };
-    let mut messages = std::pin::pin!(futures_util::stream::poll_fn(move |cx| connection.poll_message(cx)));
-    let mut listening = std::pin::pin!(client.batch_execute(CHANNEL));
-    let mut began = false;
+/// Until the connection ends; whether it has listened.
+async fn listen(connector: &Connector, heard: &Notify) -> bool {
+    let Some((client, mut ear)) = connector.connect().await else { return false };
+    if !matches!(ear.during(client.batch_execute(LISTEN), |_| ()).await, Ok(Some(Ok(())))) {
+        return false;
+    }
+    // What was queued before this is not heard.
+    heard.notify_one();
     loop {
-        use futures_util::StreamExt;
-        tokio::select! {
-            listens = &mut listening, if !began => {
-                if listens.is_err() {
-                    return false;
+        match ear.next().await {
+            Ok(Next::Heard(_)) => heard.notify_one(),
+            Ok(Next::Silence) => {
+                let asked = ear.during(client.batch_execute(""), |_| heard.notify_one()).await;
+                if !matches!(asked, Ok(Some(Ok(())))) {
+                    return true;
                 }
-                began = true;
-                // What was queued before this is not heard.
-                heard.notify_one();
             }
-            message = messages.next() => match message {
-                Some(Ok(AsyncMessage::Notification(_))) => heard.notify_one(),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return began,
-            },
+            Ok(Next::End) | Err(_) => return true,
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Config;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Config, NoTls, Socket};
 
 use super::claim::Wanted;
+use super::connect::Connector;
 use super::context::{JobTx, OutsideJob, SystemJobTx};
 use super::handlers::{Handler, Handlers, handle};
 use super::job::Job;
@@ -24,7 +26,7 @@ pub struct Worker {
     pub(super) concurrency: usize,
     pub(super) poll: Duration,
     pub(super) drain: Duration,
-    pub(super) wake: Option<Config>,
+    pub(super) wake: Option<Connector>,
 }
 
 impl Worker {
@@ -121,8 +123,19 @@ impl Worker {
 
     /// Also a connection of its own that waits for jobs that are queued, so that they need not wait for the next
     /// [`poll`](Self::poll): to the server itself, not through a pooler in transaction mode.
-    pub fn listen(mut self, config: Config) -> Self {
-        self.wake = Some(config);
+    pub fn listen(self, config: Config) -> Self {
+        self.listen_tls(config, NoTls)
+    }
+
+    /// As [`listen`](Self::listen), encrypted.
+    pub fn listen_tls<T>(mut self, config: Config, tls: T) -> Self
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send,
+        T::TlsConnect: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        self.wake = Some(Connector::new(config, tls));
         self
     }
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::data_key::{self, DataKey};
 use super::opened::{OpenKeys, Opened};
 use super::service::KeyService;
-use super::store::Stored;
+use super::store::{Stored, StoredKey};
 use crate::error::{Error, Kind};
 use crate::tx::tenant_tx::TenantTx;
 
@@ -23,6 +23,7 @@ const CAPACITY: u64 = 10_000;
 pub struct TenantKeys {
     pub(super) service: Arc<dyn KeyService>,
     pub(super) cache: Cache<(TenantId, String), OpenKeys>,
+    pub(super) ttl: Duration,
 }
 
 impl TenantKeys {
@@ -32,10 +33,11 @@ impl TenantKeys {
         TenantKeys::with_ttl(service, Duration::from_secs(300))
     }
 
-    /// As [`new`](Self::new), with another time for which keys are kept.
+    /// As [`new`](Self::new), with another time for which keys are kept: the same in all processes, since after twice
+    /// that a [new version](Self::rotate) is known to all of them.
     pub fn with_ttl(service: impl KeyService, ttl: Duration) -> TenantKeys {
         let cache = Cache::builder().max_capacity(CAPACITY).time_to_live(ttl).build();
-        TenantKeys { service: Arc::new(service), cache }
+        TenantKeys { service: Arc::new(service), cache, ttl }
     }
 
     /// The keys of the transaction's tenant for a purpose, such as `pii`; a first one is made where there is none, and
@@ -73,30 +75,28 @@ impl TenantKeys {
         purpose: &str,
         version: i32,
         bytes: Zeroizing<Vec<u8>>,
-        mut stored: Vec<(i32, Vec<u8>)>,
+        mut stored: Vec<StoredKey>,
     ) -> Result<OpenKeys, Error> {
         let tenant = tx.tenant().await?;
         let wrapped = self.service.wrap(&tenant, &bytes).await?;
-        let kept = tx.add(purpose, version, &wrapped).await?;
-        stored.insert(0, (version, kept));
+        let wrapped = tx.add(purpose, version, &wrapped).await?;
+        stored.insert(0, StoredKey { version, wrapped, age: 0.0 });
         self.unwrapped(&tenant, purpose, stored).await
     }
 
-    async fn unwrapped(
-        &self,
-        tenant: &TenantId,
-        purpose: &str,
-        stored: Vec<(i32, Vec<u8>)>,
-    ) -> Result<OpenKeys, Error> {
+    async fn unwrapped(&self, tenant: &TenantId, purpose: &str, stored: Vec<StoredKey>) -> Result<OpenKeys, Error> {
         let (mut keys, mut newest) = (Vec::new(), None);
-        for (version, wrapped) in stored {
+        // One that another process may not have heard of opens, and does not seal yet.
+        let known = stored.iter().position(|key| key.age >= 2.0 * self.ttl.as_secs_f64());
+        let sealing = known.unwrap_or(stored.len().saturating_sub(1));
+        for StoredKey { version, wrapped, .. } in stored {
             let bytes = self.service.unwrap(tenant, &wrapped).await?;
             let key = u32::try_from(version).ok().and_then(|version| DataKey::new(version, &bytes));
             keys.push(key.ok_or_else(|| Error::key_service(tenant, "unwrapped", "It is no data key."))?);
             newest.get_or_insert(bytes);
         }
         let bytes = newest.ok_or_else(|| Error::key_service(tenant, "found", "There is none."))?;
-        Ok(OpenKeys(Arc::new(Opened { tenant: *tenant, purpose: purpose.to_owned(), keys, bytes })))
+        Ok(OpenKeys(Arc::new(Opened { tenant: *tenant, purpose: purpose.to_owned(), keys, sealing, bytes })))
     }
 }
 

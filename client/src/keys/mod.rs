@@ -52,6 +52,6 @@ pub use opened::{BlindIndex, OpenKeys};
 pub use sealed::Sealed;
 pub use service::{KeyFuture, KeyService, Zeroizing};
 #[cfg(feature = "sqlx")]
-pub(crate) use store::{ADD, STORED, Stored};
+pub(crate) use store::{ADD, STORED, Stored, StoredKey};
 #[cfg(feature = "keys-vault")]
 pub use vault::VaultKeys;

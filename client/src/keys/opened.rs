@@ -27,6 +27,8 @@ pub(super) struct Opened {
     pub(super) purpose: String,
     /// The newest first.
     pub(super) keys: Vec<DataKey>,
+    /// Which of them seals: the newest that every process has heard of.
+    pub(super) sealing: usize,
     /// Of the newest; its index key is every version's.
     pub(super) bytes: Zeroizing<Vec<u8>>,
 }
@@ -46,7 +48,7 @@ impl OpenKeys {
 
     /// The version by which it seals.
     pub fn version(&self) -> u32 {
-        self.0.keys.first().map_or(0, |key| key.version)
+        self.sealing().map_or(0, |key| key.version)
     }
 
     /// Seals a value for this column. One key seals at most 2^32 values: rotate it before
@@ -58,11 +60,19 @@ impl OpenKeys {
     where
         T: Serialize + ToOwned + ?Sized,
     {
-        let failed = |why: String| Error::new(Kind::Driver, "a value could not be sealed").with_detail(why);
-        let plain = Zeroizing::new(serde_json::to_vec(value).map_err(|why| failed(why.to_string()))?);
-        let key = self.0.keys.first().ok_or_else(|| failed("there is no key".into()))?;
-        let sealed = key.seal(&aad(&self.0.tenant, &self.0.purpose, column), &plain);
-        sealed.map(Sealed::from_bytes).ok_or_else(|| failed("the system gives no random numbers".into()))
+        let plain = serde_json::to_vec(value);
+        let plain = Zeroizing::new(plain.map_err(|why| not_sealed(&format!("It cannot be written as JSON: {why}.")))?);
+        self.seal_bytes(column, &plain)
+    }
+
+    fn sealing(&self) -> Option<&DataKey> {
+        self.0.keys.get(self.0.sealing)
+    }
+
+    pub(super) fn seal_bytes<T>(&self, column: &Column, plain: &[u8]) -> Result<Sealed<T>, Error> {
+        let key = self.sealing().ok_or_else(|| not_sealed("There is no key."))?;
+        let sealed = key.seal(&aad(&self.0.tenant, &self.0.purpose, column), plain);
+        sealed.map(Sealed::from_bytes).ok_or_else(|| not_sealed("The system gives no random numbers."))
     }
 
     /// Opens a value of this column.
@@ -71,6 +81,12 @@ impl OpenKeys {
     /// It was sealed by another tenant, for another column or purpose, by a key that is not there any more, or was
     /// changed; or it is of another type.
     pub fn open<T: DeserializeOwned>(&self, column: &Column, value: &Sealed<T>) -> Result<T, Error> {
+        let plain = self.open_bytes(column, value)?;
+        let other = |_| Error::does_not_open(&self.0.tenant, column, "What is in it is of another type.");
+        serde_json::from_slice(&plain).map_err(other)
+    }
+
+    pub(super) fn open_bytes<T>(&self, column: &Column, value: &Sealed<T>) -> Result<Zeroizing<Vec<u8>>, Error> {
         let refused = |why: &str| Error::does_not_open(&self.0.tenant, column, why);
         let bytes = value.as_bytes();
         if bytes.len() < HEADER || !bytes.starts_with(&MAGIC) {
@@ -80,8 +96,7 @@ impl OpenKeys {
         let key = self.0.keys.iter().find(|key| key.version == version);
         let key = key.ok_or_else(|| refused(&format!("There is no version {version} of the key.")))?;
         let plain = key.open(&aad(&self.0.tenant, &self.0.purpose, column), bytes);
-        let plain = plain.ok_or_else(|| refused("The key does not fit, or the value was changed."))?;
-        serde_json::from_slice(&plain).map_err(|_| refused("What is in it is of another type."))
+        plain.ok_or_else(|| refused("The key does not fit, or the value was changed."))
     }
 
     /// For `where column_index = $1`, over the value in the form in which equal ones are the same bytes. It stays the
@@ -92,6 +107,10 @@ impl OpenKeys {
         bytes.copy_from_slice(tag.as_ref());
         BlindIndex(bytes)
     }
+}
+
+fn not_sealed(why: &str) -> Error {
+    Error::new(Kind::Driver, "a value could not be sealed").with_detail(why)
 }
 
 impl fmt::Debug for OpenKeys {

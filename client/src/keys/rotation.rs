@@ -8,12 +8,13 @@ use super::data_key::{self, LENGTH};
 use super::opened::OpenKeys;
 use super::sealed::Sealed;
 use super::store::Stored;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::tx::tenant_tx::TenantTx;
 
 impl TenantKeys {
-    /// Adds a version of the data key, by which values are sealed once the transaction is committed and caches have
-    /// heard of it; older versions open what they have sealed. Blind indexes stay as they are.
+    /// Adds a version of the data key. Once the transaction is committed, every process hears of it as its cache runs
+    /// out; after twice the cache's time it is the one that seals. Older versions open what they have sealed. Blind
+    /// indexes stay as they are.
     ///
     /// # Errors
     /// Those of [`enter`](Self::enter).
@@ -21,23 +22,32 @@ impl TenantKeys {
         let place = (Stored::tenant(tx).await?, purpose.to_owned());
         self.cache.invalidate(&place).await;
         let stored = tx.stored(purpose).await?;
-        let Some((newest, wrapped)) = stored.first() else { return self.enter(tx, purpose).await };
-        let old = self.service.unwrap(&place.0, wrapped).await?;
+        let Some(newest) = stored.first() else { return self.enter(tx, purpose).await };
+        let old = self.service.unwrap(&place.0, &newest.wrapped).await?;
         let mut bytes: Zeroizing<Vec<u8>> = data_key::random().ok_or_else(no_random)?;
         let index =
             old.get(32..LENGTH).ok_or_else(|| Error::key_service(&place.0, "unwrapped", "It is no data key."))?;
         bytes[32..].copy_from_slice(index);
-        self.added(tx, purpose, newest + 1, bytes, stored.clone()).await
+        self.added(tx, purpose, newest.version + 1, bytes, stored.clone()).await
     }
 
-    /// Seals up to `at_most` values of the column anew that another version has sealed, and returns how many: call it,
+    /// Seals up to `at_most` values of the column anew that an older version has sealed, and returns how many: call it,
     /// each time in a transaction of its own, until that is 0. Rows that others have locked are left for the next time.
     /// Who is interrupted goes on where it was.
     ///
     /// # Errors
-    /// Those of [`enter`](Self::enter) and [`OpenKeys::open`]; `42501` where the role may not update the column.
+    /// The newest version does not seal yet (no SQLSTATE): see [`rotate`](Self::rotate). Those of
+    /// [`enter`](Self::enter) and [`OpenKeys::open`]; `42501` where the role may not update the column.
     pub async fn reseal(&self, tx: &mut TenantTx, purpose: &str, column: &Column, at_most: u32) -> Result<u64, Error> {
+        // What is cached may be from before the newest version sealed.
+        self.cache.invalidate(&(Stored::tenant(tx).await?, purpose.to_owned())).await;
         let keys = self.enter(tx, purpose).await?;
+        if keys.0.sealing > 0 {
+            let wait = format!("every process knows it {:?} after it was added", self.ttl * 2);
+            return Err(Error::new(Kind::Config, "the newest version of the key does not seal yet")
+                .with_detail("Another process may not have heard of it, and could not open what it has sealed.")
+                .with_hint(wait));
+        }
         let (table, name, newest) = (column.table, column.column, keys.version().to_be_bytes().to_vec());
         let some = format!(
             "select tableoid::oid, ctid::text, {name} from {table}
@@ -47,9 +57,9 @@ impl TenantKeys {
         let anew = format!("update {table} set {name} = $3 where tableoid = $1 and ctid = $2::text::tid");
         let mut resealed = 0;
         for row in rows {
-            let (part, place, value): (u32, &str, Sealed<serde_json::Value>) =
-                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            let value = keys.seal(column, &keys.open(column, &value)?)?;
+            let (part, place, value): (u32, &str, Sealed<()>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            // Byte for byte: what is in it is not read.
+            let value: Sealed<()> = keys.seal_bytes(column, &keys.open_bytes(column, &value)?)?;
             resealed += tx.execute(&anew, &[&part, &place, &value]).await?;
         }
         Ok(resealed)

@@ -1,22 +1,33 @@
 //! Where wrapped data keys stand: `tenant.data_keys`, inside the tenant's transaction.
 
 use pg_tenant_core::TenantId;
+use tokio_postgres::Row;
 
 use crate::error::Error;
 use crate::tx::tenant_tx::TenantTx;
 
-/// `$1` the purpose: version and wrapped key, the newest first.
-pub(crate) const STORED: &str = "select version, wrapped from tenant.data_keys_for($1::text)";
+/// `$1` the purpose: version, wrapped key and for how many seconds it is there, the newest first.
+pub(crate) const STORED: &str =
+    "select version, wrapped, extract(epoch from age)::float8 from tenant.data_keys_for($1::text)";
 /// `$1` the purpose, `$2` the version, `$3` the wrapped key: the one that is kept.
 pub(crate) const ADD: &str = "select tenant.add_data_key($1::text, $2::int, $3::bytea)";
 
 /// Whose transaction it is, where its token alone says so.
 const CURRENT: &str = "select tenant.current_id()";
 
+/// A version of a data key, as it is stored.
+#[derive(Clone)]
+pub(crate) struct StoredKey {
+    pub(crate) version: i32,
+    pub(crate) wrapped: Vec<u8>,
+    /// In seconds.
+    pub(crate) age: f64,
+}
+
 /// A transaction of either driver, as far as data keys are concerned.
 pub(crate) trait Stored {
     fn tenant(&mut self) -> impl Future<Output = Result<TenantId, Error>> + Send;
-    fn stored(&mut self, purpose: &str) -> impl Future<Output = Result<Vec<(i32, Vec<u8>)>, Error>> + Send;
+    fn stored(&mut self, purpose: &str) -> impl Future<Output = Result<Vec<StoredKey>, Error>> + Send;
     fn add(
         &mut self,
         purpose: &str,
@@ -33,9 +44,11 @@ impl Stored for TenantTx {
         self.query_one(CURRENT, &[]).await?.try_get::<_, &str>(0)?.parse().map_err(Error::malformed)
     }
 
-    async fn stored(&mut self, purpose: &str) -> Result<Vec<(i32, Vec<u8>)>, Error> {
+    async fn stored(&mut self, purpose: &str) -> Result<Vec<StoredKey>, Error> {
         let rows = self.query(STORED, &[&purpose]).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        let key =
+            |row: &Row| Ok(StoredKey { version: row.try_get(0)?, wrapped: row.try_get(1)?, age: row.try_get(2)? });
+        rows.iter().map(key).collect()
     }
 
     async fn add(&mut self, purpose: &str, version: i32, wrapped: &[u8]) -> Result<Vec<u8>, Error> {

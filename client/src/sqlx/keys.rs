@@ -1,11 +1,12 @@
 //! Data keys over sqlx.
 
 use ::sqlx::Row;
+use ::sqlx::postgres::PgRow;
 use pg_tenant_core::TenantId;
 
 use super::tenant_tx::TenantTx;
 use crate::error::Error;
-use crate::keys::{ADD, OpenKeys, STORED, Stored, TenantKeys};
+use crate::keys::{ADD, OpenKeys, STORED, Stored, StoredKey, TenantKeys};
 
 impl TenantKeys {
     /// As [`enter`](TenantKeys::enter), in a transaction over sqlx.
@@ -22,9 +23,11 @@ impl Stored for TenantTx {
         Ok(*self.tenant_id())
     }
 
-    async fn stored(&mut self, purpose: &str) -> Result<Vec<(i32, Vec<u8>)>, Error> {
+    async fn stored(&mut self, purpose: &str) -> Result<Vec<StoredKey>, Error> {
         let rows = ::sqlx::query(STORED).bind(purpose.to_owned()).fetch_all(&mut *self).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        let key =
+            |row: &PgRow| Ok(StoredKey { version: row.try_get(0)?, wrapped: row.try_get(1)?, age: row.try_get(2)? });
+        rows.iter().map(key).collect()
     }
 
     async fn add(&mut self, purpose: &str, version: i32, wrapped: &[u8]) -> Result<Vec<u8>, Error> {

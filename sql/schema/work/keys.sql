@@ -8,19 +8,19 @@ create table tenant.data_keys (
     purpose text collate "C" check (purpose ~ '^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,62}$'),
     version integer check (version > 0),
     wrapped bytea not null check (octet_length(wrapped) between 1 and 8192),
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default clock_timestamp(),
     primary key (tenant_id, purpose, version)
 );
 comment on table tenant.data_keys is 'Tenants'' data keys, each wrapped by a key that is elsewhere.';
 select pg_catalog.pg_extension_config_dump('tenant.data_keys', '');
 
-create function tenant.data_keys_for(purpose text) returns table (version integer, wrapped bytea)
-    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select k.version, k.wrapped from tenant.data_keys k
+create function tenant.data_keys_for(purpose text) returns table (version integer, wrapped bytea, age interval)
+    language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select k.version, k.wrapped, clock_timestamp() - k.created_at from tenant.data_keys k
     where k.tenant_id = tenant.current_id() and tenant.is_current(k.tenant_id) and k.purpose = data_keys_for.purpose
     order by k.version desc
 $$;
-comment on function tenant.data_keys_for is 'The wrapped data keys of the transaction''s tenant, the newest first; none without a tenant.';
+comment on function tenant.data_keys_for is 'The wrapped data keys of the transaction''s tenant, the newest first, and for how long each is there; none without a tenant.';
 revoke all on function tenant.data_keys_for(text) from public;
 grant execute on function tenant.data_keys_for(text) to tenant_user;
 

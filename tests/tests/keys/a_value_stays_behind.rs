@@ -1,13 +1,17 @@
 //! Values that an old key has sealed are forgotten when it is rotated, or are lost half-way.
 
-use pg_tenant_client::keys::Sealed;
+use std::time::Duration;
+
+use pg_tenant_client::keys::{FileKeys, Sealed, TenantKeys};
 
 use super::world::{IBAN, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_key_is_rotated() {
     let world = World::new("rotated").await;
-    let (pool, keys) = (world.pool(), world.keys());
+    let kept = Duration::from_millis(200);
+    let fresh = || TenantKeys::with_ttl(FileKeys::new(&world.directory), kept);
+    let (pool, keys) = (world.pool(), fresh());
     for n in 0..25 {
         world.customer(&pool, &keys, "acme", &format!("CH{n}")).await;
     }
@@ -15,8 +19,14 @@ async fn when_the_key_is_rotated() {
     let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
     let index = keys.enter(&mut tx, "pii").await.expect("keys").blind_index(&IBAN, b"CH7");
     let rotated = keys.rotate(&mut tx, "pii").await.expect("rotated");
-    assert_eq!((rotated.version(), rotated.blind_index(&IBAN, b"CH7") == index), (2, true));
+    assert_eq!((rotated.version(), rotated.blind_index(&IBAN, b"CH7") == index), (1, true), "it does not seal yet");
     tx.commit().await.expect("committed");
+    // Not before every process can have heard of it: one that has not could not open what it seals.
+    let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
+    let early = keys.reseal(&mut tx, "pii", &IBAN, 10).await.expect_err("it is too early");
+    assert!(early.to_string().contains("does not seal yet") && early.hint().is_some(), "{early:?}");
+    tx.rollback().await.expect("undone");
+    tokio::time::sleep(kept * 3).await;
     // One batch is undone, as by a worker that is killed; another is kept while somebody else has a row.
     let reseal = async |commit: bool| {
         let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
@@ -37,13 +47,13 @@ async fn when_the_key_is_rotated() {
     assert_eq!((reseal(true).await, reseal(true).await), (1, 0));
     let versions = "select string_agg(distinct tenant_id || encode(substr(iban, 5, 4), 'hex'), ' ') from customers";
     assert_eq!(world.superuser.value(versions).await.as_deref(), Some("acme00000002 globex00000001"));
-    // A process that has not heard of the new version opens what it has; one that begins now opens all.
+    // One that begins now opens all, and seals by the new version.
     let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
-    let acme = world.keys().enter(&mut tx, "pii").await.expect("keys");
+    let acme = fresh().enter(&mut tx, "pii").await.expect("keys");
     let rows = tx.query("select iban from customers where iban_index = $1", &[&index]).await.expect("rows");
     let ibans: Vec<String> =
         rows.iter().map(|row| acme.open(&IBAN, &row.get::<_, Sealed<String>>(0)).expect("opened")).collect();
-    assert_eq!(ibans, ["CH7"]);
+    assert_eq!((ibans, acme.version()), (vec!["CH7".to_owned()], 2));
 }
 
 /// Two that make the first key at once have the same one.
