@@ -64,6 +64,7 @@
 //! | `onboarding` | the module `onboarding`: tenants that are set up in steps, and the worker that takes them |
 //! | `tower` | the module `edge`: a layer that finds and proves the tenant of a request |
 //! | `axum` | the same, and extractors |
+//! | `billing` | the module `billing`: a webhook of payment providers, Stripe first |
 //! | `outbound` | the module `outbound`: the tenant on requests to other services, signed |
 //! | `envelope` | `Envelope`: the tenant around a job's payload |
 //! | `object_store` | the module `objects`: a tenant's part of an object store |
@@ -74,6 +75,8 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+#[cfg(feature = "billing")]
+pub mod billing;
 pub mod danger;
 #[cfg(feature = "directory")]
 pub mod directory {

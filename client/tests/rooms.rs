@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and those that it may use: only rooms before it, so no two use each other.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("error", &[]),
     ("tenant", &["error"]),
     ("listener", &["error", "tenant"]),
@@ -17,6 +17,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("pool", &["error", "tenant", "wire", "observe"]),
     ("tx", &["error", "tenant", "wire", "observe", "pool"]),
     ("admin", &["error", "tenant", "wire", "pool", "tx"]),
+    ("billing", &["error", "pool", "admin"]),
     ("danger", &["error", "tenant", "wire", "observe", "pool", "tx"]),
     ("worker", &[]),
     ("onboarding", &["error", "tenant", "wire", "observe", "pool", "tx", "admin", "danger", "worker"]),

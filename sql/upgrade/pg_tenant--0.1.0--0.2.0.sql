@@ -949,6 +949,8 @@ create table tenant.data_keys (
     version integer check (version > 0),
     wrapped bytea not null check (octet_length(wrapped) between 1 and 8192),
     created_at timestamptz not null default clock_timestamp(),
+    -- The transaction that has added it: what that sees of it is not committed.
+    added_by xid8 not null default pg_current_xact_id(),
     primary key (tenant_id, purpose, version)
 );
 comment on table tenant.data_keys is 'Tenants'' data keys, each wrapped by a key that is elsewhere.';
@@ -1069,7 +1071,7 @@ revoke all on function tenant.left_nothing() from public;
 
 grant execute on function tenant.left_nothing() to tenant_user;
 
-grant execute on function tenant.version() to tenant_user, tenant_admin, tenant_reader;
+grant execute on function tenant.version() to tenant_user, tenant_admin, tenant_reader, tenant_worker, tenant_billing;
 
 create or replace function tenant_internal.require_plain(what text, given text) returns boolean
     language c immutable strict parallel safe as 'MODULE_PATHNAME', 'pg_tenant_require_plain';
@@ -8136,14 +8138,14 @@ grant select on tenant.audit_changes to tenant_user;
 
 comment on table tenant.data_keys is 'Tenants'' data keys, each wrapped by a key that is elsewhere.';
 
-create or replace function tenant.data_keys_for(purpose text) returns table (version integer, wrapped bytea, age interval)
+create or replace function tenant.data_keys_for(purpose text) returns table (version integer, wrapped bytea, age interval, uncommitted boolean)
     language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    select k.version, k.wrapped, clock_timestamp() - k.created_at from tenant.data_keys k
+    select k.version, k.wrapped, clock_timestamp() - k.created_at, k.added_by is not distinct from pg_current_xact_id_if_assigned() from tenant.data_keys k
     where k.tenant_id = tenant.current_id() and tenant.is_current(k.tenant_id) and k.purpose = data_keys_for.purpose
     order by k.version desc
 $$;
 
-comment on function tenant.data_keys_for(text) is 'The wrapped data keys of the transaction''s tenant, the newest first, and for how long each is there; none without a tenant.';
+comment on function tenant.data_keys_for(text) is 'The wrapped data keys of the transaction''s tenant, the newest first, for how long each is there, and whether this transaction has added it; none without a tenant.';
 
 revoke all on function tenant.data_keys_for(text) from public;
 
@@ -8187,12 +8189,12 @@ declare
 begin
     perform tenant_internal.give_reason(reason), tenant_internal.require_known(canonical);
     select t.status into state from tenant.tenants t where t.id = canonical for no key update;
-    if state not in ('offboarding', 'purged') then
+    if state <> 'purged' then
         raise exception using
             errcode = 'TN169',
             message = format('the data keys of tenant "%s" are needed', canonical),
             detail = format('The tenant is %s, and what they have sealed could not be opened any more.', state),
-            hint = format('Of a tenant that leaves they are forgotten: select tenant.offboard(%L, ''<reason>'');', canonical);
+            hint = 'Those of a tenant that is purged are forgotten: tenant.offboard(), and tenant.mark_purged() when its time has come.';
     end if;
     delete from tenant.data_keys k where k.tenant_id = canonical;
     get diagnostics forgotten = row_count;
@@ -8201,7 +8203,7 @@ begin
 end
 $$;
 
-comment on function tenant.forget_data_keys(text, text) is 'Forgets the data keys of a tenant that leaves, after its key was destroyed, and says how many. TN002 unknown, TN029 no reason, TN169 the tenant does not leave.';
+comment on function tenant.forget_data_keys(text, text) is 'Forgets the data keys of a tenant that is purged, after its key was destroyed, and says how many there were; the journal has a line of it. TN002 unknown, TN029 no reason, TN169 the tenant is not purged.';
 
 revoke all on function tenant.forget_data_keys(text, text) from public;
 
@@ -8243,6 +8245,9 @@ create or replace function tenant.declare_sealed(rel regclass, column_name name)
     language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     kind oid;
+    -- Two long names have two.
+    called constant name := case when octet_length(column_name) <= 50 then column_name || '_sealed'
+        else left(column_name, 30) || '_' || left(md5(column_name), 12) || '_sealed' end;
 begin
     select a.atttypid into kind from pg_attribute a where a.attrelid = rel and a.attname = column_name and a.attnum > 0 and not a.attisdropped;
     if kind is distinct from 'bytea'::regtype then
@@ -8252,9 +8257,14 @@ begin
             detail = case when kind is null then 'There is no such column.' else format('It is of type %s.', kind::regtype) end,
             hint = 'Sealed values are bytea.';
     end if;
-    -- A value that is there already and is none is said by PostgreSQL: 23514.
-    execute format('alter table %s drop constraint if exists %I, add constraint %2$I check (tenant.is_sealed(%I))',
-        rel, left(column_name, 50) || '_sealed', column_name);
+    -- A value that is there already and is none is said by PostgreSQL: 23514. So is a constraint of another kind that
+    -- has this name: 42710.
+    if exists (select from pg_constraint c join pg_depend d on d.classid = 'pg_constraint'::regclass and d.objid = c.oid
+            and d.refclassid = 'pg_proc'::regclass and d.refobjid = 'tenant.is_sealed(bytea)'::regprocedure
+            where c.conrelid = rel and c.conname = called) then
+        execute format('alter table %s drop constraint %I', rel, called);
+    end if;
+    execute format('alter table %s add constraint %I check (tenant.is_sealed(%I))', rel, called, column_name);
 end
 $$;
 

@@ -38,7 +38,7 @@ pub(super) async fn perform(pools: Pools, handler: Handler, claim: Claim) -> Job
     let limit = claim.time_limit.unwrap_or(Duration::MAX);
     let ended = match timeout(limit, working).await {
         Ok(Ok(ended)) => ended,
-        Ok(Err(panic)) => Err(Undone::Failed(panicked(&*panic))),
+        Ok(Err(panic)) => Err(Undone::Failed(panicked("the job", &*panic))),
         Err(_) => Err(Undone::Failed(WorkError::new(format!("it took longer than its kind may, {limit:?}")))),
     };
     match ended {

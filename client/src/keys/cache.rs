@@ -61,6 +61,10 @@ impl TenantKeys {
             let bytes = data_key::random().ok_or_else(no_random)?;
             return self.added(tx, purpose, 1, bytes, Vec::new()).await;
         }
+        if stored.iter().any(|key| key.uncommitted) {
+            // Kept by this process beyond a rollback, it would seal what nobody opens again.
+            return self.unwrapped(&place.0, purpose, stored).await;
+        }
         let fetch = self.unwrapped(&place.0, purpose, stored);
         self.cache.try_get_with(place.clone(), fetch).await.map_err(|error: Arc<Error>| {
             // Whoever waited for the same fetch has the same error.
@@ -80,7 +84,7 @@ impl TenantKeys {
         let tenant = tx.tenant().await?;
         let wrapped = self.service.wrap(&tenant, &bytes).await?;
         let wrapped = tx.add(purpose, version, &wrapped).await?;
-        stored.insert(0, StoredKey { version, wrapped, age: 0.0 });
+        stored.insert(0, StoredKey { version, wrapped, age: 0.0, uncommitted: true });
         self.unwrapped(&tenant, purpose, stored).await
     }
 

@@ -17,8 +17,9 @@ use super::sealed::Sealed;
 use crate::error::{Error, Kind};
 
 /// What [`TenantKeys::enter`](super::TenantKeys::enter) returns: the keys of the transaction's tenant for a purpose.
-/// It seals and opens values of that tenant alone. Cloning shares the keys; they are overwritten in memory when the
-/// last is dropped and the cache has let go of them.
+/// It seals and opens values of that tenant alone, also when the transaction has ended: keep it no longer than that.
+/// Cloning shares the keys. The bytes that the key service has given are overwritten in memory when the last is dropped
+/// and the cache has let go of them; what `ring` has made of them is not.
 #[derive(Clone)]
 pub struct OpenKeys(pub(super) Arc<Opened>);
 

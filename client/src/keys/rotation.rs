@@ -14,7 +14,7 @@ use crate::tx::tenant_tx::TenantTx;
 impl TenantKeys {
     /// Adds a version of the data key. Once the transaction is committed, every process hears of it as its cache runs
     /// out; after twice the cache's time it is the one that seals. Older versions open what they have sealed. Blind
-    /// indexes stay as they are.
+    /// indexes stay as they are. Commit at once: the time counts from this call.
     ///
     /// # Errors
     /// Those of [`enter`](Self::enter).
@@ -28,7 +28,7 @@ impl TenantKeys {
         let index =
             old.get(32..LENGTH).ok_or_else(|| Error::key_service(&place.0, "unwrapped", "It is no data key."))?;
         bytes[32..].copy_from_slice(index);
-        self.added(tx, purpose, newest.version + 1, bytes, stored.clone()).await
+        self.added(tx, purpose, newest.version.saturating_add(1), bytes, stored.clone()).await
     }
 
     /// Seals up to `at_most` values of the column anew that an older version has sealed, and returns how many: call it,

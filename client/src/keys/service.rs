@@ -11,8 +11,7 @@ use crate::error::{Error, Kind};
 ///
 /// A wrapped key of one tenant must not unwrap for another one.
 pub trait KeyService: Send + Sync + 'static {
-    /// Encrypts a data key by the tenant's key, which is made where there is none. One that was destroyed is not made
-    /// again.
+    /// Encrypts a data key by the tenant's key, which is made where there is none.
     ///
     /// # Errors
     /// Any [`Error`]; [`KeyService`]s of this crate fail with one that has no SQLSTATE and shows no key.

@@ -6,9 +6,10 @@ use tokio_postgres::Row;
 use crate::error::Error;
 use crate::tx::tenant_tx::TenantTx;
 
-/// `$1` the purpose: version, wrapped key and for how many seconds it is there, the newest first.
+/// `$1` the purpose: version, wrapped key, for how many seconds it is there, and whether this transaction has added it,
+/// the newest first.
 pub(crate) const STORED: &str =
-    "select version, wrapped, extract(epoch from age)::float8 from tenant.data_keys_for($1::text)";
+    "select version, wrapped, extract(epoch from age)::float8, uncommitted from tenant.data_keys_for($1::text)";
 /// `$1` the purpose, `$2` the version, `$3` the wrapped key: the one that is kept.
 pub(crate) const ADD: &str = "select tenant.add_data_key($1::text, $2::int, $3::bytea)";
 
@@ -22,6 +23,8 @@ pub(crate) struct StoredKey {
     pub(crate) wrapped: Vec<u8>,
     /// In seconds.
     pub(crate) age: f64,
+    /// This transaction has added it, and may be rolled back.
+    pub(crate) uncommitted: bool,
 }
 
 /// A transaction of either driver, as far as data keys are concerned.
@@ -46,8 +49,14 @@ impl Stored for TenantTx {
 
     async fn stored(&mut self, purpose: &str) -> Result<Vec<StoredKey>, Error> {
         let rows = self.query(STORED, &[&purpose]).await?;
-        let key =
-            |row: &Row| Ok(StoredKey { version: row.try_get(0)?, wrapped: row.try_get(1)?, age: row.try_get(2)? });
+        let key = |row: &Row| {
+            Ok(StoredKey {
+                version: row.try_get(0)?,
+                wrapped: row.try_get(1)?,
+                age: row.try_get(2)?,
+                uncommitted: row.try_get(3)?,
+            })
+        };
         rows.iter().map(key).collect()
     }
 

@@ -92,7 +92,7 @@ impl Attempt {
         let (onboarding, context) = (self.onboarding.clone(), self.context.clone());
         let working = async move {
             let working = AssertUnwindSafe(work(onboarding, context)).catch_unwind();
-            working.await.unwrap_or_else(|panic| Err(panicked(&*panic)))
+            working.await.unwrap_or_else(|panic| Err(panicked("the step", &*panic)))
         };
         let mut task = Aborted(tokio::spawn(working.instrument(Span::current())));
         let mut next = Instant::now() + self.lease / 3;

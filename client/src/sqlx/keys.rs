@@ -25,8 +25,14 @@ impl Stored for TenantTx {
 
     async fn stored(&mut self, purpose: &str) -> Result<Vec<StoredKey>, Error> {
         let rows = ::sqlx::query(STORED).bind(purpose.to_owned()).fetch_all(&mut *self).await?;
-        let key =
-            |row: &PgRow| Ok(StoredKey { version: row.try_get(0)?, wrapped: row.try_get(1)?, age: row.try_get(2)? });
+        let key = |row: &PgRow| {
+            Ok(StoredKey {
+                version: row.try_get(0)?,
+                wrapped: row.try_get(1)?,
+                age: row.try_get(2)?,
+                uncommitted: row.try_get(3)?,
+            })
+        };
         rows.iter().map(key).collect()
     }
 

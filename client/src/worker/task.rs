@@ -18,11 +18,11 @@ where
     Ok((result, tx.ok_or_else(kept)?))
 }
 
-/// What a panic has said.
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> WorkError {
+/// What a panic of `what` has said.
+pub(crate) fn panicked(what: &str, panic: &(dyn Any + Send)) -> WorkError {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    WorkError::new(format!("it panicked: {}", text.as_deref().unwrap_or("with no text")))
+    WorkError::new(format!("{what} panicked: {}", text.as_deref().unwrap_or("with no text")))
 }
 
 /// The machine's name, for that of a worker.

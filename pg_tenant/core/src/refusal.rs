@@ -273,7 +273,7 @@ refusals! {
     InvalidJob = "TN161", "invalid_job";
     /// Jobs are not claimed, nor those of the system queued, inside a tenant
     JobsOutsideTenants = "TN162", "jobs_outside_tenants";
-    /// The data keys of a tenant that does not leave are not forgotten
+    /// The data keys of a tenant that is not purged are not forgotten
     DataKeysNeeded = "TN169", "data_keys_needed";
     /// There is no such meter, or a meter or a quota cannot be like this
     InvalidMeter = "TN170", "invalid_meter";

@@ -88,4 +88,4 @@ create function tenant.version() returns text
     language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_version';
 comment on function tenant.version() is 'The version of the library that the server has loaded.';
 revoke all on function tenant.version() from public;
-grant execute on function tenant.version() to tenant_user, tenant_admin, tenant_reader;
+grant execute on function tenant.version() to tenant_user, tenant_admin, tenant_reader, tenant_worker, tenant_billing;

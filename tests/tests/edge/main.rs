@@ -16,5 +16,6 @@ mod a_request_is_believed;
 mod a_request_is_not_charged;
 mod a_session_is_believed;
 mod a_task_has_the_wrong_tenant;
+mod a_webhook_is_forged;
 mod somebody_else_acts;
 mod the_directory_is_wrong;

@@ -47,7 +47,7 @@ async fn by_its_handler() {
     for (job, state, error) in [
         (Wrong::Error, "failed", "no route"),
         (Wrong::GiveUp, "dead", "no such address"),
-        (Wrong::Panic, "failed", "it panicked: not today"),
+        (Wrong::Panic, "failed", "the job panicked: not today"),
         (Wrong::Slow, "failed", "it took longer than its kind may, 300ms"),
         (Wrong::Kept, "dead", "the transaction was kept beyond the end of the work"),
         (Wrong::Ended, "failed", "division by zero"),

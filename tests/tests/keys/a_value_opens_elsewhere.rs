@@ -60,10 +60,19 @@ async fn in_another_column_or_purpose() {
     assert!(pii.open(&IBAN, &Sealed::<String>::from_bytes(b"CH93".as_slice())).is_err());
     let of = |keys: &pg_tenant_client::keys::OpenKeys| keys.blind_index(&IBAN, b"CH93");
     assert!(of(&pii) == of(&pii) && of(&pii) != of(&other) && of(&pii) != pii.blind_index(&NAME, b"CH93"));
+    // Asked for again it is the same, and still nobody's but this transaction's.
+    let again = keys.enter(&mut tx, "pii").await.expect("keys");
+    assert_eq!(again.open(&IBAN, &sealed).expect("opened"), "CH93");
     tx.rollback().await.expect("undone");
+    world.customer(&pool, &keys, "acme", "DE12").await;
+    let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
+    let elsewhere = world.keys().enter(&mut tx, "pii").await.expect("keys");
+    let iban: Sealed<String> = tx.query_one("select iban from customers", &[]).await.expect("a row").get(0);
+    assert_eq!(elsewhere.open(&IBAN, &iban).expect("sealed by a key that is kept"), "DE12");
+    tx.commit().await.expect("committed");
     // A transaction that was rolled back has made no key, though this process has seen one.
     let left = world.superuser.value("select count(*) from tenant.data_keys").await;
-    assert_eq!(left.as_deref(), Some("0"));
+    assert_eq!(left.as_deref(), Some("1"));
 }
 
 /// Over sqlx the same keys, the same values, and nothing in plain text.

@@ -46,7 +46,7 @@ async fn an_attempt() {
         }
         world.let_time_pass().await;
     }
-    for expected in ["failed: never", "failed: the step has kept its transaction beyond its end"] {
+    for expected in ["failed: never", "failed: the transaction was kept beyond the end of the work"] {
         assert_eq!(runner.run_idle().await.unwrap(), 1);
         assert_eq!(world.value(told).await, expected);
         assert_eq!(runner.run_idle().await.unwrap(), 0);

@@ -53,7 +53,8 @@ async fn of_the_tenant() {
     let readers = "tenant.can tenant.current_actor tenant.current_actor_role tenant.current_bigint tenant.current_id \
         tenant.current_impersonator \
         tenant.current_member_role tenant.current_role tenant.current_uuid tenant.has_role \
-        tenant.in_system_context tenant.is_current tenant.is_current_or_shared tenant.is_member tenant.require \
+        tenant.in_system_context tenant.is_current tenant.is_current_or_shared tenant.is_member tenant.is_sealed \
+        tenant.require \
         tenant_internal.hidden tenant_internal.hidden_set tenant_internal.is_shown tenant_internal.own_row";
     assert_eq!(db.superuser().await.value(open).await.as_deref(), Some(readers), "all that PUBLIC may call");
     let open = "select count(*) from pg_class c, aclexplode(relacl) a 
