@@ -4,7 +4,7 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,8 @@ pub struct Cluster {
     install: &'static Install,
     /// The database that others are copied from, once it has the extension.
     pub(crate) template: OnceCell<()>,
+    /// Databases whose tests are over.
+    pub(crate) done: Mutex<Vec<String>>,
     watchdog: Option<Watchdog>,
     environment: Vec<(String, String)>,
 }
@@ -164,6 +166,7 @@ impl Cluster {
             layout: Layout::new(install, options),
             install,
             template: OnceCell::new(),
+            done: Mutex::default(),
             watchdog: None,
             environment,
         }

@@ -74,10 +74,30 @@ impl Cluster {
         );
         let name = format!("{name}_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let roles = Roles::of(&name);
-        self.superuser().await.run(&format!("create database {name} template {template}")).await;
+        let superuser = self.superuser().await;
+        self.drop_done(&superuser).await;
+        superuser.run(&format!("create database {name} template {template}")).await;
         let database = Database { name, roles, cluster: self };
         database.superuser().await.run(&database.roles.sql(template == TEMPLATE)).await;
         database
+    }
+
+    /// Drops what tests have done with: hundreds of databases would fill a small disk. One that is held, by a prepared
+    /// transaction or a slot, stays until the server ends.
+    async fn drop_done(&self, superuser: &Session) {
+        let done = std::mem::take(&mut *self.done.lock().expect("nobody panics with the list"));
+        for name in done {
+            let _ = superuser.batch_execute(&format!("drop database if exists {name} with (force)")).await;
+        }
+    }
+}
+
+impl Drop for Database<'_> {
+    /// Dropped on the server when the next one is made: here nothing can be awaited.
+    fn drop(&mut self) {
+        if let Ok(mut done) = self.cluster.done.lock() {
+            done.push(std::mem::take(&mut self.name));
+        }
     }
 }
 
