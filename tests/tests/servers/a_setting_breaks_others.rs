@@ -38,11 +38,11 @@ async fn works(session: &Session) {
     session.run(&WORK.replace("drop table a, b, c2, d", "drop table a, b, d")).await;
 }
 
-async fn with(cluster: &Cluster, name: &str, setting: (&str, &str)) -> String {
-    let db: Database<'_> = cluster.plain_database(name).await;
+async fn with(cluster: &'static Cluster, name: &str, setting: (&str, &str)) -> Database<'static> {
+    let db = cluster.plain_database(name).await;
     let boss = cluster.superuser().await;
     boss.run(&format!("alter database {} set {} = {}", db.name, setting.0, setting.1)).await;
-    db.name
+    db
 }
 
 #[tokio::test]
@@ -50,8 +50,8 @@ async fn before_without_and_after_the_extension() {
     let cluster = Cluster::shared();
     for (n, setting) in SETTINGS.into_iter().enumerate() {
         eprintln!("{} = {}", setting.0, setting.1);
-        let name = with(cluster, &format!("setting_{n}"), setting).await;
-        let connect = async || Session::connect(&cluster.config(&name, "postgres")).await;
+        let db = with(cluster, &format!("setting_{n}"), setting).await;
+        let connect = async || Session::connect(&db.config("postgres")).await;
         let boss = connect().await;
         works(&boss).await; // before
         if !Install::current().lacks("pg_trgm") {
