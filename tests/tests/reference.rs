@@ -74,7 +74,8 @@ async fn names(session: &Session, sql: &str) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn everything_of_schema_tenant_has_a_heading() {
-    let boss = database("headings").await.superuser().await;
+    let db = database("headings").await;
+    let boss = db.superuser().await;
     let objects = "select proname from pg_proc where pronamespace = 'tenant'::regnamespace
         union select relname from pg_class where relnamespace = 'tenant'::regnamespace and relkind in ('r', 'v', 'm', 'p')";
     assert_eq!(headings("tenant."), names(&boss, objects).await);
@@ -86,7 +87,8 @@ async fn everything_of_schema_tenant_has_a_heading() {
 
 #[tokio::test]
 async fn a_signature_or_a_default_is_another() {
-    let boss = database("signatures").await.superuser().await;
+    let db = database("signatures").await;
+    let boss = db.superuser().await;
     for name in headings("tenant.") {
         let heading = README.lines().find(|line| line.starts_with(&format!("### `tenant.{name}("))).unwrap_or_default();
         let overloads = format!(
@@ -138,7 +140,8 @@ fn a_sqlstate_has_no_row() {
 /// `create extension` fails where a declared symbol is missing; the other way round nobody would notice.
 #[tokio::test]
 async fn each_symbol_of_the_library_has_its_declaration() {
-    let boss = database("symbols").await.superuser().await;
+    let db = database("symbols").await;
+    let boss = db.superuser().await;
     let declared = "select prosrc from pg_proc
         where pronamespace in ('tenant'::regnamespace, 'tenant_internal'::regnamespace) and prolang = 13";
     let declared = names(&boss, declared).await;

@@ -74,7 +74,8 @@ fn a_refusal_is_unknown() {
 
 #[tokio::test]
 async fn a_finding_is_unknown() {
-    let boss = database("catalogue").await.superuser().await;
+    let db = database("catalogue").await;
+    let boss = db.superuser().await;
     let known = boss
         .rows(
             "select upper(substr(relname, 9)) from pg_class

@@ -8,7 +8,8 @@ use crate::page;
 
 #[tokio::test]
 async fn a_finding_has_no_page_or_no_case() {
-    let boss = database("proofs").await.superuser().await;
+    let db = database("proofs").await;
+    let boss = db.superuser().await;
     let rows = boss
         .rows(
             "select upper(substr(relname, 9)), obj_description(oid, 'pg_class') from pg_class
@@ -41,7 +42,8 @@ async fn a_finding_has_no_page_or_no_case() {
 /// `create extension` collects the findings, and so does the upgrade.
 #[tokio::test]
 async fn a_finding_is_not_asked_for() {
-    let boss = database("asked_for").await.superuser().await;
+    let db = database("asked_for").await;
+    let boss = db.superuser().await;
     let forgotten = boss
         .rows(
             "select relname from pg_class where relnamespace = 'tenant_internal'::regnamespace and relname like 'finding\\_%'

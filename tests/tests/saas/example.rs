@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use pg_tenant_client::Signer;
-use pg_tenant_tests::Session;
+use pg_tenant_tests::{Database, Session};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ const SCHEMA: &str = include_str!("../../../client/examples/axum_saas/schema.sql
 const SECRET: &[u8] = b"a secret of the example, 32 bytes.";
 
 pub struct Example {
+    _db: Database<'static>,
     pub superuser: Session,
     pub base: String,
     /// Where Prometheus would ask.
@@ -71,7 +72,7 @@ impl Example {
         let addresses = line.trim().split_once(" metrics ");
         let (base, metrics) = addresses.unwrap_or_else(|| panic!("the example does not start: {line:?}"));
         let (base, metrics) = (base.to_owned(), metrics.to_owned());
-        Example { superuser, base, metrics, http: Client::new(), program, said }
+        Example { _db: db, superuser, base, metrics, http: Client::new(), program, said }
     }
 
     /// Tells it to stop, as an orchestrator does.

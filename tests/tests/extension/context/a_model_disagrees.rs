@@ -3,8 +3,8 @@
 
 use std::sync::OnceLock;
 
-use pg_tenant_tests::Session;
 use pg_tenant_tests::shop::{A, B, shop};
+use pg_tenant_tests::{Database, Session};
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
@@ -134,7 +134,7 @@ async fn observe(session: &Session, step: Step) -> Result<Option<String>, String
 }
 
 /// May enter tenants and the system context.
-async fn operator() -> Session {
+async fn operator() -> (Database<'static>, Session) {
     let db = shop("model").await;
     let operator = format!("regress_{}_operator", db.name);
     db.superuser()
@@ -144,16 +144,17 @@ async fn operator() -> Session {
              grant select, update on orders to {operator}, tenant_system"
         ))
         .await;
-    db.connect(&operator).await
+    let session = db.connect(&operator).await;
+    (db, session)
 }
 
-fn server() -> &'static (Runtime, Session) {
-    static SERVER: OnceLock<(Runtime, Session)> = OnceLock::new();
+fn server() -> &'static (Runtime, Database<'static>, Session) {
+    static SERVER: OnceLock<(Runtime, Database<'static>, Session)> = OnceLock::new();
     SERVER.get_or_init(|| {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let session = runtime.block_on(async { operator().await });
-        (runtime, session)
+        let (db, session) = runtime.block_on(async { operator().await });
+        (runtime, db, session)
     })
 }
 
@@ -161,7 +162,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 500, ..ProptestConfig::default() })]
     #[test]
     fn on_a_random_program(program in prop::collection::vec(step(), 1..30)) {
-        let (runtime, session) = server();
+        let (runtime, _, session) = server();
         runtime.block_on(session.batch_execute("rollback")).expect("rollback");
         let mut model = None;
         for (at, &step) in program.iter().enumerate() {

@@ -95,7 +95,8 @@ async fn or_a_dump_leaves_it_out() {
     );
 
     // Where nothing of a user's is in the way, without CASCADE.
-    let empty = database("months_gone").await.superuser().await;
+    let db = database("months_gone").await;
+    let empty = db.superuser().await;
     empty.run("drop extension pg_tenant").await;
     assert_eq!(empty.value("select count(*) from pg_class where relname like 'journal%'").await.as_deref(), Some("0"));
 }
