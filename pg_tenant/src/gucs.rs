@@ -103,6 +103,15 @@ static MAX_ADVISORY_LOCKS: GucSetting<i32> = GucSetting::<i32>::new(64);
 /// limits guesses of e-mail addresses, however many sessions the role opens.
 static MAX_LOOKUPS_PER_MINUTE: GucSetting<i32> = GucSetting::<i32>::new(600);
 
+/// Each takes 160 bytes of shared memory; 0 keeps no statistics. Those beyond are counted together.
+static MAX_TRACKED_TENANTS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
+
+/// Turn it off to see what statistics cost.
+static STATISTICS: GucSetting<bool> = GucSetting::<bool>::new(true);
+
+/// Turn it on where logs are searched by tenant. It is off, since a DETAIL that is there is changed.
+static LOG_TENANT: GucSetting<bool> = GucSetting::<bool>::new(false);
+
 /// For databases of test suites that run each test in a transaction and roll it back. Set in postgresql.conf or for a
 /// database; a session cannot set it.
 static TEST_MODE: GucSetting<bool> = GucSetting::<bool>::new(false);
@@ -203,6 +212,51 @@ pub fn side_channels_allowed() -> bool {
 /// `pg_tenant.test_mode`.
 pub fn test_mode() -> bool {
     TEST_MODE.get()
+}
+
+/// `pg_tenant.max_tracked_tenants`.
+pub fn max_tracked_tenants() -> usize {
+    usize::try_from(MAX_TRACKED_TENANTS.get()).unwrap_or(0)
+}
+
+/// `pg_tenant.statistics`.
+pub fn statistics() -> bool {
+    STATISTICS.get()
+}
+
+/// `pg_tenant.log_tenant`.
+pub fn log_tenant() -> bool {
+    LOG_TENANT.get()
+}
+
+/// Declares the settings of [`crate::stats`].
+pub fn init_statistics() {
+    GucRegistry::define_int_guc(
+        c"pg_tenant.max_tracked_tenants",
+        c"For how many tenants statistics are kept.",
+        c"Each takes 160 bytes of shared memory; 0 keeps none. Those beyond are counted together.",
+        &MAX_TRACKED_TENANTS,
+        0,
+        1_000_000,
+        GucContext::Postmaster,
+        GucFlags::empty(),
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_tenant.statistics",
+        c"What each tenant costs is counted.",
+        c"",
+        &STATISTICS,
+        GucContext::Sighup,
+        GucFlags::empty(),
+    );
+    GucRegistry::define_bool_guc(
+        c"pg_tenant.log_tenant",
+        c"Each line of the server's log says which tenant its transaction has entered.",
+        c"As the first line of DETAIL, in text, CSV and JSON; clients are not told.",
+        &LOG_TENANT,
+        GucContext::Suset,
+        GucFlags::empty(),
+    );
 }
 
 /// Declares the settings of what is refused and hidden.

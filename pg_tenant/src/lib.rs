@@ -16,8 +16,8 @@
 //! The rooms, each using only those before it (`tests/tests/house.rs` has the list): [`pg`], safe wrappers over
 //! PostgreSQL; [`gucs`], the settings; [`registry`], which tenants exist, and their limits; [`people`], who is a member
 //! of which; [`policy`], how a table is protected; [`signed`], tokens and keys; [`context`], what the transaction has
-//! entered; [`guard`], what must not happen; [`entry`], the ways into a tenant and the system context; [`api`], the SQL
-//! functions.
+//! entered; [`stats`], what each tenant costs; [`guard`], what must not happen; [`entry`], the ways into a tenant and
+//! the system context; [`api`], the SQL functions.
 //!
 //! SQL lives in `sql/schema/`, rules without PostgreSQL in `core/`. `unsafe` lives in `pg/`, `guard/hook/` and
 //! `gucs.rs`.
@@ -32,6 +32,7 @@ mod pg;
 mod policy;
 mod registry;
 mod signed;
+mod stats;
 
 pgrx::pg_module_magic!();
 
@@ -54,6 +55,7 @@ pub extern "C-unwind" fn _PG_init() {
     gucs::init_people();
     gucs::init_impersonation();
     gucs::init_request_id();
+    gucs::init_statistics();
     context::locks::init();
     context::current::init();
     context::lifetime::init();
@@ -65,6 +67,7 @@ pub extern "C-unwind" fn _PG_init() {
     registry::init();
     people::init();
     pg::lookups::init();
+    pg::activity::init();
     pg::refused::init(context::current::tenant);
     policy::protection::init();
     guard::function::init();
@@ -75,6 +78,7 @@ pub extern "C-unwind" fn _PG_init() {
     guard::ready::init();
     guard::temporary::init();
     signed::init();
+    stats::init();
     guard::hook::init();
     pg::preload::done();
 }

@@ -144,6 +144,11 @@ impl Cluster {
         &self.layout.socket_dir
     }
 
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.layout.data()
+    }
+
     /// The installation that this server runs from.
     pub fn install(&self) -> &'static Install {
         self.install

@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// Each room of `pg_tenant/src`, and those that it may use: only rooms before it, so no two use each other. `lib.rs` is
 /// their map, and starts all of them.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("pg", &[]),
     ("gucs", &[]),
     ("registry", &["pg", "gucs"]),
@@ -18,7 +18,8 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("policy", &["pg"]),
     ("signed", &["pg", "gucs"]),
     ("context", &["pg", "gucs", "registry", "people", "policy"]),
-    ("guard", &["pg", "gucs", "registry", "policy", "context"]),
+    ("stats", &["pg", "gucs", "context"]),
+    ("guard", &["pg", "gucs", "registry", "policy", "context", "stats"]),
     ("entry", &["pg", "gucs", "registry", "people", "context", "guard"]),
     ("api", &["pg", "gucs", "policy", "signed", "context", "guard", "entry"]),
 ];

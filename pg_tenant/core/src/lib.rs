@@ -6,6 +6,7 @@
 //! - [`SystemContext`]: how the system context stands where a tenant id would.
 //! - [`Lookups`]: how often tenants were looked up, and when the journal is due a line.
 //! - [`Refusals`]: what was refused, until the journal is told.
+//! - [`statistics`]: what each tenant has cost.
 //! - [`TenantStatus`]: the states of a tenant and which of them may be entered.
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ mod lookups;
 mod plain;
 mod refusal;
 mod refused;
+pub mod statistics;
 mod status;
 mod system;
 mod tenant_id;

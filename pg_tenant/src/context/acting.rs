@@ -2,6 +2,7 @@
 //! entering for an actor costs no setting more than entering.
 
 use crate::people::{Bits, MAX_NAME, Role};
+use crate::pg::activity;
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::own_setting::SEPARATOR;
 use crate::pg::row_function::TextDatum;
@@ -86,5 +87,6 @@ pub fn assign(acting: Acting) {
         return;
     }
     NOW.set(acting);
+    activity::act(acting.actor.as_ref().map_or(b"", Name::bytes));
     WRITTEN.set(WRITTEN.get() + 1);
 }

@@ -12,7 +12,7 @@ use crate::pg::backend_cell::BackendCell;
 use crate::pg::own_setting::{self, Check, OwnSetting, Parsed, SEPARATOR, Text};
 use crate::pg::policy::Reader;
 use crate::pg::row_function::TextDatum;
-use crate::pg::{folding, replication, setting};
+use crate::pg::{activity, folding, replication, setting};
 use crate::registry::Limits;
 use pg_tenant_core::{SystemContext, TenantId};
 use pgrx::pg_sys::GucSource;
@@ -87,6 +87,11 @@ pub fn written() -> u64 {
 
 fn write(current: Current) {
     CURRENT.set(current);
+    match current.entered {
+        Some(Entered::Tenant(id)) => activity::enter(activity::TENANT, id.as_str()),
+        Some(Entered::System(_)) => activity::enter(activity::SYSTEM, ""),
+        None => activity::enter(activity::NOTHING, ""),
+    }
     WRITTEN.set(WRITTEN.get() + 1);
 }
 

@@ -7,7 +7,7 @@ pub use crate::context::acting::{MAX_LEN, Name};
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::own_setting::{self, Check, OwnSetting, Parsed, Text};
 use crate::pg::row_function::Call;
-use crate::pg::setting;
+use crate::pg::{activity, setting};
 use crate::row_function;
 use pgrx::pg_sys::{Datum, GucSource};
 use std::ffi::{CStr, c_char};
@@ -40,6 +40,9 @@ impl<const WHICH: usize> Parsed for Of<WHICH> {
     }
 
     fn assign(value: Option<Self>) {
+        if let Some(Of(name)) = value.as_ref().filter(|_| WHICH == ACTOR) {
+            activity::act(name.bytes());
+        }
         NOW[WHICH].set(value.map(|Of(name)| name));
         WRITTEN.set(WRITTEN.get() + 1);
     }

@@ -28,6 +28,7 @@ pub mod row_function; // that are called for each row
 mod sql_function; // macros that export ours
 
 // The server and the session
+pub mod activity; // what each session has entered, in shared memory
 pub mod changes; // which tenants this transaction has changed
 pub mod invalidation; // a change in one session reaches the caches of all
 pub mod lifetime; // the ends of transactions and savepoints
@@ -46,8 +47,10 @@ pub mod session_settings; // settings that earlier transactions have left
 pub mod setting; // setting and reading settings
 pub mod shared_memory; // shared memory of our own
 pub mod statement; // the running statement's text
+pub mod statistics; // the memory of what tenants cost
 pub mod temporary; // temporary objects
 pub mod transaction; // the state of the transaction
+pub mod usage; // what this backend has used so far
 pub mod versions; // of tenants, in shared memory
 
 // Statements

@@ -27,6 +27,8 @@ static PENDING: Shared<Refusals> = Shared::new(c"pg_tenant refusals to be told")
 /// Who knows the current tenant: a room above.
 type CurrentTenant = fn() -> Option<TenantId>;
 static TENANT: BackendCell<Option<CurrentTenant>> = BackendCell::new(None);
+/// Who else is told of each, by its place in the list: a room above.
+static ALSO: BackendCell<Option<fn(usize)>> = BackendCell::new(None);
 
 // SAFETY: numbers only; zeros are empty counts.
 unsafe impl Zeroed for Counts {}
@@ -40,6 +42,11 @@ pub fn init(tenant: CurrentTenant) {
     TENANT.set(Some(tenant));
 }
 
+/// Has each told to this function, too, which neither waits nor fails. Called from `_PG_init` only.
+pub fn also_tell(told: fn(usize)) {
+    ALSO.set(Some(told));
+}
+
 /// Counts a refusal that is about to be raised. Neither waits nor fails.
 pub fn count(refusal: Refusal) {
     let Some(counts) = COUNTS.get() else { return };
@@ -47,6 +54,9 @@ pub fn count(refusal: Refusal) {
         && let Some(count) = counts.0.get(place)
     {
         count.fetch_add(1, Relaxed);
+        if let Some(also) = ALSO.get() {
+            also(place);
+        }
     }
     // SAFETY: plain reads of variables of this backend.
     let (database, role) = unsafe { (pg_sys::MyDatabaseId.to_u32(), pg_sys::GetSessionUserId().to_u32()) };

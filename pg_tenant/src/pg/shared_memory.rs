@@ -4,7 +4,7 @@
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::decide;
 use pgrx::pg_sys;
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_int, c_void};
 
 /// A value in shared memory, and a lock that goes with it.
 pub struct Shared<T> {
@@ -23,14 +23,25 @@ pub unsafe trait Zeroed {}
 #[derive(Clone, Copy)]
 struct Request {
     name: &'static CStr,
-    size: usize,
+    size: fn(*const c_void) -> usize,
     made: fn(*const c_void, *mut c_void, *mut pg_sys::LWLock),
     shared: *const c_void,
 }
 
-/// How many values there may be.
-const MOST: usize = 8;
+/// Values of one type in shared memory, as many as were asked for; no lock goes with them.
+pub struct SharedSlice<T> {
+    name: &'static CStr,
+    place: BackendCell<*mut T>,
+    len: BackendCell<usize>,
+    /// How many are asked for, where that is not known before they are.
+    ask: BackendCell<Option<fn() -> usize>>,
+}
 
+/// How many values there may be.
+const MOST: usize = 16;
+
+/// What is done when the memory is there, and when the server stops without a crash: by the postmaster alone.
+static KEPT: BackendCell<Option<(fn(), fn())>> = BackendCell::new(None);
 static REQUESTS: BackendCell<[Option<Request>; MOST]> = BackendCell::new([None; MOST]);
 static PREVIOUS_REQUEST: BackendCell<pg_sys::shmem_request_hook_type> = BackendCell::new(None);
 static PREVIOUS_STARTUP: BackendCell<pg_sys::shmem_startup_hook_type> = BackendCell::new(None);
@@ -53,12 +64,7 @@ impl<T: Zeroed> Shared<T> {
 
     /// Asks for the memory. Called from `_PG_init` only.
     pub fn ask(&'static self) {
-        let request =
-            Request { name: self.name, size: size_of::<T>(), made: Self::made, shared: (&raw const *self).cast() };
-        let mut requests = REQUESTS.get();
-        let free = requests.iter_mut().find(|request| request.is_none());
-        *free.expect("a place for each value in shared memory") = Some(request);
-        REQUESTS.set(requests);
+        add(Request { name: self.name, size: |_| size_of::<T>(), made: Self::made, shared: (&raw const *self).cast() });
     }
 
     fn made(shared: *const c_void, place: *mut c_void, lock: *mut pg_sys::LWLock) {
@@ -107,6 +113,68 @@ impl<T: Zeroed> Shared<T> {
     }
 }
 
+fn add(request: Request) {
+    let mut requests = REQUESTS.get();
+    let free = requests.iter_mut().find(|request| request.is_none());
+    *free.expect("a place for each value in shared memory") = Some(request);
+    REQUESTS.set(requests);
+}
+
+impl<T: Zeroed + Sync> SharedSlice<T> {
+    pub const fn new(name: &'static CStr) -> Self {
+        let (place, len) = (BackendCell::new(std::ptr::null_mut()), BackendCell::new(0));
+        SharedSlice { name, place, len, ask: BackendCell::new(None) }
+    }
+
+    /// Asks for the memory of so many. Called from `_PG_init` only.
+    pub fn ask(&'static self, len: usize) {
+        self.len.set(len);
+        add(Request { name: self.name, size: Self::size, made: Self::made, shared: (&raw const *self).cast() });
+    }
+
+    /// As [`ask`](Self::ask), where the number of sessions decides: PostgreSQL knows it when memory is asked for.
+    pub fn ask_for(&'static self, len: fn() -> usize) {
+        self.ask.set(Some(len));
+        self.ask(0);
+    }
+
+    fn size(shared: *const c_void) -> usize {
+        // SAFETY: what `ask` has written down beside this function.
+        let shared = unsafe { &*shared.cast::<Self>() };
+        if let Some(ask) = shared.ask.get() {
+            shared.len.set(ask());
+        }
+        size_of::<T>() * shared.len.get()
+    }
+
+    fn made(shared: *const c_void, place: *mut c_void, _: *mut pg_sys::LWLock) {
+        // SAFETY: what `ask` has written down beside this function.
+        unsafe { &*shared.cast::<Self>() }.place.set(place.cast());
+    }
+
+    /// The values; none where there is no memory.
+    pub fn get(&self) -> &'static [T] {
+        let place = self.place.get();
+        if place.is_null() {
+            return &[];
+        }
+        // SAFETY: as many as were asked for, which live as long as the server and are only reached through shared
+        // references; all zeros is a value.
+        unsafe { std::slice::from_raw_parts(place, self.len.get()) }
+    }
+}
+
+/// Has `read` called when the memory is there, and `write` when the server stops. Called from `_PG_init` only.
+pub fn keep(read: fn(), write: fn()) {
+    KEPT.set(Some((read, write)));
+}
+
+unsafe extern "C-unwind" fn stopped(code: c_int, _: pg_sys::Datum) {
+    if let Some((_, write)) = KEPT.get().filter(|_| code == 0) {
+        write();
+    }
+}
+
 unsafe extern "C-unwind" fn request() {
     // SAFETY: in the postmaster's one thread, at the time for it; nothing to drop in this frame.
     unsafe {
@@ -115,7 +183,7 @@ unsafe extern "C-unwind" fn request() {
         }
         for request in REQUESTS.get().into_iter().flatten() {
             decide(|| {
-                pg_sys::RequestAddinShmemSpace(request.size);
+                pg_sys::RequestAddinShmemSpace((request.size)(request.shared));
                 pg_sys::RequestNamedLWLockTranche(request.name.as_ptr(), 1);
             });
         }
@@ -130,7 +198,7 @@ unsafe extern "C-unwind" fn start() {
             previous();
         }
         for request in REQUESTS.get().into_iter().flatten() {
-            let (name, size) = (request.name.as_ptr(), request.size);
+            let (name, size) = (request.name.as_ptr(), (request.size)(request.shared));
             let mut found = false;
             let place = decide(|| pg_sys::ShmemInitStruct(name, size, &mut found)).cast::<u8>();
             if !found && !place.is_null() {
@@ -138,6 +206,10 @@ unsafe extern "C-unwind" fn start() {
             }
             let lock = &raw mut (*decide(|| pg_sys::GetNamedLWLockTranche(name))).lock;
             (request.made)(request.shared, place.cast(), lock);
+        }
+        if let Some((read, _)) = KEPT.get() {
+            pg_sys::on_shmem_exit(Some(stopped), pg_sys::Datum::null());
+            read();
         }
     }
 }

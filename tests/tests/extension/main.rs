@@ -14,6 +14,7 @@ mod protect;
 mod prove;
 mod registry;
 mod sessions;
+mod statistics;
 mod strict;
 mod system;
 mod usage;

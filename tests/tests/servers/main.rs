@@ -11,4 +11,5 @@ mod not_preloaded;
 mod one_table_is_restored;
 mod replication_stops;
 mod standby_is_open;
+mod statistics_are_lost;
 mod upgraded_server_is_open;

@@ -7,6 +7,7 @@ use crate::pg::boundary::{decide, decide_or_raise, warn};
 use crate::pg::security::Saved;
 use crate::pg::{folding, raw, transaction};
 use crate::registry::Limits;
+use crate::stats;
 use pgrx::pg_sys::{self, Oid, QueryDesc, ScanDirection};
 use std::ffi::c_int;
 
@@ -40,6 +41,9 @@ unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) 
         referential::leave(saved);
         if ready::is_noting(before) {
             decide(|| ready::started(query, before));
+        }
+        if flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as c_int == 0 && stats::counts() && !referential::is_running() {
+            stats::started((*query).operation);
         }
     }
 }
@@ -76,6 +80,8 @@ unsafe extern "C-unwind" fn executor_run(
 ) {
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
+        let here = 0;
+        let measured = stats::counts() && stats::begins(&here);
         let around = resume(query);
         note_folded(query);
         let saved = enter_referential();
@@ -86,6 +92,7 @@ unsafe extern "C-unwind" fn executor_run(
         referential::leave(saved);
         ready::has_run(around);
         after_run();
+        has_run(query, measured);
     }
 }
 
@@ -93,6 +100,8 @@ unsafe extern "C-unwind" fn executor_run(
 unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanDirection::Type, count: u64) {
     // SAFETY: as above.
     unsafe {
+        let here = 0;
+        let measured = stats::counts() && stats::begins(&here);
         let around = resume(query);
         note_folded(query);
         let saved = enter_referential();
@@ -103,6 +112,7 @@ unsafe extern "C-unwind" fn executor_run(query: *mut QueryDesc, direction: ScanD
         referential::leave(saved);
         ready::has_run(around);
         after_run();
+        has_run(query, measured);
     }
 }
 
@@ -132,6 +142,22 @@ unsafe fn resume(query: *mut QueryDesc) -> Option<Oid> {
         unsafe { decide_or_raise(|| function::in_tenant(function)) }
     }
     ready::runs(held)
+}
+
+/// What the query has done is counted.
+///
+/// # Safety
+/// The argument is PostgreSQL's own, valid during the call; nothing to drop in the caller's frame.
+unsafe fn has_run(query: *mut QueryDesc, measured: bool) {
+    if stats::counts() {
+        // SAFETY: the caller's promise; a query that has run has its state.
+        unsafe { stats::ran((*query).operation, (*(*query).estate).es_processed) }
+    }
+    if measured {
+        // SAFETY: the caller's promise; every query has a plan.
+        let number = unsafe { (*(*query).plannedstmt).queryId };
+        stats::ends(stats::Outer::Execution, number as i64);
+    }
 }
 
 /// # Safety

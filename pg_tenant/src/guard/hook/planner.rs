@@ -7,6 +7,7 @@ use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::{decide, decide_or_raise};
 use crate::pg::{folding, hiding, lifted, plans, proc, raw, transaction};
 use crate::policy::protection;
+use crate::stats;
 use pgrx::pg_sys;
 use std::ffi::{c_char, c_int};
 
@@ -40,6 +41,8 @@ unsafe extern "C-unwind" fn planner(
             hiding::hide(query, hidden::asked_by);
         });
     }
+    let here = 0;
+    let measured = stats::counts() && stats::begins(&here);
     let computed = folding::computed();
     let saved = enter_referential();
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
@@ -50,6 +53,9 @@ unsafe extern "C-unwind" fn planner(
         }
     };
     referential::leave(saved);
+    if measured {
+        stats::ends(stats::Outer::Planning, 0);
+    }
     // SAFETY: the plan was made a moment ago, and nobody else has seen it. Nothing to drop in this frame.
     unsafe {
         decide_or_raise(|| plans::fences_first(plan, fence::of).map_or(Ok(()), fence::judge));

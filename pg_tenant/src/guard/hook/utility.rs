@@ -6,6 +6,7 @@ use crate::guard::{create, referential, temporary};
 use crate::pg::backend_cell::BackendCell;
 use crate::pg::boundary::decide_or_raise;
 use crate::pg::{call, command, raw, transaction, versions};
+use crate::stats;
 use pgrx::pg_sys;
 use std::ffi::c_char;
 
@@ -39,6 +40,9 @@ unsafe extern "C-unwind" fn process_utility(
         referential::starting(false);
         let then = decide_or_raise(|| utility::judge(command::read(node)));
         let commits_prepared = command::commits_prepared(node);
+        let here = 0;
+        let counted = stats::counts() && command::is_statement(node);
+        let measured = counted && stats::begins(&here);
         let around = temporary::begins(command::ends_with_transaction(node, context));
         match PREVIOUS.get() {
             Some(previous) => {
@@ -56,6 +60,15 @@ unsafe extern "C-unwind" fn process_utility(
             ),
         }
         temporary::ended(around);
+        if counted {
+            stats::started(pg_sys::CmdType::CMD_UTILITY);
+            if command::is_copy_from(node) && !completion.is_null() {
+                stats::wrote((*completion).nprocessed);
+            }
+        }
+        if measured {
+            stats::ends(stats::Outer::Execution, 0);
+        }
         if commits_prepared {
             versions::prepared_committed();
         }

@@ -13,6 +13,7 @@ pub use create::{New, ends_with_transaction, new_child};
 pub use kinds::{Change, Command};
 use pgrx::pg_sys::{self, Node, NodeTag, ObjectType, Oid, RangeVar};
 use query::{create_table_as, explained};
+pub use query::{is_copy_from, is_statement};
 use std::ffi::CStr;
 
 /// Whether this is COMMIT PREPARED.

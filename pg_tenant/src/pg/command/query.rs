@@ -50,3 +50,23 @@ unsafe fn tables_read(query: *mut Node) -> Vec<Oid> {
         list::oids(oids).collect()
     }
 }
+
+/// Whether a command is counted as a statement: not those that begin and end transactions, nor those that run a query
+/// which is counted itself.
+///
+/// # Safety
+/// The argument is a statement that PostgreSQL is about to run.
+pub unsafe fn is_statement(node: *mut Node) -> bool {
+    let others = [NodeTag::T_TransactionStmt, NodeTag::T_ExecuteStmt, NodeTag::T_DeclareCursorStmt];
+    // SAFETY: the caller's promise.
+    !others.contains(&unsafe { (*node).type_ })
+}
+
+/// Whether it is COPY into a table.
+///
+/// # Safety
+/// As [`is_statement`].
+pub unsafe fn is_copy_from(node: *mut Node) -> bool {
+    // SAFETY: the caller's promise; the cast follows the node's tag.
+    unsafe { (*node).type_ == NodeTag::T_CopyStmt && (*node.cast::<pg_sys::CopyStmt>()).is_from }
+}
