@@ -29,7 +29,8 @@ fuzz: ## a million random statements in two worlds that a tenant must not tell a
 	cargo test --locked -p pg-tenant-tests --test noninterference tells_them_apart -- --nocapture; \
 	KILLS=$${KILLS:-100} cargo test --locked -p pg-tenant-tests --test onboarding anywhere -- --nocapture; \
 	KILLS=$${KILLS:-100} cargo test --locked -p pg-tenant-tests --test jobs anywhere -- --nocapture; \
-	KILLS=$${KILLS:-100} cargo test --locked -p pg-tenant-tests --test extension in_a_storm -- --nocapture
+	KILLS=$${KILLS:-100} cargo test --locked -p pg-tenant-tests --test extension in_a_storm -- --nocapture; \
+	BILLING_KILLS=$${KILLS:-100} cargo test --locked -p pg-tenant-tests --test extension of_a_year -- --nocapture
 lint: ## fmt, clippy, documentation, unsafe only where it belongs, cargo-deny, the generated schema is current
 	@tests/lint
 goldens: ## write the SQL goldens, the isolation matrix and the catalogue anew; what is reviewed is the diff

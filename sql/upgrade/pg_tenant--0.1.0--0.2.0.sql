@@ -898,11 +898,14 @@ create table tenant.billing_events (
     applied_at timestamptz,
     outcome text collate "C" not null check (outcome in ('applied', 'ignored', 'unmatched')),
     why text,
+    -- Since when nothing is kept of the payload but what the state follows from.
+    pruned_at timestamptz,
     primary key (provider, event_id)
 );
 comment on table tenant.billing_events is 'What payment providers have said, each event once, and what came of it.';
 create index billing_events_of_tenant on tenant.billing_events (tenant_id, occurred_at);
 create index billing_events_unmatched on tenant.billing_events (provider, customer_id) where outcome = 'unmatched';
+create index billing_events_not_pruned on tenant.billing_events (received_at) where pruned_at is null;
 grant select on tenant.billing_events to tenant_admin, tenant_system;
 select pg_catalog.pg_extension_config_dump('tenant.billing_events', '');
 
@@ -931,10 +934,16 @@ create table tenant.subscriptions (
     given_plan text collate "C",
     -- The plan that it had before there was any event.
     plan_before text collate "C",
+    -- What the provider says of it names this plan, and there is none.
+    missing_plan text collate "C",
+    -- Why the last tick could do nothing for it, and when that was.
+    problem text,
+    problem_at timestamptz,
     changed_at timestamptz not null default now()
 );
 comment on table tenant.subscriptions is 'What follows from all events of a tenant''s customers: plan, paid until, past due since, what it may do.';
 create index subscriptions_next on tenant.subscriptions (next_at);
+create index subscriptions_missing_plan on tenant.subscriptions (missing_plan) where missing_plan is not null;
 grant select on tenant.subscriptions to tenant_admin, tenant_system;
 select pg_catalog.pg_extension_config_dump('tenant.subscriptions', '');
 
@@ -9255,8 +9264,25 @@ $$;
 
 revoke all on function tenant_internal.billing_rank(text, text) from public;
 
+create or replace function tenant_internal.lock_billing(alone boolean default false) returns void
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    select case when alone then pg_advisory_xact_lock(hashtextextended('pg_tenant billing', 0))
+        else pg_advisory_xact_lock_shared(hashtextextended('pg_tenant billing', 0)) end
+$$;
+
+revoke all on function tenant_internal.lock_billing(boolean) from public;
+
+create or replace function tenant_internal.billing_facts(payload jsonb) returns jsonb
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select coalesce(jsonb_object_agg(f.key, f.value), '{}') from jsonb_each(payload) f
+        where f.key in ('customer', 'subscription', 'status', 'plan', 'paid_until', 'cancel_at', 'ended_at')
+$$;
+
+revoke all on function tenant_internal.billing_facts(jsonb) from public;
+
 create or replace function tenant_internal.billing_lets_go(id text) returns void
     language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select tenant_internal.lock_billing();
     update tenant.subscriptions s set held = null, held_from = null where s.tenant_id = id and s.held is not null
 $$;
 
@@ -9287,6 +9313,9 @@ declare
     status text;
     since jsonb;
     because text;
+    result text;
+    -- A plan that is not there cannot be given: the one that was named before stays.
+    missing text;
 begin
     subscriptions := '{}';
     for e in select v.*, v.payload ->> 'status' as says, to_jsonb(v.occurred_at) as at from tenant.billing_events v
@@ -9302,7 +9331,13 @@ begin
             when s ->> 'status' = 'ended' then format('the subscription ended on %s', s ->> 'ended_at')
             when e.type = 'payment_failed' and s ->> 'status' = 'incomplete' and not s ? 'plan' then
                 'the subscription has not begun' end;
+        missing := null;
+        result := case when because is null then 'applied' else 'ignored' end;
         if because is null then
+            missing := e.payload ->> 'plan';
+            if exists (select from tenant.plans p where p.plan = missing) then
+                missing := null;
+            end if;
             as_of := e.occurred_at;
             status := case e.type when 'subscription' then e.says when 'subscription_ended' then 'ended'
                 when 'invoice_paid' then 'active' when 'payment_failed' then 'past_due' end;
@@ -9311,9 +9346,12 @@ begin
                 status := s ->> 'status';
             end if;
             since := case when status = 'past_due' then coalesce(s -> 'past_due_since', e.at) end;
-            s := s || jsonb_strip_nulls(jsonb_build_object('status', status, 'plan', e.payload ->> 'plan',
+            s := s || jsonb_strip_nulls(jsonb_build_object('status', status, 'plan', case when missing is null then e.payload ->> 'plan' end,
                 'ended_at', case when status = 'ended' then coalesce(to_jsonb(tenant_internal.billing_time(e.payload -> 'ended_at')), e.at) end));
             s := case when since is null then s - 'past_due_since' else jsonb_set(s, '{past_due_since}', since) end;
+            if e.payload ->> 'plan' is not null then
+                s := s - 'missing' || jsonb_strip_nulls(jsonb_build_object('missing', missing));
+            end if;
             if e.type = 'subscription' then
                 s := s - 'cancel_at' || jsonb_strip_nulls(jsonb_build_object('cancel_at', tenant_internal.billing_time(e.payload -> 'cancel_at')));
             end if;
@@ -9324,10 +9362,11 @@ begin
             end if;
             subscriptions := subscriptions || jsonb_build_object(key, s);
         end if;
-        update tenant.billing_events v set outcome = case when because is null then 'applied' else 'ignored' end, why = because,
+        because := coalesce(because, format('there is no plan "%s": the tenant keeps the one before', left(missing, 80)));
+        update tenant.billing_events v set outcome = result, why = because,
                 applied_at = coalesce(v.applied_at, clock_timestamp())
             where (v.provider, v.event_id) = (e.provider, e.event_id)
-                and (v.outcome, v.why) is distinct from (case when because is null then 'applied' else 'ignored' end, because);
+                and (v.outcome, v.why) is distinct from (result, because);
     end loop;
 end
 $$;
@@ -9397,6 +9436,7 @@ begin
         update tenant.billing_events e set outcome = 'ignored', why = 'the tenant was purged', payload = '{}' where e.tenant_id = bill.id;
         return;
     end if;
+    perform tenant_internal.lock_billing();
     insert into tenant.subscriptions (tenant_id, plan_before, given_plan) values (bill.id, t.plan, t.plan) on conflict do nothing;
     select * into s from tenant.subscriptions c where c.tenant_id = bill.id for update;
     select * into f from tenant_internal.fold_billing(bill.id);
@@ -9411,12 +9451,14 @@ begin
             access = case when c.grace_until > moment then 'full' else replace(coalesce(best.access, 'full'), 'none', 'full') end,
             next_at = (select min(n) from (select a.next_at from jsonb_each(f.subscriptions) v cross join lateral tenant_internal.billing_access(v.value, moment) a
                 union all select c.grace_until where c.grace_until > moment) m (n)),
-            as_of = f.as_of, changed_at = now()
+            missing_plan = (select min(v.value ->> 'missing') from jsonb_each(f.subscriptions) v where v.value ->> 'status' <> 'ended'),
+            as_of = f.as_of, problem = null, problem_at = null, changed_at = now()
         where c.tenant_id = bill.id returning * into s;
     wanted_plan := case when s.status in ('none', 'incomplete') then s.plan_before
         when s.status = 'ended' then coalesce((select b.end_plan from tenant.billing_policies b where b.plan in (s.plan, '')
-            order by b.plan desc limit 1), s.plan)
-        else s.plan end;
+            order by b.plan desc limit 1), s.plan, s.plan_before)
+        -- Of what was paid before anything was said of a subscription nobody knows the plan.
+        else coalesce(s.plan, s.plan_before) end;
     if wanted_plan is distinct from s.given_plan then
         perform tenant_internal.give_reason('billing: the subscription''s plan');
         update tenant.tenants n set plan = wanted_plan where n.id = bill.id and n.plan is distinct from wanted_plan;
@@ -9443,6 +9485,19 @@ $$;
 
 revoke all on function tenant_internal.bill(text, timestamptz) from public;
 
+create or replace function tenant_internal.check_billing_sees(message text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform tenant_internal.refuse_billing('TN175', message,
+            'The transaction does not see what others have applied: it is not in READ COMMITTED.',
+            'begin isolation level read committed;');
+    end if;
+end
+$$;
+
+revoke all on function tenant_internal.check_billing_sees(text) from public;
+
 create or replace function tenant_internal.check_billing_event(provider text, event_id text, occurred_at timestamptz, type text, payload jsonb)
     returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -9451,7 +9506,6 @@ declare
 begin
     why := case
         when tenant.current_id() is not null then 'The transaction is inside a tenant.'
-        when current_setting('transaction_isolation') <> 'read committed' then 'The transaction does not see what others have applied: it is not in READ COMMITTED.'
         when coalesce(provider !~ '^[a-z][a-z0-9_-]{0,62}$', true) then 'The provider''s name is not 1 to 63 characters a-z 0-9 _ - that begin with a letter.'
         when coalesce(length(event_id) not between 1 and 255, true) then 'The event''s id is not 1 to 255 characters.'
         when coalesce(not isfinite(occurred_at), true) then 'It has not occurred at any time.'
@@ -9498,6 +9552,7 @@ declare
     was tenant.billing_events;
     result text;
 begin
+    perform tenant_internal.check_billing_sees('the billing event cannot be applied');
     perform tenant_internal.check_billing_event(provider, event_id, occurred_at, type, payload);
     if customer is not null then
         perform tenant_internal.lock_customer(provider, customer);
@@ -9510,7 +9565,8 @@ begin
         on conflict on constraint billing_events_pkey do nothing;
     if not found then
         select * into was from tenant.billing_events e where (e.provider, e.event_id) = (apply_billing_event.provider, apply_billing_event.event_id);
-        if (was.occurred_at, was.type, was.payload - 'raw') is distinct from (occurred_at, type, payload - 'raw') and was.payload <> '{}' then
+        if (was.occurred_at, was.type, was.payload - 'raw') is distinct from (occurred_at, type,
+                case when was.pruned_at is null then payload - 'raw' else tenant_internal.billing_facts(payload) end) and was.payload <> '{}' then
             perform tenant_internal.refuse_billing('TN177', format('event %s of %s was another one before', quote_literal(left(event_id, 80)), provider),
                 format('It came on %s, of type %s and time %s.', was.received_at, quote_literal(left(was.type, 80)), was.occurred_at),
                 'A provider sends an event as it was. Give another one an id of its own.');
@@ -9538,7 +9594,7 @@ declare
     whose text;
     matched bigint;
 begin
-    perform tenant_internal.require_known(canonical);
+    perform tenant_internal.require_known(canonical), tenant_internal.check_billing_sees('the customer cannot be linked');
     if coalesce(provider !~ '^[a-z][a-z0-9_-]{0,62}$', true) or coalesce(length(customer_id) not between 1 and 255, true) then
         perform tenant_internal.refuse_billing('TN175', 'the customer cannot be linked', 'The provider''s name or the customer''s id is malformed.',
             'A provider has 1 to 63 characters a-z 0-9 _ -, an id has 1 to 255.');
@@ -9588,7 +9644,7 @@ create or replace function tenant.unlink_billing_customer(provider text, custome
 declare
     whose text;
 begin
-    perform tenant_internal.require_reason(reason);
+    perform tenant_internal.require_reason(reason), tenant_internal.check_billing_sees('the customer cannot be unlinked');
     perform tenant_internal.lock_customer(provider, customer_id);
     delete from tenant.billing_customers c
         where (c.provider, c.customer_id) = (unlink_billing_customer.provider, unlink_billing_customer.customer_id) returning c.tenant_id into whose;
@@ -9613,12 +9669,26 @@ grant execute on function tenant.unlink_billing_customer(text, text, text) to te
 create or replace function tenant.billing_tick(batch integer default 100) returns bigint
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
+    moment constant timestamptz := clock_timestamp();
+    pause constant interval := '5 min';
     one text;
     done bigint := 0;
 begin
     for one in select s.tenant_id from tenant.subscriptions s join tenant.tenants t on t.id = s.tenant_id
-            where s.next_at <= clock_timestamp() order by s.next_at, s.tenant_id limit greatest(batch, 1) for no key update of t skip locked loop
-        perform tenant_internal.bill(one, clock_timestamp());
+            where (s.next_at <= moment or s.missing_plan in (select p.plan from tenant.plans p))
+                and (s.problem_at is null or s.problem_at <= moment - pause)
+            order by s.next_at, s.tenant_id limit greatest(batch, 1) for no key update of t skip locked loop
+        -- One of which nothing can be done now keeps the others from nothing, and is tried again after the pause.
+        begin
+            perform tenant_internal.bill(one, clock_timestamp());
+        exception when others then
+            if sqlstate in ('40001', '40P01', '55P03') then
+                raise;
+            end if;
+            raise warning using message = format('billing tenant "%s" has failed: %s', one, sqlerrm), errcode = sqlstate;
+            perform tenant_internal.lock_billing();
+            update tenant.subscriptions s set problem = left(sqlstate || ': ' || sqlerrm, 1000), problem_at = clock_timestamp() where s.tenant_id = one;
+        end;
         done := done + 1;
     end loop;
     return done;
@@ -9645,6 +9715,7 @@ begin
     if why is not null then
         perform tenant_internal.refuse_billing('TN178', 'there can be no such billing policy', why, 'select tenant.set_billing_policy(''<plan>'', ''7 days'', ''14 days'');');
     end if;
+    perform tenant_internal.lock_billing(alone => true);
     insert into tenant.billing_policies as p values (set_billing_policy.plan, set_billing_policy.grace, set_billing_policy.read_only_for,
             set_billing_policy.after_end, set_billing_policy.end_plan, now())
         on conflict on constraint billing_policies_pkey do update set grace = excluded.grace, read_only_for = excluded.read_only_for,
@@ -9669,6 +9740,7 @@ declare
 begin
     perform tenant_internal.require_known(canonical), tenant_internal.require_reason(reason);
     perform from tenant.tenants t where t.id = canonical for no key update;
+    perform tenant_internal.lock_billing();
     insert into tenant.subscriptions as s (tenant_id, grace_until, plan_before, given_plan)
         select t.id, until, t.plan, t.plan from tenant.tenants t where t.id = canonical
         on conflict on constraint subscriptions_pkey do update set grace_until = excluded.grace_until;
@@ -9696,6 +9768,30 @@ create or replace function tenant.give_billing_grace(id bigint, until timestampt
 revoke all on function tenant.give_billing_grace(bigint, timestamptz, text) from public;
 
 grant execute on function tenant.give_billing_grace(bigint, timestamptz, text) to tenant_admin;
+
+create or replace function tenant.prune_billing_events(older_than interval default '2 years', batch integer default 10000) returns bigint
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    pruned bigint;
+begin
+    if coalesce(older_than < interval '1 day', true) then
+        perform tenant_internal.refuse_billing('TN178', 'billing events cannot be pruned so early',
+            'Providers send again for days what was not answered, and it is compared with what came first.', 'Keep them for a day at least.');
+    end if;
+    update tenant.billing_events e set payload = tenant_internal.billing_facts(e.payload), pruned_at = now()
+        where (e.provider, e.event_id) in (select o.provider, o.event_id from tenant.billing_events o
+            where o.pruned_at is null and o.received_at < now() - older_than
+            order by o.received_at limit greatest(batch, 1) for update skip locked);
+    get diagnostics pruned = row_count;
+    return pruned;
+end
+$$;
+
+comment on function tenant.prune_billing_events(interval, integer) is 'Drops the payloads of events that came before that, but for what the state follows from; the events stay, so that none is applied twice. Gives how many; to be called until that is 0. TN178 for less than a day.';
+
+revoke all on function tenant.prune_billing_events(interval, integer) from public;
+
+grant execute on function tenant.prune_billing_events(interval, integer) to tenant_billing, tenant_admin;
 
 create or replace function tenant.own_subscription() returns table (plan text, status text, paid_until timestamptz, past_due_since timestamptz,
     cancel_at timestamptz, ended_at timestamptz, access text, next_at timestamptz)
@@ -14655,11 +14751,12 @@ comment on view tenant_internal.finding_t152 is 'Billing events are nobody''s';
 create or replace view tenant_internal.finding_t153 as
     select 'T153' as code, 'warn' as level,
         s.tenant_id as object,
-        format('tenant "%s" should have been looked at on %s, and tenant.billing_tick() has not', s.tenant_id, s.next_at) as problem,
+        case when s.problem is null then format('tenant "%s" should have been looked at on %s, and tenant.billing_tick() has not', s.tenant_id, s.next_at)
+            else format('tenant.billing_tick() has failed for tenant "%s" on %s: %s', s.tenant_id, s.problem_at, s.problem) end as problem,
         'What it has not paid for goes on, or what it has is still withheld.' as why,
         'select tenant.billing_tick(10000);' as fix
     from tenant.subscriptions s join tenant.tenants t on t.id = s.tenant_id
-    where s.next_at < now() - interval '15 min';
+    where s.next_at < now() - interval '15 min' or s.problem is not null;
 
 comment on view tenant_internal.finding_t153 is 'A billing policy was not carried out';
 
@@ -14674,6 +14771,18 @@ create or replace view tenant_internal.finding_t154 as
     where t.status in ('active', 'read_only') and coalesce(s.status, 'none') in ('none', 'ended');
 
 comment on view tenant_internal.finding_t154 is 'A tenant has a plan that is billed, and no subscription';
+
+create or replace view tenant_internal.finding_t157 as
+    select 'T157' as code, 'warn' as level,
+        s.missing_plan as object,
+        format('payment providers name plan "%s" for %s tenants, as for "%s", and there is no such plan', s.missing_plan, count(*), min(s.tenant_id)) as problem,
+        'They have paid for it and keep the plan that they had.' as why,
+        format('select tenant.define_plan(%L); select tenant.billing_tick(10000);', s.missing_plan) as fix
+    from tenant.subscriptions s
+    where not exists (select from tenant.plans p where p.plan = s.missing_plan)
+    group by s.missing_plan having s.missing_plan is not null;
+
+comment on view tenant_internal.finding_t157 is 'A provider names a plan that is not there';
 
 create or replace view tenant_internal.finding_t128 as
     select 'T128' as code, 'warn' as level,

@@ -23,6 +23,12 @@ pub const CASES: &[Case] = &[
          select tenant.create('t154', plan => 't154')",
         "select tenant.set_plan('t154', null)",
     ),
+    fixed(
+        "T157",
+        "t157",
+        "select tenant.create('buyer'); select tenant.link_billing_customer('buyer', 'stripe', 'cus_t157')
+         select tenant.apply_billing_event('stripe', 't157', now(), 'subscription', '{\"customer\": \"cus_t157\", \"subscription\": \"s\", \"status\": \"active\", \"plan\": \"t157\"}')",
+    ),
 ];
 
 #[tokio::test]

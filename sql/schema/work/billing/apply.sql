@@ -1,4 +1,17 @@
--- What is called: by the webhook, by operators, by schedules, and by the tenant itself.
+-- What the webhook hands in, and whose customers they are.
+
+-- In an older snapshot, what others have applied is not seen, and would be left out of what follows.
+create function tenant_internal.check_billing_sees(message text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        perform tenant_internal.refuse_billing('TN175', message,
+            'The transaction does not see what others have applied: it is not in READ COMMITTED.',
+            'begin isolation level read committed;');
+    end if;
+end
+$$;
+revoke all on function tenant_internal.check_billing_sees(text) from public;
 
 -- A payload that can be read, or why not.
 create function tenant_internal.check_billing_event(provider text, event_id text, occurred_at timestamptz, type text, payload jsonb)
@@ -9,7 +22,6 @@ declare
 begin
     why := case
         when tenant.current_id() is not null then 'The transaction is inside a tenant.'
-        when current_setting('transaction_isolation') <> 'read committed' then 'The transaction does not see what others have applied: it is not in READ COMMITTED.'
         when coalesce(provider !~ '^[a-z][a-z0-9_-]{0,62}$', true) then 'The provider''s name is not 1 to 63 characters a-z 0-9 _ - that begin with a letter.'
         when coalesce(length(event_id) not between 1 and 255, true) then 'The event''s id is not 1 to 255 characters.'
         when coalesce(not isfinite(occurred_at), true) then 'It has not occurred at any time.'
@@ -55,6 +67,7 @@ declare
     was tenant.billing_events;
     result text;
 begin
+    perform tenant_internal.check_billing_sees('the billing event cannot be applied');
     perform tenant_internal.check_billing_event(provider, event_id, occurred_at, type, payload);
     if customer is not null then
         perform tenant_internal.lock_customer(provider, customer);
@@ -67,7 +80,8 @@ begin
         on conflict on constraint billing_events_pkey do nothing;
     if not found then
         select * into was from tenant.billing_events e where (e.provider, e.event_id) = (apply_billing_event.provider, apply_billing_event.event_id);
-        if (was.occurred_at, was.type, was.payload - 'raw') is distinct from (occurred_at, type, payload - 'raw') and was.payload <> '{}' then
+        if (was.occurred_at, was.type, was.payload - 'raw') is distinct from (occurred_at, type,
+                case when was.pruned_at is null then payload - 'raw' else tenant_internal.billing_facts(payload) end) and was.payload <> '{}' then
             perform tenant_internal.refuse_billing('TN177', format('event %s of %s was another one before', quote_literal(left(event_id, 80)), provider),
                 format('It came on %s, of type %s and time %s.', was.received_at, quote_literal(left(was.type, 80)), was.occurred_at),
                 'A provider sends an event as it was. Give another one an id of its own.');
@@ -92,7 +106,7 @@ declare
     whose text;
     matched bigint;
 begin
-    perform tenant_internal.require_known(canonical);
+    perform tenant_internal.require_known(canonical), tenant_internal.check_billing_sees('the customer cannot be linked');
     if coalesce(provider !~ '^[a-z][a-z0-9_-]{0,62}$', true) or coalesce(length(customer_id) not between 1 and 255, true) then
         perform tenant_internal.refuse_billing('TN175', 'the customer cannot be linked', 'The provider''s name or the customer''s id is malformed.',
             'A provider has 1 to 63 characters a-z 0-9 _ -, an id has 1 to 255.');
@@ -135,7 +149,7 @@ create function tenant.unlink_billing_customer(provider text, customer_id text, 
 declare
     whose text;
 begin
-    perform tenant_internal.require_reason(reason);
+    perform tenant_internal.require_reason(reason), tenant_internal.check_billing_sees('the customer cannot be unlinked');
     perform tenant_internal.lock_customer(provider, customer_id);
     delete from tenant.billing_customers c
         where (c.provider, c.customer_id) = (unlink_billing_customer.provider, unlink_billing_customer.customer_id) returning c.tenant_id into whose;
@@ -153,88 +167,3 @@ $$;
 comment on function tenant.unlink_billing_customer is 'The customer is nobody''s again, and its events wait. The tenant goes on as if there had been none of them. TN029 without a reason, TN175 no such customer.';
 revoke all on function tenant.unlink_billing_customer(text, text, text) from public;
 grant execute on function tenant.unlink_billing_customer(text, text, text) to tenant_admin;
-
-create function tenant.billing_tick(batch integer default 100) returns bigint
-    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    one text;
-    done bigint := 0;
-begin
-    for one in select s.tenant_id from tenant.subscriptions s join tenant.tenants t on t.id = s.tenant_id
-            where s.next_at <= clock_timestamp() order by s.next_at, s.tenant_id limit greatest(batch, 1) for no key update of t skip locked loop
-        perform tenant_internal.bill(one, clock_timestamp());
-        done := done + 1;
-    end loop;
-    return done;
-end
-$$;
-comment on function tenant.billing_tick is 'Does what follows from time alone: what was not paid in time becomes past due, then read-only, then suspended; what was cancelled ends. Gives how many tenants it has looked at; to be called until that is 0, every few minutes. Any number of sessions may.';
-revoke all on function tenant.billing_tick(integer) from public;
-grant execute on function tenant.billing_tick(integer) to tenant_billing, tenant_admin;
-
-create function tenant.set_billing_policy(plan text, grace interval default '7 days', read_only_for interval default '14 days',
-    after_end text default 'suspended', end_plan text default null) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    why text;
-begin
-    why := case when coalesce(grace < interval '0' or read_only_for < interval '0', true) then 'A time is below 0, or null.'
-        when coalesce(after_end not in ('full', 'read_only', 'suspended'), true) then 'What is left after the end is none of full, read_only, suspended.'
-        when set_billing_policy.plan is null then 'It is of no plan; '''' is for all that have none.'
-        when set_billing_policy.plan <> '' and not exists (select from tenant.plans p where p.plan = set_billing_policy.plan) then 'There is no such plan.'
-        when end_plan is not null and not exists (select from tenant.plans p where p.plan = set_billing_policy.end_plan) then 'There is no such plan to fall back to.' end;
-    if why is not null then
-        perform tenant_internal.refuse_billing('TN178', 'there can be no such billing policy', why, 'select tenant.set_billing_policy(''<plan>'', ''7 days'', ''14 days'');');
-    end if;
-    insert into tenant.billing_policies as p values (set_billing_policy.plan, set_billing_policy.grace, set_billing_policy.read_only_for,
-            set_billing_policy.after_end, set_billing_policy.end_plan, now())
-        on conflict on constraint billing_policies_pkey do update set grace = excluded.grace, read_only_for = excluded.read_only_for,
-            after_end = excluded.after_end, end_plan = excluded.end_plan, changed_at = excluded.changed_at;
-    -- The next tick goes through its tenants.
-    update tenant.subscriptions s set next_at = now() where s.plan = set_billing_policy.plan or set_billing_policy.plan = '';
-    perform tenant_internal.write_journal('set_billing_policy', set_billing_policy.plan, null,
-        jsonb_build_object('grace', grace, 'read_only_for', read_only_for, 'after_end', after_end, 'end_plan', end_plan));
-end
-$$;
-comment on function tenant.set_billing_policy is 'What happens to tenants of the plan that do not pay: they go on for the grace, are read-only for a time, and suspended then; and after their subscription''s end, unless there is a plan they fall back to. In force with the next tenant.billing_tick(). TN178 malformed.';
-revoke all on function tenant.set_billing_policy(text, interval, interval, text, text) from public;
-grant execute on function tenant.set_billing_policy(text, interval, interval, text, text) to tenant_admin;
-
-create function tenant.give_billing_grace(id text, until timestamptz, reason text) returns void
-    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    canonical constant text := tenant.canonical_id(id);
-begin
-    perform tenant_internal.require_known(canonical), tenant_internal.require_reason(reason);
-    perform from tenant.tenants t where t.id = canonical for no key update;
-    insert into tenant.subscriptions as s (tenant_id, grace_until, plan_before, given_plan)
-        select t.id, until, t.plan, t.plan from tenant.tenants t where t.id = canonical
-        on conflict on constraint subscriptions_pkey do update set grace_until = excluded.grace_until;
-    perform tenant_internal.bill(canonical, clock_timestamp());
-    perform tenant_internal.write_journal('give_billing_grace', coalesce(until::text, 'none'), reason, null, canonical);
-end
-$$;
-comment on function tenant.give_billing_grace(text, timestamptz, text) is 'The tenant goes on until then, whatever was paid; null takes that back. TN002 no such tenant, TN029 without a reason.';
-revoke all on function tenant.give_billing_grace(text, timestamptz, text) from public;
-grant execute on function tenant.give_billing_grace(text, timestamptz, text) to tenant_admin;
-
-create function tenant.give_billing_grace(id uuid, until timestamptz, reason text) returns void language sql
-    begin atomic select tenant.give_billing_grace(id::text, until, reason); end;
-revoke all on function tenant.give_billing_grace(uuid, timestamptz, text) from public;
-grant execute on function tenant.give_billing_grace(uuid, timestamptz, text) to tenant_admin;
-
-create function tenant.give_billing_grace(id bigint, until timestamptz, reason text) returns void language sql
-    begin atomic select tenant.give_billing_grace(id::text, until, reason); end;
-revoke all on function tenant.give_billing_grace(bigint, timestamptz, text) from public;
-grant execute on function tenant.give_billing_grace(bigint, timestamptz, text) to tenant_admin;
-
--- The tenant is that of the transaction, never a parameter.
-create function tenant.own_subscription() returns table (plan text, status text, paid_until timestamptz, past_due_since timestamptz,
-    cancel_at timestamptz, ended_at timestamptz, access text, next_at timestamptz)
-    language sql stable security definer rows 1 set search_path = pg_catalog, pg_temp as $$
-    select s.plan, s.status, s.paid_until, s.past_due_since, s.cancel_at, s.ended_at, s.access, s.next_at
-    from tenant.subscriptions s where s.tenant_id = tenant.current_id()
-$$;
-comment on function tenant.own_subscription is 'What the transaction''s tenant has subscribed to, until when it is paid, what it may do, and when that changes with time alone; no row with no tenant.';
-revoke all on function tenant.own_subscription() from public;
-grant execute on function tenant.own_subscription() to tenant_user;

@@ -25,11 +25,14 @@ create table tenant.billing_events (
     applied_at timestamptz,
     outcome text collate "C" not null check (outcome in ('applied', 'ignored', 'unmatched')),
     why text,
+    -- Since when nothing is kept of the payload but what the state follows from.
+    pruned_at timestamptz,
     primary key (provider, event_id)
 );
 comment on table tenant.billing_events is 'What payment providers have said, each event once, and what came of it.';
 create index billing_events_of_tenant on tenant.billing_events (tenant_id, occurred_at);
 create index billing_events_unmatched on tenant.billing_events (provider, customer_id) where outcome = 'unmatched';
+create index billing_events_not_pruned on tenant.billing_events (received_at) where pruned_at is null;
 grant select on tenant.billing_events to tenant_admin, tenant_system;
 select pg_catalog.pg_extension_config_dump('tenant.billing_events', '');
 
@@ -59,10 +62,16 @@ create table tenant.subscriptions (
     given_plan text collate "C",
     -- The plan that it had before there was any event.
     plan_before text collate "C",
+    -- What the provider says of it names this plan, and there is none.
+    missing_plan text collate "C",
+    -- Why the last tick could do nothing for it, and when that was.
+    problem text,
+    problem_at timestamptz,
     changed_at timestamptz not null default now()
 );
 comment on table tenant.subscriptions is 'What follows from all events of a tenant''s customers: plan, paid until, past due since, what it may do.';
 create index subscriptions_next on tenant.subscriptions (next_at);
+create index subscriptions_missing_plan on tenant.subscriptions (missing_plan) where missing_plan is not null;
 grant select on tenant.subscriptions to tenant_admin, tenant_system;
 select pg_catalog.pg_extension_config_dump('tenant.subscriptions', '');
 
@@ -104,9 +113,27 @@ create function tenant_internal.billing_rank(type text, status text) returns int
 $$;
 revoke all on function tenant_internal.billing_rank(text, text) from public;
 
+-- Before any line of tenant.subscriptions is changed. Who changes lines of one tenant after the other shares it; who
+-- changes those of many at once has it alone, and so waits for nobody who waits for one of those lines.
+create function tenant_internal.lock_billing(alone boolean default false) returns void
+    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    select case when alone then pg_advisory_xact_lock(hashtextextended('pg_tenant billing', 0))
+        else pg_advisory_xact_lock_shared(hashtextextended('pg_tenant billing', 0)) end
+$$;
+revoke all on function tenant_internal.lock_billing(boolean) from public;
+
+-- What of a payload the state follows from.
+create function tenant_internal.billing_facts(payload jsonb) returns jsonb
+    language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select coalesce(jsonb_object_agg(f.key, f.value), '{}') from jsonb_each(payload) f
+        where f.key in ('customer', 'subscription', 'status', 'plan', 'paid_until', 'cancel_at', 'ended_at')
+$$;
+revoke all on function tenant_internal.billing_facts(jsonb) from public;
+
 -- An operator has changed the tenant's state, or said that it stays: it is no longer billing's to change back.
 create function tenant_internal.billing_lets_go(id text) returns void
     language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select tenant_internal.lock_billing();
     update tenant.subscriptions s set held = null, held_from = null where s.tenant_id = id and s.held is not null
 $$;
 revoke all on function tenant_internal.billing_lets_go(text) from public;

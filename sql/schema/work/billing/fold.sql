@@ -11,6 +11,9 @@ declare
     status text;
     since jsonb;
     because text;
+    result text;
+    -- A plan that is not there cannot be given: the one that was named before stays.
+    missing text;
 begin
     subscriptions := '{}';
     for e in select v.*, v.payload ->> 'status' as says, to_jsonb(v.occurred_at) as at from tenant.billing_events v
@@ -26,7 +29,13 @@ begin
             when s ->> 'status' = 'ended' then format('the subscription ended on %s', s ->> 'ended_at')
             when e.type = 'payment_failed' and s ->> 'status' = 'incomplete' and not s ? 'plan' then
                 'the subscription has not begun' end;
+        missing := null;
+        result := case when because is null then 'applied' else 'ignored' end;
         if because is null then
+            missing := e.payload ->> 'plan';
+            if exists (select from tenant.plans p where p.plan = missing) then
+                missing := null;
+            end if;
             as_of := e.occurred_at;
             status := case e.type when 'subscription' then e.says when 'subscription_ended' then 'ended'
                 when 'invoice_paid' then 'active' when 'payment_failed' then 'past_due' end;
@@ -35,9 +44,12 @@ begin
                 status := s ->> 'status';
             end if;
             since := case when status = 'past_due' then coalesce(s -> 'past_due_since', e.at) end;
-            s := s || jsonb_strip_nulls(jsonb_build_object('status', status, 'plan', e.payload ->> 'plan',
+            s := s || jsonb_strip_nulls(jsonb_build_object('status', status, 'plan', case when missing is null then e.payload ->> 'plan' end,
                 'ended_at', case when status = 'ended' then coalesce(to_jsonb(tenant_internal.billing_time(e.payload -> 'ended_at')), e.at) end));
             s := case when since is null then s - 'past_due_since' else jsonb_set(s, '{past_due_since}', since) end;
+            if e.payload ->> 'plan' is not null then
+                s := s - 'missing' || jsonb_strip_nulls(jsonb_build_object('missing', missing));
+            end if;
             if e.type = 'subscription' then
                 s := s - 'cancel_at' || jsonb_strip_nulls(jsonb_build_object('cancel_at', tenant_internal.billing_time(e.payload -> 'cancel_at')));
             end if;
@@ -48,10 +60,11 @@ begin
             end if;
             subscriptions := subscriptions || jsonb_build_object(key, s);
         end if;
-        update tenant.billing_events v set outcome = case when because is null then 'applied' else 'ignored' end, why = because,
+        because := coalesce(because, format('there is no plan "%s": the tenant keeps the one before', left(missing, 80)));
+        update tenant.billing_events v set outcome = result, why = because,
                 applied_at = coalesce(v.applied_at, clock_timestamp())
             where (v.provider, v.event_id) = (e.provider, e.event_id)
-                and (v.outcome, v.why) is distinct from (case when because is null then 'applied' else 'ignored' end, because);
+                and (v.outcome, v.why) is distinct from (result, because);
     end loop;
 end
 $$;
@@ -122,6 +135,7 @@ begin
         update tenant.billing_events e set outcome = 'ignored', why = 'the tenant was purged', payload = '{}' where e.tenant_id = bill.id;
         return;
     end if;
+    perform tenant_internal.lock_billing();
     insert into tenant.subscriptions (tenant_id, plan_before, given_plan) values (bill.id, t.plan, t.plan) on conflict do nothing;
     select * into s from tenant.subscriptions c where c.tenant_id = bill.id for update;
     select * into f from tenant_internal.fold_billing(bill.id);
@@ -136,12 +150,14 @@ begin
             access = case when c.grace_until > moment then 'full' else replace(coalesce(best.access, 'full'), 'none', 'full') end,
             next_at = (select min(n) from (select a.next_at from jsonb_each(f.subscriptions) v cross join lateral tenant_internal.billing_access(v.value, moment) a
                 union all select c.grace_until where c.grace_until > moment) m (n)),
-            as_of = f.as_of, changed_at = now()
+            missing_plan = (select min(v.value ->> 'missing') from jsonb_each(f.subscriptions) v where v.value ->> 'status' <> 'ended'),
+            as_of = f.as_of, problem = null, problem_at = null, changed_at = now()
         where c.tenant_id = bill.id returning * into s;
     wanted_plan := case when s.status in ('none', 'incomplete') then s.plan_before
         when s.status = 'ended' then coalesce((select b.end_plan from tenant.billing_policies b where b.plan in (s.plan, '')
-            order by b.plan desc limit 1), s.plan)
-        else s.plan end;
+            order by b.plan desc limit 1), s.plan, s.plan_before)
+        -- Of what was paid before anything was said of a subscription nobody knows the plan.
+        else coalesce(s.plan, s.plan_before) end;
     if wanted_plan is distinct from s.given_plan then
         perform tenant_internal.give_reason('billing: the subscription''s plan');
         update tenant.tenants n set plan = wanted_plan where n.id = bill.id and n.plan is distinct from wanted_plan;

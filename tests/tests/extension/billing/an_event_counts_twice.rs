@@ -89,3 +89,37 @@ async fn or_time_alone_changes_it() {
     hook.run(&event("e2", day(-3), "subscription", &cancelled)).await;
     assert_eq!(state(&admin, A).await, "active basic ended");
 }
+
+/// What the state follows from is kept, and that the event was here.
+#[tokio::test]
+async fn or_its_payload_was_pruned() {
+    let (db, admin, hook) = billed("billing_pruned").await;
+    let said = |id: &str, raw: &str| {
+        let facts = r#""customer": "cus_a", "subscription": "sub_a", "status": "active", "plan": "pro""#;
+        event(
+            id,
+            day(-400),
+            "subscription",
+            &format!(r#"{facts}, "paid_until": {}, "raw": {{"mail": "{raw}"}}"#, day(20)),
+        )
+    };
+    hook.run(&said("e1", "ada@example.com")).await;
+    hook.run(&event("e2", day(-399), "customer.created", r#""mail": "ada@example.com""#)).await;
+    let before = state(&admin, A).await;
+    assert_eq!(
+        admin.value("select tenant.prune_billing_events('90 days')").await.as_deref(),
+        Some("0"),
+        "they have just come"
+    );
+    db.superuser().await.run("update tenant.billing_events set received_at = now() - interval '100 days'").await;
+    assert_eq!(admin.value("select tenant.prune_billing_events('90 days', batch => 1)").await.as_deref(), Some("1"));
+    assert_eq!(hook.value("select tenant.prune_billing_events('90 days')").await.as_deref(), Some("1"));
+    assert_eq!(hook.value("select tenant.prune_billing_events('90 days')").await.as_deref(), Some("0"));
+    let mails = "select count(*) from tenant.billing_events where payload::text like '%ada@%'";
+    assert_eq!(admin.value(mails).await.as_deref(), Some("0"));
+    assert_eq!(hook.value(&said("e1", "ada@example.com")).await.as_deref(), Some("duplicate"));
+    hook.expect_error("TN177", &said("e1", "").replace("pro", "basic")).await;
+    // The state follows from what is left of it.
+    hook.run(&event("e3", day(0), "other", r#""customer": "cus_a""#)).await;
+    assert_eq!(state(&admin, A).await, before);
+}

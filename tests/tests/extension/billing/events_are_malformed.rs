@@ -26,6 +26,13 @@ async fn and_applied_all_the_same() {
     hook.run("begin isolation level repeatable read").await;
     hook.expect_error("TN175", &snapshot("e", day(0), "active", "pro", day(1))).await;
     hook.run("rollback").await;
+    // Nor is what a snapshot does not show taken to be all.
+    let link = format!("select tenant.link_billing_customer('{A}', 'stripe', 'cus_b')");
+    for sql in [link.as_str(), "select tenant.unlink_billing_customer('stripe', 'cus_a', 'a mistake')"] {
+        admin.run("begin isolation level repeatable read").await;
+        admin.expect_error("TN175", sql).await;
+        admin.run("rollback").await;
+    }
     let both = format!("regress_{}_both", db.name);
     db.superuser().await.run(&format!("create role {both} login in role tenant_user, tenant_billing")).await;
     db.connect(&both).await.refused_inside("TN175", A, &snapshot("e", day(0), "active", "pro", day(1))).await;
@@ -36,6 +43,7 @@ async fn and_applied_all_the_same() {
         ("TN029", "unlink_billing_customer('stripe', 'cus_a', '')".to_owned()),
         ("TN029", format!("give_billing_grace('{A}', now(), '')")),
         ("TN178", "set_billing_policy('nothing')".to_owned()),
+        ("TN178", "prune_billing_events('1 hour')".to_owned()),
         ("TN178", "set_billing_policy('pro', '-1 day')".to_owned()),
         ("TN178", "set_billing_policy('pro', after_end => 'gone')".to_owned()),
         ("TN178", "set_billing_policy('pro', end_plan => 'nothing')".to_owned()),
