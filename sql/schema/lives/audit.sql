@@ -2,7 +2,8 @@
 --
 -- A line holds up to 1,000 rows of one tenant and statement: a line for each row would cost what the row itself does,
 -- in indexes and in columns that are the same for all; tenant.audit_changes shows the rows one by one. Rows before and
--- after an UPDATE are paired by their place: PostgreSQL puts both into their transition tables at once.
+-- after an UPDATE are paired by their place: PostgreSQL puts both into their transition tables at once, and where one
+-- is missing, none is paired.
 
 create table tenant.audited (
     relation regclass primary key,
@@ -35,7 +36,8 @@ declare
     by_column constant text := coalesce((select attname from pg_attribute where attrelid = rel and attnum = tenant_internal.fence_column(rel)), '');
     keys constant name[] := array(select a.attname from pg_index i cross join lateral unnest(i.indkey) with ordinality k (attnum, nth)
         join pg_attribute a on a.attrelid = rel and a.attnum = k.attnum where i.indrelid = rel and i.indisprimary order by k.nth);
-    arguments constant text := format('%L, %L, %L, %L', by_column, keys, coalesce(columns::text, ''), secret);
+    arguments constant text := format('%L, %L, %L, %L, %L', by_column, keys, coalesce(columns::text, ''), secret,
+        (select relkind = 'p' from pg_class where oid = rel));
     of record;
 begin
     perform tenant_internal.drop_audit_triggers(rel);

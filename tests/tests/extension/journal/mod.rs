@@ -15,6 +15,7 @@ mod a_sealer_makes_writers_wait;
 mod a_value_is_written_otherwise;
 mod an_export_cannot_be_verified;
 mod another_tenants_line_is_read;
+mod rows_are_paired_wrongly;
 
 /// Seals every line. Transactions of other tests on the same server run, so a line may have to wait.
 async fn seal(session: &Session) {
