@@ -14,8 +14,8 @@ create aggregate tenant_internal.row_changes(was record, is_now record, keys nam
 revoke all on function tenant_internal.row_changes(record, record, name[], name[], name[]) from public;
 
 -- Arguments: the tenant column, or nothing; the key's columns; the columns that are told, or nothing for all; those
--- whose values are left out; whether it is partitioned. SECURITY DEFINER: nobody whose statements are journalled may write the journal. A column
--- of the table stands before the row itself in a name's lookup, hence the row's name.
+-- whose values are left out; whether it is partitioned. SECURITY DEFINER: nobody whose statements are journalled may
+-- write the journal. A column of the table stands before the row itself in a name's lookup, hence the row's name.
 create function tenant_internal.audit_change() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp set jit = off as $$
 #variable_conflict use_variable
