@@ -5797,7 +5797,7 @@ declare
     here constant text := tenant.current_id();
 begin
     return query select j.payload, j.max_attempts, j.created_at, j.key from tenant.jobs j
-        where j.id = take_job.id and j.attempt = take_job.attempt and j.state = 'running' and j.tenant_id is not distinct from here
+        where j.id = take_job.id and j.attempt = take_job.attempt and case j.state when 'running' then true end and j.tenant_id is not distinct from here
             and (here is not null or tenant_internal.works_on_system_jobs());
     if not found then
         perform tenant_internal.refuse_attempt_at_job(id, attempt);
@@ -5816,7 +5816,7 @@ create or replace function tenant.job_owner(id bigint, attempt integer) returns 
 #variable_conflict use_column
 begin
     return query select j.tenant_id, j.reason from tenant.jobs j
-        where j.id = job_owner.id and j.attempt = job_owner.attempt and j.state = 'running' and tenant.current_id() is null;
+        where j.id = job_owner.id and j.attempt = job_owner.attempt and case j.state when 'running' then true end and tenant.current_id() is null;
     if not found then
         perform tenant_internal.refuse_attempt_at_job(id, attempt);
     end if;
@@ -5855,19 +5855,18 @@ create or replace function tenant.finish_job(id bigint, attempt integer, result 
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     here constant text := tenant.current_id();
-    kept interval;
 begin
-    select k.keep into kept from tenant.jobs j join tenant.job_kinds k using (kind) where j.id = finish_job.id;
-    if kept is null then
-        delete from tenant.jobs j where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running'
-            and j.tenant_id is not distinct from here and (here is not null or tenant_internal.works_on_system_jobs());
-    else
-        update tenant.jobs j set state = 'done', lease_until = null, finished_at = clock_timestamp(), result = finish_job.result, last_error = null
-            where j.id = finish_job.id and j.attempt = finish_job.attempt and j.state = 'running'
-                and j.tenant_id is not distinct from here and (here is not null or tenant_internal.works_on_system_jobs());
-    end if;
+    -- In most cases no more than this.
+    delete from tenant.jobs j where j.id = finish_job.id and j.attempt = finish_job.attempt and case j.state when 'running' then true end
+        and j.tenant_id is not distinct from here and (here is not null or tenant_internal.works_on_system_jobs())
+        and (select k.keep from tenant.job_kinds k where k.kind = j.kind) is null;
     if not found then
-        perform tenant_internal.refuse_attempt_at_job(id, attempt);
+        update tenant.jobs j set state = 'done', lease_until = null, finished_at = clock_timestamp(), result = finish_job.result, last_error = null
+            where j.id = finish_job.id and j.attempt = finish_job.attempt and case j.state when 'running' then true end
+                and j.tenant_id is not distinct from here and (here is not null or tenant_internal.works_on_system_jobs());
+        if not found then
+            perform tenant_internal.refuse_attempt_at_job(id, attempt);
+        end if;
     end if;
 end
 $$;
@@ -5886,7 +5885,7 @@ declare
     j tenant.jobs;
     state text;
 begin
-    select * into j from tenant.jobs o where o.id = end_attempt.id and o.attempt = end_attempt.attempt and o.state = 'running'
+    select * into j from tenant.jobs o where o.id = end_attempt.id and o.attempt = end_attempt.attempt and case o.state when 'running' then true end
         and (here is null or o.tenant_id = here) for no key update;
     if not found then
         perform tenant_internal.refuse_attempt_at_job(id, attempt);
@@ -5947,13 +5946,14 @@ begin
     -- One that is being finished is locked, and needs no more time.
     return query with held as (
         select j.id from tenant.jobs j join unnest(ids, attempts) c (id, attempt) on (j.id, j.attempt) = (c.id, c.attempt)
-            where j.state = 'running' order by j.id for no key update of j skip locked
+            where case j.state when 'running' then true end order by j.id for no key update of j skip locked
     ), extended as (
         update tenant.jobs j set lease_until = clock_timestamp() + lease from held where j.id = held.id returning j.id
     )
     select e.id from extended e
     union
-    select j.id from tenant.jobs j join unnest(ids, attempts) c (id, attempt) on (j.id, j.attempt) = (c.id, c.attempt) where j.state = 'running';
+    select j.id from tenant.jobs j join unnest(ids, attempts) c (id, attempt) on (j.id, j.attempt) = (c.id, c.attempt)
+        where case j.state when 'running' then true end;
 end
 $$;
 
