@@ -5,7 +5,9 @@ mod address; // how to connect, and no password on the screen
 mod doctor; // what is wrong with a database
 mod harden; // the tenant first in a table's keys
 mod impersonate; // support in a tenant, for a time
+mod live; // what serve and top read, again and again
 mod probe; // does the path mix sessions?
+mod serve; // the page for operators
 mod wire; // connections that answer in time
 
 use std::process::ExitCode;
@@ -54,6 +56,16 @@ enum Command {
         #[arg(long, value_enum, default_value = "error")]
         level: doctor::Level,
     },
+    /// Serve a page for operators and /metrics for Prometheus. Exits 0 when stopped, 2 where it cannot begin.
+    ///
+    /// It works as a member of tenant_admin, reads, and with --allow-actions suspends, resumes, limits and retries.
+    Serve {
+        /// How a member of tenant_admin connects.
+        #[arg(value_parser = Address)]
+        url: tokio_postgres::Config,
+        #[command(flatten)]
+        options: serve::Serving,
+    },
     /// Work in a tenant as support, for a time: ask, list, approve, end. Exits 0 done, 1 refused, 2 could not ask.
     #[command(subcommand)]
     Impersonate(impersonate::Impersonation),
@@ -65,6 +77,13 @@ async fn main() -> ExitCode {
         Command::LeakProbe { url, tenant } => probe::run(&url, tenant.as_deref()).await,
         Command::Harden { url, hardening } => harden::run(&url, &hardening).await,
         Command::Doctor { url, level } => doctor::run(&url, level).await,
+        Command::Serve { url, options } => match live::Database::new(url, tokio_postgres::NoTls, "pgtenant serve", 4) {
+            Ok(database) => serve::run(database, options).await,
+            Err(why) => {
+                eprintln!("pgtenant serve: {why}");
+                ExitCode::from(2)
+            }
+        },
         Command::Impersonate(impersonation) => impersonate::run(&impersonation).await,
     }
 }

@@ -1,0 +1,187 @@
+//! One tenant: its state and plan, what it costs, its limits, members, usage, jobs, settings and journal.
+
+use axum::Extension;
+use axum::extract::{Query, State as Shared};
+use axum::http::StatusCode;
+use axum::response::Response;
+use deadpool_postgres::Transaction;
+
+use super::page::{self, Body, Part};
+use super::route::{App, Visitor};
+use super::table::{Column, Kind, NO_STATISTICS, Table, is_there};
+use super::tenants::encoded;
+use super::{actions, jobs, journal, load};
+use crate::live::{Database, Fault, Look, text, utc};
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub struct Wanted {
+    id: String,
+    said: String,
+}
+
+const STATE: &str = concat!(
+    "select id, name, slug, plan, status, ",
+    utc!("status_since"),
+    ", status_detail, ",
+    utc!("purge_after"),
+    ", ",
+    utc!("created_at"),
+    ", ",
+    utc!("changed_at"),
+    " from tenant.tenants where id = $1",
+);
+const STATE_NAMES: [&str; 10] =
+    ["Id", "Name", "Slug", "Plan", "State", "Since", "Step", "Purged after", "Registered", "Changed"];
+
+const COST: &str = concat!(
+    "select ",
+    utc!("since"),
+    ", transactions::text, rollbacks::text, selects::text, inserts::text, updates::text, deletes::text,
+        other_statements::text, rows_read::text, rows_written::text, shared_blocks_hit::text, shared_blocks_read::text,
+        temp_blocks::text, wal_bytes::text, round(execution_ms)::text, round(processor_ms)::text, lock_waits::text,
+        round(lock_wait_ms)::text, admission_waits::text, round(admission_wait_ms)::text, refusals::text, ",
+    utc!("last_seen"),
+    " from tenant.stat_tenants where tenant_id = $1",
+);
+const COST_NAMES: [&str; 22] = [
+    "Counted since",
+    "Transactions",
+    "Rolled back",
+    "Selects",
+    "Inserts",
+    "Updates",
+    "Deletes",
+    "Other statements",
+    "Rows read",
+    "Rows written",
+    "Blocks from memory",
+    "Blocks read",
+    "Temporary blocks",
+    "WAL bytes",
+    "Execution ms",
+    "Processor ms",
+    "Lock waits",
+    "Lock wait ms",
+    "Admission waits",
+    "Admission wait ms",
+    "Refusals",
+    "Last seen",
+];
+
+const MEMBERS: &[Column] = &[("User", Kind::Text), ("Role", Kind::Text), ("State", Kind::Text), ("Since", Kind::Text)];
+const USAGE: &[Column] = &[
+    ("Meter", Kind::Text),
+    ("Used", Kind::Number),
+    ("Unit", Kind::Text),
+    ("Soft limit", Kind::Number),
+    ("Hard limit", Kind::Number),
+    ("Period", Kind::Text),
+    ("Resets", Kind::Text),
+];
+const PAIRS: &[Column] = &[("Name", Kind::Text), ("Value", Kind::Text)];
+const REFUSALS: &[Column] = &[("SQLSTATE", Kind::Text), ("Count", Kind::Number)];
+const SESSIONS: &[Column] = &[
+    ("Process", Kind::Number),
+    ("Actor", Kind::Text),
+    ("Role", Kind::Text),
+    ("Application", Kind::Text),
+    ("State", Kind::Text),
+    ("In transaction since", Kind::Text),
+    ("Waits for", Kind::Text),
+];
+
+pub async fn show(
+    Shared(state): App,
+    Extension(visitor): Extension<Visitor>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Fault> {
+    let id = wanted.id.as_str();
+    let mut connection = state.database.connection().await?;
+    let tx = Database::begin(&mut connection, Look::Page).await?;
+    let Some(facts) = facts(&tx, STATE, &STATE_NAMES, id).await? else {
+        return Ok(page::sentence(StatusCode::NOT_FOUND, "No such tenant", "The registry has none with this id.", 0));
+    };
+    let mut frame = state.frame(&visitor, "/tenants", format!("Tenant {id}"));
+    frame.said = actions::said(&wanted.said);
+    let mut parts = vec![Part { id: "state", heading: "State", body: Body::Facts(facts) }];
+    if state.actions {
+        parts.push(Part { id: "actions", heading: "Actions", body: Body::Forms(actions::forms(&tx, id).await?) });
+    }
+    parts.extend(cost(&tx, id).await?);
+    let mut table = |id, heading, table| parts.push(Part { id, heading, body: Body::Table(table) });
+    let limits = "select n.key, n.value from tenant.limits_in_force l, json_each_text(row_to_json(l)) n
+        where l.id = $1 and n.key not in ('id', 'plan', 'status') and n.value is not null";
+    table(
+        "limits",
+        "Limits",
+        Table::of(&tx, "Limits in force, its own or its plan's", PAIRS, "None.", (limits, &[id])).await?,
+    );
+    let sql = concat!(
+        "select user_id, role, status, ",
+        utc!("added_at"),
+        " from tenant.members where tenant_id = $1 order by 1 limit 100"
+    );
+    table("members", "Members", Table::of(&tx, "Members, the first 100", MEMBERS, "None.", (sql, &[id])).await?);
+    let sql = concat!(
+        "select meter, used::text, unit, soft_limit::text, hard_limit::text, period,
+        case when isfinite(resets_at) then ",
+        utc!("resets_at"),
+        " end from tenant.usage_state where tenant_id = $1 order by 1"
+    );
+    table(
+        "usage",
+        "Usage",
+        Table::of(&tx, "What it has used in this period", USAGE, "Nothing is metered.", (sql, &[id])).await?,
+    );
+    let [counts, dead] = jobs::parts(&tx, id).await?;
+    parts.extend([counts, dead]);
+    let sql = "select s.key, s.value from tenant.tenants t, jsonb_each_text(t.settings) s where t.id = $1 order by 1";
+    let settings = Table::of(&tx, "Settings of its own", PAIRS, "None.", (sql, &[id])).await?;
+    parts.push(Part { id: "settings", heading: "Settings", body: Body::Table(settings) });
+    let lines = journal::lines(&tx, id, &i64::MAX.to_string(), 20).await?;
+    parts.push(Part { id: "journal", heading: "Journal", body: Body::Table(lines) });
+    let all = vec![("All its lines", format!("/journal?tenant={}", encoded(id)))];
+    parts.push(Part { id: "more", heading: "More", body: Body::Links(all) });
+    Ok(page::answer(StatusCode::OK, &frame, &parts))
+}
+
+/// What it costs, where the server says so.
+async fn cost(tx: &Transaction<'_>, id: &str) -> Result<Vec<Part>, Fault> {
+    if !is_there(tx, "tenant.stat_tenants_recent").await? {
+        return Ok(vec![Part { id: "load", heading: "Load", body: Body::Note(NO_STATISTICS.to_owned()) }]);
+    }
+    let mut parts = vec![Part {
+        id: "load",
+        heading: "Load of the last ten minutes",
+        body: Body::Charts(load::charts(tx, Some(id)).await?),
+    }];
+    if let Some(facts) = facts(tx, COST, &COST_NAMES, id).await? {
+        parts.push(Part { id: "cost", heading: "Cost", body: Body::Facts(facts) });
+    }
+    let sql =
+        "select sqlstate, count::text from tenant.stat_refusals where tenant_id = $1 order by count desc limit 50";
+    let refusals =
+        Table::of(tx, "Refused statements, by SQLSTATE", REFUSALS, "None was refused.", (sql, &[id])).await?;
+    parts.push(Part { id: "refusals", heading: "Refusals", body: Body::Table(refusals) });
+    if is_there(tx, "tenant.activity").await? {
+        let sql = concat!(
+            "select pid::text, actor, role_name, application_name, state, ",
+            utc!("transaction_start"),
+            ", concat_ws(': ', wait_event_type, wait_event) from tenant.activity where tenant_id = $1 order by transaction_start limit 50"
+        );
+        let sessions = Table::of(tx, "Sessions that are in it", SESSIONS, "None.", (sql, &[id])).await?;
+        parts.push(Part { id: "sessions", heading: "Sessions", body: Body::Table(sessions) });
+    }
+    Ok(parts)
+}
+
+async fn facts(
+    tx: &Transaction<'_>,
+    sql: &str,
+    names: &[&'static str],
+    id: &str,
+) -> Result<Option<Vec<(&'static str, String)>>, Fault> {
+    let rows = text(tx, sql, &[id]).await?;
+    Ok(rows.into_iter().next().map(|row| names.iter().copied().zip(row).collect()))
+}
