@@ -109,6 +109,13 @@ static MAX_TRACKED_TENANTS: GucSetting<i32> = GucSetting::<i32>::new(10_000);
 /// Turn it off to see what statistics cost.
 static STATISTICS: GucSetting<bool> = GucSetting::<bool>::new(true);
 
+/// Set it where so many transactions at once are more than the server does well: then tenants wait for their turn, by
+/// weight, and one that has many does not keep the others out.
+static MAX_ACTIVE: GucSetting<i32> = GucSetting::<i32>::new(0);
+
+/// How long a transaction waits to be let in, in milliseconds.
+static ADMISSION_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(1000);
+
 /// Turn it on where logs are searched by tenant. It is off, since a DETAIL that is there is changed.
 static LOG_TENANT: GucSetting<bool> = GucSetting::<bool>::new(false);
 
@@ -222,6 +229,40 @@ pub fn max_tracked_tenants() -> usize {
 /// `pg_tenant.statistics`.
 pub fn statistics() -> bool {
     STATISTICS.get()
+}
+
+/// `pg_tenant.max_active`.
+pub fn max_active() -> u32 {
+    u32::try_from(MAX_ACTIVE.get()).unwrap_or(0)
+}
+
+/// `pg_tenant.admission_timeout`, in milliseconds.
+pub fn admission_timeout() -> u32 {
+    u32::try_from(ADMISSION_TIMEOUT.get()).unwrap_or(0)
+}
+
+/// Declares the settings of [`crate::admission`].
+pub fn init_admission() {
+    GucRegistry::define_int_guc(
+        c"pg_tenant.max_active",
+        c"How many transactions of tenants run at once.",
+        c"Others wait for pg_tenant.admission_timeout, by weight; 0 is no limit.",
+        &MAX_ACTIVE,
+        0,
+        65_536,
+        GucContext::Sighup,
+        GucFlags::empty(),
+    );
+    GucRegistry::define_int_guc(
+        c"pg_tenant.admission_timeout",
+        c"How long a transaction waits to be let into its tenant.",
+        c"Where as many run as may. 0 refuses at once.",
+        &ADMISSION_TIMEOUT,
+        0,
+        600_000,
+        GucContext::Suset,
+        GucFlags::UNIT_MS,
+    );
 }
 
 /// `pg_tenant.log_tenant`.

@@ -16,12 +16,13 @@
 //! The rooms, each using only those before it (`tests/tests/house.rs` has the list): [`pg`], safe wrappers over
 //! PostgreSQL; [`gucs`], the settings; [`registry`], which tenants exist, and their limits; [`people`], who is a member
 //! of which; [`policy`], how a table is protected; [`signed`], tokens and keys; [`context`], what the transaction has
-//! entered; [`stats`], what each tenant costs; [`guard`], what must not happen; [`entry`], the ways into a tenant and
-//! the system context; [`api`], the SQL functions.
+//! entered; [`stats`], what each tenant costs; [`admission`], who is let in and how fast; [`guard`], what must not
+//! happen; [`entry`], the ways into a tenant and the system context; [`api`], the SQL functions.
 //!
 //! SQL lives in `sql/schema/`, rules without PostgreSQL in `core/`. `unsafe` lives in `pg/`, `guard/hook/` and
 //! `gucs.rs`.
 
+mod admission;
 mod api;
 mod context;
 mod entry;
@@ -56,6 +57,7 @@ pub extern "C-unwind" fn _PG_init() {
     gucs::init_impersonation();
     gucs::init_request_id();
     gucs::init_statistics();
+    gucs::init_admission();
     context::locks::init();
     context::current::init();
     context::lifetime::init();
@@ -79,6 +81,7 @@ pub extern "C-unwind" fn _PG_init() {
     guard::temporary::init();
     signed::init();
     stats::init();
+    admission::init();
     guard::hook::init();
     pg::preload::done();
 }

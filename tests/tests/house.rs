@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// Each room of `pg_tenant/src`, and those that it may use: only rooms before it, so no two use each other. `lib.rs` is
 /// their map, and starts all of them.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("pg", &[]),
     ("gucs", &[]),
     ("registry", &["pg", "gucs"]),
@@ -19,8 +19,9 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("signed", &["pg", "gucs"]),
     ("context", &["pg", "gucs", "registry", "people", "policy"]),
     ("stats", &["pg", "gucs", "context"]),
-    ("guard", &["pg", "gucs", "registry", "policy", "context", "stats"]),
-    ("entry", &["pg", "gucs", "registry", "people", "context", "guard"]),
+    ("admission", &["pg", "gucs", "registry", "context", "stats"]),
+    ("guard", &["pg", "gucs", "registry", "policy", "context", "stats", "admission"]),
+    ("entry", &["pg", "gucs", "registry", "people", "context", "admission", "guard"]),
     ("api", &["pg", "gucs", "policy", "signed", "context", "guard", "entry"]),
 ];
 

@@ -104,6 +104,7 @@ async fn a_signature_or_a_default_is_another() {
                     .replace("::jsonb", "")
                     .replace("::numeric", "")
                     .replace("::integer", "")
+                    .replace("null::bigint", "null")
                     .replace("::real", "")
                     .replace("null::timestamp with time zone", "null")
                     .replace("null::date", "null")

@@ -23,7 +23,7 @@ impl Error {
             StatusCode::UNAUTHORIZED
         } else if self.is_limited() || self.is_over_quota() {
             StatusCode::TOO_MANY_REQUESTS
-        } else if self.is_timeout() || self.is_closed() || self.is_not_ready() {
+        } else if self.is_timeout() || self.is_closed() || self.is_not_ready() || self.is_busy() {
             StatusCode::SERVICE_UNAVAILABLE
         } else {
             StatusCode::INTERNAL_SERVER_ERROR

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use pg_tenant_core::Refusal;
+
 use crate::error::{Error, Kind};
 
 /// The limit that refused a call. Returned by [`Error::limit`](crate::Error::limit).
@@ -35,13 +37,21 @@ impl fmt::Display for Limit {
 }
 
 impl Error {
-    /// The tenant has met one of the limits that this pool was given ([`Limits`](crate::Limits)). Nothing was sent. An
-    /// HTTP service says 429, with [`retry_after`](Self::retry_after) for its header of that name.
+    /// The tenant has met one of the limits that this pool was given ([`Limits`](crate::Limits)): nothing was sent. Or
+    /// one of those that the server gives it (`tenant.set_limit`): as many of its transactions run as may (`TN180`), or
+    /// they, their statements or their rows come too fast (`TN181`); the transaction was rolled back. An HTTP service
+    /// says 429, with [`retry_after`](Self::retry_after) for its header of that name.
     pub fn is_limited(&self) -> bool {
-        self.0.limit.is_some()
+        self.0.limit.is_some() || matches!(self.refusal(), Some(Refusal::TooManyTransactions | Refusal::TooFast))
     }
 
-    /// Which limit the tenant has met.
+    /// The server runs as many transactions as it admits (`pg_tenant.max_active`), and the tenant's turn did not come
+    /// in time (`TN182`). Nothing was executed. HTTP: 503, with [`retry_after`](Self::retry_after).
+    pub fn is_busy(&self) -> bool {
+        self.refusal() == Some(Refusal::ServerBusy)
+    }
+
+    /// Which limit of this pool's the tenant has met.
     pub fn limit(&self) -> Option<Limit> {
         self.0.limit
     }
@@ -49,9 +59,11 @@ impl Error {
     /// How long to wait before the same call can succeed. Exact for a rate; for other limits an estimate, from how long
     /// connections have been lent lately. `None` where waiting does not help.
     ///
-    /// Also where a meter's limit was reached ([`is_over_quota`](Self::is_over_quota)): until it begins anew.
+    /// Also where a meter's limit was reached ([`is_over_quota`](Self::is_over_quota)): until it begins anew; and where
+    /// the server limits ([`is_limited`](Self::is_limited), [`is_busy`](Self::is_busy)), as its DETAIL says.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.retry_after.or_else(|| self.usage()?.resets_in)
+        let told = || if self.is_limited() || self.is_busy() { told(self.detail()?) } else { None };
+        self.0.retry_after.or_else(told).or_else(|| self.usage()?.resets_in)
     }
 
     pub(crate) fn limited(limit: Limit, detail: String, retry_after: Option<Duration>) -> Error {
@@ -79,9 +91,21 @@ impl Error {
     }
 }
 
+/// What the server says: `…; retry after 120 ms.`
+fn told(detail: &str) -> Option<Duration> {
+    let (_, after) = detail.split_once("retry after ")?;
+    after.split(' ').next()?.parse().ok().map(Duration::from_millis)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_server_says_when_to_retry() {
+        assert_eq!(told("Limit 2 a second; retry after 120 ms."), Some(Duration::from_millis(120)));
+        assert_eq!(told("Limit 2 a second; one statement has more than the limit's burst."), None);
+    }
 
     #[test]
     fn a_refusal_says_which_limit_and_when_to_retry() {

@@ -29,7 +29,8 @@ pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 ///
 /// | the error | what happened | what to do next |
 /// |---|---|---|
-/// | [`is_limited`](Error::is_limited) | the tenant has met a limit of this pool; nothing was sent | HTTP: 429 with [`retry_after`](Error::retry_after) |
+/// | [`is_limited`](Error::is_limited) | the tenant has met a limit of this pool or of the server; nothing was done | HTTP: 429 with [`retry_after`](Error::retry_after) |
+/// | [`is_busy`](Error::is_busy) | the server admits no more transactions at this moment; nothing was executed | HTTP: 503 with [`retry_after`](Error::retry_after) |
 /// | [`is_retryable`](Error::is_retryable) | it lost a conflict (`40001`, `40P01`), or the schema changed under it, and it was rolled back | run the transaction again: [`retry`](crate::TenantHandle::retry) does |
 /// | [`outcome_unknown`](Error::outcome_unknown) | COMMIT was sent, its answer never came | look whether it is there before it is run again; write so that twice is once (a key of the request, `on conflict`) |
 /// | [`is_timeout`](Error::is_timeout), [`is_closed`](Error::is_closed) and [`was_not_executed`](Error::was_not_executed) | no connection, a server that stops or starts; nothing was executed | make the call again after a while. HTTP: 503 |

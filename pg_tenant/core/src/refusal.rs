@@ -293,6 +293,12 @@ refusals! {
     BillingEventContradicts = "TN177", "billing_event_contradicts";
     /// A billing policy cannot be like this
     InvalidBillingPolicy = "TN178", "invalid_billing_policy";
+    /// The tenant has as many transactions running as it may, and none of them ended in time
+    TooManyTransactions = "TN180", "too_many_transactions";
+    /// The tenant's transactions, statements or rows come faster than they may
+    TooFast = "TN181", "too_fast";
+    /// As many transactions run as the server admits, and the tenant's turn did not come in time
+    ServerBusy = "TN182", "server_busy";
 }
 
 #[cfg(test)]

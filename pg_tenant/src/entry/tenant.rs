@@ -1,5 +1,6 @@
 //! The ways into a tenant: by its id, by its id for an actor, and by a token that says both.
 
+use crate::admission;
 use crate::context::acting::{Acting, Member};
 use crate::context::identity::Name;
 use crate::context::seal::{self, Entered};
@@ -105,8 +106,10 @@ pub(super) fn take(id: TenantId, who: Who<'_>) -> Outcome<TenantId> {
     pristine::refuse_locked_table(id)?;
     temporary::refuse_shadows()?;
     function::refuse_running()?;
-    let limits = who.limits(registry::admit(&id)?.limits);
+    let admitted = registry::admit(&id)?;
+    let limits = who.limits(admitted.limits);
     let role = membership::admit(&id, who)?;
+    admission::enter(&id, admitted.given)?;
     session_state::hand_over(id);
     seal::seal(Entered::Tenant(id), who.identity());
     let named = who.named();

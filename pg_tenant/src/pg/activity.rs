@@ -54,15 +54,20 @@ pub fn init() {
     });
 }
 
-fn own() -> Option<&'static Place> {
-    // SAFETY: plain reads of variables of this backend. Processes that have no number, or one of PostgreSQL's own
-    // beyond those of sessions, have no place.
+/// The number of this process among those of sessions. Those that have none, or one of PostgreSQL's own beyond those of
+/// sessions, have no place where there is one for each.
+pub fn number() -> Option<usize> {
+    // SAFETY: a plain read of a variable of this backend.
     #[cfg(any(feature = "pg15", feature = "pg16"))]
     let number = unsafe { pg_sys::MyBackendId - 1 };
     // SAFETY: likewise.
     #[cfg(not(any(feature = "pg15", feature = "pg16")))]
     let number = unsafe { pg_sys::MyProcNumber };
-    PLACES.get().get(usize::try_from(number).ok()?)
+    usize::try_from(number).ok()
+}
+
+fn own() -> Option<&'static Place> {
+    PLACES.get().get(number()?)
 }
 
 /// This session has entered this. Cannot fail.

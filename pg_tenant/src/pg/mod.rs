@@ -30,6 +30,7 @@ mod sql_function; // macros that export ours
 // The server and the session
 pub mod activity; // what each session has entered, in shared memory
 pub mod changes; // which tenants this transaction has changed
+pub mod gates; // what tenants take of their limits, in shared memory
 pub mod invalidation; // a change in one session reaches the caches of all
 pub mod lifetime; // the ends of transactions and savepoints
 pub mod lookups; // how often tenants were looked up, in shared memory

@@ -21,6 +21,8 @@ const PLAN: AttrNumber = 10;
 const STATUS_SINCE: AttrNumber = 16;
 const PURGE_AFTER: AttrNumber = 17;
 const STATUS_DETAIL: AttrNumber = 18;
+const RATES: AttrNumber = 19;
+const PLAN_RATES: AttrNumber = 12;
 
 /// A tenant as the registry has it.
 pub struct RegistryRow {
@@ -31,6 +33,8 @@ pub struct RegistryRow {
     pub work_mem: Option<i32>,
     pub read_only: bool,
     pub plan: Option<String>,
+    /// JSON.
+    pub rates: Option<String>,
     /// Another after every change of the row.
     pub digest: u64,
 }
@@ -42,6 +46,8 @@ pub struct PlanRow {
     pub lock_timeout: Option<i32>,
     pub idle_in_transaction_session_timeout: Option<i32>,
     pub work_mem: Option<i32>,
+    /// JSON.
+    pub rates: Option<String>,
     /// Another after every change of the row.
     pub digest: u64,
 }
@@ -166,8 +172,24 @@ impl RegistryRow {
             // SAFETY: plan is a text.
             plan: get(PLAN).map(|datum| unsafe { text::owned(pg_sys::text_to_cstring(datum.cast_mut_ptr())) }),
             // SAFETY: the caller's promise.
+            rates: unsafe { json(tuple, desc, RATES) },
+            // SAFETY: the caller's promise.
             digest: unsafe { row_digest::of(tuple) },
         }
+    }
+}
+
+/// A column of type jsonb, where the table has it.
+///
+/// # Safety
+/// A tuple with its descriptor.
+unsafe fn json(tuple: pg_sys::HeapTuple, desc: pg_sys::TupleDesc, column: AttrNumber) -> Option<String> {
+    // SAFETY: the caller's promise; the column has the type that the output function takes.
+    unsafe {
+        let mut isnull = i32::from(column) > (*desc).natts;
+        let datum =
+            if isnull { pg_sys::Datum::null() } else { pg_sys::heap_getattr(tuple, column.into(), desc, &mut isnull) };
+        (!isnull).then(|| text::owned(pg_sys::OidOutputFunctionCall(Oid::from(pg_sys::F_JSONB_OUT), datum)))
     }
 }
 
@@ -187,6 +209,8 @@ impl PlanRow {
             lock_timeout: number(4),
             idle_in_transaction_session_timeout: number(5),
             work_mem: number(6),
+            // SAFETY: the caller's promise.
+            rates: unsafe { json(tuple, desc, PLAN_RATES) },
             // SAFETY: the caller's promise.
             digest: unsafe { row_digest::of(tuple) },
         }

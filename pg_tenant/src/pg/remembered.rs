@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 const PLACES: usize = 4096;
 const KEY: usize = 12;
-const VALUE: usize = 4;
+const VALUE: usize = 11;
 /// Three tables for each registry (one per database); those of further databases are not remembered.
 const TABLES: usize = 3 * 64;
 

@@ -15,8 +15,9 @@ use crate::pg::registry_row::{PlanRow, RegistryRow};
 use crate::pg::versions::{self, Slot, Version};
 use crate::pg::{invalidation, people_rows, registry_row, row_digest, transaction};
 use crate::registry::entry::{Entry, Found};
-use crate::registry::{Limits, definitions};
+use crate::registry::{Limits, definitions, rates};
 use pg_tenant_core::TenantId;
+use pg_tenant_core::gates::Given;
 use pgrx::pg_sys::Oid;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
@@ -28,6 +29,8 @@ const HALF: usize = 4096;
 #[derive(Clone, Copy)]
 pub struct Admitted {
     pub limits: Limits,
+    /// What all its sessions share.
+    pub given: Given,
 }
 
 /// What all entries rest on.
@@ -222,7 +225,7 @@ fn look(table: Option<Oid>, id: &TenantId) -> Found {
         None => Entry::Absent,
         Some(row) => match row.status.parse() {
             Err(()) => Entry::UnknownStatus,
-            Ok(status) => Entry::Known { status, limits: limits(&row, &plan) },
+            Ok(status) => Entry::Known { status, limits: limits(&row, &plan), given: rates::read(&row, &plan) },
         },
     };
     Found { entry, generation }

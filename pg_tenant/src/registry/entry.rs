@@ -3,10 +3,11 @@
 use crate::pg::remembered::Value;
 use crate::registry::Limits;
 use pg_tenant_core::TenantStatus;
+use pg_tenant_core::gates::Given;
 
 #[derive(Clone, Copy)]
 pub enum Entry {
-    Known { status: TenantStatus, limits: Limits },
+    Known { status: TenantStatus, limits: Limits, given: Given },
     UnknownStatus,
     Absent,
 }
@@ -21,22 +22,21 @@ pub struct Found {
 impl Found {
     /// As shared memory has it; only of a tenant that everybody may enter.
     pub fn pack(self) -> Option<Value> {
-        let Entry::Known { status: status @ (TenantStatus::Active | TenantStatus::ReadOnly), limits } = self.entry
+        let Entry::Known { status: status @ (TenantStatus::Active | TenantStatus::ReadOnly), limits, given } =
+            self.entry
         else {
             return None;
         };
         let flags = u64::from(limits.read_only) | u64::from(status == TenantStatus::ReadOnly) << 1;
         let two = |first: i32, second: i32| u64::from(first as u32) << 32 | u64::from(second as u32);
-        Some([
-            two(limits.statement_timeout, limits.lock_timeout),
-            two(limits.idle_in_transaction_session_timeout, limits.work_mem),
-            flags,
-            self.generation,
-        ])
+        let [a, b, c, d, e, f, g] = given.pack();
+        let timeouts = two(limits.statement_timeout, limits.lock_timeout);
+        let others = two(limits.idle_in_transaction_session_timeout, limits.work_mem);
+        Some([timeouts, others, flags, self.generation, a, b, c, d, e, f, g])
     }
 
     /// From there.
-    pub fn unpack([timeouts, others, flags, generation]: Value) -> Found {
+    pub fn unpack([timeouts, others, flags, generation, given @ ..]: Value) -> Found {
         let entry = Entry::Known {
             status: if flags & 2 == 0 { TenantStatus::Active } else { TenantStatus::ReadOnly },
             limits: Limits {
@@ -46,6 +46,7 @@ impl Found {
                 work_mem: others as i32,
                 read_only: flags & 1 != 0,
             },
+            given: Given::unpack(given),
         };
         Found { entry, generation }
     }

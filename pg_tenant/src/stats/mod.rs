@@ -5,12 +5,13 @@
 //! - [`file`](mod@file): how the numbers outlive a restart.
 //! - [`read`]: what SQL sees of them.
 
+mod chance;
 mod file;
 mod read;
 mod running;
 mod who;
 
-pub use running::{Outer, begins, counts, ends, ran, started, wrote};
+pub use running::{Outer, admitted_after, begins, counts, ends, is_within, ran, started, wrote};
 
 use crate::gucs;
 use crate::pg::{lifetime, refused, server, statement, statistics};

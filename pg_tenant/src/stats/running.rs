@@ -6,8 +6,9 @@ use crate::pg::lifetime::End;
 use crate::pg::statistics::{self, Board};
 use crate::pg::transaction;
 use crate::pg::usage::{self, Outermost, Usage};
+use crate::stats::chance;
 use crate::stats::who::Who;
-use pg_tenant_core::statistics::{Counters, Key, Large, ONE_IN, Place, Small};
+use pg_tenant_core::statistics::{Counters, Key, Large, Place, Small};
 use pgrx::pg_sys::CmdType;
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
@@ -58,7 +59,6 @@ thread_local! {
             planning: 0,
         })
     };
-    static CHANCE: Cell<u64> = const { Cell::new(0x2545_F491_4F6C_DD1D) };
     static KNOWN: Cell<Option<Known>> = const { Cell::new(None) };
 }
 
@@ -91,9 +91,23 @@ pub fn begins(here: &u8) -> bool {
     })
 }
 
+/// Whether something runs around this frame.
+pub fn is_within(here: &u8) -> bool {
+    change(|running| running.outermost.is_some_and(|outermost| outermost.holds(here)))
+}
+
+/// The transaction was let in, or refused, after so many nanoseconds.
+pub fn admitted_after(nanoseconds: u64) {
+    change(|running| {
+        running.counters.add_small(Small::AdmissionWaits, 1);
+        let milliseconds = u32::try_from(nanoseconds / 1_000_000).unwrap_or(u32::MAX);
+        running.counters.add_small(Small::AdmissionWait, milliseconds);
+    });
+}
+
 /// The outermost is over. `query` is PostgreSQL's number of the statement, or 0.
 pub fn ends(outer: Outer, query: i64) {
-    let sample = query != 0 && is_taken();
+    let sample = query != 0 && chance::is_taken();
     let (elapsed, is_long) = change(|running| {
         let now = Instant::now();
         let elapsed = running.outermost.take().map_or(0, |outermost| outermost.elapsed(now));
@@ -117,16 +131,6 @@ pub fn ends(outer: Outer, query: i64) {
     {
         tell(board, Who::now());
     }
-}
-
-/// One in [`ONE_IN`], by chance: transactions that repeat the same statements would else show one of them alone.
-fn is_taken() -> bool {
-    let random = CHANCE.get();
-    let random = random ^ (random << 13);
-    let random = random ^ (random >> 7);
-    let random = random ^ (random << 17);
-    CHANCE.set(random);
-    random % ONE_IN == 0
 }
 
 /// A statement has started.

@@ -73,7 +73,7 @@ create function tenant_internal.journal_tenants() returns trigger
 declare
     reason constant text := nullif(current_setting('tenant.reason', true), '');
     silent constant text[] := array['changed_at', 'status_since', 'status_detail'];
-    limits constant text[] := array['statement_timeout_ms', 'lock_timeout_ms', 'idle_in_transaction_session_timeout_ms', 'work_mem_kb', 'read_only'];
+    limits constant text[] := array['statement_timeout_ms', 'lock_timeout_ms', 'idle_in_transaction_session_timeout_ms', 'work_mem_kb', 'read_only', 'rates'];
     told constant text[] := limits || array['status', 'purge_after', 'settings'];
     acting constant name := tenant_internal.caller();
 begin

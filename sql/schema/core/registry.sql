@@ -24,7 +24,9 @@ create table tenant.tenants (
     -- Of a tenant that is leaving: its rows are purged after that.
     purge_after timestamptz,
     -- Of one that is being set up: the step it is at.
-    status_detail text
+    status_detail text,
+    -- Limits that all sessions share: {"transactions_per_second": {"hard": 100, "soft": 80, "burst": 200}, ...}.
+    rates jsonb check (jsonb_typeof(rates) = 'object')
 );
 comment on table tenant.tenants is 'The registry of tenants.';
 -- No REFERENCES on slug: it can change, and then triggers of the referencing tables would run, through ON UPDATE, with
@@ -32,7 +34,7 @@ comment on table tenant.tenants is 'The registry of tenants.';
 grant select, references (id, uuid_id, bigint_id) on tenant.tenants to tenant_admin;
 grant insert (id, status, slug, name, plan, settings) on tenant.tenants to tenant_admin;
 grant update (status, statement_timeout_ms, lock_timeout_ms, idle_in_transaction_session_timeout_ms, work_mem_kb,
-    read_only, slug, name, plan, settings, purge_after, status_detail) on tenant.tenants to tenant_admin;
+    read_only, slug, name, plan, settings, purge_after, status_detail, rates) on tenant.tenants to tenant_admin;
 select pg_catalog.pg_extension_config_dump('tenant.tenants', '');
 
 -- An empty table, whose relation cache entry is invalidated when a row of the registry changes: that message reaches

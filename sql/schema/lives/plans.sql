@@ -12,7 +12,8 @@ create table tenant.plans (
     settings jsonb not null default '{}' check (jsonb_typeof(settings) = 'object'),
     quotas jsonb not null default '{}' check (jsonb_typeof(quotas) = 'object'),
     created_at timestamptz not null default now(),
-    changed_at timestamptz not null default now()
+    changed_at timestamptz not null default now(),
+    rates jsonb check (jsonb_typeof(rates) = 'object')
 );
 comment on table tenant.plans is 'Plans, by rank, with the limits, features, settings and quotas of their tenants.';
 grant select on tenant.plans to tenant_admin, tenant_system;

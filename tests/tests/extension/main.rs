@@ -7,6 +7,7 @@ mod harden;
 mod impersonation;
 mod jobs;
 mod journal;
+mod limits;
 mod membership;
 mod onboarding;
 mod people;

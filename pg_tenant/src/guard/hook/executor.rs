@@ -1,5 +1,6 @@
 //! Queries, as they are made ready and each time they run.
 
+use crate::admission;
 use crate::context::{bound, current, impersonation, limits, system, test_mode};
 use crate::guard::{folded, function, messages, ready, referential};
 use crate::pg::backend_cell::BackendCell;
@@ -30,6 +31,10 @@ unsafe extern "C-unwind" fn executor_start(query: *mut QueryDesc, flags: c_int) 
     // SAFETY: PostgreSQL's own arguments, passed on as they came. Nothing to drop in this frame.
     unsafe {
         begin_bound((*(*query).plannedstmt).parallelModeNeeded);
+        let here = 0;
+        if !stats::is_within(&here) && !transaction::is_parallel_worker() {
+            decide_or_raise(admission::statement);
+        }
         referential::starting(flags & pg_sys::EXEC_FLAG_SKIP_TRIGGERS as c_int != 0);
         // Partitions are pruned here already, by casts that may be users'.
         let saved = enter_referential();
@@ -64,7 +69,11 @@ pub(super) unsafe fn begin_bound(workers: bool) {
                 folded::begin_statement();
                 impersonation::check()?;
                 system::keep_read_only();
-                bound::admit().or_else(|report| if workers { Err(report) } else { Ok(()) })
+                let admitted = bound::admit();
+                if admitted.is_ok() {
+                    admission::enter_bound()?;
+                }
+                admitted.or_else(|report| if workers { Err(report) } else { Ok(()) })
             })
         }
     }
@@ -152,6 +161,13 @@ unsafe fn has_run(query: *mut QueryDesc, measured: bool) {
     if stats::counts() {
         // SAFETY: the caller's promise; a query that has run has its state.
         unsafe { stats::ran((*query).operation, (*(*query).estate).es_processed) }
+    }
+    // SAFETY: likewise.
+    unsafe {
+        let (operation, rows) = ((*query).operation, (*(*query).estate).es_processed);
+        if operation != pg_sys::CmdType::CMD_SELECT && rows > 0 && !transaction::is_parallel_worker() {
+            decide_or_raise(|| admission::wrote(rows));
+        }
     }
     if measured {
         // SAFETY: the caller's promise; every query has a plan.

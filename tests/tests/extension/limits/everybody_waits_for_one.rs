@@ -1,0 +1,58 @@
+//! Where the server is full, tenants are let in by weight: one that has many transactions keeps nobody out.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use pg_tenant_tests::{Cluster, Database, Options};
+
+async fn work(db: &Database<'_>, tenant: &str, stop: &AtomicBool, done: &AtomicUsize) {
+    let session = db.app().await;
+    while !stop.load(Ordering::Relaxed) {
+        let sql = format!("begin; select tenant.enter('{tenant}'); select pg_sleep(0.02); commit");
+        if session.batch_execute(&sql).await.is_ok() {
+            done.fetch_add(1, Ordering::Relaxed);
+        } else {
+            session.run("rollback").await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_many_beside_who_has_few() {
+    let options = Options::default().set("pg_tenant.max_active", "2").set("pg_tenant.admission_timeout", "10s");
+    let cluster = Cluster::start(options);
+    let db = cluster.database("fair").await;
+    db.superuser().await.run("select tenant.create('many'), tenant.create('few')").await;
+    let (stop, many, few) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    let crowd: Vec<_> = (0..12).map(|_| work(&db, "many", &stop, &many)).collect();
+    let end = async {
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        stop.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(
+        futures_util::future::join_all(crowd),
+        work(&db, "few", &stop, &few),
+        work(&db, "few", &stop, &few),
+        end
+    );
+    let (many, few) = (many.into_inner(), few.into_inner());
+    // By arrival two in fourteen would be theirs.
+    assert!(few * 3 > many, "few {few}, many {many}");
+    assert!(many > 10, "and the other works on: few {few}, many {many}");
+}
+
+#[tokio::test]
+async fn but_for_a_superuser_and_the_system() {
+    let options = Options::default().set("pg_tenant.max_active", "1").set("pg_tenant.admission_timeout", "30ms");
+    let cluster = Cluster::start(options);
+    let db = cluster.database("full").await;
+    let (boss, operator) = (db.superuser().await, format!("regress_{}_operator", db.name));
+    boss.run(&format!("select tenant.create('acme'); create role {operator} login in role tenant_system")).await;
+    let (one, two) = (db.app().await, db.app().await);
+    one.run("begin; select tenant.enter('acme')").await;
+    let error = two.expect_error("TN182", "begin; select tenant.enter('acme')").await;
+    assert!(error.detail().is_some_and(|detail| detail.contains("Limit 1 (pg_tenant.max_active)")), "{error:?}");
+    boss.run("begin; select tenant.enter('acme'); rollback").await;
+    db.connect(&operator).await.run("begin; select tenant.enter_system('a look at a full server'); rollback").await;
+    one.run("commit").await;
+    two.run("rollback; begin; select tenant.enter('acme'); commit").await;
+}
