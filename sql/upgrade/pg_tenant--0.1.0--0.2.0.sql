@@ -9285,7 +9285,7 @@ $$;
 revoke all on function tenant_internal.billing_rank(text, text) from public;
 
 create or replace function tenant_internal.lock_billing(alone boolean default false) returns void
-    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    language sql volatile set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
     select case when alone then pg_advisory_xact_lock(hashtextextended('pg_tenant billing', 0))
         else pg_advisory_xact_lock_shared(hashtextextended('pg_tenant billing', 0)) end
 $$;

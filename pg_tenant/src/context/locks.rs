@@ -37,8 +37,9 @@ pub fn count(key: i64) -> Outcome<()> {
     if is_counted {
         return Ok(());
     }
+    let of = if MOST.get() == most { "The tenant's limit advisory_locks" } else { "pg_tenant.max_advisory_locks" };
     Err(Report::new(Refusal::TooManyLocks, "the transaction has as many advisory locks as it may")
-        .detail(format!("It may have {most}, by pg_tenant.max_advisory_locks or its tenant's limit advisory_locks; what a savepoint has given back counts too."))
+        .detail(format!("{of} is {most}; what a savepoint has given back counts too."))
         .hint("Lock one name that stands for many, or commit in between."))
 }
 

@@ -116,7 +116,7 @@ revoke all on function tenant_internal.billing_rank(text, text) from public;
 -- Before any line of tenant.subscriptions is changed. Who changes lines of one tenant after the other shares it; who
 -- changes those of many at once has it alone, and so waits for nobody who waits for one of those lines.
 create function tenant_internal.lock_billing(alone boolean default false) returns void
-    language sql volatile set search_path = pg_catalog, pg_temp as $$
+    language sql volatile set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
     select case when alone then pg_advisory_xact_lock(hashtextextended('pg_tenant billing', 0))
         else pg_advisory_xact_lock_shared(hashtextextended('pg_tenant billing', 0)) end
 $$;
