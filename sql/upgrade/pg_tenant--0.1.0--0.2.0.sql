@@ -3622,17 +3622,36 @@ revoke all on function tenant.begin_onboarding(bigint, jsonb, text, text, text, 
 
 grant execute on function tenant.begin_onboarding(bigint, jsonb, text, text, text, jsonb, jsonb, text) to tenant_admin;
 
-create or replace function tenant_internal.require_lease(lease interval) returns void
+create or replace function tenant_internal.check_lease(code text, of_what text, lease interval) returns void
     language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     if lease is null or lease not between interval '1 s' and interval '1 day' then
-        perform tenant_internal.refuse_onboarding(format('a step cannot be claimed for %s', coalesce(lease::text, 'null')),
-            'When that is over, others may claim it.', 'A lease stands between 1 second and 1 day.');
+        raise exception using
+            errcode = code,
+            message = format('%s cannot be claimed for %s', of_what, coalesce(lease::text, 'null')),
+            detail = 'When that is over, others may claim what this worker has.',
+            hint = 'A lease stands between 1 second and 1 day.';
     end if;
 end
 $$;
 
-revoke all on function tenant_internal.require_lease(interval) from public;
+revoke all on function tenant_internal.check_lease(text, text, interval) from public;
+
+create or replace function tenant_internal.check_worker(code text, worker text) returns void
+    language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if coalesce(btrim(worker), '') = '' or length(worker) > 200 then
+        raise exception using
+            errcode = code,
+            message = 'a worker has a name',
+            detail = 'It stands beside what the worker has claimed.',
+            hint = 'Name host and process, as in worker-3:4711; up to 200 characters.';
+    end if;
+    perform tenant_internal.require_plain('the worker''s name', worker);
+end
+$$;
+
+revoke all on function tenant_internal.check_worker(text, text) from public;
 
 create or replace function tenant_internal.refuse_attempt(id text, step text, attempt integer) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -3671,11 +3690,7 @@ declare
     moment constant timestamptz := clock_timestamp();
     s tenant.onboarding;
 begin
-    perform tenant_internal.require_lease(lease), tenant_internal.require_plain('the worker''s name', worker);
-    if coalesce(btrim(worker), '') = '' or length(worker) > 200 then
-        perform tenant_internal.refuse_onboarding('a worker has a name', 'It stands in tenant.onboarding beside what the worker has claimed.',
-            'Name host and process, as in worker-3:4711; up to 200 characters.');
-    end if;
+    perform tenant_internal.check_lease('TN153', 'a step', lease), tenant_internal.check_worker('TN153', worker);
     loop
         select * into s from tenant.onboarding o
             where o.status in ('waiting', 'running')
@@ -3725,7 +3740,7 @@ declare
     canonical constant text := tenant.canonical_id(id);
     until timestamptz;
 begin
-    perform tenant_internal.require_lease(lease);
+    perform tenant_internal.check_lease('TN153', 'a step', lease);
     update tenant.onboarding o set claim_expires = greatest(o.claim_expires, clock_timestamp() + lease)
         where (o.tenant_id, o.step, o.attempts, o.status) = (canonical, extend_step.step, attempt, 'running')
         returning o.claim_expires into until;
@@ -5300,8 +5315,6 @@ create or replace function tenant.enqueue(kind text, payload jsonb default '{}',
 declare
     here constant text := tenant.current_id();
     moment constant timestamptz := clock_timestamp();
-    part text;
-    is_known boolean;
     is_busy boolean;
     added bigint;
     why text;
@@ -5316,17 +5329,17 @@ begin
         return tenant_internal.add_jobs(here, kind, array[payload],
             case when key is not null then array[key] end, lane, priority, run_at, max_attempts, trace, why);
     end if;
-    select coalesce(enqueue.lane, k.lane, 'default'), coalesce(enqueue.priority, k.priority, 0), coalesce(k.max_attempts, 20),
-            case when k.has_part then k.kind else '' end, k.kind is not null and enqueue.lane is null,
-            exists (select from tenant.job_queues q
-                where q.lane = coalesce(enqueue.lane, k.lane, 'default') and q.tenant_id = here and q.next_at <= moment and q.misses = 0)
-        into lane, priority, max_attempts, part, is_known, is_busy
-        from (select) one left join tenant.job_kinds k on k.kind = enqueue.kind;
-    if not is_known and (kind !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$' or lane !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$') then
+    if kind !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$' or lane !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$' then
         perform tenant_internal.check_job(kind, lane, payload, null, null, null);
     end if;
+    -- One statement: what a kind says, and whether its queue is looked at, would each cost as much again.
     insert into tenant.jobs as j (tenant_id, kind, lane, part, priority, max_attempts, run_at, created_at, payload)
-        values (here, kind, lane, part, priority, max_attempts, moment, moment, payload) returning j.id into added;
+        select here, enqueue.kind, coalesce(enqueue.lane, k.lane, 'default'), case when k.has_part then k.kind else '' end,
+            coalesce(enqueue.priority, k.priority, 0), coalesce(k.max_attempts, 20), moment, moment, enqueue.payload
+        from (select) one left join tenant.job_kinds k on k.kind = enqueue.kind
+        returning j.id, j.lane, exists (select from tenant.job_queues q
+            where q.lane = j.lane and q.tenant_id = here and q.next_at <= moment and q.misses = 0)
+        into added, lane, is_busy;
     if not is_busy then
         perform tenant_internal.wake_queue(lane, here, moment);
     end if;
@@ -5540,6 +5553,41 @@ $$;
 
 revoke all on function tenant_internal.claim_of_queue(text, text, text, text[], integer, text, timestamptz, interval) from public;
 
+create or replace function tenant_internal.claim_of_queues(of_lane text, queues text[], rooms integer[], weights double precision[], kinds text[],
+    worker text, moment timestamptz, lease interval)
+    returns table (id bigint, tenant_id text, kind text, attempt integer, lane text, time_limit interval, trace text, reason text,
+        has_more boolean, served double precision)
+    language plpgsql rows 10 set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    return query with claimed as (
+        update tenant.jobs j set state = 'running', attempt = j.attempt + 1, tries = j.tries + 1, lease_until = moment + lease,
+                worker = claim_of_queues.worker
+            where j.id = any (array(select p.id from unnest(queues, rooms) u (queue, room) cross join lateral (
+                select o.id from tenant.jobs o
+                    where o.state = 'ready' and o.lane = of_lane and coalesce(o.tenant_id, '') = u.queue and o.part = ''
+                        and (kinds is null or o.kind = any (kinds))
+                    order by o.priority, o.run_at, o.id limit u.room for no key update skip locked) p))
+            returning j.id, j.tenant_id, j.kind, j.attempt, j.lane, j.trace, j.reason
+    ), taken as (
+        select coalesce(c.tenant_id, '') as queue, count(*) as jobs from claimed c group by 1
+    ), left_of as materialized (
+        select t.queue, t.jobs, u.weight, (select true from tenant.jobs r
+                where r.state = 'ready' and r.lane = of_lane and coalesce(r.tenant_id, '') = t.queue
+                order by r.part, r.priority, r.run_at, r.id offset t.jobs limit 1) is not null as has_more
+            from taken t join unnest(queues, weights) u (queue, weight) using (queue)
+    ), served as (
+        update tenant.job_queues s set virtual_time = s.virtual_time + l.jobs / l.weight, misses = case when l.has_more then 0 else 1 end
+            from left_of l where s.lane = of_lane and s.tenant_id = l.queue returning l.queue, l.has_more, s.virtual_time
+    )
+    select c.id, c.tenant_id, c.kind, c.attempt, c.lane, (select k.time_limit from tenant.job_kinds k where k.kind = c.kind), c.trace, c.reason,
+            s.has_more, s.virtual_time
+        from claimed c join served s on s.queue = coalesce(c.tenant_id, '');
+end
+$$;
+
+revoke all on function tenant_internal.claim_of_queues(text, text[], integer[], double precision[], text[], text, timestamptz, interval) from public;
+
 create or replace function tenant_internal.every_lane() returns text[]
     language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
@@ -5652,6 +5700,10 @@ declare
     full_kinds text[];
     has_more boolean;
     served double precision;
+    at_once text[];
+    rooms integer[];
+    weights double precision[];
+    given text[];
 begin
     if tenant.current_id() is not null then
         raise exception using
@@ -5659,17 +5711,11 @@ begin
             message = 'jobs are not claimed inside a tenant',
             detail = format('The transaction has entered tenant "%s", and a claim tells which tenants have jobs.', tenant.current_id()),
             hint = 'Claim in a transaction of its own, then enter the job''s tenant.';
-    elsif coalesce(btrim(worker), '') = '' or length(worker) > 200 then
-        perform tenant_internal.refuse_job('a worker has a name', 'It stands beside what the worker has claimed.',
-            'Name host and process, as in worker-3:4711; up to 200 characters.');
     elsif at_most is null or at_most not between 1 and 1000 then
         perform tenant_internal.refuse_job(format('cannot claim %s jobs', coalesce(at_most::text, 'null')),
             'Others wait for what one has claimed.', 'Claim as many as there are hands free: 1 to 1000.');
-    elsif lease is null or lease not between interval '1 s' and interval '1 day' then
-        perform tenant_internal.refuse_job(format('jobs cannot be claimed for %s', coalesce(lease::text, 'null')),
-            'When that is over, others get them.', 'A lease stands between 1 second and 1 day.');
     end if;
-    perform tenant_internal.require_plain('the worker''s name', worker);
+    perform tenant_internal.check_lease('TN161', 'a job', lease), tenant_internal.check_worker('TN161', worker);
     select k.limited_kinds, k.full_kinds into limited_kinds, full_kinds from tenant_internal.lock_limited_kinds() k;
     if limited_kinds <> '{}' then
         perform tenant_internal.require_latest_snapshots('a kind with a limit');
@@ -5684,13 +5730,39 @@ begin
                 where s.lane = l and s.next_at <= moment and s.next_at < 'infinity' and not s.tenant_id = any (tried)
                 order by s.virtual_time limit rest + cardinality(tried) for no key update skip locked);
             if queues = '{}' and rest = at_most and tried = '{}' then
+                -- Any of those whose turn is near: not all who wait wait for the same one.
                 queues := array(select s.tenant_id from tenant.job_queues s
-                    where s.lane = l and s.next_at <= moment and s.next_at < 'infinity'
-                    order by s.virtual_time limit 1 for no key update);
+                    where s.lane = l and s.next_at <= moment and s.next_at < 'infinity' and s.tenant_id = (select n.tenant_id
+                        from (select w.tenant_id from tenant.job_queues w
+                            where w.lane = l and w.next_at <= moment and w.next_at < 'infinity' order by w.virtual_time limit 16) n
+                        order by random() limit 1)
+                    for no key update);
             end if;
             exit when queues = '{}';
             tried := tried || queues;
             round := 0;
+            given := '{}';
+            -- Those without limits at once, the others one after the other.
+            if limited_kinds = '{}' then
+                select array_agg(g.tenant_id order by g.nth), array_agg(g.room order by g.nth), array_agg(g.weight order by g.nth)
+                    into at_once, rooms, weights
+                from (select s.tenant_id, s.nth, s.weight, least(s.room, rest - sum(s.room) over (order by s.nth) + s.room)::integer as room
+                    from (select o.*, greatest(1, (rest * o.weight / sum(o.weight) over ())::integer) as room from tenant_internal.shares_of(queues) o) s
+                    where s.may_work and s.concurrency is null) g
+                where g.room > 0;
+                for q in select * from tenant_internal.claim_of_queues(l, at_once, rooms, weights, kinds, worker, moment, lease) c
+                        where at_once is not null loop
+                    id := q.id; tenant_id := q.tenant_id; kind := q.kind; attempt := q.attempt;
+                    lane := q.lane; time_limit := q.time_limit; trace := q.trace; reason := q.reason;
+                    return next;
+                    rest := rest - 1;
+                    served := q.served;
+                    given := given || coalesce(q.tenant_id, '');
+                    if not q.has_more then
+                        queues := array_remove(queues, coalesce(q.tenant_id, ''));
+                    end if;
+                end loop;
+            end if;
             while rest > 0 and queues <> '{}' loop
                 round := round + 1;
                 share := rest;
@@ -5735,7 +5807,7 @@ begin
                     if taken = 0 and has_more then
                         update tenant.job_queues s set misses = greatest(s.misses, 1), virtual_time = greatest(s.virtual_time, served)
                             where s.lane = l and s.tenant_id = q.tenant_id and (s.misses = 0 or s.virtual_time < served - 100);
-                    elsif taken = 0 and round = 1 then
+                    elsif taken = 0 and round = 1 and not q.tenant_id = any (given) then
                         update tenant.job_queues s set misses = least(s.misses, 3) + 1,
                                 next_at = case when s.misses >= 3 or not q.may_work then 'infinity' else moment + interval '100 ms' * power(2, s.misses) end
                             where s.lane = l and s.tenant_id = q.tenant_id;
@@ -5940,10 +6012,7 @@ grant execute on function tenant.release_job(bigint, integer) to tenant_worker;
 create or replace function tenant.extend_jobs(ids bigint[], attempts integer[], lease interval default '1 min') returns setof bigint
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if lease is null or lease not between interval '1 s' and interval '1 day' then
-        perform tenant_internal.refuse_job(format('jobs cannot be claimed for %s', coalesce(lease::text, 'null')),
-            'When that is over, others get them.', 'A lease stands between 1 second and 1 day.');
-    end if;
+    perform tenant_internal.check_lease('TN161', 'a job', lease);
     -- One that is being finished is locked, and needs no more time.
     return query with held as (
         select j.id from tenant.jobs j join unnest(ids, attempts) c (id, attempt) on (j.id, j.attempt) = (c.id, c.attempt)
@@ -9302,7 +9371,7 @@ revoke all on function tenant_internal.billing_facts(jsonb) from public;
 
 create or replace function tenant_internal.billing_lets_go(id text) returns void
     language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    select tenant_internal.lock_billing();
+    select tenant_internal.lock_billing() from tenant.subscriptions s where s.tenant_id = id and s.held is not null;
     update tenant.subscriptions s set held = null, held_from = null where s.tenant_id = id and s.held is not null
 $$;
 
@@ -9315,6 +9384,7 @@ create or replace function tenant_internal.tenant_was_changed() returns trigger
 begin
     perform tenant_internal.billing_lets_go(new.id);
     if new.status = 'purged' then
+        perform tenant_internal.lock_billing();
         delete from tenant.billing_events e where e.tenant_id = new.id;
         delete from tenant.subscriptions s where s.tenant_id = new.id;
     end if;

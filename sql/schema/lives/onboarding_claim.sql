@@ -1,16 +1,5 @@
 -- What a worker calls: it claims a step, and says that it still works on it.
 
-create function tenant_internal.require_lease(lease interval) returns void
-    language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
-begin
-    if lease is null or lease not between interval '1 s' and interval '1 day' then
-        perform tenant_internal.refuse_onboarding(format('a step cannot be claimed for %s', coalesce(lease::text, 'null')),
-            'When that is over, others may claim it.', 'A lease stands between 1 second and 1 day.');
-    end if;
-end
-$$;
-revoke all on function tenant_internal.require_lease(interval) from public;
-
 create function tenant_internal.refuse_attempt(id text, step text, attempt integer) returns void
     language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -47,11 +36,7 @@ declare
     moment constant timestamptz := clock_timestamp();
     s tenant.onboarding;
 begin
-    perform tenant_internal.require_lease(lease), tenant_internal.require_plain('the worker''s name', worker);
-    if coalesce(btrim(worker), '') = '' or length(worker) > 200 then
-        perform tenant_internal.refuse_onboarding('a worker has a name', 'It stands in tenant.onboarding beside what the worker has claimed.',
-            'Name host and process, as in worker-3:4711; up to 200 characters.');
-    end if;
+    perform tenant_internal.check_lease('TN153', 'a step', lease), tenant_internal.check_worker('TN153', worker);
     loop
         select * into s from tenant.onboarding o
             where o.status in ('waiting', 'running')
@@ -98,7 +83,7 @@ declare
     canonical constant text := tenant.canonical_id(id);
     until timestamptz;
 begin
-    perform tenant_internal.require_lease(lease);
+    perform tenant_internal.check_lease('TN153', 'a step', lease);
     update tenant.onboarding o set claim_expires = greatest(o.claim_expires, clock_timestamp() + lease)
         where (o.tenant_id, o.step, o.attempts, o.status) = (canonical, extend_step.step, attempt, 'running')
         returning o.claim_expires into until;

@@ -114,7 +114,8 @@ $$;
 revoke all on function tenant_internal.billing_rank(text, text) from public;
 
 -- Before any line of tenant.subscriptions is changed. Who changes lines of one tenant after the other shares it; who
--- changes those of many at once has it alone, and so waits for nobody who waits for one of those lines.
+-- changes those of many at once has it alone, and so waits for nobody who waits for one of those lines. The guards are
+-- off for it, since an onboarding's last step changes its tenant's state inside the tenant.
 create function tenant_internal.lock_billing(alone boolean default false) returns void
     language sql volatile set search_path = pg_catalog, pg_temp set pg_tenant.guards = off as $$
     select case when alone then pg_advisory_xact_lock(hashtextextended('pg_tenant billing', 0))
@@ -133,7 +134,7 @@ revoke all on function tenant_internal.billing_facts(jsonb) from public;
 -- An operator has changed the tenant's state, or said that it stays: it is no longer billing's to change back.
 create function tenant_internal.billing_lets_go(id text) returns void
     language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    select tenant_internal.lock_billing();
+    select tenant_internal.lock_billing() from tenant.subscriptions s where s.tenant_id = id and s.held is not null;
     update tenant.subscriptions s set held = null, held_from = null where s.tenant_id = id and s.held is not null
 $$;
 revoke all on function tenant_internal.billing_lets_go(text) from public;
@@ -145,6 +146,7 @@ create function tenant_internal.tenant_was_changed() returns trigger
 begin
     perform tenant_internal.billing_lets_go(new.id);
     if new.status = 'purged' then
+        perform tenant_internal.lock_billing();
         delete from tenant.billing_events e where e.tenant_id = new.id;
         delete from tenant.subscriptions s where s.tenant_id = new.id;
     end if;

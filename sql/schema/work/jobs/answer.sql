@@ -165,10 +165,7 @@ grant execute on function tenant.release_job(bigint, integer) to tenant_worker;
 create function tenant.extend_jobs(ids bigint[], attempts integer[], lease interval default '1 min') returns setof bigint
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if lease is null or lease not between interval '1 s' and interval '1 day' then
-        perform tenant_internal.refuse_job(format('jobs cannot be claimed for %s', coalesce(lease::text, 'null')),
-            'When that is over, others get them.', 'A lease stands between 1 second and 1 day.');
-    end if;
+    perform tenant_internal.check_lease('TN161', 'a job', lease);
     -- One that is being finished is locked, and needs no more time.
     return query with held as (
         select j.id from tenant.jobs j join unnest(ids, attempts) c (id, attempt) on (j.id, j.attempt) = (c.id, c.attempt)

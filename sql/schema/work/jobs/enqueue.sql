@@ -140,8 +140,6 @@ create function tenant.enqueue(kind text, payload jsonb default '{}', key text d
 declare
     here constant text := tenant.current_id();
     moment constant timestamptz := clock_timestamp();
-    part text;
-    is_known boolean;
     is_busy boolean;
     added bigint;
     why text;
@@ -156,17 +154,17 @@ begin
         return tenant_internal.add_jobs(here, kind, array[payload],
             case when key is not null then array[key] end, lane, priority, run_at, max_attempts, trace, why);
     end if;
-    select coalesce(enqueue.lane, k.lane, 'default'), coalesce(enqueue.priority, k.priority, 0), coalesce(k.max_attempts, 20),
-            case when k.has_part then k.kind else '' end, k.kind is not null and enqueue.lane is null,
-            exists (select from tenant.job_queues q
-                where q.lane = coalesce(enqueue.lane, k.lane, 'default') and q.tenant_id = here and q.next_at <= moment and q.misses = 0)
-        into lane, priority, max_attempts, part, is_known, is_busy
-        from (select) one left join tenant.job_kinds k on k.kind = enqueue.kind;
-    if not is_known and (kind !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$' or lane !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$') then
+    if kind !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$' or lane !~ '^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,62}$' then
         perform tenant_internal.check_job(kind, lane, payload, null, null, null);
     end if;
+    -- One statement: what a kind says, and whether its queue is looked at, would each cost as much again.
     insert into tenant.jobs as j (tenant_id, kind, lane, part, priority, max_attempts, run_at, created_at, payload)
-        values (here, kind, lane, part, priority, max_attempts, moment, moment, payload) returning j.id into added;
+        select here, enqueue.kind, coalesce(enqueue.lane, k.lane, 'default'), case when k.has_part then k.kind else '' end,
+            coalesce(enqueue.priority, k.priority, 0), coalesce(k.max_attempts, 20), moment, moment, enqueue.payload
+        from (select) one left join tenant.job_kinds k on k.kind = enqueue.kind
+        returning j.id, j.lane, exists (select from tenant.job_queues q
+            where q.lane = j.lane and q.tenant_id = here and q.next_at <= moment and q.misses = 0)
+        into added, lane, is_busy;
     if not is_busy then
         perform tenant_internal.wake_queue(lane, here, moment);
     end if;
