@@ -8,6 +8,7 @@ mod impersonate; // support in a tenant, for a time
 mod live; // what serve and top read, again and again
 mod probe; // does the path mix sessions?
 mod serve; // the page for operators
+mod top; // the load of tenants, live
 mod wire; // connections that answer in time
 
 use std::process::ExitCode;
@@ -66,6 +67,15 @@ enum Command {
         #[command(flatten)]
         options: serve::Serving,
     },
+    /// Show which tenant causes the load, live, with keys to suspend, limit or look into one. Exits 0 when it is left, 2
+    /// where there is nothing to show.
+    Top {
+        /// How a member of tenant_admin connects.
+        #[arg(value_parser = Address)]
+        url: tokio_postgres::Config,
+        #[command(flatten)]
+        looking: top::Looking,
+    },
     /// Work in a tenant as support, for a time: ask, list, approve, end. Exits 0 done, 1 refused, 2 could not ask.
     #[command(subcommand)]
     Impersonate(impersonate::Impersonation),
@@ -79,11 +89,17 @@ async fn main() -> ExitCode {
         Command::Doctor { url, level } => doctor::run(&url, level).await,
         Command::Serve { url, options } => match live::Database::new(url, tokio_postgres::NoTls, "pgtenant serve", 4) {
             Ok(database) => serve::run(database, options).await,
-            Err(why) => {
-                eprintln!("pgtenant serve: {why}");
-                ExitCode::from(2)
-            }
+            Err(why) => told(&why),
+        },
+        Command::Top { url, looking } => match live::Database::new(url, tokio_postgres::NoTls, "pgtenant top", 1) {
+            Ok(database) => top::run(database, looking).await,
+            Err(why) => told(&why),
         },
         Command::Impersonate(impersonation) => impersonate::run(&impersonation).await,
     }
+}
+
+fn told(why: &str) -> ExitCode {
+    eprintln!("pgtenant: {why}");
+    ExitCode::from(2)
 }

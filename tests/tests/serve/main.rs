@@ -1,4 +1,4 @@
-//! `pgtenant serve`: the page for operators, and `/metrics`, over a real server.
+//! `pgtenant serve` and `top`: the page for operators, `/metrics`, and the live screen, over a real server.
 
 mod world; // the program, running; tenants whose names are an attacker's
 
@@ -10,3 +10,4 @@ mod a_stranger_is_let_in;
 mod it_changes_unasked;
 mod metrics_grow;
 mod people_cannot_use_it;
+mod top_misleads;

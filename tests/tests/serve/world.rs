@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use pg_tenant_tests::{Database, database};
@@ -49,6 +49,11 @@ fn program() -> &'static PathBuf {
     })
 }
 
+/// Runs it to its end.
+pub fn pgtenant(args: &[&str]) -> Output {
+    tokio::task::block_in_place(|| Command::new(program()).args(args).env_remove("COLUMNS").output().expect("it runs"))
+}
+
 impl Served {
     /// With these options, on a port that is free.
     pub fn start(url: &str, options: &[&str]) -> Served {
@@ -67,9 +72,9 @@ impl Served {
 
     /// What it says where it does not start, and its exit status.
     pub fn refusal(options: &[&str]) -> (Option<i32>, String) {
-        let mut command = Command::new(program());
-        command.args(["serve", "postgres://nobody@127.0.0.1:1/none"]).args(options);
-        let out = tokio::task::block_in_place(|| command.output().expect("it runs"));
+        let args: Vec<&str> =
+            ["serve", "postgres://nobody@127.0.0.1:1/none"].into_iter().chain(options.iter().copied()).collect();
+        let out = pgtenant(&args);
         (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
     }
 
