@@ -67,8 +67,8 @@ enum Command {
         #[command(flatten)]
         options: serve::Serving,
     },
-    /// Show which tenant causes the load, live, with keys to suspend, limit or look into one. Exits 0 when it is left, 2
-    /// where there is nothing to show.
+    /// Show which tenant causes the load, live, with keys to suspend, limit or look into one. Exits 0 when it is left,
+    /// 2 where there is nothing to show.
     Top {
         /// How a member of tenant_admin connects.
         #[arg(value_parser = Address)]

@@ -27,18 +27,19 @@ async fn by_another_site() {
     let served = Served::start(&db.url(&db.roles.admin), &["--allow-actions"]);
     let (opened, other) = (served.get("/tenant?id=acme").await, served.get("/tenant?id=acme").await);
     let (own, base) = (opened.cookie(), served.base.clone());
+    let (own, base) = (own.as_str(), base.as_str());
     let good = format!("form={}&id=acme&reason=because", opened.form_token());
     let bare = "id=acme&reason=because".to_owned();
     let others = format!("form={}&id=acme&reason=because", other.form_token());
-    let evil = "http://evil.example".to_owned();
-    let wrong: [(&str, Vec<(&str, &str)>, &String); 7] = [
-        ("no cookie", vec![("origin", &base)], &good),
-        ("no token", vec![("origin", &base), ("cookie", &own)], &bare),
-        ("another visitor's token", vec![("origin", &base), ("cookie", &own)], &others),
-        ("another visitor's cookie", vec![("origin", &base), ("cookie", "pgtenant=00.guest.00")], &good),
-        ("another site", vec![("origin", &evil), ("cookie", &own)], &good),
-        ("a frame without an origin", vec![("origin", "null"), ("cookie", &own)], &good),
-        ("no origin", vec![("cookie", &own)], &good),
+    let evil = "http://evil.example";
+    let wrong = [
+        ("no cookie", vec![("origin", base)], &good),
+        ("no token", vec![("origin", base), ("cookie", own)], &bare),
+        ("another visitor's token", vec![("origin", base), ("cookie", own)], &others),
+        ("another visitor's cookie", vec![("origin", base), ("cookie", "pgtenant=00.guest.00")], &good),
+        ("another site", vec![("origin", evil), ("cookie", own)], &good),
+        ("a frame without an origin", vec![("origin", "null"), ("cookie", own)], &good),
+        ("no origin", vec![("cookie", own)], &good),
     ];
     let admin = db.admin().await;
     for action in ACTIONS {

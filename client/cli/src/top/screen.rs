@@ -59,10 +59,10 @@ async fn refresh(database: &Database, state: &mut State) {
         Ok(sample) => state.show(sample),
         Err(fault) => state.said = fault.to_string(),
     }
-    if let Some(looked) = &state.detail {
-        if let Ok(detail) = detail::take(database, &looked.tenant).await {
-            state.detail = Some(detail);
-        }
+    if let Some(looked) = &state.detail
+        && let Ok(detail) = detail::take(database, &looked.tenant).await
+    {
+        state.detail = Some(detail);
     }
 }
 
