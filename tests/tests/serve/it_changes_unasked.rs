@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 
 use super::world::{FORM, Served, world};
 
-const ACTIONS: [&str; 5] = ["/suspend", "/resume", "/read-only", "/limits", "/retry"];
+const ACTIONS: [&str; 6] = ["/suspend", "/resume", "/read-only", "/limit", "/limits", "/retry"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_option() {
@@ -74,6 +74,16 @@ async fn its_own_forms_do() {
     assert_eq!(admin.value(limit).await.as_deref(), Some("5000"));
     let told = "select count(*)::text from tenant.journal where object = 'acme' and reason = 'heavy scans'";
     assert_eq!(admin.value(told).await.as_deref(), Some("1"));
+    let shared = "id=acme&reason=heavy+scans&name=concurrent_transactions&hard=8&soft=5&burst=";
+    assert_eq!(served.post("/limit", &opened, shared).await.status, StatusCode::SEE_OTHER);
+    let limit =
+        "select string_agg(concat_ws(' ', hard, soft, source), '') from tenant.limit_state where tenant_id = 'acme'";
+    assert_eq!(admin.value(limit).await.as_deref(), Some("8 5 tenant"));
+    let none = "id=acme&reason=quiet+now&name=concurrent_transactions&hard=&soft=&burst=";
+    assert_eq!(served.post("/limit", &opened, none).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(admin.value(limit).await, None);
+    let wrong = served.post("/limit", &opened, "id=acme&reason=because&name=nothing&hard=8&soft=&burst=").await;
+    assert!(wrong.status == StatusCode::CONFLICT && wrong.body.contains("TN051"), "{}", wrong.body);
     let job = admin.value("select id::text from tenant.dead_jobs").await.expect("one is dead");
     assert_eq!(served.post("/retry", &opened, &format!("id={job}&reason=mended")).await.status, StatusCode::SEE_OTHER);
     assert_eq!(admin.value("select count(*)::text from tenant.dead_jobs").await.as_deref(), Some("0"));

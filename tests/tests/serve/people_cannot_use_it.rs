@@ -1,8 +1,10 @@
 //! The pages can be used by keyboard and with a screen reader, and no browser runs what stands in them.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use pg_tenant_tests::{skipped, workshop};
+use pg_tenant_tests::{Database, skipped, workshop};
 
 use super::world::{PAGES, Served, world};
 
@@ -55,6 +57,32 @@ fn chromium() -> Option<&'static str> {
     known.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success()))
 }
 
+/// Of each page, light and dark, after half a minute of work, to be looked at.
+async fn take_pictures(chromium: &str, served: &Served, db: &Database<'_>, into: &Path) {
+    let app = db.app().await;
+    for round in 0..60_i32 {
+        for (tenant, rows) in [("acme", 2000 * (round % 13)), ("globex", 300 * (round % 7))] {
+            app.run(&format!(
+                "begin; select tenant.enter('{tenant}'); select count(*) from generate_series(1, {rows}); commit"
+            ))
+            .await;
+        }
+        tokio::time::sleep(Duration::from_millis(600)).await;
+    }
+    let profile = workshop("serve_pictures");
+    for ((path, title), (ground, scheme)) in
+        PAGES.into_iter().flat_map(|page| [(page, ("light", 1)), (page, ("dark", 0))])
+    {
+        let mut browser = Command::new(chromium);
+        browser.args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1200,900"]);
+        browser.arg(format!("--blink-settings=preferredColorScheme={scheme}"));
+        let name = format!("{}-{ground}.png", title.to_lowercase().replace(' ', "-"));
+        browser.arg(format!("--screenshot={}", into.join(name).display()));
+        browser.arg(format!("--user-data-dir={}", profile.display())).arg(format!("{}{path}", served.base));
+        assert!(tokio::task::block_in_place(|| browser.output().expect("it runs")).status.success(), "{path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_a_browser() {
     let Some(chromium) = chromium() else { return skipped("no chromium is installed") };
@@ -70,6 +98,9 @@ async fn in_a_browser() {
         // A script in it would have changed the title.
         assert!(dom.contains(&format!("<title>{title} – pg_tenant</title>")), "{path}: {dom}");
         assert!(tags(&dom, "script").is_empty() && tags(&dom, "img").is_empty(), "{path}: {dom}");
+    }
+    if let Some(pictures) = std::env::var_os("PICTURES") {
+        take_pictures(chromium, &served, &db, &PathBuf::from(pictures)).await;
     }
     let _ = std::fs::remove_dir_all(&profile);
 }

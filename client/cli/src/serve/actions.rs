@@ -9,6 +9,7 @@ use deadpool_postgres::Transaction;
 
 use super::page::{self, Field, Form};
 use super::route::{App, Visitor};
+use super::table::is_there;
 use super::tenants::encoded;
 use crate::live::{Database, Fault, Look, text};
 
@@ -23,6 +24,10 @@ pub struct Fields {
     lock_timeout_ms: String,
     idle_ms: String,
     work_mem_kb: String,
+    name: String,
+    hard: String,
+    soft: String,
+    burst: String,
 }
 
 type Answer = Result<Response, Fault>;
@@ -34,19 +39,38 @@ const LIMITS: [(&str, &str); 4] = [
     ("work_mem_kb", "work_mem, kB"),
 ];
 
+/// What all sessions of a tenant share.
+const SHARED: &[&str] = &[
+    "concurrent_transactions",
+    "transactions_per_second",
+    "statements_per_second",
+    "rows_written_per_second",
+    "advisory_locks",
+    "temporary_bytes",
+    "weight",
+];
+
 /// The forms of a tenant's page, with the limits of its own that it has.
 pub async fn forms(tx: &Transaction<'_>, id: &str) -> Result<Vec<Form>, Fault> {
     let sql = "select statement_timeout_ms::text, lock_timeout_ms::text, idle_in_transaction_session_timeout_ms::text, work_mem_kb::text
         from tenant.tenants where id = $1";
     let own = text(tx, sql, &[id]).await?.into_iter().next().unwrap_or_default();
-    let fields = LIMITS.into_iter().zip(own).map(|((name, label), value)| Field { name, label, value }).collect();
-    let form = |action, button, fields| Form { action, button, id: id.to_owned(), fields };
-    Ok(vec![
-        form("/suspend", "Suspend", vec![]),
-        form("/resume", "Resume", vec![]),
-        form("/read-only", "Make read-only", vec![]),
-        form("/limits", "Set its limits (empty is its plan's)", fields),
-    ])
+    let field = |name, label, value, choices| Field { name, label, value, choices };
+    let own = LIMITS.into_iter().zip(own).map(|((name, label), value)| field(name, label, value, &[][..])).collect();
+    let form = |action, title, button, fields| Form { action, title, button, id: id.to_owned(), fields };
+    let mut forms = vec![
+        form("/suspend", "Suspend it: nobody enters it", "Suspend", vec![]),
+        form("/resume", "Resume it: it is active again", "Resume", vec![]),
+        form("/read-only", "Make it read-only", "Make read-only", vec![]),
+        form("/limits", "Limit each of its transactions (empty is its plan's)", "Limit transactions", own),
+    ];
+    if is_there(tx, "tenant.limit_state").await? {
+        let mut fields = vec![field("name", "What", String::new(), SHARED)];
+        let numbers = [("hard", "At most"), ("soft", "Noted above"), ("burst", "At once")];
+        fields.extend(numbers.map(|(name, label)| field(name, label, String::new(), &[][..])));
+        forms.push(form("/limit", "Limit all its sessions together (empty is its plan's)", "Limit sessions", fields));
+    }
+    Ok(forms)
 }
 
 /// The sentence for what was done.
@@ -55,6 +79,7 @@ pub fn said(what: &str) -> &'static str {
         "suspend" => "The tenant is suspended.",
         "resume" => "The tenant is active.",
         "read-only" => "The tenant is read-only.",
+        "limit" => "Its limit is set.",
         "limits" => "Its limits are set.",
         _ => "",
     }
@@ -80,6 +105,13 @@ pub async fn limits(state: App, visitor: Extension<Visitor>, headers: HeaderMap,
     of_tenant(state, visitor, headers, sent, "limits", sql).await
 }
 
+pub async fn limit(state: App, visitor: Extension<Visitor>, headers: HeaderMap, sent: Sent<Fields>) -> Answer {
+    let sql = "select case when $4 = '' then tenant.drop_limit($1::text, $3)::text
+            else tenant.set_limit($1::text, $3, $4::bigint, nullif($5, '')::bigint, nullif($6, '')::bigint)::text end
+        where set_config('tenant.reason', $2, true) is not null";
+    of_tenant(state, visitor, headers, sent, "limit", sql).await
+}
+
 async fn of_tenant(
     Shared(state): App,
     Extension(visitor): Extension<Visitor>,
@@ -93,10 +125,12 @@ async fn of_tenant(
     }
     let Some(reason) = reason(&sent, &visitor) else { return Ok(no_reason()) };
     let mut given: Vec<&str> = vec![&sent.id, &reason];
-    if what == "limits" {
-        given.extend(
+    match what {
+        "limits" => given.extend(
             [&*sent.statement_timeout_ms, &sent.lock_timeout_ms, &sent.idle_ms, &sent.work_mem_kb].map(str::trim),
-        );
+        ),
+        "limit" => given.extend([&*sent.name, &sent.hard, &sent.soft, &sent.burst].map(str::trim)),
+        _ => {}
     }
     change(&state.database, sql, &given).await?;
     Ok(Redirect::to(&format!("/tenant?id={}&said={what}", encoded(&sent.id))).into_response())

@@ -13,7 +13,7 @@ mod metrics; // for Prometheus
 mod options; // the command line's
 mod page; // what every page has
 mod route; // addresses, and what answers
-mod table; // rows, as people see them
+pub mod table; // rows, as people see them
 mod tenant; // one tenant
 mod tenants; // all of them, searched and paged
 

@@ -43,6 +43,7 @@ pub enum Body {
 /// A form that changes something: its fields, beside the reason that each has.
 pub struct Form {
     pub action: &'static str,
+    pub title: &'static str,
     pub button: &'static str,
     pub id: String,
     pub fields: Vec<Field>,
@@ -52,6 +53,8 @@ pub struct Field {
     pub name: &'static str,
     pub label: &'static str,
     pub value: String,
+    /// What can be chosen; empty is anything.
+    pub choices: &'static [&'static str],
 }
 
 #[derive(Template)]

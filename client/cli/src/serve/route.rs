@@ -55,6 +55,7 @@ pub fn routes(state: Arc<State>) -> Router {
             .route("/suspend", post(actions::suspend))
             .route("/resume", post(actions::resume))
             .route("/read-only", post(actions::read_only))
+            .route("/limit", post(actions::limit))
             .route("/limits", post(actions::limits))
             .route("/retry", post(actions::retry));
     }

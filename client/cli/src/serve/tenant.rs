@@ -80,6 +80,16 @@ const USAGE: &[Column] = &[
     ("Resets", Kind::Text),
 ];
 const PAIRS: &[Column] = &[("Name", Kind::Text), ("Value", Kind::Text)];
+const SHARED: &[Column] = &[
+    ("Limit", Kind::Text),
+    ("In use", Kind::Number),
+    ("Noted above", Kind::Number),
+    ("At most", Kind::Number),
+    ("At once", Kind::Number),
+    ("From", Kind::Text),
+    ("Refused", Kind::Number),
+    ("Noted", Kind::Number),
+];
 const REFUSALS: &[Column] = &[("SQLSTATE", Kind::Text), ("Count", Kind::Number)];
 const SESSIONS: &[Column] = &[
     ("Process", Kind::Number),
@@ -109,31 +119,32 @@ pub async fn show(
         parts.push(Part { id: "actions", heading: "Actions", body: Body::Forms(actions::forms(&tx, id).await?) });
     }
     parts.extend(cost(&tx, id).await?);
-    let mut table = |id, heading, table| parts.push(Part { id, heading, body: Body::Table(table) });
     let limits = "select n.key, n.value from tenant.limits_in_force l, json_each_text(row_to_json(l)) n
         where l.id = $1 and n.key not in ('id', 'plan', 'status') and n.value is not null";
-    table(
-        "limits",
-        "Limits",
-        Table::of(&tx, "Limits in force, its own or its plan's", PAIRS, "None.", (limits, &[id])).await?,
-    );
+    let found = Table::of(&tx, "Limits in force, its own or its plan's", PAIRS, "None.", (limits, &[id])).await?;
+    parts.push(Part { id: "limits", heading: "Limits", body: Body::Table(found) });
+    if is_there(&tx, "tenant.limit_state").await? {
+        let sql =
+            "select name, in_use::text, soft::text, hard::text, burst::text, source, refused::text, above_soft::text
+            from tenant.limit_state where tenant_id = $1 order by 1";
+        let shared = Table::of(&tx, "Limits that all its sessions share", SHARED, "None.", (sql, &[id])).await?;
+        parts.push(Part { id: "shared-limits", heading: "Shared limits", body: Body::Table(shared) });
+    }
     let sql = concat!(
         "select user_id, role, status, ",
         utc!("added_at"),
         " from tenant.members where tenant_id = $1 order by 1 limit 100"
     );
-    table("members", "Members", Table::of(&tx, "Members, the first 100", MEMBERS, "None.", (sql, &[id])).await?);
+    let found = Table::of(&tx, "Members, the first 100", MEMBERS, "None.", (sql, &[id])).await?;
+    parts.push(Part { id: "members", heading: "Members", body: Body::Table(found) });
     let sql = concat!(
         "select meter, used::text, unit, soft_limit::text, hard_limit::text, period,
         case when isfinite(resets_at) then ",
         utc!("resets_at"),
         " end from tenant.usage_state where tenant_id = $1 order by 1"
     );
-    table(
-        "usage",
-        "Usage",
-        Table::of(&tx, "What it has used in this period", USAGE, "Nothing is metered.", (sql, &[id])).await?,
-    );
+    let found = Table::of(&tx, "What it has used in this period", USAGE, "Nothing is metered.", (sql, &[id])).await?;
+    parts.push(Part { id: "usage", heading: "Usage", body: Body::Table(found) });
     let [counts, dead] = jobs::parts(&tx, id).await?;
     parts.extend([counts, dead]);
     let sql = "select s.key, s.value from tenant.tenants t, jsonb_each_text(t.settings) s where t.id = $1 order by 1";

@@ -18,7 +18,7 @@ pub enum Kind {
     Suspend,
     Resume,
     ReadOnly,
-    /// How long its statements may take.
+    /// How long its statements may take, or how many transactions it has, at once (`c8`) or a second (`t50`).
     Limit,
 }
 
@@ -26,7 +26,7 @@ pub enum Kind {
 pub struct Question {
     kind: Kind,
     tenant: String,
-    /// Of a limit: the milliseconds, which are asked for first.
+    /// Of a limit: how much, which is asked for first.
     value: Option<String>,
     /// What is being typed.
     typed: String,
@@ -58,9 +58,12 @@ impl Question {
             Kind::Resume => format!("Make {tenant} active?"),
             Kind::ReadOnly => format!("Make {tenant} read-only?"),
             Kind::Limit if self.asks_value() => {
-                return format!("Statements of {tenant}, at most ms (empty: no limit of its own): {typed}_");
+                return format!(
+                    "{tenant}: 500 = ms a statement, c8 = 8 transactions at once, t50 = 50 a second: {typed}_"
+                );
             }
-            Kind::Limit => format!("Limit statements of {tenant}?"),
+
+            Kind::Limit => format!("Limit {tenant}?"),
         };
         format!("{what} Reason (Enter does it, Esc does not): {typed}_")
     }
@@ -72,7 +75,8 @@ impl Question {
             KeyCode::Backspace => {
                 self.typed.pop();
             }
-            KeyCode::Char(c) if self.asks_value() && !c.is_ascii_digit() => {}
+            KeyCode::Char(c)
+                if self.asks_value() && !(c.is_ascii_digit() || self.typed.is_empty() && ['c', 't'].contains(&c)) => {}
             KeyCode::Char(c) if !c.is_control() && self.typed.chars().count() < LONGEST => self.typed.push(c),
             KeyCode::Enter if self.asks_value() => self.value = Some(std::mem::take(&mut self.typed)),
             KeyCode::Enter if !self.typed.trim().is_empty() => {
@@ -87,12 +91,25 @@ impl Question {
 }
 
 impl Action {
+    /// A limit that all its sessions share: its name, and how much; nothing takes it away.
+    fn shared(&self) -> Option<(&'static str, &str)> {
+        let of = |letter, name| Some((name, self.value.strip_prefix(letter)?));
+        (self.kind == Kind::Limit)
+            .then(|| of('c', "concurrent_transactions").or_else(|| of('t', "transactions_per_second")))?
+    }
+
     /// Does it, and says so.
     pub async fn perform(&self, database: &Database) -> Result<String, Fault> {
         let (sql, said) = match self.kind {
             Kind::Suspend => ("select tenant.suspend($1::text, $2)::text", "is suspended"),
             Kind::Resume => ("select tenant.resume($1::text, $2)::text", "is active"),
             Kind::ReadOnly => ("select tenant.set_read_only($1::text, $2)::text", "is read-only"),
+            Kind::Limit if self.shared().is_some() => (
+                "select case when $3 = '' then tenant.drop_limit($1::text, $4)::text
+                    else tenant.set_limit($1::text, $4, $3::bigint)::text end
+                where set_config('tenant.reason', $2, true) is not null",
+                "has its limit",
+            ),
             Kind::Limit => (
                 "select tenant.set_limits($1::text, nullif($3, '')::bigint * interval '1 ms',
                     t.lock_timeout_ms * interval '1 ms', t.idle_in_transaction_session_timeout_ms * interval '1 ms',
@@ -102,7 +119,10 @@ impl Action {
             ),
         };
         let mut given = vec![self.tenant.as_str(), &self.reason];
-        given.extend((self.kind == Kind::Limit).then_some(self.value.as_str()));
+        match self.shared() {
+            Some((name, most)) => given.extend([most, name]),
+            None => given.extend((self.kind == Kind::Limit).then_some(self.value.as_str())),
+        }
         let mut connection = database.connection().await?;
         let tx = Database::begin(&mut connection, Look::Change).await?;
         text(&tx, sql, &given).await?;

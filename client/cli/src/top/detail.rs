@@ -1,6 +1,7 @@
 //! A look into one tenant: its state and limits, who is in it, its jobs. Nothing of what it stores.
 
 use crate::live::{Database, Fault, Look, Rows, text, utc};
+use crate::serve::table::is_there;
 
 #[derive(Clone, Default)]
 pub struct Detail {
@@ -8,6 +9,8 @@ pub struct Detail {
     pub facts: Rows,
     pub sessions: Rows,
     pub jobs: Rows,
+    /// Those that all its sessions share; empty on a server that has none.
+    pub limits: Rows,
 }
 
 const FACTS: &str = concat!(
@@ -31,10 +34,15 @@ const SESSIONS: &str =
 const JOBS: &str = "select kind, lane, ready::text, running::text, failed::text, dead::text
     from tenant.job_counts where tenant_id = $1 order by 1, 2 limit 20";
 
+const LIMITS: &str = "select name, hard::text, in_use::text, refused::text, source from tenant.limit_state where tenant_id = $1 order by 1";
+
 pub async fn take(database: &Database, tenant: &str) -> Result<Detail, Fault> {
     let mut connection = database.connection().await?;
     let tx = Database::begin(&mut connection, Look::Page).await?;
+    let limits =
+        if is_there(&tx, "tenant.limit_state").await? { text(&tx, LIMITS, &[tenant]).await? } else { Rows::new() };
     Ok(Detail {
+        limits,
         tenant: tenant.to_owned(),
         facts: text(&tx, FACTS, &[tenant]).await?,
         sessions: text(&tx, SESSIONS, &[tenant]).await?,

@@ -33,7 +33,7 @@ pub fn draw(state: &State, frame: &mut Frame<'_>) {
         frame.render_widget(line, Rect::new(area.x, y, area.width, 1));
     }
     if area.height > 0 {
-        frame.render_widget(foot(state), Rect::new(area.x, area.bottom() - 1, area.width, 1));
+        frame.render_widget(foot(state, usize::from(area.width)), Rect::new(area.x, area.bottom() - 1, area.width, 1));
     }
 }
 
@@ -116,6 +116,7 @@ fn looked_into(detail: &Detail) -> Vec<Line<'static>> {
             lines.push(Line::raw("  none"));
         }
     };
+    part("Shared limits: name, at most, in use, refused, from", &detail.limits, &[25, 12, 8, 8, 8]);
     part(
         "Sessions: process, role, actor, state, age of the transaction, wait",
         &detail.sessions,
@@ -130,9 +131,14 @@ fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-fn foot(state: &State) -> Line<'static> {
+fn foot(state: &State, width: usize) -> Line<'static> {
     match &state.question {
-        Some(question) => Line::styled(question.text(), Modifier::REVERSED),
+        Some(question) => {
+            // What is being typed stays on the screen.
+            let text = question.text();
+            let over = text.chars().count().saturating_sub(width);
+            Line::styled(text.chars().skip(over).collect::<String>(), Modifier::REVERSED)
+        }
         None if !state.said.is_empty() => Line::styled(plain(&state.said), Modifier::BOLD),
         None if state.is_once => Line::raw(""),
         None if state.detail.is_some() => Line::raw("Esc back  s suspend  u resume  o read-only  l limit  q quit"),

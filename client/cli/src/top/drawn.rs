@@ -73,8 +73,9 @@ fn of_one_tenant_whose_words_steer_no_terminal() {
         facts: vec![row(&["State", "active since 2026-12-01 04:00:00"]), row(&["Plan", "\u{1b}[31mred\u{7}"])],
         sessions: vec![row(&["4711", "app", "ann\n", "active", "00:00:09", "Lock: tuple"])],
         jobs: vec![],
+        limits: vec![row(&["concurrent_transactions", "8", "3", "0", "tenant"])],
     });
-    compare("tenant", &draw::text(&state, 80, 12));
+    compare("tenant", &draw::text(&state, 80, 14));
 }
 
 #[test]
@@ -102,7 +103,9 @@ fn nothing_is_done_before_it_is_asked() {
     assert!(state.question.is_none());
     let action =
         Action { kind: Kind::Limit, tenant: "acme".to_owned(), value: "500".to_owned(), reason: "slow".to_owned() };
-    assert_eq!(press(&mut state, "l5x00\nslow\n"), Wish::Do(action));
+    assert_eq!(press(&mut state, "l5xc00\nslow\n"), Wish::Do(action));
+    let Wish::Do(shared) = press(&mut state, "lcx8\nheavy\n") else { panic!("a limit") };
+    assert_eq!((shared.value.as_str(), shared.reason.as_str()), ("c8", "heavy"));
     assert_eq!(press(&mut state, "\n"), Wish::Look("acme".to_owned()));
     assert_eq!(press(&mut state, "q"), Wish::Quit);
 }
