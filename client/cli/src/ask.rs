@@ -2,11 +2,11 @@
 
 use std::future::Future;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio_postgres::types::Type;
 
 use crate::connect::Connection;
-use crate::output::{Output, Rows};
+use crate::output::{Output, Row, Rows};
 use crate::wire::{Fault, Wire};
 
 /// What every command has.
@@ -35,7 +35,7 @@ impl Common {
     }
 
     pub async fn session(&self) -> Result<Session, Fault> {
-        let wire = Wire::connect(&self.connection).await?;
+        let wire = Wire::open(&self.connection).await?;
         Ok(Session { wire, output: self.output(), dry_run: self.dry_run })
     }
 }
@@ -53,6 +53,11 @@ impl Session {
         let rows = rows.map_err(|_| Fault::Silent)??;
         let text: &str = rows.first().map(|row| row.get(0)).unwrap_or("[]");
         serde_json::from_str(text).map_err(|error| Fault::Broken(format!("an answer that is no JSON: {error}")))
+    }
+
+    /// Runs commands that answer nothing.
+    pub async fn run(&self, sql: &str) -> Result<(), Fault> {
+        self.wire.ask_patiently(sql).await.map(|_| ())
     }
 
     /// Prints the rows of a query.
@@ -76,7 +81,7 @@ impl Session {
     }
 
     /// The last sentence of a change, with what came of it.
-    pub fn tell(&self, done: &str, mut result: Map<String, Value>) -> Result<(), Fault> {
+    pub fn tell(&self, done: &str, mut result: Row) -> Result<(), Fault> {
         let done = if self.dry_run { format!("would be done, and was rolled back: {done}") } else { done.to_owned() };
         result.insert("done".to_owned(), Value::Bool(!self.dry_run));
         Ok(self.output.done(&done, &result)?)

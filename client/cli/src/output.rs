@@ -4,10 +4,12 @@ use std::io::{self, Write};
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
-use serde_json::{Map, Value};
+use indexmap::IndexMap;
+use serde_json::Value;
 
-/// Rows as objects, in the order of their columns.
-pub type Rows = Vec<Map<String, Value>>;
+/// A row: values by column, in the order of the columns.
+pub type Row = IndexMap<String, Value>;
+pub type Rows = Vec<Row>;
 
 /// How to print.
 #[derive(Clone, Copy, Debug)]
@@ -20,16 +22,16 @@ impl Output {
     /// Rows, as a table or an array.
     pub fn rows(self, rows: &Rows, none: &str) -> io::Result<()> {
         match self {
-            Output::Json => self.json(&rows),
+            Output::Json => Output::json(&rows),
             Output::Text if rows.is_empty() => line(none),
             Output::Text => line(&table(rows)),
         }
     }
 
     /// One row: a line for each value, or an object.
-    pub fn row(self, row: &Map<String, Value>) -> io::Result<()> {
+    pub fn row(self, row: &Row) -> io::Result<()> {
         match self {
-            Output::Json => self.json(row),
+            Output::Json => Output::json(row),
             Output::Text => {
                 let width = row.keys().map(String::len).max().unwrap_or_default();
                 let lines = row.iter().filter(|(_, value)| !value.is_null());
@@ -39,14 +41,15 @@ impl Output {
     }
 
     /// What was done: a sentence, or an object.
-    pub fn done(self, sentence: &str, result: &Map<String, Value>) -> io::Result<()> {
+    pub fn done(self, sentence: &str, result: &Row) -> io::Result<()> {
         match self {
-            Output::Json => self.json(result),
+            Output::Json => Output::json(result),
             Output::Text => line(sentence),
         }
     }
 
-    fn json(self, value: &impl serde::Serialize) -> io::Result<()> {
+    /// A value as JSON.
+    pub fn json(value: &impl serde::Serialize) -> io::Result<()> {
         let mut out = io::stdout().lock();
         serde_json::to_writer_pretty(&mut out, value)?;
         writeln!(out)
@@ -55,7 +58,7 @@ impl Output {
 
 fn table(rows: &Rows) -> String {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     if let Some(width) = width() {
         table.set_width(width);
     }
@@ -74,13 +77,18 @@ fn width() -> Option<u16> {
     std::env::var("COLUMNS").ok()?.parse().ok().filter(|width| *width >= 20)
 }
 
-/// A value for people. Characters that steer a terminal are shown, not sent: values are whoever's.
+/// A value for people. Characters that steer a terminal are replaced: values are whoever's.
 fn text(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
+    printable(&text)
+}
+
+/// A text without characters that steer a terminal.
+pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

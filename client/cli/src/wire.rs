@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
+use crate::connect::Connection;
+
 /// How long a connection, and an answer, may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -20,6 +22,10 @@ pub struct Wire {
 pub enum Fault {
     /// An error of the server, or of what stands before it: SQLSTATE, message, DETAIL.
     Said(String, String, String),
+    /// What this program refuses itself.
+    Refused(String),
+    /// What it was told is not what it takes.
+    Usage(String),
     /// Nothing came in time.
     Silent,
     /// The connection broke, or there was none.
@@ -35,6 +41,16 @@ impl Wire {
         tokio::spawn(connection);
         let told = pg_tenant_client::internal::process_id(&client.cancel_token()).await;
         Ok(Wire { client, told })
+    }
+
+    /// As [`connect`](Self::connect), by what was given or stands in the environment, encrypted where that says so.
+    pub async fn open(connection: &Connection) -> Result<Wire, Fault> {
+        let (config, tls) = connection.resolve().map_err(Fault::Usage)?;
+        let tls = tls.connector().map_err(Fault::Usage)?;
+        let connected = timeout(PATIENCE, config.connect(tls)).await.map_err(|_| Fault::Silent)?;
+        let (client, connection) = connected?;
+        tokio::spawn(connection);
+        Ok(Wire { client, told: None })
     }
 
     /// The rows of one message, of all its statements.
@@ -68,11 +84,51 @@ impl Wire {
     }
 }
 
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Fault {
+        Fault::Broken(error.to_string())
+    }
+}
+
+impl Fault {
+    /// What to do about it, where that is clear.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self.code() {
+            _ if self.is_without_extension() => Some(
+                "this database has no pg_tenant, or an older one: pgtenant init, or alter extension pg_tenant update",
+            ),
+            "42501" => Some("the login may not do this: grant tenant_admin to it, or connect as another one (--url)"),
+            "28P01" | "28000" => Some("check user and password: --url, PGUSER, PGPASSWORD, ~/.pgpass"),
+            "3D000" => Some("check the name of the database: --url, PGDATABASE"),
+            "" => match self {
+                Fault::Broken(_) => Some("check host and port: --url, PGHOST, PGPORT, PGSERVICE"),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The exit status: 1 where the server has refused, 2 where it could not be asked.
+    pub fn status(&self) -> u8 {
+        match self {
+            Fault::Said(code, ..) if !matches!(&**code, "28P01" | "28000" | "3D000") => {
+                u8::from(self.is_without_extension()) + 1
+            }
+            Fault::Refused(_) => 1,
+            _ => 2,
+        }
+    }
+
+    fn is_without_extension(&self) -> bool {
+        matches!(self.code(), "3F000" | "42883" | "42P01") && self.to_string().contains("tenant")
+    }
+}
+
 impl Fault {
     pub fn code(&self) -> &str {
         match self {
             Fault::Said(code, ..) => code,
-            Fault::Silent | Fault::Broken(_) => "",
+            _ => "",
         }
     }
 }
@@ -99,7 +155,7 @@ impl fmt::Display for Fault {
             Fault::Said(code, message, detail) if detail.is_empty() => write!(f, "{message} ({code})"),
             Fault::Said(code, message, detail) => write!(f, "{message} ({code}): {detail}"),
             Fault::Silent => write!(f, "no answer within {} s", PATIENCE.as_secs()),
-            Fault::Broken(what) => f.write_str(what),
+            Fault::Broken(what) | Fault::Refused(what) | Fault::Usage(what) => f.write_str(what),
         }
     }
 }

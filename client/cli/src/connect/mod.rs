@@ -17,7 +17,15 @@ pub use tls::Tls;
 pub struct Connection {
     /// How to connect: a postgres:// URL, key=value pairs, or `service=<name>`. Without it libpq's variables hold:
     /// PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD, PGSERVICE, PGSSLMODE, …
-    #[arg(long, global = true, env = "PGTENANT_URL", hide_env_values = true, value_parser = address::Parser)]
+    #[arg(
+        id = "connection",
+        long = "url",
+        value_name = "URL",
+        global = true,
+        env = "PGTENANT_URL",
+        hide_env_values = true,
+        value_parser = address::Parser
+    )]
     url: Option<Address>,
 }
 

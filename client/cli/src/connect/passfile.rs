@@ -56,15 +56,15 @@ fn find(text: &str, wanted: [&str; 4]) -> Option<String> {
 
 /// The five fields of a line; a backslash takes the next character as it is.
 fn fields(line: &str) -> Vec<String> {
-    let (mut fields, mut characters) = (vec![String::new()], line.chars());
+    let (mut fields, mut field, mut characters) = (Vec::new(), String::new(), line.chars());
     while let Some(character) = characters.next() {
-        match (character, fields.last_mut()) {
-            ('\\', Some(field)) => field.extend(characters.next()),
-            (':', _) if fields.len() < 5 => fields.push(String::new()),
-            (other, Some(field)) => field.push(other),
-            (_, None) => {}
+        match character {
+            '\\' => field.extend(characters.next()),
+            ':' if fields.len() < 4 => fields.push(std::mem::take(&mut field)),
+            other => field.push(other),
         }
     }
+    fields.push(field);
     fields
 }
 

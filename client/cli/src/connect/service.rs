@@ -36,7 +36,10 @@ mod tests {
     fn a_service_ends_with_the_next() {
         let text = "# ours\n[shop]\nhost=db\n#port=1\nport=5433\n[other]\nuser=x\n";
         let found = super::section(text, "shop").unwrap();
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), [("host", "db"), ("port", "5433")].map(|(k, v)| (k.into(), v.into())));
+        assert_eq!(
+            found.into_iter().collect::<Vec<_>>(),
+            [("host", "db"), ("port", "5433")].map(|(k, v)| (k.into(), v.into()))
+        );
         assert_eq!(super::section(text, "none"), None);
     }
 }

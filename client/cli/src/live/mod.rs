@@ -5,10 +5,31 @@ mod fault; // why there is no answer
 mod recent; // the last minutes, in steps
 mod rows; // rows of text
 
+use tokio_postgres::{Config, NoTls};
+
+use crate::ask::Common;
+
 pub use database::{Database, Look};
 pub use fault::Fault;
 pub use recent::steps;
 pub use rows::{Rows, number, text};
+
+/// How many connections it has.
+const CONNECTIONS: usize = 4;
+
+/// The database at an address, or where --url and the environment say, encrypted where they say so.
+///
+/// # Errors
+/// What cannot be read of them.
+pub fn database(common: &Common, address: Option<Config>, name: &str) -> Result<Database, String> {
+    match address {
+        Some(config) => Database::new(config, NoTls, name, CONNECTIONS),
+        None => {
+            let (config, tls) = common.connection.resolve()?;
+            Database::new(config, tls.connector()?, name, CONNECTIONS)
+        }
+    }
+}
 
 /// A point in time as people read it, in UTC.
 macro_rules! utc {
