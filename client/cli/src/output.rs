@@ -34,8 +34,8 @@ impl Output {
             Output::Json => Output::json(row),
             Output::Text => {
                 let width = row.keys().map(String::len).max().unwrap_or_default();
-                let lines = row.iter().filter(|(_, value)| !value.is_null());
-                lines.map(|(name, value)| line(&format!("{name:width$}  {}", text(value)))).collect()
+                let mut lines = row.iter().filter(|(_, value)| !value.is_null());
+                lines.try_for_each(|(name, value)| line(&format!("{name:width$}  {}", text(value))))
             }
         }
     }

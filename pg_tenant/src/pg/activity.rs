@@ -131,7 +131,7 @@ fn see(place: &Place) -> Option<Seen> {
         let pid = place.pid.load(Ordering::Relaxed);
         let seen = Seen { pid, context, tenant: read(&place.tenant), actor: read(&place.actor) };
         fence(Ordering::Acquire);
-        if version % 2 == 0 && version == place.version.load(Ordering::Relaxed) {
+        if version.is_multiple_of(2) && version == place.version.load(Ordering::Relaxed) {
             return Some(seen);
         }
         std::hint::spin_loop();

@@ -40,8 +40,11 @@ pub struct SharedSlice<T> {
 /// How many values there may be.
 const MOST: usize = 16;
 
+/// Reads, and writes.
+type Kept = (fn(), fn());
+
 /// What is done when the memory is there, and when the server stops without a crash: by the postmaster alone.
-static KEPT: BackendCell<Option<(fn(), fn())>> = BackendCell::new(None);
+static KEPT: BackendCell<Option<Kept>> = BackendCell::new(None);
 static REQUESTS: BackendCell<[Option<Request>; MOST]> = BackendCell::new([None; MOST]);
 static PREVIOUS_REQUEST: BackendCell<pg_sys::shmem_request_hook_type> = BackendCell::new(None);
 static PREVIOUS_STARTUP: BackendCell<pg_sys::shmem_startup_hook_type> = BackendCell::new(None);

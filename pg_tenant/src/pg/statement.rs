@@ -13,8 +13,10 @@ const WAITED: &CStr = c"process %d acquired %s on %s after %ld.%03d ms";
 
 /// Who is told of it, with how many milliseconds: a room above.
 static ON_LOCK_WAIT: BackendCell<Option<fn(u32)>> = BackendCell::new(None);
+type Said = fn() -> Option<String>;
+
 /// What every line of the log is to say besides, where it is: a room above.
-static ON_LINE: BackendCell<Option<fn() -> Option<String>>> = BackendCell::new(None);
+static ON_LINE: BackendCell<Option<Said>> = BackendCell::new(None);
 static PREVIOUS_LOG: BackendCell<pg_sys::emit_log_hook_type> = BackendCell::new(None);
 
 /// Puts our hook in front of those that see each line of the log.
@@ -32,7 +34,7 @@ pub fn on_lock_wait(told: fn(u32)) {
 }
 
 /// Has each line of the log say this, too. Called from `_PG_init` only.
-pub fn on_line(said: fn() -> Option<String>) {
+pub fn on_line(said: Said) {
     ON_LINE.set(Some(said));
 }
 

@@ -14,5 +14,5 @@ pub(super) fn is_taken() -> bool {
     let random = random ^ (random >> 7);
     let random = random ^ (random << 17);
     CHANCE.set(random);
-    random % ONE_IN == 0
+    random.is_multiple_of(ONE_IN)
 }

@@ -17,8 +17,8 @@ pub struct Tls {
     roots: Option<PathBuf>,
 }
 
-/// libpq's mode and file; without a mode, encryption is used where the server has it. With a certificate of an authority
-/// it is required.
+/// libpq's mode and file; without a mode, encryption is used where the server has it. With a certificate of an
+/// authority it is required.
 pub fn of(mode: Option<&str>, roots: Option<PathBuf>, config: &mut Config) -> Result<Tls, String> {
     let mode = match mode {
         Some("disable") => Some(SslMode::Disable),

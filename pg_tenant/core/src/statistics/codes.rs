@@ -29,7 +29,7 @@ impl Codes {
         let key = combined(key, code);
         let entry = self.window(key).find(|entry| {
             let taken = entry.key.compare_exchange(0, key, Relaxed, Relaxed);
-            matches!(taken, Ok(_)) || taken == Err(key)
+            taken.is_ok() || taken == Err(key)
         });
         if let Some(entry) = entry {
             entry.count.fetch_add(1, Relaxed);

@@ -136,7 +136,7 @@ impl Ring {
         let first = key.get() as usize % ENTRIES;
         (0..WINDOW).map(|step| &self.entries[(first + step) % ENTRIES]).find(|entry| {
             let taken = entry.key.compare_exchange(0, key.get(), Relaxed, Relaxed);
-            matches!(taken, Ok(_)) || taken == Err(key.get())
+            taken.is_ok() || taken == Err(key.get())
         })
     }
 }

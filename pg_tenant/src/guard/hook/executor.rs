@@ -172,7 +172,8 @@ unsafe fn has_run(query: *mut QueryDesc, measured: bool) {
     if measured {
         // SAFETY: the caller's promise; every query has a plan.
         let number = unsafe { (*(*query).plannedstmt).queryId };
-        stats::ends(stats::Outer::Execution, number as i64);
+        // Unsigned until 17.
+        stats::ends(stats::Outer::Execution, i64::from_ne_bytes(number.to_ne_bytes()));
     }
 }
 
