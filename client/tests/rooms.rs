@@ -19,7 +19,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("admin", &["error", "tenant", "wire", "pool", "tx"]),
     ("billing", &["error", "pool", "admin"]),
     ("danger", &["error", "tenant", "wire", "observe", "pool", "tx"]),
-    ("worker", &[]),
+    ("worker", &["error"]),
     ("onboarding", &["error", "tenant", "wire", "observe", "pool", "tx", "admin", "danger", "worker"]),
     ("jobs", &["error", "tenant", "listener", "wire", "observe", "pool", "tx", "admin", "danger", "worker"]),
     ("keys", &["error", "tenant", "pool", "tx", "admin"]),

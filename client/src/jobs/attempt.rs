@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::observe::JobOutcome;
 use crate::pool::tenant_pool::TenantPool;
 use crate::wire::backoff::Backoff;
-use crate::worker::{WorkError, in_tx, panicked};
+use crate::worker::{WorkError, in_tx, is_lasting, panicked};
 
 /// Why a job was not done.
 enum Undone {
@@ -113,11 +113,6 @@ fn undone(error: Error) -> Undone {
     } else {
         Undone::Failed(error.into())
     }
-}
-
-/// The server has answered, and would say the same again.
-fn is_lasting(error: &Error) -> bool {
-    error.code().is_some() && !error.is_closed() && !error.is_retryable()
 }
 
 async fn fail(pool: &TenantPool, claim: &Claim, why: &WorkError) -> JobOutcome {

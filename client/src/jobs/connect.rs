@@ -29,6 +29,11 @@ impl Connector {
         }))
     }
 
+    #[cfg(test)]
+    pub(super) fn of(connecting: impl Fn() -> Connecting + Send + Sync + 'static) -> Connector {
+        Connector(Arc::new(connecting))
+    }
+
     /// None where the server is away, or refuses.
     pub(super) async fn connect(&self) -> Option<(Client, Ear)> {
         (self.0)().await

@@ -9,7 +9,7 @@ use pg_tenant_core::TenantId;
 use super::claim::Claim;
 use crate::danger::SystemTx;
 use crate::tx::tenant_tx::TenantTx;
-use crate::worker::Lent;
+use crate::worker::lent;
 
 /// Which job this is.
 #[derive(Clone)]
@@ -57,13 +57,9 @@ impl fmt::Debug for JobContext {
     }
 }
 
-macro_rules! lent {
+macro_rules! job_tx {
     ($(#[doc = $doc:literal])+ $Name:ident, $Tx:ty) => {
-        $(#[doc = $doc])+
-        pub struct $Name {
-            pub(super) context: JobContext,
-            pub(super) lent: Lent<$Tx>,
-        }
+        lent! { $(#[doc = $doc])+ $Name, JobContext, $Tx }
 
         impl $Name {
             /// Which job this is.
@@ -85,22 +81,16 @@ macro_rules! lent {
                 self.lent.tx()
             }
         }
-
-        impl fmt::Debug for $Name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_tuple(stringify!($Name)).field(&self.context).finish()
-            }
-        }
     };
 }
 
-lent! {
+job_tx! {
     /// The transaction of a job, inside its tenant: use it like a [`TenantTx`]. It is committed, together with the
     /// job's end, where the handler returns `Ok`, and rolled back where it returns `Err`, panics, or keeps this value.
     JobTx, TenantTx
 }
 
-lent! {
+job_tx! {
     /// The transaction of a job of the system: **across tenants**, in the system context, for writing (see
     /// [`danger`](crate::danger)), for the reason with which the job was queued.
     SystemJobTx, SystemTx

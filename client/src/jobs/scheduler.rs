@@ -165,3 +165,14 @@ impl Scheduler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_within_its_bounds() {
+        let of = |tenants| Scheduler::new(Config::new()).batch(tenants).batch;
+        assert_eq!([of(0), of(1), of(700), of(u16::MAX)], [1, 1, 700, 10_000]);
+    }
+}

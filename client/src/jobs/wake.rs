@@ -71,3 +71,30 @@ async fn listen(connector: &Connector, heard: &Notify) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Instant;
+
+    use super::*;
+
+    /// A server that is away is not asked all the time.
+    #[tokio::test]
+    async fn it_pauses_between_attempts() {
+        let asked = Arc::new(AtomicU32::new(0));
+        let count = asked.clone();
+        let connector = Connector::of(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            Box::pin(std::future::ready(None))
+        });
+        let began = Instant::now();
+        let wake = Wake::new(Some(connector));
+        while asked.load(Ordering::Relaxed) < 4 {
+            tokio::task::yield_now().await;
+        }
+        // Three pauses lie between four attempts.
+        assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
+        drop(wake);
+    }
+}

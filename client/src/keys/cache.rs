@@ -113,3 +113,15 @@ impl fmt::Debug for TenantKeys {
         f.debug_struct("TenantKeys").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::file::FileKeys;
+    use super::*;
+
+    #[test]
+    fn it_is_bounded() {
+        let keys = TenantKeys::new(FileKeys::new("/nowhere"));
+        assert_eq!(keys.cache.policy().max_capacity(), Some(10_000));
+    }
+}

@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 use super::service::{KeyFuture, KeyService};
 use crate::error::Error;
 
-/// What a command may answer with.
+/// How many bytes a command may answer with.
 const LONGEST: u64 = 64 * 1024;
 
 /// Runs `<program> <arguments…> wrap|unwrap|destroy <tenant>`, with the key as bytes on its standard input, and takes
-/// what it writes on its standard output. It fails where the command ends with another status than 0, or has not ended
-/// in time; what it writes on its standard error is passed through.
+/// what it writes on its standard output, up to 64 KiB. It fails where the command ends with another status than 0,
+/// writes more, or has not ended in time; what it writes on its standard error is passed through.
 #[derive(Clone, Debug)]
 pub struct CommandKeys {
     program: String,
@@ -54,11 +54,15 @@ impl CommandKeys {
             }
             let mut answer = Zeroizing::new(Vec::new());
             if let Some(stdout) = child.stdout.take() {
-                stdout.take(LONGEST).read_to_end(&mut answer).await?;
+                stdout.take(LONGEST + 1).read_to_end(&mut answer).await?;
             }
             Ok::<_, std::io::Error>((child.wait().await?, answer))
         };
         match tokio::time::timeout(self.timeout, answered).await {
+            // Cut off, it would be another key.
+            Ok(Ok((_, answer))) if answer.len() as u64 > LONGEST => {
+                Err(format!("The command has answered with more than {LONGEST} bytes."))
+            }
             Ok(Ok((status, answer))) if status.success() => Ok(answer),
             Ok(Ok((status, _))) => Err(format!("The command has ended with {status}.")),
             Ok(Err(why)) => Err(format!("The command has not answered: {why}.")),
@@ -86,5 +90,23 @@ impl KeyService for CommandKeys {
             let done = self.run("destroy", tenant, &[]).await;
             done.map(drop).map_err(|why| Error::key_service(tenant, "destroyed", why))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_is_none() {
+        let tenant: TenantId = "acme".parse().expect("an id");
+        let answers = async |bytes: u64| {
+            // The shell ends with 0, whatever became of what it has run.
+            let script = format!("head -c {bytes} /dev/zero 2>/dev/null; exit 0");
+            CommandKeys::new("sh").argument("-c").argument(script).unwrap(&tenant, b"").await
+        };
+        assert_eq!(answers(LONGEST).await.expect("an answer").len() as u64, LONGEST);
+        let error = answers(LONGEST + 4096).await.expect_err("too long");
+        assert!(format!("{error:?}").contains("more than 65536 bytes"), "{error:?}");
     }
 }

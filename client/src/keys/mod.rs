@@ -49,6 +49,7 @@ pub use column::Column;
 pub use command::CommandKeys;
 pub use file::FileKeys;
 pub use opened::{BlindIndex, OpenKeys};
+pub use rotation::Resealed;
 pub use sealed::Sealed;
 pub use service::{KeyFuture, KeyService, Zeroizing};
 #[cfg(feature = "sqlx")]

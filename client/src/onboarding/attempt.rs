@@ -21,11 +21,10 @@ use super::step::{Place, Work, Works};
 use super::steps::Onboarding;
 use crate::admin::TenantAdmin;
 use crate::danger::{self, SystemTx};
-use crate::error::Error;
 use crate::observe::StepOutcome;
 use crate::tx::tenant_tx::TenantTx;
 use crate::wire::backoff::Backoff;
-use crate::worker::{WorkError as StepError, in_tx, panicked};
+use crate::worker::{WorkError as StepError, in_tx, is_lasting, panicked};
 
 /// What the work left behind: its result as JSON, and the transaction that it was done in.
 struct Worked {
@@ -176,11 +175,6 @@ impl Attempt {
     fn done(&self) -> StepOutcome {
         if self.claim().undo { StepOutcome::Undone } else { StepOutcome::Done }
     }
-}
-
-/// The server has answered, and would say the same again.
-fn is_lasting(error: &Error) -> bool {
-    error.code().is_some() && !error.is_closed() && !error.is_retryable()
 }
 
 async fn work(onboarding: Onboarding, context: StepContext) -> Result<Worked, StepError> {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::claim::Claim;
 use crate::danger::SystemTx;
 use crate::tx::tenant_tx::TenantTx;
-use crate::worker::{Lent, WorkError as StepError};
+use crate::worker::{WorkError as StepError, lent};
 
 /// What every step is given, wherever it works.
 #[derive(Clone)]
@@ -88,13 +88,9 @@ impl fmt::Debug for StepContext {
     }
 }
 
-macro_rules! lent {
+macro_rules! step_in_tx {
     ($(#[doc = $doc:literal])+ $Step:ident, $Tx:ty) => {
-        $(#[doc = $doc])+
-        pub struct $Step {
-            pub(super) context: StepContext,
-            pub(super) lent: Lent<$Tx>,
-        }
+        lent! { $(#[doc = $doc])+ $Step, StepContext, $Tx }
 
         impl $Step {
             /// The transaction. It is committed, together with the step's end, where the step returns `Ok`, and rolled
@@ -111,22 +107,16 @@ macro_rules! lent {
                 &self.context
             }
         }
-
-        impl fmt::Debug for $Step {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_tuple(stringify!($Step)).field(&self.idempotency_key()).finish()
-            }
-        }
     };
 }
 
-lent! {
+step_in_tx! {
     /// What a step inside the tenant is given: a transaction in it, which members of `tenant_admin` can enter before
     /// anybody else.
     TenantStep, TenantTx
 }
 
-lent! {
+step_in_tx! {
     /// What a step **across tenants** is given: a transaction in the system context that writes (see
     /// [`danger`](crate::danger)).
     SystemStep, SystemTx

@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use crate::error::Error;
+
 /// Why an attempt at a step or a job went wrong, and when it is tried again. Every error becomes one by `?`.
 ///
 /// Its text, with that of its sources, is kept: of a step in `tenant.onboarding.last_error`, where members of
@@ -65,6 +67,11 @@ impl fmt::Debug for WorkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WorkError").field(&self.message).finish()
     }
+}
+
+/// The server has answered, and would say the same again.
+pub(crate) fn is_lasting(error: &Error) -> bool {
+    error.code().is_some() && !error.is_closed() && !error.is_retryable()
 }
 
 #[cfg(test)]

@@ -42,3 +42,21 @@ impl<Tx> Drop for Lent<Tx> {
         *self.home.0.lock().unwrap_or_else(PoisonError::into_inner) = self.tx.take();
     }
 }
+
+/// What work is given: which work it is, and a transaction that is lent to it.
+macro_rules! lent {
+    ($(#[doc = $doc:literal])+ $Name:ident, $Context:ty, $Tx:ty) => {
+        $(#[doc = $doc])+
+        pub struct $Name {
+            pub(super) context: $Context,
+            pub(super) lent: $crate::worker::Lent<$Tx>,
+        }
+
+        impl std::fmt::Debug for $Name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_tuple(stringify!($Name)).field(&self.context).finish()
+            }
+        }
+    };
+}
+pub(crate) use lent;

@@ -7,6 +7,7 @@ mod running;
 mod task;
 
 pub use failure::WorkError;
-pub(crate) use lent::Lent;
+pub(crate) use failure::is_lasting;
+pub(crate) use lent::{Lent, lent};
 pub(crate) use running::Running;
 pub(crate) use task::{host, in_tx, panicked};

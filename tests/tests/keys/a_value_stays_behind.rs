@@ -36,7 +36,7 @@ async fn when_the_key_is_rotated() {
         } else {
             tx.rollback().await.expect("undone")
         }
-        some
+        some.resealed
     };
     assert_eq!(reseal(false).await, 10);
     let busy = world.db.app().await;
@@ -54,6 +54,37 @@ async fn when_the_key_is_rotated() {
     let ibans: Vec<String> =
         rows.iter().map(|row| acme.open(&IBAN, &row.get::<_, Sealed<String>>(0)).expect("opened")).collect();
     assert_eq!((ibans, acme.version()), (vec!["CH7".to_owned()], 2));
+}
+
+/// What cannot be sealed anew keeps the others from nothing, and is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_which_one_does_not_open() {
+    let world = World::new("spoilt").await;
+    let keys = TenantKeys::with_ttl(FileKeys::new(&world.directory), Duration::ZERO);
+    let pool = world.pool();
+    world.customer(&pool, &keys, "acme", "CH0").await;
+    // Another row's last byte is another one.
+    let spoil =
+        "update customers set iban = set_byte(iban, length(iban) - 1, (get_byte(iban, length(iban) - 1) + 1) % 256)
+        where id in (select min(id) from customers)";
+    world.superuser.run(spoil).await;
+    for n in 1..6 {
+        world.customer(&pool, &keys, "acme", &format!("CH{n}")).await;
+    }
+    let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
+    keys.rotate(&mut tx, "pii").await.expect("rotated");
+    tx.commit().await.expect("committed");
+    let mut done = Vec::new();
+    for _ in 0..3 {
+        let mut tx = pool.tenant("acme").begin().await.expect("a transaction");
+        // The one that does not open is the first that it comes by.
+        let some = keys.reseal(&mut tx, "pii", &IBAN, 3).await.expect("resealed");
+        tx.commit().await.expect("committed");
+        let why = some.why.expect("it is told");
+        assert!(why.hint().is_some_and(|hint| hint.contains("ctid = '(0,")), "{why:?}");
+        done.push((some.resealed, some.unopened));
+    }
+    assert_eq!(done, [(3, 1), (2, 1), (0, 1)]);
 }
 
 /// Two that make the first key at once have the same one.
