@@ -78,8 +78,11 @@ const OPEN: &str = "select id, tenant_id, case when as_user is null then 'nobody
 pub async fn run(impersonation: &Impersonation) -> ExitCode {
     match say(impersonation).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Fault::Said(code, message, detail)) => {
-            eprintln!("refused: {}", Fault::Said(code, message, detail));
+        Err(fault @ Fault::Said(..)) if fault.status() == 1 => {
+            eprintln!("refused: {fault}");
+            if let Some(hint) = fault.hint() {
+                eprintln!("{hint}");
+            }
             ExitCode::from(1)
         }
         Err(fault) => {

@@ -11,6 +11,12 @@ use crate::connect::Connection;
 /// How long a connection, and an answer, may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What to do where a connection broke midway. Whether a change was committed is not known at its very end.
+const LOST: &str = "the connection was lost before the command was done: look what is there, and run the command again";
+
+/// What the server says where it was not asked to the end: who, which database, not now, no longer.
+const UNASKED: [&str; 7] = ["28P01", "28000", "3D000", "53300", "57P01", "57P02", "57P03"];
+
 pub struct Wire {
     pub client: Client,
     /// The process id that the connection was told when it was made.
@@ -20,15 +26,17 @@ pub struct Wire {
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Fault {
-    /// An error of the server, or of what stands before it: SQLSTATE, message, DETAIL.
-    Said(String, String, String),
+    /// An error of the server, or of what stands before it: SQLSTATE, message, DETAIL, HINT.
+    Said(String, String, String, String),
     /// What this program refuses itself.
     Refused(String),
     /// What it was told is not what it takes.
     Usage(String),
     /// Nothing came in time.
     Silent,
-    /// The connection broke, or there was none.
+    /// The connection broke before the answer was there.
+    Lost(String),
+    /// There was no connection, or what came over it made no sense.
     Broken(String),
 }
 
@@ -97,10 +105,16 @@ impl Fault {
             _ if self.is_without_extension() => Some(
                 "this database has no pg_tenant, or an older one: pgtenant init, or alter extension pg_tenant update",
             ),
-            "42501" => Some("the login may not do this: grant tenant_admin to it, or connect as another one (--url)"),
+            "42501" => Some(
+                "the login may not do this: grant tenant_admin to it, or connect as another one (--url); init and prove \
+                 need a superuser",
+            ),
+            "57P01" | "57P02" => Some(LOST),
+            "53300" | "57P03" => Some("the server takes no connections now: run the command again later"),
             "28P01" | "28000" => Some("check user and password: --url, PGUSER, PGPASSWORD, ~/.pgpass"),
             "3D000" => Some("check the name of the database: --url, PGDATABASE"),
             "" => match self {
+                Fault::Lost(_) => Some(LOST),
                 Fault::Broken(_) => Some("check host and port: --url, PGHOST, PGPORT, PGSERVICE"),
                 _ => None,
             },
@@ -111,11 +125,19 @@ impl Fault {
     /// The exit status: 1 where the server has refused, 2 where it could not be asked.
     pub fn status(&self) -> u8 {
         match self {
-            Fault::Said(code, ..) if !matches!(&**code, "28P01" | "28000" | "3D000") => {
+            Fault::Said(code, ..) if !UNASKED.contains(&&**code) && !code.starts_with("08") => {
                 u8::from(self.is_without_extension()) + 1
             }
             Fault::Refused(_) => 1,
             _ => 2,
+        }
+    }
+
+    /// The HINT of the server.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Fault::Said(.., hint) if !hint.is_empty() => Some(hint),
+            _ => None,
         }
     }
 
@@ -140,7 +162,9 @@ impl From<tokio_postgres::Error> for Fault {
                 db.code().code().to_owned(),
                 db.message().to_owned(),
                 db.detail().unwrap_or_default().to_owned(),
+                db.hint().unwrap_or_default().to_owned(),
             ),
+            None if error.is_closed() => Fault::Lost("the connection was closed".to_owned()),
             None => {
                 let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
                 Fault::Broken(format!("{error}{}", source.unwrap_or_default()))
@@ -152,10 +176,10 @@ impl From<tokio_postgres::Error> for Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Said(code, message, detail) if detail.is_empty() => write!(f, "{message} ({code})"),
-            Fault::Said(code, message, detail) => write!(f, "{message} ({code}): {detail}"),
+            Fault::Said(code, message, detail, _) if detail.is_empty() => write!(f, "{message} ({code})"),
+            Fault::Said(code, message, detail, _) => write!(f, "{message} ({code}): {detail}"),
             Fault::Silent => write!(f, "no answer within {} s", PATIENCE.as_secs()),
-            Fault::Broken(what) | Fault::Refused(what) | Fault::Usage(what) => f.write_str(what),
+            Fault::Lost(what) | Fault::Broken(what) | Fault::Refused(what) | Fault::Usage(what) => f.write_str(what),
         }
     }
 }

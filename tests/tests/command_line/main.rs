@@ -1,10 +1,12 @@
 //! `pgtenant` on the command line does what it says. (Its `leak-probe` is tested with PgBouncer.)
 
 mod a_command_changes;
+mod a_connection_breaks;
 mod a_password_is_shown;
 mod a_setting_is_missed;
 mod doctor_passes_a_defect;
 mod harden_stops_half_way;
+mod json_has_other_names;
 mod support_is_let_in;
 
 use std::path::{Path, PathBuf};

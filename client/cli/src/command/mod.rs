@@ -21,7 +21,7 @@ pub fn told(result: Result<(), Fault>) -> ExitCode {
         _ => "could not ask",
     };
     eprintln!("{verb}: {fault}");
-    if let Some(advice) = fault.advice() {
+    if let Some(advice) = fault.advice().or_else(|| fault.hint()) {
         eprintln!("{advice}");
     }
     ExitCode::from(fault.status())
