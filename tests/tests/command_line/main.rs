@@ -8,6 +8,7 @@ mod doctor_passes_a_defect;
 mod harden_stops_half_way;
 mod json_has_other_names;
 mod support_is_let_in;
+mod the_readme_leads_astray;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
