@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use serde_json::Value;
+use tokio_postgres::Config;
 use tokio_postgres::types::Type;
 
 use crate::connect::Connection;
@@ -38,12 +39,28 @@ impl Common {
         let wire = Wire::open(&self.connection).await?;
         Ok(Session { wire, output: self.output(), dry_run: self.dry_run })
     }
+
+    /// As [`session`](Self::session), by an address that was an argument of its own.
+    pub async fn session_at(&self, config: &Config) -> Result<Session, Fault> {
+        let wire = Wire::connect(config).await?;
+        Ok(Session { wire, output: self.output(), dry_run: self.dry_run })
+    }
+
+    /// Whether nothing may change.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
 }
 
 /// A parameter: every one is sent as text and cast where it is used.
 pub type Param<'a> = Option<&'a str>;
 
 impl Session {
+    /// Whether what changes is rolled back.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     /// The rows of a query.
     pub async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Rows, Fault> {
         let sql = format!("select coalesce(pg_catalog.json_agg(pg_catalog.row_to_json(q)), '[]')::text from ({sql}) q");

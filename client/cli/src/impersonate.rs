@@ -7,7 +7,10 @@ use clap::{Args, Subcommand};
 use tokio_postgres::Config;
 
 use crate::address::Address;
-use crate::wire::{Fault, Wire};
+use crate::ask::{Common, Session};
+use crate::command::told;
+use crate::output::{Output, Row, printable};
+use crate::wire::Fault;
 
 /// What is done with a grant.
 #[derive(Subcommand)]
@@ -69,85 +72,75 @@ pub struct Asked {
     by: Option<String>,
 }
 
-const OPEN: &str = "select id, tenant_id, case when as_user is null then 'nobody' else as_user end,
-    case when write then 'writes' else 'reads' end, impersonator, reason,
-    case when waits then 'waits for approval' else 'until ' || expires_at end
+const OPEN: &str = "select id, tenant_id, as_user, write, impersonator, reason, waits, expires_at
     from tenant.open_impersonations";
+const ASK: &str = "select tenant.impersonate($1::text, $2, $3, lasts => $4::text::interval, write => $5::text::boolean,
+    actor => $6) as id";
 
 /// Exits 1 where the server refuses, 2 where it cannot be asked.
-pub async fn run(impersonation: &Impersonation) -> ExitCode {
-    match say(impersonation).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault @ Fault::Said(..)) if fault.status() == 1 => {
-            eprintln!("refused: {fault}");
-            if let Some(hint) = fault.hint() {
-                eprintln!("{hint}");
+pub async fn run(common: &Common, impersonation: &Impersonation) -> ExitCode {
+    told(say(common, impersonation).await)
+}
+
+async fn say(common: &Common, impersonation: &Impersonation) -> Result<(), Fault> {
+    match impersonation {
+        Impersonation::Ask { url, asked } => ask(&common.session_at(url).await?, asked).await,
+        Impersonation::List { url } => {
+            let session = common.session_at(url).await?;
+            let rows = session.rows(&format!("{OPEN} order by requested_at, id"), &[]).await?;
+            match session.output {
+                Output::Json => session.output.rows(&rows, "")?,
+                Output::Text => {
+                    rows.iter().for_each(show);
+                    println!("{} impersonations", rows.len());
+                }
             }
-            ExitCode::from(1)
+            Ok(())
         }
-        Err(fault) => {
-            eprintln!("could not ask: {fault}");
-            ExitCode::from(2)
+        Impersonation::Approve { url, id } => {
+            let session = common.session_at(url).await?;
+            let sql = "select tenant.approve_impersonation($1::text::uuid) as expires_at";
+            let row = session.within(session.rows(sql, &[Some(id)])).await?.into_iter().next().unwrap_or_default();
+            session.tell(&format!("open until {}", text(&row, "expires_at")), row)
+        }
+        Impersonation::End { url, id, reason } => {
+            let sql = "select tenant.end_impersonation($1::text::uuid, $2)";
+            common.session_at(url).await?.change(sql, &[Some(id), reason.as_deref()], "ended").await
         }
     }
 }
 
-async fn say(impersonation: &Impersonation) -> Result<(), Fault> {
-    match impersonation {
-        Impersonation::Ask { url, asked } => {
-            let wire = Wire::connect(url).await?;
-            let id = wire.value(&asked.statement()).await?;
-            show(&wire, &format!("{OPEN} where id = {}", quoted(&id))).await?;
-            println!("enter it:  begin; select tenant.enter_as('{id}');");
-            println!("end it:    select tenant.end_impersonation('{id}');");
-        }
-        Impersonation::List { url } => {
-            let count = show(&Wire::connect(url).await?, &format!("{OPEN} order by requested_at, id")).await?;
-            println!("{count} impersonations");
-        }
-        Impersonation::Approve { url, id } => {
-            let sql = format!("select tenant.approve_impersonation({})", quoted(id));
-            println!("open until {}", Wire::connect(url).await?.value(&sql).await?);
-        }
-        Impersonation::End { url, id, reason } => {
-            let reason = reason.as_deref().map_or("null".to_owned(), quoted);
-            Wire::connect(url)
-                .await?
-                .ask(&format!("select tenant.end_impersonation({}, {reason})", quoted(id)))
-                .await?;
-            println!("ended");
-        }
+async fn ask(session: &Session, asked: &Asked) -> Result<(), Fault> {
+    let Asked { tenant, user, reason, lasts, write, by } = asked;
+    let write = write.to_string();
+    let params = [Some(&**tenant), user.as_deref(), Some(&**reason), Some(&**lasts), Some(&*write), by.as_deref()];
+    let row = session.within(async {
+        let id = session.rows(ASK, &params).await?.first().map(|row| text(row, "id")).unwrap_or_default();
+        let rows = session.rows(&format!("{OPEN} where id = $1::text::uuid"), &[Some(&id)]).await?;
+        Ok(rows.into_iter().next().unwrap_or_default())
+    });
+    let row = row.await?;
+    if session.is_dry_run() || matches!(session.output, Output::Json) {
+        return session.tell("support is asked for", row);
     }
+    show(&row);
+    let id = text(&row, "id");
+    println!("enter it:  begin; select tenant.enter_as('{id}');");
+    println!("end it:    select tenant.end_impersonation('{id}');");
     Ok(())
 }
 
-impl Asked {
-    fn statement(&self) -> String {
-        let or_null = |text: &Option<String>| text.as_deref().map_or("null".to_owned(), quoted);
-        format!(
-            "select tenant.impersonate({}::text, {}, {}, lasts => {}, write => {}, actor => {})",
-            quoted(&self.tenant),
-            or_null(&self.user),
-            quoted(&self.reason),
-            quoted(&self.lasts),
-            self.write,
-            or_null(&self.by)
-        )
-    }
+fn text(row: &Row, name: &str) -> String {
+    row.get(name).and_then(|value| value.as_str()).map(printable).unwrap_or_default()
 }
 
-/// A line for each; how many there are.
-async fn show(wire: &Wire, sql: &str) -> Result<usize, Fault> {
-    let rows = wire.ask(sql).await?;
-    for row in &rows {
-        let text = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
-        let [id, tenant, user, does, by, why, until] = [0, 1, 2, 3, 4, 5, 6].map(text);
-        println!("{id}  {by} in tenant {tenant} as {user}, {does}, {until}: {why}");
-    }
-    Ok(rows.len())
-}
-
-/// As a literal. The escape form is right whatever standard_conforming_strings says.
-fn quoted(text: &str) -> String {
-    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+/// A line.
+fn show(row: &Row) {
+    let is = |name: &str| row.get(name) == Some(&true.into());
+    let [id, tenant, user, by, why, until] =
+        ["id", "tenant_id", "as_user", "impersonator", "reason", "expires_at"].map(|name| text(row, name));
+    let user = if user.is_empty() { "nobody".to_owned() } else { user };
+    let does = if is("write") { "writes" } else { "reads" };
+    let until = if is("waits") { "waits for approval".to_owned() } else { format!("until {until}") };
+    println!("{id}  {by} in tenant {tenant} as {user}, {does}, {until}: {why}");
 }

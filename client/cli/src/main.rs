@@ -143,6 +143,6 @@ async fn main() -> ExitCode {
             Err(why) => told(Err(wire::Fault::Usage(why))),
         },
         Command::Doctor(it) => doctor::run(&common, &it).await,
-        Command::Impersonate(impersonation) => impersonate::run(&impersonation).await,
+        Command::Impersonate(impersonation) => impersonate::run(&common, &impersonation).await,
     }
 }

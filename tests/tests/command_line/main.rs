@@ -2,6 +2,7 @@
 
 mod a_command_changes;
 mod a_connection_breaks;
+mod a_dry_run_changes;
 mod a_password_is_shown;
 mod a_setting_is_missed;
 mod doctor_passes_a_defect;

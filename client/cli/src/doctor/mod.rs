@@ -93,7 +93,7 @@ async fn examine(common: &Common, doctor: &Doctor) -> Result<usize, Fault> {
         }
     }
     if doctor.fix {
-        mend(&wire, &findings, doctor.yes).await?;
+        mend(&wire, &findings, common.is_dry_run(), doctor.yes).await?;
     }
     Ok(grave)
 }
@@ -123,10 +123,14 @@ fn is_statement(fix: &str) -> bool {
         && !fix.contains("--")
 }
 
-async fn mend(wire: &Wire, findings: &[Finding], yes: bool) -> Result<(), Fault> {
+async fn mend(wire: &Wire, findings: &[Finding], is_dry_run: bool, yes: bool) -> Result<(), Fault> {
     for finding in findings {
         let Some(fix) = finding.fix.as_deref().filter(|fix| is_statement(fix)) else { continue };
         println!("\n{}: {}\n    {}", finding.code, printable(&finding.problem), fix.replace('\n', "\n    "));
+        if is_dry_run {
+            println!("would be run");
+            continue;
+        }
         if !yes && !consents()? {
             println!("left as it is");
             continue;
