@@ -4,8 +4,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use tokio_postgres::Config;
 
+use crate::output::Output;
 use crate::wire::{Fault, Wire};
 
 /// What `tenant.hardening` is asked, and how patiently its steps are run.
@@ -35,6 +37,7 @@ pub struct Hardening {
 }
 
 /// A step has a statement, or says what stays as it is.
+#[derive(Serialize)]
 struct Step {
     relation: String,
     statement: Option<String>,
@@ -42,44 +45,78 @@ struct Step {
     changes: Option<String>,
 }
 
+/// What was done, and what is left, as JSON.
+#[derive(Default, Serialize)]
+struct Told {
+    done: Vec<Step>,
+    left: Vec<Step>,
+}
+
 /// Runs the steps, and looks again until none is left. Exits 1 where a step failed, with what was done before it kept:
 /// the same command goes on from there. 2 where it could not begin.
-pub async fn run(config: &Config, hardening: &Hardening) -> ExitCode {
-    let wire = match Wire::connect(config).await {
-        Ok(wire) => wire,
-        Err(fault) => return not_begun(&fault),
+pub async fn run(output: Output, config: &Config, hardening: &Hardening) -> ExitCode {
+    let mut told = Told::default();
+    let ended = go(output, config, hardening, &mut told).await;
+    let begun = !matches!(ended, Err(Ended::NotBegun(_)));
+    if begun
+        && matches!(output, Output::Json)
+        && let Err(error) = Output::json(&told)
+    {
+        return not_begun(&error.into());
+    }
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Ended::NotBegun(fault)) => not_begun(&fault),
+        Err(Ended::Stopped(why)) => stopped(told.done.len(), &why),
+    }
+}
+
+/// How it ended before the end.
+enum Ended {
+    NotBegun(Fault),
+    Stopped(String),
+}
+
+async fn go(output: Output, config: &Config, hardening: &Hardening, told: &mut Told) -> Result<(), Ended> {
+    let say = |line: &dyn Fn() -> String| {
+        if matches!(output, Output::Text) {
+            println!("{}", line());
+        }
     };
+    let wire = Wire::connect(config).await.map_err(Ended::NotBegun)?;
     let mut before: Option<Vec<String>> = None;
-    let (mut done, mut locked) = (0, 0);
+    let mut locked = 0;
     'plans: loop {
         let steps = match hardening.plan(&wire).await {
             Ok(steps) => steps,
-            Err(fault) if done == 0 => return not_begun(&fault),
-            Err(fault) => return stopped(done, &fault.to_string()),
+            Err(fault) if told.done.is_empty() => return Err(Ended::NotBegun(fault)),
+            Err(fault) => return Err(Ended::Stopped(fault.to_string())),
         };
         let statements: Vec<String> = steps.iter().filter_map(|step| step.statement.clone()).collect();
         if statements.is_empty() || hardening.dry_run {
-            steps.iter().for_each(show);
-            println!("{done} steps done, {} to do", statements.len());
-            return ExitCode::SUCCESS;
+            steps.iter().for_each(|step| say(&|| step.shown()));
+            say(&|| format!("{} steps done, {} to do", told.done.len(), statements.len()));
+            told.left = steps;
+            return Ok(());
         }
         if before.as_ref() == Some(&statements) {
-            return stopped(done, "the steps were run, and are still to be done");
+            return Err(Ended::Stopped("the steps were run, and are still to be done".to_owned()));
         }
-        for step in steps.iter().filter(|step| step.statement.is_some()) {
-            show(step);
+        for step in steps.into_iter().filter(|step| step.statement.is_some()) {
+            say(&|| step.shown());
             let since = Instant::now();
             match hardening.take(&wire, step.statement.as_deref().unwrap_or_default()).await {
-                Ok(()) => println!("-- done in {:.1} s", since.elapsed().as_secs_f64()),
+                Ok(()) => say(&|| format!("-- done in {:.1} s", since.elapsed().as_secs_f64())),
                 Err(fault) if fault.code() == "55P03" && locked < hardening.tries => {
                     locked += 1;
-                    println!("-- locked by others: tried again, {locked} of {}", hardening.tries);
+                    say(&|| format!("-- locked by others: tried again, {locked} of {}", hardening.tries));
                     tokio::time::sleep(pause(locked)).await;
                     continue 'plans; // an index that was begun is begun anew
                 }
-                Err(fault) => return stopped(done, &fault.to_string()),
+                Err(fault) => return Err(Ended::Stopped(fault.to_string())),
             }
-            (done, locked) = (done + 1, 0);
+            told.done.push(step);
+            locked = 0;
         }
         before = Some(statements);
     }
@@ -120,13 +157,13 @@ fn pause(tries: u32) -> Duration {
     Duration::from_millis(most / 2 + RandomState::new().hash_one(tries) % (most / 2))
 }
 
-fn show(Step { relation, statement, why, changes }: &Step) {
-    println!("-- {relation}: {why}");
-    if let Some(changes) = changes {
-        println!("-- for applications: {changes}");
-    }
-    if let Some(statement) = statement {
-        println!("{statement};");
+impl Step {
+    /// As SQL, with the reason before it.
+    fn shown(&self) -> String {
+        let mut lines = vec![format!("-- {}: {}", self.relation, self.why)];
+        lines.extend(self.changes.iter().map(|changes| format!("-- for applications: {changes}")));
+        lines.extend(self.statement.iter().map(|statement| format!("{statement};")));
+        lines.join("\n")
     }
 }
 

@@ -132,8 +132,8 @@ async fn main() -> ExitCode {
         Command::Activity => told(stats::activity(&common).await),
         Command::Completions { shell } => told(manual::completions::<Cli>(shell)),
         Command::Man => told(manual::man::<Cli>()),
-        Command::LeakProbe { url, tenant } => probe::run(&url, tenant.as_deref()).await,
-        Command::Harden { url, hardening } => harden::run(&url, &hardening).await,
+        Command::LeakProbe { url, tenant } => probe::run(common.output(), &url, tenant.as_deref()).await,
+        Command::Harden { url, hardening } => harden::run(common.output(), &url, &hardening).await,
         Command::Serve { address, options } => match live::database(&common, address, "pgtenant serve") {
             Ok(database) => serve::run(database, options).await,
             Err(why) => told(Err(wire::Fault::Usage(why))),

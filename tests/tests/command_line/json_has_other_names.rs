@@ -63,3 +63,33 @@ async fn than_the_page_says() {
         assert_eq!(Some(&names), documented.get(line), "{command}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_address_is_an_argument() {
+    let db = pg_tenant_tests::database("cli_json_address").await;
+    let superuser = db.superuser().await;
+    superuser.run("create table public.orders (tenant_id text not null, id bigint primary key)").await;
+    superuser.run("select tenant.protect('public.orders'); select tenant.create('acme')").await;
+    let (all, documented) = (db.url("postgres"), documented());
+    let asked = |args: &[&str], line: &str| -> Value {
+        let (_, said) = pgtenant(&[args, &["--json"]].concat());
+        let told: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{args:?}: {error}: {said}"));
+        let names: BTreeSet<String> = told.as_object().expect("an object").keys().cloned().collect();
+        let documented = documented.get(line).unwrap_or_else(|| panic!("{line} is not on the page"));
+        assert!(names.is_subset(documented), "{args:?}: {names:?} are not all among {documented:?}");
+        told
+    };
+    let probed = asked(&["leak-probe", &all], "leak-probe");
+    assert_eq!(probed["safe"], true, "{probed}");
+    let none = asked(&["leak-probe", "host=127.0.0.1 port=1 user=nobody dbname=nothing"], "leak-probe");
+    assert!(none["safe"].is_null() && none["verdict"].is_string(), "{none}");
+    let harden = ["harden", &all, "public.orders", "--all"];
+    let planned = asked(&[&harden[..], &["--dry-run"]].concat(), "harden");
+    let count = |told: &Value, what: &str| {
+        let steps = told[what].as_array().expect("steps").iter();
+        steps.filter(|step| step["statement"].is_string()).count()
+    };
+    assert!(count(&planned, "done") == 0 && count(&planned, "left") > 0, "{planned}");
+    let done = asked(&harden, "harden");
+    assert!(count(&done, "done") > 0 && count(&done, "left") == 0, "{done}");
+}

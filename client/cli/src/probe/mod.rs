@@ -10,6 +10,8 @@ use std::process::ExitCode;
 
 use tokio_postgres::Config;
 
+use crate::command::told;
+use crate::output::Output;
 use crate::wire::{Fault, Wire};
 use entry::Entry;
 use marks::{Marks, State};
@@ -39,12 +41,19 @@ pub struct Found {
 }
 
 /// Probes, prints what was found and what it means.
-pub async fn run(config: &Config, tenant: Option<&str>) -> ExitCode {
+pub async fn run(output: Output, config: &Config, tenant: Option<&str>) -> ExitCode {
     let report = match look(config, tenant).await {
         Ok(found) => Report::of(&found),
         Err(fault) => Report::not_told(&fault),
     };
-    print!("{report}");
+    match output {
+        Output::Text => print!("{report}"),
+        Output::Json => {
+            if let Err(error) = Output::json(&report.row()) {
+                return told(Err(error.into()));
+            }
+        }
+    }
     report.exit()
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::Found;
 use super::entry::Entry;
 use super::statements::Statements;
+use crate::output::Row;
 use crate::wire::Fault;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,17 @@ impl Report {
             Verdict::Unsafe => 1,
             Verdict::NotTold => 2,
         })
+    }
+
+    /// The lines by name, and whether the path is safe: null where that could not be told.
+    pub fn row(&self) -> Row {
+        let safe = match self.verdict {
+            Verdict::Safe => Some(true),
+            Verdict::Unsafe => Some(false),
+            Verdict::NotTold => None,
+        };
+        let lines = self.lines.iter().map(|(name, text)| ((*name).to_owned(), text.clone().into()));
+        std::iter::once(("safe".to_owned(), safe.into())).chain(lines).collect()
     }
 
     pub fn not_told(fault: &Fault) -> Report {
