@@ -19,6 +19,8 @@ mod j_catalogs;
 mod k_support;
 mod l_jobs;
 mod m_usage;
+mod n_billing;
+mod o_keys;
 mod row;
 mod verdict; // what came out, judged and printed
 
@@ -48,6 +50,8 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         k_support::ROWS,
         l_jobs::ROWS,
         m_usage::ROWS,
+        n_billing::ROWS,
+        o_keys::ROWS,
     ]
     .into_iter()
     .flatten()
