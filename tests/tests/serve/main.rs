@@ -8,6 +8,7 @@ mod a_page_is_missing;
 mod a_payload_is_shown;
 mod a_stranger_is_let_in;
 mod it_changes_unasked;
+mod keys_do_nothing;
 mod metrics_grow;
 mod people_cannot_use_it;
 mod top_misleads;

@@ -39,7 +39,7 @@ pub struct Page {
     pub body: String,
 }
 
-fn program() -> &'static PathBuf {
+pub fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--locked", "-p", "pg-tenant-cli"]).status();

@@ -1,7 +1,9 @@
 //! `pgtenant serve`: a page for operators, made on the server, and what Prometheus reads.
 
 mod actions; // what changes something, where that is allowed
+mod asked; // the forms of a tenant's page
 pub mod chart; // drawings, as SVG
+mod cost; // what one tenant costs
 mod findings; // what the doctor finds
 mod form; // forms that another site cannot send
 mod gate; // who is let in

@@ -8,9 +8,9 @@ use deadpool_postgres::Transaction;
 
 use super::page::{self, Body, Part};
 use super::route::{App, Visitor};
-use super::table::{Column, Kind, NO_STATISTICS, Table, is_there};
+use super::table::{Column, Kind, Table, is_there};
 use super::tenants::encoded;
-use super::{actions, jobs, journal, load};
+use super::{actions, asked, cost, jobs, journal};
 use crate::live::{Database, Fault, Look, text, utc};
 
 #[derive(serde::Deserialize, Default)]
@@ -34,41 +34,6 @@ const STATE: &str = concat!(
 const STATE_NAMES: [&str; 10] =
     ["Id", "Name", "Slug", "Plan", "State", "Since", "Step", "Purged after", "Registered", "Changed"];
 
-const COST: &str = concat!(
-    "select ",
-    utc!("since"),
-    ", transactions::text, rollbacks::text, selects::text, inserts::text, updates::text, deletes::text,
-        other_statements::text, rows_read::text, rows_written::text, shared_blocks_hit::text, shared_blocks_read::text,
-        temp_blocks::text, wal_bytes::text, round(execution_ms)::text, round(processor_ms)::text, lock_waits::text,
-        round(lock_wait_ms)::text, admission_waits::text, round(admission_wait_ms)::text, refusals::text, ",
-    utc!("last_seen"),
-    " from tenant.stat_tenants where tenant_id = $1",
-);
-const COST_NAMES: [&str; 22] = [
-    "Counted since",
-    "Transactions",
-    "Rolled back",
-    "Selects",
-    "Inserts",
-    "Updates",
-    "Deletes",
-    "Other statements",
-    "Rows read",
-    "Rows written",
-    "Blocks from memory",
-    "Blocks read",
-    "Temporary blocks",
-    "WAL bytes",
-    "Execution ms",
-    "Processor ms",
-    "Lock waits",
-    "Lock wait ms",
-    "Admission waits",
-    "Admission wait ms",
-    "Refusals",
-    "Last seen",
-];
-
 const MEMBERS: &[Column] = &[("User", Kind::Text), ("Role", Kind::Text), ("State", Kind::Text), ("Since", Kind::Text)];
 const USAGE: &[Column] = &[
     ("Meter", Kind::Text),
@@ -90,17 +55,6 @@ const SHARED: &[Column] = &[
     ("Refused", Kind::Number),
     ("Noted", Kind::Number),
 ];
-const REFUSALS: &[Column] = &[("SQLSTATE", Kind::Text), ("Count", Kind::Number)];
-const SESSIONS: &[Column] = &[
-    ("Process", Kind::Number),
-    ("Actor", Kind::Text),
-    ("Role", Kind::Text),
-    ("Application", Kind::Text),
-    ("State", Kind::Text),
-    ("In transaction since", Kind::Text),
-    ("Waits for", Kind::Text),
-];
-
 pub async fn show(
     Shared(state): App,
     Extension(visitor): Extension<Visitor>,
@@ -116,9 +70,9 @@ pub async fn show(
     frame.said = actions::said(&wanted.said);
     let mut parts = vec![Part { id: "state", heading: "State", body: Body::Facts(facts) }];
     if state.actions {
-        parts.push(Part { id: "actions", heading: "Actions", body: Body::Forms(actions::forms(&tx, id).await?) });
+        parts.push(Part { id: "actions", heading: "Actions", body: Body::Forms(asked::forms(&tx, id).await?) });
     }
-    parts.extend(cost(&tx, id).await?);
+    parts.extend(cost::parts(&tx, id).await?);
     let limits = "select n.key, n.value from tenant.limits_in_force l, json_each_text(row_to_json(l)) n
         where l.id = $1 and n.key not in ('id', 'plan', 'status') and n.value is not null";
     let found = Table::of(&tx, "Limits in force, its own or its plan's", PAIRS, "None.", (limits, &[id])).await?;
@@ -157,37 +111,8 @@ pub async fn show(
     Ok(page::answer(StatusCode::OK, &frame, &parts))
 }
 
-/// What it costs, where the server says so.
-async fn cost(tx: &Transaction<'_>, id: &str) -> Result<Vec<Part>, Fault> {
-    if !is_there(tx, "tenant.stat_tenants_recent").await? {
-        return Ok(vec![Part { id: "load", heading: "Load", body: Body::Note(NO_STATISTICS.to_owned()) }]);
-    }
-    let mut parts = vec![Part {
-        id: "load",
-        heading: "Load of the last ten minutes",
-        body: Body::Charts(load::charts(tx, Some(id)).await?),
-    }];
-    if let Some(facts) = facts(tx, COST, &COST_NAMES, id).await? {
-        parts.push(Part { id: "cost", heading: "Cost", body: Body::Facts(facts) });
-    }
-    let sql =
-        "select sqlstate, count::text from tenant.stat_refusals where tenant_id = $1 order by count desc limit 50";
-    let refusals =
-        Table::of(tx, "Refused statements, by SQLSTATE", REFUSALS, "None was refused.", (sql, &[id])).await?;
-    parts.push(Part { id: "refusals", heading: "Refusals", body: Body::Table(refusals) });
-    if is_there(tx, "tenant.activity").await? {
-        let sql = concat!(
-            "select pid::text, actor, role_name, application_name, state, ",
-            utc!("transaction_start"),
-            ", concat_ws(': ', wait_event_type, wait_event) from tenant.activity where tenant_id = $1 order by transaction_start limit 50"
-        );
-        let sessions = Table::of(tx, "Sessions that are in it", SESSIONS, "None.", (sql, &[id])).await?;
-        parts.push(Part { id: "sessions", heading: "Sessions", body: Body::Table(sessions) });
-    }
-    Ok(parts)
-}
-
-async fn facts(
+/// The columns of the one row, by these names.
+pub async fn facts(
     tx: &Transaction<'_>,
     sql: &str,
     names: &[&'static str],
