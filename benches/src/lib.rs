@@ -18,6 +18,7 @@ mod registry; // (h) a large registry, and its changes
 mod report; // figures: printed, written, drawn
 mod scan; // (b) reads of a whole table
 mod signed; // (d) entering with a token
+mod statistics; // (l) what counting costs
 mod usage; // (j) what is consumed of a meter
 mod world; // the server and its tables
 
@@ -25,8 +26,20 @@ use report::{About, Record};
 use world::World;
 
 /// The suites, in the order in which they run.
-pub const SUITES: [&str; 11] =
-    ["isolation", "guard", "signed", "doctor", "registry", "audit", "usage", "jobs", "costs", "client", "fairness"];
+pub const SUITES: [&str; 12] = [
+    "isolation",
+    "guard",
+    "signed",
+    "doctor",
+    "registry",
+    "audit",
+    "usage",
+    "jobs",
+    "statistics",
+    "costs",
+    "client",
+    "fairness",
+];
 
 /// Runs one suite, prints its figures and writes them down.
 ///
@@ -46,6 +59,7 @@ async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
         "audit" => audit::run(&mut record).await?,
         "usage" => usage::run(&mut record).await?,
         "jobs" => jobs::run(&mut record).await?,
+        "statistics" => statistics::run(&mut record).await?,
         "costs" => client::costs(world, &mut record).await?,
         "client" => client::run(world, &mut record).await?,
         "fairness" => fairness::run(world, &mut record).await?,

@@ -5373,6 +5373,11 @@ comment on function tenant.enter_job is 'Enters the job''s tenant, or the system
 revoke all on function tenant.enter_job(bigint, integer) from public;
 grant execute on function tenant.enter_job(bigint, integer) to tenant_worker;
 
+-- For the statistics: a job is done.
+create function tenant_internal.count_job() returns void
+    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_count_job';
+revoke all on function tenant_internal.count_job() from public;
+
 create function tenant.finish_job(id bigint, attempt integer, result jsonb default null) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -5390,6 +5395,7 @@ begin
             perform tenant_internal.refuse_attempt_at_job(id, attempt);
         end if;
     end if;
+    perform tenant_internal.count_job();
 end
 $$;
 comment on function tenant.finish_job is 'The job is done: the last statement of the transaction that did it, with which it commits. TN160 the attempt is over.';

@@ -5924,6 +5924,11 @@ revoke all on function tenant.enter_job(bigint, integer) from public;
 
 grant execute on function tenant.enter_job(bigint, integer) to tenant_worker;
 
+create or replace function tenant_internal.count_job() returns void
+    language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_count_job';
+
+revoke all on function tenant_internal.count_job() from public;
+
 create or replace function tenant.finish_job(id bigint, attempt integer, result jsonb default null) returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -5941,6 +5946,7 @@ begin
             perform tenant_internal.refuse_attempt_at_job(id, attempt);
         end if;
     end if;
+    perform tenant_internal.count_job();
 end
 $$;
 

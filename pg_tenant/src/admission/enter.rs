@@ -111,7 +111,10 @@ fn wait(doors: &Doors, place: Option<usize>, given: Given, full: u32, id: &Tenan
     let gate = place.map(|place| doors.gates.gate(place));
     let (mut why, mut sleep) = (why, 1);
     while gates::now() - since < most {
-        // Only who waits for a place of the server's competes for it.
+        // Only who waits for a place of the server's competes for it; whose tenant has no place left keeps nobody out.
+        if gate.is_some_and(|gate| given.concurrent > 0 && gate.active() >= given.concurrent) {
+            why = Full::Tenant;
+        }
         match (&why, place) {
             (Full::Server, Some(place)) => gates::wait(place, weight),
             _ => gates::wait_no_more(),

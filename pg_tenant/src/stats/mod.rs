@@ -11,7 +11,7 @@ mod read;
 mod running;
 mod who;
 
-pub use running::{Outer, admitted_after, begins, counts, ends, is_within, ran, started, wrote};
+pub use running::{Outer, admitted_after, begins, counts, ends, is_within, ran, started};
 
 use crate::gucs;
 use crate::pg::{lifetime, refused, server, statement, statistics};

@@ -5,6 +5,7 @@ use crate::pg::function::{self, Returned};
 use crate::pg::report::Outcome;
 use crate::pg::statistics::Board;
 use crate::pg::{activity, server, statistics as memory};
+use crate::stats::running;
 use crate::stats::who::Who;
 use pg_tenant_core::statistics::{Counters, STEP_SECONDS, Sampled, Stepped};
 use pg_tenant_core::{Refusal, TenantId};
@@ -142,6 +143,13 @@ fn step_seconds(_: function::Args) -> Outcome<Returned> {
     Ok(Returned::bigint(STEP_SECONDS as i64))
 }
 
+/// `tenant_internal.count_job()`: a job is done.
+fn job(_: function::Args) -> Outcome<Returned> {
+    running::job();
+    Ok(Returned::Void)
+}
+
+crate::sql_function!(pg_tenant_count_job, pg_finfo_pg_tenant_count_job, job);
 crate::sql_function!(pg_tenant_stat_line, pg_finfo_pg_tenant_stat_line, line);
 crate::sql_function!(pg_tenant_stat_key, pg_finfo_pg_tenant_stat_key, key);
 crate::sql_function!(pg_tenant_stat_steps, pg_finfo_pg_tenant_stat_steps, steps);

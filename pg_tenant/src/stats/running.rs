@@ -154,17 +154,17 @@ pub fn ran(operation: CmdType::Type, rows: u64) {
     change(|running| running.counters.add(kind, rows));
 }
 
-/// COPY has written so many rows.
-pub fn wrote(rows: u64) {
-    change(|running| running.counters.add(Large::RowsWritten, rows));
-}
-
 /// A statement is being refused; `code` is the refusal's place in the list.
 pub(super) fn refused(code: usize) {
     if let Some(board) = statistics::board().filter(|_| counts()) {
         change(|running| running.counters.add_small(Small::Refusals, 1));
         board.codes.count(Who::now().key(board), code);
     }
+}
+
+/// A job is done.
+pub(super) fn job() {
+    change(|running| running.counters.add_small(Small::Jobs, 1));
 }
 
 /// A lock was waited for.
@@ -197,7 +197,10 @@ pub(super) fn transaction_ended(end: End) {
         running.statements = 0;
         match end {
             End::Committed | End::Prepared => running.counters.add(Large::Commits, 1),
-            End::Aborted => running.counters.add_small(Small::Rollbacks, 1),
+            End::Aborted => {
+                running.counters.small[Small::Jobs as usize] = 0;
+                running.counters.add_small(Small::Rollbacks, 1);
+            }
         }
         has_worked
     });

@@ -63,7 +63,7 @@ unsafe extern "C-unwind" fn process_utility(
         if counted {
             stats::started(pg_sys::CmdType::CMD_UTILITY);
             if command::is_copy_from(node) && !completion.is_null() {
-                stats::wrote((*completion).nprocessed);
+                stats::ran(pg_sys::CmdType::CMD_INSERT, (*completion).nprocessed);
             }
         }
         if measured {

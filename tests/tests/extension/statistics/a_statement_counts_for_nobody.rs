@@ -141,3 +141,23 @@ async fn by_parallel_workers() {
     let blocks = db.superuser().await.value(&format!("{blocks}'{A}'")).await.expect("a number");
     assert!(blocks.parse::<i64>().expect("a number") > 1000, "{blocks} blocks, the workers' among them");
 }
+
+#[tokio::test]
+async fn a_job_that_is_done() {
+    let db = pg_tenant_tests::database("counted_jobs").await;
+    let (superuser, worker) = (db.superuser().await, format!("regress_{}_worker", db.name));
+    superuser
+        .run(&format!("create role {worker} login in role tenant_user, tenant_worker; select tenant.create('acme')"))
+        .await;
+    db.app()
+        .await
+        .run("begin; select tenant.enter('acme'); select tenant.enqueue('mail'), tenant.enqueue('mail'); commit")
+        .await;
+    let worker = db.connect(&worker).await;
+    for end in ["commit", "rollback"] {
+        let id = worker.value("select id from tenant.claim_jobs('w')").await.expect("a job");
+        worker.run(&format!("begin; select tenant.enter_job({id}, 1); select tenant.finish_job({id}, 1); {end}")).await;
+    }
+    let jobs = "select jobs from tenant.stat_tenants where tenant_id = 'acme'";
+    assert_eq!(superuser.value(jobs).await.as_deref(), Some("1"), "what was rolled back is not done");
+}
