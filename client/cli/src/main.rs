@@ -93,8 +93,8 @@ enum Command {
     /// It works as a member of tenant_admin, reads, and with --allow-actions suspends, resumes, limits and retries.
     Serve {
         /// How a member of tenant_admin connects, where --url and the environment do not say it.
-        #[arg(value_parser = Address)]
-        address: Option<tokio_postgres::Config>,
+        #[arg(value_parser = connect::Parser)]
+        address: Option<connect::Address>,
         #[command(flatten)]
         options: serve::Serving,
     },
@@ -102,8 +102,8 @@ enum Command {
     /// 2 where there is nothing to show.
     Top {
         /// How a member of tenant_admin connects, where --url and the environment do not say it.
-        #[arg(value_parser = Address)]
-        address: Option<tokio_postgres::Config>,
+        #[arg(value_parser = connect::Parser)]
+        address: Option<connect::Address>,
         #[command(flatten)]
         looking: top::Looking,
     },

@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, Command};
 
 use super::environment;
+use super::tls::Tls;
 
 /// A URL or key=value pairs, which can be read.
 #[derive(Clone)]
@@ -16,6 +17,14 @@ pub struct Address(String);
 impl Address {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What it says, and what the environment says of the rest.
+    ///
+    /// # Errors
+    /// What cannot be read, in a sentence that shows no password.
+    pub fn resolve(&self) -> Result<(tokio_postgres::Config, Tls), String> {
+        environment::resolve(&self.0)
     }
 }
 

@@ -9,7 +9,7 @@ mod tls; // certificates
 
 use clap::Args;
 
-pub use address::Address;
+pub use address::{Address, Parser};
 pub use tls::Tls;
 
 /// Where the database is.

@@ -5,9 +5,8 @@ mod fault; // why there is no answer
 mod recent; // the last minutes, in steps
 mod rows; // rows of text
 
-use tokio_postgres::{Config, NoTls};
-
 use crate::ask::Common;
+use crate::connect::Address;
 
 pub use database::{Database, Look};
 pub use fault::Fault;
@@ -21,14 +20,9 @@ const CONNECTIONS: usize = 4;
 ///
 /// # Errors
 /// What cannot be read of them.
-pub fn database(common: &Common, address: Option<Config>, name: &str) -> Result<Database, String> {
-    match address {
-        Some(config) => Database::new(config, NoTls, name, CONNECTIONS),
-        None => {
-            let (config, tls) = common.connection.resolve()?;
-            Database::new(config, tls.connector()?, name, CONNECTIONS)
-        }
-    }
+pub fn database(common: &Common, address: Option<Address>, name: &str) -> Result<Database, String> {
+    let (config, tls) = address.map_or_else(|| common.connection.resolve(), |address| address.resolve())?;
+    Database::new(config, tls.connector()?, name, CONNECTIONS)
 }
 
 /// A point in time as people read it, in UTC.
