@@ -12,6 +12,7 @@ mod doctor; // (e) the doctor on a large schema
 mod fairness; // (g) a greedy tenant
 mod guard; // (c) what the hooks cost
 mod jobs; // (k) jobs done a second, and who waits
+mod neighbours; // (m) a heavy tenant in the server
 mod point; // (a) reads by primary key
 mod processor; // the time that a backend has had
 mod registry; // (h) a large registry, and its changes
@@ -26,7 +27,7 @@ use report::{About, Record};
 use world::World;
 
 /// The suites, in the order in which they run.
-pub const SUITES: [&str; 12] = [
+pub const SUITES: [&str; 13] = [
     "isolation",
     "guard",
     "signed",
@@ -36,6 +37,7 @@ pub const SUITES: [&str; 12] = [
     "usage",
     "jobs",
     "statistics",
+    "neighbours",
     "costs",
     "client",
     "fairness",
@@ -60,6 +62,7 @@ async fn run(suite: &str, world: &World) -> anyhow::Result<()> {
         "usage" => usage::run(&mut record).await?,
         "jobs" => jobs::run(&mut record).await?,
         "statistics" => statistics::run(&mut record).await?,
+        "neighbours" => neighbours::run(&mut record).await?,
         "costs" => client::costs(world, &mut record).await?,
         "client" => client::run(world, &mut record).await?,
         "fairness" => fairness::run(world, &mut record).await?,

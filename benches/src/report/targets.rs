@@ -57,6 +57,7 @@ const TARGETS: &[Target] = &[
     target("audit", "times", "audit_delete_1000_rows", "overhead_of_a_row_trigger", AtMost(0.5)),
     target("usage", "ratio", "usage", "64_tenants", AtLeast(0.8)),
     target("usage", "ratio", "usage_and_2_ms", "64_tenants", AtLeast(0.8)),
+    target("neighbours", "times", "readers_p99_beside_heavy", "limited", AtMost(1.5)),
     target("statistics", "ratio", "point_reads_with_statistics", "without", AtLeast(0.99)),
     target("statistics", "times", "statistics", "overhead_of_pg_stat_statements", AtMost(0.2)),
     target("jobs", "ratio", "jobs_1_workers", "pgmq_sql", AtLeast(1.0)),

@@ -12,7 +12,10 @@ pub struct Board {
     secret: [AtomicU64; 2],
     since: AtomicU64,
     others: Slot,
-    pub steps: Steps,
+    /// Ten minutes.
+    pub steps: Steps<10>,
+    /// An hour.
+    pub minutes: Steps<60>,
     pub codes: Codes,
     pub samples: Samples,
 }
@@ -70,8 +73,11 @@ impl Board {
 
     /// Begins the step that `now` falls into, unless somebody has or does.
     pub fn begin_step(&self, now: u64) {
-        if !self.steps.has_begun(now) {
-            BOARD.locked(|board| board.steps.begin(now));
+        if !self.steps.has_begun(now) || !self.minutes.has_begun(now) {
+            BOARD.locked(|board| {
+                board.steps.begin(now);
+                board.minutes.begin(now);
+            });
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::pg::statistics::Board;
 use crate::pg::{activity, server, statistics as memory};
 use crate::stats::running;
 use crate::stats::who::Who;
-use pg_tenant_core::statistics::{Counters, STEP_SECONDS, Sampled, Stepped};
+use pg_tenant_core::statistics::{Counters, Sampled, Stepped};
 use pg_tenant_core::{Refusal, TenantId};
 use std::fmt::Write as _;
 
@@ -48,13 +48,15 @@ fn key(args: function::Args) -> Outcome<Returned> {
     Ok(key.map_or(Returned::Null, |key| Returned::text(&format!("{key:016x}"))))
 }
 
-/// `tenant_internal.stat_steps() → text`: JSON, of each who worked in each step; in a tenant, its own.
-fn steps(_: function::Args) -> Outcome<Returned> {
+/// `tenant_internal.stat_steps(minutes) → text`: JSON, of each who worked in each step, of ten seconds or a minute; in a
+/// tenant, its own.
+fn steps(args: function::Args) -> Outcome<Returned> {
     let mut json = String::from("[");
     if let Some(board) = memory::board() {
         let own = current::tenant().map(|id| Who::Tenant(id).key(board));
         let now = u64::try_from(server::now()).unwrap_or_default();
-        for Stepped { key, since, step } in board.steps.read(now) {
+        let all = if args.boolean(0) { board.minutes.read(now) } else { board.steps.read(now) };
+        for Stepped { key, since, step } in all {
             if own.is_some() && own != key {
                 continue;
             }
@@ -138,11 +140,6 @@ fn since(_: function::Args) -> Outcome<Returned> {
     Ok(memory::board().map_or(Returned::Null, |board| Returned::bigint(i64::try_from(board.since()).unwrap_or(0))))
 }
 
-/// `tenant_internal.stat_step_seconds() → bigint`: how long a step is.
-fn step_seconds(_: function::Args) -> Outcome<Returned> {
-    Ok(Returned::bigint(STEP_SECONDS as i64))
-}
-
 /// `tenant_internal.count_job()`: a job is done.
 fn job(_: function::Args) -> Outcome<Returned> {
     running::job();
@@ -156,6 +153,5 @@ crate::sql_function!(pg_tenant_stat_steps, pg_finfo_pg_tenant_stat_steps, steps)
 crate::sql_function!(pg_tenant_stat_codes, pg_finfo_pg_tenant_stat_codes, codes);
 crate::sql_function!(pg_tenant_stat_reset, pg_finfo_pg_tenant_stat_reset, reset);
 crate::sql_function!(pg_tenant_stat_since, pg_finfo_pg_tenant_stat_since, since);
-crate::sql_function!(pg_tenant_stat_step_seconds, pg_finfo_pg_tenant_stat_step_seconds, step_seconds);
 crate::sql_function!(pg_tenant_stat_samples, pg_finfo_pg_tenant_stat_samples, samples);
 crate::sql_function!(pg_tenant_session_contexts, pg_finfo_pg_tenant_session_contexts, sessions);

@@ -243,4 +243,5 @@ fn add(board: &'static Board, who: Who, mut counters: Counters, now: u32) {
     KNOWN.set(Some(Known { place, ..known }));
     board.begin_step(now.into());
     board.steps.add(now.into(), known.key, &counters);
+    board.minutes.add(now.into(), known.key, &counters);
 }

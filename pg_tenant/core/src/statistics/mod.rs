@@ -3,7 +3,7 @@
 //! - [`Counters`]: what is counted, as one process sums it up before it adds it.
 //! - [`Slot`]: the same, shared.
 //! - [`Table`]: which slot is whose, and who leaves when there is none left.
-//! - [`Steps`]: the last minutes, in steps.
+//! - [`Steps`]: the last minutes and the last hour, in steps.
 //! - [`Samples`]: which statements a tenant's time goes into.
 //! - [`Codes`]: refusals by tenant and SQLSTATE.
 //!
@@ -18,7 +18,7 @@ mod table;
 pub use codes::Codes;
 pub use counters::{Counters, LARGE, Large, SMALL, Slot, Small};
 pub use samples::{ONE_IN, Sampled, Samples};
-pub use steps::{STEP_SECONDS, Step, Stepped, Steps};
+pub use steps::{Step, Stepped, Steps};
 pub use table::{Place, Table};
 
 use std::hash::Hasher;

@@ -1,11 +1,9 @@
-//! The last minutes, in steps of ten seconds.
+//! The last minutes and the last hour, in steps.
 
 use crate::statistics::{Counters, Key, Large, Small};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// How long a step is.
-pub const STEP_SECONDS: u64 = 10;
-/// How many are kept: ten minutes, and the one that goes on.
+/// How many are kept: sixty, and the one that goes on.
 const STEPS: usize = 61;
 /// How many are counted by themselves in a step. Who works much comes early.
 const ENTRIES: usize = 512;
@@ -27,9 +25,9 @@ struct Ring {
     others: [AtomicU64; NUMBERS],
 }
 
-/// The steps. All zeros is none.
+/// Steps of so many seconds. All zeros is none.
 #[repr(C)]
-pub struct Steps {
+pub struct Steps<const SECONDS: u64> {
     rings: [Ring; STEPS],
 }
 
@@ -76,11 +74,11 @@ impl Step {
     }
 }
 
-impl Steps {
+impl<const SECONDS: u64> Steps<SECONDS> {
     /// Whether the step that `now`, in seconds since 1970, falls into has begun: else [`begin`](Self::begin) it, one
     /// process at a time.
     pub fn has_begun(&self, now: u64) -> bool {
-        self.ring(now).number.load(Relaxed) == now / STEP_SECONDS
+        self.ring(now).number.load(Relaxed) == now / SECONDS
     }
 
     /// Begins the step, unless somebody has.
@@ -92,7 +90,7 @@ impl Steps {
         let entries = ring.entries.iter().map(|entry| &entry.numbers).chain([&ring.others]);
         entries.flatten().for_each(|number| number.store(0, Relaxed));
         ring.entries.iter().for_each(|entry| entry.key.store(0, Relaxed));
-        ring.number.store(now / STEP_SECONDS, Relaxed);
+        ring.number.store(now / SECONDS, Relaxed);
     }
 
     /// Adds to the step that goes on.
@@ -108,14 +106,14 @@ impl Steps {
 
     /// Each that worked in each step, the oldest step first.
     pub fn read(&self, now: u64) -> Vec<Stepped> {
-        let current = now / STEP_SECONDS;
+        let current = now / SECONDS;
         let mut stepped = Vec::new();
         for number in current.saturating_sub(STEPS as u64 - 1)..=current {
-            let ring = self.ring(number * STEP_SECONDS);
+            let ring = self.ring(number * SECONDS);
             if ring.number.load(Relaxed) != number {
                 continue;
             }
-            let since = number * STEP_SECONDS;
+            let since = number * SECONDS;
             let own = ring.entries.iter().filter_map(|entry| {
                 let key = Key::new(entry.key.load(Relaxed))?;
                 Some(Stepped { key: Some(key), since, step: Step::read(&entry.numbers) })
@@ -127,7 +125,7 @@ impl Steps {
     }
 
     fn ring(&self, now: u64) -> &Ring {
-        &self.rings[(now / STEP_SECONDS % STEPS as u64) as usize]
+        &self.rings[(now / SECONDS % STEPS as u64) as usize]
     }
 }
 
@@ -147,7 +145,7 @@ mod tests {
     use crate::statistics::key;
 
     /// As shared memory is: zeros.
-    fn steps() -> Box<Steps> {
+    fn steps() -> Box<Steps<10>> {
         let zero = || AtomicU64::new(0);
         let numbers = || std::array::from_fn(|_| zero());
         let entry = |_| Entry { key: zero(), numbers: numbers() };

@@ -2,10 +2,11 @@
 
 use pg_tenant_tests::shop::{A, B, shop};
 
-const VIEWS: [&str; 5] = [
+const VIEWS: [&str; 6] = [
     "tenant.stat_tenants",
     "tenant.stat_refusals",
     "tenant.stat_tenants_recent",
+    "tenant.stat_tenants_hour",
     "tenant.stat_statements",
     "tenant.activity",
 ];
@@ -49,8 +50,8 @@ async fn inside_a_tenant_by_one_who_reads_all_outside() {
         }
         both.run("rollback to s").await;
     }
-    let lines = ["stat_steps", "stat_samples"].map(|name| format!("select tenant_internal.{name}()"));
-    for line in [lines[0].as_str(), &lines[1]] {
+    for line in ["stat_steps(false)", "stat_steps(true)", "stat_samples()"] {
+        let line = &format!("select tenant_internal.{line}");
         let seen = both.value(line).await.unwrap_or_default();
         assert!(seen.matches("\"k\"").count() <= 1, "{line}: {seen}");
     }
