@@ -9909,7 +9909,7 @@ create or replace function tenant_internal.stat_line(context text, id text) retu
 create or replace function tenant_internal.stat_key(context text, id text) returns text
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_stat_key';
 
-create or replace function tenant_internal.stat_steps() returns text
+create or replace function tenant_internal.stat_steps(minutes boolean) returns text
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_stat_steps';
 
 create or replace function tenant_internal.stat_samples() returns text
@@ -9924,15 +9924,11 @@ create or replace function tenant_internal.stat_reset(context text, id text) ret
 create or replace function tenant_internal.stat_since() returns bigint
     language c volatile parallel restricted as 'MODULE_PATHNAME', 'pg_tenant_stat_since';
 
-create or replace function tenant_internal.stat_step_seconds() returns bigint
-    language c immutable parallel safe as 'MODULE_PATHNAME', 'pg_tenant_stat_step_seconds';
+revoke all on function tenant_internal.stat_line(text, text), tenant_internal.stat_key(text, text), tenant_internal.stat_steps(boolean), tenant_internal.stat_samples(),
+    tenant_internal.stat_codes(text, text), tenant_internal.stat_reset(text, text), tenant_internal.stat_since() from public;
 
-revoke all on function tenant_internal.stat_line(text, text), tenant_internal.stat_key(text, text), tenant_internal.stat_steps(), tenant_internal.stat_samples(),
-    tenant_internal.stat_codes(text, text), tenant_internal.stat_reset(text, text), tenant_internal.stat_since(),
-    tenant_internal.stat_step_seconds() from public;
-
-grant execute on function tenant_internal.stat_line(text, text), tenant_internal.stat_key(text, text), tenant_internal.stat_steps(), tenant_internal.stat_samples(),
-    tenant_internal.stat_codes(text, text), tenant_internal.stat_since(), tenant_internal.stat_step_seconds()
+grant execute on function tenant_internal.stat_line(text, text), tenant_internal.stat_key(text, text), tenant_internal.stat_steps(boolean), tenant_internal.stat_samples(),
+    tenant_internal.stat_codes(text, text), tenant_internal.stat_since()
     to tenant_admin, tenant_system, tenant_reader;
 
 create or replace view tenant_internal.stat_contexts with (security_invoker = true) as
@@ -9967,24 +9963,39 @@ comment on view tenant.stat_refusals is 'How often each tenant''s statements wer
 
 grant select on tenant.stat_refusals to tenant_admin, tenant_system, tenant_reader;
 
+create or replace view tenant_internal.stat_keys with (security_invoker = true) as
+    select c.tenant_id, c.context, tenant_internal.stat_key(c.context, c.tenant_id) as key from tenant_internal.stat_contexts c
+        where c.context <> 'others'
+    union all select null, 'others', '0000000000000000';
+
+grant select on tenant_internal.stat_keys to tenant_admin, tenant_system, tenant_reader;
+
 create or replace view tenant.stat_tenants_recent with (security_invoker = true) as
     select w.tenant_id, coalesce(w.context, 'others') as context, to_timestamp(s.s) as step,
         s.t as transactions, s.n as statements, s.r as rows_read, s.w as rows_written,
         s.e / 1000.0::double precision as execution_ms, s.p / 1000.0::double precision as processor_ms
-    from jsonb_to_recordset(tenant_internal.stat_steps()::jsonb) s (k text, s bigint, t bigint, n bigint, r bigint, w bigint, e bigint, p bigint)
-    join (select c.tenant_id, c.context, tenant_internal.stat_key(c.context, c.tenant_id) as key from tenant_internal.stat_contexts c
-            where c.context <> 'others'
-        union all select null, 'others', '0000000000000000') w on w.key = s.k;
+    from jsonb_to_recordset(tenant_internal.stat_steps(minutes => false)::jsonb) s (k text, s bigint, t bigint, n bigint, r bigint, w bigint, e bigint, p bigint)
+    join tenant_internal.stat_keys w on w.key = s.k;
 
 comment on view tenant.stat_tenants_recent is 'What each tenant has done in each ten seconds of the last ten minutes, where it has done anything; step is when they began. Of a step at most 512 tenants are told apart, the rest is ''others'', of all databases.';
 
 grant select on tenant.stat_tenants_recent to tenant_admin, tenant_system, tenant_reader;
 
+create or replace view tenant.stat_tenants_hour with (security_invoker = true) as
+    select w.tenant_id, coalesce(w.context, 'others') as context, to_timestamp(s.s) as step,
+        s.t as transactions, s.n as statements, s.r as rows_read, s.w as rows_written,
+        s.e / 1000.0::double precision as execution_ms, s.p / 1000.0::double precision as processor_ms
+    from jsonb_to_recordset(tenant_internal.stat_steps(minutes => true)::jsonb) s (k text, s bigint, t bigint, n bigint, r bigint, w bigint, e bigint, p bigint)
+    join tenant_internal.stat_keys w on w.key = s.k;
+
+comment on view tenant.stat_tenants_hour is 'As tenant.stat_tenants_recent, for each minute of the last hour.';
+
+grant select on tenant.stat_tenants_hour to tenant_admin, tenant_system, tenant_reader;
+
 create or replace view tenant.stat_statements with (security_invoker = true) as
     select w.tenant_id, w.context, s.q as query_id, s.c as calls, s.e / 1000.0::double precision as execution_ms
     from jsonb_to_recordset(tenant_internal.stat_samples()::jsonb) s (k text, q bigint, c bigint, e bigint)
-    join (select c.tenant_id, c.context, tenant_internal.stat_key(c.context, c.tenant_id) as key from tenant_internal.stat_contexts c
-            where c.context <> 'others') w on w.key = s.k;
+    join tenant_internal.stat_keys w on w.key = s.k;
 
 comment on view tenant.stat_statements is 'Which statements each tenant''s time goes into: of those that clients send, one in eight is taken and counts for eight. query_id is PostgreSQL''s (compute_query_id): pg_stat_statements and the server''s log have the text, which is not kept here.';
 

@@ -48,8 +48,8 @@ fn key(args: function::Args) -> Outcome<Returned> {
     Ok(key.map_or(Returned::Null, |key| Returned::text(&format!("{key:016x}"))))
 }
 
-/// `tenant_internal.stat_steps(minutes) → text`: JSON, of each who worked in each step, of ten seconds or a minute; in a
-/// tenant, its own.
+/// `tenant_internal.stat_steps(minutes) → text`: JSON, of each who worked in each step, of ten seconds or a minute; in
+/// a tenant, its own.
 fn steps(args: function::Args) -> Outcome<Returned> {
     let mut json = String::from("[");
     if let Some(board) = memory::board() {

@@ -2,7 +2,7 @@
 
 mod database; // connections that come back, a transaction for each look
 mod fault; // why there is no answer
-mod recent; // the last minutes, in steps
+mod recent; // the last minutes and the last hour, in steps
 mod rows; // rows of text
 
 use crate::ask::Common;
@@ -10,7 +10,7 @@ use crate::connect::Address;
 
 pub use database::{Database, Look};
 pub use fault::Fault;
-pub use recent::steps;
+pub use recent::{Span, steps};
 pub use rows::{Rows, number, text};
 
 /// How many connections it has.

@@ -1,30 +1,59 @@
-//! The last minutes, in the steps in which the server counts.
+//! The last minutes and the last hour, in the steps in which the server counts.
 
 use deadpool_postgres::Transaction;
 
 use super::{Fault, number, text};
 
-/// Seconds of a step, and how many there are.
-const STEP: i64 = 10;
+/// How many steps there are.
 const COUNT: i64 = 60;
+
+/// What is looked back at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    TenMinutes,
+    Hour,
+}
+
+impl Span {
+    /// Seconds of a step.
+    fn step(self) -> i64 {
+        match self {
+            Span::TenMinutes => 10,
+            Span::Hour => 60,
+        }
+    }
+
+    /// Where the server shows it.
+    pub fn view(self) -> &'static str {
+        match self {
+            Span::TenMinutes => "tenant.stat_tenants_recent",
+            Span::Hour => "tenant.stat_tenants_hour",
+        }
+    }
+}
 
 /// The last steps that are over, by the server's clock.
 pub struct Steps {
     /// When the first one began, in seconds since 1970.
     first: i64,
+    /// Seconds of one.
+    step: i64,
     /// The clock of the first one and of the end.
     pub from: String,
     pub until: String,
 }
 
-pub async fn steps(tx: &Transaction<'_>) -> Result<Steps, Fault> {
-    let sql = "select s.first::text, to_char(to_timestamp(s.first) at time zone 'UTC', 'HH24:MI:SS'),
-            to_char(to_timestamp(s.first + 600) at time zone 'UTC', 'HH24:MI:SS')
-        from (select (floor(extract(epoch from now()) / 10) * 10 - 600)::bigint as first) s";
-    let row = text(tx, sql, &[]).await?.into_iter().next().unwrap_or_default();
+pub async fn steps(tx: &Transaction<'_>, span: Span) -> Result<Steps, Fault> {
+    let step = span.step();
+    let sql = format!(
+        "select s.first::text, to_char(to_timestamp(s.first) at time zone 'UTC', 'HH24:MI:SS'),
+            to_char(to_timestamp(s.first + {COUNT} * {step}) at time zone 'UTC', 'HH24:MI:SS')
+        from (select (floor(extract(epoch from now()) / {step}) * {step} - {COUNT} * {step})::bigint as first) s"
+    );
+    let row = text(tx, &sql, &[]).await?.into_iter().next().unwrap_or_default();
     let mut row = row.into_iter();
     let mut next = || row.next().unwrap_or_default();
-    Ok(Steps { first: next().parse().unwrap_or_default(), from: next(), until: next() })
+    Ok(Steps { first: next().parse().unwrap_or_default(), step, from: next(), until: next() })
 }
 
 impl Steps {
@@ -32,9 +61,9 @@ impl Steps {
     pub fn per_second(&self, pairs: impl IntoIterator<Item = (i64, f64)>) -> Vec<f64> {
         let mut values = vec![0.0; COUNT as usize];
         for (at, sum) in pairs {
-            let slot = usize::try_from((at - self.first).div_euclid(STEP)).ok();
+            let slot = usize::try_from((at - self.first).div_euclid(self.step)).ok();
             if let Some(value) = slot.and_then(|slot| values.get_mut(slot)) {
-                *value += sum / STEP as f64;
+                *value += sum / self.step as f64;
             }
         }
         values
@@ -53,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_step_that_is_missing_is_zero() {
-        let steps = Steps { first: 1000, from: String::new(), until: String::new() };
+        let steps = Steps { first: 1000, step: 10, from: String::new(), until: String::new() };
         let values = steps.of_list("1000:20 1020:5 1590:10 1600:7 990:7 nonsense");
         assert_eq!(values.len(), 60);
         assert_eq!((values[0], values[1], values[2], values[59]), (2.0, 0.0, 0.5, 1.0));

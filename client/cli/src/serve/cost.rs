@@ -6,7 +6,7 @@ use super::load;
 use super::page::{Body, Part};
 use super::table::{Column, Kind, NO_STATISTICS, Table, is_there};
 use super::tenant::facts;
-use crate::live::{Fault, utc};
+use crate::live::{Fault, Span, utc};
 
 const COST: &str = concat!(
     "select ",
@@ -62,7 +62,7 @@ pub async fn parts(tx: &Transaction<'_>, id: &str) -> Result<Vec<Part>, Fault> {
     let mut parts = vec![Part {
         id: "load",
         heading: "Load of the last ten minutes",
-        body: Body::Charts(load::charts(tx, Some(id)).await?),
+        body: Body::Charts(load::charts(tx, Span::TenMinutes, Some(id)).await?),
     }];
     if let Some(facts) = facts(tx, COST, &COST_NAMES, id).await? {
         parts.push(Part { id: "cost", heading: "Cost", body: Body::Facts(facts) });

@@ -10,7 +10,7 @@ use super::chart::{self, Chart};
 use super::page::{self, Body, Part};
 use super::route::{App, Visitor};
 use super::table::{Column, Kind, NO_STATISTICS, Table, is_there};
-use crate::live::{Database, Fault, Look, number, steps, text};
+use crate::live::{Database, Fault, Look, Span, number, steps, text};
 
 const BUSY: &[Column] = &[
     ("Tenant", Kind::Tenant),
@@ -49,8 +49,17 @@ pub async fn show(Shared(state): App, Extension(visitor): Extension<Visitor>) ->
     let tx = Database::begin(&mut connection, Look::Page).await?;
     let mut parts = Vec::new();
     if is_there(&tx, "tenant.stat_tenants_recent").await? {
-        parts.push(Part { id: "now", heading: "The last ten minutes", body: Body::Charts(charts(&tx, None).await?) });
-        parts.push(Part { id: "busy", heading: "Busiest in these", body: Body::Table(busy(&tx).await?) });
+        let now = charts(&tx, Span::TenMinutes, None).await?;
+        parts.push(Part { id: "now", heading: "The last ten minutes", body: Body::Charts(now) });
+        if is_there(&tx, "tenant.stat_tenants_hour").await? {
+            let hour = charts(&tx, Span::Hour, None).await?;
+            parts.push(Part { id: "hour", heading: "The last hour", body: Body::Charts(hour) });
+        }
+        parts.push(Part {
+            id: "busy",
+            heading: "Busiest in the last ten minutes",
+            body: Body::Table(busy(&tx).await?),
+        });
         let most =
             Table::of(&tx, "The 20 that have cost most", SINCE, "Nothing was counted yet.", (MOST_SINCE, &[])).await?;
         parts.push(Part { id: "since", heading: "Since counting began", body: Body::Table(most) });
@@ -61,12 +70,15 @@ pub async fn show(Shared(state): App, Extension(visitor): Extension<Visitor>) ->
 }
 
 /// Of one tenant, or of everything together.
-pub async fn charts(tx: &Transaction<'_>, tenant: Option<&str>) -> Result<Vec<Chart>, Fault> {
-    let steps = steps(tx).await?;
-    let sql = "select extract(epoch from step)::bigint::text, sum(transactions)::text, sum(statements)::text,
+pub async fn charts(tx: &Transaction<'_>, span: Span, tenant: Option<&str>) -> Result<Vec<Chart>, Fault> {
+    let steps = steps(tx, span).await?;
+    let sql = format!(
+        "select extract(epoch from step)::bigint::text, sum(transactions)::text, sum(statements)::text,
             sum(rows_read)::text, sum(rows_written)::text, sum(execution_ms)::text
-        from tenant.stat_tenants_recent where $1 = '' or tenant_id = $1 group by step";
-    let rows = text(tx, sql, &[tenant.unwrap_or_default()]).await?;
+        from {} where $1 = '' or tenant_id = $1 group by step",
+        span.view()
+    );
+    let rows = text(tx, &sql, &[tenant.unwrap_or_default()]).await?;
     let drawn = [
         ("Transactions", "a second"),
         ("Statements", "a second"),
@@ -82,7 +94,7 @@ pub async fn charts(tx: &Transaction<'_>, tenant: Option<&str>) -> Result<Vec<Ch
 }
 
 async fn busy(tx: &Transaction<'_>) -> Result<Table, Fault> {
-    let steps = steps(tx).await?;
+    let steps = steps(tx, Span::TenMinutes).await?;
     let sql = "select tenant_id, context, sum(transactions)::text, sum(statements)::text, sum(rows_read)::text,
             sum(rows_written)::text, round(sum(execution_ms))::text,
             round((100 * sum(execution_ms) / nullif(sum(sum(execution_ms)) over (), 0))::numeric, 1)::text,

@@ -1,6 +1,6 @@
 //! What is read each time, in one transaction.
 
-use crate::live::{Database, Fault, Look, number, steps, text};
+use crate::live::{Database, Fault, Look, Span, number, steps, text};
 
 /// How many counters a step has.
 pub const SERIES: usize = 6;
@@ -104,7 +104,7 @@ pub async fn take(database: &Database) -> Result<Sample, Fault> {
             hint: "CREATE EXTENSION pg_tenant, or ALTER EXTENSION pg_tenant UPDATE.".to_owned(),
         });
     }
-    let steps = steps(&tx).await?;
+    let steps = steps(&tx, Span::TenMinutes).await?;
     let around = text(&tx, AROUND, &[]).await?.into_iter().next().unwrap_or_default();
     let rows = text(&tx, BUSY, &[]).await?;
     let mut numbers = around.iter().skip(1).map(|value| number(value));
