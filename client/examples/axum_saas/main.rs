@@ -4,6 +4,8 @@
 //!  POST /sign-up  ──► a tenant, set up in steps: its first owner, and a job: the mail that the worker sends
 //!  POST /sign-in  ──► directory: which tenant is this slug? ──► its member with this key? ──► a token, for 15 minutes
 //!  /projects …    ──► TenantLayer: the token, and the header x-tenant if it is there ──► handler(db: TenantHandle)
+//!  …/contact      ──► sealed with a key of the tenant's: no backup shows it
+//!  /webhooks/…    ──► what the payment provider says: plan and state of a tenant follow from it
 //!  /admin/…       ──► a token of an operator's ──► danger::system(reason)
 //!  every night    ──► danger::reporting(reason): what each tenant has, counted on a replica where there is one
 //! ```
@@ -11,11 +13,13 @@
 //! No handler names a tenant: each gets a `TenantHandle` that is inside the one that the request has proven.
 //!
 //! Once: `psql -f client/examples/axum_saas/schema.sql`. Then, with what `config.rs` reads from the environment: `cargo
-//! run --features axum,sign,metrics,onboarding,jobs --example axum_saas`. SIGTERM and Ctrl-C end it when requests and
+//! run --features axum,sign,metrics,onboarding,jobs,keys,billing --example axum_saas`. SIGTERM and Ctrl-C end it when requests and
 //! worker are done.
 
 mod admin;
+mod billing;
 mod config;
+mod contacts;
 mod error;
 mod metrics;
 mod projects;
@@ -54,6 +58,7 @@ fn app(state: &State) -> Router {
         .route("/me", get(sign_in::me))
         .route("/projects", get(projects::list).post(projects::create))
         .route("/projects/{project}", project)
+        .route("/projects/{project}/contact", get(contacts::read).put(contacts::write))
         .route("/projects/{project}/tasks", get(tasks::list).post(tasks::create))
         .route("/tasks", get(tasks::search).layer(searches))
         .route("/tasks/{task}", get(tasks::read).patch(tasks::change).delete(tasks::remove))
@@ -93,7 +98,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let listener = tokio::net::TcpListener::bind(config.listen).await?;
     println!("http://{} metrics http://{metrics_at}/metrics", listener.local_addr()?);
-    axum::serve(listener, app(&state)).with_graceful_shutdown(told_to_stop()).await?;
+    let mut app = app(&state);
+    if let Some(billing) = &config.billing {
+        app = app.merge(billing::routes(billing)?);
+    }
+    axum::serve(listener, app).with_graceful_shutdown(told_to_stop()).await?;
     stop.send_replace(true);
     onboarding.drain().await;
     worker.drain().await;

@@ -9,7 +9,8 @@ create table keys (
 create table projects (
     tenant_id text not null,
     id bigint generated always as identity primary key,
-    name text not null unique
+    name text not null unique,
+    contact bytea -- whom to write to, sealed
 );
 create table tasks (
     tenant_id text not null,
@@ -32,6 +33,9 @@ create table daily_usage (
 -- same address, and no task is in another tenant's project.
 select tenant.protect(t, harden => true) from unnest('{keys,projects,tasks,daily_usage}'::regclass[]) t;
 
+-- Nothing but sealed values is kept there.
+select tenant.declare_sealed('projects', 'contact');
+
 -- What members may: whoever removes a project is told 403 by the program, and by the table where the program forgets to ask.
 select tenant.define_role('owner', 100, '{members.manage,projects.delete}'), tenant.define_role('member', 10);
 select tenant.require_permission('projects', 'delete', 'projects.delete');
@@ -41,7 +45,8 @@ select tenant.define_meter('searches', 'searches', 'day', hard_limit => 1000);
 
 -- The application's role is a member of tenant_user, the operators' one of tenant_user and tenant_system, that which sets
 -- tenants up one of tenant_user and tenant_admin (nobody else enters a tenant before it is set up), that which does jobs one of
--- tenant_user and tenant_worker, and that of reports one of tenant_reader alone.
+-- tenant_user and tenant_worker, that of reports one of tenant_reader alone, and that of the payment provider's webhook one of
+-- tenant_billing alone.
 grant select, insert on keys to tenant_user;
 grant delete on keys to tenant_admin;
 grant select on daily_usage to tenant_user;

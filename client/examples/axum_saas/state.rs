@@ -7,6 +7,7 @@ use axum::extract::FromRef;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pg_tenant_client::directory::Directory;
+use pg_tenant_client::keys::{FileKeys, TenantKeys};
 use pg_tenant_client::onboarding::Onboarding;
 use pg_tenant_client::{Signer, TenantPool, TokenVerifier};
 
@@ -29,6 +30,8 @@ pub struct State {
     pub directory: Directory,
     pub signer: Arc<Signer>,
     pub jwks: Arc<str>,
+    /// Seals what only its tenant may read.
+    pub keys: TenantKeys,
     /// Sets tenants up: a role and a pool of its own.
     pub onboarding: Onboarding,
 }
@@ -51,7 +54,8 @@ impl State {
         let signer = Arc::new(Signer::hs256(Some("saas"), secret)?);
         let key = URL_SAFE_NO_PAD.encode(secret);
         let jwks = format!(r#"{{"keys":[{{"kty":"oct","kid":"saas","alg":"HS256","k":"{key}"}}]}}"#).into();
-        Ok(State { pool, operators, worker, reports, directory, signer, jwks, onboarding })
+        let keys = TenantKeys::new(FileKeys::new(&config.keys));
+        Ok(State { pool, operators, worker, reports, directory, signer, jwks, keys, onboarding })
     }
 }
 

@@ -34,6 +34,8 @@ async fn by_an_id() {
         Route::get("/tasks?q=secret"),
         Route::get("/projects/{project}"),
         Route::get("/projects/{project}/tasks"),
+        Route::get("/projects/{project}/contact"),
+        Route::put("/projects/{project}/contact").json(r#"{"contact": "eve@example.com"}"#),
         Route::get("/tasks/{task}"),
         Route::put("/projects/{project}").json(r#"{"name": "Website 2"}"#),
         Route::post("/projects/{project}/tasks").json(r#"{"title": "planted"}"#),
@@ -51,5 +53,5 @@ async fn by_an_id() {
     assert_eq!(saas.superuser.value(strays).await.as_deref(), Some("0"));
     // The list above is the whole of it.
     let main = include_str!("../../../client/examples/axum_saas/main.rs");
-    assert_eq!(main.matches("{project}").count() + main.matches("{task}").count(), 3, "a route is new: put it above");
+    assert_eq!(main.matches("{project}").count() + main.matches("{task}").count(), 4, "a route is new: put it above");
 }

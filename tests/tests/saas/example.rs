@@ -9,6 +9,8 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 const SCHEMA: &str = include_str!("../../../client/examples/axum_saas/schema.sql");
+/// What the payment provider signs with.
+pub const STRIPE: &str = "whsec_of_the_example";
 const SECRET: &[u8] = b"a secret of the example, 32 bytes.";
 
 pub struct Example {
@@ -46,12 +48,15 @@ impl Example {
         let provisioning = format!("regress_{}_provisioning", db.name);
         let reporting = format!("regress_{}_reporting", db.name);
         let worker = format!("regress_{}_worker", db.name);
+        let billing = format!("regress_{}_billing", db.name);
         superuser
             .run(&format!(
                 "create role {operator} login in role tenant_user, tenant_system;
                  create role {provisioning} login in role tenant_user, tenant_admin;
                  create role {worker} login in role tenant_user, tenant_worker;
-                 create role {reporting} login in role tenant_reader"
+                 create role {reporting} login in role tenant_reader;
+                 create role {billing} login in role tenant_billing;
+                 select tenant.define_plan('gold'), tenant.link_billing_customer('globex', 'stripe', 'cus_globex')"
             ))
             .await;
 
@@ -64,6 +69,8 @@ impl Example {
         cargo.env("SAAS_DATABASE", config(&db.roles.app)).env("SAAS_OPERATOR_DATABASE", config(&operator));
         cargo.env("SAAS_PROVISIONING_DATABASE", config(&provisioning));
         cargo.env("SAAS_REPORTS_DATABASE", config(&reporting)).env("SAAS_WORKER_DATABASE", config(&worker));
+        let keys = std::env::temp_dir().join(format!("{name}_{}_keys", std::process::id()));
+        cargo.env("SAAS_KEYS", &keys).env("SAAS_BILLING_DATABASE", config(&billing)).env("SAAS_STRIPE_SECRET", STRIPE);
         cargo.env("SAAS_SECRET", String::from_utf8_lossy(SECRET).as_ref());
         let mut program = tokio::task::block_in_place(|| cargo.spawn()).expect("run cargo");
         let mut line = String::new();

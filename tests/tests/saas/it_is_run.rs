@@ -101,6 +101,7 @@ fn what_is_missing_is_said_at_once() {
         "SAAS_WORKER_DATABASE",
         "SAAS_PROVISIONING_DATABASE",
         "SAAS_REPORTS_DATABASE",
+        "SAAS_KEYS",
         "SAAS_SECRET",
     ];
     for name in required {

@@ -4,5 +4,6 @@ mod example; // the program, on a database of its own
 
 mod a_leak_is_not_seen;
 mod a_tenant_reaches_another;
+mod it_believes_anybody;
 mod it_does_not_work;
 mod it_is_run;
