@@ -13,8 +13,8 @@
 //! No handler names a tenant: each gets a `TenantHandle` that is inside the one that the request has proven.
 //!
 //! Once: `psql -f client/examples/axum_saas/schema.sql`. Then, with what `config.rs` reads from the environment: `cargo
-//! run --features axum,sign,metrics,onboarding,jobs,keys,billing --example axum_saas`. SIGTERM and Ctrl-C end it when requests and
-//! worker are done.
+//! run --features axum,sign,metrics,onboarding,jobs,keys,billing --example axum_saas`. SIGTERM and Ctrl-C end it when
+//! requests and worker are done.
 
 mod admin;
 mod billing;

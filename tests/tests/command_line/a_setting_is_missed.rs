@@ -17,7 +17,9 @@ async fn of_the_environment_a_service_or_a_password_file() {
     std::fs::set_permissions(&passfile, std::fs::Permissions::from_mode(0o600)).expect("its mode");
     let run = |environment: &[(&str, &str)], args: &[&str]| {
         let mut command = Command::new(super::program());
-        for name in ["PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGSERVICE", "PGTENANT_URL"] {
+        for name in
+            ["PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGSERVICE", "PGTENANT_URL", "PGTENANT_DB", "PGTENANT_CONFIG"]
+        {
             command.env_remove(name);
         }
         command.args(["tenant", "list", "--json"]).args(args).envs(environment.iter().copied());
@@ -40,6 +42,23 @@ async fn of_the_environment_a_service_or_a_password_file() {
         let (status, said) = run(environment, args);
         assert_eq!(status, Some(0), "{environment:?} {args:?}: {said}");
         assert!(said.contains("\"acme\""), "{said}");
+    }
+    let config = dir.join("config.toml");
+    std::fs::write(
+        &config,
+        format!("url = \"service=shop\"\n[databases]\nours = \"{url}\"\nother = \"service=none\"\n"),
+    )
+    .expect("write");
+    let config = config.to_str().expect("a path");
+    for (args, status) in [
+        (&["--config", config][..], 0),
+        (&["--config", config, "--db", "ours"], 0),
+        (&["--config", config, "--db", "nobodys"], 2),
+        (&["--config", "/none/such.toml"], 2),
+        (&["--config", config, "--db", "ours", "--url", &url], 2),
+    ] {
+        let (exit, said) = run(&[("PGSERVICEFILE", file)], args);
+        assert_eq!(exit, Some(status), "{args:?}: {said}");
     }
     let (status, said) = run(&[("PGSERVICEFILE", file)], &["--url", "service=none"]);
     assert!(status == Some(2) && said.contains("none"), "{said}");

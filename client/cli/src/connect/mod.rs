@@ -2,10 +2,13 @@
 
 mod address; // as an argument, and no password on the screen
 mod environment; // PGHOST and its like
+mod file; // addresses under names
 mod pairs; // files of `key=value` lines
 mod passfile; // ~/.pgpass
 mod service; // pg_service.conf
 mod tls; // certificates
+
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -27,6 +30,12 @@ pub struct Connection {
         value_parser = address::Parser
     )]
     url: Option<Address>,
+    /// The database of this name in the configuration file.
+    #[arg(long = "db", value_name = "NAME", global = true, env = "PGTENANT_DB", conflicts_with = "connection")]
+    database: Option<String>,
+    /// The configuration file, where it is not pgtenant/config.toml in the user's configuration.
+    #[arg(long, value_name = "FILE", global = true, env = "PGTENANT_CONFIG")]
+    config: Option<PathBuf>,
 }
 
 impl Connection {
@@ -35,6 +44,12 @@ impl Connection {
     /// # Errors
     /// What cannot be read, in a sentence that shows no password.
     pub fn resolve(&self) -> Result<(tokio_postgres::Config, Tls), String> {
-        environment::resolve(self.url.as_ref().map_or("", Address::as_str))
+        match &self.url {
+            Some(url) => environment::resolve(url.as_str()),
+            None => {
+                let address = file::address(self.config.as_deref(), self.database.as_deref())?;
+                environment::resolve(address.as_deref().unwrap_or(""))
+            }
+        }
     }
 }
