@@ -60,7 +60,7 @@ async fn in_a_storm() {
         )
         .await;
     assert_eq!(wrong, [] as [Vec<Option<String>>; 0], "commits are what was committed");
-    let rows = "select sum(commits) > 50, sum(rows_written) >= sum(inserts) - 12 from tenant.stat_tenants where context = 'tenant'";
+    let rows = "select sum(commits) > 10, sum(rows_written) >= sum(inserts) - 12 from tenant.stat_tenants where context = 'tenant'";
     assert_eq!(boss.rows(rows).await[0], [Some("t".into()), Some("t".into())]);
 }
 
