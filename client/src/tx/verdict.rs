@@ -121,6 +121,8 @@ impl OpenTx {
         let Failed { at, error, ran, stale } = failed;
         // What the server answers with an error it does not commit afterwards.
         let unknown = ran && (commits && !is_answered(&error) || may_commit_in(steps));
+        // A pooler has prepared it in a session after the change: it ran, and nothing of it is committed.
+        let is_misread = !commits && !unknown && self.lease.carries_statements() && is_unreadable(&error);
         let late = error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION);
         let first = self.health.first_error().filter(|_| late).map(str::to_owned);
         let mut error = Error::from(error);
@@ -129,7 +131,7 @@ impl OpenTx {
         } else if !ran {
             error = error.not_executed();
         }
-        if matches!(stale, Some(Stale::Changed | Stale::Gone | Stale::Taken)) {
+        if is_misread || matches!(stale, Some(Stale::Changed | Stale::Gone | Stale::Taken)) {
             error = error.of_a_stale_plan();
         }
         let error = self.record_error(error).at_statement(at, steps.len());
