@@ -1,5 +1,5 @@
 //! (m) A heavy tenant in the server: eight connections that scan and sort, beside fifty with reads by key. What counts
-//! is the 99th percentile of the fifty: alone, beside the heavy one as PostgreSQL is by itself, and beside it with
+//! is the 99th percentile of the fifty: alone, beside the heavy one without a limit, and beside it with
 //! limits of ours. Each reader pauses between two transactions, so that what it waits for is the neighbour.
 
 use std::time::{Duration, Instant};
