@@ -1,19 +1,19 @@
 //! A transaction is let in, waits, or is refused.
 //!
 //! Where the server is full (`pg_tenant.max_active`), those who wait are let in by weight and not by arrival: whose
-//! tenant has the fewest transactions for its weight comes next. Who waits asks again every few milliseconds; there is
-//! no queue that a session which dies could leave in disorder.
+//! tenant has the fewest transactions for its weight comes next, and who has just come asks for whom the free place is,
+//! too. Who leaves wakes the next one. Beside that, who waits asks again every few milliseconds: there is no queue that
+//! a session which dies could leave in disorder.
 
 use crate::admission::held::{self, Held};
 use crate::context::{current, locks};
 use crate::gucs;
 use crate::pg::gates::{self, Doors};
 use crate::pg::report::{Outcome, Report};
-use crate::pg::{role, setting, statistics, usage};
+use crate::pg::{role, setting};
 use crate::registry;
-use crate::stats;
+use crate::stats::{self, Who};
 use pg_tenant_core::gates::{Gate, Given, Pace};
-use pg_tenant_core::statistics::key;
 use pg_tenant_core::{Refusal, TenantId};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -48,15 +48,19 @@ pub fn enter(id: &TenantId, given: Given) -> Outcome<()> {
         return Ok(());
     }
     apply(given);
-    let secret = statistics::board().map_or([0; 2], |board| board.secret());
-    let (key, now) = (key(secret, usage::database(), 0, id.as_str().as_bytes()), gates::now());
+    let (key, now) = (Who::Tenant(*id).key(), gates::now());
     let needed = full > 0 || given.needs_gate();
     let place = if needed { doors.gates.claim(key, now) } else { None };
     let gate = place.map(|place| doors.gates.gate(place));
     if let Some(gate) = gate {
         at_pace(id, gate, given, now)?;
     }
-    if let Err(why) = take(doors, gate, given, full) {
+    let weight = weight(given);
+    let taken = match place {
+        Some(place) if full > 0 && !is_next(doors, place, weight) => Err(Full::Server),
+        _ => take(doors, gate, given, full),
+    };
+    if let Err(why) = taken {
         wait(doors, place, given, full, id, why)?;
     }
     held::hold(Held { given, gate: place });
@@ -107,21 +111,20 @@ fn take(doors: &Doors, gate: Option<&Gate>, given: Given, full: u32) -> Result<(
 
 fn wait(doors: &Doors, place: Option<usize>, given: Given, full: u32, id: &TenantId, why: Full) -> Outcome<()> {
     let (since, most) = (gates::now(), u64::from(gucs::admission_timeout()) * 1_000_000);
-    let weight = if given.weight > 0 { given.weight } else { WEIGHT };
+    let weight = weight(given);
     let gate = place.map(|place| doors.gates.gate(place));
     let (mut why, mut sleep) = (why, 1);
     while gates::now() - since < most {
         // Only who waits for a place of the server's competes for it; whose tenant has no place left keeps nobody out.
-        if gate.is_some_and(|gate| given.concurrent > 0 && gate.active() >= given.concurrent) {
-            why = Full::Tenant;
-        }
+        let has_all = gate.is_some_and(|gate| given.concurrent > 0 && gate.active() >= given.concurrent);
+        why = if has_all || full == 0 { Full::Tenant } else { Full::Server };
         match (&why, place) {
             (Full::Server, Some(place)) => gates::wait(place, weight),
             _ => gates::wait_no_more(),
         }
         gates::sleep(sleep);
         sleep = (sleep * 2).min(LONGEST_SLEEP);
-        if place.is_none_or(|place| is_next(doors, place, weight, given)) {
+        if place.is_none_or(|place| is_next(doors, place, weight)) {
             match take(doors, gate, given, full) {
                 Ok(()) => {
                     gates::wait_no_more();
@@ -143,12 +146,14 @@ fn wait(doors: &Doors, place: Option<usize>, given: Given, full: u32, id: &Tenan
     })
 }
 
+fn weight(given: Given) -> u32 {
+    if given.weight > 0 { given.weight } else { WEIGHT }
+}
+
 /// Whether no other tenant that waits has fewer transactions for its weight.
-fn is_next(doors: &Doors, place: usize, weight: u32, given: Given) -> bool {
-    let share = |place: usize, weight: u32| f64::from(doors.gates.gate(place).active()) / f64::from(weight.max(1));
-    let own = share(place, weight);
-    let is_full = given.concurrent > 0 && doors.gates.gate(place).active() >= given.concurrent;
-    !is_full && gates::waiting().all(|(other, weight)| other == place || share(other, weight) >= own)
+fn is_next(doors: &Doors, place: usize, weight: u32) -> bool {
+    let own = held::share(doors, place, weight);
+    gates::waiting().all(|(other, weight)| other == place || held::share(doors, other, weight) >= own)
 }
 
 fn too_many(id: &TenantId, most: u32) -> Report {

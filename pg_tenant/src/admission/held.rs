@@ -35,6 +35,11 @@ impl Held {
     }
 }
 
+/// How many transactions a tenant has for its weight.
+pub(super) fn share(doors: &Doors, place: usize, weight: u32) -> f64 {
+    f64::from(doors.gates.gate(place).active()) / f64::from(weight.max(1))
+}
+
 /// The transaction has ended, however: a cancelled wait, a terminated session, an error.
 pub(super) fn give_back() {
     gates::wait_no_more();
@@ -44,4 +49,5 @@ pub(super) fn give_back() {
     if let Some(gate) = held.gate(doors) {
         gate.give_back();
     }
+    gates::wake(|place, weight| share(doors, place, weight));
 }

@@ -2,10 +2,10 @@
 
 use crate::context::current;
 use crate::pg::function::{self, Returned};
+use crate::pg::gates;
 use crate::pg::report::Outcome;
-use crate::pg::{gates, statistics, usage};
+use crate::stats::Who;
 use pg_tenant_core::TenantId;
-use pg_tenant_core::statistics::key;
 
 /// `tenant_internal.gate_line(id) → bigint[]` as text: how many transactions run, how many were refused, how many were
 /// noted above a soft limit; null where nobody counts. In a tenant, its own.
@@ -13,9 +13,7 @@ fn line(args: function::Args) -> Outcome<Returned> {
     let id = args.text_opt(0).and_then(|id| id.parse::<TenantId>().ok());
     let id = id.filter(|&id| current::tenant().is_none_or(|own| own == id));
     let (Some(doors), Some(id)) = (gates::doors(), id) else { return Ok(Returned::Null) };
-    let secret = statistics::board().map_or([0; 2], |board| board.secret());
-    let key = key(secret, usage::database(), 0, id.as_str().as_bytes());
-    let Some(place) = doors.gates.find(key) else { return Ok(Returned::Null) };
+    let Some(place) = doors.gates.find(Who::Tenant(id).key()) else { return Ok(Returned::Null) };
     let gate = doors.gates.gate(place);
     let [refused, soft] = gate.counted();
     Ok(Returned::text(&format!("{{{},{refused},{soft}}}", gate.active())))

@@ -5,7 +5,8 @@ use crate::pg::shared_memory::{Shared, SharedSlice, Zeroed};
 use pg_tenant_core::gates::Gates;
 use pgrx::pg_sys;
 use rustix::time::{ClockId, clock_gettime};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 
 /// What there is one of.
 pub struct Doors {
@@ -14,8 +15,14 @@ pub struct Doors {
     pub gates: Gates,
 }
 
-/// Somebody who waits: its gate and its weight, in one word, so that nobody reads half of it; 0 is nobody.
-pub struct Waiting(AtomicU64);
+/// Somebody who waits.
+pub struct Waiting {
+    /// Its gate and its weight, in one word, so that nobody reads half of it; 0 is nobody.
+    who: AtomicU64,
+    /// By which it is woken: its latch, which stands in shared memory, at one address for all, as long as the server
+    /// runs. Who sets it late wakes somebody else, who looks and sleeps on.
+    latch: AtomicPtr<pg_sys::Latch>,
+}
 
 static DOORS: Shared<Doors> = Shared::new(c"pg_tenant gates");
 static WAITING: SharedSlice<Waiting> = SharedSlice::new(c"pg_tenant waiting");
@@ -63,16 +70,35 @@ pub fn wait_no_more() {
 
 fn stand(word: u64) {
     if let Some(place) = super::activity::number().and_then(|number| WAITING.get().get(number)) {
-        place.0.store(word, Relaxed);
+        // SAFETY: a plain read of a variable of this backend.
+        place.latch.store(unsafe { pg_sys::MyLatch }, Relaxed);
+        place.who.store(word, Release);
+    }
+}
+
+impl Waiting {
+    /// Its gate and its weight, if somebody waits here.
+    fn who(&self) -> Option<(usize, u32)> {
+        let word = self.who.load(Acquire);
+        (word != 0).then(|| ((word >> 32) as usize - 1, word as u32))
     }
 }
 
 /// Each that waits: its gate and its weight.
 pub fn waiting() -> impl Iterator<Item = (usize, u32)> {
-    WAITING.get().iter().filter_map(|place| {
-        let word = place.0.load(Relaxed);
-        (word != 0).then(|| ((word >> 32) as usize - 1, word as u32))
-    })
+    WAITING.get().iter().filter_map(Waiting::who)
+}
+
+/// Wakes the one of those who wait whose share is the least. Cannot fail.
+pub fn wake(share: impl Fn(usize, u32) -> f64) {
+    let waiting =
+        WAITING.get().iter().filter_map(|place| place.who().map(|(gate, weight)| (share(gate, weight), place)));
+    let Some((_, next)) = waiting.min_by(|one, other| one.0.total_cmp(&other.0)) else { return };
+    let latch = next.latch.load(Relaxed);
+    if !latch.is_null() {
+        // SAFETY: a latch of PostgreSQL's in shared memory; setting it neither waits nor raises.
+        unsafe { pg_sys::SetLatch(latch) }
+    }
 }
 
 /// Sleeps for so many milliseconds, or less where somebody wakes this session. Raises what a cancelled statement, or an

@@ -4,6 +4,7 @@
 //! ten seconds, by whoever begins a step. A crash leaves nothing: the numbers begin again, and say since when.
 
 use crate::pg::shared_memory::{Shared, SharedSlice, Zeroed};
+use crate::pg::usage;
 use pg_tenant_core::statistics::{Codes, Key, Samples, Slot, Steps, Table, key};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -45,15 +46,15 @@ pub fn board() -> Option<&'static Board> {
     BOARD.get()
 }
 
+/// The key of what is called `name`, of this kind, in this database; where nothing is counted, without a secret.
+pub fn key_here(kind: u8, name: &[u8]) -> Key {
+    key(board().map_or([0; 2], Board::secret), usage::database(), kind, name)
+}
+
 impl Board {
     /// Which slot is whose.
     pub fn table(&'static self) -> Table<'static> {
         Table { keys: KEYS.get(), slots: SLOTS.get(), others: &self.others }
-    }
-
-    /// The key of what is called `name`, of this kind, in this database.
-    pub fn key(&self, database: u32, kind: u8, name: &[u8]) -> Key {
-        key(self.secret(), database, kind, name)
     }
 
     pub fn secret(&self) -> [u64; 2] {

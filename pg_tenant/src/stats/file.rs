@@ -21,23 +21,39 @@ pub(super) fn read() {
     let fresh = [u64::from_ne_bytes(halves[0]), u64::from_ne_bytes(halves[1])];
     board.begin(fresh, u64::try_from(server::now()).unwrap_or_default());
     // One that is not whole, or of another format, is as none.
-    let _ = read_into(board);
+    if let Ok(Some(kept)) = read_whole() {
+        board.begin(kept.secret, kept.since);
+        let table = board.table();
+        for (key, counters) in &kept.numbers {
+            match Key::new(*key) {
+                Some(key) => table.restore(key, counters),
+                None => table.others.add(counters),
+            }
+        }
+    }
     let _ = fs::remove_file(PATH);
 }
 
-fn read_into(board: &'static Board) -> io::Result<()> {
+/// What the file has; the key of the others is 0.
+struct Kept {
+    secret: [u64; 2],
+    since: u64,
+    numbers: Vec<(u64, Counters)>,
+}
+
+fn read_whole() -> io::Result<Option<Kept>> {
     let mut file = BufReader::new(fs::File::open(PATH)?);
     let mut next = || {
         let mut bytes = [0; 8];
         file.read_exact(&mut bytes).map(|()| u64::from_le_bytes(bytes))
     };
     if next()? != FORMAT {
-        return Ok(());
+        return Ok(None);
     }
-    board.begin([next()?, next()?], next()?);
-    let table = board.table();
-    for _ in 0..next()? {
-        let key = Key::new(next()?);
+    let (secret, since, count) = ([next()?, next()?], next()?, next()?);
+    let mut numbers = Vec::new();
+    for _ in 0..count {
+        let key = next()?;
         let mut counters = Counters::ZERO;
         for number in &mut counters.large {
             *number = next()?;
@@ -45,12 +61,9 @@ fn read_into(board: &'static Board) -> io::Result<()> {
         for number in &mut counters.small {
             *number = next()? as u32;
         }
-        match key {
-            Some(key) => table.restore(key, &counters),
-            None => table.others.add(&counters),
-        }
+        numbers.push((key, counters));
     }
-    Ok(())
+    Ok(Some(Kept { secret, since, numbers }))
 }
 
 /// Writes the file, whole or not at all.

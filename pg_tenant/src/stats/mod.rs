@@ -13,6 +13,8 @@ mod who;
 
 pub use running::{Outer, admitted_after, begins, counts, ends, is_within, ran, started};
 
+pub use who::Who;
+
 use crate::gucs;
 use crate::pg::{lifetime, refused, server, statement, statistics};
 

@@ -27,7 +27,7 @@ fn read(board: &'static Board, context: &str, id: Option<&str>) -> Option<Counte
     if context == "others" {
         return current::tenant().is_none().then(|| table.others.read());
     }
-    table.find(asked(context, id)?.key(board)).map(|place| table.slots[place].read())
+    table.find(asked(context, id)?.key()).map(|place| table.slots[place].read())
 }
 
 /// `tenant_internal.stat_line(context, id) → text`: a row of `tenant_internal.stat_counters`; null where nobody counts.
@@ -44,7 +44,7 @@ fn line(args: function::Args) -> Outcome<Returned> {
 fn key(args: function::Args) -> Outcome<Returned> {
     let (context, id) = (args.text_opt(0).unwrap_or_default(), args.text_opt(1));
     let who = asked(&context, id.as_deref());
-    let key = memory::board().zip(who).map(|(board, who)| who.key(board));
+    let key = memory::board().and(who).map(|who| who.key());
     Ok(key.map_or(Returned::Null, |key| Returned::text(&format!("{key:016x}"))))
 }
 
@@ -53,7 +53,7 @@ fn key(args: function::Args) -> Outcome<Returned> {
 fn steps(args: function::Args) -> Outcome<Returned> {
     let mut json = String::from("[");
     if let Some(board) = memory::board() {
-        let own = current::tenant().map(|id| Who::Tenant(id).key(board));
+        let own = current::tenant().map(|id| Who::Tenant(id).key());
         let now = u64::try_from(server::now()).unwrap_or_default();
         let all = if args.boolean(0) { board.minutes.read(now) } else { board.steps.read(now) };
         for Stepped { key, since, step } in all {
@@ -76,7 +76,7 @@ fn steps(args: function::Args) -> Outcome<Returned> {
 fn samples(_: function::Args) -> Outcome<Returned> {
     let mut json = String::from("[");
     if let Some(board) = memory::board() {
-        let own = current::tenant().map(|id| Who::Tenant(id).key(board));
+        let own = current::tenant().map(|id| Who::Tenant(id).key());
         for Sampled { key, query, calls, execution } in
             board.samples.read().filter(|one| own.is_none_or(|own| own == one.key))
         {
@@ -107,7 +107,7 @@ fn codes(args: function::Args) -> Outcome<Returned> {
     let (context, id) = (args.text_opt(0).unwrap_or_default(), args.text_opt(1));
     let mut json = String::from("{");
     if let Some((board, who)) = memory::board().zip(asked(&context, id.as_deref())) {
-        let key = who.key(board);
+        let key = who.key();
         for (place, refusal) in Refusal::ALL.iter().enumerate() {
             let count = board.codes.get(key, place);
             if count > 0 {
@@ -124,7 +124,7 @@ fn codes(args: function::Args) -> Outcome<Returned> {
 fn reset(args: function::Args) -> Outcome<Returned> {
     let (context, id) = (args.text_opt(0).unwrap_or_default(), args.text_opt(1));
     if let Some((board, who)) = memory::board().zip(asked(&context, id.as_deref())) {
-        let (key, table) = (who.key(board), board.table());
+        let (key, table) = (who.key(), board.table());
         if let Some(place) = table.find(key) {
             table.slots[place].take();
             table.slots[place].begin(super::now());

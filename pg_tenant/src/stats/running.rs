@@ -123,7 +123,7 @@ pub fn ends(outer: Outer, query: i64) {
         (elapsed, is_long)
     });
     if sample && let Some(board) = statistics::board() {
-        board.samples.add(Who::now().key(board), query, elapsed);
+        board.samples.add(Who::now().key(), query, elapsed);
     }
     if is_long
         && Who::now() != Who::Nobody
@@ -158,7 +158,7 @@ pub fn ran(operation: CmdType::Type, rows: u64) {
 pub(super) fn refused(code: usize) {
     if let Some(board) = statistics::board().filter(|_| counts()) {
         change(|running| running.counters.add_small(Small::Refusals, 1));
-        board.codes.count(Who::now().key(board), code);
+        board.codes.count(Who::now().key(), code);
     }
 }
 
@@ -238,7 +238,7 @@ fn tell(board: &'static Board, who: Who) {
 fn add(board: &'static Board, who: Who, mut counters: Counters, now: u32) {
     counters.add_small(Small::LastSeen, now);
     let known = KNOWN.get().filter(|known| known.who == who);
-    let known = known.unwrap_or_else(|| Known { who, key: who.key(board), place: Place::Others });
+    let known = known.unwrap_or_else(|| Known { who, key: who.key(), place: Place::Others });
     let place = board.table().add(known.key, known.place, &counters);
     KNOWN.set(Some(Known { place, ..known }));
     board.begin_step(now.into());

@@ -3,8 +3,7 @@
 use crate::context::current;
 use crate::context::seal::{self, Entered};
 use crate::gucs;
-use crate::pg::statistics::Board;
-use crate::pg::usage;
+use crate::pg::statistics;
 use pg_tenant_core::TenantId;
 use pg_tenant_core::statistics::Key;
 
@@ -27,13 +26,13 @@ impl Who {
         }
     }
 
-    pub fn key(&self, board: &Board) -> Key {
+    pub fn key(&self) -> Key {
         let (kind, name) = match self {
             Who::Tenant(id) => (0, id.as_str().as_bytes()),
             Who::System => (1, &b""[..]),
             Who::Nobody => (2, &b""[..]),
         };
-        board.key(usage::database(), kind, name)
+        statistics::key_here(kind, name)
     }
 }
 
